@@ -1,0 +1,1 @@
+"""The conversations: flows that lead a person from one verb to the next."""

@@ -1,0 +1,1 @@
+"""The nouns: what is on disk, and what a client may read."""

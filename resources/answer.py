@@ -1,0 +1,53 @@
+"""What every tool answers with: what happened, and the one next step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from .job import JobState, Progress
+from .language import Text
+from .task import Task
+
+
+class NextStep(BaseModel):
+    """What to do now: `say` is for the person (in their language), `tool` and `arguments` are the exact next call."""
+
+    say: str
+    tool: str | None = None
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+
+class Answer(BaseModel):
+    """The shared head of every tool result."""
+
+    message: str
+    next_step: NextStep
+
+
+class JobView(BaseModel):
+    """A job as a client sees it."""
+
+    id: str
+    kind: str
+    state: JobState
+    progress: Progress
+    result: dict[str, Any] = Field(default_factory=dict)
+    folder: str
+
+
+class JobAnswer(Answer):
+    """The answer of a tool that started or looked at a job."""
+
+    job: JobView
+
+
+HIDDEN = Text("[hidden: this task's data stays on-premise]", "［不顯示：此任務的資料不得離開內部環境］")
+
+
+def quoted(task: Task, text: str, limit: int = 200) -> str:
+    """Row text fit for a tool result: cut to `limit` characters, or hidden where the task's privacy forbids it."""
+    if task.constraints.privacy == "on-premise":
+        return str(HIDDEN)
+    return text if len(text) <= limit else text[:limit] + "…"

@@ -1,0 +1,96 @@
+"""`data_source.yaml`: where a task's rows come from and how they become splits.
+
+The kinds of source live in `tools/data/sources/`; here a source is its fields, so that a file naming a kind
+this installation lacks still loads and round-trips.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .errors import DataSourceError
+from .files import read_yaml, write_yaml
+from .language import Text
+from .task import TaskFolder, describe_validation, field_of
+
+
+class _Open(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+class Source(_Open):
+    """One source: its `type` and that type's own fields; `mapping` names the columns (`{text: 內容, label: 標籤}`)."""
+
+    type: str
+    name: str | None = None
+    mapping: dict[str, str] = Field(default_factory=dict)
+
+
+class SplitPolicy(_Open):
+    """How rows become train, valid and test: shares, seed, and what must stay on one side together.
+
+    `group_by` is a column, or `skeleton`: the text with entities and numbers masked.
+    """
+
+    train: float = Field(0.70, gt=0, lt=1)
+    valid: float = Field(0.15, ge=0, lt=1)
+    test: float = Field(0.15, ge=0, lt=1)
+    seed: int = 42
+    stratify: bool = True
+    group_by: str | None = None
+
+
+class Quality(_Open):
+    """Gates of the data: rows shorter or longer (characters) are reported; `max_imbalance` is the largest class
+    over the smallest before advice is given."""
+
+    min_characters: int = 2
+    max_characters: int = 4000
+    max_imbalance: float = 3.0
+
+
+class Regeneration(_Open):
+    script: str = "scripts/01_regenerate_data.py"
+    last_run: str | None = None
+
+
+class DataSource(_Open):
+    """The content of `data_source.yaml`."""
+
+    format: Literal[1] = 1
+    sources: list[Source] = Field(default_factory=list)
+    deduplicate_on: list[str] = Field(default_factory=lambda: ["text", "entity"])
+    split: SplitPolicy = Field(default_factory=SplitPolicy)
+    quality: Quality = Field(default_factory=Quality)
+    regeneration: Regeneration = Field(default_factory=Regeneration)
+
+
+def load_data_source(task: TaskFolder) -> DataSource:
+    """The validated `data_source.yaml`; an empty one where the file is missing.
+
+    Raises:
+        DataSourceError: the file is not YAML or a field is wrong.
+    """
+    if not task.data_source_file.is_file():
+        return DataSource()
+    try:
+        content: Any = read_yaml(task.data_source_file) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DataSourceError(
+            Text(f"{task.data_source_file} cannot be read as YAML: {error}",
+                 f"{task.data_source_file} 不是有效的 YAML：{error}"),
+            Text("Mend the line it names and try again.", "請修正所指的那一行再試一次。"),
+            field="data_source.yaml",
+        ) from error
+    try:
+        return DataSource.model_validate(content)
+    except ValidationError as error:
+        raise DataSourceError(*describe_validation(error, task.data_source_file), field=field_of(error)) from error
+
+
+def save_data_source(task: TaskFolder, data_source: DataSource) -> None:
+    """Write `data_source.yaml` atomically. Secrets must already be references (see `secrets.py`)."""
+    write_yaml(task.data_source_file, data_source.model_dump(mode="json", exclude_none=True))

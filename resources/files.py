@@ -1,0 +1,188 @@
+"""Reading and writing files so that a reader never sees half of one."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from filelock import FileLock, Timeout
+
+from .errors import ConflictError, WorkspaceError
+from .language import Text
+
+LOCK_TIMEOUT_SECONDS = 10.0
+
+
+def write_atomic(path: Path, content: bytes | str) -> None:
+    """Write `content` to `path` through a temporary sibling and a rename, flushed to disk.
+
+    Raises:
+        WorkspaceError: the disk is full or the folder cannot be written; the old file is untouched.
+    """
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    with describing_disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+        try:
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def describing_disk_errors(path: Path) -> Iterator[None]:
+    """Turn an `OSError` of the disk (full, read-only, forbidden) into a `WorkspaceError` that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise WorkspaceError(
+                Text(f"The disk is full: {path} could not be written.", f"磁碟已滿，無法寫入 {path}。"),
+                Text("Free some space and call the same tool again; nothing was lost.",
+                     "請先清出空間，再呼叫同一個工具；先前的內容都還在。"),
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise WorkspaceError(
+                Text(f"{path} cannot be written: {error.strerror}.", f"無法寫入 {path}：{error.strerror}。"),
+                Text("Check the folder's permissions, or set NLP_SKILLS_WORKSPACE to a folder you own.",
+                     "請檢查資料夾權限，或把 NLP_SKILLS_WORKSPACE 設成你有權限的資料夾。"),
+            ) from error
+        raise
+
+
+def commit_folder(final: Path, fill: Callable[[Path], None]) -> None:
+    """Make folder `final` appear whole: `fill` writes a temporary sibling, which is then renamed.
+
+    A folder that already stands is left as it is: committed content is addressed by hash and immutable.
+    """
+    if final.exists():
+        return
+    temporary = final.with_name(f".{final.name}.{uuid.uuid4().hex[:8]}.tmp")
+    with describing_disk_errors(final):
+        temporary.mkdir(parents=True)
+        try:
+            fill(temporary)
+            try:
+                os.rename(temporary, final)
+            except OSError:
+                if not final.exists():
+                    raise
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Hold the lock of `path` (a file or folder) against other processes.
+
+    Raises:
+        ConflictError: somebody else held it for `LOCK_TIMEOUT_SECONDS`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    held = FileLock(str(path.with_name(f".{path.name}.lock")), timeout=LOCK_TIMEOUT_SECONDS)
+    try:
+        held.acquire()
+    except Timeout as error:
+        raise ConflictError(
+            Text(f"Another client is changing {path} right now.", f"另一個用戶端正在修改 {path}。"),
+            Text("Wait a few seconds and call the same tool again.", "請等幾秒後再呼叫同一個工具。"),
+        ) from error
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_atomic(path, json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False, default=str) + "\n")
+
+
+def read_yaml(path: Path) -> Any:
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+
+
+def write_yaml(path: Path, value: Any) -> None:
+    write_atomic(path, dump_yaml(value))
+
+
+def dump_yaml(value: Any) -> str:
+    return yaml.dump(value, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=100)
+
+
+def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a JSON-lines file; a torn last line (a writer was killed in it) is left out."""
+    with path.open("rb") as file:
+        for line in file:
+            if not line.strip():
+                continue
+            try:
+                yield json.loads(line)
+            except ValueError:
+                if line.endswith(b"\n"):
+                    raise
+                return
+
+
+def dump_jsonl(rows: Iterable[dict[str, Any]]) -> bytes:
+    """Canonical JSON lines: the same rows always give the same bytes."""
+    return "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows).encode("utf-8")
+
+
+def append_jsonl(path: Path, row: dict[str, Any]) -> None:
+    """Append one line in a single write, so that lines of two writers never mix."""
+    line = json.dumps(row, ensure_ascii=False, allow_nan=False, default=str) + "\n"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        os.write(descriptor, line.encode("utf-8"))
+    finally:
+        os.close(descriptor)
+
+
+def sha256_bytes(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML whose timestamps stay the text the person wrote, so that a file round-trips."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+class _Dumper(yaml.SafeDumper):
+    """YAML with long text as blocks and without aliases."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _represent_text)

@@ -1,0 +1,231 @@
+"""A task: what it is for (`task.yaml`) and where its parts stand (`TaskFolder`)."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .errors import ConflictError, TaskError
+from .files import lock, read_json, read_yaml, sha256_bytes, write_yaml
+from .language import Language, Text
+
+TaskType = Literal["classification", "entity-classification"]
+TASK_TYPES: tuple[TaskType, ...] = ("classification", "entity-classification")
+State = Literal["created", "configuring", "training", "evaluating", "deployed", "archived"]
+STATES: tuple[State, ...] = ("created", "configuring", "training", "evaluating", "deployed", "archived")
+Privacy = Literal["open", "on-premise"]
+
+
+class _Open(BaseModel):
+    """Validated on load, unknown fields kept."""
+
+    model_config = ConfigDict(extra="allow", validate_assignment=True)
+
+
+class SuccessCriteria(_Open):
+    """When the person calls it a success: `metric` at or above `threshold`; `baseline` is what they have today."""
+
+    metric: str = "macro_f1"
+    threshold: float | None = Field(None, ge=0, le=1)
+    baseline: float | None = Field(None, ge=0, le=1)
+
+
+class Constraints(_Open):
+    """What bounds the work. `privacy: on-premise` keeps row text out of every tool result."""
+
+    hardware: str | None = None
+    budget: str | None = None
+    privacy: Privacy = "open"
+    latency_ms: float | None = Field(None, gt=0)
+    deadline: str | None = None
+    deployment: str | None = None
+
+
+class Decision(_Open):
+    """One choice and why it was made."""
+
+    what: str
+    why: str = ""
+    date: str | None = None
+
+
+class Prompt(_Open):
+    """How a row becomes the model's chat; `{text}`, `{entity}` and `{labels}` are filled in."""
+
+    system: str
+    user: str
+
+
+class Task(_Open):
+    """The content of `task.yaml`."""
+
+    format: int = 1
+    name: str
+    title: str = ""
+    type: TaskType = "classification"
+    language: Language = "en"
+    goal: str | None = None
+    pain_point: str | None = None
+    current_method: str | None = None
+    impact: str | None = None
+    labels: list[str] = Field(default_factory=list)
+    prompt: Prompt | None = None
+    success_criteria: SuccessCriteria = Field(default_factory=SuccessCriteria)
+    constraints: Constraints = Field(default_factory=Constraints)
+    decisions: list[Decision] = Field(default_factory=list)
+    notes: list[str] = Field(default_factory=list)
+    constrained_decoding: bool = False
+    archived: str | None = None
+    created: str | None = None
+
+
+class TaskFolder:
+    """Where each part of a task stands. Holds paths, never content."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root).resolve()
+        self.name = self.root.name
+        self.file = self.root / "task.yaml"
+        self.data_source_file = self.root / "data_source.yaml"
+        self.data = self.root / "data"
+        self.raw = self.data / "raw"
+        self.snapshots = self.data / "snapshots"
+        self.versions = self.root / "versions"
+        self.scripts = self.root / "scripts"
+        self.configs = self.root / "configs"
+        self.models = self.root / "models"
+        self.benchmarks = self.root / "benchmarks"
+        self.docs = self.root / "docs"
+        self.jobs = self.root / "jobs"
+        self.cache = self.root / ".cache"
+        self.deployments = self.root / "deployments"
+
+    def load(self) -> Task:
+        """The validated `task.yaml`.
+
+        Raises:
+            TaskError: the file is missing, not YAML, of a newer format, or a field is wrong.
+        """
+        return parse_task(self._read(), self.file)
+
+    def _read(self) -> Any:
+        try:
+            return read_yaml(self.file)
+        except FileNotFoundError as error:
+            raise TaskError(
+                Text(f"{self.root} is not a task: it has no task.yaml.", f"{self.root} 不是任務：裡面沒有 task.yaml。"),
+                Text("Create one with create_task, or name another folder.", "請用 create_task 建立，或指定別的資料夾。"),
+                field="task",
+            ) from error
+        except (UnicodeDecodeError, yaml.YAMLError) as error:
+            raise TaskError(
+                Text(f"{self.file} cannot be read as YAML: {error}", f"{self.file} 不是有效的 YAML：{error}"),
+                Text("Mend the line it names; the rest of the task is untouched.", "請修正所指的那一行；任務的其他部分不受影響。"),
+                field="task.yaml",
+            ) from error
+
+    def title(self) -> str:
+        try:
+            return self.load().title
+        except TaskError:
+            return ""
+
+    def revision(self) -> str:
+        """A short hash of `task.yaml`, by which a client says which state it read."""
+        return sha256_bytes(self.file.read_bytes())[:12]
+
+    def save(self, task: Task) -> None:
+        """Write `task.yaml` atomically."""
+        write_yaml(self.file, task.model_dump(mode="json", exclude_none=True))
+
+    @contextlib.contextmanager
+    def change(self, expected_revision: str | None = None) -> Iterator[Task]:
+        """Load the task under its lock, let the block change it, and save it.
+
+        Raises:
+            ConflictError: `expected_revision` is given and the file has changed since.
+        """
+        with lock(self.file):
+            if expected_revision is not None and expected_revision != self.revision():
+                raise ConflictError(
+                    Text(f"{self.file} was changed by somebody else since you read it.",
+                         f"在你讀取之後，{self.file} 已被別人修改過。"),
+                    Text("Read the task again, look at the difference, and call with the new revision.",
+                         "請重新讀取任務、看過差異，再帶著新的 revision 呼叫。"),
+                    field="revision",
+                )
+            task = self.load()
+            yield task
+            self.save(task)
+
+    def state(self) -> State:
+        """Derived from what the folder holds: created → configuring → training → evaluating → deployed → archived."""
+        from .version import version_numbers, version_status  # the noun above this one
+
+        if self.load().archived:
+            return "archived"
+        if (self.deployments / "current.json").is_file():
+            return "deployed"
+        numbers = version_numbers(self)
+        if any(version_status(self, n) in ("trained", "evaluated") for n in numbers):
+            return "evaluating"
+        if numbers:
+            return "training"
+        if self.data_source_file.is_file() and (read_yaml(self.data_source_file) or {}).get("sources"):
+            return "configuring"
+        if (self.data / "current.json").is_file() or any(self.configs.glob("*.yaml")):
+            return "configuring"
+        return "created"
+
+    def current_deployment(self) -> dict[str, Any] | None:
+        path = self.deployments / "current.json"
+        return read_json(path) if path.is_file() else None
+
+
+def parse_task(content: Any, path: Path) -> Task:
+    """Validate the content of a `task.yaml`.
+
+    Raises:
+        TaskError: names the first wrong field and what it may be.
+    """
+    if not isinstance(content, dict):
+        raise TaskError(
+            Text(f"{path} holds no fields.", f"{path} 沒有任何欄位。"),
+            Text("It needs at least name: and type:.", "至少要有 name: 與 type:。"),
+            field="task.yaml",
+        )
+    if content.get("format", 1) != 1:
+        raise TaskError(
+            Text(f"{path} has format {content['format']}; this version reads format 1.",
+                 f"{path} 的格式是 {content['format']}，這個版本只讀格式 1。"),
+            Text("Install a newer nlp-skills.", "請安裝較新的 nlp-skills。"),
+            field="format",
+        )
+    try:
+        return Task.model_validate({"name": path.parent.name, **content})
+    except ValidationError as error:
+        raise TaskError(*describe_validation(error, path), field=field_of(error)) from error
+
+
+def field_of(error: ValidationError) -> str:
+    """The first wrong field in the form `success_criteria.threshold` or `sources[0].query`."""
+    path = ""
+    for part in error.errors()[0]["loc"]:
+        path += f"[{part}]" if isinstance(part, int) else (f".{part}" if path else str(part))
+    return path
+
+
+def describe_validation(error: ValidationError, path: Path) -> tuple[Text, Text]:
+    """What a pydantic error means to the person who wrote the file, and what to do."""
+    first = error.errors()[0]
+    value = "" if first["type"] == "missing" else f" ({str(first.get('input'))[:60]!r})"
+    return (
+        Text(f"{path.name}: {field_of(error)}{value}: {first['msg']}.",
+             f"{path.name} 的 {field_of(error)}{value} 不正確：{first['msg']}。"),
+        Text(f"Correct that field in {path} and try again.", f"請修正 {path} 的這個欄位後再試一次。"),
+    )

@@ -1,0 +1,127 @@
+"""A version: a numbered folder that two commits freeze, *trained* and *evaluated*.
+
+    config.yaml          every argument that shaped the run (written when vN is reserved)
+    data_snapshot.json   which data, with hashes and counts (written when vN is reserved)
+    model_info.json      the trained commit
+    results.json         the evaluated commit: {"format": 1, "evaluations": [oldest … newest]}
+    lineage.yaml         what those commits say, in one file (see lineage.py)
+    environment.json, events.jsonl, predictions.jsonl, report.html
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+from .errors import TaskError
+from .files import read_json, read_yaml
+from .language import Text
+from .task import TaskFolder
+
+VersionStatus = Literal["reserved", "failed", "cancelled", "trained", "evaluated"]
+_NUMBERED = re.compile(r"v([1-9][0-9]*)")
+
+
+class VersionFolder:
+    """Where the parts of version `vN` stand."""
+
+    def __init__(self, task: TaskFolder, number: int) -> None:
+        self.task = task
+        self.number = number
+        self.name = f"v{number}"
+        self.root = task.versions / self.name
+        self.config_file = self.root / "config.yaml"
+        self.data_snapshot_file = self.root / "data_snapshot.json"
+        self.model_info_file = self.root / "model_info.json"
+        self.results_file = self.root / "results.json"
+        self.lineage_file = self.root / "lineage.yaml"
+        self.environment_file = self.root / "environment.json"
+        self.events_file = self.root / "events.jsonl"
+        self.predictions_file = self.root / "predictions.jsonl"
+        self.report_file = self.root / "report.html"
+        self.failure_file = self.root / "failure.json"
+        self.models = task.models / self.name
+
+    def config(self) -> dict[str, Any]:
+        return dict(read_yaml(self.config_file))
+
+    def data_snapshot(self) -> dict[str, Any]:
+        return dict(read_json(self.data_snapshot_file))
+
+    def model_info(self) -> dict[str, Any]:
+        return dict(read_json(self.model_info_file))
+
+    def evaluations(self) -> list[dict[str, Any]]:
+        """Every evaluation of this version, oldest first; empty when it has none."""
+        return list(read_json(self.results_file)["evaluations"]) if self.results_file.is_file() else []
+
+    def latest_evaluation(self, benchmark_hash: str | None = None) -> dict[str, Any] | None:
+        """The newest evaluation (on that benchmark, where one is named)."""
+        for evaluation in reversed(self.evaluations()):
+            if benchmark_hash in (None, evaluation["benchmark"]["hash"]):
+                return evaluation
+        return None
+
+    def status(self) -> VersionStatus:
+        return version_status(self.task, self.number)
+
+
+def version_numbers(task: TaskFolder) -> list[int]:
+    """The numbers of all reserved versions, ascending."""
+    if not task.versions.is_dir():
+        return []
+    return sorted(int(match[1]) for entry in task.versions.iterdir() if (match := _NUMBERED.fullmatch(entry.name)))
+
+
+def version_status(task: TaskFolder, number: int) -> VersionStatus:
+    folder = VersionFolder(task, number)
+    if folder.results_file.is_file() and folder.model_info_file.is_file():
+        return "evaluated"
+    if folder.model_info_file.is_file():
+        return "trained"
+    if folder.failure_file.is_file():
+        return "cancelled" if read_json(folder.failure_file).get("cancelled") else "failed"
+    return "reserved"
+
+
+def version(task: TaskFolder, name: str | int) -> VersionFolder:
+    """The version of that name (`v2`, `2`, `latest`).
+
+    Raises:
+        TaskError: there is no such version; the existing ones are offered.
+    """
+    numbers = version_numbers(task)
+    wanted = str(name).lower().strip()
+    if wanted == "latest" and numbers:
+        return VersionFolder(task, numbers[-1])
+    match = _NUMBERED.fullmatch(wanted if wanted.startswith("v") else f"v{wanted}")
+    if match and int(match[1]) in numbers:
+        return VersionFolder(task, int(match[1]))
+    offered = ", ".join(f"v{n}" for n in numbers)
+    raise TaskError(
+        Text(f"{task.name} has no version {str(name)[:40]!r}.", f"{task.name} 沒有「{str(name)[:40]}」這個版本。"),
+        Text(f"Use one of: {offered}." if offered else "Train one first: plan_training, then train.",
+             f"可用的版本：{offered}。" if offered else "請先訓練：先 plan_training，再 train。"),
+        field="version",
+    )
+
+
+def reserve_version(task: TaskFolder) -> VersionFolder:
+    """Reserve the next number by creating its folder; safe against another process doing the same."""
+    task.versions.mkdir(parents=True, exist_ok=True)
+    number = (version_numbers(task) or [0])[-1] + 1
+    while True:
+        folder = VersionFolder(task, number)
+        try:
+            os.mkdir(folder.root)
+        except FileExistsError:
+            number += 1
+        else:
+            return folder
+
+
+def task_of_script(script: str | Path) -> Path:
+    """The task folder a script in `scripts/` belongs to."""
+    return Path(script).resolve().parents[1]

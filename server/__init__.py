@@ -1,0 +1,1 @@
+"""The front door: assembles resources, tools and prompts, speaks MCP, and guards."""

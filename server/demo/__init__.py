@@ -1,0 +1,1 @@
+"""The demonstration: the main job from wish to deployed model, offline."""

@@ -1,0 +1,1 @@
+"""The coach: where the person stands and the one next question."""

@@ -1,0 +1,1 @@
+"""Jobs and the machines they run on."""

@@ -1,0 +1,51 @@
+"""Which interpreter does the heavy work. The server's own environment stays light."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+from ...resources.errors import MissingRequirement
+from ...resources.language import Text
+from ...resources.workspace import Workspace
+
+WORKER_VARIABLE = "NLP_SKILLS_WORKER"
+
+
+def find_worker(workspace: Workspace) -> Path | None:
+    """The worker environment's interpreter: `NLP_SKILLS_WORKER`, else the one built for this workspace, else this
+    interpreter when the training libraries stand beside it; None when there is none."""
+    if named := os.environ.get(WORKER_VARIABLE):
+        return Path(named) if Path(named).is_file() else None
+    built = built_worker(workspace)
+    if built.is_file():
+        return built
+    return Path(sys.executable) if importlib.util.find_spec("trl") else None
+
+
+def built_worker(workspace: Workspace) -> Path:
+    folder = workspace.root / ".nlp-skills" / "worker"
+    return folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+
+def worker_python(workspace: Workspace) -> Path:
+    """The worker environment's interpreter.
+
+    Raises:
+        MissingRequirement: none stands; names the tool call that builds it.
+    """
+    if found := find_worker(workspace):
+        return found
+    raise MissingRequirement(
+        Text("Training needs the worker environment (PyTorch, Transformers, TRL), and none stands yet.",
+             "訓練需要工作環境（PyTorch、Transformers、TRL），目前還沒有建立。"),
+        Text("Call set_up(what='environment') to see its size and build it.",
+             "請呼叫 set_up(what='environment')，看過大小後建立。"),
+    )
+
+
+def light_python(workspace: Workspace) -> Path:
+    """The interpreter for stages that need no training library: the worker's where it stands, else this one."""
+    return find_worker(workspace) or Path(sys.executable)

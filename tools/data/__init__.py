@@ -1,0 +1,1 @@
+"""Data: sources, snapshots, splits, validation, prompts."""

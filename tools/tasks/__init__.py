@@ -1,0 +1,1 @@
+"""Tasks: create, update, list, compare, and the project a task lives in."""

@@ -1,0 +1,1 @@
+"""Training: plans, preflight, methods, runs."""
