@@ -35,6 +35,7 @@ class JobView(BaseModel):
     progress: Progress
     result: dict[str, Any] = Field(default_factory=dict)
     folder: str
+    warnings: list[str] = Field(default_factory=list)
 
 
 class JobAnswer(Answer):

@@ -78,6 +78,8 @@ class JobFolder:
         self.output_file = root / "output.log"
         self.exit_file = root / "exit.json"
         self.cancel_file = root / "cancel"
+        self.page_file = root / "progress.html"
+        self.curve_file = root / "curve.png"
 
     def spec(self) -> JobSpec:
         return JobSpec.model_validate(read_json(self.spec_file))

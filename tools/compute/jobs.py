@@ -7,15 +7,16 @@ from pathlib import Path
 
 from ...resources.clock import now
 from ...resources.errors import JobError, NlpSkillsError
-from ...resources.files import append_jsonl, lock, read_jsonl, write_json
+from ...resources.files import append_jsonl, lock, write_json
 from ...resources.job import ACTIVE_STATES, JobFolder, JobSpec, JobState, Progress
 from ...resources.language import Text, spoken_language
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
+from .events import JobEvents
 from .machines import local
 from .running import new_job_id
 
-_POLL_SECONDS = 0.1
+POLL_SECONDS = 0.1
 
 
 def submit(
@@ -78,35 +79,25 @@ def wait(folder: JobFolder, seconds: float) -> JobState:
     """The job's state as soon as it ends, at the latest after `seconds`."""
     deadline = time.monotonic() + seconds
     while (state := folder.state()) in ACTIVE_STATES and time.monotonic() < deadline:
-        time.sleep(_POLL_SECONDS)
+        time.sleep(POLL_SECONDS)
     return state
 
 
 def progress(folder: JobFolder) -> Progress:
-    """The newest progress in the job's language, from its events."""
-    latest: dict[str, object] = {}
-    if folder.events_file.is_file():
-        for event in read_jsonl(folder.events_file):
-            if event["kind"] == "progress":
-                measures = {**latest.get("measures", {}), **event["measures"]}  # type: ignore[dict-item]
-                latest = {**event, "measures": measures}
-    if not latest:
-        return Progress()
-    message = latest.pop("message", None)
-    if isinstance(message, dict):
-        latest["message"] = str(Text(**message))
-    return Progress.model_validate(latest)
+    """The newest progress, in the language of the call."""
+    return JobEvents(folder).progress()
 
 
 def failure(folder: JobFolder) -> NlpSkillsError | None:
-    """The error the job ended with, as the error it was."""
+    """The error the job ended with, of the class it was raised as; None where it did not end with one."""
     ended = folder.exit()
     if not ended or not ended.error:
         return None
-    error = JobError(Text(**ended.error["problem"]), Text(**ended.error["fix"]),
-                     field=ended.error.get("field"), details=ended.error.get("details"))
-    error.__dict__["code"] = ended.error["code"]
-    return error
+    classes = {known.code: known for known in NlpSkillsError.__subclasses__()}
+    return classes.get(ended.error["code"], JobError)(
+        Text(**ended.error["problem"]), Text(**ended.error["fix"]), field=ended.error.get("field"),
+        details={**(ended.error.get("details") or {}), "job_id": folder.id},
+    )
 
 
 def cancel(folder: JobFolder) -> JobState:

@@ -1,0 +1,225 @@
+"""A job as an answer: where it stands, what came of it, and what to do next, in the language of the call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+from pydantic import BaseModel, Field
+
+from ...resources.answer import Answer, JobAnswer, JobView, NextStep
+from ...resources.job import ACTIVE_STATES, JobFolder, JobState, Progress, job_folders
+from ...resources.language import Text
+from ...resources.task import TaskFolder
+from ...resources.workspace import Workspace
+from . import jobs
+from .events import JobEvents
+
+Report = Callable[[float, float | None, str | None], Awaitable[None]]
+ANSWER_SECONDS = 20.0
+LONGEST_WAIT_SECONDS = 25.0
+PAGE_SIZE = 20
+_WARNINGS_SHOWN = 5
+STATE_WORDS: dict[JobState, Text] = {
+    "queued": Text("waiting to start", "等待開始"),
+    "running": Text("running", "執行中"),
+    "succeeded": Text("done", "已完成"),
+    "failed": Text("failed", "失敗"),
+    "cancelled": Text("cancelled", "已取消"),
+    "interrupted": Text("interrupted", "中斷"),
+}
+
+
+class JobLine(BaseModel):
+    """One job in a list."""
+
+    id: str
+    kind: str
+    task: str | None = None
+    state: JobState
+    created: str
+    progress: Progress
+
+
+class JobList(Answer):
+    """One page of jobs, newest first; `next_offset` asks for the following page."""
+
+    jobs: list[JobLine] = Field(default_factory=list)
+    total: int = 0
+    next_offset: int | None = None
+
+
+def job_view(folder: JobFolder, events: JobEvents | None = None) -> JobView:
+    """The job as a client sees it: state, progress, warnings and result; messages in the call's language."""
+    events = events or JobEvents(folder)
+    ended = folder.exit()
+    result = {key: value for key, value in ended.result.items() if key not in ("message", "next_step")} if ended else {}
+    return JobView(
+        id=folder.id, kind=folder.spec().kind, state=folder.state(), progress=events.progress(),
+        result=spoken(result), folder=str(folder.root), warnings=events.warnings()[-_WARNINGS_SHOWN:],
+    )
+
+
+def job_answer(folder: JobFolder, events: JobEvents | None = None) -> JobAnswer:
+    """What happened to the job and the one next step, whatever its state; a failure is told, not raised."""
+    view = job_view(folder, events)
+    told = _ANSWERS.get(view.state, _still_running)
+    message, next_step = told(folder, view)
+    return JobAnswer(message=message, next_step=next_step, job=view)
+
+
+async def follow(
+    folder: JobFolder, workspace: Workspace, seconds: float = ANSWER_SECONDS, report: Report | None = None
+) -> JobAnswer:
+    """Wait for the job at most `seconds`, pushing its progress to `report(progress, total, message)`.
+
+    Returns:
+        the result where it has ended, else its progress and when to ask again.
+
+    Raises:
+        NlpSkillsError: the job failed; its own error, of its own class.
+    """
+    events = JobEvents(folder)
+    reported = Progress()
+    deadline = time.monotonic() + min(seconds, LONGEST_WAIT_SECONDS)
+    while True:
+        state = folder.state()
+        current = events.progress()
+        if report and current != reported and current.step >= reported.step:
+            reported = current
+            await report(float(current.step), current.total, progress_line(current))
+        if state not in ACTIVE_STATES or time.monotonic() >= deadline:
+            break
+        await anyio.sleep(jobs.POLL_SECONDS)
+    if state == "failed" and (error := jobs.failure(folder)):
+        raise error
+    return job_answer(folder, events)
+
+
+def list_answer(
+    workspace: Workspace, task: TaskFolder | None = None, offset: int = 0, limit: int = PAGE_SIZE
+) -> JobList:
+    """One page of the jobs of a task, or of the whole workspace, newest first."""
+    found = job_folders(workspace, task)
+    page = [job_line(folder) for folder in found[offset:offset + limit]]
+    more = offset + len(page) if offset + len(page) < len(found) else None
+    running = next((line for line in page if line.state in ACTIVE_STATES), None)
+    if running:
+        say = Text(f"Job {running.id} is running; wait for it.", f"工作 {running.id} 執行中，請等它完成。")
+        step = NextStep(say=str(say), tool="job_status", arguments={"job_id": running.id})
+    else:
+        step = _ask_coach(task.name if task else None)
+    message = Text(f"{len(found)} jobs, {len(page)} shown.", f"共 {len(found)} 個工作，顯示 {len(page)} 個。")
+    return JobList(message=str(message), next_step=step, jobs=page, total=len(found), next_offset=more)
+
+
+def job_line(folder: JobFolder) -> JobLine:
+    spec = folder.spec()
+    task = TaskFolder(Path(spec.task)).name if spec.task else None
+    return JobLine(id=folder.id, kind=spec.kind, task=task, state=folder.state(), created=spec.created,
+                   progress=JobEvents(folder).progress())
+
+
+def progress_line(progress: Progress) -> str:
+    """One line for a person: `step/total · message · loss 0.41 · about 35 s left`."""
+    parts = []
+    if progress.total or progress.step:
+        parts.append(f"{progress.step}/{progress.total}" if progress.total else str(progress.step))
+    if progress.message:
+        parts.append(progress.message)
+    parts += [f"{name} {value:.4g}" for name, value in progress.measures.items() if value is not None]
+    if progress.eta_seconds:
+        left = duration(progress.eta_seconds)
+        parts.append(str(Text(f"about {left} left", f"大約還要 {left}")))
+    return " · ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """`35 s`, `4 min`, `2.5 h` (in the call's language)."""
+    if seconds < 90:
+        return str(Text(f"{seconds:.0f} s", f"{seconds:.0f} 秒"))
+    if seconds < 5400:
+        return str(Text(f"{seconds / 60:.0f} min", f"{seconds / 60:.0f} 分鐘"))
+    return str(Text(f"{seconds / 3600:.1f} h", f"{seconds / 3600:.1f} 小時"))
+
+
+def spoken(value: Any) -> Any:
+    """`value` with every stored `{"en", "zh"}` pair replaced by the text in the call's language."""
+    if isinstance(value, dict):
+        if value.keys() == {"en", "zh"}:
+            return str(Text(**value))
+        return {key: spoken(item) for key, item in value.items()}
+    return [spoken(item) for item in value] if isinstance(value, list) else value
+
+
+def _still_running(folder: JobFolder, view: JobView) -> tuple[str, NextStep]:
+    wait = _ask_again(view.progress.eta_seconds)
+    line = progress_line(view.progress)
+    state = STATE_WORDS[view.state]
+    message = Text(f"Job {view.id} ({view.kind}) is {state.en}{f': {line}' if line else '.'}",
+                   f"工作 {view.id}（{view.kind}）{state.zh}{f'：{line}' if line else '。'}")
+    say = Text(f"It goes on by itself, even if this window closes. Ask again in {wait} seconds; "
+               f"the live page is {folder.page_file}.",
+               f"工作會自行繼續，關掉這個視窗也沒關係。請在 {wait} 秒後再問一次；即時進度頁面：{folder.page_file}。")
+    return str(message), NextStep(say=str(say), tool="job_status",
+                                  arguments={"job_id": view.id, "wait_seconds": int(ANSWER_SECONDS)})
+
+
+def _ask_again(eta: float | None) -> int:
+    """Seconds until asking again is worth it: soon for short work, rarely for long."""
+    if eta is None:
+        return 10
+    return next((wait for limit, wait in ((30, 5), (120, 15), (600, 30)) if eta < limit), 60)
+
+
+def _succeeded(folder: JobFolder, view: JobView) -> tuple[str, NextStep]:
+    ended = folder.exit()
+    result = ended.result if ended else {}
+    message = spoken(result.get("message")) or str(
+        Text(f"Job {view.id} ({view.kind}) is done.", f"工作 {view.id}（{view.kind}）已完成。")
+    )
+    if given := result.get("next_step"):
+        return message, NextStep.model_validate(spoken(given))
+    return message, _ask_coach(_task_name(folder))
+
+
+def _failed(folder: JobFolder, view: JobView) -> tuple[str, NextStep]:
+    error = jobs.failure(folder)
+    why = str(error.problem) if error else ""
+    message = Text(f"Job {view.id} ({view.kind}) failed: {why}", f"工作 {view.id}（{view.kind}）失敗：{why}")
+    fix = str(error.fix) if error else str(Text("Look at its log.", "請看它的紀錄。"))
+    return str(message), NextStep(say=fix, tool="job_status", arguments={"job_id": view.id, "log_lines": 40})
+
+
+def _stopped(folder: JobFolder, view: JobView) -> tuple[str, NextStep]:
+    if view.state == "cancelled":
+        message = Text(f"Job {view.id} ({view.kind}) was cancelled.", f"工作 {view.id}（{view.kind}）已取消。")
+    else:
+        message = Text(
+            f"Job {view.id} ({view.kind}) was interrupted: its process ended without a word (killed, or the machine "
+            "went down). What it had committed is kept.",
+            f"工作 {view.id}（{view.kind}）中斷了：程序沒有留下訊息就結束（被強制終止或關機）。已經寫好的成果都還在。",
+        )
+    if folder.spec().resumable:
+        say = Text("Call resume_job to carry on from where it stopped.", "呼叫 resume_job 就能從停下的地方接續。")
+    else:
+        say = Text("Call resume_job to run it again under the same id.", "呼叫 resume_job 就能以同一個編號重新執行。")
+    return str(message), NextStep(say=str(say), tool="resume_job", arguments={"job_id": view.id})
+
+
+def _ask_coach(task: str | None) -> NextStep:
+    return NextStep(say=str(Text("Ask the coach what comes next.", "問教練下一步該做什麼。")),
+                    tool="coach", arguments={"task": task} if task else {})
+
+
+def _task_name(folder: JobFolder) -> str | None:
+    task = folder.spec().task
+    return TaskFolder(Path(task)).name if task else None
+
+
+_ANSWERS: dict[JobState, Callable[[JobFolder, JobView], tuple[str, NextStep]]] = {
+    "succeeded": _succeeded, "failed": _failed, "cancelled": _stopped, "interrupted": _stopped,
+}
