@@ -1,0 +1,73 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Both install what they need into two environments:
+#   .venv    the server's own, light          .worker   the one that trains (PyTorch, Transformers, TRL)
+# with uv where it is found, else with venv and pip.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+UV := $(shell command -v uv 2>/dev/null)
+# A folder of local wheels (such as a CPU build of PyTorch) that pip is told of serves uv too.
+ifneq ($(strip $(PIP_FIND_LINKS)),)
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+endif
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export NLP_SKILLS_WORKER := $(abspath .worker/bin/python)
+
+# $(call install,FOLDER,EXTRAS): an environment with this checkout in it, bytecode compiled.
+ifneq ($(UV),)
+define install
+uv venv --quiet --clear --python '>=3.11' $(1)
+uv pip install --quiet --compile-bytecode --python $(1) --constraint constraints.txt --editable '.[$(2)]'
+endef
+else
+define install
+rm -rf $(1)
+$(PYTHON) -m venv $(1)
+$(1)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[$(2)]'
+env -u PYTHONDONTWRITEBYTECODE $(1)/bin/python -m compileall -q -j 0 $(1)/lib >/dev/null || true
+endef
+endif
+
+.PHONY: help setup demo demo-zh test lint bench clean
+
+help: ## Show the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: .venv/.installed .worker/.installed ## Install both environments
+
+.venv/.installed: pyproject.toml constraints.txt
+	@echo '== .venv: the server, light'
+	$(call install,.venv,test)
+	@touch $@
+
+.worker/.installed: pyproject.toml constraints.txt
+	@echo '== .worker: the training libraries (about 2 GB, a few minutes)'
+	$(call install,.worker,train$(comma)test)
+	@touch $@
+
+comma := ,
+
+demo: setup ## The whole story on the terminal, offline, in English
+	.venv/bin/nlp-skills demo --language en
+
+demo-zh: setup ## 同一個故事，用中文說
+	.venv/bin/nlp-skills demo --language zh-TW
+
+lint: .venv/.installed ## Style, types and import rules
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+# Exit status 5 means that no test carried the mark, which is no failure.
+test: setup lint ## Everything: lint, the light tests, the worker tests
+	.venv/bin/python -m pytest -m 'not worker'
+	.worker/bin/python -m pytest -m worker || [ $$? = 5 ]
+
+bench: setup ## The measurements behind the figures in the docs
+	.venv/bin/python benchmarks/startup.py
+	.worker/bin/python benchmarks/training_throughput.py
+
+clean: ## Remove both environments and all caches
+	rm -rf .venv .worker build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
