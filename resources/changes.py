@@ -1,0 +1,167 @@
+"""What differs between two versions: settings, prompt and rows, as structure and as sentences in both languages."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from .language import Text
+from .version import VersionFolder
+
+# What a plan holds beside the settings that shape the run.
+_NOT_SETTINGS = {"format", "name", "parent", "changes", "created", "reasons", "estimate", "version"}
+
+# The settings people talk about, in their words; any other setting goes by its own name.
+_WORDS = {
+    "base_model": Text("base model", "基礎模型"),
+    "method": Text("method", "訓練方法"),
+    "lora_r": Text("LoRA rank", "LoRA rank"),
+    "lora_alpha": Text("LoRA alpha", "LoRA alpha"),
+    "lora_dropout": Text("LoRA dropout", "LoRA dropout"),
+    "epochs": Text("epochs", "訓練輪數"),
+    "learning_rate": Text("learning rate", "學習率"),
+    "batch_size": Text("batch size", "批次大小"),
+    "seed": Text("seed", "隨機種子"),
+    "warmup": Text("warm-up", "暖身比例"),
+    "weight_decay": Text("weight decay", "權重衰減"),
+    "max_length": Text("longest input (tokens)", "最大長度（token）"),
+    "prompt.system": Text("system prompt", "系統提示詞"),
+    "prompt.user": Text("user prompt", "使用者提示詞"),
+    "labels": Text("labels", "標籤"),
+}
+_SPLITS = {"train": Text("training", "訓練"), "valid": Text("validation", "驗證"), "test": Text("test", "測試")}
+_LONGEST_SHOWN = 60
+_NARROW_EDGE = re.compile(r"[\u0021-\u007e]")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One difference. A setting has a `path` (`lora_r`, `prompt.user`); rows have a `split`, and a `label` where the
+    difference is that label's."""
+
+    before: Any
+    after: Any
+    text: Text
+    path: str | None = None
+    label: str | None = None
+    split: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        where = {"path": self.path, "label": self.label, "split": self.split}
+        return {
+            **{key: value for key, value in where.items() if value is not None},
+            "from": self.before, "to": self.after, "text": self.text._asdict(),
+        }
+
+
+def changes_between(parent: VersionFolder, child: VersionFolder) -> list[Change]:
+    """Settings first, then data; empty when the two were made alike."""
+    return [*setting_changes(_settings(parent), _settings(child)), *data_changes(_data(parent), _data(child))]
+
+
+def setting_changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
+    """One change for each setting that differs; nested settings go by dotted paths."""
+    old, new = _flat(before), _flat(after)
+    found = []
+    for path in dict.fromkeys([*old, *new]):
+        if old.get(path) != new.get(path):
+            found.append(Change(old.get(path), new.get(path), _setting_text(path, old.get(path), new.get(path)), path))
+    return found
+
+
+def data_changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
+    """What changed in the rows, from two `data_snapshot.json` contents: per label in training, else per split."""
+    found: list[Change] = []
+    for split in _SPLITS:
+        old, new = (content.get("label_counts", {}).get(split, {}) for content in (before, after))
+        if split == "train" and old and new:
+            for label in dict.fromkeys([*old, *new]):
+                before_rows, after_rows = old.get(label, 0), new.get(label, 0)
+                if before_rows != after_rows:
+                    text = _rows_text(label, before_rows, after_rows)
+                    found.append(Change(before_rows, after_rows, text, label=label, split=split))
+            continue
+        counts = [content.get("counts", {}).get(split) for content in (before, after)]
+        if None not in counts and counts[0] != counts[1]:
+            found.append(Change(counts[0], counts[1], _split_text(split, counts[0], counts[1]), split=split))
+    if found:
+        return found
+    for split, words in _SPLITS.items():
+        hashes = [content.get("file_hashes", {}) for content in (before, after)]
+        old_hash, new_hash = (h.get(split) or h.get(f"{split}.jsonl") for h in hashes)
+        if old_hash and new_hash and old_hash != new_hash:
+            text = Text(f"Other rows in the {words.en} split, as many as before", f"{words.zh}集換過內容，筆數不變")
+            found.append(Change(old_hash[:12], new_hash[:12], text, split=split))
+    return found
+
+
+def settings_of(config: dict[str, Any]) -> dict[str, Any]:
+    """What of a `config.yaml` shapes the run: without names, parents, reasons and dates."""
+    return {key: value for key, value in config.items() if key not in _NOT_SETTINGS}
+
+
+def _settings(folder: VersionFolder) -> dict[str, Any]:
+    config = folder.config() if folder.config_file.is_file() else {}
+    model = folder.model_info() if folder.model_info_file.is_file() else {}
+    return {**{key: model[key] for key in ("prompt", "labels") if key in model}, **settings_of(config)}
+
+
+def _data(folder: VersionFolder) -> dict[str, Any]:
+    return folder.data_snapshot() if folder.data_snapshot_file.is_file() else {}
+
+
+def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, inner in value.items():
+        if isinstance(inner, dict):
+            flat |= _flat(inner, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = inner
+    return flat
+
+
+def _setting_text(path: str, old: Any, new: Any) -> Text:
+    name = _WORDS.get(path, Text(path, path))
+    subject = name.en if path not in _WORDS else name.en[:1].upper() + name.en[1:]
+    if old is None:
+        return Text(f"{subject} set to {_shown(new)}", _spaced("設定", name.zh) + f"：{_shown(new)}")
+    if new is None:
+        return Text(f"{subject} no longer set (was {_shown(old)})",
+                    _spaced("不再設定", name.zh) + f"（原為 {_shown(old)}）")
+    if path.startswith("prompt"):
+        return Text(f"{subject} rewritten", _spaced("改寫", name.zh))
+    step = f"{_shown(old)} → {_shown(new)}"
+    if _number(old) and _number(new) and path != "seed":
+        return Text(f"{subject} {step}", f"{_spaced('增加' if new > old else '降低', name.zh)} {step}")
+    return Text(f"{subject} {step}", f"{name.zh}：{step}")
+
+
+def _rows_text(label: str, old: int, new: int) -> Text:
+    if new > old:
+        return Text(f"+{new - old} {label} rows", _spaced(_spaced("新增", label), "樣本") + f" {new - old} 筆")
+    return Text(f"−{old - new} {label} rows", _spaced(_spaced("移除", label), "樣本") + f" {old - new} 筆")
+
+
+def _split_text(split: str, old: int, new: int) -> Text:
+    words = _SPLITS[split]
+    sign, verb = ("+", "新增") if new > old else ("−", "移除")
+    return Text(f"{sign}{abs(new - old)} {words.en} rows", f"{verb}{words.zh}樣本 {abs(new - old)} 筆")
+
+
+def _spaced(left: str, right: str) -> str:
+    """Join two pieces of Chinese text, with a space where Han meets Latin, as written in Taiwan."""
+    if left and right and (bool(_NARROW_EDGE.match(left[-1])) != bool(_NARROW_EDGE.match(right[0]))):
+        return f"{left} {right}"
+    return left + right
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
