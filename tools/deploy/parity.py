@@ -1,0 +1,99 @@
+"""Parity: the deployed model answers as the evaluated one did, row by row, asked as a user's client would ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+from pydantic import BaseModel, Field
+
+from ...resources.errors import DeploymentError
+from ...resources.files import read_jsonl
+from ...resources.language import Text
+from ...resources.task import Prompt
+from ...resources.version import VersionFolder
+from ..data.benchmark import frozen_benchmark
+from ..data.prompting import chat_messages, parse_label
+
+REQUEST_SECONDS = 120.0
+
+
+class Disagreement(BaseModel):
+    """One row the endpoint answered differently."""
+
+    id: str
+    text: str
+    evaluated: str
+    deployed: str
+
+
+class Parity(BaseModel):
+    """Shares of rows (0–1) whose raw greedy text and whose label agree, over `count` rows."""
+
+    raw: float
+    label: float
+    count: int
+    disagreements: list[Disagreement] = Field(default_factory=list)
+
+
+def ask(client: httpx.Client, model: str, messages: list[dict[str, str]]) -> str:
+    """One stock chat request: the model's name and the messages, nothing a user's client would not send.
+
+    Raises:
+        DeploymentError: the endpoint does not answer as the OpenAI protocol says.
+    """
+    try:
+        response = client.post("/v1/chat/completions", json={"model": model, "messages": messages})
+        response.raise_for_status()
+        return str(response.json()["choices"][0]["message"]["content"] or "")
+    except (httpx.HTTPError, KeyError, IndexError, ValueError, TypeError) as error:
+        raise DeploymentError(
+            Text(f"The endpoint {client.base_url} did not answer a chat request: {error}",
+                 f"端點 {client.base_url} 沒有正確回應對話請求：{error}"),
+            Text("Look at the serve job's log with job_status, then deploy again.",
+                 "請用 job_status 查看 serve 工作的紀錄，再重新部署。"),
+        ) from error
+
+
+def measure_parity(
+    version: VersionFolder, url: str, model: str, on_row: Callable[[int, int], None] = lambda _done, _total: None
+) -> Parity:
+    """Ask the benchmark of the version's newest evaluation again over HTTP and compare.
+
+    Arguments:
+        url: the endpoint's base, `http://127.0.0.1:PORT`.
+        model: the name requests carry.
+        on_row: called with rows done and rows in all.
+
+    Raises:
+        DeploymentError: the version has not been evaluated, or the endpoint fails.
+    """
+    evaluation = version.latest_evaluation()
+    if evaluation is None or not version.predictions_file.is_file():
+        raise DeploymentError(
+            Text(f"{version.name} has not been evaluated, so there is nothing to compare the deployment with.",
+                 f"{version.name} 還沒有評估，無從比對部署後的回答。"),
+            Text("Call evaluate for this version first.", "請先對這個版本呼叫 evaluate。"),
+            field="version",
+        )
+    info = version.model_info()
+    prompt, labels = Prompt.model_validate(info["prompt"]), list(info["labels"])
+    rows = {row["id"]: row for row in frozen_benchmark(version.task, evaluation["benchmark"]["name"]).rows()}
+    predictions = list(read_jsonl(version.predictions_file))
+    same_raw = same_label = 0
+    disagreements = []
+    with httpx.Client(base_url=url, timeout=REQUEST_SECONDS, trust_env=False) as client:
+        for done, prediction in enumerate(predictions, start=1):
+            row = rows[prediction["id"]]
+            answer = ask(client, model, chat_messages(row, prompt, labels))
+            raw_agrees = answer.strip() == str(prediction["raw"]).strip()
+            label_agrees = parse_label(answer, labels) == prediction["predicted"]
+            same_raw += raw_agrees
+            same_label += label_agrees
+            if not (raw_agrees and label_agrees):
+                disagreements.append(Disagreement(id=row["id"], text=row["text"], evaluated=prediction["raw"],
+                                                  deployed=answer))
+            on_row(done, len(predictions))
+    total = len(predictions)
+    return Parity(raw=same_raw / total, label=same_label / total, count=total, disagreements=disagreements)
