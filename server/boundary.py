@@ -1,0 +1,220 @@
+"""Where a domain error becomes an MCP result, and where a call's language is set: the only place for both."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import logging
+import re
+import sys
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from mcp.server.lowlevel.helper_types import ReadResourceContents
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError, ToolError
+from mcp.server.stdio import stdio_server
+from mcp.server.subscriptions import InMemorySubscriptionBus
+from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_PARAMS, CallToolResult, GetPromptResult, Icon, InputRequiredResult, ToolAnnotations
+from pydantic import AnyUrl, ValidationError
+
+from ..resources.errors import NlpSkillsError, TaskError
+from ..resources.language import Language, Text, as_language, detect_language, speaking
+from ..resources.workspace import Workspace
+
+try:
+    from ..resources.secrets import redact
+except ImportError:
+    def redact(text: str) -> str:
+        return text
+
+logger = logging.getLogger(__name__)
+
+_ENOUGH_WORDS = 3  # "yes" or "entity-sentiment v1" does not say that a person has changed to English
+_SHOWN_PROBLEMS = 5
+
+
+class GuardedServer(MCPServer[Any]):
+    """An MCP server whose tools, resources and prompts speak the call's language and fail in words a person can use.
+
+    Arguments:
+        workspace: where a call's task, and so its language, is looked up.
+        language: what to speak where neither the call nor the task says.
+        read_only: leave out every tool that is not annotated as read-only.
+        settings: passed on to `MCPServer`.
+    """
+
+    def __init__(
+        self, *, workspace: Workspace, language: Language | None, read_only: bool = False, **settings: Any
+    ) -> None:
+        self.bus = InMemorySubscriptionBus()
+        super().__init__(subscriptions=self.bus, **settings)
+        self._workspace = workspace
+        self._language = language
+        self._read_only = read_only
+
+    def add_tool(
+        self,
+        fn: Callable[..., Any],
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        annotations: ToolAnnotations | None = None,
+        icons: list[Icon] | None = None,
+        meta: dict[str, Any] | None = None,
+        structured_output: bool | None = None,
+    ) -> None:
+        if self._read_only and not (annotations and annotations.read_only_hint):
+            return
+        super().add_tool(fn, name, title, description, annotations, icons, meta, structured_output)
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        with self._speaking(arguments):
+            try:
+                return await super().call_tool(name, arguments, context)
+            except ToolError as error:
+                if self._tool_manager.get_tool(name) is None:
+                    raise ToolError(self._no_such_tool(name)) from error
+                raise ToolError(explained(error, name)) from error
+
+    async def read_resource(
+        self, uri: AnyUrl | str, context: Context[Any, Any] | None = None
+    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
+        with self._speaking({}):
+            try:
+                return await super().read_resource(uri, context)
+            except ResourceNotFoundError:
+                raise
+            except ResourceError as error:
+                missing = isinstance(_cause(error), TaskError)
+                kind = ResourceNotFoundError if missing else ResourceError
+                raise kind(explained(error, str(uri))) from error
+
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
+    ) -> GetPromptResult | InputRequiredResult:
+        with self._speaking(arguments or {}):
+            try:
+                return await super().get_prompt(name, arguments, context)
+            except ValueError as error:
+                raise MCPError(INVALID_PARAMS, explained(error, name)) from error
+
+    async def run_stdio_async(self) -> None:
+        """Serve over standard input and output; whatever a library prints meanwhile goes to standard error."""
+        async with stdio_server() as (received, sent):
+            with contextlib.redirect_stdout(sys.stderr):
+                await self._lowlevel_server.run(received, sent, self._lowlevel_server.create_initialization_options())
+
+    def _no_such_tool(self, name: str) -> str:
+        offered = [tool.name for tool in self._tool_manager.list_tools()]
+        shown = ", ".join(difflib.get_close_matches(name, offered, n=3) or offered)
+        return str(Text(
+            f"There is no tool {name[:60]!r} here; it may be switched off.\n→ Use one of: {shown}.\n(unknown_tool)",
+            f"這裡沒有「{name[:60]}」這個工具，也可能是被關閉了。\n→ 可用的工具：{shown}。\n(unknown_tool)",
+        ))
+
+    def _speaking(self, arguments: Mapping[str, Any]) -> contextlib.AbstractContextManager[None]:
+        return speaking(language_of(arguments, self._workspace) or self._language)
+
+
+def language_of(arguments: Mapping[str, Any], workspace: Workspace) -> Language | None:
+    """The language a call asks for: its `language`, else that of its `message`, else its task's, else None."""
+    if isinstance(named := arguments.get("language"), str) and (language := as_language(named)):
+        return language
+    if isinstance(message := arguments.get("message"), str) and (language := detect_language(message)):
+        if language != "en" or len(re.findall(r"[A-Za-z]{2,}", message)) >= _ENOUGH_WORDS:
+            return language
+    if isinstance(task := arguments.get("task"), str) and task:
+        with contextlib.suppress(NlpSkillsError):  # the tool itself says what is wrong with the task
+            return workspace.task(task).load().language
+    return None
+
+
+def explained(error: BaseException, name: str) -> str:
+    """What a failed call of `name` says, in the language being spoken and without secrets."""
+    cause = _cause(error)
+    if isinstance(cause, NlpSkillsError):
+        return redact(f"{cause}\n({cause.code})")
+    if isinstance(cause, ValidationError):
+        return redact(_invalid_arguments(cause, name))
+    if cause is error:  # said on purpose by the SDK or a door: an unknown tool or prompt, a missing argument
+        return redact(str(error))
+    reference = uuid.uuid4().hex[:8]
+    logger.error("[%s] %s: %s", reference, name, redact(repr(cause)), exc_info=cause)
+    kind = type(cause).__name__
+    return str(Text(
+        f"{name} stopped on an error of ours ({kind}); nothing was left half done.\n"
+        f"→ Try once more. If it happens again, report it with reference {reference} from the server's log.",
+        f"{name} 遇到我們這邊的錯誤（{kind}）而停止，沒有留下做到一半的東西。\n"
+        f"→ 請再試一次；若再發生，請附上伺服器紀錄中的編號 {reference} 回報。",
+    ))
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What was really raised, under the wrappers the SDK puts around it."""
+    while isinstance(error, (ToolError, ResourceError, ValueError)) and error.__cause__ is not None:
+        if isinstance(error, (NlpSkillsError, ValidationError)):
+            break
+        error = error.__cause__
+    return error
+
+
+def _invalid_arguments(error: ValidationError, name: str) -> str:
+    lines = [_described(problem) for problem in _problems(error)]
+    fields = ", ".join(dict.fromkeys(_field(problem) for problem in error.errors()))
+    return "\n".join([
+        str(Text(f"{name} was called with arguments it cannot take [{fields}]:",
+                 f"{name} 收到無法使用的參數 [{fields}]：")),
+        *lines,
+        str(Text("→ Correct them and call again.", "→ 請更正後再呼叫一次。")),
+        "(arguments)",
+    ])
+
+
+def _problems(error: ValidationError) -> Iterator[Any]:
+    yield from error.errors(include_url=False, include_context=True)[:_SHOWN_PROBLEMS]
+
+
+def _field(problem: Any) -> str:
+    return ".".join(str(part) for part in problem["loc"]) or "arguments"
+
+
+def _described(problem: Any) -> str:
+    """One problem of a validation in both languages; the rejected value itself is not repeated."""
+    field, kind, context = _field(problem), problem["type"], problem.get("ctx", {})
+    if isinstance(raised := context.get("error"), NlpSkillsError):
+        return f"- {raised}"
+    if kind == "missing":
+        return str(Text(f"- {field} is required.", f"- 缺少必要的 {field}。"))
+    if kind == "extra_forbidden" or kind == "unexpected_keyword_argument":
+        return str(Text(f"- there is no argument {field}.", f"- 沒有 {field} 這個參數。"))
+    if kind in ("literal_error", "enum"):
+        expected = context.get("expected", "")
+        return str(Text(f"- {field} must be one of {expected}.", f"- {field} 必須是 {expected.replace(' or ', ' 或 ')} 之一。"))
+    if kind in _TYPES:
+        return str(Text(f"- {field} must be {_TYPES[kind].en}.", f"- {field} 必須是{_TYPES[kind].zh}。"))
+    bound = next(((sign, context[key]) for key, sign in _BOUNDS.items() if key in context), None)
+    if bound:
+        return str(Text(f"- {field} must be {bound[0]} {bound[1]}.", f"- {field} 必須 {bound[0]} {bound[1]}。"))
+    return str(Text(f"- {field}: {problem['msg']}.", f"- {field} 的值不合規定：{problem['msg']}。"))
+
+
+_TYPES = {
+    "string_type": Text("text", "文字"),
+    "int_type": Text("a whole number", "整數"),
+    "int_parsing": Text("a whole number", "整數"),
+    "int_from_float": Text("a whole number", "整數"),
+    "float_type": Text("a number", "數字"),
+    "float_parsing": Text("a number", "數字"),
+    "bool_type": Text("true or false", " true 或 false"),
+    "bool_parsing": Text("true or false", " true 或 false"),
+    "list_type": Text("a list", "清單"),
+    "dict_type": Text("an object", "物件"),
+    "model_type": Text("an object", "物件"),
+    "finite_number": Text("a finite number", "有限的數字"),
+}
+_BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}

@@ -1,0 +1,100 @@
+"""What the person can set about the server, from the environment and the command line."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..resources.errors import NlpSkillsError
+from ..resources.language import Language, Text, as_language
+from ..resources.workspace import default_workspace
+
+TOOLSETS = ("tasks", "data", "train", "evaluate", "deploy", "compute", "coach")
+_YES = {"1", "true", "yes", "on"}
+_NO = {"", "0", "false", "no", "off"}
+
+
+class SettingsError(NlpSkillsError):
+    """A setting of the server is wrong."""
+
+    code = "settings"
+
+
+@dataclass(frozen=True)
+class HttpSettings:
+    """Where Streamable HTTP is served: loopback unless told otherwise.
+
+    Arguments:
+        port: 0 takes a free one.
+        token: the bearer token every request must carry; None asks for none (only allowed on loopback).
+        hosts: further `Host` header values to accept, such as the name a reverse proxy forwards.
+        origins: further `Origin` header values to accept, for web pages that may call this server.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    token: str | None = field(default=None, repr=False)
+    hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One server's settings.
+
+    Arguments:
+        workspace: the folder the tasks stand in.
+        language: what to answer in where nothing else says; None leaves it to `NLP_SKILLS_LANGUAGE`, else English.
+        toolsets: the verbs whose tools are offered.
+        read_only: offer only tools that change nothing.
+    """
+
+    workspace: Path = field(default_factory=default_workspace)
+    language: Language | None = None
+    toolsets: tuple[str, ...] = TOOLSETS
+    read_only: bool = False
+
+    def __post_init__(self) -> None:
+        for name in self.toolsets:
+            if name not in TOOLSETS:
+                raise _unknown("NLP_SKILLS_TOOLSETS", name, TOOLSETS)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """The settings of `NLP_SKILLS_WORKSPACE`, `_LANGUAGE`, `_TOOLSETS` (comma-separated) and `_READ_ONLY`.
+
+        Raises:
+            SettingsError: a value is unknown; names the variable and the nearest right value.
+        """
+        spoken = environment.get("NLP_SKILLS_LANGUAGE")
+        language = as_language(spoken)
+        if spoken and not language:
+            raise _unknown("NLP_SKILLS_LANGUAGE", spoken, ("en", "zh-TW"))
+        read_only = environment.get("NLP_SKILLS_READ_ONLY", "").strip().lower()
+        if read_only not in _YES | _NO:
+            raise _unknown("NLP_SKILLS_READ_ONLY", read_only, ("1", "0"))
+        folder = environment.get("NLP_SKILLS_WORKSPACE")
+        return cls(
+            workspace=Path(folder).expanduser().resolve() if folder else default_workspace(),
+            language=language,
+            toolsets=_listed(environment.get("NLP_SKILLS_TOOLSETS")) or TOOLSETS,
+            read_only=read_only in _YES,
+        )
+
+
+def _listed(value: str | None) -> tuple[str, ...]:
+    return tuple(name for part in (value or "").split(",") if (name := part.strip()))
+
+
+def _unknown(variable: str, value: str, known: tuple[str, ...]) -> SettingsError:
+    near = difflib.get_close_matches(value, known, n=1)
+    offered = ", ".join(near or known)
+    return SettingsError(
+        Text(f"{variable} does not know {value[:40]!r}.", f"{variable} 沒有「{value[:40]}」這個值。"),
+        Text(f"Did you mean {offered}?" if near else f"Use one of: {offered}.",
+             f"您是不是要用 {offered}？" if near else f"可用的值：{offered}。"),
+        field=variable,
+    )
