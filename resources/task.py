@@ -176,11 +176,18 @@ class TaskFolder:
             return "evaluating"
         if numbers:
             return "training"
-        if self.data_source_file.is_file() and (read_yaml(self.data_source_file) or {}).get("sources"):
-            return "configuring"
-        if (self.data / "current.json").is_file() or any(self.configs.glob("*.yaml")):
+        if (self.data / "current.json").is_file() or any(self.configs.glob("*.yaml")) or self._names_a_source():
             return "configuring"
         return "created"
+
+    def _names_a_source(self) -> bool:
+        try:
+            content = read_yaml(self.data_source_file)
+        except FileNotFoundError:
+            return False
+        except (UnicodeDecodeError, yaml.YAMLError):  # somebody is at work on it
+            return True
+        return bool(isinstance(content, dict) and content.get("sources"))
 
     def current_deployment(self) -> dict[str, Any] | None:
         path = self.deployments / "current.json"

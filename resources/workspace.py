@@ -37,11 +37,13 @@ class Workspace:
         return self.root / ".nlp-skills" / "deployments"
 
     def task_names(self) -> list[str]:
-        """The names of all tasks, sorted; a folder is a task when it holds a `task.yaml`."""
+        """The names of all tasks, sorted; a folder is a task when it holds a `task.yaml` and is not hidden
+        (a half-written task is)."""
         if not self.root.is_dir():
             return []
         with os.scandir(self.root) as entries:
-            return sorted(e.name for e in entries if e.is_dir() and os.path.exists(os.path.join(e.path, "task.yaml")))
+            return sorted(e.name for e in entries if not e.name.startswith(".") and e.is_dir()
+                          and os.path.exists(os.path.join(e.path, "task.yaml")))
 
     def tasks(self) -> Iterator[TaskFolder]:
         for name in self.task_names():
@@ -56,6 +58,8 @@ class Workspace:
         if NAME_PATTERN.fullmatch(name) and (self.root / name / "task.yaml").is_file():
             return TaskFolder(self.root / name)
         names = self.task_names()
+        if name in names:  # a folder somebody brought along under a name of their own
+            return TaskFolder(self.root / name)
         for candidate in self.tasks():
             if candidate.title() == name:
                 return candidate
@@ -68,7 +72,6 @@ class Workspace:
                  f"可用的名稱：{offered}。" if offered else "請先用 create_task 建立任務。"),
             field="task",
         )
-
 
 
 def check_name(name: str) -> str:
