@@ -1,1 +1,1 @@
-"""One file for each metric."""
+"""One file for each metric, named after it."""
