@@ -1,0 +1,248 @@
+"""What validation looks at: fields, labels, lengths, class balance, conflicts, overlap. Errors stop, warnings advise.
+
+A report is `{format, rules, errors: [finding], warnings: [finding], figures}`; a finding is
+`{code, count, message: {en, zh}, examples: [{split, id, text, …}]}`.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ...resources.answer import quoted
+from ...resources.data_source import DataSource
+from ...resources.files import sha256_bytes
+from ...resources.language import Text
+from ...resources.task import Task
+from .rows import Row, normalised
+from .split import SPLITS, group_keys
+
+Report = dict[str, Any]
+Finding = dict[str, Any]
+EXAMPLES = 5
+_SHOWN = ("id", "text", "entity", "label", "line")
+_ROW_TEXT = ("text", "entity", "label")
+_SMALL_TEST_ROWS = 100
+_FEW_PER_LABEL = 10
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the rows are held against; a report made under other rules is out of date."""
+
+    labels: tuple[str, ...]
+    needs_entity: bool
+    min_characters: int
+    max_characters: int
+    max_imbalance: float
+    group_by: str | None
+
+    @property
+    def hash(self) -> str:
+        return sha256_bytes(json.dumps(asdict(self), ensure_ascii=False).encode())[:12]
+
+
+def rules_of(task: Task, data_source: DataSource, group_by: str | None) -> Rules:
+    """The rules that `task.yaml` and `data_source.yaml` set."""
+    quality = data_source.quality
+    return Rules(tuple(task.labels), task.type == "entity-classification", quality.min_characters,
+                 quality.max_characters, quality.max_imbalance, group_by)
+
+
+def validation_report(
+    splits: Mapping[str, Sequence[Row]],
+    rules: Rules,
+    held_out: Sequence[Row] = (),
+    notes: Iterable[Finding] = (),
+) -> Report:
+    """Check the rows of all splits together.
+
+    Arguments:
+        held_out: the rows of frozen benchmarks.
+        notes: warnings of the stages before (rows left out, duplicates removed), kept in the report.
+    """
+    placed = [(name, row) for name in SPLITS for row in splits.get(name, ())]
+    broken = _field_errors(placed, rules)
+    sound = [(name, row) for name, row in placed if _is_sound(row, rules)]
+    errors = [*broken, *_label_errors(sound, rules), *_identity_errors(sound),
+              *_benchmark_errors(sound, rules, held_out)]
+    if not splits.get("train"):
+        errors.append(finding("empty_train", 0, Text("There is no row to train on.", "沒有可訓練的資料列。")))
+    warnings = [*notes, *_shape_warnings(sound, rules), *_balance_warnings(sound, rules), *_overlap_warnings(sound)]
+    return {
+        "format": 1,
+        "rules": rules.hash,
+        "errors": [e for e in errors if e],
+        "warnings": [w for w in warnings if w],
+        "figures": figures(placed),
+    }
+
+
+def finding(code: str, count: int, message: Text, rows: Iterable[tuple[str, Row]] = ()) -> Finding:
+    """One thing validation found, with a few of the rows it concerns."""
+    examples = [{"split": name, **{key: row[key] for key in _SHOWN if row.get(key) is not None}}
+                for name, row in list(rows)[:EXAMPLES]]
+    return {"code": code, "count": count, "message": message._asdict(), "examples": examples}
+
+
+def shown(report: Report, task: Task) -> Report:
+    """`report` fit for a tool result: row text cut short, or hidden where the task's privacy forbids it."""
+    def safe(found: Finding) -> Finding:
+        return {**found, "examples": [
+            {key: quoted(task, str(value)) if key in _ROW_TEXT else value for key, value in row.items()}
+            for row in found["examples"]
+        ]}
+
+    known = set(task.labels)
+    counts = {name: {label: n for label, n in by_label.items() if label in known}
+              for name, by_label in report["figures"]["label_counts"].items()}
+    return {
+        "errors": [safe(found) for found in report["errors"]],
+        "warnings": [safe(found) for found in report["warnings"]],
+        "figures": {**report["figures"], "label_counts": counts},
+    }
+
+
+def figures(placed: Sequence[tuple[str, Row]]) -> dict[str, Any]:
+    """Rows and labels per split, and text lengths in characters."""
+    counts: dict[str, Counter[str]] = {name: Counter() for name in SPLITS}
+    for name, row in placed:
+        counts[name][str(row.get("label"))] += 1
+    lengths = sorted(len(str(row.get("text") or "")) for _, row in placed)
+    return {
+        "rows": len(placed),
+        "counts": {name: by_label.total() for name, by_label in counts.items()},
+        "label_counts": {name: dict(sorted(by_label.items())) for name, by_label in counts.items()},
+        "characters": {
+            "min": lengths[0], "median": int(statistics.median(lengths)),
+            "p95": lengths[min(len(lengths) - 1, int(len(lengths) * 0.95))], "max": lengths[-1],
+        } if lengths else {},
+    }
+
+
+def _is_sound(row: Row, rules: Rules) -> bool:
+    return bool(row.get("text")) and bool(row.get("label")) and (bool(row.get("entity")) or not rules.needs_entity)
+
+
+def _field_errors(placed: Sequence[tuple[str, Row]], rules: Rules) -> list[Finding]:
+    found = []
+    for column in ("text", "label", *(["entity"] if rules.needs_entity else [])):
+        rows = [(name, row) for name, row in placed if not row.get(column)]
+        if rows:
+            found.append(finding(f"missing_{column}", len(rows), Text(
+                f"{len(rows)} rows have no {column}.", f"有 {len(rows)} 列沒有 {column}。"), rows))
+    return found
+
+
+def _label_errors(placed: Sequence[tuple[str, Row]], rules: Rules) -> list[Finding]:
+    known = set(rules.labels)
+    rows = [(name, row) for name, row in placed if row["label"] not in known]
+    if not rows:
+        return []
+    return [finding("unknown_label", len(rows), Text(
+        f"{len(rows)} rows have a label that task.yaml does not list ({', '.join(rules.labels) or 'it lists none'}).",
+        f"有 {len(rows)} 列的標籤不在 task.yaml 的清單裡（{'、'.join(rules.labels) or '清單是空的'}）。"), rows)]
+
+
+def _identity_errors(placed: Sequence[tuple[str, Row]]) -> list[Finding]:
+    by_id: dict[str, list[tuple[str, Row]]] = defaultdict(list)
+    for name, row in placed:
+        by_id[row["id"]].append((name, row))
+    repeated = [rows for rows in by_id.values() if len(rows) > 1]
+    conflicts = [rows for rows in repeated if len({row["label"] for _, row in rows}) > 1]
+    overlaps = [rows for rows in repeated if len({name for name, _ in rows}) > 1]
+    doubled = [rows for rows in repeated if rows not in conflicts and rows not in overlaps]
+    return [
+        *([conflict_finding([rows[0:2] for rows in conflicts])] if conflicts else []),
+        *([finding("overlap", len(overlaps), Text(
+            f"{len(overlaps)} rows stand in more than one split: the test would be of what was learnt by heart.",
+            f"有 {len(overlaps)} 列同時出現在不同的切分裡：測試等於考背過的題目。"),
+            [pair for rows in overlaps for pair in rows[:2]])] if overlaps else []),
+        *([finding("duplicate", len(doubled), Text(
+            f"{len(doubled)} rows stand twice in one split.", f"有 {len(doubled)} 列在同一個切分裡重複。"),
+            [rows[0] for rows in doubled])] if doubled else []),
+    ]
+
+
+def conflict_finding(pairs: Sequence[Sequence[tuple[str, Row]]]) -> Finding:
+    """The same input with different labels."""
+    return finding("conflicting_labels", len(pairs), Text(
+        f"{len(pairs)} inputs carry different labels in different rows: a model cannot learn both.",
+        f"有 {len(pairs)} 筆相同的輸入，在不同列標了不同的標籤：模型無法同時學會兩種答案。"),
+        [row for pair in pairs for row in pair])
+
+
+def _benchmark_errors(placed: Sequence[tuple[str, Row]], rules: Rules, held_out: Sequence[Row]) -> list[Finding]:
+    if not held_out:
+        return []
+    trained = [(name, row) for name, row in placed if name != "test"]
+    keys = group_keys([*(row for _, row in trained), *held_out], rules.group_by)
+    frozen_keys, frozen_ids = set(keys[len(trained):]), {row["id"] for row in held_out}
+    leaks = [pair for pair, key in zip(trained, keys, strict=False)
+             if key in frozen_keys or pair[1]["id"] in frozen_ids]
+    return [finding("benchmark_leak", len(leaks), Text(
+        f"{len(leaks)} rows of train or valid belong to the frozen benchmark (or to a group of it).",
+        f"train 或 valid 有 {len(leaks)} 列屬於已凍結的評估基準（或與它同一組）。"), leaks)] if leaks else []
+
+
+def _shape_warnings(placed: Sequence[tuple[str, Row]], rules: Rules) -> list[Finding]:
+    short = [pair for pair in placed if len(pair[1]["text"]) < rules.min_characters]
+    long = [pair for pair in placed if len(pair[1]["text"]) > rules.max_characters]
+    absent = [pair for pair in placed if rules.needs_entity
+              and normalised(pair[1]["entity"]).casefold() not in normalised(pair[1]["text"]).casefold()]
+    return [
+        *([finding("too_short", len(short), Text(
+            f"{len(short)} texts are shorter than {rules.min_characters} characters.",
+            f"有 {len(short)} 筆文字少於 {rules.min_characters} 個字元。"), short)] if short else []),
+        *([finding("too_long", len(long), Text(
+            f"{len(long)} texts are longer than {rules.max_characters} characters.",
+            f"有 {len(long)} 筆文字超過 {rules.max_characters} 個字元。"), long)] if long else []),
+        *([finding("entity_not_in_text", len(absent), Text(
+            f"{len(absent)} rows name an entity that their text does not contain.",
+            f"有 {len(absent)} 列的對象沒有出現在文字裡。"), absent)] if absent else []),
+    ]
+
+
+def _balance_warnings(placed: Sequence[tuple[str, Row]], rules: Rules) -> list[Finding]:
+    train = Counter(row["label"] for name, row in placed if name == "train" and row["label"] in rules.labels)
+    test = sum(name == "test" for name, _ in placed)
+    found = []
+    unseen = [label for label in rules.labels if not train[label]]
+    if train and unseen:
+        found.append(finding("label_without_rows", len(unseen), Text(
+            f"No row of train has the label {', '.join(unseen)}.", f"訓練資料裡沒有這些標籤：{'、'.join(unseen)}。")))
+    rare = [f"{label} ({train[label]})" for label in rules.labels if 0 < train[label] < _FEW_PER_LABEL]
+    if rare:
+        found.append(finding("few_rows", len(rare), Text(
+            f"Fewer than {_FEW_PER_LABEL} rows to learn from: {', '.join(rare)}.",
+            f"可學習的資料不到 {_FEW_PER_LABEL} 列：{'、'.join(rare)}。")))
+    if train and (ratio := max(train.values()) / min(train.values())) > rules.max_imbalance:
+        (most, _), (least, _) = train.most_common(1)[0], train.most_common()[-1]
+        found.append(finding("imbalance", 1, Text(
+            f"{most} has {ratio:.1f} times as many rows as {least} (advice begins at {rules.max_imbalance:g}).",
+            f"「{most}」的列數是「{least}」的 {ratio:.1f} 倍（超過 {rules.max_imbalance:g} 倍就建議處理）。")))
+    if train and not test:
+        found.append(finding("no_test", 0, Text(
+            "There is no test split, so nothing can be evaluated.", "沒有測試集，之後無法評估。")))
+    elif train and test < _SMALL_TEST_ROWS:
+        found.append(finding("small_test", test, Text(
+            f"The test split has only {test} rows: small differences between versions will not show.",
+            f"測試集只有 {test} 列：版本之間的小差距會看不出來。")))
+    return found
+
+
+def _overlap_warnings(placed: Sequence[tuple[str, Row]]) -> list[Finding]:
+    where: dict[str, set[str]] = defaultdict(set)
+    keyed = [(normalised(row["text"]), name, row) for name, row in placed]
+    for key, name, _ in keyed:
+        where[key].add(name)
+    rows = [(name, row) for key, name, row in keyed if name != "train" and "train" in where[key]]
+    ids = {row["id"] for name, row in placed if name == "train"}
+    rows = [(name, row) for name, row in rows if row["id"] not in ids]  # the same input is an error already
+    return [finding("text_overlap", len(rows), Text(
+        f"{len(rows)} texts of valid or test stand in train too, about another entity.",
+        f"valid 或 test 有 {len(rows)} 筆文字也出現在 train（對象不同）。"), rows)] if rows else []

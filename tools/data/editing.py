@@ -1,0 +1,60 @@
+"""Reading a split that a person may have edited by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ...resources.errors import DataError
+from ...resources.language import Text
+from .rows import Row, row_id
+
+
+def read_split(file: Path) -> list[Row]:
+    """The rows of `file` in canonical form, ordered by id, each with the `line` it stands on; none where it is missing.
+
+    Raises:
+        DataError: a line is not UTF-8, not JSON or not an object; names file and line.
+    """
+    if not file.is_file():
+        return []
+    rows = []
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip(b"\xef\xbb\xbf \t\r\n"):
+                rows.append(_canonical(_parsed(line, file, number), number))
+    return sorted(rows, key=lambda row: str(row["id"]))
+
+
+def _parsed(line: bytes, file: Path, number: int) -> dict[str, Any]:
+    try:
+        value = json.loads(line.decode("utf-8-sig"))
+    except ValueError as error:
+        raise _unreadable(file, number, Text(
+            "is not UTF-8" if isinstance(error, UnicodeDecodeError) else "is not valid JSON",
+            "不是 UTF-8" if isinstance(error, UnicodeDecodeError) else "不是有效的 JSON")) from error
+    if not isinstance(value, dict):
+        raise _unreadable(file, number, Text("is not a JSON object", "不是 JSON 物件"))
+    return value
+
+
+def _unreadable(file: Path, number: int, what: Text) -> DataError:
+    return DataError(
+        Text(f"Line {number} of {file} {what.en}.", f"{file} 第 {number} 行{what.zh}。"),
+        Text('Each line is one row such as {"text": "…", "label": "…"}. Correct the line; nothing was overwritten.',
+             '每一行是一列，例如 {"text": "…", "label": "…"}。請修正該行；沒有任何內容被覆寫。'),
+        field=f"{file.name}:{number}",
+    )
+
+
+def _canonical(row: dict[str, Any], line: int) -> Row:
+    """`row` with its text trimmed and its id recomputed: whoever changes the text changes the identity."""
+    text, label, entity = (_text(row.get(name)) for name in ("text", "label", "entity"))
+    rest = {key: value for key, value in row.items() if key not in ("id", "text", "entity", "label", "line")}
+    return {"id": row_id(text, entity), "text": text, **({"entity": entity} if entity else {}), "label": label, **rest,
+            "line": line}
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value).strip().encode("utf-8", "replace").decode("utf-8")

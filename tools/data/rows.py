@@ -1,0 +1,71 @@
+"""A canonical row: `{id, text, entity?, label, source?, …}`, and what makes two rows the same or alike."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Any
+
+Row = dict[str, Any]
+
+_NUMBER = re.compile(r"[0-9]+(?:[.,:/][0-9]+)*|[〇零一二兩三四五六七八九十百千萬億]+(?:點[〇零一二三四五六七八九]+)?")
+_ENTITY_MASK, _NUMBER_MASK = "⟦entity⟧", "0"
+
+
+def normalised(text: str) -> str:
+    """`text` as it counts for identity: NFKC, runs of white space as one space."""
+    return " ".join(unicodedata.normalize("NFKC", text).split())
+
+
+def row_id(text: str, entity: str | None = None) -> str:
+    """The identity of an input: 16 hex digits of the SHA-256 of its normalised text (and entity)."""
+    key = normalised(text) + (f"\x1f{normalised(entity)}" if entity else "")
+    return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+class Skeletons:
+    """Texts with entities and numbers masked, so that sentences made of one pattern look the same.
+
+    Arguments:
+        entities: every entity the data knows; all of them are masked in every text.
+    """
+
+    def __init__(self, entities: Iterable[str]) -> None:
+        self._known = {normalised(entity).casefold() for entity in entities if entity and entity.strip()}
+        lengths: dict[str, set[int]] = {}
+        for entity in self._known:
+            lengths.setdefault(entity[0], set()).add(len(entity))
+        self._lengths = {first: sorted(sizes, reverse=True) for first, sizes in lengths.items()}
+        self._cache: dict[str, str] = {}
+
+    def of(self, text: str) -> str:
+        """The skeleton of `text`: case-folded, the longest known entity at each place and every number masked."""
+        if text not in self._cache:
+            self._cache[text] = _NUMBER.sub(_NUMBER_MASK, self._without_entities(normalised(text).casefold()))
+        return self._cache[text]
+
+    def _without_entities(self, text: str) -> str:
+        parts: list[str] = []
+        at = kept = 0
+        while at < len(text):
+            end = self._entity_end(text, at)
+            if end:
+                parts += (text[kept:at], _ENTITY_MASK)
+                at = kept = end
+            else:
+                at += 1
+        return "".join(parts) + text[kept:]
+
+    def _entity_end(self, text: str, at: int) -> int:
+        for length in self._lengths.get(text[at], ()):
+            end = at + length
+            if text[at:end] in self._known and not _inside_word(text, at) and not _inside_word(text, end):
+                return end
+        return 0
+
+
+def _inside_word(text: str, at: int) -> bool:
+    """Whether the place before character `at` lies inside a word of Latin letters or digits."""
+    return 0 < at < len(text) and all(c.isascii() and c.isalnum() for c in text[at - 1 : at + 1])

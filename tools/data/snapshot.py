@@ -1,0 +1,177 @@
+"""The data as it now stands: the current snapshot, its working copies `data/*.jsonl`, and what a person edits there.
+
+`data/current.json` names the snapshot; while its files are being copied it also holds the hashes of the files they
+replace (`replaces`), so that a checkout killed half way is carried on and never mistaken for an edit.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ...resources.data_source import SplitPolicy, load_data_source
+from ...resources.errors import DataError
+from ...resources.files import commit_folder, lock, read_json, sha256_bytes, sha256_file, write_atomic, write_json
+from ...resources.language import Text
+from ...resources.task import TaskFolder
+from .benchmark import MAIN, benchmark_names, freeze, held_out_rows
+from .checks import Report, rules_of, shown, validation_report
+from .editing import read_split
+from .rows import Row
+from .split import SPLITS
+from .store import Snapshot, commit_snapshot, load_snapshot
+
+__all__ = ["Snapshot", "adopt", "blocked", "current_snapshot", "edited_splits", "head", "keep_edits", "load_snapshot",
+           "working_file"]
+
+
+def working_file(task: TaskFolder, split: str) -> Path:
+    """The copy of a split that people read and edit."""
+    return task.data / f"{split}.jsonl"
+
+
+def current_snapshot(task: TaskFolder) -> Snapshot:
+    """The validated data to train on.
+
+    An interrupted checkout is finished first; `data/*.jsonl` edited by hand are validated and committed as a manual
+    snapshot, child of the one they were edited from.
+
+    Raises:
+        DataError: there is no data yet, an edited file cannot be read, or validation found errors.
+    """
+    with lock(task.data / "current.json"):
+        snapshot = head(task)
+        edited = edited_splits(task, snapshot)
+        if edited or (snapshot is None and any(working_file(task, name).is_file() for name in SPLITS)):
+            return _commit_edits(task, snapshot)
+        if snapshot is None:
+            raise DataError(
+                Text(f"{task.name} has no data yet.", f"{task.name} 還沒有資料。"),
+                Text("Say where the rows come from with set_data_source, then call prepare_data.",
+                     "請先用 set_data_source 說明資料從哪裡來，再呼叫 prepare_data。"),
+                field="task",
+            )
+        return _checked(task, snapshot)
+
+
+def head(task: TaskFolder) -> Snapshot | None:
+    """The snapshot `current.json` names, its checkout finished; None where there is none. Needs the lock."""
+    path = task.data / "current.json"
+    if not path.is_file():
+        return None
+    current = read_json(path)
+    snapshot = load_snapshot(task, current["hash"])
+    _freeze_first_benchmark(task, snapshot)
+    _check_out(task, snapshot, current.get("replaces") or {})
+    return snapshot
+
+
+def adopt(task: TaskFolder, snapshot: Snapshot) -> None:
+    """Make `snapshot` the current one and copy its splits to `data/*.jsonl`. Needs the lock."""
+    replaced = {name: sha256_file(file) for name in SPLITS if (file := working_file(task, name)).is_file()}
+    write_json(task.data / "current.json", {"format": 1, "hash": snapshot.hash, "replaces": replaced})
+    _freeze_first_benchmark(task, snapshot)
+    _check_out(task, snapshot, replaced)
+    write_json(task.data / "current.json", {"format": 1, "hash": snapshot.hash})
+
+
+def edited_splits(task: TaskFolder, snapshot: Snapshot | None) -> list[str]:
+    """The splits whose working copy a person has changed since the checkout. Needs the lock and a finished checkout."""
+    if snapshot is None:
+        return []
+    return [name for name in SPLITS if sha256_file(working_file(task, name)) != snapshot.file_hashes[name]]
+
+
+def keep_edits(task: TaskFolder) -> Path:
+    """Copy the working files as they are to `data/replaced/<hash12>/`, before something overwrites them."""
+    files = [file for name in SPLITS if (file := working_file(task, name)).is_file()]
+    digest = sha256_bytes("".join(sha256_file(file) for file in files).encode())
+    kept = task.data / "replaced" / digest[:12]
+
+    def fill(folder: Path) -> None:
+        for file in files:
+            shutil.copyfile(file, folder / file.name)
+
+    commit_folder(kept, fill)
+    return kept
+
+
+def blocked(task: TaskFolder, report: Report, place: Text) -> DataError:
+    """The error that validation's errors are, its full report left in `data/validation.json`."""
+    path = task.data / "validation.json"
+    write_json(path, report)
+    safe = shown(report, task.load())
+    first, more = report["errors"][0], len(report["errors"]) - 1
+    also = Text(f" (and {more} more kinds of error)" if more else "", f"（另有 {more} 種錯誤）" if more else "")
+    example = _first_example(safe)
+    return DataError(
+        Text(f"{place.en}: {first['message']['en']}{also.en}{example.en}",
+             f"{place.zh}：{first['message']['zh']}{also.zh}{example.zh}"),
+        Text(f"Correct those rows where they come from, then try again; all findings are in {path}. "
+             "If a label is right and only missing from the task, add it with update_task.",
+             f"請在來源修正這些列後再試一次，完整結果在 {path}。"
+             "如果標籤是對的、只是任務沒有列出，請用 update_task 加上。"),
+        field=_FIELD_OF.get(first["code"], first["code"].removeprefix("missing_")),
+        details=safe,
+    )
+
+
+_FIELD_OF = {"unknown_label": "label", "conflicting_labels": "label", "empty_train": "train", "overlap": "split",
+             "duplicate": "id", "benchmark_leak": "split"}
+
+
+def _first_example(safe: Report) -> Text:
+    examples = safe["errors"][0]["examples"]
+    if not examples:
+        return Text("", "")
+    row = {key: examples[0][key] for key in ("text", "entity", "label") if key in examples[0]}
+    return Text("\n  e.g. " + ", ".join(f"{key}: {value}" for key, value in row.items()),
+                "\n  例如 " + "，".join(f"{key}：{value}" for key, value in row.items()))
+
+
+def _freeze_first_benchmark(task: TaskFolder, snapshot: Snapshot) -> None:
+    if MAIN not in benchmark_names(task) and snapshot.counts["test"]:
+        freeze(task, snapshot.rows("test"), snapshot.hash)
+
+
+def _check_out(task: TaskFolder, snapshot: Snapshot, replaces: dict[str, str]) -> None:
+    """Copy every split whose working copy is missing or still the replaced one; an edit made since is left alone."""
+    for name in SPLITS:
+        file = working_file(task, name)
+        here = sha256_file(file) if file.is_file() else None
+        if here is None or (here == replaces.get(name) and here != snapshot.file_hashes[name]):
+            write_atomic(file, snapshot.file(name).read_bytes())
+
+
+def _commit_edits(task: TaskFolder, parent: Snapshot | None) -> Snapshot:
+    definition, data_source = task.load(), load_data_source(task)
+    policy = SplitPolicy.model_validate(parent.manifest["split"]) if parent else data_source.split
+    splits: dict[str, list[Row]] = {name: read_split(working_file(task, name)) for name in SPLITS}
+    report = validation_report(splits, rules_of(definition, data_source, policy.group_by), held_out_rows(task))
+    if report["errors"]:
+        raise blocked(task, report, Text("data/*.jsonl, as edited by hand, does not pass validation",
+                                                      "手動修改後的 data/*.jsonl 沒有通過驗證"))
+    clean = {name: [{key: value for key, value in row.items() if key != "line"} for row in rows]
+             for name, rows in splits.items()}
+    snapshot = commit_snapshot(
+        task, clean, report, kind="manual", parent=parent.hash if parent else None,
+        raw=parent.manifest["raw"] if parent else [], policy=policy,
+        source_hash=parent.source_hash if parent else sha256_bytes(b""),
+    )
+    adopt(task, snapshot)
+    write_json(task.data / "validation.json", report)
+    return snapshot
+
+
+def _checked(task: TaskFolder, snapshot: Snapshot) -> Snapshot:
+    """`snapshot`, validated again where the task's labels or the quality gates changed since its report."""
+    rules = rules_of(task.load(), load_data_source(task), snapshot.manifest["split"].get("group_by"))
+    report: dict[str, Any] = snapshot.validation
+    if report["rules"] != rules.hash:
+        report = validation_report({name: snapshot.rows(name) for name in SPLITS}, rules, held_out_rows(task))
+        if not report["errors"]:
+            write_json(snapshot.root / "validation.json", report)
+    if report["errors"]:
+        raise blocked(task, report, Text("The data does not pass validation", "資料沒有通過驗證"))
+    return snapshot

@@ -1,0 +1,128 @@
+"""Rows into train, valid and test: stratified, seeded, whole groups on one side, stable when the data grows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from ...resources.data_source import SplitPolicy
+from ...resources.errors import DataSourceError
+from ...resources.language import Text
+from .rows import Row, Skeletons, normalised
+
+SPLITS = ("train", "valid", "test")
+SKELETON = "skeleton"
+_TOLERANCE = 1e-3
+
+
+def check_policy(policy: SplitPolicy) -> None:
+    """Raise `DataSourceError` unless the shares add up to 1."""
+    total = policy.train + policy.valid + policy.test
+    if abs(total - 1) > _TOLERANCE:
+        raise DataSourceError(
+            Text(f"The shares of train, valid and test add up to {total:.3g}, not 1.",
+                 f"train、valid、test 的比例加起來是 {total:.3g}，不是 1。"),
+            Text("Give three shares such as 0.7, 0.15 and 0.15.", "請給三個比例，例如 0.7、0.15、0.15。"),
+            field="split",
+        )
+
+
+def group_keys(rows: Sequence[Row], group_by: str | None) -> list[str]:
+    """For each row, the group that must stay on one side: its text, its skeleton, or the value of a column.
+
+    Raises:
+        DataSourceError: no row has that column.
+    """
+    if group_by == SKELETON:
+        skeletons = Skeletons({row["entity"] for row in rows if row.get("entity")})
+        return [skeletons.of(row["text"]) for row in rows]
+    if group_by is None:
+        return [normalised(row["text"]) for row in rows]
+    if rows and not any(group_by in row for row in rows):
+        columns = sorted({column for row in rows[:100] for column in row})
+        raise DataSourceError(
+            Text(f"split.group_by names the column {group_by!r}, which no row has.",
+                 f"split.group_by 指定的欄位「{group_by}」不存在於任何一列。"),
+            Text(f"Use 'skeleton' or one of: {', '.join(columns)}.",
+                 f"請改用 skeleton，或其中一欄：{'、'.join(columns)}。"),
+            field="split.group_by",
+        )
+    # A row without a value is a group of its own.
+    return [f"{group_by}={row[group_by]}" if row.get(group_by) else f"id={row['id']}" for row in rows]
+
+
+def split_rows(
+    rows: Sequence[Row],
+    policy: SplitPolicy,
+    previous: Mapping[str, str] | None = None,
+    held_out: Sequence[Row] = (),
+) -> dict[str, list[Row]]:
+    """Assign every row to a split.
+
+    Arguments:
+        previous: row id → split of the snapshot before; those rows (and their groups) stay where they were.
+        held_out: rows of frozen benchmarks; every row of one of their groups goes to test.
+
+    Returns:
+        The rows of each split, ordered by id: the same rows always give the same files.
+    """
+    check_policy(policy)
+    keys = group_keys([*rows, *held_out], policy.group_by)
+    frozen = set(keys[len(rows) :])
+    groups: dict[str, list[Row]] = {}
+    for key, row in zip(keys, rows, strict=False):
+        groups.setdefault(key, []).append(row)
+    assigned = {key: "test" for key in groups if key in frozen}
+    for key, members in groups.items():
+        before = Counter(previous[row["id"]] for row in members if row["id"] in previous) if previous else None
+        if before and key not in frozen:
+            assigned[key] = max(SPLITS, key=lambda name: before[name])
+    _fill(groups, assigned, policy)
+    result: dict[str, list[Row]] = {name: [] for name in SPLITS}
+    for key, members in groups.items():
+        result[assigned[key]] += members
+    return {name: sorted(members, key=lambda row: str(row["id"])) for name, members in result.items()}
+
+
+def _fill(groups: Mapping[str, list[Row]], assigned: dict[str, str], policy: SplitPolicy) -> None:
+    """Give every group without a split the one that lacks its labels most, large groups first, ties by seed."""
+    shares = {name: getattr(policy, name) for name in SPLITS if getattr(policy, name) > 0}
+    labels = {key: _label_counts(members, policy.stratify) for key, members in groups.items()}
+    total: Counter[str] = Counter()
+    for counts in labels.values():
+        total.update(counts)
+    lacking = {name: {label: share * count for label, count in total.items()} for name, share in shares.items()}
+    for key, name in assigned.items():
+        for label, count in labels[key].items():
+            if name in lacking:
+                lacking[name][label] -= count
+    fresh = sorted((key for key in groups if key not in assigned),
+                   key=lambda key: (-len(groups[key]), _order(key, policy.seed)))
+    for key in fresh:
+        counts = labels[key]
+        best = max(shares, key=lambda name: sum(n * lacking[name][label] for label, n in counts.items()))
+        assigned[key] = best
+        for label, count in counts.items():
+            lacking[best][label] -= count
+    _leave_none_empty(fresh, assigned, list(shares))
+
+
+def _leave_none_empty(fresh: list[str], assigned: dict[str, str], wanted: list[str]) -> None:
+    """With very few rows a split may have got none: move it the smallest new group of the fullest split."""
+    for name in wanted:
+        filled = Counter(assigned.values())
+        donor = filled.most_common(1)[0][0] if filled else None
+        if donor is None or filled[name] or filled[donor] < 2:
+            continue
+        movable = [key for key in fresh if assigned[key] == donor]
+        if movable:
+            assigned[movable[-1]] = name
+
+
+def _label_counts(members: list[Row], stratify: bool) -> Counter[str]:
+    return Counter(str(row["label"]) if stratify else "" for row in members)
+
+
+def _order(key: str, seed: int) -> bytes:
+    return hashlib.sha256(f"{seed}:{key}".encode("utf-8", "replace")).digest()

@@ -1,0 +1,151 @@
+"""Snapshots on disk: `data/snapshots/<hash12>/`, immutable and addressed by their content."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from ...resources.clock import now
+from ...resources.data_source import SplitPolicy
+from ...resources.errors import DataError
+from ...resources.files import commit_folder, dump_jsonl, read_json, read_jsonl, sha256_bytes, sha256_file, write_json
+from ...resources.language import Text
+from ...resources.task import TaskFolder
+from .benchmark import MAIN, benchmark_names, frozen_benchmark
+from .checks import Report
+from .rows import Row
+from .split import SPLITS
+
+Kind = Literal["generated", "manual"]
+_SHORT = 12
+
+
+class Snapshot:
+    """One state of the data: its three splits, the manifest that says where they come from, the validation report."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.manifest: dict[str, Any] = read_json(root / "manifest.json")
+        self.hash: str = self.manifest["hash"]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return dict(self.manifest["counts"])
+
+    @property
+    def label_counts(self) -> dict[str, dict[str, int]]:
+        return dict(self.manifest["label_counts"])
+
+    @property
+    def file_hashes(self) -> dict[str, str]:
+        """SHA-256 of each split's file."""
+        return dict(self.manifest["file_hashes"])
+
+    @property
+    def source_hash(self) -> str:
+        return str(self.manifest["source_hash"])
+
+    @property
+    def validation(self) -> Report:
+        return dict(read_json(self.root / "validation.json"))
+
+    def file(self, split: str) -> Path:
+        return self.root / f"{split}.jsonl"
+
+    def rows(self, split: str) -> list[Row]:
+        """The rows of `train`, `valid` or `test`."""
+        return list(read_jsonl(self.file(split)))
+
+    @cached_property
+    def assignment(self) -> dict[str, str]:
+        """Row id → split."""
+        return {row["id"]: name for name in SPLITS for row in self.rows(name)}
+
+    def summary(self) -> dict[str, Any]:
+        """What a version records of the data it was trained on."""
+        names = ("format", "hash", "source_hash", "counts", "label_counts", "file_hashes", "benchmark", "kind",
+                 "parent", "created")
+        return {name: self.manifest[name] for name in names}
+
+
+def snapshot_hash(file_hashes: Mapping[str, str], source_hash: str) -> str:
+    """A snapshot is its three files and what they were made from."""
+    content = {"files": {name: file_hashes[name] for name in SPLITS}, "source": source_hash}
+    return sha256_bytes(json.dumps(content, sort_keys=True).encode())
+
+
+def commit_snapshot(
+    task: TaskFolder,
+    splits: Mapping[str, Sequence[Row]],
+    report: Report,
+    *,
+    kind: Kind,
+    parent: str | None,
+    raw: Sequence[str],
+    source_hash: str,
+    policy: SplitPolicy,
+) -> Snapshot:
+    """Write a snapshot whole and return it; the same content is the same snapshot."""
+    contents = {name: dump_jsonl(splits.get(name, ())) for name in SPLITS}
+    file_hashes = {name: sha256_bytes(content) for name, content in contents.items()}
+    digest = snapshot_hash(file_hashes, source_hash)
+    if MAIN in benchmark_names(task):
+        benchmark: dict[str, str] | None = frozen_benchmark(task).reference()
+    else:  # this snapshot's test split is about to be frozen
+        benchmark = {"name": MAIN, "hash": file_hashes["test"]} if splits.get("test") else None
+
+    def fill(folder: Path) -> None:
+        for name, content in contents.items():
+            (folder / f"{name}.jsonl").write_bytes(content)
+        write_json(folder / "validation.json", report)
+        write_json(folder / "manifest.json", {
+            "format": 1, "hash": digest, "created": now(), "kind": kind, "parent": parent, "raw": list(raw),
+            "source_hash": source_hash,
+            "counts": {name: len(splits.get(name, ())) for name in SPLITS},
+            "label_counts": {name: dict(sorted(Counter(str(row["label"]) for row in splits.get(name, ())).items()))
+                             for name in SPLITS},
+            "split": policy.model_dump(mode="json"), "file_hashes": file_hashes, "benchmark": benchmark,
+        })
+
+    final = task.snapshots / digest[:_SHORT]
+    commit_folder(final, fill)
+    return Snapshot(final)
+
+
+def load_snapshot(task: TaskFolder, digest: str) -> Snapshot:
+    """The committed snapshot of that hash (its first characters suffice), its files checked against their hashes.
+
+    Raises:
+        DataError: there is none, it lacks its validation report, or a file of it was changed.
+    """
+    root = task.snapshots / digest[:_SHORT]
+    if len(digest) < _SHORT or not digest.isalnum() or not (root / "manifest.json").is_file():
+        raise DataError(
+            Text(f"There is no data snapshot {digest[:20]!r} in {task.snapshots}.",
+                 f"{task.snapshots} 裡沒有資料快照「{digest[:20]}」。"),
+            Text("Call prepare_data to make one, or copy the task's whole data folder.",
+                 "請呼叫 prepare_data 產生，或把任務的 data 資料夾完整複製過來。"),
+            field="snapshot",
+        )
+    if not (root / "validation.json").is_file():
+        raise DataError(
+            Text(f"{root} has no validation report, so it does not count as a snapshot.",
+                 f"{root} 沒有驗證報告，不能算是資料快照。"),
+            Text("Call prepare_data; it validates before it commits.", "請呼叫 prepare_data；它會先驗證再提交。"),
+            field="snapshot",
+        )
+    snapshot = Snapshot(root)
+    for name, expected in snapshot.file_hashes.items():
+        if not snapshot.file(name).is_file() or sha256_file(snapshot.file(name)) != expected:
+            raise DataError(
+                Text(f"{snapshot.file(name)} was changed; snapshots are immutable.",
+                     f"{snapshot.file(name)} 被改過；資料快照不可更動。"),
+                Text(f"Edit {task.data / f'{name}.jsonl'} instead, and restore that file from a backup.",
+                     f"請改編輯 {task.data / f'{name}.jsonl'}，並從備份還原該檔案。"),
+                field="snapshot",
+            )
+    return snapshot
