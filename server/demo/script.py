@@ -1,0 +1,94 @@
+"""What the person in the demonstration says, in each language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...resources.language import Language
+
+
+@dataclass(frozen=True)
+class Script:
+    """The person's side of the conversation."""
+
+    wish: str
+    problem: str
+    details: str
+    task: dict[str, Any]
+    v1_settings: dict[str, Any]
+    data_words: str
+    more_words: dict[str, str]
+    what_next: str
+    change: str
+    compare: str
+    override: str
+    question_text: str
+    question_entity: str
+
+    def data(self, path: Path) -> str:
+        return self.data_words.format(path=path)
+
+    def more(self, kind: str) -> str:
+        return self.more_words[kind]
+
+
+SCRIPTS: dict[Language, Script] = {
+    "en": Script(
+        wish="I want to train a model",
+        problem="Our analysts read about 400 news sentences a day and mark, by hand, whether each is good or bad "
+                "for every company named. It takes two people all morning, and they disagree on one in ten.",
+        details="Text plus a company → positive, neutral or negative. Macro-F1 of 0.60 on wordings it has never seen "
+                "would already let us sort the queue. It has to run on our own machine.",
+        task={
+            "title": "Sentiment about a company", "type": "entity-classification", "language": "en",
+            "labels": ["positive", "neutral", "negative"],
+            "goal": "Mark each sentence as good, neutral or bad news for the company named, before the analysts read it",
+            "pain_point": "Two people spend every morning on 400 sentences and disagree on one in ten",
+            "current_method": "By hand, in a spreadsheet",
+            "success_criteria": {"metric": "macro_f1", "threshold": 0.60},
+            "constraints": {"hardware": "one laptop, no GPU", "deployment": "local endpoint"},
+        },
+        v1_settings={},
+        data_words="The annotated rows are in {path}.",
+        more_words={
+            "database": "There are more rows in our annotation database, in PostgreSQL, many of them neutral.",
+            "file": "There is a second export with more rows, many of them neutral.",
+        },
+        what_next="v1 is done. What should I change?",
+        change="More rows, neutral ones above all",
+        compare="Compare entity-sentiment v1 and v2",
+        override="Demonstration: shows deployment and parity whatever the score",
+        question_text="Marlowe Optics won the contract, while Tern Harbour lost its largest customer.",
+        question_entity="Tern Harbour",
+    ),
+    "zh-TW": Script(
+        wish="我想訓練一個模型",
+        problem="我們的分析師每天要讀大約 400 句新聞，用人工標出每一句對提到的公司是好消息還是壞消息。"
+                "兩個人要花一整個早上，而且每十句就有一句看法不同。",
+        details="輸入是一句話加上一家公司，輸出正面、中立或負面。沒看過的寫法 macro-F1 能到 0.60，"
+                "就可以先幫我們排序。必須在自己的機器上執行。",
+        task={
+            "title": "公司情感分析", "type": "entity-classification", "language": "zh-TW",
+            "labels": ["正面", "中立", "負面"],
+            "goal": "在分析師閱讀之前，先標出每一句話對所提公司是好消息、中立還是壞消息",
+            "pain_point": "兩個人每天早上花在 400 句話上，而且每十句就有一句看法不同",
+            "current_method": "用試算表人工標註",
+            "success_criteria": {"metric": "macro_f1", "threshold": 0.60},
+            "constraints": {"hardware": "一台筆電，沒有 GPU", "deployment": "本機端點"},
+        },
+        v1_settings={},
+        data_words="標註好的資料在 {path}。",
+        more_words={
+            "database": "標註資料庫（PostgreSQL）裡還有更多資料，很多是中立的。",
+            "file": "還有第二份匯出檔，裡面有更多資料，很多是中立的。",
+        },
+        what_next="v1 訓練好了，接下來該改什麼？",
+        change="增加資料，以中立為主",
+        compare="比較 entity-sentiment v1 和 v2",
+        override="示範：無論分數高低都展示部署與一致性比對",
+        question_text="昱川光學拿下大單，河灣電子則失去最大客戶。",
+        question_entity="河灣電子",
+    ),
+}

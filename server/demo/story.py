@@ -1,0 +1,186 @@
+"""The demonstration: from "I want to train a model" to a deployed model, through a real MCP client, offline."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+
+from ...resources.errors import NlpSkillsError
+from ...resources.language import Language, Text, as_language, speaking
+from ...resources.workspace import Workspace
+from ...tools.compute.worker import worker_python
+from . import fixtures
+from .client import Conversation, ToolFailed, conversation
+from .postgres import temporary_postgres
+from .script import SCRIPTS, Script
+from .told import Told
+
+TASK = "entity-sentiment"
+_MARK = ".nlp-skills-demo"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="nlp-skills demo", description=__doc__)
+    parser.add_argument("--language", default=os.environ.get("NLP_SKILLS_LANGUAGE", "en"), help="en or zh-TW")
+    parser.add_argument("--workspace", type=Path, default=Path("nlp-skills-demo"),
+                        help="where the demonstration's task is kept (replaced at each run)")
+    parser.add_argument("--stop-after", choices=["v1", "v2", "deploy"], default="deploy")
+    options = parser.parse_args(arguments)
+    language: Language = as_language(options.language) or "en"
+    told = Told()
+    with speaking(language):
+        try:
+            anyio.run(_tell, told, options.workspace.resolve(), language, options.stop_after)
+        except (NlpSkillsError, ToolFailed) as error:
+            told.note(f"✗ {error}")
+            return 1
+        except BaseExceptionGroup as group:
+            for error in group.exceptions:
+                told.note(f"✗ {error}")
+            return 1
+    return 0
+
+
+async def _tell(told: Told, workspace: Path, language: Language, stop_after: str) -> None:
+    script = SCRIPTS[language]
+    _fresh(workspace)
+    told.chapter(Text("Before the story: a small base model, built offline and cached",
+                      "故事開始前：離線建立一個小型基礎模型（會快取）"))
+    worker = worker_python(Workspace(workspace))
+    base_model = await anyio.to_thread.run_sync(fixtures.base_model, worker, told)
+    first, more = fixtures.exports(language, workspace / "incoming")
+    async with conversation(told, workspace, language, worker) as client:
+        await _goal(told, client, script)
+        await _first_version(told, client, script, first, base_model)
+        if stop_after == "v1":
+            return
+        await _second_version(told, client, script, first, more)
+        if stop_after == "v2":
+            return
+        await _deployment(told, client, script)
+        await _where_everything_is(told, client, workspace)
+
+
+async def _goal(told: Told, client: Conversation, script: Script) -> None:
+    told.chapter(Text("1 · A wish becomes a goal", "1 · 把願望變成目標"))
+    told.person(script.wish)
+    _coached(told, await client.call("coach", message=script.wish))
+    told.person(script.problem)
+    _coached(told, await client.call("coach", message=script.problem))
+    told.person(script.details)
+    created = await client.call("create_task", name=TASK, **script.task)
+    told.coach(created["message"])
+
+
+async def _first_version(told: Told, client: Conversation, script: Script, first: Path, base_model: Path) -> None:
+    told.chapter(Text("2 · Data: from a file to checked splits", "2 · 資料：從檔案到驗證過的切分"))
+    told.person(script.data(first))
+    source = await client.call("set_data_source", task=TASK, sources=[{"type": "file", "path": str(first)}],
+                               split={"train": 0.58, "valid": 0.10, "test": 0.32, "group_by": "skeleton"})
+    told.coach(source["message"])
+    _data_told(told, await client.call("prepare_data", task=TASK))
+    told.chapter(Text("3 · v1: plan, label audit, training", "3 · v1：計畫、標籤稽核、訓練"))
+    plan = await client.call("plan_training", task=TASK, settings={"base_model": str(base_model), **script.v1_settings})
+    told.coach(plan["message"])
+    told.coach((await client.call("train", task=TASK))["message"])
+    told.chapter(Text("4 · v1 on the frozen benchmark", "4 · v1 在凍結的評測集上"))
+    _results_told(told, await client.call("evaluate", task=TASK, version="v1"))
+    _coached(told, await client.call("coach", task=TASK, message=script.what_next))
+
+
+async def _second_version(told: Told, client: Conversation, script: Script, first: Path, more: Path) -> None:
+    told.chapter(Text("5 · v2: one change, more rows", "5 · v2：只改一件事，增加資料"))
+    with temporary_postgres() as server:
+        if server is None:
+            told.note(Text("(no PostgreSQL here: the second export is read from its file)",
+                           "（這台機器沒有 PostgreSQL：第二批資料改由檔案讀取）"))
+            second: dict[str, Any] = {"type": "file", "path": str(more)}
+        else:
+            server.load(more)
+            os.environ["DEMO_DATABASE_URL"] = server.url
+            second = {"type": "database", "connection": server.url,
+                      "query": "SELECT text, entity, label, source FROM annotations"}
+        told.person(script.more(second["type"]))
+        source = await client.call("set_data_source", task=TASK,
+                                   sources=[{"type": "file", "path": str(first)}, second])
+        told.coach(source["message"])
+        _data_told(told, await client.call("prepare_data", task=TASK))
+    plan = await client.call("plan_training", task=TASK, parent="v1", changes=[script.change])
+    told.coach(plan["message"])
+    told.coach((await client.call("train", task=TASK))["message"])
+    _results_told(told, await client.call("evaluate", task=TASK, version="v2"))
+    told.chapter(Text("6 · Is v2 better than v1?", "6 · v2 比 v1 好嗎？"))
+    told.person(script.compare)
+    compared = await client.call("compare_versions", task=TASK, a="v1", b="v2")
+    told.coach(compared["message"])
+
+
+async def _deployment(told: Told, client: Conversation, script: Script) -> None:
+    told.chapter(Text("7 · Deployment, and proof that it answers as evaluated",
+                      "7 · 部署，並證明回答與評估時一致"))
+    versions = (await client.call("list_tasks"))["tasks"]
+    best = next((row.get("best_version") for row in versions if row["name"] == TASK), None) or "latest"
+    deployed = await client.call("deploy", task=TASK, version=best, override_reason=script.override)
+    told.coach(deployed["message"])
+    live = deployed["job"]["result"]
+    info_prompt = script.chat(script.question_text, script.question_entity)
+    answer = httpx.post(f"{live['url']}/v1/chat/completions", timeout=60.0, trust_env=False,
+                        json={"model": live["model"], "messages": info_prompt}).json()
+    told.person(f"{script.question_text}  ({script.question_entity})")
+    told.coach(answer["choices"][0]["message"]["content"])
+    told.coach((await client.call("undeploy", task=TASK))["message"])
+
+
+async def _where_everything_is(told: Told, client: Conversation, workspace: Path) -> None:
+    told.chapter(Text("8 · Where everything is", "8 · 東西都在哪裡"))
+    told.note(await client.read(f"nlp-skills://tasks/{TASK}/versions/v2/lineage"))
+    task = workspace / TASK
+    for path in (task / "versions/v2/report.html", task / "versions/v2/lineage.yaml", task / "data",
+                 task / "scripts", task / "docs"):
+        told.note(str(path))
+
+
+def _coached(told: Told, answer: dict[str, Any]) -> None:
+    question = answer.get("question")
+    told.coach(answer["message"] + (f"\n\n{question['ask']}\n{question['why']}" if question else ""))
+
+
+def _data_told(told: Told, answer: dict[str, Any]) -> None:
+    told.coach(answer["message"])
+
+
+def _results_told(told: Told, answer: dict[str, Any]) -> None:
+    told.coach(answer["message"])
+
+
+def _fresh(workspace: Path) -> None:
+    """An empty demonstration workspace; a folder that is not one is never removed."""
+    if workspace.exists() and any(workspace.iterdir()) and not (workspace / _MARK).exists():
+        raise NlpSkillsError(
+            Text(f"{workspace} is not a demonstration's folder, so it is left alone.",
+                 f"{workspace} 不是示範用的資料夾，因此不會動它。"),
+            Text("Name another with --workspace.", "請用 --workspace 指定別的資料夾。"), field="workspace",
+        )
+    shutil.rmtree(workspace, ignore_errors=True)
+    workspace.mkdir(parents=True)
+    (workspace / _MARK).touch()
+
+
+def write_rows(path: Path, rows: list[dict[str, str]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
