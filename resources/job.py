@@ -1,35 +1,41 @@
 """A job: anything that can take more than a few seconds, as files that outlive everybody.
 
     spec.json      what was asked for (JobSpec)
-    pid            {"pid", "started"}: the process and its start time, so that a reused pid is not mistaken for it
+    starter        the process that is starting it, until it has a pid
+    pid            the job's process and its start; `ready` once its work has begun
     events.jsonl   append-only: progress, loss, metrics, warnings
     output.log     what it printed
     exit.json      how it ended (JobExit), written by rename
     cancel         a marker: the person asked for it to stop
+    progress.html, curve.png   for people's eyes
 
 Status is read from those files, never remembered.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
 import time
 from pathlib import Path
 from typing import Any, Literal
 
 import psutil
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
 from .errors import JobError
 from .files import read_json
 from .language import Language, Text
+from .process import environment_value, living
 from .task import TaskFolder
 from .workspace import Workspace
 
+JOB_VARIABLE = "NLP_SKILLS_JOB"  # names the job's folder to its process, and to nothing that process starts
+FAMILY_VARIABLE = "NLP_SKILLS_JOB_FAMILY"  # names it to every process below
 JobState = Literal["queued", "running", "succeeded", "failed", "cancelled", "interrupted"]
 ACTIVE_STATES: tuple[JobState, ...] = ("queued", "running")
-_START_TIME_TOLERANCE_SECONDS = 1.5
-_START_SECONDS = 60.0  # a job that left no pid by then lost the process that should have started it
+_STARTER_SECONDS = 60.0  # a living starter needs no longer from its record to the child's pid
+_ORPHAN_START_SECONDS = 5.0  # nor does one that was killed in between leave its child unseen for longer
+_SEARCH_SECONDS = 180.0  # by then a child whose starter was killed has written its own pid
 
 
 class JobSpec(BaseModel):
@@ -73,6 +79,7 @@ class JobFolder:
         self.root = root
         self.id = root.name
         self.spec_file = root / "spec.json"
+        self.starter_file = root / "starter"
         self.pid_file = root / "pid"
         self.events_file = root / "events.jsonl"
         self.output_file = root / "output.log"
@@ -82,36 +89,87 @@ class JobFolder:
         self.curve_file = root / "curve.png"
 
     def spec(self) -> JobSpec:
-        return JobSpec.model_validate(read_json(self.spec_file))
+        """What was asked for.
+
+        Raises:
+            JobError: `spec.json` was changed by hand into something else.
+        """
+        try:
+            return JobSpec.model_validate(read_json(self.spec_file))
+        except (ValidationError, ValueError) as error:
+            raise JobError(
+                Text(f"{self.spec_file} is not a job's description any more.",
+                     f"{self.spec_file} 已不是有效的工作描述。"),
+                Text("Delete that job's folder; nothing else depends on it.",
+                     "請刪除這個工作的資料夾，其他內容不受影響。"),
+                field="job_id",
+            ) from error
+
+    def task(self) -> TaskFolder | None:
+        """The task it belongs to: by where it stands, so that a task moved or copied takes its jobs along."""
+        return TaskFolder(self.root.parents[1]) if self.spec().task else None
 
     def exit(self) -> JobExit | None:
-        return JobExit.model_validate(read_json(self.exit_file)) if self.exit_file.is_file() else None
+        with contextlib.suppress(FileNotFoundError):
+            return JobExit.model_validate(read_json(self.exit_file))
+        return None
 
     def process(self) -> psutil.Process | None:
         """The living process of this job, or None."""
-        try:
-            recorded = json.loads(self.pid_file.read_text())
-            process = psutil.Process(recorded["pid"])
-            alive = (
-                abs(process.create_time() - recorded["started"]) < _START_TIME_TOLERANCE_SECONDS
-                and process.status() != psutil.STATUS_ZOMBIE
-            )
-        except (OSError, ValueError, KeyError, psutil.Error):
-            return None
-        return process if alive else None
+        recorded = _read_or_none(self.pid_file)
+        return living(recorded) if recorded else None
 
     def state(self) -> JobState:
-        """From the files alone: ended as `exit.json` says, else alive by pid and start time, else interrupted."""
+        """From the files alone: ended as `exit.json` says, else alive by pid and start, else interrupted."""
         if ended := self.exit():
             return ended.state
         if self.process():
             return "running"
-        # The process may have written its end between the two looks.
-        if ended := self.exit():
+        if ended := self.exit():  # it may have ended between the two looks
             return ended.state
-        if not self.pid_file.is_file() and time.time() - self.spec_file.stat().st_mtime < _START_SECONDS:
+        recorded = _read_or_none(self.pid_file)
+        if recorded is None and (starting := self._starting()):
+            return starting
+        if self.cancel_file.exists():
+            return "cancelled"
+        return "interrupted" if recorded is None or recorded.get("ready") else "failed"
+
+    def family(self) -> list[psutil.Process]:
+        """Every living process of this job: its own, those below it, and those that lost their parent."""
+        root, found = str(self.root), {}
+        if leader := self.process():
+            with contextlib.suppress(psutil.Error):
+                found = {leader.pid: leader, **{child.pid: child for child in leader.children(recursive=True)}}
+        for process in psutil.process_iter():
+            named = environment_value(process, FAMILY_VARIABLE)
+            if named == root:
+                found[process.pid] = process
+            elif named:  # a job that this job submitted is a job of its own
+                found.pop(process.pid, None)
+        return [process for process in found.values() if _is_running(process)]
+
+    def _starting(self) -> JobState | None:
+        """`queued` or `running` while a job without a pid may still be coming up, else None."""
+        try:
+            age = time.time() - self.starter_file.stat().st_mtime
+        except FileNotFoundError:
+            return None
+        starter = _read_or_none(self.starter_file)
+        if age < _ORPHAN_START_SECONDS or (age < _STARTER_SECONDS and starter and living(starter)):
             return "queued"
-        return "cancelled" if self.cancel_file.exists() else "interrupted"
+        return "running" if age < _SEARCH_SECONDS and self.family() else None
+
+
+def _read_or_none(path: Path) -> dict[str, Any] | None:
+    with contextlib.suppress(OSError, ValueError):
+        return dict(read_json(path))
+    return None
+
+
+def _is_running(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    return False
 
 
 def job_folders(workspace: Workspace, task: TaskFolder | None = None) -> list[JobFolder]:
@@ -120,6 +178,17 @@ def job_folders(workspace: Workspace, task: TaskFolder | None = None) -> list[Jo
     found = [JobFolder(entry) for place in places if place.is_dir() for entry in place.iterdir()
              if (entry / "spec.json").is_file()]
     return sorted(found, key=lambda job: job.id, reverse=True)
+
+
+def active_job(jobs: Path, kind: str) -> JobFolder | None:
+    """The newest job of that kind below `jobs` that has not ended, if any."""
+    if not jobs.is_dir():
+        return None
+    for entry in sorted(jobs.glob(f"*-{kind}-*"), reverse=True):
+        folder = JobFolder(entry)
+        if folder.spec_file.is_file() and folder.spec().kind == kind and folder.state() in ACTIVE_STATES:
+            return folder
+    return None
 
 
 def job_folder(workspace: Workspace, job_id: str) -> JobFolder:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from pathlib import Path
 from typing import Any
 
 from ...resources.job import JobFolder, Progress
 from ...resources.language import Text
+
+
+def close_torn_line(file: Path) -> None:
+    """Cut what a writer left behind when it was killed inside a line, so that the next event starts on its own."""
+    with contextlib.suppress(FileNotFoundError), file.open("r+b") as events:
+        content = events.read()
+        events.truncate(content.rfind(b"\n") + 1)
 
 
 class JobEvents:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
 from ...resources.clock import now
 from ...resources.errors import JobError, NlpSkillsError
-from ...resources.files import append_jsonl, lock, write_json
-from ...resources.job import ACTIVE_STATES, JobFolder, JobSpec, JobState, Progress
+from ...resources.files import append_jsonl, describing_disk_errors, lock, write_json
+from ...resources.job import ACTIVE_STATES, JobFolder, JobSpec, JobState, Progress, active_job
 from ...resources.language import Text, spoken_language
+from ...resources.process import identity
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
-from .events import JobEvents
+from .events import JobEvents, close_torn_line
 from .machines import local
-from .running import new_job_id
+from .page import refresh_views
+from .redaction import without_secrets
+from .running import already_running, new_job_id
+from .worker import worker_python
 
+_LOG_BYTES = 256_000
+_LINE_CHARACTERS = 400
 POLL_SECONDS = 0.1
 
 
@@ -39,40 +46,22 @@ def submit(
         JobError: the same kind of job is already running for this task.
     """
     jobs = task.jobs if task else workspace.jobs
-    jobs.mkdir(parents=True, exist_ok=True)
+    with describing_disk_errors(jobs):
+        jobs.mkdir(parents=True, exist_ok=True)
     with lock(jobs / kind):
-        if task and (running := active_job(task, kind)):
+        if task and (running := active_job(jobs, kind)):
             raise already_running(running)
         folder = JobFolder(jobs / new_job_id(kind))
-        folder.root.mkdir()
+        with describing_disk_errors(folder.root):
+            folder.root.mkdir()
         spec = JobSpec(
             id=folder.id, kind=kind, entry=entry, arguments=arguments or [], task=str(task.root) if task else None,
             python=str(python), language=spoken_language(), created=now(), resumable=resumable,
         )
+        _record_starter(folder)
         write_json(folder.spec_file, spec.model_dump(mode="json"))
         local.start(folder, workspace)
     return folder
-
-
-def active_job(task: TaskFolder, kind: str) -> JobFolder | None:
-    """The job of that kind now running for the task, if any."""
-    if not task.jobs.is_dir():
-        return None
-    for entry in sorted(task.jobs.iterdir(), reverse=True):
-        folder = JobFolder(entry)
-        if folder.spec_file.is_file() and folder.spec().kind == kind and folder.state() in ACTIVE_STATES:
-            return folder
-    return None
-
-
-def already_running(folder: JobFolder) -> JobError:
-    return JobError(
-        Text(f"Job {folder.id} of the same kind is still running for this task.",
-             f"這個任務已有同類工作 {folder.id} 正在執行。"),
-        Text(f"Wait for it with job_status(job_id={folder.id!r}), or stop it with cancel_job.",
-             f"請用 job_status(job_id={folder.id!r}) 等它完成，或用 cancel_job 停止。"),
-        field="task",
-    )
 
 
 def wait(folder: JobFolder, seconds: float) -> JobState:
@@ -91,7 +80,9 @@ def progress(folder: JobFolder) -> Progress:
 def failure(folder: JobFolder) -> NlpSkillsError | None:
     """The error the job ended with, of the class it was raised as; None where it did not end with one."""
     ended = folder.exit()
-    if not ended or not ended.error:
+    if ended is None:
+        return _never_began(folder) if folder.state() == "failed" else None
+    if not ended.error:
         return None
     classes = {known.code: known for known in NlpSkillsError.__subclasses__()}
     return classes.get(ended.error["code"], JobError)(
@@ -100,13 +91,39 @@ def failure(folder: JobFolder) -> NlpSkillsError | None:
     )
 
 
+def _never_began(folder: JobFolder) -> JobError:
+    said = next((line.strip() for line in reversed(log_tail(folder, 20)) if line.strip()), "")
+    return JobError(
+        Text(f"The job's process ended before its work began{f': {said}' if said else '.'}",
+             f"工作的程序在開始之前就結束了{f'：{said}' if said else '。'}"),
+        Text(f"Its log is {folder.output_file}. When the cause is mended, call resume_job.",
+             f"紀錄檔：{folder.output_file}。排除原因後請呼叫 resume_job。"),
+        details={"job_id": folder.id},
+    )
+
+
+def log_tail(folder: JobFolder, lines: int) -> list[str]:
+    """The last lines the job printed, at most `lines`, without secrets; of a line redrawn in place, the last."""
+    try:
+        with folder.output_file.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _LOG_BYTES))
+            tail = file.read().decode("utf-8", errors="replace")
+    except FileNotFoundError:
+        return []
+    shown = [line.rstrip("\r").rpartition("\r")[2] for line in tail.split("\n")]
+    return [without_secrets(line[:_LINE_CHARACTERS]) for line in shown if line.strip()][-lines:] if lines > 0 else []
+
+
 def cancel(folder: JobFolder) -> JobState:
-    """Ask the job to stop, then end its whole process group; harmless on a job that has ended."""
-    if folder.state() not in ACTIVE_STATES:
-        return folder.state()
-    folder.cancel_file.touch()
-    append_jsonl(folder.events_file, {"time": now(), "kind": "cancel_requested"})
+    """Ask the job to stop, then end its whole family; on a job that has ended it only clears what that left behind.
+
+    Takes at most twice `local.GRACE_SECONDS`.
+    """
+    if folder.state() in ACTIVE_STATES:
+        folder.cancel_file.touch()
+        append_jsonl(folder.events_file, {"time": now(), "kind": "cancel_requested"})
     local.stop(folder)
+    refresh_views(folder)
     return folder.state()
 
 
@@ -114,22 +131,35 @@ def resume(folder: JobFolder, workspace: Workspace) -> JobFolder:
     """Run an interrupted, failed or cancelled job again under the same id; resumable work carries on.
 
     Raises:
-        JobError: it is still running, or it has succeeded.
+        JobError: it (or another of its kind, for the same task) is still running, or it has succeeded.
     """
-    with lock(folder.root):
-        state = folder.state()
-        if state in ACTIVE_STATES:
-            raise already_running(folder)
-        if state == "succeeded":
+    spec = folder.spec()
+    with lock(folder.root.parent / spec.kind):
+        if running := active_job(folder.root.parent, spec.kind) if spec.task else folder if _active(folder) else None:
+            raise already_running(running)
+        if folder.state() == "succeeded":
             raise JobError(
                 Text(f"Job {folder.id} has already succeeded.", f"工作 {folder.id} 已經成功完成。"),
                 Text("Nothing to resume; start a new one if you want another run.",
                      "不需要接續；想再跑一次請開新的工作。"),
                 field="job_id",
             )
-        for stale in (folder.exit_file, folder.cancel_file, folder.pid_file):
-            stale.unlink(missing_ok=True)
+        local.stop(folder)  # a killed process may have left children
+        python = spec.python if Path(spec.python).is_file() else str(worker_python(workspace))
+        write_json(folder.spec_file, spec.model_copy(update={"python": python}).model_dump(mode="json"))
+        close_torn_line(folder.events_file)
         append_jsonl(folder.events_file, {"time": now(), "kind": "resumed"})
-        folder.spec_file.touch()  # its age says how long a start may take
+        # In this order a kill between any two leaves a job that says how it ended or that it was interrupted.
+        _record_starter(folder)
+        for stale in (folder.cancel_file, folder.pid_file, folder.exit_file):
+            stale.unlink(missing_ok=True)
         local.start(folder, workspace)
     return folder
+
+
+def _active(folder: JobFolder) -> bool:
+    return folder.state() in ACTIVE_STATES
+
+
+def _record_starter(folder: JobFolder) -> None:
+    write_json(folder.starter_file, identity(os.getpid()))

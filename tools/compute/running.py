@@ -6,31 +6,40 @@ so a job started by the server, by hand or on another machine leaves the same fi
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import json
 import os
-import re
 import signal
 import sys
+import threading
 import time
 import traceback
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import psutil
-
 from ...resources.clock import now
 from ...resources.errors import Cancelled, JobError, NlpSkillsError
-from ...resources.files import append_jsonl, write_json
-from ...resources.job import JobExit, JobFolder, JobSpec, JobState
-from ...resources.language import Text, as_language, default_language, speaking
+from ...resources.files import append_jsonl, describing_disk_errors, lock, write_json
+from ...resources.job import FAMILY_VARIABLE, JOB_VARIABLE, JobExit, JobFolder, JobSpec, JobState, active_job
+from ...resources.language import Language, Text, as_language, default_language, speaking
+from ...resources.process import identity
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
+from .events import JobEvents
+from .page import refresh_views
+from .redaction import without_secrets
 
-JOB_VARIABLE = "NLP_SKILLS_JOB"
-_SECRET_SHAPE = re.compile(r"(?<=://)([^/\s:@]+):([^@\s/]+)@")
+__all__ = ["JOB_VARIABLE", "RunningJob", "cancelled", "new_job_id", "run_job"]
+
+_VIEW_SECONDS = 2.0  # the page and the curve are drawn again at most this often
+_WORK_PER_VIEW = 50  # and never take more than about a fiftieth of the job's time
+_EVENT_SECONDS = 0.1  # steps without measures are recorded at most this often
+_RESERVED_BYTES = 16_384  # kept free for exit.json, so that a full disk does not swallow how the job ended
 
 
 class RunningJob:
@@ -42,24 +51,36 @@ class RunningJob:
         self.by_hand = by_hand
         self._started = time.monotonic()
         self._first_step: int | None = None
+        self._events = JobEvents(folder)
+        self._recorded = self._draw_next = float("-inf")
 
     def event(self, kind: str, **fields: Any) -> None:
-        """Append one event; every value must be JSON-serialisable, NaN is written as null."""
-        clean = {key: (None if isinstance(value, float) and value != value else value) for key, value in fields.items()}
-        append_jsonl(self.folder.events_file, {"time": now(), "kind": kind, **clean})
+        """Append one event; every value must be JSON-serialisable, NaN and infinities are written as null."""
+        append_jsonl(self.folder.events_file, {"time": now(), "kind": kind, **_finite(fields)})
 
     def progress(
         self, step: int, total: int | None = None, message: Text | None = None, **measures: float | None
     ) -> None:
-        """Say that `step` of `total` is done (same unit through the job), with measures such as `loss`."""
-        if self._first_step is None:
-            self._first_step, self._started = step, time.monotonic()
-        elapsed, done = time.monotonic() - self._started, step - self._first_step
+        """Say that `step` of `total` is done (same unit through the job), with measures such as `loss`.
+
+        Raises:
+            Cancelled: the person asked this job to stop.
+        """
+        self.check_cancelled()
+        moment = time.monotonic()
+        if self._first_step is None or step < self._first_step:
+            self._first_step, self._started = step, moment
+        if not measures and step != total and moment - self._recorded < _EVENT_SECONDS:
+            return
+        self._recorded = moment
+        elapsed, done = moment - self._started, step - self._first_step
         eta = round(elapsed / done * (total - step), 1) if total is not None and done > 0 else None
         self.event(
             "progress", step=step, total=total, eta_seconds=eta, measures=measures,
             message=message._asdict() if message else None,
         )
+        if moment >= self._draw_next:
+            self.draw()
         if self.by_hand:
             shown = " ".join(f"{name}={value:.4g}" for name, value in measures.items() if value is not None)
             print(f"[{step}{f'/{total}' if total is not None else ''}] {message or ''} {shown}".rstrip(), flush=True)
@@ -75,6 +96,16 @@ class RunningJob:
         if self.folder.cancel_file.exists():
             raise cancelled()
 
+    def draw(self) -> None:
+        """Bring `progress.html` and `curve.png` up to date; never a reason for the job to fail."""
+        began = time.monotonic()
+        try:
+            refresh_views(self.folder, self._events)
+        except (OSError, NlpSkillsError) as error:
+            print(f"progress page not drawn: {error}", file=sys.stderr, flush=True)
+        ended = time.monotonic()
+        self._draw_next = ended + max(_VIEW_SECONDS, _WORK_PER_VIEW * (ended - began))
+
 
 def cancelled() -> Cancelled:
     return Cancelled(
@@ -87,11 +118,6 @@ def cancelled() -> Cancelled:
 def new_job_id(kind: str) -> str:
     """Sorts by time; unique without asking anybody."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"[:-3] + f"-{kind}-{uuid.uuid4().hex[:4]}"
-
-
-def record_process(folder: JobFolder, pid: int) -> None:
-    """Write the pid with its start time."""
-    write_json(folder.pid_file, {"pid": pid, "started": psutil.Process(pid).create_time()})
 
 
 def run_job(
@@ -117,71 +143,164 @@ def run_job(
         The process's exit status: 0 done, 1 failed, 130 cancelled.
     """
     task_folder = TaskFolder(task) if task else None
-    given = os.environ.get(JOB_VARIABLE)
-    if given:
-        folder = JobFolder(Path(given))
-    else:
-        folder = _job_by_hand(kind, entry, arguments, task_folder, resumable)
-    record_process(folder, os.getpid())
-    running = RunningJob(folder, task_folder, by_hand=not given)
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, _stop)
+    given = os.environ.pop(JOB_VARIABLE, None)  # what this process starts is not this job
     with speaking(as_language(os.environ.get("NLP_SKILLS_LANGUAGE")) or _task_language(task_folder)):
-        return _finish(running, work)
+        if given:
+            folder = JobFolder(Path(given))
+            if _somebody_else_runs(folder):
+                print(f"job {folder.id} is already running in another process", file=sys.stderr, flush=True)
+                return 1
+        else:
+            try:
+                folder = _job_by_hand(kind, entry, arguments, task_folder, resumable)
+            except NlpSkillsError as error:
+                print(f"\n{error}", file=sys.stderr, flush=True)
+                return 1
+        return _Run(RunningJob(folder, task_folder, by_hand=not given)).finish(work)
+
+
+class _Run:
+    """The edge of the job's process: signals, and an `exit.json` whatever happens."""
+
+    def __init__(self, job: RunningJob) -> None:
+        self._job = job
+        self._terminated = False
+
+    def finish(self, work: Callable[[RunningJob], dict[str, Any]]) -> int:
+        state: JobState
+        error: NlpSkillsError | None = None
+        result: dict[str, Any] = {}
+        folder = self._job.folder
+        try:
+            with self._signals():
+                write_json(folder.pid_file, {**identity(os.getpid()), "ready": True})
+                _reserve_exit(folder)
+                self._job.event("started", pid=os.getpid())
+                self._job.draw()
+                self._job.check_cancelled()
+                result = work(self._job)
+            state = "succeeded"
+        except Cancelled as stopped:
+            state, error = "cancelled", stopped
+            if self._terminated and not self._job.by_hand and not folder.cancel_file.exists():
+                state, error = "interrupted", None  # not the person: the machine is going down
+        except NlpSkillsError as failure:
+            state, error = "failed", failure
+        except BaseException as failure:  # whatever happened must reach exit.json
+            with contextlib.suppress(OSError):
+                traceback.print_exc()
+            state, error = "failed", _unexpected(failure, folder)
+        if state != "succeeded" and folder.cancel_file.exists():
+            state = "cancelled"
+        with contextlib.suppress(OSError):  # exit.json, which has its place kept, says the same
+            self._job.event("ended", state=state)
+        _leave_exit(folder, JobExit(state=state, ended=now(), result=result, error=error.to_dict() if error else None))
+        self._job.draw()
+        if self._job.by_hand and error:
+            print(f"\n{error}", file=sys.stderr, flush=True)
+        return {"succeeded": 0, "cancelled": 130, "interrupted": 143}.get(state, 1)
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """TERM and Ctrl-C raise `Cancelled` inside the block; after it they wait for `exit.json` to be written."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, self._stop)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def _stop(self, number: int, _frame: FrameType | None) -> None:
+        self._terminated = number == signal.SIGTERM
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise cancelled()
+
+
+def _somebody_else_runs(folder: JobFolder) -> bool:
+    """Whether another living process is this job; a launcher that started this interpreter (Windows) is not."""
+    process = folder.process()
+    return process is not None and process.pid not in (os.getpid(), os.getppid())
 
 
 def _job_by_hand(
     kind: str, entry: list[str], arguments: list[str], task: TaskFolder | None, resumable: bool
 ) -> JobFolder:
-    folder = JobFolder((task.jobs if task else Workspace().jobs) / new_job_id(kind))
-    folder.root.mkdir(parents=True)
-    spec = JobSpec(
-        id=folder.id, kind=kind, entry=entry, arguments=arguments, task=str(task.root) if task else None,
-        python=sys.executable, language=default_language(), created=now(), resumable=resumable,
-    )
-    write_json(folder.spec_file, spec.model_dump(mode="json"))
+    jobs = task.jobs if task else Workspace().jobs
+    with lock(jobs / kind):
+        if task and (running := active_job(jobs, kind)):
+            raise already_running(running)
+        folder = JobFolder(jobs / new_job_id(kind))
+        folder.root.mkdir(parents=True)
+        spec = JobSpec(
+            id=folder.id, kind=kind, entry=entry, arguments=arguments, task=str(task.root) if task else None,
+            python=sys.executable, language=default_language(), created=now(), resumable=resumable,
+        )
+        write_json(folder.pid_file, identity(os.getpid()))
+        write_json(folder.spec_file, spec.model_dump(mode="json"))
+    os.environ[FAMILY_VARIABLE] = str(folder.root)
     return folder
 
 
-def _task_language(task: TaskFolder | None) -> Any:
+def already_running(folder: JobFolder) -> JobError:
+    return JobError(
+        Text(f"Job {folder.id} of the same kind is still running for this task.",
+             f"這個任務已有同類工作 {folder.id} 正在執行。"),
+        Text(f"Wait for it with job_status(job_id={folder.id!r}), or stop it with cancel_job.",
+             f"請用 job_status(job_id={folder.id!r}) 等它完成，或用 cancel_job 停止。"),
+        field="task",
+    )
+
+
+def _task_language(task: TaskFolder | None) -> Language | None:
     try:
         return task.load().language if task else None
     except NlpSkillsError:
         return None
 
 
-def _finish(running: RunningJob, work: Callable[[RunningJob], dict[str, Any]]) -> int:
-    state: JobState
-    error: NlpSkillsError | None = None
-    result: dict[str, Any] = {}
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _reserve_exit(folder: JobFolder) -> None:
+    reserve = folder.root / ".exit.reserve"
+    reserve.write_bytes(b" " * _RESERVED_BYTES)
+
+
+def _leave_exit(folder: JobFolder, ended: JobExit) -> None:
+    """Write `exit.json`, on a full disk into the place kept for it."""
+    reserve = folder.root / ".exit.reserve"
+    content = _finite(ended.model_dump(mode="json"))
     try:
-        running.event("started", pid=os.getpid())
-        result = work(running)
-        state = "succeeded"
-    except Cancelled as stopped:
-        state, error = "cancelled", stopped
-    except NlpSkillsError as failure:
-        state, error = "failed", failure
-    except BaseException as failure:  # the edge of the process: whatever happened must reach exit.json
-        traceback.print_exc()
-        state, error = "failed", _unexpected(failure, running.folder)
-    if state != "succeeded" and running.folder.cancel_file.exists():
-        state = "cancelled"
-    running.event("ended", state=state)
-    ended = JobExit(state=state, ended=now(), result=result, error=error.to_dict() if error else None)
-    write_json(running.folder.exit_file, ended.model_dump(mode="json"))
-    if running.by_hand and error:
-        print(f"\n{error}", file=sys.stderr, flush=True)
-    return {"succeeded": 0, "cancelled": 130}.get(state, 1)
-
-
-def _stop(_signal: int, _frame: FrameType | None) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise cancelled()
+        write_json(folder.exit_file, content)
+        reserve.unlink(missing_ok=True)
+    except NlpSkillsError:
+        with contextlib.suppress(OSError):
+            folder.page_file.unlink(missing_ok=True)
+        written = json.dumps(content, default=str).encode("utf-8")
+        if len(written) > _RESERVED_BYTES:
+            written = json.dumps({**content, "result": {}}, default=str).encode("utf-8")
+        with reserve.open("r+b") as file:
+            file.write(written.ljust(_RESERVED_BYTES))
+        reserve.replace(folder.exit_file)
 
 
 def _unexpected(failure: BaseException, folder: JobFolder) -> NlpSkillsError:
-    shown = _SECRET_SHAPE.sub("***:***@", f"{type(failure).__name__}: {failure}")[:600]
+    if isinstance(failure, OSError) and failure.errno in (errno.ENOSPC, errno.EDQUOT):
+        try:
+            with describing_disk_errors(Path(failure.filename or folder.root)):
+                raise failure
+        except NlpSkillsError as described:
+            return described
+    shown = without_secrets(f"{type(failure).__name__}: {failure}")[:600]
     return JobError(
         Text(f"The job stopped on an error it did not expect: {shown}", f"工作遇到未預期的錯誤而停止：{shown}"),
         Text(f"Look at the end of {folder.output_file}; if it looks like our fault, please report it.",

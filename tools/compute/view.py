@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -17,20 +16,14 @@ from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
 from . import jobs
 from .events import JobEvents
+from .page import refresh_views
+from .words import STATE_WORDS, progress_line
 
 Report = Callable[[float, float | None, str | None], Awaitable[None]]
 ANSWER_SECONDS = 20.0
 LONGEST_WAIT_SECONDS = 25.0
 PAGE_SIZE = 20
 _WARNINGS_SHOWN = 5
-STATE_WORDS: dict[JobState, Text] = {
-    "queued": Text("waiting to start", "等待開始"),
-    "running": Text("running", "執行中"),
-    "succeeded": Text("done", "已完成"),
-    "failed": Text("failed", "失敗"),
-    "cancelled": Text("cancelled", "已取消"),
-    "interrupted": Text("interrupted", "中斷"),
-}
 
 
 class JobLine(BaseModel):
@@ -66,6 +59,8 @@ def job_view(folder: JobFolder, events: JobEvents | None = None) -> JobView:
 def job_answer(folder: JobFolder, events: JobEvents | None = None) -> JobAnswer:
     """What happened to the job and the one next step, whatever its state; a failure is told, not raised."""
     view = job_view(folder, events)
+    if view.state not in ACTIVE_STATES:
+        refresh_views(folder, events, ended=True)  # a killed job could not say so on its page
     told = _ANSWERS.get(view.state, _still_running)
     message, next_step = told(folder, view)
     return JobAnswer(message=message, next_step=next_step, job=view)
@@ -118,32 +113,8 @@ def list_answer(
 
 def job_line(folder: JobFolder) -> JobLine:
     spec = folder.spec()
-    task = TaskFolder(Path(spec.task)).name if spec.task else None
-    return JobLine(id=folder.id, kind=spec.kind, task=task, state=folder.state(), created=spec.created,
+    return JobLine(id=folder.id, kind=spec.kind, task=_task_name(folder), state=folder.state(), created=spec.created,
                    progress=JobEvents(folder).progress())
-
-
-def progress_line(progress: Progress) -> str:
-    """One line for a person: `step/total · message · loss 0.41 · about 35 s left`."""
-    parts = []
-    if progress.total or progress.step:
-        parts.append(f"{progress.step}/{progress.total}" if progress.total else str(progress.step))
-    if progress.message:
-        parts.append(progress.message)
-    parts += [f"{name} {value:.4g}" for name, value in progress.measures.items() if value is not None]
-    if progress.eta_seconds:
-        left = duration(progress.eta_seconds)
-        parts.append(str(Text(f"about {left} left", f"大約還要 {left}")))
-    return " · ".join(parts)
-
-
-def duration(seconds: float) -> str:
-    """`35 s`, `4 min`, `2.5 h` (in the call's language)."""
-    if seconds < 90:
-        return str(Text(f"{seconds:.0f} s", f"{seconds:.0f} 秒"))
-    if seconds < 5400:
-        return str(Text(f"{seconds / 60:.0f} min", f"{seconds / 60:.0f} 分鐘"))
-    return str(Text(f"{seconds / 3600:.1f} h", f"{seconds / 3600:.1f} 小時"))
 
 
 def spoken(value: Any) -> Any:
@@ -199,9 +170,9 @@ def _stopped(folder: JobFolder, view: JobView) -> tuple[str, NextStep]:
         message = Text(f"Job {view.id} ({view.kind}) was cancelled.", f"工作 {view.id}（{view.kind}）已取消。")
     else:
         message = Text(
-            f"Job {view.id} ({view.kind}) was interrupted: its process ended without a word (killed, or the machine "
-            "went down). What it had committed is kept.",
-            f"工作 {view.id}（{view.kind}）中斷了：程序沒有留下訊息就結束（被強制終止或關機）。已經寫好的成果都還在。",
+            f"Job {view.id} ({view.kind}) was interrupted before its end: it was killed, ran out of memory, or the "
+            "machine went down. What it had committed is kept.",
+            f"工作 {view.id}（{view.kind}）還沒做完就中斷了：被強制終止、記憶體不足或關機。已寫好的成果都還在。",
         )
     if folder.spec().resumable:
         say = Text("Call resume_job to carry on from where it stopped.", "呼叫 resume_job 就能從停下的地方接續。")
@@ -216,8 +187,8 @@ def _ask_coach(task: str | None) -> NextStep:
 
 
 def _task_name(folder: JobFolder) -> str | None:
-    task = folder.spec().task
-    return TaskFolder(Path(task)).name if task else None
+    task = folder.task()
+    return task.name if task else None
 
 
 _ANSWERS: dict[JobState, Callable[[JobFolder, JobView], tuple[str, NextStep]]] = {

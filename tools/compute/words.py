@@ -1,0 +1,67 @@
+"""How jobs are spoken of: their kinds, their states, how long they take."""
+
+from __future__ import annotations
+
+from ...resources.job import JobState, Progress
+from ...resources.language import Text
+
+STATE_WORDS: dict[JobState, Text] = {
+    "queued": Text("waiting to start", "等待開始"),
+    "running": Text("running", "執行中"),
+    "succeeded": Text("done", "已完成"),
+    "failed": Text("failed", "失敗"),
+    "cancelled": Text("cancelled", "已取消"),
+    "interrupted": Text("interrupted", "已中斷"),
+}
+_KINDS: dict[str, Text] = {
+    "regenerate": Text("Data preparation", "準備資料"),
+    "prepare": Text("Data preparation", "準備資料"),
+    "preview": Text("Data preview", "預覽資料"),
+    "validate": Text("Data validation", "驗證資料"),
+    "convert": Text("Format conversion", "轉換格式"),
+    "train": Text("Training", "訓練"),
+    "evaluate": Text("Evaluation", "評估"),
+    "compare": Text("Comparison", "比較"),
+    "reproduce": Text("Reproduction", "重現"),
+    "deploy": Text("Deployment", "部署"),
+    "upload": Text("Upload", "上傳"),
+    "serve": Text("Model service", "模型服務"),
+    "environment": Text("Worker environment", "工作環境"),
+    "base_model": Text("Base model download", "下載基礎模型"),
+}
+
+
+def kind_name(kind: str) -> Text:
+    return _KINDS.get(kind) or Text(kind, kind)
+
+
+def duration(seconds: float) -> str:
+    """`35 s`, `4 min`, `2.5 h` (in the call's language)."""
+    if seconds < 90:
+        return str(Text(f"{seconds:.0f} s", f"{seconds:.0f} 秒"))
+    if seconds < 5400:
+        return str(Text(f"{seconds / 60:.0f} min", f"{seconds / 60:.0f} 分鐘"))
+    return str(Text(f"{seconds / 3600:.1f} h", f"{seconds / 3600:.1f} 小時"))
+
+
+def size(count: float) -> str:
+    """Bytes for a person: `2.6 MB`, `1.2 GB` (decimal, as disks and download pages count)."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
+def progress_line(progress: Progress) -> str:
+    """One line for a person: `step/total · message · loss 0.41 · about 35 s left`."""
+    parts = []
+    if progress.total or progress.step:
+        parts.append(f"{progress.step}/{progress.total}" if progress.total else str(progress.step))
+    if progress.message:
+        parts.append(progress.message)
+    parts += [f"{name} {value:.4g}" for name, value in progress.measures.items() if value is not None]
+    if progress.eta_seconds:
+        left = duration(progress.eta_seconds)
+        parts.append(str(Text(f"about {left} left", f"大約還要 {left}")))
+    return " · ".join(parts)
