@@ -7,6 +7,7 @@ import difflib
 import logging
 import re
 import sys
+import traceback
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -22,13 +23,8 @@ from pydantic import AnyUrl, ValidationError
 
 from ..resources.errors import NlpSkillsError, TaskError
 from ..resources.language import Language, Text, as_language, detect_language, speaking
+from ..resources.secrets import redact
 from ..resources.workspace import Workspace
-
-try:
-    from ..resources.secrets import redact
-except ImportError:
-    def redact(text: str) -> str:
-        return text
 
 logger = logging.getLogger(__name__)
 
@@ -144,7 +140,7 @@ def explained(error: BaseException, name: str) -> str:
     if cause is error:  # said on purpose by the SDK or a door: an unknown tool or prompt, a missing argument
         return redact(str(error))
     reference = uuid.uuid4().hex[:8]
-    logger.error("[%s] %s: %s", reference, name, redact(repr(cause)), exc_info=cause)
+    logger.error("[%s] %s\n%s", reference, name, redact("".join(traceback.format_exception(cause))))
     kind = type(cause).__name__
     return str(Text(
         f"{name} stopped on an error of ours ({kind}); nothing was left half done.\n"

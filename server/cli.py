@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import __version__
@@ -20,7 +19,12 @@ HTTP_TOKEN_VARIABLE = "NLP_SKILLS_HTTP_TOKEN"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status (2: the command was used wrongly)."""
-    options = _parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["demo"]:
+        from .demo.story import main as tell  # it reads its own arguments
+
+        return tell(given[1:])
+    options = _parser().parse_args(given)
     try:
         with speaking(getattr(options, "language", None)):
             return _COMMANDS[options.command](options)
@@ -50,12 +54,6 @@ def _serve(options: argparse.Namespace) -> int:
     return 0
 
 
-def _demo(options: argparse.Namespace) -> int:
-    from .demo.story import main as tell
-
-    return tell(options.rest)
-
-
 def _doctor(options: argparse.Namespace) -> int:
     from .doctor import examine, show
 
@@ -71,14 +69,15 @@ def _watch(_options: argparse.Namespace) -> int:
 
 
 def _secret(options: argparse.Namespace) -> int:
-    from .secrets_command import forget, show_names, store
+    from .secret_command import forget, show_names, store
 
     return {"set": store, "list": show_names, "remove": forget}[options.action](options.name)
 
 
 def _install(options: argparse.Namespace) -> int:
-    from .install import configuration
+    from .install import configuration, where_it_goes
 
+    print(where_it_goes(options.client), file=sys.stderr)
     print(configuration(options.client, _settings()))
     return 0
 
@@ -89,7 +88,7 @@ def _settings() -> Settings:
     return Settings.from_environment()
 
 
-_COMMANDS = {"serve": _serve, "demo": _demo, "doctor": _doctor, "watch": _watch, "secret": _secret, "install": _install}
+_COMMANDS = {"serve": _serve, "doctor": _doctor, "watch": _watch, "secret": _secret, "install": _install}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -100,8 +99,8 @@ def _parser() -> argparse.ArgumentParser:
                "NLP_SKILLS_TOOLSETS, NLP_SKILLS_READ_ONLY, NLP_SKILLS_HTTP_TOKEN",
     )
     parser.add_argument("--version", action="version", version=f"nlp-skills {__version__}")
-    parser.set_defaults(command="serve", http=False)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    parser.set_defaults(command="serve", http=False)
 
     serve = commands.add_parser("serve", help="speak MCP over stdio (the default), or HTTP · 啟動 MCP 伺服器（預設）")
     serve.add_argument("--http", action="store_true", help="Streamable HTTP at /mcp instead of stdio · 改用 HTTP")
@@ -112,10 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--allow-origin", action="append", default=[], metavar="ORIGIN",
                        help="a further Origin header to accept (web page) · 另外接受的 Origin")
 
-    demo = commands.add_parser("demo", help="the whole story, offline, in a few minutes · 離線示範完整流程",
-                               add_help=False)
-    demo.add_argument("rest", nargs=argparse.REMAINDER)
-
+    commands.add_parser("demo", help="the whole story, offline, in a few minutes · 離線示範完整流程")
     doctor = commands.add_parser("doctor", help="check this machine, and what mends it · 檢查這台機器並提供修正方式")
     _speaks(doctor)
     watch = commands.add_parser("watch", help="show all jobs live · 即時顯示所有工作")
@@ -133,6 +129,7 @@ def _parser() -> argparse.ArgumentParser:
 
     from_client = commands.add_parser("install", help="show the configuration for a client · 顯示用戶端設定")
     from_client.add_argument("--client", required=True, choices=["claude-desktop", "claude-code", "vscode", "cursor"])
+    _speaks(from_client)
     return parser
 
 

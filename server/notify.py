@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
-from mcp.server.session import ServerSession
-from mcp.server.subscriptions import ResourcesListChanged, ResourceUpdated, ServerEvent, SubscriptionBus
+from mcp.server.subscriptions import ResourcesListChanged, ResourceUpdated, ServerEvent
 from mcp_types import EmptyResult, SubscribeRequestParams, UnsubscribeRequestParams
 
 from ..resources.workspace import Workspace
@@ -46,7 +46,7 @@ def fingerprint(workspace: Workspace, uri: str) -> Fingerprint:
     return frozenset(_stat(path) for path in _files(workspace, uri))
 
 
-def _files(workspace: Workspace, uri: str) -> Iterable[Path]:
+def _files(workspace: Workspace, uri: str) -> Iterator[Path]:
     place, _, rest = uri.removeprefix(SCHEME).partition("/")
     task, _, part = rest.partition("/")
     if place != "tasks":
@@ -67,17 +67,21 @@ def _stat(path: Path) -> tuple[str, int, int]:
     return str(path), found.st_mtime_ns, found.st_size
 
 
-async def watch(
-    workspace: Workspace, uri: str, changed: Callable[[], Awaitable[None]], seconds: float = LOOK_SECONDS
-) -> None:
-    """Call `changed` after every change behind `uri`, until cancelled."""
-    before = await anyio.to_thread.run_sync(fingerprint, workspace, uri)
-    while True:
-        await anyio.sleep(seconds)
-        now = await anyio.to_thread.run_sync(fingerprint, workspace, uri)
-        if now != before:
-            before = now
-            await changed()
+class Watcher:
+    """Looks at the files behind one resource, from the moment it is made."""
+
+    def __init__(self, workspace: Workspace, uri: str, seconds: float) -> None:
+        self._workspace, self._uri, self._seconds = workspace, uri, seconds
+        self._seen = fingerprint(workspace, uri)  # before the subscription is confirmed: no change falls in between
+
+    async def run(self, changed: Callable[[], Awaitable[None]]) -> None:
+        """Call `changed` after every change, until cancelled."""
+        while True:
+            await anyio.sleep(self._seconds)
+            now = await anyio.to_thread.run_sync(fingerprint, self._workspace, self._uri)
+            if now != self._seen:
+                self._seen = now
+                await changed()
 
 
 def serve_changes(server: GuardedServer, workspace: Workspace, seconds: float = LOOK_SECONDS) -> None:
@@ -87,23 +91,21 @@ def serve_changes(server: GuardedServer, workspace: Workspace, seconds: float = 
     async def listening(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         if ctx.method != "subscriptions/listen":
             return await call_next(ctx)
-        wanted = (ctx.params or {}).get("notifications") or {}
-        async with anyio.create_task_group() as watchers:
-            for uri in wanted.get("resourceSubscriptions") or ():
-                watchers.start_soon(watch, workspace, str(uri), _publish(bus, ResourceUpdated(str(uri))), seconds)
-            if wanted.get("resourcesListChanged"):
-                watchers.start_soon(watch, workspace, ALL_TASKS, _publish(bus, ResourcesListChanged()), seconds)
+        async with anyio.create_task_group() as watching:
+            for uri, event in _wanted(ctx.params or {}):
+                watching.start_soon(Watcher(workspace, uri, seconds).run, partial(bus.publish, event))
             try:
                 return await call_next(ctx)
             finally:
-                watchers.cancel_scope.cancel()
+                watching.cancel_scope.cancel()
 
     async def subscribe(ctx: ServerRequestContext[TaskGroup, Any], params: SubscribeRequestParams) -> EmptyResult:
-        uri, connection = str(params.uri), ctx.session._connection  # the SDK offers no public name for it
-        if _SUBSCRIBED + uri not in connection.state:
-            scope = connection.state[_SUBSCRIBED + uri] = anyio.CancelScope()
+        uri, connection = str(params.uri), ctx.session._connection  # the SDK has no public name for it
+        if (key := _SUBSCRIBED + uri) not in connection.state:
+            scope = connection.state[key] = anyio.CancelScope()
             connection.exit_stack.callback(scope.cancel)
-            ctx.lifespan_context.start_soon(_watch_within, scope, workspace, uri, ctx.session, seconds)
+            watcher, changed = Watcher(workspace, uri, seconds), partial(ctx.session.send_resource_updated, uri)
+            ctx.lifespan_context.start_soon(_run_within, scope, watcher, changed)
         return EmptyResult()
 
     async def unsubscribe(ctx: ServerRequestContext[TaskGroup, Any], params: UnsubscribeRequestParams) -> EmptyResult:
@@ -112,25 +114,28 @@ def serve_changes(server: GuardedServer, workspace: Workspace, seconds: float = 
         return EmptyResult()
 
     server.middleware.append(listening)
-    lowlevel = server._lowlevel_server  # MCPServer serves only the new era's way of subscribing
+    lowlevel = server._lowlevel_server  # MCPServer by itself serves only the newer era's way of subscribing
     lowlevel.add_request_handler("resources/subscribe", SubscribeRequestParams, subscribe)
     lowlevel.add_request_handler("resources/unsubscribe", UnsubscribeRequestParams, unsubscribe)
 
 
 @contextlib.asynccontextmanager
 async def watchers(_server: object) -> AsyncIterator[TaskGroup]:
-    """The server's lifespan: the task group its watchers live in."""
+    """The server's lifespan: the task group in which watchers of the handshake era live."""
     async with anyio.create_task_group() as group:
         yield group
         group.cancel_scope.cancel()
 
 
-def _publish(bus: SubscriptionBus, event: ServerEvent) -> Callable[[], Awaitable[None]]:
-    return lambda: bus.publish(event)
+def _wanted(params: Mapping[str, Any]) -> Iterator[tuple[str, ServerEvent]]:
+    """The resources a `subscriptions/listen` request asks about, each with the event that tells of its change."""
+    asked = params.get("notifications") or {}
+    for uri in asked.get("resourceSubscriptions") or ():
+        yield str(uri), ResourceUpdated(str(uri))
+    if asked.get("resourcesListChanged"):
+        yield ALL_TASKS, ResourcesListChanged()
 
 
-async def _watch_within(
-    scope: anyio.CancelScope, workspace: Workspace, uri: str, session: ServerSession, seconds: float
-) -> None:
+async def _run_within(scope: anyio.CancelScope, watcher: Watcher, changed: Callable[[], Awaitable[None]]) -> None:
     with scope:
-        await watch(workspace, uri, lambda: session.send_resource_updated(uri), seconds)
+        await watcher.run(changed)

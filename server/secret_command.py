@@ -1,0 +1,47 @@
+"""`nlp-skills secret`: the one place where a person types a password or a key."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+
+from ..resources import secrets
+from ..resources.errors import SecretError
+from ..resources.language import Text
+
+
+def store(name: str) -> int:
+    """Ask for the value without showing it (or read it from a pipe) and keep it."""
+    if sys.stdin.isatty():
+        value = getpass.getpass(str(Text(f"Value of {name} (not shown): ", f"{name} 的內容（不會顯示）：")))
+    else:
+        value = sys.stdin.readline().rstrip("\r\n")
+    place = secrets.store(name, value)
+    where = Text("the system's keychain", "系統鑰匙圈") if place == "keychain" else Text(place, place)
+    print(Text(f"Kept in {where.en}. Refer to it as ${{{name}}}.", f"已存到{where.zh}。請以 ${{{name}}} 引用。"))
+    return 0
+
+
+def show_names(_name: None = None) -> int:
+    """List the names that are stored, never a value."""
+    names = secrets.known_names()
+    print("\n".join(names) if names else Text("No secret is stored yet.", "目前沒有儲存任何密鑰。"))
+    return 0
+
+
+def forget(name: str) -> int:
+    """Remove a stored secret.
+
+    Raises:
+        SecretError: none of that name is stored.
+    """
+    if not secrets.forget(name):
+        known = ", ".join(secrets.known_names())
+        raise SecretError(
+            Text(f"No secret {name!r} is stored.", f"沒有儲存名為「{name}」的密鑰。"),
+            Text(f"Stored are: {known}." if known else "Nothing is stored.",
+                 f"已儲存的有：{known}。" if known else "目前沒有儲存任何密鑰。"),
+            field="name",
+        )
+    print(Text(f"{name} is forgotten.", f"已刪除 {name}。"))
+    return 0

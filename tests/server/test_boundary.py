@@ -1,0 +1,176 @@
+"""What a person reads when a call goes wrong, and in which language."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pytest
+from mcp.client import Client
+from mcp.shared.exceptions import MCPError
+from mcp_types import CallToolResult, TextContent, ToolAnnotations
+from pydantic import BaseModel, Field
+
+from nlp_skills.resources.errors import DataError, TaskError
+from nlp_skills.resources.files import write_yaml
+from nlp_skills.resources.language import Text, spoken_language
+from nlp_skills.resources.workspace import Workspace
+from nlp_skills.server.boundary import GuardedServer
+
+pytestmark = pytest.mark.anyio
+
+EMPTY = DataError(Text("The file is empty.", "檔案是空的。"), Text("Give one with rows.", "請提供有資料的檔案。"),
+                  field="sources[0].path")
+
+
+class Row(BaseModel):
+    text: str
+
+
+def make_server(workspace: Workspace, *, read_only: bool = False) -> GuardedServer:
+    server = GuardedServer(workspace=workspace, language=None, read_only=read_only, name="under-test")
+
+    @server.tool()
+    def fail_in_a_thread(language: str = "") -> str:
+        raise EMPTY
+
+    @server.tool()
+    async def fail(language: str = "") -> str:
+        raise EMPTY
+
+    @server.tool()
+    def crash(language: str = "") -> str:
+        raise RuntimeError("postgresql://ann:hunter2secret@db/x broke")
+
+    @server.tool(annotations=ToolAnnotations(read_only_hint=True))
+    def speak(message: str = "", task: str = "", language: str = "") -> str:
+        return spoken_language()
+
+    @server.tool()
+    def strict(
+        count: Annotated[int, Field(ge=1)], mode: Literal["fast", "slow"], row: Row, language: str = ""
+    ) -> str:
+        return "unreachable"
+
+    @server.resource("test://{name}")
+    def noun(name: str) -> str:
+        if name == "missing":
+            raise TaskError(Text("There is no such task.", "沒有這個任務。"), Text("List them.", "請列出任務。"))
+        raise EMPTY
+
+    @server.prompt()
+    def flow(language: str = "") -> str:
+        raise EMPTY
+
+    return server
+
+
+@asynccontextmanager
+async def connected(tmp_path: Path, mode: str = "auto") -> AsyncIterator[Client]:
+    async with Client(make_server(Workspace(tmp_path)), mode=mode) as client:
+        yield client
+
+
+def text_of(result: Any) -> str:
+    assert isinstance(result, CallToolResult)
+    (content,) = result.content
+    assert isinstance(content, TextContent)
+    return content.text
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+@pytest.mark.parametrize("tool", ["fail", "fail_in_a_thread"])
+async def test_a_domain_error_is_told_with_problem_field_fix_and_code(tmp_path: Path, mode: str, tool: str) -> None:
+    async with connected(tmp_path, mode) as client:
+        result = await client.call_tool(tool, {})
+    assert result.is_error
+    assert text_of(result) == "The file is empty. [sources[0].path]\n→ Give one with rows.\n(data)"
+
+
+@pytest.mark.parametrize("tool", ["fail", "fail_in_a_thread"])
+async def test_a_domain_error_is_told_in_the_language_of_the_call(tmp_path: Path, tool: str) -> None:
+    async with connected(tmp_path) as client:
+        told = text_of(await client.call_tool(tool, {"language": "zh-TW"}))
+    assert told == "檔案是空的。 [sources[0].path]\n→ 請提供有資料的檔案。\n(data)"
+
+
+@pytest.mark.parametrize(("arguments", "spoken"), [
+    ({}, "en"),
+    ({"message": "我想訓練一個模型"}, "zh-TW"),
+    ({"message": "I want to train a model", "task": "reviews"}, "en"),
+    ({"message": "ok", "task": "reviews"}, "zh-TW"),
+    ({"task": "reviews"}, "zh-TW"),
+    ({"task": "no-such-task"}, "en"),
+    ({"message": "我想訓練一個模型", "language": "en"}, "en"),
+    ({"language": "klingon", "task": "reviews"}, "zh-TW"),
+])
+async def test_a_call_speaks_its_language_then_its_message_then_its_task(
+    tmp_path: Path, arguments: dict[str, str], spoken: str
+) -> None:
+    write_yaml(tmp_path / "reviews" / "task.yaml", {
+        "format": 1, "name": "reviews", "title": "評論", "goal": "分類評論", "type": "classification",
+        "labels": ["好", "壞"], "language": "zh-TW", "created": "2026-01-01T00:00:00Z",
+    })
+    async with connected(tmp_path) as client:
+        assert text_of(await client.call_tool("speak", arguments)) == spoken
+
+
+async def test_the_servers_own_language_is_spoken_where_a_call_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NLP_SKILLS_LANGUAGE", "zh-TW")
+    async with connected(tmp_path) as client:
+        assert text_of(await client.call_tool("speak", {})) == "zh-TW"
+
+
+async def test_an_unexpected_error_gives_a_reference_and_keeps_its_text_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        async with connected(tmp_path) as client:
+            english = text_of(await client.call_tool("crash", {}))
+            chinese = text_of(await client.call_tool("crash", {"language": "zh-TW"}))
+    assert "hunter2secret" not in english + chinese
+    assert "RuntimeError" in english and "我們這邊的錯誤" in chinese
+    reference = english.partition("reference ")[2].split()[0]
+    assert reference in caplog.text and "broke" in caplog.text
+
+
+async def test_wrong_arguments_are_named_one_by_one_without_repeating_their_values(tmp_path: Path) -> None:
+    async with connected(tmp_path) as client:
+        wrong = {"count": 0, "mode": "hunter2secret", "row": {}}
+        english = text_of(await client.call_tool("strict", wrong))
+        chinese = text_of(await client.call_tool("strict", {**wrong, "language": "zh-TW"}))
+    assert english.splitlines()[1:4] == [
+        "- count must be ≥ 1.", "- mode must be one of 'fast' or 'slow'.", "- row.text is required.",
+    ]
+    assert "[count, mode, row.text]" in english and "hunter2secret" not in english
+    assert "- count 必須 ≥ 1。" in chinese and "- 缺少必要的 row.text。" in chinese and "required" not in chinese
+
+
+async def test_an_unknown_tool_offers_the_nearest_ones(tmp_path: Path) -> None:
+    async with connected(tmp_path) as client:
+        assert "Use one of: speak" in text_of(await client.call_tool("speek", {}))
+        assert "這裡沒有「speek」" in text_of(await client.call_tool("speek", {"language": "zh-TW"}))
+
+
+async def test_a_read_only_server_offers_only_tools_that_change_nothing(tmp_path: Path) -> None:
+    async with Client(make_server(Workspace(tmp_path), read_only=True)) as client:
+        assert [tool.name for tool in (await client.list_tools()).tools] == ["speak"]
+        assert "may be switched off" in text_of(await client.call_tool("fail", {}))
+
+
+@pytest.mark.parametrize(("uri", "said"), [("test://missing", "no such task"), ("test://empty", "The file is empty")])
+async def test_a_resource_that_cannot_be_read_says_why(tmp_path: Path, uri: str, said: str) -> None:
+    async with connected(tmp_path) as client:
+        with pytest.raises(MCPError, match=said):
+            await client.read_resource(uri)
+
+
+async def test_a_prompt_that_fails_says_why_in_its_language(tmp_path: Path) -> None:
+    async with connected(tmp_path) as client:
+        with pytest.raises(MCPError, match="檔案是空的"):
+            await client.get_prompt("flow", {"language": "zh-TW"})
