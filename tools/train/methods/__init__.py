@@ -1,1 +1,156 @@
-"""One file for each training method."""
+"""One file for each training method; the kind's name is the file's name."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ....resources.errors import TrainingError
+from ....resources.language import Text
+from ....resources.task import Prompt, Task
+from ....resources.version import VersionFolder
+from ...compute.running import RunningJob
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What a method's defaults depend on. `parameters` and `context` (tokens) are the base model's, None where it is
+    not at hand yet; `gpu_bytes` is None without a GPU; `label_counts` are those of the training rows."""
+
+    train_rows: int
+    valid_rows: int
+    label_counts: dict[str, int] = field(default_factory=dict)
+    parameters: int | None = None
+    context: int | None = None
+    gpu_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """What a method gets to train with. `rendered` holds `train.jsonl` and `valid.jsonl` of chat rows."""
+
+    task: Task
+    version: VersionFolder
+    running: RunningJob
+    base_path: Path
+    rendered: Path
+    labels: list[str]
+    prompt: Prompt
+    threads: int
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.version.models / "checkpoints"
+
+    @property
+    def cache(self) -> Path:
+        return self.version.task.cache / "tokenised"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it: the checkpoint to keep, and figures for `model_info.json` and `environment.json`.
+
+    `kind` is `adapter` or `model`; `history` is the log of the run, oldest first.
+    """
+
+    checkpoint: Path
+    kind: str
+    parameters: dict[str, int]
+    training: dict[str, Any]
+    audit: dict[str, Any]
+    history: list[dict[str, Any]]
+    environment: dict[str, Any]
+
+
+class Method(BaseModel):
+    """A way of training. A subclass is one file here: its docstring is its documentation, its fields its settings
+    (None: chosen for the situation), `train` does the work in a job."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    kind: ClassVar[str]
+
+    base_model: str
+
+    @abstractmethod
+    def resolved(self, situation: Situation) -> tuple[Self, dict[str, Text]]:
+        """These settings with every None filled in, and why each main one is what it is."""
+
+    @abstractmethod
+    def warnings(self, situation: Situation) -> list[Text]:
+        """What a person should know about resolved settings before spending time on them."""
+
+    @classmethod
+    @abstractmethod
+    def follow_up(cls, inherited: dict[str, Any], changed: dict[str, Any]) -> dict[str, Any]:
+        """A parent's settings with `changed` laid over; what depends on a changed one is left out, to be chosen
+        again."""
+
+    @abstractmethod
+    def train(self, run: TrainingRun) -> Outcome:
+        """Train, resuming from the newest whole checkpoint if one stands."""
+
+
+def methods() -> dict[str, type[Method]]:
+    """Every method by kind, in alphabetical order."""
+    found: dict[str, type[Method]] = {}
+    for module in pkgutil.iter_modules(__path__):
+        for value in vars(importlib.import_module(f"{__name__}.{module.name}")).values():
+            if isinstance(value, type) and issubclass(value, Method) and value.__module__.endswith(f".{module.name}"):
+                value.kind = module.name
+                found[module.name] = value
+    return dict(sorted(found.items()))
+
+
+def method_class(kind: str) -> type[Method]:
+    """The method of that kind.
+
+    Raises:
+        TrainingError: there is none; the nearest name is offered.
+    """
+    known = methods()
+    if kind in known:
+        return known[kind]
+    offered = ", ".join(difflib.get_close_matches(kind, known, n=1) or known)
+    raise TrainingError(
+        Text(f"There is no training method {kind[:40]!r}.", f"沒有「{kind[:40]}」這種訓練方法。"),
+        Text(f"Did you mean {offered}?", f"是不是要用 {offered}？"), field="method",
+    )
+
+
+def make_method(kind: str, settings: dict[str, Any]) -> Method:
+    """A method from its settings.
+
+    Raises:
+        TrainingError: a setting is unknown (the nearest is offered) or out of range.
+    """
+    cls = method_class(kind)
+    for name in settings:
+        if name not in cls.model_fields:
+            near = difflib.get_close_matches(name, cls.model_fields, n=1, cutoff=0.5)
+            listed = ", ".join(near or sorted(cls.model_fields))
+            raise TrainingError(
+                Text(f"{kind} has no setting {name[:40]!r}.", f"{kind} 沒有「{name[:40]}」這個設定。"),
+                Text(f"Did you mean {listed}?" if near else f"Its settings: {listed}.",
+                     f"是不是要用 {listed}？" if near else f"可用的設定：{listed}。"),
+                field=name[:40],
+            )
+    try:
+        return cls.model_validate(settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        given = "" if first["type"] == "missing" else f" = {str(first.get('input'))[:60]!r}"
+        described = cls.model_fields[str(first["loc"][0])].description if first["loc"] else None
+        raise TrainingError(
+            Text(f"The setting {name}{given} cannot be used: {first['msg']}.", f"設定 {name}{given} 不能用：{first['msg']}。"),
+            Text(f"{name}: {described or 'see the method’s documentation'}", f"{name}：{described or '請看該方法的說明'}"),
+            field=name,
+        ) from error

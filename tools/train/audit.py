@@ -1,0 +1,137 @@
+"""The label audit: before the first step, on every row, what exactly will be trained.
+
+A mask that covers the answer, an end of turn that is never trained or an answer cut off leave no trace in the loss
+curve; hours later the model does not stop, or never learned. So training begins only when every row passes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...resources.answer import quoted
+from ...resources.errors import TrainingError
+from ...resources.language import Text
+from ...resources.task import Task
+from .tokenise import TokenisedRow
+
+_ROWS_SHOWN = 5
+_EMPTY_THOUGHT = re.compile(r"\A\s*<think>\s*</think>\s*")
+
+PROBLEMS = {
+    "masked": Text("no token of the row is trained", "整列都被遮住，沒有任何 token 會被訓練"),
+    "truncated": Text("the row is longer than max_length, so its answer is cut", "列的長度超過 max_length，答案會被截斷"),
+    "end_of_turn": Text("the end of turn at which generation stops is not trained, so the model would not stop",
+                        "沒有訓練到生成時據以停止的結束符號，模型將不會停"),
+    "answer": Text("the trained text is not exactly the answer", "被訓練的文字和答案不完全相同"),
+    "context": Text("the chat template writes the prompt differently when the model is asked than when it is trained",
+                    "對話模板在訓練時與實際提問時寫出的提示不同"),
+}
+_FIXES = {
+    "masked": Text("Raise max_length, or use a base model whose chat template renders assistant messages.",
+                   "請提高 max_length，或改用對話模板會輸出 assistant 訊息的基礎模型。"),
+    "truncated": Text("Raise max_length with plan_training(settings={'max_length': …}), or shorten those rows.",
+                      "請用 plan_training(settings={'max_length': …}) 提高上限，或縮短那些列。"),
+    "end_of_turn": Text("Use a chat (instruct) base model, or add the template's end-of-turn token to eos_token_id in "
+                        "its generation_config.json.",
+                        "請改用對話（instruct）版基礎模型，或把模板的結束符號加進 generation_config.json 的 eos_token_id。"),
+    "answer": Text("Check the base model's chat template: it changes the assistant's message.",
+                   "請檢查基礎模型的對話模板：它改動了 assistant 的訊息。"),
+    "context": Text("Use a base model whose template begins the answer the same way in both cases.",
+                    "請改用兩種情況下開頭一致的對話模板的基礎模型。"),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One row that must not be trained as it is; `trained` is what would be, as text."""
+
+    id: str
+    split: str
+    problem: str
+    answer: str
+    trained: str
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What the audit saw: counts over all rows, one example for each answer, and what is wrong."""
+
+    rows: int
+    tokens: int
+    trained_tokens: int
+    longest: int
+    trained_texts: dict[str, int] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    def summary(self) -> dict[str, Any]:
+        """For the version's files. `trained_texts`: each distinct text that is trained, and in how many rows."""
+        return {"rows": self.rows, "tokens": self.tokens, "trained_tokens": self.trained_tokens,
+                "longest": self.longest, "trained_texts": self.trained_texts, "problems": len(self.findings)}
+
+
+def audit(splits: dict[str, Sequence[TokenisedRow]], tokenizer: Any, end_ids: set[int], max_length: int) -> Audit:
+    """Look at every row of every split.
+
+    Arguments:
+        tokenizer: decodes ids to text.
+        end_ids: the ids at which generation stops; one of them must be trained in each row.
+        max_length: longest row in tokens the trainer would not cut.
+    """
+    findings, texts = [], Counter[str]()
+    for split, rows in splits.items():
+        for row in rows:
+            kept = row.trained[:max(0, max_length - row.start)]
+            trained = tokenizer.decode(kept)
+            texts[trained] += 1
+            problem = _problem(row, kept, tokenizer, end_ids, max_length)
+            if problem:
+                findings.append(Finding(row.id, split, problem, row.answer, trained))
+    every = [row for rows in splits.values() for row in rows]
+    return Audit(
+        rows=len(every), tokens=sum(len(row.input_ids) for row in every),
+        trained_tokens=sum(len(row.trained) for row in every),
+        longest=max((len(row.input_ids) for row in every), default=0),
+        trained_texts=dict(texts.most_common(20)), findings=findings,
+    )
+
+
+def _problem(row: TokenisedRow, kept: list[int], tokenizer: Any, end_ids: set[int], max_length: int) -> str | None:
+    if len(row.input_ids) > max_length:
+        return "truncated" if kept else "masked"
+    if not kept:
+        return "masked"
+    end = next((at for at, token in enumerate(kept) if token in end_ids), None)
+    if end is None:
+        return "end_of_turn"
+    if row.start != row.context:
+        return "context"
+    said = _EMPTY_THOUGHT.sub("", tokenizer.decode(kept[:end]))
+    return None if said == row.answer else "answer"
+
+
+def refuse(task: Task, result: Audit) -> None:
+    """Raise where any row failed, with the commonest problem, its fix, and the rows.
+
+    Raises:
+        TrainingError: `details` holds the counts by problem and the first rows (hidden where the data is private).
+    """
+    if not result.findings:
+        return
+    counts = Counter(finding.problem for finding in result.findings)
+    worst = counts.most_common(1)[0][0]
+    shown = [finding for finding in result.findings if finding.problem == worst][:_ROWS_SHOWN]
+    rows = [{"id": finding.id, "split": finding.split, "problem": finding.problem,
+             "answer": quoted(task, finding.answer), "trained": quoted(task, finding.trained)} for finding in shown]
+    listed = "\n".join(f"  {row['id']} ({row['split']}): {row['answer']!r} ← {row['trained']!r}" for row in rows)
+    raise TrainingError(
+        Text(f"The label audit stopped the training before its first step: in {counts[worst]} of {result.rows} rows "
+             f"{PROBLEMS[worst].en}. Answer ← what would be trained:\n{listed}",
+             f"標籤稽核在第一步之前停止了訓練：{result.rows} 列中有 {counts[worst]} 列，{PROBLEMS[worst].zh}。"
+             f"答案 ← 實際會訓練的文字：\n{listed}"),
+        _FIXES[worst], field="max_length" if worst in ("truncated", "masked") else "base_model",
+        details={"problems": dict(counts), "rows": rows},
+    )

@@ -1,0 +1,75 @@
+"""What a running training tells and when it evaluates and saves. Imported by training jobs alone."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+from transformers import TrainerCallback
+
+from ...resources.errors import TrainingError
+from ...resources.language import Text
+from ..compute.running import RunningJob
+
+if TYPE_CHECKING:
+    from .methods.sft import Sft
+
+_SECONDS_BETWEEN_REPORTS = 0.5
+
+
+class Reporter(TrainerCallback):
+    """Writes progress, evaluates at the end of each epoch, and saves often enough.
+
+    Everything is asked for at the end of a step, evaluation before checkpoint: so a checkpoint of an epoch's last step
+    holds that epoch's evaluation, and a run resumed from it chooses the same best step as one that was never stopped.
+    """
+
+    def __init__(self, method: Sft, running: RunningJob, trainer: Any, steps_per_epoch: int) -> None:
+        self.method, self.running, self.trainer = method, running, trainer
+        self.steps_per_epoch = steps_per_epoch
+        self._reported = 0.0
+        self._step_began = 0.0
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.running.check_cancelled()
+        self._step_began = time.perf_counter()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.trainer.step_seconds += time.perf_counter() - self._step_began
+        last = state.global_step >= state.max_steps
+        ends_epoch = state.global_step % self.steps_per_epoch == 0
+        control.should_evaluate = ends_epoch and self.trainer.eval_dataset is not None
+        control.should_save = last or state.global_step % (self.method.save_every or self.steps_per_epoch) == 0
+        control.should_log = control.should_log or last or ends_epoch
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        if not logs or "loss" not in logs:
+            return
+        if not math.isfinite(logs["loss"]):
+            raise TrainingError(
+                Text(f"The loss is {logs['loss']} at step {state.global_step}: the training has broken down.",
+                     f"第 {state.global_step} 步的損失是 {logs['loss']}：訓練已經失控。"),
+                Text("Plan again with a learning rate a fifth as large.", "請用五分之一的學習率重新規劃。"),
+                field="learning_rate",
+            )
+        done = state.global_step >= state.max_steps
+        if not done and time.monotonic() - self._reported < _SECONDS_BETWEEN_REPORTS:
+            return
+        self._reported = time.monotonic()
+        self.running.progress(
+            state.global_step, state.max_steps, loss=round(logs["loss"], 5), learning_rate=logs.get("learning_rate"),
+            tokens_per_second=round(self.trainer.tokens_seen / max(self.trainer.step_seconds, 1e-9), 1),
+            epoch=round(state.epoch, 3),
+        )
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **kwargs: Any) -> None:
+        history = state.log_history
+        if self.method.best_step(history) == state.global_step:
+            control.should_save = True
+        if self.method.stops_early(history):
+            control.should_save = control.should_training_stop = True
+        self.running.progress(
+            state.global_step, state.max_steps, valid_loss=round(metrics["eval_loss"], 5),
+            valid_recall=round(metrics["eval_recall"], 5),
+        )

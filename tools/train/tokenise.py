@@ -1,0 +1,123 @@
+"""Rows as the trainer eats them: token ids and which of them are trained. Kept by hash, so a run never repeats it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...resources.files import commit_folder, read_json, read_jsonl, sha256_bytes, sha256_file, write_json
+
+MASKED = -100
+_FORM = 1  # counts up when what is stored changes, so that an older cache is not taken for it
+_TOKENIZER_FILES = (
+    "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "special_tokens_map.json", "added_tokens.json",
+    "vocab.json", "merges.txt", "tokenizer.model",
+)
+_THINKING_OFF = "{%- set enable_thinking = false %}"
+
+
+@dataclass(frozen=True)
+class TokenisedRow:
+    """One row: its whole text's ids, of which those from `start` on are trained.
+
+    `context` is how many ids the same prompt has when the deployed model is asked; it differs from `start` where the
+    template writes the prompt in another way once an answer follows.
+    """
+
+    id: str
+    answer: str
+    input_ids: list[int]
+    start: int
+    context: int
+
+    @property
+    def trained(self) -> list[int]:
+        return self.input_ids[self.start:]
+
+    @property
+    def labels(self) -> list[int]:
+        return [MASKED] * self.start + self.trained
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer of a model folder, with the chat template it will be trained, evaluated and served with.
+
+    A template that can think is told not to: a classifier's answer comes at once, and the stock chat request of a
+    user's client must meet the very prompt the model was trained on. The tokenizer saved with the version keeps that.
+    """
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    template = tokenizer.chat_template
+    if isinstance(template, str) and "enable_thinking" in template and not template.startswith(_THINKING_OFF):
+        tokenizer.chat_template = _THINKING_OFF + template
+    return tokenizer
+
+
+def tokenise(rows: Sequence[dict[str, Any]], tokenizer: Any) -> list[TokenisedRow]:
+    """The ids of each rendered row `{id, prompt, completion}`, as TRL makes them: the answer is what follows the
+    longest beginning that prompt and prompt with answer share."""
+    prompts = [tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True, tokenize=False) for row in rows]
+    whole = [tokenizer.apply_chat_template(row["prompt"] + row["completion"], tokenize=False) for row in rows]
+    if not rows:
+        return []
+    prompt_ids = tokenizer(prompts, add_special_tokens=False)["input_ids"]
+    whole_ids = tokenizer(whole, add_special_tokens=False)["input_ids"]
+    return [
+        TokenisedRow(row["id"], row["completion"][-1]["content"], ids, _shared(prompt, ids), len(prompt))
+        for row, prompt, ids in zip(rows, prompt_ids, whole_ids, strict=True)
+    ]
+
+
+def _shared(first: list[int], second: list[int]) -> int:
+    """How many ids two lists begin with in common."""
+    if second[:len(first)] == first:
+        return len(first)
+    return next(at for at, (one, other) in enumerate(zip([*first, None], [*second, None], strict=False)) if one != other)
+
+
+def tokenised(rendered: Path, tokenizer_folder: Path, cache: Path) -> Path:
+    """The folder with the tokenised form of a rendered JSONL file, made on first use.
+
+    Arguments:
+        rendered: `train.jsonl` or `valid.jsonl` of `tools.data.convert.rendered`.
+        tokenizer_folder: the base model.
+        cache: where such folders stand.
+    """
+    key = {"form": _FORM, "rows": sha256_file(rendered), "tokenizer": tokenizer_hash(tokenizer_folder)}
+    folder = cache / sha256_bytes(json.dumps(key, sort_keys=True).encode())[:12]
+
+    def fill(draft: Path) -> None:
+        from datasets import Dataset
+
+        rows = tokenise(list(read_jsonl(rendered)), load_tokenizer(tokenizer_folder))
+        names = ("id", "answer", "input_ids", "start", "context")
+        columns = {name: [getattr(row, name) for row in rows] for name in names}
+        Dataset.from_dict(columns).save_to_disk(str(draft / "rows"))
+        write_json(draft / "key.json", {**key, "count": len(rows), "tokens": sum(len(row.input_ids) for row in rows),
+                                        "longest": max((len(row.input_ids) for row in rows), default=0)})
+
+    commit_folder(folder, fill)
+    return folder
+
+
+def read_tokenised(folder: Path) -> list[TokenisedRow]:
+    """The rows of a folder `tokenised` made."""
+    from datasets import load_from_disk
+
+    return [TokenisedRow(**row) for row in load_from_disk(str(folder / "rows"))]
+
+
+def tokenised_counts(folder: Path) -> dict[str, int]:
+    """`count` rows, `tokens` in all and in the `longest`."""
+    content = read_json(folder / "key.json")
+    return {name: int(content[name]) for name in ("count", "tokens", "longest")}
+
+
+def tokenizer_hash(folder: Path) -> str:
+    """Of the files that decide how text becomes ids."""
+    found = {name: sha256_file(folder / name) for name in _TOKENIZER_FILES if (folder / name).is_file()}
+    return sha256_bytes(json.dumps(found, sort_keys=True).encode())

@@ -1,0 +1,183 @@
+"""TRL's `SFTTrainer`, with the loss computed only where there is one. Imported by training jobs alone.
+
+Most of the stock trainer's time on a CPU goes into the language-model head at prompt positions, which carry no loss.
+Here the head sees the trained positions only: the same loss, the same gradients, a third of the time. On CUDA and XPU
+TRL's own fused kernel already does that, so there its computation is left as it is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn.functional import cross_entropy
+from torch.utils.checkpoint import checkpoint as recomputed
+from trl import SFTTrainer
+
+from .checkpoints import keep_only, seal
+
+_MASKED = -100
+_LOGITS_AT_ONCE = 2**26  # 256 MiB of fp32 logits; more are computed in pieces and recomputed in the backward pass
+_RESCALES_LOGITS = ("final_logit_softcapping", "logit_scale", "output_multiplier", "lm_head_multiplier",
+                    "logits_scaling")
+
+
+class AnswerTrainer(SFTTrainer):
+    """SFTTrainer with the loss at trained positions, batches of like length and sealed checkpoints.
+
+    Arguments:
+        answers: the label of each validation row, in the order of `eval_dataset`.
+        end_ids: the token ids generation stops at.
+        keep: says which checkpoint steps to keep beside the newest, from the log history.
+    """
+
+    def __init__(self, *args: Any, answers: Sequence[str] = (), end_ids: Sequence[int] = (),
+                 keep: Any = lambda history: set(), group_by_length: bool = True, **kwargs: Any) -> None:
+        self.group_by_length = group_by_length
+        super().__init__(*args, **kwargs)
+        self.answers = list(answers)
+        self.end_ids = torch.tensor(sorted(end_ids))
+        self.keep = keep
+        self.tokens_seen = 0
+        self.step_seconds = 0.0
+        self.only_trained_positions = self._can_skip_prompts()
+
+    def _can_skip_prompts(self) -> bool:
+        """Where the plain head gives the model's logits and no kernel of TRL's is faster."""
+        config = self.model.config.get_text_config()
+        rescaled = any(getattr(config, name, None) not in (None, 1.0) for name in _RESCALES_LOGITS)
+        plain = self.args.loss_type == "nll" and self.compute_loss_func is None and self.label_smoother is None
+        return (self.args.device.type in ("cpu", "mps") and self.accelerator.num_processes == 1 and plain
+                and not rescaled and not self.aux_loss_enabled and not self.padding_free)
+
+    def compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool = False,
+                     num_items_in_batch: Any = None) -> Any:
+        """Mean negative log-likelihood of the trained tokens of the whole (accumulated) batch."""
+        self.tokens_seen += int(inputs["attention_mask"].sum()) if model.training else 0
+        if return_outputs or not self.only_trained_positions:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        losses, right, wanted = self._score(inputs)
+        count = wanted.sum() if num_items_in_batch is None else torch.as_tensor(num_items_in_batch)
+        mode = "train" if self.model.training else "eval"
+        self._metrics[mode]["mean_token_accuracy"].append(right.float().mean().item() if len(right) else 0.0)
+        return losses.sum() / count.clamp(min=1)
+
+    def _score(self, inputs: dict[str, Any]) -> tuple[Any, Any, Any]:
+        """The loss and the correctness of each trained token, and the mask (batch, length - 1) of where they stand.
+
+        Padding stands on the right of causal attention, so no mask is needed to keep it out.
+        """
+        base = self.model.get_base_model() if hasattr(self.model, "peft_config") else self.model
+        hidden = base.base_model(input_ids=inputs["input_ids"], use_cache=False).last_hidden_state
+        labels = inputs["labels"][:, 1:]
+        wanted = labels != _MASKED
+        head = base.get_output_embeddings()
+
+        def score(hidden: Any, answers: Any) -> tuple[Any, Any]:
+            logits = head(hidden).float()
+            return cross_entropy(logits, answers, reduction="none"), logits.argmax(-1) == answers
+
+        trained, answers = hidden[:, :-1][wanted], labels[wanted]
+        at_once = max(1, _LOGITS_AT_ONCE // head.weight.shape[0])
+        if len(answers) <= at_once:
+            return (*score(trained, answers), wanted)
+        pieces = [recomputed(score, *piece, use_reentrant=False)
+                  for piece in zip(trained.split(at_once), answers.split(at_once), strict=True)]
+        losses, right = (torch.cat(parts) for parts in zip(*pieces, strict=True))
+        return losses, right, wanted
+
+    def _score_rows(self, model: Any, inputs: dict[str, Any]) -> tuple[float, int, Any]:
+        """Summed loss, number of trained tokens, and for each row whether greedy decoding gives its answer.
+
+        Greedy decoding gives exactly the answer when every token of it, its end of turn included, is the likeliest one
+        after the true ones before it; so one forward pass tells what generation would.
+        """
+        labels = inputs["labels"][:, 1:]
+        if self.only_trained_positions:
+            losses, right, wanted = self._score(inputs)
+            total = losses.sum()
+            correct = torch.zeros_like(wanted).masked_scatter(wanted, right)
+        else:
+            outputs = model(**{**inputs, "use_cache": False}, fused_lm_head=True)
+            wanted, correct, total = outputs.label_mask, outputs.is_top1.bool(), -outputs.log_probs.sum()
+        ends = torch.isin(labels, self.end_ids.to(labels.device)) & wanted
+        after_end = ends.cumsum(1) - ends.long() > 0
+        return float(total), int(wanted.sum()), (correct | ~wanted | after_end).all(1)
+
+    def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None,
+                 metric_key_prefix: str = "eval") -> dict[str, float]:
+        """Loss on the validation rows, the share answered right, and its mean over labels (macro recall)."""
+        rows = self.eval_dataset if eval_dataset is None else eval_dataset
+        order = sorted(range(len(rows)), key=lambda index: -len(rows[index]["input_ids"]))
+        size = self.args.per_device_eval_batch_size
+        total, tokens = 0.0, 0
+        right: Counter[str] = Counter()
+        self.model.eval()
+        for start in range(0, len(order), size):
+            indices = order[start:start + size]
+            inputs = self._prepare_inputs(self.data_collator([rows[index] for index in indices]))
+            with torch.no_grad(), self.compute_loss_context_manager():
+                loss, count, exact = self._score_rows(self.model_wrapped, inputs)
+            total, tokens = total + loss, tokens + count
+            right.update(self.answers[index] for index, hit in zip(indices, exact.tolist(), strict=True) if hit)
+        counts = Counter(self.answers)
+        metrics = {
+            f"{metric_key_prefix}_loss": total / max(tokens, 1),
+            f"{metric_key_prefix}_exact": sum(right.values()) / max(len(order), 1),
+            f"{metric_key_prefix}_recall": sum(right[label] / counts[label] for label in counts) / max(len(counts), 1),
+        }
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        rows = self.train_dataset  # with its length column, which `train_dataset` has lost by now
+        lengths = list(rows["length"]) if self.group_by_length else [0] * len(rows)
+        return LikeLengths(lengths, self.args.train_batch_size, self.args.seed, self._epoch)
+
+    def _epoch(self) -> int:
+        """The epoch about to be read, also after a resume in the middle of one."""
+        batches = -(-len(self.train_dataset) // self.args.train_batch_size)
+        return self.state.global_step // max(1, -(-batches // self.args.gradient_accumulation_steps))
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """A version carries its own card; one in every checkpoint tells nobody anything."""
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        super()._save_checkpoint(model, trial)
+        folder = Path(self.args.output_dir)
+        seal(folder / f"checkpoint-{self.state.global_step}")
+        keep_only(folder, {self.state.global_step, *self.keep(self.state.log_history)})
+
+
+class LikeLengths(torch.utils.data.Sampler[int]):
+    """Rows in batches of like length, the batches in random order; a function of seed and epoch alone.
+
+    The stock sampler draws from the global generator, whose state at the beginning of an epoch is gone when a run
+    resumes in its middle, and it walks from long rows to short ones. The longest row comes first, so that a lack of
+    memory shows at once.
+    """
+
+    def __init__(self, lengths: list[int], batch_size: int, seed: int, epoch: Any) -> None:
+        self.lengths, self.batch_size, self.seed, self.epoch = lengths, batch_size, seed, epoch
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(self.seed + 1_000_003 * self.epoch())
+        order = torch.randperm(len(self.lengths), generator=generator).tolist()
+        window = self.batch_size * max(1, min(len(order) // (self.batch_size * 4), 50))
+        batches: list[list[int]] = []
+        for start in range(0, len(order), window):
+            alike = sorted(order[start:start + window], key=lambda row: -self.lengths[row])
+            batches += [alike[at:at + self.batch_size] for at in range(0, len(alike), self.batch_size)]
+        whole, rest = batches[:len(order) // self.batch_size], batches[len(order) // self.batch_size:]
+        shuffled = [whole[at] for at in torch.randperm(len(whole), generator=generator).tolist()]
+        if shuffled:
+            longest = max(range(len(shuffled)), key=lambda at: self.lengths[shuffled[at][0]])
+            shuffled[0], shuffled[longest] = shuffled[longest], shuffled[0]
+        yield from (row for batch in [*shuffled, *rest] for row in batch)
