@@ -47,6 +47,9 @@ def start(folder: JobFolder, workspace: Workspace) -> None:
         "PYTHONUNBUFFERED": "1",
         "PYTHONUTF8": "1",
     }
+    if paths := environment.get("PYTHONPATH"):  # relative to where this process stands, not to the job's folder
+        standing = (str(Path(path).absolute()) for path in paths.split(os.pathsep) if path)
+        environment["PYTHONPATH"] = os.pathsep.join(standing)
     environment.pop("__PYVENV_LAUNCHER__", None)  # macOS: would make the worker's interpreter the server's
     if spec.entry[0] == "-m":
         environment["PYTHONSAFEPATH"] = "1"  # a file in the task's folder must not stand in for a library
