@@ -5,18 +5,22 @@
     model_info.json      the trained commit
     results.json         the evaluated commit: {"format": 1, "evaluations": [oldest … newest]}
     lineage.yaml         what those commits say, in one file (see lineage.py)
-    environment.json, events.jsonl, predictions.jsonl, report.html
+    reservation.json     which job reserved it, after which plan
+    environment.json, events.jsonl, predictions.jsonl, report.html; failure.json where training did not finish
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
+import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 from .errors import TaskError
-from .files import read_json, read_yaml
+from .files import describing_disk_errors, read_json, read_yaml
 from .language import Text
 from .task import TaskFolder
 
@@ -42,6 +46,7 @@ class VersionFolder:
         self.predictions_file = self.root / "predictions.jsonl"
         self.report_file = self.root / "report.html"
         self.failure_file = self.root / "failure.json"
+        self.reservation_file = self.root / "reservation.json"
         self.models = task.models / self.name
 
     def config(self) -> dict[str, Any]:
@@ -108,18 +113,29 @@ def version(task: TaskFolder, name: str | int) -> VersionFolder:
     )
 
 
-def reserve_version(task: TaskFolder) -> VersionFolder:
-    """Reserve the next number by creating its folder; safe against another process doing the same."""
+def reserve_version(task: TaskFolder, fill: Callable[[Path], None] = lambda draft: None) -> VersionFolder:
+    """Reserve the next number: `fill` writes what the version begins with (config, data snapshot, who reserved it)
+    into a draft, which then becomes the version's folder by one rename. A kill leaves all of it or nothing; another
+    process that reserves at the same time gets the following number."""
     task.versions.mkdir(parents=True, exist_ok=True)
-    number = (version_numbers(task) or [0])[-1] + 1
-    while True:
-        folder = VersionFolder(task, number)
+    draft = task.versions / f".new-{uuid.uuid4().hex[:8]}"
+    with describing_disk_errors(task.versions):
+        draft.mkdir()
         try:
-            os.mkdir(folder.root)
-        except FileExistsError:
-            number += 1
-        else:
-            return folder
+            fill(draft)
+            number = (version_numbers(task) or [0])[-1] + 1
+            while True:
+                folder = VersionFolder(task, number)
+                try:
+                    if not folder.root.exists():
+                        os.rename(draft, folder.root)
+                        return folder
+                except OSError:
+                    if not folder.root.exists():
+                        raise
+                number += 1
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
 
 
 def task_of_script(script: str | Path) -> Path:
