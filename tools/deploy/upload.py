@@ -20,8 +20,9 @@ from ...resources.secrets import redact, resolve
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version
 from ..compute.running import RunningJob, run_job
+from ..evaluate.model import version_paths
 from .card import model_card
-from .merge import check_files, merged_model
+from .merge import merged_model
 from .run import criteria_gate
 
 ENTRY = ["scripts/06_upload_hf.py"]
@@ -66,8 +67,7 @@ def _assemble(task: TaskFolder, chosen: VersionFolder, content: str) -> Path:
     if content == "merged" or info["adapter"] is None:
         source = merged_model(chosen)
     else:
-        check_files(chosen, info)
-        source = task.root / info["adapter"]
+        source = version_paths(chosen).adapter or task.root / info["adapter"]
     folder = task.cache / f"upload-{chosen.name}-{content}"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(source, folder, copy_function=_link_or_copy)
