@@ -18,6 +18,7 @@ from .settings import HttpSettings, SettingsError
 
 PATH = "/mcp"
 SHORTEST_TOKEN = 16
+_MAKES_A_TOKEN = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -51,17 +52,14 @@ def http_app(server: MCPServer[Any], settings: HttpSettings) -> Starlette:
         raise SettingsError(
             Text(f"Serving on {settings.host} lets other machines in, and no token is set.",
                  f"在 {settings.host} 上提供服務會讓其他機器連進來，但沒有設定權杖（token）。"),
-            Text("Set NLP_SKILLS_HTTP_TOKEN (python -c \"import secrets; print(secrets.token_urlsafe(32))\"), "
-                 "or serve on 127.0.0.1.",
-                 "請設定 NLP_SKILLS_HTTP_TOKEN（可用 python -c \"import secrets; print(secrets.token_urlsafe(32))\" 產生），"
-                 "或改在 127.0.0.1 上提供服務。"),
+            Text(f"Set NLP_SKILLS_HTTP_TOKEN ({_MAKES_A_TOKEN} makes one), or serve on 127.0.0.1.",
+                 f"請設定 NLP_SKILLS_HTTP_TOKEN（可用 {_MAKES_A_TOKEN} 產生），或改在 127.0.0.1 上提供服務。"),
             field="NLP_SKILLS_HTTP_TOKEN",
         )
     if settings.token is not None and len(settings.token) < SHORTEST_TOKEN:
         raise SettingsError(
             Text(f"The token has fewer than {SHORTEST_TOKEN} characters.", f"權杖少於 {SHORTEST_TOKEN} 個字元。"),
-            Text("Make one with python -c \"import secrets; print(secrets.token_urlsafe(32))\".",
-                 "請用 python -c \"import secrets; print(secrets.token_urlsafe(32))\" 產生一個。"),
+            Text(f"Make one with {_MAKES_A_TOKEN}.", f"請用 {_MAKES_A_TOKEN} 產生一個。"),
             field="NLP_SKILLS_HTTP_TOKEN",
         )
     app = server.streamable_http_app(streamable_http_path=PATH, host=settings.host, transport_security=_guard(settings))

@@ -121,9 +121,10 @@ def language_of(arguments: Mapping[str, Any], workspace: Workspace) -> Language 
     """The language a call asks for: its `language`, else that of its `message`, else its task's, else None."""
     if isinstance(named := arguments.get("language"), str) and (language := as_language(named)):
         return language
-    if isinstance(message := arguments.get("message"), str) and (language := detect_language(message)):
-        if language != "en" or len(re.findall(r"[A-Za-z]{2,}", message)) >= _ENOUGH_WORDS:
-            return language
+    if isinstance(message := arguments.get("message"), str):
+        written = detect_language(message)
+        if written and (written != "en" or len(re.findall(r"[A-Za-z]{2,}", message)) >= _ENOUGH_WORDS):
+            return written
     if isinstance(task := arguments.get("task"), str) and task:
         with contextlib.suppress(NlpSkillsError):  # the tool itself says what is wrong with the task
             return workspace.task(task).load().language
@@ -190,7 +191,8 @@ def _described(problem: Any) -> str:
         return str(Text(f"- there is no argument {field}.", f"- 沒有 {field} 這個參數。"))
     if kind in ("literal_error", "enum"):
         expected = context.get("expected", "")
-        return str(Text(f"- {field} must be one of {expected}.", f"- {field} 必須是 {expected.replace(' or ', ' 或 ')} 之一。"))
+        return str(Text(f"- {field} must be one of {expected}.",
+                        f"- {field} 必須是 {expected.replace(' or ', ' 或 ')} 之一。"))
     if kind in _TYPES:
         return str(Text(f"- {field} must be {_TYPES[kind].en}.", f"- {field} 必須是{_TYPES[kind].zh}。"))
     bound = next(((sign, context[key]) for key, sign in _BOUNDS.items() if key in context), None)

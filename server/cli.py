@@ -25,14 +25,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return tell(given[1:])
     options = _parser().parse_args(given)
-    try:
-        with speaking(getattr(options, "language", None)):
+    with speaking(getattr(options, "language", None)):
+        try:
             return _COMMANDS[options.command](options)
-    except NlpSkillsError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
+        except NlpSkillsError as error:
+            print(error, file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            return 130
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -71,7 +71,9 @@ def _watch(_options: argparse.Namespace) -> int:
 def _secret(options: argparse.Namespace) -> int:
     from .secret_command import forget, show_names, store
 
-    return {"set": store, "list": show_names, "remove": forget}[options.action](options.name)
+    if options.action == "list":
+        return show_names()
+    return store(options.name) if options.action == "set" else forget(options.name)
 
 
 def _install(options: argparse.Namespace) -> int:
@@ -121,10 +123,9 @@ def _parser() -> argparse.ArgumentParser:
     actions = secret.add_subparsers(dest="action", required=True, metavar="ACTION")
     for action, says in (("set", "type it in, hidden · 輸入（不顯示）"), ("remove", "forget it · 刪除")):
         named = actions.add_parser(action, help=says)
-        named.add_argument("name", metavar="NAME", help="such as PG_PASSWORD; write ${NAME} in files · 例如 PG_PASSWORD")
+        named.add_argument("name", metavar="NAME", help="such as PG_PASSWORD, used as ${PG_PASSWORD} · 例如 PG_PASSWORD")
         _speaks(named)
     listing = actions.add_parser("list", help="the names, never the values · 只列名稱")
-    listing.set_defaults(name=None)
     _speaks(listing)
 
     from_client = commands.add_parser("install", help="show the configuration for a client · 顯示用戶端設定")

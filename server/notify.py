@@ -10,7 +10,6 @@ client watches a resource, the few files behind it are looked at every second; w
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -61,7 +60,7 @@ def _files(workspace: Workspace, uri: str) -> Iterator[Path]:
 
 def _stat(path: Path) -> tuple[str, int, int]:
     try:
-        found = os.stat(path)
+        found = path.stat()
     except OSError:  # gone between the two looks, which is a change like any other
         return str(path), -1, -1
     return str(path), found.st_mtime_ns, found.st_size
@@ -94,10 +93,9 @@ def serve_changes(server: GuardedServer, workspace: Workspace, seconds: float = 
         async with anyio.create_task_group() as watching:
             for uri, event in _wanted(ctx.params or {}):
                 watching.start_soon(Watcher(workspace, uri, seconds).run, partial(bus.publish, event))
-            try:
-                return await call_next(ctx)
-            finally:
-                watching.cancel_scope.cancel()
+            result = await call_next(ctx)
+            watching.cancel_scope.cancel()
+        return result
 
     async def subscribe(ctx: ServerRequestContext[TaskGroup, Any], params: SubscribeRequestParams) -> EmptyResult:
         uri, connection = str(params.uri), ctx.session._connection  # the SDK has no public name for it

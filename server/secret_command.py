@@ -22,7 +22,7 @@ def store(name: str) -> int:
     return 0
 
 
-def show_names(_name: None = None) -> int:
+def show_names() -> int:
     """List the names that are stored, never a value."""
     names = secrets.known_names()
     print("\n".join(names) if names else Text("No secret is stored yet.", "目前沒有儲存任何密鑰。"))

@@ -16,9 +16,9 @@ import pytest
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.auth import http_app
 from nlp_skills.server.boundary import GuardedServer
-from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.settings import HttpSettings, SettingsError
 
 TOKEN = "a-token-made-for-this-test-only"
@@ -61,10 +61,12 @@ def _wait_for(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_a_client_with_the_token_is_served_in_both_eras(address: str, mode: str) -> None:
-    async with httpx2.AsyncClient(headers=ALLOWED, timeout=DEADLINE_SECONDS) as http:
-        async with Client(streamable_http_client(address, http_client=http), mode=mode) as client:
-            assert client.server_info is not None and client.server_info.name == "nlp-skills"
-            assert await client.list_tools()
+    async with (
+        httpx2.AsyncClient(headers=ALLOWED, timeout=DEADLINE_SECONDS) as http,
+        Client(streamable_http_client(address, http_client=http), mode=mode) as client,
+    ):
+        assert client.server_info is not None and client.server_info.name == "nlp-skills"
+        assert (await client.list_tools()).tools
 
 
 @pytest.mark.parametrize("authorization", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": TOKEN}])

@@ -1,0 +1,69 @@
+"""The command line, in its own process as a person starts it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nlp_skills import __version__
+
+
+def run(*arguments: str, typed: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "nlp_skills.server.cli", *arguments], input=typed, text=True, encoding="utf-8",
+        capture_output=True, timeout=60, env={**os.environ, "PYTHONUTF8": "1", **environment}, check=False,
+    )
+
+
+def test_it_says_its_version() -> None:
+    assert run("--version").stdout.strip() == f"nlp-skills {__version__}"
+
+
+def test_its_help_is_in_both_languages_and_names_every_command() -> None:
+    shown = run("--help").stdout
+    assert "MCP server" in shown and "教練" in shown
+    for command in ("serve", "demo", "doctor", "watch", "secret", "install"):
+        assert command in shown
+
+
+def test_a_wrong_command_is_answered_with_the_right_ones() -> None:
+    wrong = run("sreve")
+    assert wrong.returncode == 2 and "serve" in wrong.stderr
+
+
+def test_a_wrong_setting_ends_it_with_one_readable_error(tmp_path: Path) -> None:
+    wrong = run("serve", NLP_SKILLS_TOOLSETS="trian", NLP_SKILLS_WORKSPACE=str(tmp_path))
+    assert wrong.returncode == 1 and wrong.stdout == ""
+    assert "Did you mean train?" in wrong.stderr and "Traceback" not in wrong.stderr
+
+
+def test_a_secret_is_stored_listed_and_removed_and_never_shown(tmp_path: Path) -> None:
+    kept = {"NLP_SKILLS_SECRETS_DIR": str(tmp_path)}
+    stored = run("secret", "set", "DB_PASSWORD", typed="hunter2secret\n", **kept)
+    listed = run("secret", "list", **kept)
+    removed = run("secret", "remove", "DB_PASSWORD", "--language", "zh-TW", **kept)
+    again = run("secret", "remove", "DB_PASSWORD", "--language", "zh-TW", **kept)
+    assert (stored.returncode, listed.stdout, removed.returncode) == (0, "DB_PASSWORD\n", 0)
+    assert "已刪除 DB_PASSWORD" in removed.stdout
+    assert again.returncode == 1 and "沒有儲存" in again.stderr
+    assert "hunter2secret" not in stored.stdout + stored.stderr + listed.stdout
+
+
+@pytest.mark.parametrize(("client", "section"), [
+    ("claude-desktop", "mcpServers"), ("claude-code", "mcpServers"), ("cursor", "mcpServers"), ("vscode", "servers"),
+])
+def test_a_clients_configuration_names_this_installation_by_absolute_path(
+    tmp_path: Path, client: str, section: str
+) -> None:
+    shown = run("install", "--client", client, NLP_SKILLS_WORKSPACE=str(tmp_path / "工作區"))
+    entry = json.loads(shown.stdout)[section]["nlp-skills"]
+    assert Path(entry["command"]).is_absolute() and Path(entry["command"]).is_file()
+    assert entry["env"]["NLP_SKILLS_WORKSPACE"] == str(tmp_path / "工作區")
+    started = subprocess.run([entry["command"], *entry["args"], "--help"], capture_output=True, timeout=60, check=False,
+                             stdin=subprocess.DEVNULL)
+    assert started.returncode == 0
