@@ -20,7 +20,7 @@ from .words import STATE_WORDS, duration, kind_name
 _REFRESH_SECONDS = 2
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 460, 230, 42, 12, 10, 36
 
-_STYLE = """
+STYLE = """
 :root{color-scheme:light dark;--page:#f6f7f9;--card:#fff;--ink:#1b2430;--soft:#667085;--line:#dfe3e8;--bar:#2f6fde}
 @media (prefers-color-scheme:dark){:root{--page:#12161c;--card:#1b212a;--ink:#e8ecf1;--soft:#9aa5b4;--line:#303947;
 --bar:#6b9cf2}}
@@ -73,7 +73,7 @@ def _page(folder: JobFolder, events: JobEvents, drawn: list[Panel]) -> str:
     title = f"{kind_name(spec.kind)}{f' · {task.title() or task.name}' if task else ''}"
     body = "\n".join([
         f'<h1>{escape(title)}</h1><p class="soft">{escape(folder.id)}</p>',
-        _standing(events, state), *(_chart(panel) for panel in drawn), _remarks(folder, events),
+        _standing(events, state), *(chart_section(panel) for panel in drawn), _remarks(folder, events),
     ])
     updated = now()
     silent = Text("No news for two minutes: the job may have been interrupted. Ask job_status.",
@@ -86,7 +86,7 @@ def _page(folder: JobFolder, events: JobEvents, drawn: list[Panel]) -> str:
 <html lang="{spec.language}"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1">
 {_REFRESHING if going_on else ""}
-<title>{escape(str(STATE_WORDS[state]))} · {escape(title)}</title><style>{_STYLE}</style></head>
+<title>{escape(str(STATE_WORDS[state]))} · {escape(title)}</title><style>{STYLE}</style></head>
 <body><main>
 {body}
 {watch if going_on else ""}
@@ -113,7 +113,8 @@ def _standing(events: JobEvents, state: JobState) -> str:
     )
 
 
-def _chart(panel: Panel) -> str:
+def chart_section(panel: Panel) -> str:
+    """The panel as a section with inline SVG, in the call's language."""
     across, down = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
 
     def at(step: float, value: float) -> tuple[float, float]:
