@@ -123,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     actions = secret.add_subparsers(dest="action", required=True, metavar="ACTION")
     for action, says in (("set", "type it in, hidden · 輸入（不顯示）"), ("remove", "forget it · 刪除")):
         named = actions.add_parser(action, help=says)
-        named.add_argument("name", metavar="NAME", help="such as PG_PASSWORD, used as ${PG_PASSWORD} · 例如 PG_PASSWORD")
+        named.add_argument("name", metavar="NAME", help="such as PG_PASSWORD; files say ${PG_PASSWORD} · 名稱")
         _speaks(named)
     listing = actions.add_parser("list", help="the names, never the values · 只列名稱")
     _speaks(listing)
