@@ -35,21 +35,23 @@ def submit(
     python: Path | str,
     task: TaskFolder | None = None,
     resumable: bool = False,
+    alone: bool = False,
 ) -> JobFolder:
     """Start a job as a detached process and return at once.
 
     Arguments:
         entry: `["scripts/04_train.py"]` (relative to the task) or `["-m", "nlp_skills.tools…"]`.
         python: the interpreter, see `worker.worker_python`.
+        alone: refuse beside a running job of the same kind; always so within a task.
 
     Raises:
-        JobError: the same kind of job is already running for this task.
+        JobError: the same kind of job is already running.
     """
     jobs = task.jobs if task else workspace.jobs
     with describing_disk_errors(jobs):
         jobs.mkdir(parents=True, exist_ok=True)
     with lock(jobs / kind):
-        if task and (running := active_job(jobs, kind)):
+        if (task or alone) and (running := active_job(jobs, kind)):
             raise already_running(running)
         folder = JobFolder(jobs / new_job_id(kind))
         with describing_disk_errors(folder.root):
@@ -84,11 +86,16 @@ def failure(folder: JobFolder) -> NlpSkillsError | None:
         return _never_began(folder) if folder.state() == "failed" else None
     if not ended.error:
         return None
-    classes = {known.code: known for known in NlpSkillsError.__subclasses__()}
-    return classes.get(ended.error["code"], JobError)(
+    return _error_classes(NlpSkillsError).get(ended.error["code"], JobError)(
         Text(**ended.error["problem"]), Text(**ended.error["fix"]), field=ended.error.get("field"),
         details={**(ended.error.get("details") or {}), "job_id": folder.id},
     )
+
+
+def _error_classes(above: type[NlpSkillsError]) -> dict[str, type[NlpSkillsError]]:
+    """Every kind of error known to this process, by its code."""
+    below = above.__subclasses__()
+    return {code: known for kind in below for code, known in {**_error_classes(kind), kind.code: kind}.items()}
 
 
 def _never_began(folder: JobFolder) -> JobError:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from ...resources.secrets import redact
+
 _SHAPES = (
     (re.compile(r"(?<=://)[^/\s:@]+:[^@\s/]+@"), "***:***@"),
     (re.compile(r"\b(?:hf|sk|ghp|gho|xox[bap])[-_][A-Za-z0-9_-]{12,}"), "***"),
@@ -14,6 +16,7 @@ _SHAPES = (
 
 def without_secrets(text: str) -> str:
     """`text` with known secrets and everything shaped like one replaced by `***`."""
+    text = redact(text)
     for shape, replacement in _SHAPES:
         text = shape.sub(replacement, text)
     return text

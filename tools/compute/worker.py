@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from ...resources.errors import MissingRequirement
+from ...resources.files import read_json
 from ...resources.language import Text
 from ...resources.workspace import Workspace
 
@@ -19,15 +20,29 @@ def find_worker(workspace: Workspace) -> Path | None:
     interpreter when the training libraries stand beside it; None when there is none."""
     if named := os.environ.get(WORKER_VARIABLE):
         return Path(named) if Path(named).is_file() else None
-    built = built_worker(workspace)
-    if built.is_file():
+    if built := built_worker(workspace):
         return built
     return Path(sys.executable) if importlib.util.find_spec("trl") else None
 
 
-def built_worker(workspace: Workspace) -> Path:
-    folder = workspace.root / ".nlp-skills" / "worker"
-    return folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+def worker_root(workspace: Workspace) -> Path:
+    """Where worker environments are built: one folder each, and `current.json` naming the last one that was whole."""
+    return workspace.root / ".nlp-skills" / "worker"
+
+
+def built_worker(workspace: Workspace) -> Path | None:
+    """The interpreter of the environment built for this workspace; one half built does not count."""
+    try:
+        current = read_json(worker_root(workspace) / "current.json")
+    except FileNotFoundError:
+        return None
+    python = interpreter(worker_root(workspace) / current["folder"])
+    return python if python.is_file() else None
+
+
+def interpreter(environment: Path) -> Path:
+    """The interpreter of a virtual environment."""
+    return environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 
 
 def worker_python(workspace: Workspace) -> Path:
@@ -38,6 +53,14 @@ def worker_python(workspace: Workspace) -> Path:
     """
     if found := find_worker(workspace):
         return found
+    if named := os.environ.get(WORKER_VARIABLE):
+        raise MissingRequirement(
+            Text(f"{WORKER_VARIABLE} names {named}, and there is no interpreter there.",
+                 f"{WORKER_VARIABLE} 指向 {named}，但那裡沒有 Python。"),
+            Text("Correct it, or unset it and call set_up(what='environment').",
+                 "請更正，或取消這個設定後呼叫 set_up(what='environment')。"),
+            field=WORKER_VARIABLE,
+        )
     raise MissingRequirement(
         Text("Training needs the worker environment (PyTorch, Transformers, TRL), and none stands yet.",
              "訓練需要工作環境（PyTorch、Transformers、TRL），目前還沒有建立。"),

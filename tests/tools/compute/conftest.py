@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import nlp_skills
 import pytest
 from nlp_skills.resources.files import write_yaml
 from nlp_skills.resources.job import JobFolder, job_folders
@@ -18,8 +19,8 @@ from tests.tools.compute.working import write_work
 
 @pytest.fixture(autouse=True)
 def _found_from_every_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    package = Path(nlp_skills.__path__[0]).parent
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(package), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]))
+    package = str(Path(nlp_skills.__path__[0]).parent)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([package, os.environ.get("PYTHONPATH", "")]))
 
 
 @pytest.fixture
