@@ -59,6 +59,12 @@ class TaskError(NlpSkillsError):
     code = "task"
 
 
+class UnknownResource(NlpSkillsError):
+    """An address (`nlp-skills://…`) leads nowhere."""
+
+    code = "resource"
+
+
 class ConflictError(NlpSkillsError):
     """Somebody else changed the same thing first."""
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .errors import ConflictError, TaskError
 from .files import lock, read_json, read_yaml, sha256_bytes, write_yaml
 from .language import Language, Text
+from .wording import problem_in_words
 
 TaskType = Literal["classification", "entity-classification"]
 TASK_TYPES: tuple[TaskType, ...] = ("classification", "entity-classification")
@@ -119,13 +120,15 @@ class TaskFolder:
         except FileNotFoundError as error:
             raise TaskError(
                 Text(f"{self.root} is not a task: it has no task.yaml.", f"{self.root} 不是任務：裡面沒有 task.yaml。"),
-                Text("Create one with create_task, or name another folder.", "請用 create_task 建立，或指定別的資料夾。"),
+                Text("Create one with create_task, or name another folder.",
+                     "請用 create_task 建立，或指定別的資料夾。"),
                 field="task",
             ) from error
         except (UnicodeDecodeError, yaml.YAMLError) as error:
             raise TaskError(
                 Text(f"{self.file} cannot be read as YAML: {error}", f"{self.file} 不是有效的 YAML：{error}"),
-                Text("Mend the line it names; the rest of the task is untouched.", "請修正所指的那一行；任務的其他部分不受影響。"),
+                Text("Mend the line it names; the rest of the task is untouched.",
+                     "請修正所指的那一行；任務的其他部分不受影響。"),
                 field="task.yaml",
             ) from error
 
@@ -231,8 +234,8 @@ def describe_validation(error: ValidationError, path: Path) -> tuple[Text, Text]
     """What a pydantic error means to the person who wrote the file, and what to do."""
     first = error.errors()[0]
     value = "" if first["type"] == "missing" else f" ({str(first.get('input'))[:60]!r})"
+    said, field = problem_in_words(first), field_of(error)
     return (
-        Text(f"{path.name}: {field_of(error)}{value}: {first['msg']}.",
-             f"{path.name} 的 {field_of(error)}{value} 不正確：{first['msg']}。"),
+        Text(f"{path.name}: {field}{value}: {said.en}.", f"{path.name} 的 {field}{value}：{said.zh}。"),
         Text(f"Correct that field in {path} and try again.", f"請修正 {path} 的這個欄位後再試一次。"),
     )

@@ -43,7 +43,7 @@ class Workspace:
             return []
         with os.scandir(self.root) as entries:
             return sorted(e.name for e in entries if not e.name.startswith(".") and e.is_dir()
-                          and os.path.exists(os.path.join(e.path, "task.yaml")))
+                          and os.path.exists(f"{e.path}/task.yaml"))
 
     def tasks(self) -> Iterator[TaskFolder]:
         for name in self.task_names():

@@ -1,0 +1,49 @@
+"""What pydantic found wrong with a value, in both languages."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from .language import Text
+
+_EXPECTED = {
+    "string_type": Text("text", "文字"),
+    "int_type": Text("a whole number", "整數"),
+    "int_parsing": Text("a whole number", "整數"),
+    "int_from_float": Text("a whole number", "整數"),
+    "float_type": Text("a number", "數字"),
+    "float_parsing": Text("a number", "數字"),
+    "finite_number": Text("a finite number", "有限的數字"),
+    "bool_type": Text("true or false", " true 或 false"),
+    "bool_parsing": Text("true or false", " true 或 false"),
+    "list_type": Text("a list", "清單"),
+    "dict_type": Text("a group of fields", "一組欄位"),
+    "model_type": Text("a group of fields", "一組欄位"),
+    "model_attributes_type": Text("a group of fields", "一組欄位"),
+}
+_BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+_QUOTED = re.compile(r"'([^']*)'")
+
+
+def problem_in_words(problem: Mapping[str, Any]) -> Text:
+    """One entry of `ValidationError.errors()` as half a sentence: what the value must be."""
+    kind, context = problem["type"], problem.get("ctx") or {}
+    if kind == "missing":
+        return Text("it is missing", "缺少這個欄位")
+    if kind == "extra_forbidden":
+        return Text("there is no such field", "沒有這個欄位")
+    if kind in _EXPECTED:
+        return Text(f"it must be {_EXPECTED[kind].en}", f"必須是{_EXPECTED[kind].zh}")
+    if kind in ("literal_error", "enum"):
+        allowed = _QUOTED.findall(str(context.get("expected", ""))) or [str(context.get("expected", ""))]
+        near = difflib.get_close_matches(str(problem.get("input")), allowed, n=1)
+        shown = ", ".join(allowed)
+        return Text(f"it must be one of {shown}" + (f" (did you mean {near[0]}?)" if near else ""),
+                    f"必須是 {'、'.join(allowed)} 之一" + (f"（您是不是要用 {near[0]}？）" if near else ""))
+    for key, sign in _BOUNDS.items():
+        if key in context:
+            return Text(f"it must be {sign} {context[key]}", f"必須 {sign} {context[key]}")
+    return Text(str(problem.get("msg", kind)), f"值不合規定（{problem.get('msg', kind)}）")

@@ -1,0 +1,136 @@
+"""Changing `task.yaml` field by field: `{"success_criteria.threshold": 0.8}`, nothing unknown, nothing half valid."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from ...resources.errors import TaskError
+from ...resources.language import Text
+from ...resources.task import Task, field_of
+from ...resources.wording import problem_in_words
+from ..evaluate.metric import known_metrics
+from .naming import checked_labels
+
+_KEPT = ("format", "name", "created", "archived")  # not the person's to set by field
+
+
+def with_changes(task: Task, changes: Mapping[str, Any]) -> Task:
+    """A validated copy of `task` with `changes` made.
+
+    Arguments:
+        changes: dotted field → new value; None clears an optional field; a mapping changes the fields it names.
+
+    Raises:
+        TaskError: a field is unknown (the nearest is offered) or a value does not fit.
+    """
+    content = task.model_dump(mode="json", exclude_none=True)
+    flat = dict(_flat(changes))
+    for field, value in flat.items():
+        place, names = content, _known(field, task)
+        for name in names[:-1]:
+            place = place.setdefault(name, {})
+        if value is None:
+            place.pop(names[-1], None)
+        else:
+            place[names[-1]] = value
+    labels = flat.get("labels")
+    if isinstance(labels, list) and all(isinstance(label, str) for label in labels):
+        content["labels"] = checked_labels(labels)
+    try:
+        changed = Task.model_validate(content)
+    except ValidationError as error:
+        raise _misfit(error) from error
+    if "success_criteria.metric" in flat:
+        _check_metric(changed.success_criteria.metric)
+    return changed
+
+
+def differences(before: Task, after: Task) -> list[str]:
+    """The dotted fields whose values differ."""
+    first, second = (dict(_flat(task.model_dump(mode="json"))) for task in (before, after))
+    return [field for field in {**first, **second} if first.get(field) != second.get(field)]
+
+
+def _flat(changes: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in changes.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _known(field: str, task: Task) -> list[str]:
+    """The names along the dotted `field`, each known to the model it stands in or already in the file."""
+    names = field.split(".")
+    here: BaseModel | None = task
+    for depth, name in enumerate(names):
+        if here is None:  # below a field of the person's own
+            return names
+        offered = [*type(here).model_fields, *(here.model_extra or {})]
+        if depth == 0:
+            offered = [known for known in offered if known not in _KEPT]
+        if name not in offered:
+            raise _unknown(field, depth, offered)
+        value = getattr(here, name, None)
+        here = value if isinstance(value, BaseModel) else _model_of(type(here), name)
+    return names
+
+
+def _model_of(kind: type[BaseModel], name: str) -> BaseModel | None:
+    """An empty model for an optional part that is not set yet (such as `prompt`)."""
+    annotation = kind.model_fields[name].annotation if name in kind.model_fields else None
+    for part in (annotation, *getattr(annotation, "__args__", ())):
+        if isinstance(part, type) and issubclass(part, BaseModel):
+            return part.model_construct()
+    return None
+
+
+def _unknown(field: str, depth: int, offered: list[str]) -> TaskError:
+    names = field.split(".")
+    name = names[depth]
+    if name in _KEPT and depth == 0:
+        return TaskError(
+            Text(f"{name} is not set this way.", f"{name} 不能這樣設定。"),
+            Text("A folder keeps its name (rename the folder by hand to change it); archive with archived=true.",
+                 "資料夾名稱不變（要改請直接改資料夾名）；封存請用 archived=true。"),
+            field=field,
+        )
+    near = difflib.get_close_matches(name, offered, n=1)
+    after = names[depth + 1:] if near else []
+    shown = ", ".join(".".join([*names[:depth], known, *after]) for known in (near or offered))
+    return TaskError(
+        Text(f"A task has no field {field!r}.", f"任務沒有「{field}」這個欄位。"),
+        Text(f"Did you mean {shown}?" if near else f"Use one of: {shown}.",
+             f"您是不是要用 {shown}？" if near else f"可用的欄位：{shown}。"),
+        field=field,
+    )
+
+
+def _misfit(error: ValidationError) -> TaskError:
+    first, field = error.errors()[0], field_of(error)
+    said = problem_in_words(first)
+    fix = Text("Call again with a value that fits; nothing was changed.",
+               "請改用合適的值再呼叫一次；沒有任何內容被修改。")
+    value = first.get("input")
+    if field.startswith("success_criteria.") and isinstance(value, (int, float)) and 1 < value <= 100:
+        fix = Text(f"Scores run from 0 to 1: write {value:g} % as {value / 100:g}.",
+                   f"分數介於 0 與 1：{value:g}% 請寫成 {value / 100:g}。")
+    return TaskError(Text(f"{field}: {said.en}.", f"{field}：{said.zh}。"), fix, field=field)
+
+
+def _check_metric(name: str) -> None:
+    offered = [known for known, metric in known_metrics().items() if not metric.per_class]
+    if name in offered:
+        return
+    near = difflib.get_close_matches(name, offered, n=1)
+    shown = ", ".join(near or offered)
+    raise TaskError(
+        Text(f"There is no metric {name[:40]!r}.", f"沒有「{name[:40]}」這個指標。"),
+        Text(f"Did you mean {shown}?" if near else f"Use one of: {shown}.",
+             f"您是不是要用 {shown}？" if near else f"可用的指標：{shown}。"),
+        field="success_criteria.metric",
+    )

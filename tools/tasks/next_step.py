@@ -1,0 +1,29 @@
+"""What to do with a task now, from its state alone; the coach knows more."""
+
+from __future__ import annotations
+
+from ...resources.answer import NextStep
+from ...resources.language import Text
+from ...resources.task import State
+
+_STEPS: dict[State, tuple[Text, str]] = {
+    "created": (Text("Next, the data: where do the rows live (a file, or a database)? Ask, then call set_data_source.",
+                     "接著談資料：資料放在哪裡（檔案還是資料庫）？請先詢問，再呼叫 set_data_source。"),
+                "set_data_source"),
+    "configuring": (Text("The coach knows what is still missing before training.",
+                         "請教練看看訓練前還缺什麼。"), "coach"),
+    "training": (Text("See how the training is doing.", "看看訓練進行得如何。"), "job_status"),
+    "evaluating": (Text("The coach reads the results and suggests what to do.",
+                        "請教練解讀結果並建議下一步。"), "coach"),
+    "deployed": (Text("It is live; the coach helps with the next version when you want one.",
+                      "已經上線；想做下一個版本時，教練可以幫忙。"), "coach"),
+    "archived": (Text("It is put away; call update_task with archived=false to bring it back.",
+                      "任務已封存；要恢復請呼叫 update_task，archived=false。"), "update_task"),
+}
+
+
+def next_step(name: str, state: State) -> NextStep:
+    """The next step for task `name`, in the language of the call."""
+    say, tool = _STEPS[state]
+    arguments = {"task": name, **({"archived": False} if state == "archived" else {})}
+    return NextStep(say=str(say), tool=tool, arguments=arguments)
