@@ -41,7 +41,8 @@ def main(task: Path, arguments: list[str]) -> int:
     """Render the current snapshot (script 03)."""
     parser = argparse.ArgumentParser(
         prog="03_convert_format.py",
-        description="Render the current data into the chat rows that training reads. 把目前的資料轉成訓練用的對話格式。",
+        description="Render the current data into the chat rows that training reads. "
+                    "把目前的資料轉成訓練用的對話格式。",
     )
     parser.parse_args(arguments)
 
@@ -51,7 +52,7 @@ def main(task: Path, arguments: list[str]) -> int:
         place = rendered(folder, snapshot, task_prompt(definition), definition.labels)
         train, valid = snapshot.counts["train"], snapshot.counts["valid"]
         done = Text(f"{train} train and {valid} valid rows rendered in {place}.",
-                    f"已轉換 {train} 列訓練、{valid} 列驗證資料，位於 {place}。")
+                    f"已轉換 {train} 列訓練與 {valid} 列驗證資料：{place}")
         job.progress(1, 1, done)
         return {
             "folder": str(place), "snapshot": snapshot.hash, "message": done._asdict(),

@@ -63,7 +63,10 @@ def head(task: TaskFolder) -> Snapshot | None:
     current = read_json(path)
     snapshot = load_snapshot(task, current["hash"])
     _freeze_first_benchmark(task, snapshot)
-    _check_out(task, snapshot, current.get("replaces") or {})
+    if current.get("replaces") is not None:  # the checkout was interrupted
+        _finish_checkout(task, snapshot, current["replaces"])
+    else:
+        _check_out(task, snapshot, {})
     return snapshot
 
 
@@ -72,6 +75,10 @@ def adopt(task: TaskFolder, snapshot: Snapshot) -> None:
     replaced = {name: sha256_file(file) for name in SPLITS if (file := working_file(task, name)).is_file()}
     write_json(task.data / "current.json", {"format": 1, "hash": snapshot.hash, "replaces": replaced})
     _freeze_first_benchmark(task, snapshot)
+    _finish_checkout(task, snapshot, replaced)
+
+
+def _finish_checkout(task: TaskFolder, snapshot: Snapshot, replaced: dict[str, str]) -> None:
     _check_out(task, snapshot, replaced)
     write_json(task.data / "current.json", {"format": 1, "hash": snapshot.hash})
 

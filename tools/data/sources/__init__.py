@@ -1,1 +1,144 @@
-"""One file for each kind of data source."""
+"""One file for each kind of source: a frozen model whose docstring documents it, discovered by its file's name."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import Generator
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ....resources.data_source import Source
+from ....resources.errors import DataSourceError
+from ....resources.language import Text
+
+Record = dict[str, Any]
+
+# Named by the format, brought by later versions: such a file loads, and says so only when it is fetched.
+ANNOUNCED = ("api", "web_scrape", "llm_generated")
+_NEAR = 0.75
+
+
+class SourceKind(BaseModel, ABC):
+    """What every kind has: the columns' mapping, and what the source's label values mean."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    type: str
+    name: str | None = Field(None, description="A name for people; the kind and its number, where none is given.")
+    mapping: dict[str, str] = Field(
+        default_factory=dict, description="Which column holds text, label, entity: {text: 內容, label: 標籤}.")
+    label_values: dict[str, str] = Field(
+        default_factory=dict, description="What the label column's values mean: {'1': positive, '0': negative}.")
+
+    secret_fields: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def batches(self, folder: Path, field: str) -> Generator[list[Record], None, None]:
+        """The records as they come, in batches of bounded size.
+
+        Arguments:
+            folder: the task's folder; relative paths start there.
+            field: how errors name this source, such as `sources[0]`.
+
+        Raises:
+            DataSourceError, DataError, SecretError: it cannot be read; one clear cause.
+        """
+
+    def definition(self) -> dict[str, Any]:
+        """The source as it is recorded beside its rows: its fields, secrets as references."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    def origin(self, folder: Path) -> str:
+        """What this source reads, for people; never a secret."""
+        return self.type
+
+
+@cache
+def kinds() -> dict[str, type[SourceKind]]:
+    """The installed kinds by name: each module of this package holds one."""
+    found: dict[str, type[SourceKind]] = {}
+    for module in pkgutil.iter_modules(__path__):
+        loaded = importlib.import_module(f"{__name__}.{module.name}")
+        for value in vars(loaded).values():
+            if isinstance(value, type) and issubclass(value, SourceKind) and value.__module__ == loaded.__name__:
+                found[module.name] = value
+    return found
+
+
+def source_kind(source: Source, number: int) -> SourceKind:
+    """`source` as the kind it says it is, its fields validated.
+
+    Raises:
+        DataSourceError: the kind is unknown (the nearest is offered) or not installed, or a field is wrong.
+    """
+    field = f"sources[{number}]"
+    check_kind(source.type, field)
+    kind = kinds().get(source.type)
+    if kind is None:
+        raise DataSourceError(
+            Text(f"Sources of type {source.type!r} are not available in this version yet.",
+                 f"這個版本還不支援「{source.type}」類型的資料來源。"),
+            Text(f"Remove {field} from data_source.yaml or replace it; available are: {', '.join(sorted(kinds()))}.",
+                 f"請從 data_source.yaml 移除或換掉 {field}；目前可用的類型：{'、'.join(sorted(kinds()))}。"),
+            field=f"{field}.type",
+        )
+    given = source.model_dump(exclude_none=True)
+    _check_spelling(given, kind, field)
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join([field, *(str(part) for part in first["loc"])])
+        raise DataSourceError(
+            Text(f"{place}: {first['msg']}.", f"{place} 不正確：{first['msg']}。"),
+            Text(f"A {source.type} source has the fields: {_fields(kind)}.",
+                 f"{source.type} 來源的欄位有：{_fields(kind)}。"),
+            field=place,
+        ) from None  # the validation error would carry the value, which may be a secret
+
+
+def check_kind(name: str, field: str) -> None:
+    """Raise `DataSourceError` with "did you mean" unless `name` is a kind the format knows."""
+    known = [*sorted(kinds()), *ANNOUNCED]
+    if name in known:
+        return
+    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    raise DataSourceError(
+        Text(f"There is no source type {name[:40]!r}.", f"沒有「{name[:40]}」這種資料來源。"),
+        _suggestion(near),
+        field=f"{field}.type",
+    )
+
+
+def _suggestion(near: list[str]) -> Text:
+    available = sorted(kinds())
+    return Text(
+        (f"Did you mean {near[0]!r}? " if near else "") + f"Available types: {', '.join(available)}.",
+        (f"你是指「{near[0]}」嗎？" if near else "") + f"可用的類型：{'、'.join(available)}。",
+    )
+
+
+def _check_spelling(given: dict[str, Any], kind: type[SourceKind], field: str) -> None:
+    for name in given:
+        if name in kind.model_fields:
+            continue
+        near = difflib.get_close_matches(name, [known for known in kind.model_fields if known not in given], n=1,
+                                         cutoff=_NEAR)
+        if near:
+            raise DataSourceError(
+                Text(f"{field} has a field {name!r} that its type does not know.",
+                     f"{field} 有不認得的欄位「{name}」。"),
+                Text(f"Did you mean {near[0]!r}? Its fields are: {_fields(kind)}.",
+                     f"你是指「{near[0]}」嗎？可用的欄位：{_fields(kind)}。"),
+                field=f"{field}.{name}",
+            )
+
+
+def _fields(kind: type[SourceKind]) -> str:
+    return ", ".join(kind.model_fields)

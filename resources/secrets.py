@@ -1,0 +1,299 @@
+"""Secrets: entered once by the person, referenced as `${NAME}`, resolved when used, never written where work is kept.
+
+A value is looked for in the environment, then in the operating system's keychain (through `keyring`), then in a
+file only its owner may read, in the person's configuration folder. `NLP_SKILLS_SECRETS_DIR` names another folder and
+leaves the keychain out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import sys
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from .errors import SecretError
+from .files import describing_disk_errors, lock
+from .language import Text
+
+FOLDER_VARIABLE = "NLP_SKILLS_SECRETS_DIR"
+_SERVICE = "nlp-skills"
+_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+_SECRET_FIELD = re.compile(
+    r"(?:.*[_-])?(?:password|passwd|secret|token|api[_-]?key|access[_-]?key|authorization)", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(?P<before>[a-z][a-z0-9+.-]*://[^/\s:@]*:)(?P<password>[^/\s@]*)(?=@)", re.IGNORECASE)
+_QUERY_PASSWORD = re.compile(r"(?P<before>[?&]password=)(?P<password>[^&#\s]+)", re.IGNORECASE)
+_URL_SHAPES = (_URL_PASSWORD, _QUERY_PASSWORD)
+_SHORTEST_REDACTED = 4
+_resolved: set[str] = set()
+
+
+def resolve(text: str, encode: Callable[[str], str] = str) -> str:
+    """`text` with every `${NAME}` replaced by its secret.
+
+    Arguments:
+        encode: applied to each value before it is put in, such as `urllib.parse.quote` inside a URL.
+
+    Raises:
+        SecretError: a secret is not known; names it, and the command that stores it.
+    """
+    def value_of(reference: re.Match[str]) -> str:
+        value = lookup(reference[1])
+        if value is None:
+            raise SecretError(
+                Text(f"The secret {reference[1]} is not known on this machine.",
+                     f"這台機器上沒有名為 {reference[1]} 的密鑰。"),
+                Text(f"Type it in a terminal: nlp-skills secret set {reference[1]} (or set the environment variable "
+                     "of that name). Do not paste it into the chat.",
+                     f"請在終端機輸入：nlp-skills secret set {reference[1]}（或設定同名的環境變數）。不要貼在對話裡。"),
+                field=reference[1],
+            )
+        _remember(value, encode(value))
+        return encode(value)
+
+    return _REFERENCE.sub(value_of, text)
+
+
+def references(text: str) -> list[str]:
+    """The names that `text` refers to."""
+    return _REFERENCE.findall(text)
+
+
+def lookup(name: str) -> str | None:
+    """The value of secret `name`, or None where nobody knows it."""
+    if value := os.environ.get(name):
+        return value
+    contents = _read()
+    if name in contents["keychain"] and (stored := _keychain_get(name)) is not None:
+        return stored
+    value = contents["values"].get(name)
+    return None if value is None else str(value)
+
+
+def store(name: str, value: str) -> str:
+    """Keep `value` under `name` and return where it went: `keychain` or the file's path.
+
+    Raises:
+        SecretError: the name cannot be a reference, or the value is empty.
+    """
+    if not _NAME.fullmatch(name):
+        raise SecretError(
+            Text(f"{name[:60]!r} cannot name a secret.", f"「{name[:60]}」不能當密鑰名稱。"),
+            Text("Use letters, digits and underscores, such as DB_PASSWORD.",
+                 "請用英文字母、數字與底線，例如 DB_PASSWORD。"),
+            field="name",
+        )
+    if not value:
+        raise SecretError(Text(f"The value of {name} is empty.", f"{name} 的內容是空的。"),
+                          Text("Run the command again and type it.", "請再執行一次並輸入內容。"), field="value")
+    _remember(value)
+    path = _file()
+    with _changing() as contents:
+        if _keychain_set(name, value):
+            contents["values"].pop(name, None)
+            contents["keychain"] = sorted({*contents["keychain"], name})
+            return "keychain"
+        contents["values"][name] = value
+        contents["keychain"] = [other for other in contents["keychain"] if other != name]
+        return str(path)
+
+
+def forget(name: str) -> bool:
+    """Remove the stored secret `name`; whether there was one. The environment is not touched."""
+    with _changing() as contents:
+        in_keychain, value = name in contents["keychain"], contents["values"].pop(name, None)
+        if in_keychain:
+            contents["keychain"].remove(name)
+            _keychain_delete(name)
+        return in_keychain or value is not None
+
+
+def known_names() -> list[str]:
+    """The names stored on this machine, sorted; never a value."""
+    contents = _read()
+    return sorted({*contents["keychain"], *contents["values"]})
+
+
+def move_inline(mapping: Mapping[str, Any], prefix: str = "") -> tuple[dict[str, Any], list[str]]:
+    """Take secrets that were typed into `mapping` (a source, as the person wrote it) to the store.
+
+    Passwords inside URLs, and the values of fields such as `password`, `token`, `api_key` or `Authorization`, are
+    stored and replaced by `${NAME}`.
+
+    Returns:
+        the mapping without them, and the names they are now known by. The person should rotate each.
+    """
+    moved: list[str] = []
+
+    def clean(value: Any, field: str) -> Any:
+        if isinstance(value, Mapping):
+            return {key: clean(inner, str(key)) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [clean(inner, field) for inner in value]
+        if not isinstance(value, str) or not value:
+            return value
+        if _SECRET_FIELD.fullmatch(field) and not _REFERENCE.search(value):
+            return _moved_value(value, f"{prefix}{field}", moved)
+        return _without_url_passwords(value, prefix, moved)
+
+    return {str(key): clean(value, str(key)) for key, value in mapping.items()}, moved
+
+
+def _moved_value(value: str, field: str, moved: list[str]) -> str:
+    scheme = re.match(r"(?i)(bearer|basic|token)\s+", value)
+    kept = scheme[0] if scheme else ""
+    name = _free_name(field, value[len(kept):])
+    store(name, value[len(kept):])
+    moved.append(name)
+    return f"{kept}${{{name}}}"
+
+
+def _without_url_passwords(value: str, prefix: str, moved: list[str]) -> str:
+    def moved_password(found: re.Match[str]) -> str:
+        typed = found["password"]
+        if not typed or _REFERENCE.search(typed):
+            return found[0]
+        address = urlsplit(value.strip())
+        parts = (address.hostname or "", address.path.strip("/"), "password")
+        name = _free_name(prefix + "_".join(part for part in parts if part), unquote(typed))
+        store(name, unquote(typed))
+        moved.append(name)
+        return f"{found['before']}${{{name}}}"
+
+    for shape in _URL_SHAPES:
+        value = shape.sub(moved_password, value)
+    return value
+
+
+def _free_name(words: str, value: str) -> str:
+    """An upper-case name made of `words` that is free, or already holds `value`."""
+    base = re.sub(r"[^A-Z0-9]+", "_", words.upper()).strip("_")[:80] or "SECRET"
+    base = f"_{base}" if base[0].isdigit() else base
+    name, number = base, 2
+    while lookup(name) not in (None, value):
+        name, number = f"{base}_{number}", number + 1
+    return name
+
+
+def redact(text: str) -> str:
+    """`text` without any secret this process has used or any password inside a URL."""
+    for value in sorted(_resolved, key=len, reverse=True):
+        text = text.replace(value, "***")
+    for shape in _URL_SHAPES:
+        text = shape.sub(lambda found: found[0] if _REFERENCE.fullmatch(found["password"]) else f"{found['before']}***",
+                         text)
+    return text
+
+
+def _remember(*values: str) -> None:
+    _resolved.update(value for value in values if len(value) >= _SHORTEST_REDACTED)
+
+
+def _folder() -> Path:
+    if named := os.environ.get(FOLDER_VARIABLE):
+        return Path(named).expanduser()
+    if sys.platform == "win32":
+        return Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming") / "nlp-skills"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "nlp-skills"
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "nlp-skills"
+
+
+def _file() -> Path:
+    return _folder() / "secrets.json"
+
+
+def _read() -> dict[str, Any]:
+    try:
+        contents = json.loads(_file().read_text(encoding="utf-8"))
+        return {"format": 1, "keychain": list(contents["keychain"]), "values": dict(contents["values"])}
+    except FileNotFoundError:
+        return {"format": 1, "keychain": [], "values": {}}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SecretError(
+            Text(f"The store of secrets {_file()} cannot be read.", f"無法讀取密鑰檔 {_file()}。"),
+            Text("Check who owns it, or delete it and enter the secrets again.",
+                 "請檢查檔案權限，或刪除後重新輸入密鑰。"),
+            field="secrets.json",
+        ) from error
+
+
+@contextlib.contextmanager
+def _changing() -> Iterator[dict[str, Any]]:
+    """The store's contents under its lock, written back when the block ends well."""
+    with describing_disk_errors(_folder()):
+        _folder().mkdir(parents=True, exist_ok=True, mode=0o700)
+    with lock(_file()):
+        contents = _read()
+        yield contents
+        _write_private(_file(), json.dumps(contents, ensure_ascii=False, indent=2).encode("utf-8"))
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    """As `write_atomic`, but nobody else may read the file at any moment."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    with describing_disk_errors(path):
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _keychain() -> Any | None:
+    """The working keychain, or None: no desktop session, no backend, or another folder is named."""
+    if os.environ.get(FOLDER_VARIABLE):
+        return None
+    import keyring  # looks through its backends on import: only where a secret is really needed
+    from keyring.backends import fail, null
+
+    backend = keyring.get_keyring()
+    return None if isinstance(backend, (fail.Keyring, null.Keyring)) else backend
+
+
+def _keychain_get(name: str) -> str | None:
+    from keyring.errors import KeyringError
+
+    keychain = _keychain()
+    try:
+        value = keychain.get_password(_SERVICE, name) if keychain else None
+    except KeyringError:  # locked or gone: the caller says that the secret is not known
+        return None
+    return None if value is None else str(value)
+
+
+def _keychain_set(name: str, value: str) -> bool:
+    from keyring.errors import KeyringError
+
+    keychain = _keychain()
+    if keychain is None:
+        return False
+    try:
+        keychain.set_password(_SERVICE, name, value)
+        return bool(keychain.get_password(_SERVICE, name) == value)
+    except (KeyringError, RuntimeError):  # locked, or a chain of backends that all decline: the file takes it
+        return False
+
+
+def _keychain_delete(name: str) -> None:
+    from keyring.errors import KeyringError
+
+    keychain = _keychain()
+    if keychain is not None:
+        try:
+            keychain.delete_password(_SERVICE, name)
+        except KeyringError as error:
+            raise SecretError(
+                Text(f"The keychain did not let go of {name}.", f"系統鑰匙圈無法刪除 {name}。"),
+                Text("Unlock it and try again.", "請先解鎖鑰匙圈再試一次。"), field=name) from error

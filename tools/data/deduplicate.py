@@ -1,0 +1,35 @@
+"""Exact duplicates: the same input, or the same value of the columns a person chose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from .rows import Row, normalised
+
+
+class Deduplicated(NamedTuple):
+    """The first row of each kind; how many were removed; pairs of the same input with different labels."""
+
+    rows: list[Row]
+    removed: int
+    conflicts: list[tuple[Row, Row]]
+
+
+def deduplicate(rows: Sequence[Row], columns: Sequence[str]) -> Deduplicated:
+    """Keep the first row for each input, and for each value of `columns` (normalised; where a row has them)."""
+    first: dict[str, Row] = {}
+    conflicts: list[tuple[Row, Row]] = []
+    for row in rows:
+        earlier = first.setdefault(row["id"], row)
+        if earlier["label"] != row["label"]:
+            conflicts.append((earlier, row))
+    kept: dict[tuple[str, ...], Row] = {}
+    for row in first.values():
+        kept.setdefault(_key(row, columns), row)
+    return Deduplicated(list(kept.values()), len(rows) - len(kept), conflicts)
+
+
+def _key(row: Row, columns: Sequence[str]) -> tuple[str, ...]:
+    values = tuple(normalised(str(row.get(column) or "")) for column in columns)
+    return values if any(values) else (row["id"],)

@@ -1,0 +1,129 @@
+"""A source's records into an immutable raw snapshot, `data/raw/<hash12>/`: `rows.jsonl` and `source.json`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...resources.clock import now
+from ...resources.errors import DataError
+from ...resources.files import describing_disk_errors, read_json, read_jsonl, sha256_bytes, write_json
+from ...resources.language import Text
+from ...resources.task import TaskFolder
+from .mapping import plain_value
+from .reading import LONGEST_ROW
+from .sources import Record, SourceKind
+
+
+@dataclass(frozen=True)
+class RawSnapshot:
+    """What one source gave at one time. `hash` covers its rows and how they were asked for."""
+
+    hash: str
+    root: Path
+    count: int
+    columns: tuple[str, ...]
+    source: dict[str, Any]
+
+    def records(self) -> Iterator[Record]:
+        return read_jsonl(self.root / "rows.jsonl")
+
+
+def fetch(
+    task: TaskFolder, source: SourceKind, number: int, each_batch: Callable[[int], None] = lambda rows: None
+) -> RawSnapshot:
+    """Stream the source's records to disk and commit them whole.
+
+    Arguments:
+        number: the source's place in `data_source.yaml`, for errors.
+        each_batch: called with the number of records so far; may raise to stop.
+
+    Raises:
+        DataSourceError, DataError, SecretError: the source cannot be read or has no rows; nothing is left behind.
+        WorkspaceError: the disk is full.
+    """
+    temporary = task.raw / f".{uuid.uuid4().hex[:12]}.tmp"
+    with describing_disk_errors(task.raw):
+        temporary.mkdir(parents=True)
+        try:
+            digest, count, columns = _stream(task, source, number, temporary / "rows.jsonl", each_batch)
+            if not count:
+                raise no_rows(task, source, number)
+            definition = source.definition()
+            whole = sha256_bytes(json.dumps({"rows": digest, "source": definition}, sort_keys=True).encode())
+            write_json(temporary / "source.json", {
+                "format": 1, "hash": whole, "rows_sha256": digest, "count": count, "columns": columns,
+                "source": definition, "origin": source.origin(task.root), "fetched": now(),
+            })
+            final = task.raw / whole[:12]
+            if not final.exists():
+                os.rename(temporary, final)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return load_raw(final)
+
+
+def load_raw(root: Path) -> RawSnapshot:
+    content = read_json(root / "source.json")
+    return RawSnapshot(content["hash"], root, content["count"], tuple(content["columns"]), content["source"])
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed writers left half done in `folder`; only where no other writer can be at work."""
+    if folder.is_dir():
+        for leftover in folder.glob(".*.tmp"):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _stream(
+    task: TaskFolder, source: SourceKind, number: int, path: Path, each_batch: Callable[[int], None]
+) -> tuple[str, int, list[str]]:
+    """Write the records; return the file's SHA-256, their number and their columns in order of appearance."""
+    digest, count, columns = hashlib.sha256(), 0, dict[str, None]()
+    with path.open("wb") as file, closing(source.batches(task.root, f"sources[{number}]")) as batches:
+        for batch in batches:
+            lines: list[bytes] = []
+            for record in batch:
+                columns.update(dict.fromkeys(record))
+                lines.append(_line(record, count + len(lines) + 1, number))
+            content = b"".join(lines)
+            file.write(content)
+            digest.update(content)
+            count += len(lines)
+            each_batch(count)
+        file.flush()
+        os.fsync(file.fileno())
+    return digest.hexdigest(), count, list(columns)
+
+
+def _line(record: Record, row: int, number: int) -> bytes:
+    text = json.dumps(plain_value(record), ensure_ascii=False) + "\n"
+    if len(text) > LONGEST_ROW:
+        raise DataError(
+            Text(f"Row {row} of the source is longer than {LONGEST_ROW >> 20} million characters.",
+                 f"來源的第 {row} 列超過 {LONGEST_ROW >> 20} 百萬個字元。"),
+            Text("Leave out the large columns (name the columns in the query) or that row.",
+                 "請排除過大的欄位（在查詢裡列出需要的欄位）或該列。"),
+            field=f"sources[{number}]",
+        )
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:  # a lone surrogate, as JSON can carry: keep it as the escape it came as
+        return (json.dumps(plain_value(record)) + "\n").encode("ascii")
+
+
+def no_rows(task: TaskFolder, source: SourceKind, number: int) -> DataError:
+    origin = source.origin(task.root)
+    return DataError(
+        Text(f"{origin} has no rows.", f"{origin} 沒有任何資料列。"),
+        Text("Check the file or the query; the earlier data is untouched.", "請檢查檔案或查詢；先前的資料沒有變動。"),
+        field=f"sources[{number}]",
+    )

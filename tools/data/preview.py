@@ -1,0 +1,125 @@
+"""A first look at every source: can it be read, which columns has it, what would the first rows become."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from ...resources.answer import quoted
+from ...resources.language import Text
+from ...resources.task import Task, TaskFolder
+from ..compute.running import RunningJob, run_job
+from .definition import load_definition, source_kinds, source_name
+from .fetch import no_rows
+from .mapping import Conversion, find_columns, plain_value
+from .rows import Row
+from .sources import Record, SourceKind
+
+MODULE = "nlp_skills.tools.data.preview"
+PREVIEWED_ROWS = 5
+_LOOKED_AT = 200
+
+
+def main(task: Path, arguments: list[str]) -> int:
+    """Preview the task's sources as a job."""
+    folder = TaskFolder(task)
+    return run_job("preview", lambda job: preview(folder, job), entry=["-m", MODULE], arguments=arguments,
+                   task=Path(task))
+
+
+def preview(task: TaskFolder, job: RunningJob) -> dict[str, Any]:
+    """Read the beginning of each source and convert it, without keeping anything.
+
+    Raises:
+        DataSourceError, DataError, SecretError: a source cannot be read; the first one is told.
+    """
+    definition = task.load()
+    data_source, _ = load_definition(task)
+    kinds = source_kinds(data_source, task)
+    looks = []
+    for number, kind in enumerate(kinds):
+        job.check_cancelled()
+        name = source_name(kind, number)
+        job.progress(number, len(kinds), Text(f"Reading {name}", f"讀取 {name}"))
+        looks.append(_look(task, definition, kind, number))
+    return {"sources": looks, **_told(task, definition, looks)}
+
+
+def _look(task: TaskFolder, definition: Task, kind: SourceKind, number: int) -> dict[str, Any]:
+    records = _first_records(task, kind, number)
+    available = list(dict.fromkeys(column for record in records for column in record))
+    columns = find_columns(available, kind, definition)
+    conversion = Conversion(definition)
+    if not columns.missing:
+        conversion.add(records, columns, kind, source_name(kind, number))
+    known = set(definition.labels)
+    labels = list(dict.fromkeys(row["label"] for row in conversion.rows))
+    return {
+        "source": number, "type": kind.type, "origin": kind.origin(task.root), "columns": available,
+        "mapping": columns.found, "missing": list(columns.missing), "suggestions": columns.suggestions,
+        "rows": [_safe(definition, row) for row in conversion.rows[:PREVIEWED_ROWS]],
+        "empty": dict(conversion.left_out),
+        "unknown_labels": [quoted(definition, label, 40) for label in labels if known and label not in known][:10],
+    }
+
+
+def _first_records(task: TaskFolder, kind: SourceKind, number: int) -> list[Record]:
+    records: list[Record] = []
+    with closing(kind.batches(task.root, f"sources[{number}]")) as batches:
+        for batch in batches:
+            records += [plain_value(record) for record in batch]
+            if len(records) >= _LOOKED_AT:
+                break
+    if not records:
+        raise no_rows(task, kind, number)
+    return records[:_LOOKED_AT]
+
+
+def _safe(task: Task, row: Row) -> Row:
+    return {key: quoted(task, str(row[key])) for key in ("text", "entity", "label") if key in row}
+
+
+def _told(task: TaskFolder, definition: Task, looks: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The message and the next step: name the columns, settle the labels, or prepare the data."""
+    unmapped = next((look for look in looks if look["missing"]), None)
+    if unmapped:
+        return _ask_for_columns(task, unmapped)
+    unknown = next((look for look in looks if look["unknown_labels"]), None)
+    if unknown:
+        labels = ", ".join(unknown["unknown_labels"])
+        return _say(
+            Text(f"The source can be read, but has labels the task does not list: {labels}.",
+                 f"來源可以讀取，但有任務沒列出的標籤：{labels}。"),
+            "update_task", {"task": task.name},
+            Text("Ask whether these labels belong to the task (update_task labels), or what they mean "
+                 "(label_values of the source).",
+                 "請確認這些標籤是否屬於這個任務（用 update_task 更新 labels），或各代表什麼（來源的 label_values）。"))
+    return _say(
+        Text(f"{len(looks)} source(s) can be read; every needed column was found.",
+             f"{len(looks)} 個來源都能讀取，需要的欄位也都找到了。"),
+        "prepare_data", {"task": task.name},
+        Text("Check the preview rows with the person, then prepare the data.",
+             "和使用者確認預覽的資料列，再準備資料。"))
+
+
+def _ask_for_columns(task: TaskFolder, look: dict[str, Any]) -> dict[str, Any]:
+    there = ", ".join(look["columns"][:30])
+    proposal = ", ".join(f"{role}: {look['suggestions'].get(role, '?')}" for role in look["missing"])
+    return _say(
+        Text(f"{look['origin']} can be read, but has no column for {', '.join(look['missing'])}. Columns: {there}.",
+             f"{look['origin']} 可以讀取，但找不到 {'、'.join(look['missing'])} 對應的欄位。現有欄位：{there}。"),
+        "set_data_source", {"task": task.name},
+        Text(f"Ask which column is which and set the source's mapping, perhaps {{{proposal}}}.",
+             f"請問使用者各欄位的意義，再設定來源的 mapping，可能是 {{{proposal}}}。"))
+
+
+def _say(message: Text, tool: str, arguments: dict[str, Any], say: Text) -> dict[str, Any]:
+    return {"message": message._asdict(),
+            "next_step": {"tool": tool, "arguments": arguments, "say": say._asdict()}}
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(Path(sys.argv[1]), sys.argv[2:]))

@@ -1,0 +1,240 @@
+"""Stage 01: fetch every source, convert, deduplicate, split, validate, and make the result the current snapshot."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...resources.data_source import DataSource, SplitPolicy
+from ...resources.errors import DataError
+from ...resources.files import lock, sha256_bytes
+from ...resources.language import Text
+from ...resources.task import Task, TaskFolder
+from ..compute.running import RunningJob, run_job
+from .benchmark import MAIN, held_out_rows
+from .checks import Finding, Report, conflict_finding, finding, rules_of, shown, validation_report
+from .deduplicate import deduplicate
+from .definition import load_definition, rotate_notice, source_kinds, source_name, stamp_last_run
+from .fetch import RawSnapshot, fetch, sweep
+from .mapping import Conversion, find_columns, missing_columns
+from .rows import Row
+from .snapshot import adopt, blocked, edited_splits, head, keep_edits, working_file
+from .split import SKELETON, SPLITS, split_rows
+from .store import Snapshot, commit_snapshot
+
+SCRIPT = "scripts/01_regenerate_data.py"
+MODULE = "nlp_skills.tools.data.regenerate"
+MOST_LABELS = 50
+
+
+def main(task: Path, arguments: list[str]) -> int:
+    """Regenerate the task's data (script 01)."""
+    parser = argparse.ArgumentParser(
+        prog=Path(SCRIPT).name,
+        description="Fetch, convert, deduplicate, split and validate the task's data. "
+                    "依 data_source.yaml 重新產生資料：擷取、轉換、去重、切分、驗證。",
+    )
+    parser.add_argument("--replace-manual-edits", action="store_true",
+                        help="replace data edited by hand (a copy is kept) 取代手動修改過的資料（會保留備份）")
+    options = parser.parse_args(arguments)
+    folder = TaskFolder(task)
+    return run_job("regenerate", lambda job: regenerate(folder, job, options.replace_manual_edits),
+                   entry=[SCRIPT], arguments=arguments, task=Path(task))
+
+
+def regenerate(task: TaskFolder, job: RunningJob, replace_manual_edits: bool = False) -> dict[str, Any]:
+    """Do the whole stage and return the job's result; until the last step the current data stays as it was."""
+    with lock(task.data / "regenerate"):
+        definition = task.load()
+        data_source, moved = load_definition(task)
+        if notice := rotate_notice(moved):
+            job.warn(notice)
+        kinds = source_kinds(data_source, task)
+        with lock(task.data / "current.json"):
+            sweep(task.raw)
+            sweep(task.snapshots)
+            parent = _head(task, job)
+            replaced = _guard_edits(task, parent, replace_manual_edits)
+        steps = _Steps(job, total=len(kinds) + 4)
+        raws = []
+        for number, kind in enumerate(kinds):
+            name = source_name(kind, number)
+            steps.begin(Text(f"Fetching {name}", f"擷取 {name}"))
+            raws.append(fetch(task, kind, number, lambda rows, name=name: steps.within(  # type: ignore[misc]
+                Text(f"Fetching {name}: {rows} rows", f"擷取 {name}：{rows} 列"), rows)))
+        steps.begin(Text("Converting and removing duplicates", "轉換並去除重複"))
+        prepared = _prepare(task, definition, data_source, raws)
+        steps.begin(Text("Splitting", "切分"))
+        splits = split_rows(prepared.rows, data_source.split, _previous(parent, data_source.split), held_out_rows(task))
+        steps.begin(Text("Validating", "驗證"))
+        report = validation_report(splits, rules_of(prepared.definition, data_source, data_source.split.group_by),
+                                   held_out_rows(task), prepared.notes)
+        report["errors"] = [*prepared.errors, *report["errors"]]
+        if report["errors"]:
+            raise blocked(task, report, Text("The data does not pass validation", "資料沒有通過驗證"))
+        steps.begin(Text("Committing the snapshot", "提交快照"))
+        if prepared.definition.labels != definition.labels:
+            with task.change() as changed:
+                changed.labels = prepared.definition.labels
+        with lock(task.data / "current.json"):  # a person may have edited the data while it was fetched
+            replaced = _guard_edits(task, _head(task, job), replace_manual_edits) or replaced
+            snapshot = commit_snapshot(
+                task, splits, report, kind="generated", parent=parent.hash if parent else None,
+                raw=[raw.hash for raw in raws], source_hash=source_hash(raws), policy=data_source.split)
+            adopt(task, snapshot)
+        stamp_last_run(task)
+        return _result(task, prepared, snapshot, parent, raws, replaced, report)
+
+
+def source_hash(raws: Sequence[RawSnapshot]) -> str:
+    """One hash for all that was fetched, in the order of the sources."""
+    return sha256_bytes("\n".join(raw.hash for raw in raws).encode())
+
+
+class _Steps:
+    """The job's progress in whole stages, cancellation looked for at each."""
+
+    def __init__(self, job: RunningJob, total: int) -> None:
+        self._job, self._total, self._done = job, total, 0
+
+    def begin(self, message: Text) -> None:
+        self._job.check_cancelled()
+        self._job.progress(self._done, self._total, message)
+        self._done += 1
+
+    def within(self, message: Text, rows: int) -> None:
+        self._job.check_cancelled()
+        self._job.progress(self._done - 1, self._total, message, rows=float(rows))
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """The rows to split, with what the stages before found."""
+
+    definition: Task
+    rows: list[Row]
+    fetched: int
+    removed: int
+    notes: list[Finding]
+    errors: list[Finding]
+
+
+def _prepare(task: TaskFolder, definition: Task, data_source: DataSource, raws: Sequence[RawSnapshot]) -> _Prepared:
+    group_by = data_source.split.group_by
+    kept = {*data_source.deduplicate_on, *({group_by} if group_by and group_by != SKELETON else ())}
+    conversion = Conversion(definition, frozenset(kept))
+    for number, (kind, raw) in enumerate(zip(source_kinds(data_source, task), raws, strict=True)):
+        columns = find_columns(raw.columns, kind, definition)
+        if columns.missing:
+            raise missing_columns(columns, number, kind.origin(task.root))
+        conversion.add(raw.records(), columns, kind, source_name(kind, number))
+    fetched = sum(raw.count for raw in raws)
+    if not conversion.rows:
+        raise DataError(
+            Text(f"None of the {fetched} records has all of text, label and entity.",
+                 f"{fetched} 筆資料裡，沒有一筆同時具備所需的文字、標籤與對象。"),
+            Text("Look at the mapping of the columns in data_source.yaml.", "請檢查 data_source.yaml 的欄位對應。"),
+            field="sources", details={"left_out": dict(conversion.left_out)},
+        )
+    unique, removed, conflicts = deduplicate(conversion.rows, data_source.deduplicate_on)
+    notes = conversion.notes()
+    if removed:
+        notes.append(finding("duplicates_removed", removed, Text(
+            f"{removed} exact duplicates were removed.", f"已移除 {removed} 筆完全重複的資料。")))
+    errors = [conflict_finding([[("", first), ("", second)] for first, second in conflicts])] if conflicts else []
+    return _Prepared(_with_labels(definition, unique), unique, fetched, removed, notes, errors)
+
+
+def _with_labels(definition: Task, rows: Sequence[Row]) -> Task:
+    """`definition`, with the labels the data has where the task lists none; the most frequent first."""
+    counts = Counter(row["label"] for row in rows)
+    if definition.labels or len(counts) > MOST_LABELS:
+        return definition
+    return definition.model_copy(update={"labels": sorted(counts, key=lambda label: (-counts[label], label))})
+
+
+def _previous(parent: Snapshot | None, policy: SplitPolicy) -> dict[str, str] | None:
+    """Where rows stood before; None where the policy changed since, so that everything is dealt anew."""
+    if parent is None or parent.manifest["split"] != policy.model_dump(mode="json"):
+        return None
+    return parent.assignment
+
+
+def _head(task: TaskFolder, job: RunningJob) -> Snapshot | None:
+    """The current snapshot; None, with a warning, where it is lost or damaged: regenerating is what mends that."""
+    try:
+        return head(task)
+    except DataError as error:
+        job.warn(error.problem)
+        return None
+
+
+def _guard_edits(task: TaskFolder, parent: Snapshot | None, replace: bool) -> Path | None:
+    """Refuse to overwrite what a person changed by hand; where it is asked for, keep a copy of it."""
+    edited = edited_splits(task, parent) if parent else [
+        name for name in SPLITS if working_file(task, name).is_file() and working_file(task, name).stat().st_size]
+    manual = parent is not None and parent.manifest["kind"] == "manual"
+    if not edited and not manual:
+        return None
+    if replace:
+        return keep_edits(task)
+    files = ", ".join(f"{name}.jsonl" for name in edited) or f"snapshot {parent.hash[:12] if parent else ''}"
+    raise DataError(
+        Text(f"The data was edited by hand ({files}); regenerating would replace those edits.",
+             f"資料有手動修改過（{files}）；重新產生會蓋掉這些修改。"),
+        Text("Train with the data as it is, or call prepare_data(replace_manual_edits=true); a copy of it is kept in "
+             f"{task.data / 'replaced'}.",
+             f"可以直接用目前的資料訓練，或呼叫 prepare_data(replace_manual_edits=true)；"
+             f"修改過的版本會備份到 {task.data / 'replaced'}。"),
+        field="replace_manual_edits",
+    )
+
+
+def _result(
+    task: TaskFolder, prepared: _Prepared, snapshot: Snapshot, parent: Snapshot | None, raws: Sequence[RawSnapshot],
+    replaced: Path | None, report: Report,
+) -> dict[str, Any]:
+    counts, definition = snapshot.counts, task.load()
+    safe = shown(report, definition)
+    total = sum(counts.values())
+    warned = [found for found in report["warnings"] if found["code"] in _WORTH_SAYING]
+    first = Text(**warned[0]["message"]) if warned else None
+    return {
+        "snapshot": snapshot.hash, "unchanged": bool(parent and parent.hash == snapshot.hash),
+        "fetched": prepared.fetched, "duplicates_removed": prepared.removed, "counts": counts,
+        "labels": list(definition.labels), "label_counts": safe["figures"]["label_counts"],
+        "characters": safe["figures"]["characters"], "warnings": safe["warnings"],
+        "benchmark": {"name": MAIN, "hash": snapshot.manifest["benchmark"]["hash"][:12]}
+        if snapshot.manifest["benchmark"] else None,
+        "files": {name: str(working_file(task, name)) for name in SPLITS},
+        "report": str(snapshot.root / "validation.json"), "raw": [str(raw.root) for raw in raws],
+        "replaced_edits": str(replaced) if replaced else None,
+        "message": _message(prepared.fetched, total, counts, first)._asdict(),
+        "next_step": {
+            "tool": "plan_training", "arguments": {"task": task.name},
+            "say": Text("Look at the figures together; then plan the first training.",
+                        "先一起看過這些數字，再規劃第一次訓練。")._asdict(),
+        },
+    }
+
+
+_WORTH_SAYING = ("imbalance", "label_without_rows", "no_test", "few_rows", "small_test")
+
+
+def _message(fetched: int, total: int, counts: dict[str, int], warning: Text | None) -> Text:
+    train, valid, test = (counts[name] for name in SPLITS)
+    return Text(
+        f"{fetched} records fetched, {total} distinct rows: {train} train, {valid} valid, {test} test; "
+        f"validated.{f' Note: {warning.en}' if warning else ''}",
+        f"擷取 {fetched} 筆，去重後 {total} 列：訓練 {train}、驗證 {valid}、測試 {test}，已通過驗證。"
+        f"{f'注意：{warning.zh}' if warning else ''}",
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(Path(sys.argv[1]), sys.argv[2:]))

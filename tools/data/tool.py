@@ -1,0 +1,110 @@
+"""The door of data: where the rows come from, and making them ready to train on."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Any
+
+import anyio
+from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
+from mcp_types import ToolAnnotations
+from pydantic import Field
+
+from ...resources.answer import Answer, JobAnswer, JobView
+from ...resources.language import Text
+from ...resources.task import TaskFolder
+from ...resources.workspace import Workspace
+from ..compute.jobs import submit
+from ..compute.view import follow
+from ..compute.worker import light_python
+from . import preview, regenerate
+from .definition import change_definition, load_definition, rotate_notice, source_kinds
+from .overview import described, overview
+
+
+class DataSourceAnswer(Answer):
+    """`data_source` as it now stands, secrets as references; `data` made of it so far; `job` read the sources."""
+
+    data_source: dict[str, Any]
+    data: dict[str, Any] | None = None
+    job: JobView | None = None
+
+
+def register(server: MCPServer, workspace: Workspace) -> None:
+    """Register `set_data_source` and `prepare_data`."""
+
+    @server.tool(
+        name="set_data_source", title="Set or show the data source · 設定資料來源",
+        description="Say where labelled rows come from, test it and preview 5 rows; without arguments: show it. "
+        "Source: {type: file, path, mapping: {text, label, entity}} or {type: database, connection: "
+        "postgresql://user:${DB_PASSWORD}@host/db, query}. Never ask for a password in chat: "
+        "nlp-skills secret set NAME. 資料來源、PostgreSQL、CSV。",
+        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True,
+                                    open_world_hint=True),
+        structured_output=True,
+    )
+    async def set_data_source(
+        context: Context,
+        task: str,
+        sources: Annotated[list[dict[str, Any]] | None, Field(description="replaces the list")] = None,
+        split: Annotated[dict[str, Any] | None,
+                         Field(description="train, valid, test shares; seed; group_by: column or skeleton")] = None,
+        quality: Annotated[dict[str, Any] | None,
+                           Field(description="min_characters, max_characters, max_imbalance")] = None,
+        deduplicate_on: list[str] | None = None,
+    ) -> DataSourceAnswer:
+        folder = workspace.task(task)
+        folder.load()
+        if (sources, split, quality, deduplicate_on) == (None, None, None, None):
+            return await anyio.to_thread.run_sync(partial(_show, folder))
+        data_source, moved = await anyio.to_thread.run_sync(partial(
+            change_definition, folder, sources=sources, split=split, quality=quality, deduplicate_on=deduplicate_on))
+        if not sources:
+            return await anyio.to_thread.run_sync(partial(_show, folder))
+        source_kinds(data_source, folder)  # a type that is only announced is saved, and said so here
+        job = submit(workspace, "preview", ["-m", preview.MODULE], [str(folder.root)],
+                     python=light_python(workspace), task=folder)
+        followed = await follow(job, workspace, report=context.report_progress)
+        return DataSourceAnswer(
+            message=_with_notice(followed.message, rotate_notice(moved)), next_step=followed.next_step,
+            data_source=data_source.model_dump(mode="json", exclude_none=True), job=followed.job)
+
+    @server.tool(
+        name="prepare_data", title="Prepare the data · 準備資料",
+        description="Fetch all sources, convert, remove duplicates, split and validate (a job); the first test split "
+        "is frozen as the benchmark. Edits made by hand are never replaced unless asked for. 準備、重新產生資料。",
+        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True,
+                                    open_world_hint=True),
+        structured_output=True,
+    )
+    async def prepare_data(
+        context: Context,
+        task: str,
+        replace_manual_edits: Annotated[bool, Field(description="a copy is kept; ask the person first")] = False,
+    ) -> JobAnswer:
+        folder = workspace.task(task)
+        folder.load()
+        data_source, moved = await anyio.to_thread.run_sync(partial(load_definition, folder))
+        source_kinds(data_source, folder)
+        given = ["--replace-manual-edits"] if replace_manual_edits else []
+        has_script = (folder.root / regenerate.SCRIPT).is_file()
+        entry = [regenerate.SCRIPT] if has_script else ["-m", regenerate.MODULE]
+        job = submit(workspace, "regenerate", entry, given if has_script else [str(folder.root), *given],
+                     python=light_python(workspace), task=folder)
+        followed = await follow(job, workspace, report=context.report_progress)
+        followed.message = _with_notice(followed.message, rotate_notice(moved))
+        return followed
+
+
+def _show(task: TaskFolder) -> DataSourceAnswer:
+    data_source, moved = load_definition(task)
+    data = overview(task)
+    message, next_step = described(task, data_source, data)
+    return DataSourceAnswer(
+        message=_with_notice(str(message), rotate_notice(moved)), next_step=next_step,
+        data_source=data_source.model_dump(mode="json", exclude_none=True), data=data)
+
+
+def _with_notice(message: str, notice: Text | None) -> str:
+    return f"{message}\n{notice}" if notice else message
