@@ -65,6 +65,10 @@ class GuardedServer(MCPServer[Any]):
         if self._read_only and not (annotations and annotations.read_only_hint):
             return
         super().add_tool(fn, name, title, description, annotations, icons, meta, structured_output)
+        tool = self._tool_manager.get_tool(name or fn.__name__)
+        assert tool is not None
+        tool.parameters = lean(tool.parameters)
+        tool.fn_metadata.output_schema = lean(tool.fn_metadata.output_schema)
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
@@ -115,6 +119,19 @@ class GuardedServer(MCPServer[Any]):
 
     def _speaking(self, arguments: Mapping[str, Any]) -> contextlib.AbstractContextManager[None]:
         return speaking(language_of(arguments, self._workspace) or self._language)
+
+
+def lean(schema: Any) -> Any:
+    """A JSON schema without the titles pydantic makes out of every field's name: they only cost a client tokens."""
+    if isinstance(schema, list):
+        return [lean(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: {name: lean(part) for name, part in value.items()} if key in ("properties", "$defs")
+        else value if key in ("default", "const", "enum", "examples") else lean(value)
+        for key, value in schema.items() if not (key == "title" and isinstance(value, str))
+    }
 
 
 def language_of(arguments: Mapping[str, Any], workspace: Workspace) -> Language | None:

@@ -174,3 +174,19 @@ async def test_a_prompt_that_fails_says_why_in_its_language(tmp_path: Path) -> N
     async with connected(tmp_path) as client:
         with pytest.raises(MCPError, match="檔案是空的"):
             await client.get_prompt("flow", {"language": "zh-TW"})
+
+
+async def test_schemas_carry_no_made_up_titles_but_keep_an_argument_of_that_name(tmp_path: Path) -> None:
+    server = make_server(Workspace(tmp_path))
+
+    @server.tool()
+    def rename(title: str, row: Row, settings: dict[str, str] = {"title": "kept"}) -> Row:  # noqa: B006
+        return row
+
+    async with Client(server) as client:
+        (tool,) = [tool for tool in (await client.list_tools()).tools if tool.name == "rename"]
+        renamed = await client.call_tool("rename", {"title": "t", "row": {"text": "x"}})
+    properties = tool.input_schema["properties"]
+    assert properties["title"] == {"type": "string"} and properties["settings"]["default"] == {"title": "kept"}
+    assert tool.output_schema == {"properties": {"text": {"type": "string"}}, "required": ["text"], "type": "object"}
+    assert renamed.structured_content == {"text": "x"}
