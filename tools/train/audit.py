@@ -23,7 +23,8 @@ _EMPTY_THOUGHT = re.compile(r"\A\s*<think>\s*</think>\s*")
 
 PROBLEMS = {
     "masked": Text("no token of the row is trained", "整列都被遮住，沒有任何 token 會被訓練"),
-    "truncated": Text("the row is longer than max_length, so its answer is cut", "列的長度超過 max_length，答案會被截斷"),
+    "truncated": Text("the row is longer than max_length, so its answer is cut",
+                      "列的長度超過 max_length，答案會被截斷"),
     "end_of_turn": Text("the end of turn at which generation stops is not trained, so the model would not stop",
                         "沒有訓練到生成時據以停止的結束符號，模型將不會停"),
     "answer": Text("the trained text is not exactly the answer", "被訓練的文字和答案不完全相同"),
@@ -37,7 +38,8 @@ _FIXES = {
                       "請用 plan_training(settings={'max_length': …}) 提高上限，或縮短那些列。"),
     "end_of_turn": Text("Use a chat (instruct) base model, or add the template's end-of-turn token to eos_token_id in "
                         "its generation_config.json.",
-                        "請改用對話（instruct）版基礎模型，或把模板的結束符號加進 generation_config.json 的 eos_token_id。"),
+                        "請改用對話（instruct）版基礎模型，或把模板的結束符號加進 generation_config.json 的 "
+                        "eos_token_id。"),
     "answer": Text("Check the base model's chat template: it changes the assistant's message.",
                    "請檢查基礎模型的對話模板：它改動了 assistant 的訊息。"),
     "context": Text("Use a base model whose template begins the answer the same way in both cases.",

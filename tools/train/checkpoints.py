@@ -20,6 +20,7 @@ _NUMBERED = re.compile(r"checkpoint-([0-9]+)")
 # What a checkpoint holds beside the model itself.
 _NOT_MODEL = {
     SEAL, STATE, "optimizer.pt", "optimizer.bin", "scheduler.pt", "scaler.pt", "rng_state.pth", "training_args.bin",
+    "README.md",
 }
 
 

@@ -76,7 +76,8 @@ def _shared(first: list[int], second: list[int]) -> int:
     """How many ids two lists begin with in common."""
     if second[:len(first)] == first:
         return len(first)
-    return next(at for at, (one, other) in enumerate(zip([*first, None], [*second, None], strict=False)) if one != other)
+    pairs = enumerate(zip([*first, None], [*second, None], strict=False))
+    return next(at for at, (one, other) in pairs if one != other)
 
 
 def tokenised(rendered: Path, tokenizer_folder: Path, cache: Path) -> Path:
@@ -87,8 +88,8 @@ def tokenised(rendered: Path, tokenizer_folder: Path, cache: Path) -> Path:
         tokenizer_folder: the base model.
         cache: where such folders stand.
     """
-    key = {"form": _FORM, "rows": sha256_file(rendered), "tokenizer": tokenizer_hash(tokenizer_folder)}
-    folder = cache / sha256_bytes(json.dumps(key, sort_keys=True).encode())[:12]
+    key = _key(rendered, tokenizer_folder)
+    folder = _place(key, cache)
 
     def fill(draft: Path) -> None:
         from datasets import Dataset
@@ -111,10 +112,21 @@ def read_tokenised(folder: Path) -> list[TokenisedRow]:
     return [TokenisedRow(**row) for row in load_from_disk(str(folder / "rows"))]
 
 
-def tokenised_counts(folder: Path) -> dict[str, int]:
-    """`count` rows, `tokens` in all and in the `longest`."""
-    content = read_json(folder / "key.json")
+def cached_counts(rendered: Path, tokenizer_folder: Path, cache: Path) -> dict[str, int] | None:
+    """`count` rows, `tokens` in all and in the `longest`, where the file has been tokenised before. Light."""
+    file = _place(_key(rendered, tokenizer_folder), cache) / "key.json"
+    if not file.is_file():
+        return None
+    content = read_json(file)
     return {name: int(content[name]) for name in ("count", "tokens", "longest")}
+
+
+def _key(rendered: Path, tokenizer_folder: Path) -> dict[str, Any]:
+    return {"form": _FORM, "rows": sha256_file(rendered), "tokenizer": tokenizer_hash(tokenizer_folder)}
+
+
+def _place(key: dict[str, Any], cache: Path) -> Path:
+    return cache / sha256_bytes(json.dumps(key, sort_keys=True).encode())[:12]
 
 
 def tokenizer_hash(folder: Path) -> str:

@@ -130,7 +130,7 @@ class AnswerTrainer(SFTTrainer):
             f"{metric_key_prefix}_recall": sum(right[label] / counts[label] for label in counts) / max(len(counts), 1),
         }
         self.log(metrics)
-        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
@@ -141,7 +141,8 @@ class AnswerTrainer(SFTTrainer):
     def _epoch(self) -> int:
         """The epoch about to be read, also after a resume in the middle of one."""
         batches = -(-len(self.train_dataset) // self.args.train_batch_size)
-        return self.state.global_step // max(1, -(-batches // self.args.gradient_accumulation_steps))
+        steps = -(-batches // self.args.gradient_accumulation_steps)
+        return int(self.state.global_step // max(1, steps))
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """A version carries its own card; one in every checkpoint tells nobody anything."""

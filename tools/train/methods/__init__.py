@@ -84,6 +84,10 @@ class Method(BaseModel):
         """These settings with every None filled in, and why each main one is what it is."""
 
     @abstractmethod
+    def rows_per_epoch(self, situation: Situation) -> int:
+        """How many rows one epoch shows."""
+
+    @abstractmethod
     def warnings(self, situation: Situation) -> list[Text]:
         """What a person should know about resolved settings before spending time on them."""
 
@@ -150,7 +154,9 @@ def make_method(kind: str, settings: dict[str, Any]) -> Method:
         given = "" if first["type"] == "missing" else f" = {str(first.get('input'))[:60]!r}"
         described = cls.model_fields[str(first["loc"][0])].description if first["loc"] else None
         raise TrainingError(
-            Text(f"The setting {name}{given} cannot be used: {first['msg']}.", f"設定 {name}{given} 不能用：{first['msg']}。"),
-            Text(f"{name}: {described or 'see the method’s documentation'}", f"{name}：{described or '請看該方法的說明'}"),
+            Text(f"The setting {name}{given} cannot be used: {first['msg']}.",
+                 f"設定 {name}{given} 不能用：{first['msg']}。"),
+            Text(f"{name}: {described or 'see the method’s documentation'}",
+                 f"{name}：{described or '請看該方法的說明'}"),
             field=name,
         ) from error

@@ -54,7 +54,7 @@ class Sft(Method):
         "none", description="oversample repeats rows of rare labels until all labels are as frequent as the largest.")
     keep_best: Literal["recall", "loss", "last"] | None = Field(
         None, description="Which epoch's model is kept: best macro recall or loss on the validation rows, or the last.")
-    early_stopping: int = Field(0, ge=0, le=100, description="Stop after so many epochs without a better one; 0: never.")
+    early_stopping: int = Field(0, ge=0, le=100, description="Stop after so many epochs without a better one; 0 never.")
     save_every: int | None = Field(None, ge=1, description="Steps between checkpoints.")
     group_by_length: bool = Field(True, description="Put rows of like length in one batch.")
     activation_checkpointing: bool | None = Field(None, description="Recompute activations: less memory, slower.")
@@ -358,7 +358,8 @@ def _epochs(rows: int, tiny: bool) -> tuple[int, Text]:
 def _batch(situation: Situation, tiny: bool) -> tuple[int, Text]:
     parameters = situation.parameters or _LARGE
     if tiny or (situation.gpu_bytes and parameters <= _LARGE):
-        return 16, Text("It fits, and small batches learn better than large ones.", "記憶體足夠，而且小批次學得比大批次好。")
+        return 16, Text("It fits, and small batches learn better than large ones.",
+                        "記憶體足夠，而且小批次學得比大批次好。")
     size = 4 if situation.gpu_bytes is None or parameters > 4 * _LARGE else 8
     return size, Text(f"{size} rows at once fit in memory; accumulation makes up the rest of the step.",
                       f"一次 {size} 列放得進記憶體，其餘靠累積補足。")

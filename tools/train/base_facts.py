@@ -1,0 +1,126 @@
+"""What a base model's files say about it, read without any training library."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ...resources.errors import TrainingError
+from ...resources.files import read_json, sha256_bytes, sha256_file
+from ...resources.language import Text
+
+_HASHED = ("*.safetensors", "*.bin", "*.json", "*.jinja", "*.model", "merges.txt", "*.py")
+_BLOB = re.compile(r"[0-9a-f]{64}")
+_IN_NAME = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s?([BM])(?![\w])", re.IGNORECASE)
+_HEADER_LIMIT = 100_000_000  # bytes; the format's own limit
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """A base model's folder: its `config.json`, and the shapes in the headers of its safetensors files."""
+
+    folder: Path
+    config: dict[str, Any]
+    shapes: dict[str, tuple[int, ...]]
+
+    @property
+    def parameters(self) -> int:
+        """Weights in all; from the files' size where they carry no readable header."""
+        if self.shapes:
+            return sum(_size(shape) for shape in self.shapes.values())
+        return sum(file.stat().st_size for file in self.folder.glob("*.bin")) // 2
+
+    @property
+    def context(self) -> int | None:
+        """Longest input in tokens."""
+        return self._text_config.get("max_position_embeddings")
+
+    @property
+    def layers(self) -> int:
+        return int(self._text_config.get("num_hidden_layers") or 1)
+
+    @property
+    def hidden(self) -> int:
+        return int(self._text_config.get("hidden_size") or 1)
+
+    @property
+    def _text_config(self) -> dict[str, Any]:
+        return self.config.get("text_config") or self.config
+
+    def lora_parameters(self, rank: int) -> int:
+        """How many weights LoRA beside every linear layer adds: `rank · (inputs + outputs)` for each."""
+        linear = (shape for name, shape in self.shapes.items()
+                  if len(shape) == 2 and "embed" not in name and "lm_head" not in name)
+        return sum(rank * sum(shape) for shape in linear)
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 over the hashes of the files that make the model; a hub cache's blobs are named by theirs."""
+        files = sorted({file for pattern in _HASHED for file in self.folder.glob(pattern) if file.is_file()})
+        return sha256_bytes(json.dumps({file.name: _file_hash(file) for file in files}, sort_keys=True).encode())
+
+
+def read_base_model(folder: Path) -> BaseModel:
+    """Look at a model folder.
+
+    Raises:
+        TrainingError: it holds no causal language model.
+    """
+    try:
+        config = read_json(folder / "config.json")
+    except (OSError, ValueError) as error:
+        raise _not_a_model(folder, Text("it has no readable config.json", "裡面沒有可讀的 config.json")) from error
+    architectures = config.get("architectures") or []
+    if architectures and not any(re.search("CausalLM|LMHead|ConditionalGeneration", name) for name in architectures):
+        named = ", ".join(architectures)
+        raise _not_a_model(folder, Text(f"its architecture is {named}", f"它的架構是 {named}"))
+    shapes: dict[str, tuple[int, ...]] = {}
+    for file in sorted(folder.glob("*.safetensors")):
+        shapes |= _header(file)
+    if not shapes and not any(folder.glob("*.bin")):
+        raise _not_a_model(folder, Text("it holds no weights", "裡面沒有權重檔"))
+    return BaseModel(folder, config, shapes)
+
+
+def parameters_in_name(name: str) -> int | None:
+    """`Qwen/Qwen3-4B` → 4,000,000,000; None where the name does not say."""
+    found = _IN_NAME.search(re.sub(r"[-_/]", " ", name))
+    return int(float(found[1]) * (1e9 if found[2].upper() == "B" else 1e6)) if found else None
+
+
+def _header(file: Path) -> dict[str, tuple[int, ...]]:
+    """The tensors' shapes from a safetensors file's JSON header (its length stands in the first 8 bytes)."""
+    try:
+        with file.open("rb") as opened:
+            (length,) = struct.unpack("<Q", opened.read(8))
+            if length > _HEADER_LIMIT:
+                raise ValueError("header too long")
+            header = json.loads(opened.read(length))
+        return {name: tuple(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__"}
+    except (struct.error, ValueError, KeyError) as error:
+        raise _not_a_model(file.parent, Text(f"{file.name} is damaged", f"{file.name} 已損壞")) from error
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    size = 1
+    for length in shape:
+        size *= length
+    return size
+
+
+def _file_hash(file: Path) -> str:
+    target = file.resolve().name
+    return target if file.is_symlink() and _BLOB.fullmatch(target) else sha256_file(file)
+
+
+def _not_a_model(folder: Path, why: Text) -> TrainingError:
+    return TrainingError(
+        Text(f"{folder} holds no causal language model: {why.en}.", f"{folder} 不是因果語言模型：{why.zh}。"),
+        Text("Name a folder or hub id of a text-generating model, such as Qwen/Qwen3-4B.",
+             "請指定能生成文字的模型資料夾或 hub 名稱，例如 Qwen/Qwen3-4B。"), field="base_model",
+    )

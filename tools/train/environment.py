@@ -1,0 +1,37 @@
+"""What a run ran on, for `environment.json`, and how many threads it should take."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from typing import Any
+
+from ..compute.machine import Machine
+
+_PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "tokenizers", "safetensors", "numpy")
+_SMALL_MODEL = 50_000_000
+_THREADS_FOR_SMALL = 4
+
+
+def environment_of(machine: Machine) -> dict[str, Any]:
+    """Versions of this process and hardware of its machine."""
+    from ... import __version__
+
+    packages: dict[str, str | None] = {}
+    for name in _PACKAGES:
+        try:
+            packages[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            packages[name] = None
+    return {
+        "format": 1, "nlp_skills": __version__, "python": platform.python_version(), "platform": platform.platform(),
+        "packages": packages,
+        "hardware": {"system": machine.system, "processor": platform.processor() or platform.machine(),
+                     "cores": machine.cores, "memory_bytes": machine.memory, "gpus": [gpu.name for gpu in machine.gpus],
+                     "device": machine.device},
+    }
+
+
+def choose_threads(machine: Machine, parameters: int) -> int:
+    """As many as there are free cores, few for a small model: on a busy machine more threads are slower than one."""
+    return min(machine.free_cores, _THREADS_FOR_SMALL) if parameters < _SMALL_MODEL else machine.free_cores

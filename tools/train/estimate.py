@@ -1,0 +1,109 @@
+"""What a training will need: memory by parts, and time as a range that says where it comes from.
+
+Memory and compute formulas: 4·N floating-point operations per token for LoRA and 6·N for full fine-tuning, 2·N more
+where activations are recomputed (Kaplan et al. 2020; Hu et al. 2021); 16 bytes per trained weight for fp32 weight,
+gradient and Adam's two moments; about 34·L·B·S·h activation numbers' bytes at 2 bytes each without recomputation
+(Korthikanti et al. 2022), of which 2·L·B·S·h remain with it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel as Model
+
+from ...resources.language import Text
+from ...resources.version import VersionFolder
+from .base_facts import BaseModel
+
+_RUNTIME_BYTES = 700e6  # Python with PyTorch, Transformers and TRL loaded (measured)
+_CPU_FLOPS_PER_CORE = (3e9, 40e9)  # sustained in fp32, from small matrices to large ones (measured on 2 machines)
+_GPU_FLOPS = (15e12, 250e12)  # an unknown GPU at 25 % of its peak: T4 … H100
+_START_SECONDS = (6.0, 40.0)  # imports, loading, tokenising
+_STEP_SECONDS = (0.008, 0.05)  # what each step costs whatever its size
+_CHARACTERS_PER_TOKEN = (0.8, 4.5)  # Chinese … English
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows a training reads: how many an epoch shows, and their tokens, exact or as a range."""
+
+    count: int
+    tokens: tuple[float, float]
+    longest: float
+
+
+class Estimate(Model):
+    """Bytes by part, seconds and tokens as (low, high), and in words where they come from."""
+
+    steps: int
+    tokens: tuple[int, int]
+    seconds: tuple[int, int]
+    memory_bytes: dict[str, int]
+    disk_bytes: int
+    source: str
+
+
+def rows_from_text(texts: Sequence[str], count: int, prompt_characters: int) -> Rows:
+    """Tokens as a range from characters, where nothing is tokenised yet.
+
+    Arguments:
+        texts: the rows' own text; `count` rows an epoch (oversampling counted in).
+        prompt_characters: what the prompt adds to each row.
+    """
+    lengths = [len(text) + prompt_characters for text in texts] or [prompt_characters]
+    mean = sum(lengths) / len(lengths)
+    han = sum(ord(character) > 0x2E80 for text in texts for character in text) / max(1, sum(map(len, texts)))
+    usual = _CHARACTERS_PER_TOKEN[1] * (1 - han) + _CHARACTERS_PER_TOKEN[0] * 1.5 * han
+    return Rows(count, (count * mean / usual / 1.4, count * mean / usual * 2.0), max(lengths) / usual * 2.0)
+
+
+def estimate(
+    settings: dict[str, Any], base: BaseModel, rows: Rows, cores: int, gpu: bool, measured: VersionFolder | None
+) -> Estimate:
+    """Time and memory of a training.
+
+    Arguments:
+        settings: the method's resolved settings.
+        measured: an earlier version of this task on the same base model, whose tokens a second are taken.
+    """
+    batch, accumulation = int(settings["batch_size"]), int(settings["gradient_accumulation"])
+    epochs, rank = int(settings["epochs"]), int(settings["lora_r"])
+    steps = math.ceil(math.ceil(rows.count / batch) / accumulation) * epochs
+    tokens = (rows.tokens[0] * epochs, rows.tokens[1] * epochs)
+    trained = base.lora_parameters(rank) if rank else base.parameters
+    recompute = bool(settings.get("activation_checkpointing"))
+    seconds, source = _seconds(base.parameters, rank, recompute, tokens, steps, cores, gpu, measured)
+    width = 2 if gpu else 4
+    activations = (2 if recompute else 34) * base.layers * batch * rows.longest * base.hidden * width / 2
+    vocabulary_logits = 3 * 4 * 8 * batch * (base.config.get("vocab_size") or 0)
+    memory = {
+        "weights": base.parameters * (width if rank else 4), "trained": trained * (16 if rank else 12),
+        "activations": round(activations + vocabulary_logits), "runtime": round(_RUNTIME_BYTES * (2 if gpu else 1)),
+    }
+    checkpoint = trained * 12
+    return Estimate(
+        steps=steps, tokens=(round(tokens[0]), round(tokens[1])), seconds=(round(seconds[0]), round(seconds[1])),
+        memory_bytes={**memory, "total": sum(memory.values())}, disk_bytes=3 * checkpoint + 50_000_000,
+        source=str(source),
+    )
+
+
+def _seconds(
+    parameters: int, rank: int, recompute: bool, tokens: tuple[float, float], steps: int, cores: int, gpu: bool,
+    measured: VersionFolder | None,
+) -> tuple[tuple[float, float], Text]:
+    speed = (measured.model_info().get("training") or {}).get("tokens_per_second") if measured else None
+    if measured and speed:
+        low, high = tokens[0] / speed * 0.7 + _START_SECONDS[0], tokens[1] / speed * 1.8 + _START_SECONDS[1]
+        return (low, high), Text(f"from {measured.name}'s measured {speed:,.0f} tokens a second",
+                                 f"依 {measured.name} 實測的每秒 {speed:,.0f} 個 token")
+    operations = (4 if rank else 6) + (2 if recompute else 0)
+    slow, fast = _GPU_FLOPS if gpu else (_CPU_FLOPS_PER_CORE[0] * 1, _CPU_FLOPS_PER_CORE[1] * min(cores, 16))
+    low = operations * parameters * tokens[0] / fast + steps * _STEP_SECONDS[0] + _START_SECONDS[0]
+    high = operations * parameters * tokens[1] / slow + steps * _STEP_SECONDS[1] + _START_SECONDS[1]
+    return (low, high), Text("from the number of operations; no earlier version measured this base model here, so the "
+                             "range is wide", "依運算量估計；這個基礎模型在這裡還沒有實測過，所以範圍很寬")

@@ -1,0 +1,167 @@
+"""A plan: `configs/<name>.yaml`, the settings of a version not yet trained. A person may edit it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ...resources.clock import now
+from ...resources.errors import TrainingError
+from ...resources.files import read_yaml, write_yaml
+from ...resources.language import Text
+from ...resources.task import TaskFolder
+from ...resources.version import VersionFolder, version, version_numbers
+from .methods import Method, Situation, make_method, method_class
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
+_HEAD = ("format", "name", "method", "parent", "created", "changes")
+NO_PARENT = "none"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to train: a method with its settings, on which version it builds, and the person's own words on why."""
+
+    name: str
+    method: str
+    settings: Method
+    parent: str | None = None
+    changes: list[str] = field(default_factory=list)
+    created: str = field(default_factory=now)
+
+    def content(self) -> dict[str, Any]:
+        """What the file holds."""
+        settings = self.settings.model_dump(mode="json", exclude_none=True)
+        return {"format": 1, "name": self.name, "created": self.created, "parent": self.parent,
+                "changes": list(self.changes), "method": self.method, **settings}
+
+
+def plan_file(task: TaskFolder, name: str) -> Path:
+    """Where the plan of that name stands.
+
+    Raises:
+        TrainingError: the name could not be a file's on every system.
+    """
+    if not _NAME.fullmatch(name):
+        raise TrainingError(
+            Text(f"{name[:60]!r} cannot be a plan's name.", f"「{name[:60]}」不能當計畫名稱。"),
+            Text("Use lower-case letters, digits and hyphens.", "請用小寫英文字母、數字與連字號。"), field="plan",
+        )
+    return task.configs / f"{name}.yaml"
+
+
+def next_plan_name(task: TaskFolder) -> str:
+    return f"plan-v{(version_numbers(task) or [0])[-1] + 1}"
+
+
+def write_plan(task: TaskFolder, plan: Plan) -> Path:
+    path = plan_file(task, plan.name)
+    write_yaml(path, plan.content())
+    return path
+
+
+def find_plan(task: TaskFolder, name: str | None = None) -> str:
+    """The name of an existing plan: the given one, else the newest.
+
+    Raises:
+        TrainingError: there is none.
+    """
+    found = sorted(task.configs.glob("*.yaml"), key=lambda file: file.stat().st_mtime) if task.configs.is_dir() else []
+    names = [file.stem for file in found]
+    if name is None and names:
+        return names[-1]
+    if name is not None and plan_file(task, name).is_file():
+        return name
+    problem = Text(f"{task.name} has no plan {name!r}.", f"{task.name} 沒有「{name}」這個計畫。") if name else \
+        Text(f"{task.name} has no training plan yet.", f"{task.name} 還沒有訓練計畫。")
+    raise TrainingError(
+        problem,
+        Text(f"Use one of: {', '.join(names)}." if names else "Call plan_training first.",
+             f"可用的計畫：{'、'.join(names)}。" if names else "請先呼叫 plan_training。"), field="plan",
+    )
+
+
+def read_plan(task: TaskFolder, name: str) -> Plan:
+    """The plan of that name, validated.
+
+    Raises:
+        TrainingError: it is missing, not YAML, or a setting is unknown or out of range.
+    """
+    path = plan_file(task, find_plan(task, name))
+    try:
+        content = read_yaml(path)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise TrainingError(
+            Text(f"{path} cannot be read as YAML: {error}", f"{path} 不是有效的 YAML：{error}"),
+            Text("Mend the line it names, or plan again.", "請修正所指的那一行，或重新規劃。"), field="plan",
+        ) from error
+    if not isinstance(content, dict) or content.get("format", 1) != 1:
+        raise TrainingError(
+            Text(f"{path} is not a plan of format 1.", f"{path} 不是格式 1 的計畫。"),
+            Text("Plan again with plan_training.", "請用 plan_training 重新規劃。"), field="plan",
+        )
+    kind = str(content.get("method", "sft"))
+    settings = make_method(kind, {key: value for key, value in content.items() if key not in _HEAD})
+    return Plan(name=path.stem, method=kind, settings=settings, parent=content.get("parent"),
+                changes=[str(words) for words in content.get("changes") or []],
+                created=str(content.get("created") or now()))
+
+
+def method_of(config: dict[str, Any]) -> Method:
+    """The method of a version's `config.yaml`, exactly as it was reserved."""
+    kind = str(config["method"])
+    known = method_class(kind).model_fields
+    return make_method(kind, {key: value for key, value in config.items() if key in known})
+
+
+def choose_parent(task: TaskFolder, parent: str | None) -> VersionFolder | None:
+    """The version to build on: the named one, none for `none`, else the newest trained one.
+
+    Raises:
+        TaskError: there is no version of that name.
+        TrainingError: it was never trained.
+    """
+    if parent == NO_PARENT:
+        return None
+    if parent is None:
+        trained = [folder for number in version_numbers(task)
+                   if (folder := VersionFolder(task, number)).status() in ("trained", "evaluated")]
+        return trained[-1] if trained else None
+    chosen = version(task, parent)
+    if chosen.status() not in ("trained", "evaluated"):
+        raise TrainingError(
+            Text(f"{chosen.name} was never trained to its end, so nothing can build on it.",
+                 f"{chosen.name} 沒有訓練完成，不能當作上一版。"),
+            Text("Name a trained version, or parent='none'.",
+                 "請指定訓練完成的版本，或 parent='none'。"), field="parent",
+        )
+    return chosen
+
+
+def make_plan(
+    name: str, settings: dict[str, Any], parent: VersionFolder | None, changes: list[str], situation: Situation,
+    default_base_model: str,
+) -> tuple[Plan, dict[str, Text]]:
+    """A plan with every setting resolved, and why each main one is what it is.
+
+    With a parent, its settings are kept and only the given ones change (with those that follow from them).
+
+    Raises:
+        TrainingError: a setting is unknown or out of range.
+    """
+    changed = dict(settings)
+    inherited: dict[str, Any] = dict(parent.config()) if parent else {}
+    kind = str(changed.pop("method", None) or inherited.get("method") or "sft")
+    cls = method_class(kind)
+    make_method(kind, {"base_model": default_base_model, **changed})
+    combined = cls.follow_up(inherited, changed) if parent and inherited.get("method") == kind else changed
+    combined.setdefault("base_model", default_base_model)
+    resolved, reasons = make_method(kind, combined).resolved(situation)
+    if parent:
+        kept = Text(f"Kept from {parent.name}.", f"沿用 {parent.name}。")
+        reasons = {name: kept if name in combined and name not in changed else why for name, why in reasons.items()}
+    return Plan(name, kind, resolved, parent.name if parent else None, list(changes)), reasons

@@ -1,0 +1,174 @@
+"""From a wish to a plan on disk, and from a plan to the permission to train it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from ...resources.answer import Answer, NextStep
+from ...resources.changes import data_changes, setting_changes, settings_of
+from ...resources.errors import TrainingError
+from ...resources.language import Text
+from ...resources.task import TaskFolder
+from ...resources.version import VersionFolder
+from ...resources.workspace import Workspace
+from ..compute.machine import describe_machine
+from ..compute.words import duration
+from .estimate import Estimate
+from .plan import Plan, choose_parent, find_plan, make_plan, next_plan_name, plan_file, read_plan, write_plan
+from .preflight import Finding, Preflight, check, first_blocking, gpu_memory, survey
+
+_LARGE_GPU_BYTES = 15e9
+BASE_MODEL_VARIABLE = "NLP_SKILLS_BASE_MODEL"
+_SET_UP = {"worker": "environment", "base_model": "base_model"}
+
+
+class PlanAnswer(Answer):
+    """A plan: its settings with the reasons, what changes against the parent, what was checked, what it will need."""
+
+    plan: str
+    file: str
+    parent: str | None = None
+    settings: dict[str, Any]
+    reasons: dict[str, str] = Field(default_factory=dict)
+    changes: list[str] = Field(default_factory=list)
+    findings: list[dict[str, str]] = Field(default_factory=list)
+    estimate: Estimate | None = None
+
+
+def plan_training(
+    workspace: Workspace, task: TaskFolder, settings: dict[str, Any], parent: str | None, changes: list[str],
+    name: str | None,
+) -> PlanAnswer:
+    """Write `configs/<name>.yaml` and say what it means.
+
+    Raises:
+        TrainingError: a setting, the plan's name or the parent cannot be used.
+    """
+    building_on = choose_parent(task, parent)
+    plan_name = name or next_plan_name(task)
+    plan_file(task, plan_name)
+    given = _with_whole_path(settings)
+    base_model = str(given.get("base_model") or (building_on.config()["base_model"] if building_on else "")
+                     or _usual_base_model(workspace))
+    seen = survey(workspace, task, base_model)
+    plan, reasons = make_plan(plan_name, given, building_on, changes, seen.situation, base_model)
+    if not building_on and "base_model" not in given:
+        reasons = {"base_model": _why_base_model(workspace, base_model), **reasons}
+    path = write_plan(task, plan)
+    checked = check(workspace, task, plan)
+    found = _changes(plan, building_on, checked)
+    message, next_step = _told(task, plan, checked, found)
+    return PlanAnswer(
+        message=message, next_step=next_step, plan=plan.name, file=str(path), parent=plan.parent,
+        settings=plan.settings.model_dump(mode="json", exclude_none=True),
+        reasons={setting: str(why) for setting, why in reasons.items()}, changes=[str(text) for text in found],
+        findings=[finding.spoken() for finding in checked.findings], estimate=checked.estimate,
+    )
+
+
+def ready_to_train(workspace: Workspace, task: TaskFolder, plan: str | None, confirm: bool) -> str:
+    """The name of the plan to train, once nothing stands against it.
+
+    Raises:
+        NlpSkillsError: the first blocking finding, or the person has not agreed to the time and memory.
+    """
+    name = find_plan(task, plan)
+    checked = check(workspace, task, read_plan(task, name))
+    if blocking := first_blocking(checked.findings):
+        raise blocking
+    to_confirm = [finding for finding in checked.findings if finding.level == "confirm"]
+    if to_confirm and not confirm:
+        raise TrainingError(
+            Text(" ".join(finding.problem.en for finding in to_confirm),
+                 "".join(finding.problem.zh for finding in to_confirm)),
+            Text(f"If the person agrees, call train(task={task.name!r}, plan={name!r}, confirm=True). Otherwise: "
+                 f"{to_confirm[0].fix.en}",
+                 f"使用者同意的話，請呼叫 train(task={task.name!r}, plan={name!r}, confirm=True)。"
+                 f"不同意的話：{to_confirm[0].fix.zh}"),
+            field="confirm",
+        )
+    return name
+
+
+def _with_whole_path(settings: dict[str, Any]) -> dict[str, Any]:
+    """A folder named by a short path is written down whole: the job runs elsewhere."""
+    named = settings.get("base_model")
+    if isinstance(named, str) and named and Path(named).expanduser().is_dir():
+        return {**settings, "base_model": str(Path(named).expanduser().resolve())}
+    return dict(settings)
+
+
+def _usual_base_model(workspace: Workspace) -> str:
+    if named := os.environ.get(BASE_MODEL_VARIABLE):
+        return named
+    memory = gpu_memory(describe_machine(workspace))
+    return "Qwen/Qwen3-4B" if memory and memory >= _LARGE_GPU_BYTES else "Qwen/Qwen3-0.6B"
+
+
+def _why_base_model(workspace: Workspace, name: str) -> Text:
+    if os.environ.get(BASE_MODEL_VARIABLE) == name:
+        return Text(f"Set by {BASE_MODEL_VARIABLE}.", f"由 {BASE_MODEL_VARIABLE} 指定。")
+    if gpu_memory(describe_machine(workspace)):
+        return Text("Good at Chinese, Apache-2.0, and it fits this GPU.",
+                    "中文表現好、Apache-2.0 授權，這張 GPU 放得下。")
+    return Text("Good at Chinese, Apache-2.0, and small enough to train without a large GPU.",
+                "中文表現好、Apache-2.0 授權，沒有大型 GPU 也訓練得動。")
+
+
+def _changes(plan: Plan, parent: VersionFolder | None, checked: Preflight) -> list[Text]:
+    if parent is None:
+        return []
+    content = plan.content()
+    before = {key: value for key, value in settings_of(parent.config()).items() if key not in ("prompt", "labels")}
+    found = setting_changes(before, settings_of(content))
+    if checked.has_data:
+        found += data_changes(parent.data_snapshot(), checked.snapshot.summary())
+    return [change.text for change in found]
+
+
+def _told(task: TaskFolder, plan: Plan, checked: Preflight, changes: list[Text]) -> tuple[str, NextStep]:
+    settings = plan.settings.model_dump()
+    how = Text("every weight", "全參數") if not settings.get("lora_r") else \
+        Text(f"LoRA rank {settings['lora_r']}", f"LoRA rank {settings['lora_r']}")
+    base = Path(plan.settings.base_model).name
+    rows = checked.situation.train_rows
+    parts = [Text(f"{plan.name}: {how.en} on {base}, {settings['epochs']} epochs over {rows} rows at learning rate "
+                  f"{settings['learning_rate']:g}.",
+                  f"{plan.name}：以 {base} 為基礎、{how.zh}，{rows} 列訓練 {settings['epochs']} 輪，"
+                  f"學習率 {settings['learning_rate']:g}。")]
+    if plan.parent and changes:
+        parts.append(Text(f"Against {plan.parent}: {'; '.join(text.en for text in changes)}.",
+                          f"和 {plan.parent} 相比：{'；'.join(text.zh for text in changes)}。"))
+    elif plan.parent:
+        parts.append(Text(f"Nothing differs from {plan.parent}: it would be trained again.",
+                          f"和 {plan.parent} 完全相同：等於再訓練一次。"))
+    if needed := checked.estimate:
+        low, high = (duration(seconds) for seconds in needed.seconds)
+        size = needed.memory_bytes["total"] / 1e9
+        parts.append(Text(f"About {low} to {high} ({needed.source}), about {size:.1f} GB of memory.",
+                          f"大約 {low}到 {high}（{needed.source}），記憶體約 {size:.1f} GB。"))
+    said = [finding for finding in checked.findings if finding.level != "blocking"]
+    parts += [Text(f"Note: {finding.problem.en}", f"注意：{finding.problem.zh}") for finding in said]
+    blocking = next((finding for finding in checked.findings if finding.level == "blocking"), None)
+    if blocking:
+        parts.append(Text(f"Before training: {blocking.problem.en}", f"訓練之前：{blocking.problem.zh}"))
+    message = (Text(" ".join(part.en for part in parts), "".join(part.zh for part in parts)))
+    return str(message), _next(task, plan, blocking, any(finding.level == "confirm" for finding in said))
+
+
+def _next(task: TaskFolder, plan: Plan, blocking: Finding | None, confirm: bool) -> NextStep:
+    if blocking is None:
+        say = Text("If this suits, start the training.", "沒問題的話就開始訓練。")
+        return NextStep(say=str(say), tool="train",
+                        arguments={"task": task.name, "plan": plan.name, **({"confirm": True} if confirm else {})})
+    if blocking.code in _SET_UP:
+        arguments = {"what": _SET_UP[blocking.code]}
+        if blocking.code == "base_model":
+            arguments["name"] = plan.settings.base_model
+        return NextStep(say=str(blocking.fix), tool="set_up", arguments=arguments)
+    tool = "prepare_data" if blocking.code in ("data", "benchmark") else None
+    return NextStep(say=str(blocking.fix), tool=tool, arguments={"task": task.name} if tool else {})

@@ -1,0 +1,258 @@
+"""What is checked before time is spent: in the server before a job starts, and in the job before a version is reserved.
+
+Light: it reads files and asks the machine, and imports no training library.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
+
+from ...resources.errors import NlpSkillsError, TrainingError
+from ...resources.files import read_json
+from ...resources.job import active_job
+from ...resources.language import Text
+from ...resources.task import TaskFolder
+from ...resources.version import VersionFolder, version_numbers
+from ...resources.workspace import Workspace
+from ..compute.base_model import resolve_base_model
+from ..compute.machine import Machine, describe_machine
+from ..compute.worker import worker_python
+from ..data.benchmark import frozen_benchmark
+from ..data.convert import rendered
+from ..data.prompting import task_prompt
+from ..data.snapshot import Snapshot, current_snapshot
+from .base_facts import BaseModel, parameters_in_name, read_base_model
+from .estimate import Estimate, Rows, estimate, rows_from_text
+from .methods import Situation
+from .plan import Plan
+from .tokenise import cached_counts
+
+_T = TypeVar("_T")
+Level = Literal["blocking", "confirm", "warning"]
+_FEWEST_ROWS_PER_LABEL = 2
+_FEW_ROWS_PER_LABEL = 10
+_LONG_SECONDS = 2 * 3600
+_CHANGE_IT = Text("Change it with plan_training(settings=…) if unintended.",
+                  "若非本意，請用 plan_training(settings=…) 修改。")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing found: `blocking` stops, `confirm` asks first, `warning` is said."""
+
+    level: Level
+    code: str
+    problem: Text
+    fix: Text
+    error: NlpSkillsError | None = None
+
+    def spoken(self) -> dict[str, str]:
+        return {"level": self.level, "code": self.code, "problem": str(self.problem), "fix": str(self.fix)}
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """What was found. `snapshot`, `base` and `estimate` are None where that part could not be read."""
+
+    findings: list[Finding]
+    situation: Situation
+    _snapshot: Snapshot | None = field(default=None)
+    base: BaseModel | None = None
+    estimate: Estimate | None = None
+
+    @property
+    def has_data(self) -> bool:
+        return self._snapshot is not None
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The data; there is some once nothing blocks."""
+        if self._snapshot is None:
+            raise first_blocking(self.findings) or AssertionError("a missing snapshot is a blocking finding")
+        return self._snapshot
+
+
+def first_blocking(findings: list[Finding]) -> NlpSkillsError | None:
+    """The first blocking finding as the error it is."""
+    for finding in findings:
+        if finding.level == "blocking":
+            return finding.error or TrainingError(finding.problem, finding.fix, field=finding.code)
+    return None
+
+
+def gpu_memory(machine: Machine) -> int | None:
+    """Bytes of the largest GPU the worker can use; None where it trains on the processor."""
+    return max((gpu.memory for gpu in machine.gpus), default=None) if machine.device == "cuda" else None
+
+
+def survey(workspace: Workspace, task: TaskFolder, base_model: str) -> Preflight:
+    """Data and base model alone, for the defaults of a plan."""
+    findings: list[Finding] = []
+    snapshot = _found(findings, "data", lambda: current_snapshot(task))
+    base = _found(findings, "base_model", lambda: read_base_model(resolve_base_model(workspace, base_model)))
+    return Preflight(findings, _situation(workspace, snapshot, base, base_model), snapshot, base)
+
+
+def check(workspace: Workspace, task: TaskFolder, plan: Plan, job: str | None = None) -> Preflight:
+    """Everything that could stop `plan`, and what it will need.
+
+    Arguments:
+        job: the id of the training job that asks; None in the server, before there is one.
+    """
+    seen = survey(workspace, task, plan.settings.base_model)
+    findings, snapshot = list(seen.findings), seen._snapshot
+    _found(findings, "benchmark", lambda: frozen_benchmark(task))
+    if job is None:
+        _found(findings, "worker", lambda: worker_python(workspace))
+        if not (task.scripts / "04_train.py").is_file():
+            findings.append(Finding(
+                "blocking", "script",
+                Text("The task has no scripts/04_train.py.", "這個任務沒有 scripts/04_train.py。"),
+                Text("Call generate_project to write the scripts.", "請呼叫 generate_project 產生腳本。")))
+    running = active_job(task.jobs, "train")
+    if running and running.id != job:
+        findings.append(Finding(
+            "blocking" if job is None else "warning", "running",
+            Text(f"Training job {running.id} is still running for this task.",
+                 f"這個任務的訓練工作 {running.id} 還在執行。"),
+            Text(f"Wait for it with job_status(job_id={running.id!r}), or stop it with cancel_job.",
+                 f"請用 job_status(job_id={running.id!r}) 等它完成，或用 cancel_job 停止。")))
+    findings += [Finding("warning", "machine", text, Text("", "")) for text in describe_machine(workspace).warnings()]
+    findings += [_can_go_on(folder, owner) for folder, owner in interrupted(task) if owner != job]
+    if snapshot:
+        findings += _labels(task, snapshot)
+    needed = None
+    if snapshot and seen.base:
+        settings, _ = plan.settings.resolved(seen.situation)
+        needed = _estimated(workspace, task, plan, snapshot, seen.base, seen.situation)
+        findings += [Finding("warning", "settings", text, _CHANGE_IT) for text in settings.warnings(seen.situation)]
+        findings += _room(workspace, task, needed)
+    return Preflight(findings, seen.situation, snapshot, seen.base, needed)
+
+
+def _found(findings: list[Finding], code: str, look: Callable[[], _T]) -> _T | None:
+    """What `look` finds, or None with its error among the findings."""
+    try:
+        return look()
+    except NlpSkillsError as error:
+        findings.append(Finding("blocking", code, error.problem, error.fix, error))
+        return None
+
+
+def _situation(workspace: Workspace, snapshot: Snapshot | None, base: BaseModel | None, base_model: str) -> Situation:
+    counts = snapshot.counts if snapshot else {"train": 0, "valid": 0}
+    return Situation(
+        train_rows=counts["train"], valid_rows=counts["valid"],
+        label_counts=snapshot.label_counts["train"] if snapshot else {},
+        parameters=base.parameters if base else parameters_in_name(base_model),
+        context=base.context if base else None, gpu_bytes=gpu_memory(describe_machine(workspace)),
+    )
+
+
+def _labels(task: TaskFolder, snapshot: Snapshot) -> list[Finding]:
+    counts = snapshot.label_counts["train"]
+    labels = list(task.load().labels) or sorted(counts)
+    if len(labels) < 2:
+        return [Finding("blocking", "labels", Text("A classifier needs at least two labels.", "分類至少需要兩個標籤。"),
+                        Text("Name them with update_task(labels=…).", "請用 update_task(labels=…) 列出標籤。"))]
+    few = {label: counts.get(label, 0) for label in labels if counts.get(label, 0) < _FEW_ROWS_PER_LABEL}
+    if not few:
+        return []
+    shown = ", ".join(f"{label}: {count}" for label, count in few.items())
+    level: Level = "blocking" if min(few.values()) < _FEWEST_ROWS_PER_LABEL else "warning"
+    return [Finding(level, "labels",
+                    Text(f"Too few training rows ({shown}).", f"訓練資料太少（{shown}）。"),
+                    Text("Collect more rows of those labels, or remove an unused label with update_task.",
+                         "請為這些標籤補資料，或用 update_task 移除用不到的標籤。"))]
+
+
+def interrupted(task: TaskFolder) -> list[tuple[VersionFolder, str]]:
+    """The versions whose training stopped without a word, oldest first, each with the id of its job."""
+    running = active_job(task.jobs, "train")
+    found = []
+    for number in version_numbers(task):
+        folder = VersionFolder(task, number)
+        if folder.status() == "reserved" and folder.reservation_file.is_file():
+            owner = str(read_json(folder.reservation_file)["job"])
+            if running is None or running.id != owner:
+                found.append((folder, owner))
+    return found
+
+
+def _can_go_on(folder: VersionFolder, owner: str) -> Finding:
+    return Finding(
+        "warning", "interrupted",
+        Text(f"{folder.name} was interrupted and can go on from its last checkpoint.",
+             f"{folder.name} 的訓練中斷了，可以從最後的檢查點接續。"),
+        Text(f"resume_job(job_id={owner!r}) carries on; train starts a new version beside it.",
+             f"resume_job(job_id={owner!r}) 會接續；train 則另開新版本。"))
+
+
+def _estimated(
+    workspace: Workspace, task: TaskFolder, plan: Plan, snapshot: Snapshot, base: BaseModel, situation: Situation
+) -> Estimate:
+    settings, _ = plan.settings.resolved(situation)
+    content = settings.model_dump(mode="json")
+    machine = describe_machine(workspace)
+    count = settings.rows_per_epoch(situation)
+    definition = task.load()
+    prompt, labels = task_prompt(definition), definition.labels or sorted(snapshot.label_counts["train"])
+    known = cached_counts(rendered(task, snapshot, prompt, labels) / "train.jsonl", base.folder,
+                          task.cache / "tokenised")
+    if known:
+        tokens = known["tokens"] / max(known["count"], 1) * count
+        rows = Rows(count, (tokens, tokens), known["longest"])
+    else:
+        texts = [str(row["text"]) for row in snapshot.rows("train")]
+        rows = rows_from_text(texts, count, len(prompt.system) + len(prompt.user) + sum(map(len, labels)) + 40)
+    return estimate(content, base, rows, machine.cores, gpu_memory(machine) is not None, _measured(task, base))
+
+
+def _measured(task: TaskFolder, base: BaseModel) -> VersionFolder | None:
+    """The newest version trained on the same base model on this machine."""
+    for number in reversed(version_numbers(task)):
+        folder = VersionFolder(task, number)
+        if folder.status() in ("trained", "evaluated") and folder.model_info()["base_model"]["hash"] == base.hash:
+            return folder
+    return None
+
+
+def _room(workspace: Workspace, task: TaskFolder, needed: Estimate) -> list[Finding]:
+    found = []
+    free = shutil.disk_usage(task.root).free
+    if needed.disk_bytes > free:
+        found.append(Finding(
+            "blocking", "disk",
+            Text(f"Checkpoints need about {_size(needed.disk_bytes)}, {_size(free)} are free.",
+                 f"檢查點約需 {_size(needed.disk_bytes)}，磁碟只剩 {_size(free)}。"),
+            Text("Free some space, or move the workspace (NLP_SKILLS_WORKSPACE).",
+                 "請清出空間，或把工作區移到別處（NLP_SKILLS_WORKSPACE）。")))
+    machine = describe_machine(workspace)
+    available = gpu_memory(machine) or machine.free_memory
+    total = needed.memory_bytes["total"]
+    least = needed.memory_bytes["weights"] + needed.memory_bytes["trained"]
+    smaller = Text("Use a smaller base model, batch_size 1, activation_checkpointing, or LoRA instead of full.",
+                   "請換小一點的基礎模型、batch_size 設 1、開啟 activation_checkpointing，或改用 LoRA。")
+    if least > available:
+        found.append(Finding("blocking", "memory", Text(
+            f"Weights and optimiser alone need {_size(least)}; {_size(available)} are free.",
+            f"光是權重與最佳化器就需要 {_size(least)}，可用的只有 {_size(available)}。"), smaller))
+    elif total > available:
+        found.append(Finding("confirm", "memory", Text(
+            f"It may need about {_size(total)}; {_size(available)} are free.",
+            f"估計約需 {_size(total)}，可用的有 {_size(available)}。"), smaller))
+    if needed.seconds[0] > _LONG_SECONDS:
+        hours = [seconds / 3600 for seconds in needed.seconds]
+        found.append(Finding("confirm", "time", Text(
+            f"It will probably take {hours[0]:.1f} to {hours[1]:.1f} hours.",
+            f"大約需要 {hours[0]:.1f} 到 {hours[1]:.1f} 小時。"),
+            Text("Fewer epochs or a smaller base model are faster; it can run in the background and be cancelled.",
+                 "減少輪數或換小模型會比較快；也可以讓它在背景執行，隨時能取消。")))
+    return found
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.0f} MB"

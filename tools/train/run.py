@@ -1,0 +1,230 @@
+"""Stage 04: train a plan into a version.
+
+The version is reserved with all that shapes it, trained with checkpoints, committed by `model_info.json`, and tracked.
+Killed at any point, the same job (or `--resume vN` by hand) carries on from there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ...resources.clock import now
+from ...resources.errors import Cancelled, NlpSkillsError, TrainingError
+from ...resources.files import (
+    commit_folder,
+    dump_jsonl,
+    lock,
+    read_json,
+    sha256_file,
+    write_atomic,
+    write_json,
+    write_yaml,
+)
+from ...resources.language import Text
+from ...resources.lineage import track_version
+from ...resources.task import Prompt, Task, TaskFolder
+from ...resources.version import VersionFolder, reserve_version, version, version_numbers
+from ...resources.workspace import Workspace
+from ..compute.base_model import resolve_base_model
+from ..compute.machine import describe_machine
+from ..compute.running import RunningJob, run_job
+from ..data.convert import rendered
+from ..data.prompting import task_prompt
+from ..data.snapshot import load_snapshot
+from .base_facts import BaseModel, read_base_model
+from .checkpoints import model_files
+from .environment import choose_threads, environment_of
+from .methods import Outcome, TrainingRun
+from .plan import find_plan, method_of, plan_file, read_plan
+from .preflight import check, first_blocking, interrupted
+
+ENTRY = ["scripts/04_train.py"]
+
+
+def main(task: Path, arguments: list[str]) -> int:
+    """Train (script 04)."""
+    parser = argparse.ArgumentParser(
+        prog="04_train.py", description="Train a plan of configs/ into a new version, or resume an interrupted one. "
+                                        "依 configs/ 裡的計畫訓練新版本，或接續中斷的訓練。")
+    parser.add_argument("--plan", help="the plan's name; where left out, an interrupted training goes on, "
+                                       "else the newest plan is trained "
+                                       "計畫名稱；省略時接續中斷的訓練，否則用最新的計畫")
+    parser.add_argument("--resume", metavar="vN", help="carry on with an interrupted version 接續中斷的版本")
+    options = parser.parse_args(arguments)
+    # Everything needed is on this machine by now; the libraries must neither ask the network nor report to it.
+    os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1", TOKENIZERS_PARALLELISM="false",
+                      HF_HUB_DISABLE_PROGRESS_BARS="1", HF_DATASETS_DISABLE_PROGRESS_BARS="1")
+
+    def work(job: RunningJob) -> dict[str, Any]:
+        folder = TaskFolder(task)
+        chosen = _version_of(job, folder, options.plan, options.resume)
+        with lock(chosen.root):
+            return _train(job, folder.load(), chosen)
+
+    return run_job("train", work, entry=ENTRY, arguments=arguments, task=Path(task), resumable=True)
+
+
+def _version_of(job: RunningJob, task: TaskFolder, plan: str | None, resume: str | None) -> VersionFolder:
+    """The version this job trains: the named one, the one it reserved before it was interrupted, else a new one.
+    Run by hand without a word, the newest interrupted training goes on."""
+    if resume:
+        return version(task, resume)
+    for number in reversed(version_numbers(task)):
+        folder = VersionFolder(task, number)
+        if folder.reservation_file.is_file() and read_json(folder.reservation_file)["job"] == job.folder.id:
+            return folder
+    if plan is None and (left := interrupted(task)):
+        return left[-1][0]
+    return _reserve(job, task, find_plan(task, plan))
+
+
+def _reserve(job: RunningJob, task: TaskFolder, name: str) -> VersionFolder:
+    """Reserve the next version with all that shapes its run, so that resuming needs neither plan nor working copies."""
+    workspace = Workspace()
+    plan, definition = read_plan(task, name), task.load()
+    checked = check(workspace, task, plan, job=job.folder.id)
+    if blocking := first_blocking(checked.findings):
+        raise blocking
+    snapshot, situation = checked.snapshot, checked.situation
+    settings, _ = plan.settings.resolved(situation)
+    prompt = task_prompt(definition)
+    config = {**plan.content(), **settings.model_dump(mode="json", exclude_none=True),
+              "labels": list(definition.labels) or sorted(snapshot.label_counts["train"]),
+              "prompt": {"system": prompt.system, "user": prompt.user}}
+
+    def fill(draft: Path) -> None:
+        write_yaml(draft / "config.yaml", config)
+        write_json(draft / "data_snapshot.json", snapshot.summary())
+        write_json(draft / "reservation.json", {
+            "format": 1, "job": job.folder.id, "plan": plan.name, "plan_hash": sha256_file(plan_file(task, plan.name)),
+            "created": now(),
+        })
+
+    folder = reserve_version(task, fill)
+    job.event("version", version=folder.name)
+    return folder
+
+
+def _train(job: RunningJob, task: Task, folder: VersionFolder) -> dict[str, Any]:
+    if folder.status() not in ("trained", "evaluated"):
+        folder.failure_file.unlink(missing_ok=True)
+        try:
+            base, run = _prepared(job, task, folder)
+            outcome = method_of(folder.config()).train(run)
+            _commit(job, folder, base, run, outcome)
+        except BaseException as error:
+            _record_failure(job, folder, error)
+            raise
+    track_version(folder)
+    shutil.rmtree(folder.models / "checkpoints", ignore_errors=True)
+    _forget_plan(folder)
+    return _result(folder)
+
+
+def _prepared(job: RunningJob, task: Task, folder: VersionFolder) -> tuple[BaseModel, TrainingRun]:
+    """Everything the method works with, the environment written down first and unchanged since."""
+    config = folder.config()
+    base = read_base_model(resolve_base_model(Workspace(), str(config["base_model"])))
+    job.progress(0, None, Text("Checking the base model's files", "檢查基礎模型檔案"))
+    if folder.environment_file.is_file():
+        environment = read_json(folder.environment_file)
+        if environment["base_model_hash"] != base.hash:
+            raise TrainingError(
+                Text(f"{base.folder} is no longer the base model {folder.name} began with.",
+                     f"{base.folder} 已經不是 {folder.name} 開始訓練時的基礎模型。"),
+                Text("Restore its files, or train a new version.", "請還原它的檔案，或訓練新的版本。"),
+                field="base_model",
+            )
+    else:
+        machine = describe_machine(Workspace())
+        threads = config.get("threads") or choose_threads(machine, base.parameters)
+        environment = {**environment_of(machine), "threads": int(threads), "base_model_hash": base.hash}
+        write_json(folder.environment_file, environment)
+    prompt, labels = Prompt(**config["prompt"]), [str(label) for label in config["labels"]]
+    snapshot = load_snapshot(folder.task, str(folder.data_snapshot()["hash"]))
+    return base, TrainingRun(
+        task=task, version=folder, running=job, base_path=base.folder,
+        rendered=rendered(folder.task, snapshot, prompt, labels), labels=labels, prompt=prompt,
+        threads=int(environment["threads"]),
+    )
+
+
+def _commit(job: RunningJob, folder: VersionFolder, base: BaseModel, run: TrainingRun, outcome: Outcome) -> None:
+    """Put the model in its place and freeze the version: `model_info.json` comes last and is the commit."""
+    place = folder.models / outcome.kind
+    shutil.rmtree(place, ignore_errors=True)  # of an earlier try that was killed before its commit
+
+    def fill(draft: Path) -> None:
+        for file in model_files(outcome.checkpoint):
+            _link(file, draft / file.name)
+
+    commit_folder(place, fill)
+    root = folder.task.root
+    files = {file.relative_to(root).as_posix(): sha256_file(file) for file in sorted(place.iterdir())}
+    write_json(folder.environment_file, {**read_json(folder.environment_file), **outcome.environment})
+    write_atomic(folder.events_file, dump_jsonl({"time": now(), **entry} for entry in outcome.history))
+    relative = place.relative_to(root).as_posix()
+    config = folder.config()
+    write_json(folder.model_info_file, {
+        "format": 1, "created": now(),
+        "base_model": {"name": config["base_model"], "path": str(base.folder), "hash": base.hash},
+        "method": config["method"], "adapter": relative if outcome.kind == "adapter" else None,
+        "model": relative if outcome.kind == "model" else None, "files": files, "parameters": outcome.parameters,
+        "training": outcome.training, "label_audit": outcome.audit,
+        "prompt": {"system": run.prompt.system, "user": run.prompt.user}, "labels": run.labels, "job": job.folder.id,
+    })
+
+
+def _link(source: Path, target: Path) -> None:
+    """The same bytes under a second name where the disk can, so that a large model is not written twice."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _record_failure(job: RunningJob, folder: VersionFolder, error: BaseException) -> None:
+    """The version keeps its number and says why it was not trained."""
+    told = error.to_dict() if isinstance(error, NlpSkillsError) else {"code": type(error).__name__}
+    stopped = isinstance(error, Cancelled) or job.folder.cancel_file.exists()
+    write_json(folder.failure_file, {"format": 1, "cancelled": stopped, "ended": now(), "job": job.folder.id,
+                                     "error": told})
+
+
+def _forget_plan(folder: VersionFolder) -> None:
+    """`configs/` holds plans for versions not yet trained: this one is in config.yaml now, unless edited since."""
+    if not folder.reservation_file.is_file():
+        return
+    reservation = read_json(folder.reservation_file)
+    path = plan_file(folder.task, reservation["plan"])
+    if path.is_file() and sha256_file(path) == reservation["plan_hash"]:
+        path.unlink()
+
+
+def _result(folder: VersionFolder) -> dict[str, Any]:
+    info = folder.model_info()
+    training, audit = info["training"], info["label_audit"]
+    valid = training.get("valid_recall")
+    scored = Text(f" On the validation rows: mean recall {valid:.2f}, loss {training['valid_loss']:.3f} "
+                  f"(step {training['best_step']}).",
+                  f"驗證資料上的平均召回率 {valid:.2f}、損失 {training['valid_loss']:.3f}"
+                  f"（第 {training['best_step']} 步）。") if valid is not None else Text("", "")
+    speed = training.get("tokens_per_second")
+    fast = Text(f", {speed:,.0f} tokens a second", f"，每秒 {speed:,.0f} 個 token") if speed else Text("", "")
+    message = Text(
+        f"{folder.name} is trained: {training['steps']} steps in {training['seconds']:.0f} s{fast.en}. The label "
+        f"audit passed on all {audit['rows']} rows.{scored.en}",
+        f"{folder.name} 訓練完成：{training['steps']} 步，{training['seconds']:.0f} 秒{fast.zh}。"
+        f"{audit['rows']} 列全部通過標籤稽核。{scored.zh}")
+    say = Text(f"Evaluate {folder.name} on the frozen benchmark.", f"接著在凍結的評測集上評估 {folder.name}。")
+    return {
+        "version": folder.name, "parameters": info["parameters"], "training": training,
+        "folder": str(folder.root), "model": str(folder.task.root / (info["adapter"] or info["model"])),
+        "message": message._asdict(),
+        "next_step": {"tool": "evaluate", "arguments": {"task": folder.task.name, "version": folder.name},
+                      "say": say._asdict()},
+    }

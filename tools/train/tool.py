@@ -1,0 +1,58 @@
+"""The door of training."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
+from mcp_types import ToolAnnotations
+from pydantic import Field
+
+from ...resources.answer import JobAnswer
+from ...resources.workspace import Workspace
+from ..compute import jobs
+from ..compute.view import follow
+from ..compute.worker import worker_python
+from . import planning
+from .run import ENTRY
+
+
+def register(server: MCPServer, workspace: Workspace) -> None:
+    """Register `plan_training` and `train`."""
+
+    @server.tool(
+        name="plan_training", title="Plan a training · 規劃訓練",
+        description="Write a training plan: settings chosen for the data and base model with reasons, checks, time and "
+        "memory estimate. With a parent version only what you give changes. Settings: base_model, lora_r (0 = full), "
+        "epochs, learning_rate, batch_size, balance, seed, … 規劃訓練、調整參數。",
+        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True),
+        structured_output=True,
+    )
+    def plan_training(
+        task: str,
+        settings: Annotated[dict[str, Any] | None, Field(description="only what differs from the default")] = None,
+        parent: Annotated[str | None, Field(description="version to build on; default the newest, or none")] = None,
+        changes: Annotated[list[str] | None, Field(description="why, in the person's words")] = None,
+        name: str | None = None,
+    ) -> planning.PlanAnswer:
+        return planning.plan_training(workspace, workspace.task(task), settings or {}, parent, changes or [], name)
+
+    @server.tool(
+        name="train", title="Train · 訓練",
+        description="Train a plan (the newest where none is named) into the next version, as a job that goes on by "
+        "itself; audits every row's labels before the first step. 開始訓練。",
+        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False),
+        structured_output=True,
+    )
+    async def train(
+        context: Context[Any, Any],
+        task: str,
+        plan: str | None = None,
+        confirm: Annotated[bool, Field(description="the person agreed to the time and memory")] = False,
+    ) -> JobAnswer:
+        folder = workspace.task(task)
+        name = planning.ready_to_train(workspace, folder, plan, confirm)
+        job = jobs.submit(workspace, "train", ENTRY, ["--plan", name], python=worker_python(workspace), task=folder,
+                          resumable=True)
+        return await follow(job, workspace, report=context.report_progress)
