@@ -182,6 +182,13 @@ def _free_name(words: str, value: str) -> str:
     return name
 
 
+def place() -> Text:
+    """Where a secret stored now would go."""
+    if _keychain() is not None:
+        return Text("the system's keychain", "系統鑰匙圈")
+    return Text(str(_file()), f" {_file()}")
+
+
 def redact(text: str) -> str:
     """`text` without any secret this process has used or any password inside a URL."""
     for value in sorted(_resolved, key=len, reverse=True):

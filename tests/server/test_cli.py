@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import venv
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,28 @@ def test_a_clients_configuration_names_this_installation_by_absolute_path(
     started = subprocess.run([entry["command"], *entry["args"], "--help"], capture_output=True, timeout=60, check=False,
                              stdin=subprocess.DEVNULL)
     assert started.returncode == 0
+
+
+def test_the_doctor_names_what_is_missing_and_what_brings_it(tmp_path: Path) -> None:
+    nowhere = {"NLP_SKILLS_WORKSPACE": str(tmp_path), "NLP_SKILLS_WORKER": str(tmp_path / "gone")}
+    english, chinese = run("doctor", **nowhere), run("doctor", "--language", "zh-TW", **nowhere)
+    assert english.returncode == chinese.returncode == 1
+    assert "NLP_SKILLS_WORKER names" in english.stdout and "→ Correct or unset it." in english.stdout
+    assert "1 thing(s) to mend" in english.stdout and "有 1 項需要修正" in chinese.stdout
+    assert f"Workspace {tmp_path}: 0 task(s)" in english.stdout
+
+
+def test_the_doctor_asks_the_worker_for_the_libraries_it_needs(tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    venv.create(bare, with_pip=False, symlinks=sys.platform != "win32")
+    python = bare / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    asked = run("doctor", NLP_SKILLS_WORKER=str(python), NLP_SKILLS_WORKSPACE=str(tmp_path))
+    assert asked.returncode == 1
+    assert f"[ X ] The worker environment {python}" in asked.stdout and "set_up(what='environment')" in asked.stdout
+
+
+@pytest.mark.skipif("NLP_SKILLS_WORKER" not in os.environ, reason="NLP_SKILLS_WORKER names no worker environment")
+def test_the_doctor_finds_a_working_worker_well(tmp_path: Path) -> None:
+    asked = run("doctor", NLP_SKILLS_WORKSPACE=str(tmp_path))
+    assert asked.returncode == 0, asked.stdout
+    assert "Worker environment" in asked.stdout and "trl 1." in asked.stdout

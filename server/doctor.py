@@ -1,0 +1,151 @@
+"""`nlp-skills doctor`: what this machine has, what is missing, and the command that mends it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from .. import __version__
+from ..resources import secrets
+from ..resources.language import Text
+from ..resources.workspace import Workspace
+from ..tools.compute.machine import Machine, describe_machine
+from ..tools.compute.worker import WORKER_VARIABLE, find_worker
+from .settings import Settings
+
+State = Literal["ok", "warning", "broken"]
+_MARKS: dict[State, str] = {"ok": "[ok]", "warning": "[ ! ]", "broken": "[ X ]"}
+_GB = 1e9
+_NEEDED_DISK_GB, _ROOMY_DISK_GB, _NEEDED_MEMORY_GB = 1.0, 8.0, 3.0
+_OLDEST_PYTHON = (3, 11)
+_ASK_SECONDS = 30
+_WORKER_PROBE = """
+import importlib.metadata as m, importlib.util as u, json
+names = ("torch", "transformers", "trl", "peft", "datasets")
+found = {n: m.version(n) if u.find_spec(n) else None for n in names}
+import nlp_skills
+found["nlp-skills"] = nlp_skills.__version__
+print(json.dumps(found))
+"""
+_BUILD = Text("In the client, ask for set_up(what='environment').", "請在用戶端要求執行 set_up(what='environment')。")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: how it is, and what mends it where it is not well."""
+
+    state: State
+    says: Text
+    mends: Text | None = None
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at everything the work needs; takes a few seconds and changes nothing."""
+    workspace = Workspace(settings.workspace)
+    machine = describe_machine(workspace)
+    return [_python(), _workspace(workspace), _disk(machine), _memory(machine), *_worker(workspace, machine), _secrets()]
+
+
+def show(findings: list[Finding]) -> int:
+    """Print the findings in the language being spoken; returns 1 when something is broken."""
+    for finding in findings:
+        print(f"{_MARKS[finding.state]} {finding.says}")
+        if finding.mends:
+            print(f"      → {finding.mends}")
+    broken = sum(finding.state == "broken" for finding in findings)
+    print(Text(f"\n{broken} thing(s) to mend." if broken else "\nReady.",
+               f"\n有 {broken} 項需要修正。" if broken else "\n一切就緒。"))
+    return 1 if broken else 0
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info[:2] < _OLDEST_PYTHON:
+        return Finding("broken", Text(f"Python {version} is too old.", f"Python {version} 版本太舊。"),
+                       Text("Install Python 3.11 or newer.", "請安裝 Python 3.11 以上版本。"))
+    return Finding("ok", Text(f"nlp-skills {__version__} on Python {version}", f"nlp-skills {__version__}，Python {version}"))
+
+
+def _workspace(workspace: Workspace) -> Finding:
+    root = workspace.root
+    standing = next(place for place in (root, *root.parents) if place.exists())
+    try:
+        with tempfile.TemporaryFile(dir=standing):
+            pass
+    except OSError as error:
+        return Finding(
+            "broken", Text(f"The workspace {root} cannot be written: {error.strerror}.",
+                           f"工作區 {root} 無法寫入：{error.strerror}。"),
+            Text("Set NLP_SKILLS_WORKSPACE to a folder you own.", "請把 NLP_SKILLS_WORKSPACE 設成您有權限的資料夾。"))
+    count = len(workspace.task_names())
+    return Finding("ok", Text(f"Workspace {root}: {count} task(s)", f"工作區 {root}：{count} 個任務"))
+
+
+def _disk(machine: Machine) -> Finding:
+    free = machine.disk_free / _GB
+    says = Text(f"Free disk {free:.1f} GB", f"可用磁碟空間 {free:.1f} GB")
+    room = Text("Free some space: the worker environment takes about 2 GB (7 GB with CUDA), a 4B base model 8 GB.",
+                "請清出空間：工作環境約需 2 GB（CUDA 版 7 GB），4B 基礎模型約 8 GB。")
+    if free < _NEEDED_DISK_GB:
+        return Finding("broken", says, room)
+    return Finding("warning", says, room) if free < _ROOMY_DISK_GB else Finding("ok", says)
+
+
+def _memory(machine: Machine) -> Finding:
+    total, free = machine.memory / _GB, machine.free_memory / _GB
+    says = Text(f"{machine.cores} cores, memory {free:.1f} GB free of {total:.1f} GB",
+                f"{machine.cores} 核心，記憶體可用 {free:.1f} GB，共 {total:.1f} GB")
+    if free < _NEEDED_MEMORY_GB:
+        return Finding("warning", says, Text("Close other programs before training, or train on another machine.",
+                                             "訓練前請先關閉其他程式，或改在別台機器上訓練。"))
+    return Finding("ok", says)
+
+
+def _worker(workspace: Workspace, machine: Machine) -> Iterator[Finding]:
+    named = os.environ.get(WORKER_VARIABLE)
+    worker = find_worker(workspace)
+    if worker is None and named:
+        yield Finding("broken", Text(f"{WORKER_VARIABLE} names {named}, which does not stand there.",
+                                     f"{WORKER_VARIABLE} 指到 {named}，但那裡沒有檔案。"),
+                      Text("Correct or unset it.", "請更正或移除這個環境變數。"))
+        return
+    if worker is None:
+        yield Finding("warning", Text("No worker environment yet: needed for training, not for preparing data.",
+                                      "尚未建立工作環境：訓練時需要，準備資料時不需要。"), _BUILD)
+        return
+    yield _worker_libraries(worker)
+    for warning in machine.warnings():
+        yield Finding("warning", warning, _BUILD)
+    if machine.gpus:
+        names = ", ".join(gpu.name for gpu in machine.gpus)
+        yield Finding("ok", Text(f"GPU: {names}", f"GPU：{names}"))
+
+
+def _worker_libraries(worker: Path) -> Finding:
+    try:
+        told = subprocess.run([str(worker), "-c", _WORKER_PROBE], capture_output=True, text=True, check=True,
+                              timeout=_ASK_SECONDS, stdin=subprocess.DEVNULL)
+        found: dict[str, str | None] = json.loads(told.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return Finding("broken", Text(f"The worker environment {worker} cannot run nlp-skills.",
+                                      f"工作環境 {worker} 無法執行 nlp-skills。"), _BUILD)
+    if missing := ", ".join(name for name, version in found.items() if version is None):
+        return Finding("broken", Text(f"The worker environment {worker} lacks {missing}.",
+                                      f"工作環境 {worker} 缺少 {missing}。"), _BUILD)
+    if found["nlp-skills"] != __version__:
+        return Finding("broken", Text(f"The worker environment holds nlp-skills {found['nlp-skills']}, not {__version__}.",
+                                      f"工作環境裡是 nlp-skills {found['nlp-skills']}，不是 {__version__}。"), _BUILD)
+    shown = ", ".join(f"{name} {version}" for name, version in found.items() if name != "nlp-skills")
+    return Finding("ok", Text(f"Worker environment {worker}: {shown}", f"工作環境 {worker}：{shown}"))
+
+
+def _secrets() -> Finding:
+    place = secrets.place()
+    return Finding("ok", Text(f"Secrets go to {place.en}.", f"密鑰存放在{place.zh}。"))
