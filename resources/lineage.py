@@ -256,7 +256,7 @@ def _changes(
     """
     language: Language = folder.task.load().language
     before: list[dict[str, Any]] = list(existing.get("change_details") or [])
-    parent = _parent(folder, config)
+    parent = parent_of(folder)
     details = [change.to_dict() for change in changes_between(parent, folder)] if parent else before
     found = [str(Text(**detail["text"]).to(language)) for detail in details if "text" in detail]
     rendered_before = {sentence for detail in before for sentence in detail.get("text", {}).values()}
@@ -265,8 +265,9 @@ def _changes(
     return list(dict.fromkeys([*found, *own, *by_hand])), details
 
 
-def _parent(folder: VersionFolder, config: dict[str, Any]) -> VersionFolder | None:
-    name = str(config.get("parent") or "")
+def parent_of(folder: VersionFolder) -> VersionFolder | None:
+    """The version this one was made from, where it still stands."""
+    name = str(folder.config().get("parent") or "") if folder.config_file.is_file() else ""
     number = int(name[1:]) if name[:1] == "v" and name[1:].isdigit() else None
     if number is None or number == folder.number:
         return None

@@ -100,7 +100,7 @@ def count_answers(gold: Sequence[str], predicted: Sequence[str | None], labels: 
     place = {label: number for number, label in enumerate(labels)}
     rows = [place[label] for label in gold]
     columns = [place.get(label, len(labels)) if label is not None else len(labels) for label in predicted]
-    counts = np.zeros((len(labels), len(labels) + 1), dtype=np.int64)
+    counts: Array = np.zeros((len(labels), len(labels) + 1), dtype=np.int64)
     np.add.at(counts, (rows, columns), 1)
     return counts
 
@@ -119,4 +119,6 @@ def ratio(numerator: Array, denominator: Array, empty: float = 0.0) -> Array:
     import numpy as np
 
     shape = np.broadcast_shapes(np.shape(numerator), np.shape(denominator))
-    return np.divide(numerator, denominator, out=np.full(shape, empty), where=np.asarray(denominator) != 0)
+    out: Array = np.full(shape, empty)
+    np.divide(numerator, denominator, out=out, where=np.asarray(denominator) != 0)
+    return out

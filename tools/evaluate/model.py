@@ -9,7 +9,13 @@ from typing import Any
 from ...resources.errors import EvaluationError
 from ...resources.files import sha256_file
 from ...resources.language import Text
-from ...resources.version import VersionFolder
+from ...resources.task import TaskFolder
+from ...resources.version import VersionFolder, version_numbers, version_status
+from ...resources.version import version as find_version
+from ...resources.workspace import Workspace
+from ..compute.base_model import resolve_base_model
+
+_EVALUABLE = ("trained", "evaluated")
 
 
 @dataclass(frozen=True)
@@ -24,21 +30,35 @@ class LoadedModel:
 
 @dataclass(frozen=True)
 class ModelPaths:
-    """What stands on disk: the base model's folder, and the adapter on it (None: the base folder is the whole model)."""
+    """What stands on disk: the base model's folder, and the adapter on it (None: that folder is the whole model)."""
 
     base: Path
     adapter: Path | None
+
+
+def trained_version(task: TaskFolder, name: str) -> VersionFolder:
+    """The version of that name if it can be evaluated; `latest` is the newest trained one.
+
+    Raises:
+        TaskError: there is no such version.
+        EvaluationError: its training has not ended, or failed.
+    """
+    if name == "latest":
+        trained = [number for number in version_numbers(task) if version_status(task, number) in _EVALUABLE]
+        if trained:
+            return VersionFolder(task, trained[-1])
+    folder = find_version(task, name)
+    if (status := folder.status()) not in _EVALUABLE:
+        raise _untrained(folder, status)
+    return folder
 
 
 def version_paths(folder: VersionFolder) -> ModelPaths:
     """Where the version's trained model stands, every file checked against the hash of its commit.
 
     Raises:
-        EvaluationError: the version is not trained, a file is missing or is not the committed one.
+        EvaluationError: a file is missing or is not the committed one.
     """
-    status = folder.status()
-    if status not in ("trained", "evaluated"):
-        raise _untrained(folder, status)
     info = folder.model_info()
     for relative, expected in info.get("files", {}).items():
         path = folder.task.root / relative
@@ -59,11 +79,8 @@ def base_path(info: dict[str, Any]) -> Path:
     """The folder of the base model a version was trained on.
 
     Raises:
-        EvaluationError: it no longer stands on this machine.
+        TrainingError, MissingRequirement: it is not on this machine.
     """
-    from ...resources.workspace import Workspace
-    from ..compute.base_model import resolve_base_model
-
     recorded = Path(info["base_model"]["path"])
     if recorded.is_dir():
         return recorded

@@ -76,7 +76,8 @@ def label_tokens(loaded: LoadedModel, messages: list[dict[str, str]], labels: Se
     [asked] = _prompt_ids(loaded, [messages])
     found = []
     for label in labels:
-        told = loaded.tokenizer.apply_chat_template([*messages, {"role": "assistant", "content": label}], tokenize=False)
+        answered = [*messages, {"role": "assistant", "content": label}]
+        told = loaded.tokenizer.apply_chat_template(answered, tokenize=False)
         whole = loaded.tokenizer(told, add_special_tokens=False)["input_ids"]
         answer = whole[len(asked):] if whole[:len(asked)] == asked else (
             loaded.tokenizer(label, add_special_tokens=False)["input_ids"])
@@ -149,9 +150,9 @@ def _only(written: list[list[int]], width: int, end: int) -> Callable[[int, Any]
     follows: dict[tuple[int, ...], list[int]] = {}
     for tokens in written:
         for at, token in enumerate(tokens):
-            allowed = follows.setdefault(tuple(tokens[:at]), [])
-            if token not in allowed:
-                allowed.append(token)
+            following = follows.setdefault(tuple(tokens[:at]), [])
+            if token not in following:
+                following.append(token)
 
     def allowed(_row: int, ids: Any) -> list[int]:
         return follows.get(tuple(ids[width:].tolist()), [end])

@@ -90,7 +90,7 @@ class Resampler:
         self.cells, which = np.unique(rows, axis=0, return_inverse=True)
         if groups is not None and len(set(groups)) < len(groups):
             names = {group: number for number, group in enumerate(dict.fromkeys(groups))}
-            tally = np.zeros((len(names), len(self.cells)), dtype=np.int64)
+            tally: Array = np.zeros((len(names), len(self.cells)), dtype=np.int64)
             np.add.at(tally, ([names[group] for group in groups], which.reshape(-1)), 1)
             self.groups: Array | None = tally
             self.weights = tally.sum(axis=0)
@@ -100,11 +100,13 @@ class Resampler:
 
     def intervals(self, metrics: dict[str, Metric], model: int = 0) -> dict[str, Interval | list[Interval]]:
         """Each metric's value with its 95 % percentile interval; a list by label for a metric with `per_class`."""
-        drawn = self._draws({name: (lambda counts, m=metric: m.measure(counts[model]))
-                             for name, metric in metrics.items()})
+        def value_of(metric: Metric) -> Callable[[list[Array]], Array]:
+            return lambda counts: metric.measure(counts[model])
+
+        drawn = self._draws({name: value_of(metric) for name, metric in metrics.items()})
         found: dict[str, Interval | list[Interval]] = {}
         for name, metric in metrics.items():
-            value = metric.measure(self._counts(self.weights[None])[model])[0]
+            value = metric.measure(self.counted(model))
             low, high = _percentiles(drawn[name])
             if metric.per_class:
                 found[name] = [Interval(*map(float, three)) for three in zip(value, low, high, strict=True)]
@@ -112,7 +114,9 @@ class Resampler:
                 found[name] = Interval(float(value), float(low), float(high))
         return found
 
-    def differences(self, metrics: dict[str, Metric], a: int = 0, b: int = 1) -> dict[str, Difference | list[Difference]]:
+    def differences(
+        self, metrics: dict[str, Metric], a: int = 0, b: int = 1
+    ) -> dict[str, Difference | list[Difference]]:
         """Each metric's paired difference, model `b` minus model `a`: the same draw of rows scores both."""
         def difference(metric: Metric) -> Callable[[list[Array]], Array]:
             return lambda counts: metric.measure(counts[b]) - metric.measure(counts[a])
@@ -120,7 +124,7 @@ class Resampler:
         drawn = self._draws({name: difference(metric) for name, metric in metrics.items()})
         found: dict[str, Difference | list[Difference]] = {}
         for name, metric in metrics.items():
-            value = difference(metric)(self._counts(self.weights[None]))[0]
+            value = metric.measure(self.counted(b)) - metric.measure(self.counted(a))
             low, high = _percentiles(drawn[name])
             error = drawn[name].std(axis=0)
             if metric.per_class:
@@ -128,6 +132,10 @@ class Resampler:
             else:
                 found[name] = Difference(float(value), float(low), float(high), float(error))
         return found
+
+    def counted(self, model: int) -> Array:
+        """(labels, labels + 1) counts of the rows themselves, for one model."""
+        return self._counts(self.weights[None])[model][0]
 
     def _draws(self, measures: dict[str, Callable[[list[Array]], Array]]) -> dict[str, Array]:
         import numpy as np

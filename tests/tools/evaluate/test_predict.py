@@ -99,7 +99,8 @@ def test_a_killed_run_carries_on_from_its_last_whole_batch(loaded: LoadedModel, 
     lines = kept.read_bytes().splitlines(keepends=True)
     kept.write_bytes(b"".join(lines[:7]) + lines[7][:9])  # the kill fell inside the second batch's write
     started_at: list[int] = []
-    again = predict(loaded, ROWS, PROMPT, LABELS, batch_rows=5, kept=kept, report=lambda done, _: started_at.append(done))
+    again = predict(loaded, ROWS, PROMPT, LABELS, batch_rows=5, kept=kept,
+                    report=lambda done, _: started_at.append(done))
     assert again == whole and started_at[0] == 5
     assert len(list(read_jsonl(kept))) == len(ROWS)
 

@@ -1,0 +1,246 @@
+"""Evaluation in this process: what the record, the files and the words say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nlp_skills.resources.errors import DataError, EvaluationError, TaskError
+from nlp_skills.resources.files import read_jsonl, read_yaml, sha256_file, write_json
+from nlp_skills.resources.job import JobFolder
+from nlp_skills.resources.task import Constraints, SuccessCriteria, TaskFolder
+from nlp_skills.resources.version import VersionFolder
+from nlp_skills.tools.compute.events import JobEvents
+from nlp_skills.tools.compute.running import RunningJob
+from nlp_skills.tools.evaluate import run
+from nlp_skills.tools.evaluate.model import trained_version
+from nlp_skills.tools.evaluate.predict import Prediction
+from nlp_skills.tools.evaluate.record import evaluated_answers, settle
+
+pytestmark = pytest.mark.worker
+MakeTask = Callable[..., TaskFolder]
+MakeVersion = Callable[..., VersionFolder]
+
+
+def job_for(task: TaskFolder) -> RunningJob:
+    folder = JobFolder(task.jobs / "by-test")
+    folder.root.mkdir(parents=True, exist_ok=True)
+    write_json(folder.spec_file, {"id": "by-test", "kind": "evaluate", "entry": run.ENTRY, "python": "python",
+                                  "created": "2026-01-06T14:00:00Z"})
+    return RunningJob(folder, task, by_hand=False)
+
+
+def evaluate(folder: VersionFolder, **options: Any) -> dict[str, Any]:
+    return run.evaluate_version(job_for(folder.task), folder, **options)
+
+
+@pytest.fixture
+def answering(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Answer for the model: `free` and `base` say what is answered to a row's gold label."""
+
+    def set_answers(free: Callable[[int, str], str | None], base: Callable[[int, str], str | None] | None = None) -> None:
+        def predict(_loaded: Any, rows: list[dict[str, Any]], _prompt: Any, _labels: Any, constrained: bool = False,
+                    *, kept: Path, report: Callable[[int, int], None], **_: Any) -> list[Prediction]:
+            chosen = base if base and kept.stem == "base" else free
+            said = [chosen(number, row["label"]) for number, row in enumerate(rows)]
+            report(len(rows), len(rows))
+            return [Prediction(row["id"], row["label"], answer or "whatever", answer)
+                    for row, answer in zip(rows, said, strict=True)]
+
+        monkeypatch.setattr(run, "predict", predict)
+        monkeypatch.setattr(run, "load_for_inference", lambda *_: None)
+
+    return set_answers
+
+
+def test_a_random_model_is_measured_for_what_it_is(make_task: MakeTask, versions: MakeVersion, tiny: Path) -> None:
+    task = make_task(test=12)
+    folder = versions(task, tiny)
+    result = evaluate(folder)
+    record = folder.latest_evaluation()
+    assert record is not None
+    assert set(record["metrics"]) >= {"macro_f1", "accuracy", "invalid_rate"}
+    assert record["metrics"]["invalid_rate"]["value"] == 1.0 and record["decoding"] == "free"
+    assert record["other_decoding"]["decoding"] == "constrained"
+    assert record["other_decoding"]["metrics"]["invalid_rate"]["value"] == 0.0
+    assert record["baselines"]["tfidf"]["macro_f1"] > 0.9  # the verbs give the label away
+    assert record["baselines"]["base_model"] == {**record["baselines"]["base_model"], "accuracy": 0.0}
+    assert record["verdict"]["met"] is False and record["verdict"]["simplest_wins"] is True
+    assert "TF-IDF" in result["message"]["en"] and "最簡單的方法勝出" in result["message"]["zh"]
+    assert result["next_step"]["tool"] == "coach"
+    assert record["predictions_hash"] == sha256_file(folder.predictions_file)
+    rows = list(read_jsonl(folder.predictions_file))
+    assert len(rows) == 12 and rows[0].keys() == {"id", "text", "entity", "gold", "predicted", "raw", "correct"}
+    lineage = read_yaml(folder.lineage_file)
+    assert lineage["results"]["macro_f1"] == record["metrics"]["macro_f1"]["value"]
+    assert lineage["status"] == "evaluated"
+    json.dumps(record, allow_nan=False)
+    progress = JobEvents(JobFolder(task.jobs / "by-test")).progress()
+    assert (progress.step, progress.total) == (36, 36)
+
+
+def test_evaluating_again_appends_a_dated_record_and_reuses_the_baselines(
+    make_task: MakeTask, versions: MakeVersion, answering: Callable[..., None], tiny: Path
+) -> None:
+    folder = versions(make_task(), tiny)
+    answering(lambda _, gold: gold, lambda *_: None)
+    evaluate(folder)
+    answering(lambda _, gold: gold, lambda *_: pytest.fail("the base model was asked again"))
+    evaluate(folder)
+    first, second = folder.evaluations()
+    assert (first["id"], second["id"]) == ("e1", "e2")
+    assert first["predictions_hash"] == second["predictions_hash"] and first["created"] <= second["created"]
+    assert first["baselines"] == second["baselines"]
+    assert first["baselines"]["base_model"]["invalid_rate"] == 1.0
+
+
+def test_a_good_model_meets_its_goal_and_is_offered_for_deployment(
+    make_task: MakeTask, versions: MakeVersion, answering: Callable[..., None], tiny: Path
+) -> None:
+    folder = versions(make_task(test=60), tiny)
+    answering(lambda _, gold: gold, lambda *_: None)
+    result = evaluate(folder, baselines=False)
+    assert result["met"] is True and "is met" in result["message"]["en"]
+    assert result["next_step"]["tool"] == "deploy"
+    assert result["next_step"]["arguments"] == {"task": "news", "version": "v1"}
+    assert result["baselines"] == {} and result["metrics"]["macro_f1"]["value"] == 1.0
+
+
+def test_a_tie_with_the_simplest_method_is_said(
+    make_task: MakeTask, versions: MakeVersion, answering: Callable[..., None], tiny: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = versions(make_task(), tiny)
+    answering(lambda _, gold: gold, lambda *_: None)
+    monkeypatch.setattr(run, "tfidf_answers", lambda _t, _v, rows, _l: [
+        "neutral" if number == 0 and row["label"] != "neutral" else row["label"] for number, row in enumerate(rows)])
+    monkeypatch.setattr(run, "majority_answers", lambda _t, rows: [
+        row["label"] if number else "positive" if row["label"] != "positive" else "negative"
+        for number, row in enumerate(rows)])
+    record = evaluate(folder)
+    verdict = folder.evaluations()[0]["verdict"]
+    assert verdict["simplest"]["outcome"] == "ties" and verdict["simplest_wins"] is False
+    assert "not shown to beat the simplest method" in record["message"]["en"]
+    assert "未能證明它優於最簡單的方法" in record["message"]["zh"]
+
+
+def test_an_untuned_model_that_is_as_good_is_said(
+    make_task: MakeTask, versions: MakeVersion, answering: Callable[..., None], tiny: Path
+) -> None:
+    folder = versions(make_task(), tiny)
+    answering(lambda _, gold: gold)
+    assert "fine-tuning is not shown to help" in evaluate(folder)["message"]["en"]
+
+
+def test_the_headline_is_constrained_where_the_task_is_deployed_so(
+    make_task: MakeTask, versions: MakeVersion, tiny: Path
+) -> None:
+    folder = versions(make_task(test=8, constrained_decoding=True), tiny)
+    evaluate(folder, baselines=False)
+    record = folder.evaluations()[0]
+    assert record["decoding"] == "constrained" and record["metrics"]["invalid_rate"]["value"] == 0.0
+    assert record["other_decoding"]["decoding"] == "free"
+    free = evaluated_answers(folder, record, "free")
+    assert all(row["predicted"] is None for row in free)
+
+
+def test_a_per_class_goal_is_measured(
+    make_task: MakeTask, versions: MakeVersion, answering: Callable[..., None], tiny: Path
+) -> None:
+    folder = versions(make_task(success_criteria=SuccessCriteria(metric="recall.negative", threshold=0.9)), tiny)
+    answering(lambda _, gold: None if gold == "negative" else gold, lambda *_: None)
+    result = evaluate(folder)
+    assert result["met"] is False and result["baselines"]["majority"]["recall.negative"] in (0.0, 1.0)
+    assert "recall of negative 0.000" in result["message"]["en"]
+
+
+def test_a_misspelt_goal_is_told_before_the_model_is_loaded(
+    make_task: MakeTask, versions: MakeVersion, tiny: Path
+) -> None:
+    folder = versions(make_task(success_criteria=SuccessCriteria(metric="macro-f1")), tiny)
+    with pytest.raises(EvaluationError) as caught:
+        evaluate(folder)
+    assert "macro_f1" in caught.value.fix.en and not folder.results_file.exists()
+
+
+def test_no_row_text_leaves_an_on_premise_task(
+    make_task: MakeTask, versions: MakeVersion, answering: Callable[..., None], tiny: Path
+) -> None:
+    folder = versions(make_task(constraints=Constraints(privacy="on-premise")), tiny)
+    answering(lambda number, gold: "neutral" if number % 2 else gold, lambda *_: None)
+    result = json.dumps(evaluate(folder), ensure_ascii=False)
+    assert "Company" not in result and "quarter" not in result
+
+
+def test_rows_trained_on_are_called_out(
+    make_task: MakeTask, versions: MakeVersion, answering: Callable[..., None], tiny: Path
+) -> None:
+    task = make_task()
+    folder = versions(task, tiny)
+    train = run._snapshot(folder)
+    assert train is not None
+    from nlp_skills.tools.data.benchmark import freeze
+
+    freeze(task, train.rows("train")[:5], name="leaky")
+    answering(lambda _, gold: gold, lambda *_: None)
+    result = evaluate(folder, benchmark_name="leaky")
+    assert "trained on 5 rows of this benchmark" in result["message"]["en"]
+
+
+def test_a_model_file_that_was_changed_is_refused(make_task: MakeTask, versions: MakeVersion, tiny: Path) -> None:
+    folder = versions(make_task(), tiny)
+    (folder.models / "model" / "config.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(EvaluationError, match="not the file v1 was committed with"):
+        evaluate(folder)
+
+
+def test_latest_is_the_newest_trained_version(make_task: MakeTask, versions: MakeVersion, tiny: Path) -> None:
+    task = make_task()
+    versions(task, tiny)
+    running = versions(task, tiny)
+    running.model_info_file.unlink()
+    assert trained_version(task, "latest").name == "v1"
+    with pytest.raises(EvaluationError, match="still being trained"):
+        trained_version(task, "v2")
+    write_json(running.failure_file, {"cancelled": False})
+    with pytest.raises(EvaluationError, match="did not finish"):
+        trained_version(task, "v2")
+    with pytest.raises(TaskError, match="no version"):
+        trained_version(task, "v7")
+
+
+def test_an_unknown_benchmark_is_one_clear_error(make_task: MakeTask, versions: MakeVersion, tiny: Path) -> None:
+    with pytest.raises(DataError, match="no frozen benchmark"):
+        evaluate(versions(make_task(), tiny), benchmark_name="mian")
+
+
+def test_predictions_left_torn_by_a_kill_are_put_right(
+    make_task: MakeTask, versions: MakeVersion, answering: Callable[..., None], tiny: Path
+) -> None:
+    folder = versions(make_task(), tiny)
+    answering(lambda _, gold: gold, lambda *_: None)
+    evaluate(folder, baselines=False)
+    before = folder.predictions_file.read_bytes()
+    folder.predictions_file.write_bytes(b"{}\n")  # a newer evaluation was killed before its commit
+    settle(folder)
+    assert folder.predictions_file.read_bytes() == before
+    folder.predictions_file.unlink()
+    record = folder.evaluations()[0]
+    assert len(evaluated_answers(folder, record)) == 20 and folder.predictions_file.read_bytes() == before
+
+
+def test_without_the_training_data_the_simple_baselines_are_left_out_and_said(
+    make_task: MakeTask, versions: MakeVersion, answering: Callable[..., None], tiny: Path
+) -> None:
+    import shutil
+
+    task = make_task()
+    folder = versions(task, tiny)
+    shutil.rmtree(task.snapshots)
+    answering(lambda _, gold: gold, lambda *_: None)
+    assert set(evaluate(folder)["baselines"]) == {"base_model"}
+    assert "not on this machine" in JobEvents(JobFolder(task.jobs / "by-test")).warnings()[0]

@@ -1,0 +1,145 @@
+"""The evaluated commit: a dated record in `results.json`, and the answers behind it.
+
+    results.json              {"format": 1, "evaluations": [oldest … newest]}, written last: it is the commit
+    predictions.jsonl         the newest evaluation's answers, for people
+    predictions/<hash>.jsonl  the answers of every evaluation, by the hash its record names
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...resources.clock import now
+from ...resources.errors import EvaluationError
+from ...resources.files import (
+    dump_jsonl,
+    lock,
+    read_json,
+    read_jsonl,
+    sha256_bytes,
+    sha256_file,
+    write_atomic,
+    write_json,
+)
+from ...resources.language import Text
+from ...resources.lineage import track_version
+from ...resources.version import VersionFolder
+from ..data.benchmark import Benchmark
+from ..data.rows import Row
+from ..data.split import SKELETON, group_keys
+from .metric import count_answers, known_metrics
+from .predict import Prediction
+from .significance import Resampler
+
+INVALID = "(invalid)"
+
+
+def row_groups(rows: Sequence[Row], group_by: str | None) -> list[str]:
+    """Which rows belong together, as the split had it: by skeleton or column, else by their text."""
+    known = group_by == SKELETON or any(group_by in row for row in rows)
+    return group_keys(rows, group_by if known else None)
+
+
+def measured(
+    gold: Sequence[str], answers: Sequence[str | None], labels: Sequence[str], groups: Sequence[str] | None
+) -> dict[str, Any]:
+    """`metrics` with 95 % intervals, `per_class` figures and the `confusion` matrix of one model's answers."""
+    known = known_metrics()
+    intervals = Resampler(gold, [answers], labels, groups).intervals(known)
+    counts = count_answers(gold, answers, labels)
+    per_class: dict[str, dict[str, Any]] = {}
+    for place, label in enumerate(labels):
+        figures = {name: found[place] for name, found in intervals.items() if isinstance(found, list)}
+        per_class[label] = {
+            **{name: round(one.value, 6) for name, one in figures.items()}, "support": int(counts[place].sum()),
+            "intervals": {name: [round(one.low, 6), round(one.high, 6)] for name, one in figures.items()},
+        }
+    return {
+        "metrics": {name: found.to_dict() for name, found in intervals.items() if not isinstance(found, list)},
+        "per_class": per_class,
+        "confusion": {"labels": list(labels), "predicted": [*labels, INVALID], "matrix": counts.tolist()},
+    }
+
+
+def answer_rows(rows: Sequence[Row], predictions: Sequence[Prediction]) -> list[dict[str, Any]]:
+    """The lines of `predictions.jsonl`, in the order of the benchmark."""
+    return [
+        {"id": row["id"], "text": row["text"], **({"entity": row["entity"]} if row.get("entity") else {}),
+         "gold": answer.gold, "predicted": answer.label, "raw": answer.raw, "correct": answer.correct}
+        for row, answer in zip(rows, predictions, strict=True)
+    ]
+
+
+def keep_answers(folder: VersionFolder, lines: Sequence[dict[str, Any]]) -> str:
+    """Keep answers under their hash; returns it."""
+    content = dump_jsonl(lines)
+    digest = sha256_bytes(content)
+    path = _answers_path(folder, digest)
+    if not path.is_file():
+        write_atomic(path, content)
+    return digest
+
+
+def commit_evaluation(folder: VersionFolder, record: dict[str, Any]) -> dict[str, Any]:
+    """Append `record` to `results.json` (the commit) and bring `predictions.jsonl` and the lineage up to date.
+
+    Arguments:
+        record: with `predictions_hash`, whose answers `keep_answers` has kept. Gets its `id` and `created` here.
+    """
+    with lock(folder.results_file):
+        content = dict(read_json(folder.results_file)) if folder.results_file.is_file() else {}
+        earlier = list(content.get("evaluations", []))
+        record = {"id": f"e{len(earlier) + 1}", "created": now(), **record}
+        write_atomic(folder.predictions_file, _answers_path(folder, record["predictions_hash"]).read_bytes())
+        write_json(folder.results_file, {"format": 1, **content, "evaluations": [*earlier, record]})
+    track_version(folder)
+    return record
+
+
+def evaluated_answers(
+    folder: VersionFolder, record: Mapping[str, Any], decoding: str | None = None
+) -> list[dict[str, Any]]:
+    """The answers behind a record, by default those of its headline; checked against the hash it names.
+
+    A `predictions.jsonl` that a kill left older or newer than the newest record is put right on the way.
+
+    Raises:
+        EvaluationError: the file is gone or was changed.
+    """
+    settle(folder)
+    other = record.get("other_decoding") or {}
+    chosen = record if decoding in (None, record["decoding"]) else other if other.get("decoding") == decoding else {}
+    digest = str(chosen.get("predictions_hash") or "")
+    path = _answers_path(folder, digest)
+    if digest and path.is_file() and sha256_file(path) == digest:
+        return list(read_jsonl(path))
+    raise EvaluationError(
+        Text(f"The answers behind evaluation {record['id']} of {folder.name} are missing or were changed.",
+             f"{folder.name} 評估 {record['id']} 的逐列回答不見了，或被改過。"),
+        Text(f"Evaluate it again: evaluate(task={folder.task.name!r}, version={folder.name!r}, "
+             f"benchmark={record['benchmark']['name']!r}).",
+             f"請重新評估：evaluate(task={folder.task.name!r}, version={folder.name!r}, "
+             f"benchmark={record['benchmark']['name']!r})。"),
+        field="version",
+    )
+
+
+def settle(folder: VersionFolder) -> None:
+    """Make `predictions.jsonl` the newest record's answers, where a kill left it otherwise."""
+    record = folder.latest_evaluation()
+    kept = _answers_path(folder, record["predictions_hash"]) if record else None
+    if record is None or kept is None or not kept.is_file():
+        return
+    file = folder.predictions_file
+    if not file.is_file() or sha256_file(file) != record["predictions_hash"]:
+        write_atomic(file, kept.read_bytes())
+
+
+def benchmark_reference(benchmark: Benchmark) -> dict[str, Any]:
+    return {"name": benchmark.name, "hash": benchmark.hash, "count": benchmark.count}
+
+
+def _answers_path(folder: VersionFolder, digest: str) -> Path:
+    return folder.root / "predictions" / f"{digest[:16]}.jsonl"

@@ -1,0 +1,294 @@
+"""Stage 05: evaluate a version on a frozen benchmark, with what it must be compared to beside it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ...resources.errors import EvaluationError, MissingRequirement, TrainingError
+from ...resources.files import sha256_bytes
+from ...resources.language import Text
+from ...resources.lineage import parent_of
+from ...resources.task import Prompt, Task, TaskFolder
+from ...resources.version import VersionFolder
+from ..compute.running import RunningJob, run_job
+from ..data.benchmark import Benchmark, frozen_benchmark
+from ..data.prompting import task_prompt
+from ..data.rows import Row
+from ..data.store import Snapshot, load_snapshot
+from .baselines import TITLES, cached_answers, majority_answers, tfidf_answers
+from .metric import check_metric
+from .model import LoadedModel, ModelPaths, base_path, load_for_inference, trained_version, version_paths
+from .predict import Prediction, predict
+from .record import (
+    answer_rows,
+    benchmark_reference,
+    commit_evaluation,
+    keep_answers,
+    measured,
+    row_groups,
+    settle,
+)
+from .report import write_report
+from .significance import Difference, Resampler
+from .verdict import headline, verdict
+
+ENTRY = ["scripts/05_evaluate.py"]
+
+
+def main(task: Path, arguments: list[str]) -> int:
+    """Evaluate a version (script 05)."""
+    parser = argparse.ArgumentParser(
+        prog="05_evaluate.py",
+        description="Evaluate a trained version on a frozen benchmark. 用凍結的評估基準評估一個訓練好的版本。",
+    )
+    parser.add_argument("--version", default="latest", help="v1, v2, … or latest")
+    parser.add_argument("--benchmark", help="a name below benchmarks/ (default: main)")
+    parser.add_argument("--skip-baselines", action="store_true", help="leave out the methods to compare with")
+    given = parser.parse_args(arguments)
+
+    def work(job: RunningJob) -> dict[str, Any]:
+        folder = trained_version(TaskFolder(task), given.version)
+        return evaluate_version(job, folder, given.benchmark, baselines=not given.skip_baselines)
+
+    return run_job("evaluate", work, entry=ENTRY, arguments=arguments, task=Path(task), resumable=True)
+
+
+def check_script(task: TaskFolder) -> None:
+    """Raise `EvaluationError` where the task lacks the script that evaluates it."""
+    if not (task.root / ENTRY[0]).is_file():
+        raise EvaluationError(
+            Text(f"{task.root} has no {ENTRY[0]}.", f"{task.root} 裡沒有 {ENTRY[0]}。"),
+            Text("Call generate_project to write the task's scripts again.", "請呼叫 generate_project 重新產生腳本。"),
+            field="task",
+        )
+
+
+def evaluate_version(
+    job: RunningJob, folder: VersionFolder, benchmark_name: str | None = None, *, baselines: bool = True
+) -> dict[str, Any]:
+    """Ask the version every row of the benchmark, measure, compare with the baselines and commit the record.
+
+    Returns:
+        the job's result: figures, verdict, files and the next step; never row text.
+    """
+    started = time.monotonic()
+    evaluation = _Evaluation(job, folder, benchmark_name)
+    head, other = evaluation.ask_version()
+    beside = evaluation.baseline_answers() if baselines else {}
+    record = evaluation.record(head, other, beside)
+    record["seconds"] = round(time.monotonic() - started, 2)
+    record = commit_evaluation(folder, record)
+    settle(folder)
+    report = write_report(folder, record)
+    shutil.rmtree(evaluation.kept, ignore_errors=True)
+    return _result(evaluation, record, report)
+
+
+class _Evaluation:
+    """One evaluation under way: what is asked, and the progress over all the passes together."""
+
+    def __init__(self, job: RunningJob, folder: VersionFolder, benchmark_name: str | None) -> None:
+        self.job, self.folder = job, folder
+        self.task: Task = folder.task.load()
+        self.paths: ModelPaths = version_paths(folder)
+        self.benchmark: Benchmark = frozen_benchmark(folder.task, benchmark_name)
+        self.rows: list[Row] = self.benchmark.rows()
+        info = folder.model_info()
+        self.info = info
+        self.prompt = Prompt.model_validate(info["prompt"]) if info.get("prompt") else task_prompt(self.task)
+        self.labels = [str(label) for label in info.get("labels") or self.task.labels]
+        self.measured_labels = list(dict.fromkeys([*self.labels, *(str(row["label"]) for row in self.rows)]))
+        check_metric(self.task.success_criteria.metric, self.measured_labels)
+        self.snapshot = _snapshot(folder)
+        group_by = self.snapshot.manifest["split"].get("group_by") if self.snapshot else None
+        self.groups = row_groups(self.rows, group_by)
+        self.kept = folder.task.cache / "evaluations" / self._key()
+        self.passes, self.done = 3, 0  # free, constrained, base model
+        if not self.rows:
+            raise EvaluationError(
+                Text(f"The benchmark {self.benchmark.name} has no rows.",
+                     f"評估基準 {self.benchmark.name} 沒有任何資料。"),
+                Text("Prepare data with a test split first.", "請先準備含有測試集的資料。"), field="benchmark",
+            )
+
+    def ask_version(self) -> tuple[list[Prediction], list[Prediction]]:
+        """The version's answers, decoded as it will be deployed, and the other way."""
+        loaded = self._load(self.paths.base, self.paths.adapter)
+        free = self._ask(loaded, False, "free", Text("asking the model", "詢問模型"))
+        constrained = self._ask(loaded, True, "constrained", Text("asking it again, limited to the labels",
+                                                                  "再問一次，限定只能回答標籤"))
+        return (constrained, free) if self.task.constrained_decoding else (free, constrained)
+
+    def baseline_answers(self) -> dict[str, list[str | None]]:
+        """For each baseline its answer to every row; those that cannot be had are left out with a warning."""
+        found: dict[str, list[str | None]] = {}
+        if self.snapshot is None:
+            self.job.warn(Text("The data this version was trained on is not on this machine, so the simple baselines "
+                               "are left out.", "這台機器上沒有這個版本的訓練資料，因此略過簡單的比較基準。"))
+        else:
+            train, valid = self.snapshot.rows("train"), self.snapshot.rows("valid")
+            hashes = {name: self.snapshot.file_hashes[name] for name in ("train", "valid")}
+            key = {**hashes, "benchmark": self.benchmark.hash, "language": self.task.language}
+            cache = self.folder.task.cache
+            self._say(TITLES["tfidf"])
+            found["majority"] = majority_answers(train, self.rows)
+            found["tfidf"] = cached_answers(
+                cache, "tfidf", key, lambda: tfidf_answers(train, valid, self.rows, self.task.language))
+        if base := self._base_answers():
+            found["base_model"] = base
+        return found
+
+    def _base_answers(self) -> list[str | None] | None:
+        """The untuned base model's answers, decoded as the headline is."""
+        constrained = self.task.constrained_decoding
+        key = {"base": self.info["base_model"].get("hash") or self.info["base_model"]["name"],
+               "benchmark": self.benchmark.hash, "prompt": self.prompt.model_dump(mode="json"),
+               "labels": self.labels, "constrained": constrained}
+
+        def ask() -> list[str | None]:
+            loaded = self._load(base_path(self.info), None)
+            doing = Text("asking the untuned base model", "詢問未微調的基礎模型")
+            return [answer.label for answer in self._ask(loaded, constrained, "base", doing)]
+
+        try:
+            return cached_answers(self.folder.task.cache, "base_model", key, ask)
+        except (MissingRequirement, TrainingError) as error:
+            self.job.warn(Text(f"The untuned base model is left out: {error.problem.en}",
+                               f"略過未微調的基礎模型：{error.problem.zh}"))
+            return None
+
+    def record(
+        self, head: list[Prediction], other: list[Prediction], beside: dict[str, list[str | None]]
+    ) -> dict[str, Any]:
+        """Everything `results.json` says of this evaluation, but its id and date."""
+        self._say(Text("measuring", "計算指標"))
+        gold = [str(row["label"]) for row in self.rows]
+        answers = [answer.label for answer in head]
+        constrained = self.task.constrained_decoding
+        criteria = self.task.success_criteria
+        figures = measured(gold, answers, self.measured_labels, self.groups)
+        others = measured(gold, [answer.label for answer in other], self.measured_labels, self.groups)
+        record: dict[str, Any] = {
+            "benchmark": benchmark_reference(self.benchmark),
+            "decoding": "constrained" if constrained else "free",
+            **figures,
+            "clusters": {"by": (self.snapshot.manifest["split"].get("group_by") if self.snapshot else None) or "text",
+                         "count": len(set(self.groups))},
+            "other_decoding": {
+                "decoding": "free" if constrained else "constrained",
+                "metrics": others["metrics"],
+                "predictions_hash": keep_answers(self.folder, answer_rows(self.rows, other)),
+            },
+            "baselines": {name: self._baseline_figures(gold, given) for name, given in beside.items()},
+            "predictions_hash": keep_answers(self.folder, answer_rows(self.rows, head)),
+        }
+        leaked = self._leaked()
+        margins = self._margins(gold, answers, beside)
+        record["verdict"] = verdict(record, criteria, margins, leaked)
+        if leaked:
+            record["trained_on"] = leaked
+        return record
+
+    def _baseline_figures(self, gold: Sequence[str], answers: Sequence[str | None]) -> dict[str, Any]:
+        figures = measured(gold, answers, self.measured_labels, self.groups)
+        metric = self.task.success_criteria.metric
+        return {
+            **{name: found["value"] for name, found in figures["metrics"].items()},
+            metric: headline(figures, metric)["value"],
+            "intervals": {name: [found["low"], found["high"]] for name, found in figures["metrics"].items()},
+        }
+
+    def _margins(
+        self, gold: Sequence[str], answers: Sequence[str | None], beside: dict[str, list[str | None]]
+    ) -> dict[str, Difference]:
+        name = self.task.success_criteria.metric
+        return {baseline: paired_difference(name, gold, given, answers, self.measured_labels, self.groups)
+                for baseline, given in beside.items()}
+
+    def _leaked(self) -> int:
+        """How many rows of the benchmark this version was trained on."""
+        if self.snapshot is None:
+            return 0
+        seen = {row["id"] for name in ("train", "valid") for row in self.snapshot.rows(name)}
+        return sum(row["id"] in seen for row in self.rows)
+
+    def _load(self, base: Path, adapter: Path | None) -> LoadedModel:
+        self._say(Text("loading the model", "載入模型"))
+        return load_for_inference(base, adapter)
+
+    def _ask(self, loaded: LoadedModel, constrained: bool, name: str, doing: Text) -> list[Prediction]:
+        before = self.done
+
+        def report(done: int, _total: int) -> None:
+            self.done = before + done
+            self._say(doing)
+
+        return predict(loaded, self.rows, self.prompt, self.labels, constrained,
+                       kept=self.kept / f"{name}.jsonl", report=report)
+
+    def _say(self, doing: Text) -> None:
+        self.job.check_cancelled()
+        self.job.progress(self.done, len(self.rows) * self.passes, doing)
+
+    def _key(self) -> str:
+        """Names what the answers depend on, so that a killed evaluation finds its own answers and no others."""
+        key = {"version": self.folder.name, "files": self.info.get("files"), "base": self.info["base_model"],
+               "benchmark": self.benchmark.hash, "prompt": self.prompt.model_dump(mode="json"), "labels": self.labels}
+        return sha256_bytes(json.dumps(key, sort_keys=True, ensure_ascii=False, default=str).encode())[:16]
+
+
+def paired_difference(
+    name: str, gold: Sequence[str], a: Sequence[str | None], b: Sequence[str | None], labels: Sequence[str],
+    groups: Sequence[str] | None,
+) -> Difference:
+    """How far answers `b` are ahead of answers `a` in the metric (above 0: b is better, whichever way it counts)."""
+    metric, label = check_metric(name, labels)
+    resampler = Resampler(gold, [a, b] if metric.higher_is_better else [b, a], labels, groups)
+    found = resampler.differences({name: metric})[name]
+    return found[list(labels).index(str(label))] if isinstance(found, list) else found
+
+
+def _snapshot(folder: VersionFolder) -> Snapshot | None:
+    """The snapshot the version was trained on; None where it is not on this machine."""
+    digest = str(folder.data_snapshot().get("hash") or "") if folder.data_snapshot_file.is_file() else ""
+    return load_snapshot(folder.task, digest) if digest and (folder.task.snapshots / digest[:12]).is_dir() else None
+
+
+def _result(evaluation: _Evaluation, record: dict[str, Any], report: Path) -> dict[str, Any]:
+    folder, found = evaluation.folder, record["verdict"]
+    return {
+        "version": folder.name, "evaluation": record["id"], "benchmark": record["benchmark"],
+        "decoding": record["decoding"], "metrics": record["metrics"],
+        "per_class": {label: {name: value for name, value in figures.items() if name != "intervals"}
+                      for label, figures in record["per_class"].items()},
+        "other_decoding": {name: figures["value"] for name, figures in record["other_decoding"]["metrics"].items()},
+        "baselines": {name: {kind: value for kind, value in figures.items() if kind != "intervals"}
+                      for name, figures in record["baselines"].items()},
+        "met": found["met"], "threshold": found["threshold"], "simplest_wins": found["simplest_wins"],
+        "report": str(report), "results": str(folder.results_file),
+        "message": {language: f"{folder.name}: {said}" if language == "en" else f"{folder.name}：{said}"
+                    for language, said in found["text"].items()},
+        "next_step": _next_step(folder, record),
+    }
+
+
+def _next_step(folder: VersionFolder, record: dict[str, Any]) -> dict[str, Any]:
+    """Compare with the parent where it can be compared, else deploy what is good enough, else ask the coach."""
+    found, task = record["verdict"], folder.task.name
+    parent = parent_of(folder)
+    if parent and parent.latest_evaluation(record["benchmark"]["hash"]):
+        say = Text(f"Compare it with {parent.name}: is the difference more than chance?",
+                   f"和 {parent.name} 比較：差異是不是真的，而不只是運氣？")
+        return {"tool": "compare_versions", "arguments": {"task": task, "a": parent.name, "b": folder.name},
+                "say": say._asdict()}
+    if found["met"] and not found["simplest_wins"]:
+        say = Text(f"It meets the goal. Deploy {folder.name}?", f"已達標。要部署 {folder.name} 嗎？")
+        return {"tool": "deploy", "arguments": {"task": task, "version": folder.name}, "say": say._asdict()}
+    say = Text("Ask the coach what would help most.", "問教練怎麼改進最有效。")
+    return {"tool": "coach", "arguments": {"task": task}, "say": say._asdict()}

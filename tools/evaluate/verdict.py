@@ -1,0 +1,134 @@
+"""What the figures of one evaluation mean, said plainly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...resources.language import Text
+from ...resources.task import SuccessCriteria
+from .baselines import SIMPLE, TITLES
+from .metric import known_metrics, metric_title
+from .significance import Difference
+
+
+def headline(record: Mapping[str, Any], metric: str) -> dict[str, float]:
+    """`{value, low, high}` of the task's metric in a record, `recall.negative` among them."""
+    kind, _, label = metric.partition(".")
+    if not label:
+        return dict(record["metrics"][kind])
+    figures = record["per_class"][label]
+    low, high = figures["intervals"][kind]
+    return {"value": figures[kind], "low": low, "high": high}
+
+
+def verdict(
+    record: Mapping[str, Any], criteria: SuccessCriteria, margins: Mapping[str, Difference], leaked: int = 0
+) -> dict[str, Any]:
+    """Whether the goal is met and whether the effort was worth it.
+
+    Arguments:
+        record: the evaluation, with `metrics`, `benchmark`, `clusters` and `baselines` (each with the task's metric).
+        margins: for each baseline how far the version is ahead of it in the task's metric (paired, above 0: better).
+        leaked: benchmark rows this version was trained on.
+
+    Returns:
+        `{met, threshold, metric, value, simplest_wins, simplest: {name, outcome, value}, text}`.
+    """
+    metric = criteria.metric
+    found = headline(record, metric)
+    met = None if criteria.threshold is None else _reaches(metric, found["value"], criteria.threshold)
+    simplest = _simplest(record, metric, margins)
+    parts = [_figure(record, metric, found), _goal(criteria, found, met), _beside(simplest, metric),
+             _untuned(record, metric, margins), _invalid(record), _leak(leaked)]
+    said = [part for part in parts if part is not None]
+    return {
+        "met": met, "threshold": criteria.threshold, "metric": metric, "value": found["value"],
+        "simplest_wins": simplest is not None and simplest["outcome"] == "wins", "simplest": simplest,
+        "text": Text(" ".join(part.en for part in said), "".join(part.zh for part in said))._asdict(),
+    }
+
+
+def _reaches(metric: str, value: float, threshold: float) -> bool:
+    known = known_metrics()[metric.partition(".")[0]]
+    return value >= threshold if known.higher_is_better else value <= threshold
+
+
+def _simplest(
+    record: Mapping[str, Any], metric: str, margins: Mapping[str, Difference]
+) -> dict[str, Any] | None:
+    """The best of the simple baselines, and whether it wins, ties (no difference shown) or loses."""
+    stand = [name for name in SIMPLE if name in margins]
+    if not stand:
+        return None
+    name = min(stand, key=lambda one: margins[one].value)
+    margin = margins[name]
+    outcome = "wins" if margin.value <= 0 else "ties" if margin.verdict == "not_shown" else "loses"
+    return {"name": name, "outcome": outcome, "value": record["baselines"][name][metric],
+            "ahead": margin.to_dict()}
+
+
+def _figure(record: Mapping[str, Any], metric: str, found: Mapping[str, float]) -> Text:
+    title, benchmark = metric_title(metric), record["benchmark"]
+    rows, groups = benchmark["count"], record.get("clusters", {}).get("count", benchmark["count"])
+    alike = Text(f" in {groups} groups of like sentences", f"、{groups} 組句型") if groups < rows else Text("", "")
+    interval = f"{found['low']:.3f}–{found['high']:.3f}"
+    return Text(
+        f"{title.en} {found['value']:.3f} (95 % interval {interval}) on {rows} rows{alike.en} of benchmark "
+        f"{benchmark['name']}.",
+        f"{title.zh} {found['value']:.3f}（95% 信賴區間 {interval}），評估基準 {benchmark['name']}"
+        f"（{rows} 列{alike.zh}）。",
+    )
+
+
+def _goal(criteria: SuccessCriteria, found: Mapping[str, float], met: bool | None) -> Text | None:
+    if met is None:
+        return Text("The task has no threshold yet, so nothing says whether this is enough.",
+                    "這個任務還沒有設定門檻，無法判斷是否足夠。")
+    threshold = f"{criteria.threshold:.3f}"
+    sure = found["low"] > (criteria.threshold or 0) or found["high"] < (criteria.threshold or 0)
+    doubt = Text("" if sure else " The interval reaches across it, so another set of rows might say otherwise.",
+                 "" if sure else "不過信賴區間跨過門檻，換一批資料結論可能不同。")
+    if met:
+        return Text(f"The goal of {threshold} is met.{doubt.en}", f"已達成目標 {threshold}。{doubt.zh}")
+    return Text(f"The goal of {threshold} is not met.{doubt.en}", f"尚未達成目標 {threshold}。{doubt.zh}")
+
+
+def _beside(simplest: Mapping[str, Any] | None, metric: str) -> Text | None:
+    if simplest is None:
+        return None
+    title, value = TITLES[simplest["name"]], f"{simplest['value']:.3f}"
+    if simplest["outcome"] == "wins":
+        return Text(f"The simplest method wins: {title.en} scores {value}, takes seconds and needs no GPU. "
+                    "Use it unless the model brings you something else.",
+                    f"最簡單的方法勝出：{title.zh}得到 {value}，只要幾秒、不需要 GPU。"
+                    "除非模型另有好處，否則直接用它就好。")
+    if simplest["outcome"] == "ties":
+        return Text(f"It is not shown to beat the simplest method: {title.en} scores {value}.",
+                    f"未能證明它優於最簡單的方法：{title.zh}得到 {value}。")
+    return Text(f"It beats the best simple method ({title.en}, {value}).",
+                f"它優於最好的簡單方法（{title.zh}，{value}）。")
+
+
+def _untuned(record: Mapping[str, Any], metric: str, margins: Mapping[str, Difference]) -> Text | None:
+    margin = margins.get("base_model")
+    if margin is None or margin.verdict == "better":
+        return None
+    value = f"{record['baselines']['base_model'][metric]:.3f}"
+    return Text(f"The untuned base model scores {value}: fine-tuning is not shown to help.",
+                f"未微調的基礎模型得到 {value}：未能證明微調有幫助。")
+
+
+def _invalid(record: Mapping[str, Any]) -> Text | None:
+    rate = record["metrics"]["invalid_rate"]["value"]
+    if rate == 0:
+        return None
+    return Text(f"{rate:.1%} of the answers are no label at all and count as wrong.",
+                f"有 {rate:.1%} 的回答不是任何標籤，都算錯。")
+
+
+def _leak(leaked: int) -> Text | None:
+    if not leaked:
+        return None
+    return Text(f"Careful: this version was trained on {leaked} rows of this benchmark, so the figures are too good.",
+                f"注意：這個版本訓練時用過此基準的 {leaked} 列資料，分數會偏高。")
