@@ -61,7 +61,7 @@ class Workspace:
         if name in names:  # a folder somebody brought along under a name of their own
             return TaskFolder(self.root / name)
         for candidate in self.tasks():
-            if candidate.title() == name:
+            if name and candidate.title() == name:
                 return candidate
         near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)
         offered = ", ".join(near or names[:5])

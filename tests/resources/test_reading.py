@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from nlp_skills.resources import knowledge
+from nlp_skills.resources.errors import JobError, NlpSkillsError, TaskError, UnknownResource
+from nlp_skills.resources.files import append_jsonl, write_json, write_yaml
+from nlp_skills.resources.job import JobFolder, JobSpec
+from nlp_skills.resources.reading import ADDRESSES, page, read
+from nlp_skills.resources.task import TaskFolder
+from nlp_skills.resources.version import VersionFolder
+from nlp_skills.resources.workspace import Workspace
+
+MakeTask = Callable[..., TaskFolder]
+MakeVersion = Callable[..., VersionFolder]
+SECRET = "s3cret-value"
+
+
+def said(workspace: Workspace, uri: str) -> dict[str, Any]:
+    return dict(json.loads(read(workspace, f"nlp-skills://{uri}").text))
+
+
+@pytest.fixture
+def task(make_task: MakeTask, make_version: MakeVersion) -> TaskFolder:
+    folder = make_task("reviews", title="Reviews")
+    make_version(folder, 0.7)
+    make_version(folder, 0.8, parent="v1", lora_r=64)
+    return folder
+
+
+def make_job(jobs: Any, job_id: str, task: TaskFolder | None) -> JobFolder:
+    folder = JobFolder(jobs / job_id)
+    folder.root.mkdir(parents=True)
+    spec = JobSpec(id=job_id, kind="train", entry=["scripts/04_train.py"], python="python",
+                   created="2026-01-06T15:00:00Z", task=str(task.root) if task else None)
+    write_json(folder.spec_file, spec.model_dump(mode="json"))
+    return folder
+
+
+def test_tasks_and_a_task_name_absolute_paths_and_where_more_is(workspace: Workspace, task: TaskFolder) -> None:
+    (row,) = said(workspace, "tasks")["tasks"]
+    assert row["path"] == str(task.root) and row["best_macro_f1"] == 0.8 and row["state"] == "evaluating"
+    one = said(workspace, "tasks/reviews")
+    assert one["task"]["title"] == "Reviews" and one["revision"] == task.revision()
+    for uri in one["more"]:
+        assert read(workspace, uri).text
+
+
+def test_versions_and_lineage_tell_parents_and_changes(workspace: Workspace, task: TaskFolder) -> None:
+    first, second = said(workspace, "tasks/reviews/versions")["versions"]
+    assert (first["parent"], second["parent"]) == (None, "v1")
+    assert second["changes"] == ["LoRA rank 32 → 64"] and second["macro_f1"] == 0.8
+    assert said(workspace, "tasks/reviews/versions/latest")["version"] == "v2"
+    assert said(workspace, "tasks/reviews/versions/v1")["results"]["metrics"]["macro_f1"]["value"] == 0.7
+    assert said(workspace, "tasks/reviews/versions/v2/lineage")["parent"] == "v1"
+    assert [version["version"] for version in said(workspace, "tasks/reviews/lineage")["versions"]] == ["v1", "v2"]
+    diagram = read(workspace, "nlp-skills://tasks/reviews/lineage.mmd")
+    assert diagram.mime_type == "text/vnd.mermaid" and "v1 -->|" in diagram.text
+
+
+def test_reading_a_version_runs_the_tracking_hook(workspace: Workspace, task: TaskFolder) -> None:
+    recorded = VersionFolder(task, 2).lineage_file
+    assert not recorded.exists()
+    said(workspace, "tasks/reviews/versions/v2")
+    assert recorded.is_file()
+
+
+def test_a_version_just_reserved_can_be_read(workspace: Workspace, task: TaskFolder) -> None:
+    (task.versions / "v3").mkdir()
+    assert said(workspace, "tasks/reviews/versions/v3")["status"] == "reserved"
+    assert [row["status"] for row in said(workspace, "tasks/reviews/versions")["versions"]][-1] == "reserved"
+
+
+def test_a_data_source_hides_secrets_and_keeps_references(workspace: Workspace, task: TaskFolder) -> None:
+    write_yaml(task.data_source_file, {"sources": [
+        {"type": "database", "connection": f"postgresql://user:{SECRET}@host/db", "password": SECRET},
+        {"type": "database", "connection": "postgresql://user:${PG_PASSWORD}@host/db"},
+        {"type": "api", "endpoint": "https://api.example.com", "headers": {"Authorization": f"Bearer {SECRET}"}},
+    ]})
+    shown = read(workspace, "nlp-skills://tasks/reviews/data-source")
+    assert shown.mime_type == "application/yaml"
+    assert SECRET not in shown.text and "${PG_PASSWORD}" in shown.text and "user" in shown.text
+
+
+def test_jobs_are_listed_and_one_is_read_with_its_last_events(workspace: Workspace, task: TaskFolder) -> None:
+    own = make_job(task.jobs, "20260106-150000-000-train-0001", task)
+    make_job(workspace.jobs, "20260106-160000-000-environment-0002", None)
+    for step in range(50):
+        append_jsonl(own.events_file, {"time": "2026-01-06T15:00:00Z", "kind": "progress", "step": step})
+    with own.events_file.open("ab") as events:
+        events.write(b'{"kind": "progr')
+    assert [job["id"] for job in said(workspace, "jobs")["jobs"]] == [
+        "20260106-160000-000-environment-0002", own.id]
+    assert [job["id"] for job in said(workspace, "tasks/reviews/jobs")["jobs"]] == [own.id]
+    job = said(workspace, f"jobs/{own.id}")
+    assert job["events"][-1]["step"] == 49 and job["task"] == "reviews" and job["path"] == str(own.root)
+
+
+def test_row_text_stays_on_premise(workspace: Workspace, task: TaskFolder) -> None:
+    with task.change() as definition:
+        definition.constraints.privacy = "on-premise"
+    job = make_job(task.jobs, "20260106-150000-000-train-0001", task)
+    write_json(job.exit_file, {"state": "failed", "ended": "2026-01-06T15:00:00Z", "result": {}, "error": {
+        "code": "training", "field": None, "problem": {"en": "2 rows are too long", "zh": "有 2 列太長"},
+        "fix": {"en": "", "zh": ""}, "details": {"rows": [{"id": "1", "text": "the customer's words"}],
+                                                 "examples": ["the customer's words"]}}})
+    text = read(workspace, f"nlp-skills://jobs/{job.id}").text
+    assert "customer" not in text and "2 rows are too long" in text and '"id": "1"' in text
+
+
+def test_the_current_data_are_shown_with_their_validation(workspace: Workspace, make_task: MakeTask) -> None:
+    task = make_task("reviews", constraints={"privacy": "on-premise"})
+    assert said(workspace, "tasks/reviews/data")["snapshot"] is None
+    root = task.snapshots / ("ab" * 6)
+    root.mkdir(parents=True)
+    for split in ("train", "valid", "test"):
+        (task.data / f"{split}.jsonl").write_text("", encoding="utf-8")
+    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    counted = {"label_counts": {"train": {"good": 2, "a row's words": 1}}}
+    write_json(root / "manifest.json", {"format": 1, "hash": "ab" * 32, **counted,
+                                        "file_hashes": {"train": "00" * 32, "valid": empty, "test": empty}})
+    example = {"split": "train", "id": "1", "text": "a row's words", "label": "good"}
+    found = {"code": "short", "count": 1, "message": {"en": "short", "zh": "短"}, "examples": [example]}
+    write_json(root / "validation.json", {"format": 1, "errors": [], "warnings": [found], "figures": counted})
+    write_json(task.data / "current.json", {"format": 1, "hash": "ab" * 32})
+    shown = said(workspace, "tasks/reviews/data")
+    assert shown["edited"] == ["train"] and shown["path"] == str(root)
+    assert shown["validation"]["warnings"][0]["count"] == 1
+    assert "a row's words" not in json.dumps(shown)
+    with task.change() as definition:
+        definition.constraints.privacy = "open"
+    assert "a row's words" in json.dumps(said(workspace, "tasks/reviews/data"))
+
+
+@pytest.mark.parametrize(("uri", "kind"), [
+    ("nlp-skills://tasks/nope", TaskError), ("nlp-skills://tasks/..%2F..%2Fetc", TaskError),
+    ("nlp-skills://tasks/reviews/versions/v9", TaskError), ("nlp-skills://jobs/..%2Fx", JobError),
+    ("nlp-skills://skills/nope", UnknownResource), ("nlp-skills://elsewhere", UnknownResource),
+    ("file:///etc/passwd", UnknownResource), ("nlp-skills://tasks/../../etc", UnknownResource),
+])
+def test_an_address_that_leads_nowhere_says_what_would(
+    workspace: Workspace, task: TaskFolder, uri: str, kind: type[NlpSkillsError]
+) -> None:
+    with pytest.raises(kind) as caught:
+        read(workspace, uri)
+    assert caught.value.fix.en and caught.value.fix.zh
+
+
+def test_every_address_has_a_name_of_its_own() -> None:
+    assert len({address.name for address in ADDRESSES}) == len(ADDRESSES)
+
+
+def test_skills_are_listed_with_addresses_that_can_be_read(workspace: Workspace) -> None:
+    listed = said(workspace, "skills")["skills"]
+    assert [skill["name"] for skill in listed] == knowledge.skill_names()
+    for skill in listed:
+        for uri in (skill["uri"], *skill["pages"]):
+            assert read(workspace, f"{uri}?language=zh-TW").mime_type == "text/markdown"
+
+
+def test_pages_put_together_are_the_whole_text() -> None:
+    text = "".join(f"line {number} of some length\n" for number in range(1000))
+    offset: int | None = 0
+    together, pages = "", 0
+    while offset is not None:
+        shown, offset = page(text, offset, 600)
+        assert len(shown) <= 600
+        together, pages = together + shown, pages + 1
+    assert together == text and pages > 30
+    assert page(text, len(text) + 5, 600) == ("", None)
