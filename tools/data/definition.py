@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 
 from ...resources.clock import now
 from ...resources.data_source import DataSource, load_data_source, save_data_source
-from ...resources.errors import DataSourceError
+from ...resources.errors import DataSourceError, NlpSkillsError
 from ...resources.files import dump_yaml, lock, parse_yaml, read_yaml, write_atomic
 from ...resources.language import Text
 from ...resources.secrets import move_inline
@@ -121,6 +122,17 @@ def rotate_notice(moved: list[str]) -> Text | None:
         f"設定裡有明文密鑰，已移到密鑰庫（{names}），檔案只留參照。"
         f"請到原系統更換密碼，再執行：nlp-skills secret set {moved[0]}。",
     )
+
+
+@contextlib.contextmanager
+def telling(moved: list[str]) -> Iterator[None]:
+    """Whatever goes wrong in the block also says that secrets were moved and must be rotated."""
+    try:
+        yield
+    except NlpSkillsError as error:
+        if notice := rotate_notice(moved):
+            error.fix = Text(f"{error.fix.en} {notice.en}", f"{error.fix.zh}{notice.zh}")
+        raise
 
 
 def stamp_last_run(task: TaskFolder) -> None:

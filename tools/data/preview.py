@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -12,11 +13,11 @@ from ...resources.answer import quoted
 from ...resources.language import Text
 from ...resources.task import Task, TaskFolder
 from ..compute.running import RunningJob, run_job
-from .definition import load_definition, source_kinds, source_name
+from .definition import load_definition, source_kinds, source_name, telling
 from .fetch import no_rows
 from .mapping import Conversion, find_columns, plain_value
 from .rows import Row
-from .sources import Record, SourceKind
+from .sources import ANNOUNCED, Record, SourceKind, source_kind
 
 MODULE = "nlp_skills.tools.data.preview"
 PREVIEWED_ROWS = 5
@@ -25,8 +26,16 @@ _LOOKED_AT = 200
 
 def main(task: Path, arguments: list[str]) -> int:
     """Preview the task's sources as a job."""
+    parser = argparse.ArgumentParser(prog=MODULE, description="Preview a task's sources. 預覽任務的資料來源。")
+    parser.add_argument("--moved", nargs="*", default=[], help="secrets just moved to the store 剛移到密鑰庫的名稱")
+    options = parser.parse_args(arguments)
     folder = TaskFolder(task)
-    return run_job("preview", lambda job: preview(folder, job), entry=["-m", MODULE], arguments=arguments,
+
+    def work(job: RunningJob) -> dict[str, Any]:
+        with telling(options.moved):
+            return preview(folder, job)
+
+    return run_job("preview", work, entry=["-m", MODULE], arguments=arguments,
                    task=Path(task))
 
 
@@ -38,12 +47,18 @@ def preview(task: TaskFolder, job: RunningJob) -> dict[str, Any]:
     """
     definition = task.load()
     data_source, _ = load_definition(task)
-    kinds = source_kinds(data_source, task)
+    if all(source.type in ANNOUNCED for source in data_source.sources):
+        source_kinds(data_source, task)  # nothing here can be read: its error says which types can
     looks = []
-    for number, kind in enumerate(kinds):
+    for number, source in enumerate(data_source.sources):
         job.check_cancelled()
+        if source.type in ANNOUNCED:
+            job.warn(Text(f"sources[{number}] ({source.type}) cannot be fetched by this version yet.",
+                          f"sources[{number}]（{source.type}）這個版本還不能擷取。"))
+            continue
+        kind = source_kind(source, number)
         name = source_name(kind, number)
-        job.progress(number, len(kinds), Text(f"Reading {name}", f"讀取 {name}"))
+        job.progress(number, len(data_source.sources), Text(f"Reading {name}", f"讀取 {name}"))
         looks.append(_look(task, definition, kind, number))
     return {"sources": looks, **_told(task, definition, looks)}
 

@@ -19,11 +19,12 @@ from ..compute.running import RunningJob, run_job
 from .benchmark import MAIN, held_out_rows
 from .checks import Finding, Report, conflict_finding, finding, rules_of, shown, validation_report
 from .deduplicate import deduplicate
-from .definition import load_definition, rotate_notice, source_kinds, source_name, stamp_last_run
+from .definition import load_definition, rotate_notice, source_kinds, source_name, stamp_last_run, telling
 from .fetch import RawSnapshot, fetch, sweep
 from .mapping import Conversion, find_columns, missing_columns
 from .rows import Row
 from .snapshot import adopt, blocked, edited_splits, head, keep_edits, working_file
+from .sources import SourceKind
 from .split import SKELETON, SPLITS, split_rows
 from .store import Snapshot, commit_snapshot
 
@@ -50,45 +51,49 @@ def main(task: Path, arguments: list[str]) -> int:
 def regenerate(task: TaskFolder, job: RunningJob, replace_manual_edits: bool = False) -> dict[str, Any]:
     """Do the whole stage and return the job's result; until the last step the current data stays as it was."""
     with lock(task.data / "regenerate"):
-        definition = task.load()
         data_source, moved = load_definition(task)
-        if notice := rotate_notice(moved):
-            job.warn(notice)
-        kinds = source_kinds(data_source, task)
-        with lock(task.data / "current.json"):
-            sweep(task.raw)
-            sweep(task.snapshots)
-            parent = _head(task, job)
-            replaced = _guard_edits(task, parent, replace_manual_edits)
-        steps = _Steps(job, total=len(kinds) + 4)
-        raws = []
-        for number, kind in enumerate(kinds):
-            name = source_name(kind, number)
-            steps.begin(Text(f"Fetching {name}", f"擷取 {name}"))
-            raws.append(fetch(task, kind, number, lambda rows, name=name: steps.within(  # type: ignore[misc]
-                Text(f"Fetching {name}: {rows} rows", f"擷取 {name}：{rows} 列"), rows)))
-        steps.begin(Text("Converting and removing duplicates", "轉換並去除重複"))
-        prepared = _prepare(task, definition, data_source, raws)
-        steps.begin(Text("Splitting", "切分"))
-        splits = split_rows(prepared.rows, data_source.split, _previous(parent, data_source.split), held_out_rows(task))
-        steps.begin(Text("Validating", "驗證"))
-        report = validation_report(splits, rules_of(prepared.definition, data_source, data_source.split.group_by),
-                                   held_out_rows(task), prepared.notes)
-        report["errors"] = [*prepared.errors, *report["errors"]]
-        if report["errors"]:
-            raise blocked(task, report, Text("The data does not pass validation", "資料沒有通過驗證"))
-        steps.begin(Text("Committing the snapshot", "提交快照"))
-        if prepared.definition.labels != definition.labels:
-            with task.change() as changed:
-                changed.labels = prepared.definition.labels
-        with lock(task.data / "current.json"):  # a person may have edited the data while it was fetched
-            replaced = _guard_edits(task, _head(task, job), replace_manual_edits) or replaced
-            snapshot = commit_snapshot(
-                task, splits, report, kind="generated", parent=parent.hash if parent else None,
-                raw=[raw.hash for raw in raws], source_hash=source_hash(raws), policy=data_source.split)
-            adopt(task, snapshot)
-        stamp_last_run(task)
-        return _result(task, prepared, snapshot, parent, raws, replaced, report)
+        with telling(moved):
+            result = _regenerate(task, job, data_source, replace_manual_edits)
+    if notice := rotate_notice(moved):
+        said = Text(**result["message"])
+        result["message"] = Text(f"{said.en}\n{notice.en}", f"{said.zh}\n{notice.zh}")._asdict()
+    return result
+
+
+def _regenerate(
+    task: TaskFolder, job: RunningJob, data_source: DataSource, replace_manual_edits: bool
+) -> dict[str, Any]:
+    definition = task.load()
+    kinds = source_kinds(data_source, task)
+    with lock(task.data / "current.json"):
+        sweep(task.raw)
+        sweep(task.snapshots)
+        parent = _head(task, job)
+        replaced = _guard_edits(task, parent, replace_manual_edits)
+    steps = _Steps(job, total=len(kinds) + 4)
+    raws = [_fetch(task, kind, number, steps) for number, kind in enumerate(kinds)]
+    steps.begin(Text("Converting and removing duplicates", "轉換並去除重複"))
+    prepared = _prepare(task, definition, data_source, raws)
+    steps.begin(Text("Splitting", "切分"))
+    splits = split_rows(prepared.rows, data_source.split, _previous(parent, data_source.split), held_out_rows(task))
+    steps.begin(Text("Validating", "驗證"))
+    report = validation_report(splits, rules_of(prepared.definition, data_source, data_source.split.group_by),
+                               held_out_rows(task), prepared.notes)
+    report["errors"] = [*prepared.errors, *report["errors"]]
+    if report["errors"]:
+        raise blocked(task, report, Text("The data does not pass validation", "資料沒有通過驗證"))
+    steps.begin(Text("Committing the snapshot", "提交快照"))
+    if prepared.definition.labels != definition.labels:
+        with task.change() as changed:
+            changed.labels = prepared.definition.labels
+    with lock(task.data / "current.json"):  # a person may have edited the data while it was fetched
+        replaced = _guard_edits(task, _head(task, job), replace_manual_edits) or replaced
+        snapshot = commit_snapshot(
+            task, splits, report, kind="generated", parent=parent.hash if parent else None,
+            raw=[raw.hash for raw in raws], source_hash=source_hash(raws), policy=data_source.split)
+        adopt(task, snapshot)
+    stamp_last_run(task)
+    return _result(task, prepared, snapshot, parent, raws, replaced, report)
 
 
 def source_hash(raws: Sequence[RawSnapshot]) -> str:
@@ -110,6 +115,13 @@ class _Steps:
     def within(self, message: Text, rows: int) -> None:
         self._job.check_cancelled()
         self._job.progress(self._done - 1, self._total, message, rows=float(rows))
+
+
+def _fetch(task: TaskFolder, kind: SourceKind, number: int, steps: _Steps) -> RawSnapshot:
+    name = source_name(kind, number)
+    steps.begin(Text(f"Fetching {name}", f"擷取 {name}"))
+    return fetch(task, kind, number, lambda rows: steps.within(
+        Text(f"Fetching {name}: {rows} rows", f"擷取 {name}：{rows} 列"), rows))
 
 
 @dataclass(frozen=True)

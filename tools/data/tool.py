@@ -19,7 +19,7 @@ from ..compute.jobs import submit
 from ..compute.view import follow
 from ..compute.worker import light_python
 from . import preview, regenerate
-from .definition import change_definition, load_definition, rotate_notice, source_kinds
+from .definition import change_definition, load_definition, rotate_notice
 from .overview import described, overview
 
 
@@ -62,8 +62,8 @@ def register(server: MCPServer, workspace: Workspace) -> None:
             change_definition, folder, sources=sources, split=split, quality=quality, deduplicate_on=deduplicate_on))
         if not sources:
             return await anyio.to_thread.run_sync(partial(_show, folder))
-        source_kinds(data_source, folder)  # a type that is only announced is saved, and said so here
-        job = submit(workspace, "preview", ["-m", preview.MODULE], [str(folder.root)],
+        given = ["--moved", *moved] if moved else []
+        job = submit(workspace, "preview", ["-m", preview.MODULE], [str(folder.root), *given],
                      python=light_python(workspace), task=folder)
         followed = await follow(job, workspace, report=context.report_progress)
         return DataSourceAnswer(
@@ -85,16 +85,12 @@ def register(server: MCPServer, workspace: Workspace) -> None:
     ) -> JobAnswer:
         folder = workspace.task(task)
         folder.load()
-        data_source, moved = await anyio.to_thread.run_sync(partial(load_definition, folder))
-        source_kinds(data_source, folder)
         given = ["--replace-manual-edits"] if replace_manual_edits else []
         has_script = (folder.root / regenerate.SCRIPT).is_file()
         entry = [regenerate.SCRIPT] if has_script else ["-m", regenerate.MODULE]
         job = submit(workspace, "regenerate", entry, given if has_script else [str(folder.root), *given],
                      python=light_python(workspace), task=folder)
-        followed = await follow(job, workspace, report=context.report_progress)
-        followed.message = _with_notice(followed.message, rotate_notice(moved))
-        return followed
+        return await follow(job, workspace, report=context.report_progress)
 
 
 def _show(task: TaskFolder) -> DataSourceAnswer:

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import nlp_skills
+import pytest
+from nlp_skills.resources.files import read_json, write_yaml
+from nlp_skills.resources.job import JobFolder
+from nlp_skills.resources.task import TaskFolder
+from nlp_skills.resources.workspace import Workspace
+from nlp_skills.tools.compute.running import RunningJob
+from nlp_skills.tools.data.regenerate import regenerate
+
+from tests.postgres import PostgresServer, find_postgres, running_postgres
+
+Rows = list[dict[str, Any]]
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each test has its own secrets, and its jobs find the package whatever folder they start in."""
+    package = str(Path(nlp_skills.__path__[0]).parent)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([package, os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv("NLP_SKILLS_SECRETS_DIR", str(tmp_path / "secrets"))
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path / "workspace")
+
+
+@pytest.fixture
+def task(workspace: Workspace) -> TaskFolder:
+    """An entity-sentiment task with three Chinese labels."""
+    task = TaskFolder(workspace.root / "entity-sentiment")
+    task.root.mkdir(parents=True)
+    write_yaml(task.file, {"name": "entity-sentiment", "type": "entity-classification", "language": "zh-TW",
+                           "labels": ["正面", "中性", "負面"]})
+    return task
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> RunningJob:
+    folder = JobFolder(tmp_path / "job")
+    folder.root.mkdir()
+    return RunningJob(folder, None, by_hand=False)
+
+
+@pytest.fixture
+def prepare(task: TaskFolder, job: RunningJob) -> Callable[..., dict[str, Any]]:
+    """Regenerate the task's data in this process."""
+    return lambda **settings: regenerate(task, job, **settings)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real server with a table `annotations` of 2,500 labelled rows."""
+    if find_postgres() is None:
+        if os.environ.get("CI"):
+            pytest.fail("PostgreSQL is not installed; continuous integration must test with it")
+        pytest.skip("PostgreSQL is not installed here (initdb was not found)")
+    with running_postgres() as server:
+        server.execute("CREATE TABLE annotations (id serial, text text, entity text, label text, marked date)")
+        server.insert("annotations", ["text", "entity", "label", "marked"], [
+            (row["text"], row["entity"], row["label"], date) for row, date in zip(
+                sentences(2500), _dates(2500), strict=True)])
+        yield server
+
+
+def sentences(count: int, start: int = 0) -> Rows:
+    """Distinct rows whose label follows from the sentence."""
+    endings = {"正面": "營收創下新高", "中性": "召開例行股東會", "負面": "獲利大幅下滑"}
+    labels = list(endings)
+    return [{"text": f"公司甲{number}本季{endings[labels[number % 3]]}。", "entity": f"公司甲{number}",
+             "label": labels[number % 3]} for number in range(start, start + count)]
+
+
+def _dates(count: int) -> list[Any]:
+    import datetime
+
+    return [datetime.date(2026, 1, 1) + datetime.timedelta(days=number % 20) for number in range(count)]
+
+
+def current(task: TaskFolder) -> str:
+    return str(read_json(task.data / "current.json")["hash"])
