@@ -28,7 +28,7 @@ from .significance import Difference, McNemar, Resampler, mcnemar, rows_needed
 ENTRY = ["-m", "nlp_skills.tools.evaluate.compare"]
 _EXAMPLES = 3
 _PRACTICALLY_EQUAL = 0.005
-_WORDS = {"better": Text("is better", "較好"), "worse": Text("is worse", "較差")}
+_WORDS = {"better": Text("is better than", "優於"), "worse": Text("is worse than", "不如")}
 
 
 def main(arguments: list[str]) -> int:
@@ -191,8 +191,8 @@ def _said(
     )
     if outcome in _WORDS:
         word = _WORDS[outcome]
-        return Text(f"{b} {word.en} than {a}. {figures.en}",
-                    f"{b} 比 {a} {word.zh}。{figures.zh}")
+        return Text(f"{b} {word.en} {a}. {figures.en}",
+                    f"{b} {word.zh} {a}。{figures.zh}")
     if needed is None:
         more = Text("They answer alike.", "兩者的表現相同。")
     elif abs(difference.value) < _PRACTICALLY_EQUAL:
