@@ -68,6 +68,12 @@ def main(task: Path, arguments: list[str]) -> int:
     return run_job("train", work, entry=ENTRY, arguments=arguments, task=Path(task), resumable=True)
 
 
+def _event(entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry of the trainer's history in the shape of a job's progress event, so that both are drawn alike."""
+    measures = {name: value for name, value in entry.items() if name != "step"}
+    return {"time": now(), "kind": "progress", "step": entry["step"], "total": None, "measures": measures}
+
+
 def _version_of(job: RunningJob, task: TaskFolder, plan: str | None, resume: str | None) -> VersionFolder:
     """The version this job trains: the named one, the one it reserved before it was interrupted, else a new one.
     Run by hand without a word, the newest interrupted training goes on."""
@@ -166,7 +172,7 @@ def _commit(job: RunningJob, folder: VersionFolder, base: BaseModel, run: Traini
     root = folder.task.root
     files = {file.relative_to(root).as_posix(): sha256_file(file) for file in sorted(place.iterdir())}
     write_json(folder.environment_file, {**read_json(folder.environment_file), **outcome.environment})
-    write_atomic(folder.events_file, dump_jsonl({"time": now(), **entry} for entry in outcome.history))
+    write_atomic(folder.events_file, dump_jsonl(_event(entry) for entry in outcome.history))
     relative = place.relative_to(root).as_posix()
     config = folder.config()
     write_json(folder.model_info_file, {
