@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from nlp_skills.resources.errors import ConflictError, TaskError
+from nlp_skills.resources.files import write_json
+from nlp_skills.resources.task import TaskFolder
+from nlp_skills.tools.tasks.update import update_task
+
+Start = Callable[[str], "subprocess.Popen[str]"]
+
+
+def test_fields_are_changed_by_their_dotted_names(task: TaskFolder) -> None:
+    updated = update_task(task, {"goal": "Sort mail", "success_criteria.threshold": 0.85,
+                                 "constraints": {"deadline": "June", "latency_ms": 50}})
+    assert sorted(updated.changed) == ["constraints.deadline", "constraints.latency_ms", "goal",
+                                       "success_criteria.threshold"]
+    loaded = task.load()
+    assert loaded == updated.task
+    assert (loaded.goal, loaded.success_criteria.threshold, loaded.constraints.deadline) == ("Sort mail", 0.85, "June")
+    assert loaded.success_criteria.metric == "macro_f1"
+
+
+def test_none_clears_an_optional_field(task: TaskFolder) -> None:
+    update_task(task, {"goal": "Sort mail", "constraints.budget": "10 EUR"})
+    update_task(task, {"goal": None, "constraints.budget": None})
+    assert task.load().goal is None and task.load().constraints.budget is None
+
+
+def test_a_prompt_can_be_given_field_by_field(task: TaskFolder) -> None:
+    with pytest.raises(TaskError) as caught:
+        update_task(task, {"prompt.system": "You sort."})
+    assert caught.value.field == "prompt.user"
+    update_task(task, {"prompt": {"system": "You sort.", "user": "{text}"}})
+    prompt = task.load().prompt
+    assert prompt is not None and prompt.user == "{text}"
+
+
+def test_fields_of_the_persons_own_are_kept_and_can_be_changed(task: TaskFolder) -> None:
+    task.file.write_text(task.file.read_text(encoding="utf-8") + "team: support\nowner: {mail: a@b.c}\n", encoding="utf-8")
+    update_task(task, {"goal": "Sort mail"})
+    assert task.load().model_extra == {"team": "support", "owner": {"mail": "a@b.c"}}
+    update_task(task, {"team": None, "owner.mail": "x@y.z"})
+    assert task.load().model_extra == {"owner": {"mail": "x@y.z"}}
+
+
+@pytest.mark.parametrize(("changes", "field", "hint"), [
+    ({"gaol": "x"}, "gaol", "Did you mean goal?"),
+    ({"sucess_criteria.threshold": 0.8}, "sucess_criteria.threshold", "Did you mean success_criteria.threshold?"),
+    ({"constraints.privcy": "open"}, "constraints.privcy", "Did you mean constraints.privacy?"),
+    ({"name": "other"}, "name", "keeps its name"),
+    ({"archived": "yes"}, "archived", "archived=true"),
+    ({"success_criteria.threshold": 85}, "success_criteria.threshold", "write 85 % as 0.85"),
+    ({"success_criteria.metric": "f1_macro"}, "success_criteria.metric", "macro_f1"),
+    ({"labels": ["a"]}, "labels", "two labels"),
+    ({"labels": "a, b"}, "labels", "value that fits"),
+    ({"decisions": ["why not"]}, "decisions[0]", "value that fits"),
+])
+def test_a_wrong_change_is_named_and_changes_nothing(
+    task: TaskFolder, changes: dict[str, Any], field: str, hint: str
+) -> None:
+    before = task.file.read_bytes()
+    with pytest.raises(TaskError) as caught:
+        update_task(task, {"goal": "half of it", **changes})
+    assert caught.value.field == field
+    assert hint in caught.value.fix.en
+    assert caught.value.problem.zh and caught.value.fix.zh
+    assert task.file.read_bytes() == before
+
+
+def test_a_decision_is_dated_and_appears_in_the_docs(task: TaskFolder) -> None:
+    update_task(task, decision="Start with LoRA", reason="one laptop", note="ask Lin about the labels")
+    loaded = task.load()
+    assert loaded.decisions[0].what == "Start with LoRA" and loaded.decisions[0].date
+    assert loaded.notes == ["ask Lin about the labels"]
+    page = (task.docs / "decisions.md").read_text(encoding="utf-8")
+    assert "Start with LoRA" in page and "one laptop" in page
+
+
+def test_a_decisions_page_edited_by_hand_is_left_alone(task: TaskFolder) -> None:
+    (task.docs / "decisions.md").write_text("mine", encoding="utf-8")
+    update_task(task, decision="Start with LoRA")
+    assert (task.docs / "decisions.md").read_text(encoding="utf-8") == "mine"
+
+
+def test_labels_changed_after_the_data_was_frozen_are_said_aloud_and_recorded(task: TaskFolder) -> None:
+    assert update_task(task, {"labels": ["good", "bad", "mixed"]}).warnings == []
+    write_json(task.data / "current.json", {"format": 1, "hash": "ab" * 32})
+    assert update_task(task, {"goal": "Sort mail"}).warnings == []
+    updated = update_task(task, {"labels": ["good", "bad"]}, reason="mixed was never used")
+    (warning,) = updated.warnings
+    assert "prepare_data" in warning.en and "prepare_data" in warning.zh
+    (decision,) = task.load().decisions
+    assert "mixed" in decision.what and decision.why == "mixed was never used"
+
+
+def test_archiving_and_bringing_back_changes_the_derived_state(task: TaskFolder) -> None:
+    update_task(task, archived=True)
+    assert task.state() == "archived"
+    since = task.load().archived
+    update_task(task, archived=True)
+    assert task.load().archived == since
+    update_task(task, archived=False)
+    assert task.state() == "created"
+
+
+def test_a_stale_revision_is_a_conflict_and_the_newer_state_stays(task: TaskFolder) -> None:
+    seen = task.revision()
+    update_task(task, {"goal": "theirs"}, revision=seen)
+    with pytest.raises(ConflictError) as caught:
+        update_task(task, {"goal": "mine"}, revision=seen)
+    assert caught.value.field == "revision"
+    assert task.load().goal == "theirs"
+
+
+def test_a_broken_task_file_is_refused_and_left_as_it_is(task: TaskFolder) -> None:
+    task.file.write_text("labels: [unclosed\n", encoding="utf-8")
+    with pytest.raises(TaskError, match="cannot be read as YAML"):
+        update_task(task, {"goal": "x"})
+    assert task.file.read_text(encoding="utf-8") == "labels: [unclosed\n"
+
+
+def test_two_processes_changing_one_task_lose_no_change(task: TaskFolder, start_python: Start) -> None:
+    code = """
+from pathlib import Path
+from nlp_skills.resources.task import TaskFolder
+from nlp_skills.tools.tasks.update import update_task
+for number in range(15):
+    update_task(TaskFolder(Path({root!r})), {{"{who}": str(number)}}, note=f"{who} {{number}}")
+"""
+    writers = [start_python(code.format(root=str(task.root), who=who)) for who in ("goal", "impact")]
+    for writer in writers:
+        _, said = writer.communicate(timeout=60)
+        assert writer.returncode == 0, said
+    loaded = task.load()
+    assert sorted(loaded.notes) == sorted(f"{who} {n}" for who in ("goal", "impact") for n in range(15))
+    assert (loaded.goal, loaded.impact) == ("14", "14")
+
+
+def test_of_two_processes_with_one_revision_exactly_one_wins(task: TaskFolder, start_python: Start) -> None:
+    code = """
+from pathlib import Path
+from nlp_skills.resources.errors import ConflictError
+from nlp_skills.resources.task import TaskFolder
+from nlp_skills.tools.tasks.update import update_task
+try:
+    update_task(TaskFolder(Path({root!r})), {{"goal": "{who}"}}, revision={revision!r})
+    print("{who}")
+except ConflictError:
+    print("conflict")
+"""
+    revision = task.revision()
+    writers = [start_python(code.format(root=str(task.root), who=who, revision=revision)) for who in ("first", "second")]
+    said = {writer.communicate(timeout=60)[0].strip() for writer in writers}
+    assert said == {"conflict", task.load().goal}
