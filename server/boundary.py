@@ -22,6 +22,8 @@ from mcp_types import INVALID_PARAMS, CallToolResult, GetPromptResult, Icon, Inp
 from pydantic import AnyUrl, ValidationError
 
 from ..resources.errors import NlpSkillsError, TaskError
+from ..resources.job import job_folder
+from ..resources.job import job_folder
 from ..resources.language import Language, Text, as_language, detect_language, speaking
 from ..resources.secrets import redact
 from ..resources.workspace import Workspace
@@ -50,6 +52,8 @@ class GuardedServer(MCPServer[Any]):
         self._workspace = workspace
         self._language = language
         self._read_only = read_only
+        self._one_client = False
+        self._heard: Language | None = None  # what the one client's person was last heard to speak
 
     def add_tool(
         self,
@@ -73,18 +77,19 @@ class GuardedServer(MCPServer[Any]):
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
-        with self._speaking(arguments):
+        tool = self._tool_manager.get_tool(name)
+        with self._speaking(arguments, talks=tool is not None and "message" in tool.parameters.get("properties", {})):
             try:
                 return await super().call_tool(name, arguments, context)
             except ToolError as error:
-                if self._tool_manager.get_tool(name) is None:
+                if tool is None:
                     raise ToolError(self._no_such_tool(name)) from error
                 raise ToolError(explained(error, name)) from error
 
     async def read_resource(
         self, uri: AnyUrl | str, context: Context[Any, Any] | None = None
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
-        with self._speaking({}):
+        with self._speaking({"task": task_of(str(uri))}):
             try:
                 return await super().read_resource(uri, context)
             except ResourceNotFoundError:
@@ -97,7 +102,7 @@ class GuardedServer(MCPServer[Any]):
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
     ) -> GetPromptResult | InputRequiredResult:
-        with self._speaking(arguments or {}):
+        with self._speaking(arguments or {}, talks=True):
             try:
                 return await super().get_prompt(name, arguments, context)
             except ValueError as error:
@@ -106,6 +111,7 @@ class GuardedServer(MCPServer[Any]):
     async def run_stdio_async(self) -> None:
         """Serve over standard input and output; whatever a library prints meanwhile goes to standard error."""
         async with stdio_server() as (received, sent):
+            self._one_client = True
             with contextlib.redirect_stdout(sys.stderr):
                 await self._lowlevel_server.run(received, sent, self._lowlevel_server.create_initialization_options())
 
@@ -117,8 +123,15 @@ class GuardedServer(MCPServer[Any]):
             f"這裡沒有「{name[:60]}」這個工具，也可能是被關閉了。\n→ 可用的工具：{shown}。\n(unknown_tool)",
         ))
 
-    def _speaking(self, arguments: Mapping[str, Any]) -> contextlib.AbstractContextManager[None]:
-        return speaking(language_of(arguments, self._workspace) or self._language)
+    def _speaking(
+        self, arguments: Mapping[str, Any], *, talks: bool = False
+    ) -> contextlib.AbstractContextManager[None]:
+        """Speak the call's language: what it says itself where it `talks` with the person, else what the person was
+        last heard to speak (one client only), else that of its job or task, else the server's."""
+        said = said_language(arguments) if talks else None
+        if said and self._one_client:
+            self._heard = said
+        return speaking(said or self._heard or subject_language(arguments, self._workspace) or self._language)
 
 
 def lean(schema: Any) -> Any:
@@ -134,18 +147,34 @@ def lean(schema: Any) -> Any:
     }
 
 
-def language_of(arguments: Mapping[str, Any], workspace: Workspace) -> Language | None:
-    """The language a call asks for: its `language`, else that of its `message`, else its task's, else None."""
-    if isinstance(named := arguments.get("language"), str) and (language := as_language(named)):
+def said_language(arguments: Mapping[str, Any]) -> Language | None:
+    """The language a call asks for by its `language`, else by what its `message` is written in."""
+    named, message = arguments.get("language"), arguments.get("message")
+    if isinstance(named, str) and (language := as_language(named)):
         return language
-    if isinstance(message := arguments.get("message"), str):
-        written = detect_language(message)
-        if written and (written != "en" or len(re.findall(r"[A-Za-z]{2,}", message)) >= _ENOUGH_WORDS):
-            return written
-    if isinstance(task := arguments.get("task"), str) and task:
-        with contextlib.suppress(NlpSkillsError):  # the tool itself says what is wrong with the task
+    written = detect_language(message) if isinstance(message, str) else None
+    if written == "en" and len(re.findall(r"[A-Za-z]{2,}", str(message))) < _ENOUGH_WORDS:
+        return None
+    return written
+
+
+def subject_language(arguments: Mapping[str, Any], workspace: Workspace) -> Language | None:
+    """The language of what a call is about: the job it names, the data it describes, or its task."""
+    job, language, task = (arguments.get(name) for name in ("job_id", "language", "task"))
+    with contextlib.suppress(NlpSkillsError):  # the tool itself says what is wrong with its job or task
+        if isinstance(job, str) and job:
+            return job_folder(workspace, job).spec().language
+        if isinstance(language, str) and (named := as_language(language)):
+            return named
+        if isinstance(task, str) and task:
             return workspace.task(task).load().language
     return None
+
+
+def task_of(uri: str) -> str:
+    """The task a resource's address is about; empty when it is about none."""
+    place, _, rest = uri.partition("://")[2].partition("/")
+    return rest.partition("/")[0] if place == "tasks" else ""
 
 
 def explained(error: BaseException, name: str) -> str:

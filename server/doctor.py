@@ -50,7 +50,8 @@ def examine(settings: Settings) -> list[Finding]:
     """Look at everything the work needs; takes a few seconds and changes nothing."""
     workspace = Workspace(settings.workspace)
     machine = describe_machine(workspace)
-    return [_python(), _workspace(workspace), _disk(machine), _memory(machine), *_worker(workspace, machine), _secrets()]
+    surroundings = [_python(), _workspace(workspace), _disk(machine), _memory(machine)]
+    return [*surroundings, *_worker(workspace, machine), _secrets()]
 
 
 def show(findings: list[Finding]) -> int:
@@ -70,7 +71,8 @@ def _python() -> Finding:
     if sys.version_info[:2] < _OLDEST_PYTHON:
         return Finding("broken", Text(f"Python {version} is too old.", f"Python {version} 版本太舊。"),
                        Text("Install Python 3.11 or newer.", "請安裝 Python 3.11 以上版本。"))
-    return Finding("ok", Text(f"nlp-skills {__version__} on Python {version}", f"nlp-skills {__version__}，Python {version}"))
+    says = Text(f"nlp-skills {__version__} on Python {version}", f"nlp-skills {__version__}，Python {version}")
+    return Finding("ok", says)
 
 
 def _workspace(workspace: Workspace) -> Finding:
@@ -139,9 +141,9 @@ def _worker_libraries(worker: Path) -> Finding:
     if missing := ", ".join(name for name, version in found.items() if version is None):
         return Finding("broken", Text(f"The worker environment {worker} lacks {missing}.",
                                       f"工作環境 {worker} 缺少 {missing}。"), _BUILD)
-    if found["nlp-skills"] != __version__:
-        return Finding("broken", Text(f"The worker environment holds nlp-skills {found['nlp-skills']}, not {__version__}.",
-                                      f"工作環境裡是 nlp-skills {found['nlp-skills']}，不是 {__version__}。"), _BUILD)
+    if (other := found["nlp-skills"]) != __version__:
+        return Finding("broken", Text(f"The worker environment holds nlp-skills {other}, not {__version__}.",
+                                      f"工作環境裡是 nlp-skills {other}，不是 {__version__}。"), _BUILD)
     shown = ", ".join(f"{name} {version}" for name, version in found.items() if name != "nlp-skills")
     return Finding("ok", Text(f"Worker environment {worker}: {shown}", f"工作環境 {worker}：{shown}"))
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import anyio
 import pytest
 from mcp.client import Client
+from mcp.client.stdio import StdioServerParameters
 from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, Field
 
 from nlp_skills.resources.errors import DataError, TaskError
-from nlp_skills.resources.files import write_yaml
+from nlp_skills.resources.files import write_json, write_yaml
 from nlp_skills.resources.language import Text, spoken_language
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.boundary import GuardedServer
@@ -46,7 +50,7 @@ def make_server(workspace: Workspace, *, read_only: bool = False) -> GuardedServ
         raise RuntimeError("postgresql://ann:hunter2secret@db/x broke")
 
     @server.tool(annotations=ToolAnnotations(read_only_hint=True))
-    def speak(message: str = "", task: str = "", language: str = "") -> str:
+    def speak(message: str = "", task: str = "", job_id: str = "", language: str = "") -> str:
         return spoken_language()
 
     @server.tool()
@@ -116,6 +120,33 @@ async def test_a_call_speaks_its_language_then_its_message_then_its_task(
     })
     async with connected(tmp_path) as client:
         assert text_of(await client.call_tool("speak", arguments)) == spoken
+
+
+def test_the_person_of_a_single_client_is_answered_in_the_language_last_heard(tmp_path: Path) -> None:
+    script = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from test_boundary import Workspace, make_server
+make_server(Workspace(Path(sys.argv[2]))).run("stdio")
+"""
+    parameters = StdioServerParameters(
+        command=sys.executable, args=["-c", script, str(Path(__file__).parent), str(tmp_path)], env={**os.environ})
+
+    async def talk() -> list[str]:
+        async with Client(parameters) as client:
+            calls = [("speak", {"message": "我想訓練一個模型"}), ("speak", {"message": "ok"}), ("fail", {}),
+                     ("fail", {"language": "en"}), ("speak", {"message": "let us go on in English"}), ("fail", {})]
+            return [text_of(await client.call_tool(name, arguments)).partition(" ")[0] for name, arguments in calls]
+
+    assert anyio.run(talk) == ["zh-TW", "zh-TW", "檔案是空的。", "檔案是空的。", "en", "The"]
+
+
+async def test_a_call_about_a_job_speaks_the_jobs_language(tmp_path: Path) -> None:
+    spec = {"id": "j1", "kind": "train", "entry": [], "python": "python", "language": "zh-TW", "created": "2026-01-01"}
+    write_json(Workspace(tmp_path).jobs / "j1" / "spec.json", spec)
+    async with connected(tmp_path) as client:
+        assert text_of(await client.call_tool("speak", {"job_id": "j1"})) == "zh-TW"
 
 
 async def test_the_servers_own_language_is_spoken_where_a_call_says_nothing(

@@ -1,0 +1,137 @@
+"""Every tool, once, as a client meets the server: a light process on stdio, its jobs in the worker environment."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import psutil
+import pytest
+from mcp.client import Client
+from mcp.client.stdio import StdioServerParameters
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif("NLP_SKILLS_WORKER" not in os.environ, reason="NLP_SKILLS_WORKER names no worker environment"),
+]
+
+MOST_MEGABYTES = 130
+LONGEST_CALL_SECONDS = 30.0
+HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "pandas", "polars", "pyarrow", "sklearn", "scipy", "numpy",
+         "matplotlib")
+TINY_MODEL = Path(__file__).parents[1] / "tiny_model.py"
+TASK = "reviews"
+LABELS = ("positive", "neutral", "negative")
+# A server that writes down, when it ends, which modules it has loaded.
+SERVER = """
+import atexit, json, os, pathlib, sys
+seen = pathlib.Path(os.environ["SEEN"])
+atexit.register(lambda: seen.write_text(json.dumps(sorted(sys.modules)), encoding="utf-8"))
+from nlp_skills.server.cli import main
+sys.exit(main(["serve"]))
+"""
+
+
+class Session:
+    """Calls tools by name and follows jobs to their end, remembering which tools were called."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.called: set[str] = set()
+
+    async def __call__(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        self.called.add(tool)
+        with anyio.fail_after(LONGEST_CALL_SECONDS):
+            answer = await self.client.call_tool(tool, arguments)
+        assert not answer.is_error and answer.structured_content, (tool, arguments, answer.content)
+        assert answer.structured_content["next_step"]["say"]
+        return answer.structured_content
+
+    async def job(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        """Call a tool that starts a job, and wait for the job."""
+        answer = await self(tool, **arguments)
+        while answer["job"]["state"] in ("queued", "running"):
+            answer = await self("job_status", job_id=answer["job"]["id"], wait_seconds=20)
+        assert answer["job"]["state"] == "succeeded", answer
+        return answer
+
+
+@pytest.fixture(scope="module")
+def base_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("base") / "tiny"
+    subprocess.run([os.environ["NLP_SKILLS_WORKER"], str(TINY_MODEL), str(folder)], check=True, timeout=120,
+                   stdin=subprocess.DEVNULL, capture_output=True)
+    return folder
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    path = tmp_path / "rows.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label"])
+        writer.writerows(_rows())
+    return path
+
+
+def _rows() -> Iterator[tuple[str, str]]:
+    words = {"positive": ("loved", "praised"), "neutral": ("described", "listed"), "negative": ("hated", "returned")}
+    for number in range(30):
+        for label in LABELS:
+            yield f"Buyer {number} {words[label][number % 2]} the kettle on day {number * 7 % 31}.", label
+
+
+async def test_every_tool_works_and_the_server_stays_light(tmp_path: Path, base_model: Path, rows: Path) -> None:
+    seen = tmp_path / "modules.json"
+    parameters = StdioServerParameters(
+        command=sys.executable, args=["-c", SERVER],
+        env={**os.environ, "NLP_SKILLS_WORKSPACE": str(tmp_path / "workspace"), "SEEN": str(seen)},
+    )
+    before = {process.pid for process in psutil.Process().children()}
+    async with Client(parameters) as client:
+        (server,) = [process for process in psutil.Process().children() if process.pid not in before]
+        call = Session(client)
+        await _prepare(call, rows)
+        await _train_and_deploy(call, base_model)
+        offered = {tool.name for tool in (await client.list_tools()).tools}
+        megabytes = server.memory_info().rss / 1e6
+    assert call.called == offered
+    assert megabytes <= MOST_MEGABYTES
+    loaded = {name.partition(".")[0] for name in json.loads(seen.read_text(encoding="utf-8"))}
+    assert not loaded & set(HEAVY)
+
+
+async def _prepare(call: Session, rows: Path) -> None:
+    await call("coach", message="I want to train a model")
+    await call("create_task", name=TASK, title="Kettle reviews", type="classification", language="en",
+               goal="sort reviews", labels=list(LABELS), success_criteria={"metric": "macro_f1", "threshold": 0.8})
+    await call("update_task", task=TASK, note="first look")
+    await call("list_tasks")
+    await call("generate_project", task=TASK)
+    await call("read_resource", uri=f"nlp-skills://tasks/{TASK}")
+    await call("set_up", what="environment")
+    await call.job("set_data_source", task=TASK, sources=[{"type": "file", "path": str(rows)}])
+    await call.job("prepare_data", task=TASK)
+
+
+async def _train_and_deploy(call: Session, base_model: Path) -> None:
+    settings = {"base_model": str(base_model), "epochs": 1}
+    await call("plan_training", task=TASK, settings=settings)
+    started = await call("train", task=TASK, confirm=True)
+    await call("cancel_job", job_id=started["job"]["id"])
+    await call.job("resume_job", job_id=started["job"]["id"])
+    await call.job("evaluate", task=TASK, version="v1")
+    await call("plan_training", task=TASK, settings={"epochs": 2}, parent="v1", changes=["longer"])
+    await call.job("train", task=TASK, confirm=True)
+    await call.job("evaluate", task=TASK, version="v2")
+    await call.job("compare_versions", task=TASK, a="v1", b="v2")
+    await call.job("reproduce", task=TASK, version="v1")
+    await call.job("deploy", task=TASK, version="v2", override_reason="a test of the road, not of the model")
+    await call("undeploy", task=TASK)
