@@ -105,7 +105,8 @@ def check_causal_model(folder: Path) -> Path:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except ValueError as error:
         raise TrainingError(
-            Text(f"{folder / 'config.json'} is not JSON: {error}", f"{folder / 'config.json'} 不是有效的 JSON：{error}"),
+            Text(f"{folder / 'config.json'} is not JSON: {error}",
+                 f"{folder / 'config.json'} 不是有效的 JSON：{error}"),
             Text("Copy or download the model again.", "請重新複製或下載模型。"), field="base_model",
         ) from error
     check_causal_config(config, str(folder))

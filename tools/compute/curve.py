@@ -43,7 +43,8 @@ def draw_curve(path: Path, drawn: list[Panel], title: str) -> None:
     for number, panel in enumerate(drawn):
         _draw_panel(draw, panel, _HEAD + number * _PANEL_HEIGHT)
     picture = io.BytesIO()
-    image.resize((_WIDTH, height), Image.Resampling.LANCZOS).save(picture, "PNG", optimize=True)
+    small = image.resize((_WIDTH, height), Image.Resampling.LANCZOS)
+    small.quantize(64, dither=Image.Dither.NONE).save(picture, "PNG", optimize=True)
     write_atomic(path, picture.getvalue())
 
 

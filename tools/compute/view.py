@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 from pydantic import BaseModel, Field
 
-from ...resources.answer import Answer, JobAnswer, JobView, NextStep
+from ...resources.answer import HIDDEN, Answer, JobAnswer, JobView, NextStep
 from ...resources.job import ACTIVE_STATES, JobFolder, JobState, Progress, job_folders
 from ...resources.language import Text
 from ...resources.task import TaskFolder
@@ -37,11 +37,13 @@ class JobLine(BaseModel):
     progress: Progress
 
 
-class JobList(Answer):
-    """One page of jobs, newest first; `next_offset` asks for the following page."""
+class JobStatus(Answer):
+    """One job with the end of its log where asked for, or one page of jobs, newest first (`next_offset` asks on)."""
 
+    job: JobView | None = None
+    log: list[str] = Field(default_factory=list)
     jobs: list[JobLine] = Field(default_factory=list)
-    total: int = 0
+    total: int | None = None
     next_offset: int | None = None
 
 
@@ -78,25 +80,49 @@ async def follow(
         NlpSkillsError: the job failed; its own error, of its own class.
     """
     events = JobEvents(folder)
-    reported = Progress()
-    deadline = time.monotonic() + min(seconds, LONGEST_WAIT_SECONDS)
-    while True:
-        state = folder.state()
-        current = events.progress()
-        if report and current != reported and current.step >= reported.step:
-            reported = current
-            await report(float(current.step), current.total, progress_line(current))
-        if state not in ACTIVE_STATES or time.monotonic() >= deadline:
-            break
-        await anyio.sleep(jobs.POLL_SECONDS)
+    state = await settled(folder, seconds, report, events)
     if state == "failed" and (error := jobs.failure(folder)):
         raise error
     return job_answer(folder, events)
 
 
+async def settled(
+    folder: JobFolder, seconds: float, report: Report | None = None, events: JobEvents | None = None
+) -> JobState:
+    """The job's state once it has ended, at the latest after `seconds`; its progress is pushed to `report`."""
+    events = events or JobEvents(folder)
+    reported = Progress()
+    deadline = time.monotonic() + min(seconds, LONGEST_WAIT_SECONDS)
+    while True:
+        state = folder.state()
+        current = events.progress()
+        if report and current.step > reported.step:  # the protocol wants progress that only grows
+            reported = current
+            await report(float(current.step), current.total, progress_line(current))
+        if state not in ACTIVE_STATES or time.monotonic() >= deadline:
+            return state
+        await anyio.sleep(jobs.POLL_SECONDS)
+
+
+def status_answer(folder: JobFolder, log_lines: int = 0) -> JobStatus:
+    """The job as it stands, with the last lines of its log; they stay hidden where the task's privacy asks for it."""
+    answer = job_answer(folder)
+    task = folder.task()
+    log = jobs.log_tail(folder, log_lines)
+    if log and task and task.load().constraints.privacy == "on-premise":
+        log = [f"{HIDDEN} {folder.output_file}"]
+    return JobStatus(message=answer.message, next_step=answer.next_step, job=answer.job, log=log)
+
+
+def chart_of(folder: JobFolder) -> bytes | None:
+    """The job's curves as they stand now, PNG; None where it reported nothing to draw."""
+    refresh_views(folder)
+    return folder.curve_file.read_bytes() if folder.curve_file.is_file() else None
+
+
 def list_answer(
     workspace: Workspace, task: TaskFolder | None = None, offset: int = 0, limit: int = PAGE_SIZE
-) -> JobList:
+) -> JobStatus:
     """One page of the jobs of a task, or of the whole workspace, newest first."""
     found = job_folders(workspace, task)
     page = [job_line(folder) for folder in found[offset:offset + limit]]
@@ -108,13 +134,14 @@ def list_answer(
     else:
         step = _ask_coach(task.name if task else None)
     message = Text(f"{len(found)} jobs, {len(page)} shown.", f"共 {len(found)} 個工作，顯示 {len(page)} 個。")
-    return JobList(message=str(message), next_step=step, jobs=page, total=len(found), next_offset=more)
+    return JobStatus(message=str(message), next_step=step, jobs=page, total=len(found), next_offset=more)
 
 
-def job_line(folder: JobFolder) -> JobLine:
+def job_line(folder: JobFolder, events: JobEvents | None = None) -> JobLine:
+    """The job in one line of a list."""
     spec = folder.spec()
     return JobLine(id=folder.id, kind=spec.kind, task=_task_name(folder), state=folder.state(), created=spec.created,
-                   progress=JobEvents(folder).progress())
+                   progress=(events or JobEvents(folder)).progress())
 
 
 def spoken(value: Any) -> Any:

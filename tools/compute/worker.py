@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from ... import __version__
 from ...resources.errors import MissingRequirement
 from ...resources.files import read_json
 from ...resources.language import Text
@@ -31,13 +32,14 @@ def worker_root(workspace: Workspace) -> Path:
 
 
 def built_worker(workspace: Workspace) -> Path | None:
-    """The interpreter of the environment built for this workspace; one half built does not count."""
+    """The interpreter of the environment built for this workspace; one half built does not count, nor
+    one that another version of nlp-skills built: jobs must run the code that the server speaks of."""
     try:
         current = read_json(worker_root(workspace) / "current.json")
     except FileNotFoundError:
         return None
     python = interpreter(worker_root(workspace) / current["folder"])
-    return python if python.is_file() else None
+    return python if python.is_file() and current["nlp_skills"] == __version__ else None
 
 
 def interpreter(environment: Path) -> Path:

@@ -5,15 +5,15 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import nlp_skills
 import pytest
+
+import nlp_skills
 from nlp_skills.resources.files import write_yaml
 from nlp_skills.resources.job import JobFolder, job_folders
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute import jobs
 from nlp_skills.tools.compute.machines import local
-
 from tests.tools.compute.working import write_work
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from nlp_skills.resources.errors import DataError, JobError, MissingRequirement
 from nlp_skills.resources.job import FAMILY_VARIABLE, JOB_VARIABLE, JobFolder, active_job, job_folders
 from nlp_skills.resources.process import environment_value, identity, living
@@ -19,7 +20,6 @@ from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute import jobs
 from nlp_skills.tools.compute.events import JobEvents
 from nlp_skills.tools.compute.machines import local
-
 from tests.tools.compute.working import eventually, kill_hard, write_work
 
 Start = Callable[..., JobFolder]

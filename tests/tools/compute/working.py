@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import psutil
+
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.task import TaskFolder
 

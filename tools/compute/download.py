@@ -1,0 +1,267 @@
+"""Download a base model from a hub as a resumable job: `python -m nlp_skills.tools.compute.download --name … `.
+
+What will be fetched is asked of the hub first (`offer`, light enough for the server), so that size, licence and free
+disk stand before the person's yes. `HF_ENDPOINT` names another hub, `HF_HUB_CACHE` or `HF_HOME` another cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pydantic import BaseModel, Field
+
+from ...resources.errors import JobError, MissingRequirement, NlpSkillsError, TrainingError, WorkspaceError
+from ...resources.files import sha256_file
+from ...resources.language import Text
+from ...resources.secrets import lookup
+from .base_model import HUB_NAME, cached_folder, check_causal_config, check_causal_model, hub_cache
+from .machine import free_disk
+from .running import RunningJob, run_job
+from .words import size
+
+ENTRY = ["-m", "nlp_skills.tools.compute.download"]
+TOKEN_NAME = "HF_TOKEN"
+_NEEDED = ("*.json", "*.jinja", "*.model", "*.txt", "*.safetensors", "LICENSE*", "README.md")
+_UNNEEDED = ("*/*", "consolidated*", "*.onnx*", "*.gguf")  # other formats and what stands in subfolders
+_SPARE_BYTES = 500_000_000
+_ASK_SECONDS = 15.0
+_POLL_SECONDS = 0.5
+_MEGABYTE = 1_000_000
+
+
+class HubFile(BaseModel):
+    """One file of a hub model: bytes, and the sha256 where the hub knows it (large files)."""
+
+    path: str
+    size: int
+    sha256: str | None = None
+
+
+class Offer(BaseModel):
+    """What a download would bring. `bytes` is the whole, `present` what the cache holds of it already."""
+
+    name: str
+    commit: str
+    licence: str | None = None
+    page: str
+    files: list[HubFile] = Field(default_factory=list)
+    bytes: int
+    present: int
+    disk_free: int
+    folder: str
+
+
+def endpoint() -> str:
+    return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
+
+
+def offer(name: str) -> Offer:
+    """What downloading `name` would bring, as the hub says now.
+
+    Raises:
+        TrainingError: the name is no hub id, the hub has no such model, or it is not a causal language model.
+        MissingRequirement: the hub cannot be reached, or asks for a token or for its terms to be accepted.
+        WorkspaceError: the disk has no room for it.
+    """
+    if not HUB_NAME.fullmatch(name) or ".." in name:
+        raise TrainingError(
+            Text(f"{name[:100]!r} is not the name of a hub model.", f"「{name[:100]}」不是 Hub 上的模型名稱。"),
+            Text("Give owner/model, such as Qwen/Qwen3-0.6B.", "請用「擁有者/模型」的形式，例如 Qwen/Qwen3-0.6B。"),
+            field="name",
+        )
+    with httpx.Client(timeout=_ASK_SECONDS, follow_redirects=True, headers=_authorization()) as client:
+        told = _ask(client, f"{endpoint()}/api/models/{name}?blobs=true", name).json()
+        commit = str(told["sha"])
+        check_causal_config(_ask(client, f"{endpoint()}/{name}/resolve/{commit}/config.json", name).json(), name)
+    files = wanted([
+        HubFile(path=one["rfilename"], size=one.get("size") or 0, sha256=(one.get("lfs") or {}).get("sha256"))
+        for one in told.get("siblings", [])
+    ])
+    card = told.get("cardData") or {}
+    offered = Offer(
+        name=name, commit=commit, licence=card.get("license_name") or card.get("license"),
+        page=f"{endpoint()}/{name}", files=files, bytes=sum(file.size for file in files), present=present_bytes(name),
+        disk_free=free_disk(hub_cache()), folder=str(cached_folder(name)),
+    )
+    _check_room(offered)
+    return offered
+
+
+def wanted(files: list[HubFile]) -> list[HubFile]:
+    """The files a training needs: configuration, tokenizer, and the weights in one format."""
+    chosen = [file for file in files if _matches(file.path, _NEEDED) and not _matches(file.path, _UNNEEDED)]
+    if any(file.path.endswith(".safetensors") for file in chosen):
+        return [file for file in chosen if not file.path.startswith("pytorch_model.bin.index")]
+    return chosen + [file for file in files if fnmatch.fnmatch(file.path, "pytorch_model*.bin")]
+
+
+def present_bytes(name: str) -> int:
+    """Bytes of that model in the cache, half-fetched files included."""
+    blobs = cached_folder(name) / "blobs"
+    return sum(blob.stat().st_size for blob in blobs.iterdir()) if blobs.is_dir() else 0
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m nlp_skills.tools.compute.download", description=__doc__)
+    parser.add_argument("--name", required=True, help="hub id, such as Qwen/Qwen3-0.6B")
+    parser.add_argument("--commit", default=None, help="the commit the person agreed to; the newest if left out")
+    options = parser.parse_args(arguments)
+    return run_job("base_model", lambda job: _download(job, options.name, options.commit), entry=ENTRY,
+                   arguments=arguments, resumable=True)
+
+
+def _download(job: RunningJob, name: str, commit: str | None) -> dict[str, Any]:
+    offered = offer(name)
+    if commit and commit != offered.commit:
+        job.warn(Text(f"{name} has changed on the hub since you agreed; its state {offered.commit[:12]} is fetched.",
+                      f"{name} 在您同意之後有更新，改為下載新的內容 {offered.commit[:12]}。"))
+    folder = _fetch(job, offered)
+    check_causal_model(folder)
+    _verify(job, offered, folder)
+    return {
+        "name": name, "path": str(folder), "commit": offered.commit, "bytes": offered.bytes, "licence": offered.licence,
+        "message": {"en": f"The base model {name} ({size(offered.bytes)}) is on this machine.",
+                    "zh": f"基礎模型 {name}（{size(offered.bytes)}）已在這台機器上。"},
+        "next_step": {"tool": "coach", "arguments": {},
+                      "say": {"en": f"Plan the training with base_model {name}.",
+                              "zh": f"接著以 {name} 為基礎模型規劃訓練。"}},
+    }
+
+
+def _fetch(job: RunningJob, offered: Offer) -> Path:
+    """Fetch in a thread, and report what has arrived from here, where a cancellation is heard at once."""
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError as error:
+        raise MissingRequirement(
+            Text("This interpreter lacks huggingface_hub.", "這個 Python 環境缺少 huggingface_hub。"),
+            Text("Build the worker environment with set_up(what='environment').",
+                 "請用 set_up(what='environment') 建立工作環境。"),
+        ) from error
+    came: dict[str, Any] = {}
+
+    def fetch() -> None:
+        try:
+            came["folder"] = snapshot_download(
+                offered.name, revision=offered.commit, allow_patterns=[file.path for file in offered.files],
+                cache_dir=hub_cache(), endpoint=endpoint(), token=lookup(TOKEN_NAME) or None,
+            )
+        except Exception as error:  # handed to the main thread, which raises it
+            came["error"] = error
+
+    thread = threading.Thread(target=fetch, daemon=True)
+    thread.start()
+    total = max(1, offered.bytes // _MEGABYTE)
+    while thread.is_alive():
+        thread.join(_POLL_SECONDS)
+        arrived = min(present_bytes(offered.name), offered.bytes)
+        job.progress(min(arrived // _MEGABYTE, total - 1), total, Text(
+            f"{size(arrived)} of {size(offered.bytes)}", f"{size(arrived)}，共 {size(offered.bytes)}"))
+    if broken := came.get("error"):
+        raise _download_error(offered.name, broken) from broken
+    return Path(came["folder"])
+
+
+def _verify(job: RunningJob, offered: Offer, folder: Path) -> None:
+    """Compare sizes and, where the hub told them, hashes.
+
+    Raises:
+        JobError: a file is not what the hub has; it was removed, so that resuming fetches it again.
+    """
+    total = max(1, offered.bytes // _MEGABYTE)
+    for file in offered.files:
+        job.progress(total, total, Text(f"checking {file.path}", f"檢查 {file.path}"))
+        local = folder / file.path
+        if local.stat().st_size == file.size and file.sha256 in (None, sha256_file(local) if file.sha256 else None):
+            continue
+        local.resolve().unlink()
+        local.unlink(missing_ok=True)
+        raise JobError(
+            Text(f"{file.path} arrived damaged and was removed.", f"{file.path} 下載後內容不符，已刪除。"),
+            Text("Call resume_job to fetch that file again.", "請呼叫 resume_job 重新下載該檔。"),
+        )
+
+
+def _ask(client: httpx.Client, address: str, name: str) -> httpx.Response:
+    try:
+        answer = client.get(address)
+    except httpx.HTTPError as error:
+        raise _unreachable(error) from error
+    if answer.status_code in (401, 403, 404):
+        raise _not_to_be_had(name, answer.status_code)
+    if answer.is_error:
+        raise _unreachable(RuntimeError(f"HTTP {answer.status_code}"))
+    return answer
+
+
+def _unreachable(error: Exception) -> MissingRequirement:
+    return MissingRequirement(
+        Text(f"The hub {endpoint()} cannot be reached: {error}.", f"無法連上模型庫 {endpoint()}：{error}。"),
+        Text("Check the network or HF_ENDPOINT and try again; a model folder on this machine works without a hub.",
+             "請檢查網路或 HF_ENDPOINT 後再試；也可以直接使用這台機器上的模型資料夾。"),
+        field="name",
+    )
+
+
+def _not_to_be_had(name: str, status: int) -> NlpSkillsError:
+    if status == 404:
+        return TrainingError(
+            Text(f"The hub {endpoint()} has no model {name} with a config.json.",
+                 f"模型庫 {endpoint()} 沒有 {name}，或它沒有 config.json。"),
+            Text("Check the spelling; the name is owner/model.", "請檢查拼字；名稱的形式是「擁有者/模型」。"),
+            field="name",
+        )
+    return MissingRequirement(
+        Text(f"The hub does not give {name} to just anybody (or there is no such model).",
+             f"{name} 需要授權才能下載（或沒有這個模型）。"),
+        Text(f"Accept its terms at {endpoint()}/{name}, then store a token in a terminal: "
+             f"nlp-skills secret set {TOKEN_NAME}",
+             f"請先在 {endpoint()}/{name} 同意條款，再於終端機存入權杖：nlp-skills secret set {TOKEN_NAME}"),
+        field="name",
+    )
+
+
+def _download_error(name: str, error: Exception) -> NlpSkillsError:
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status in (401, 403, 404):
+        return _not_to_be_had(name, status)
+    return JobError(
+        Text(f"The download of {name} broke off: {type(error).__name__}: {str(error)[:300]}",
+             f"{name} 的下載中斷：{type(error).__name__}：{str(error)[:300]}"),
+        Text("Call resume_job; what has arrived is kept.", "請呼叫 resume_job；已下載的部分都還在。"),
+    )
+
+
+def _check_room(offered: Offer) -> None:
+    needed = max(0, offered.bytes - offered.present) + _SPARE_BYTES
+    if offered.disk_free >= needed:
+        return
+    raise WorkspaceError(
+        Text(f"{offered.name} needs {size(needed)} of free disk at {hub_cache()}; there are {size(offered.disk_free)}.",
+             f"{offered.name} 需要 {hub_cache()} 有 {size(needed)} 可用空間，目前只有 {size(offered.disk_free)}。"),
+        Text("Free some space, set HF_HOME to a larger disk, or choose a smaller model.",
+             "請先清出空間、把 HF_HOME 設到較大的磁碟，或改選較小的模型。"),
+        field="name",
+    )
+
+
+def _authorization() -> dict[str, str]:
+    token = lookup(TOKEN_NAME)
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def _matches(path: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch.fnmatch(path, pattern) for pattern in patterns)
+
+
+if __name__ == "__main__":
+    status = main(sys.argv[1:])
+    sys.stdout.flush()
+    os._exit(status)  # a fetching thread that was cancelled must not hold the process

@@ -1,0 +1,107 @@
+"""The door of jobs and of what they run on."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Annotated
+
+import anyio.to_thread
+from mcp.server import MCPServer
+from mcp.server.mcpserver import Context, Image
+from mcp_types import CallToolResult, TextContent, ToolAnnotations
+from pydantic import Field
+
+from ...resources.answer import JobAnswer
+from ...resources.job import JobFolder, job_folder
+from ...resources.workspace import Workspace
+from . import jobs
+from .consent import SetUp, What, set_up_base_model, set_up_environment
+from .view import LONGEST_WAIT_SECONDS, JobStatus, chart_of, follow, list_answer, settled, status_answer
+
+_RESUMED_SECONDS = 15.0
+
+
+def register(server: MCPServer, workspace: Workspace) -> None:
+    """Register `job_status`, `cancel_job`, `resume_job` and `set_up`."""
+
+    @server.tool(
+        name="job_status", title="Progress of jobs · 工作進度",
+        description="Where a job stands: waits up to wait_seconds for its end, then tells progress and when to ask "
+        "again. chart=true adds the loss curve as an image. Without job_id: lists jobs, newest first. 進度、曲線。",
+        annotations=ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False),
+        structured_output=True,
+    )
+    async def job_status(
+        context: Context,
+        job_id: str | None = None,
+        task: Annotated[str | None, Field(description="list this task's jobs only")] = None,
+        wait_seconds: Annotated[float, Field(ge=0, le=LONGEST_WAIT_SECONDS)] = 20,
+        log_lines: Annotated[int, Field(ge=0, le=200)] = 0,
+        chart: bool = False,
+        offset: Annotated[int, Field(ge=0, description="of the list")] = 0,
+    ) -> Annotated[CallToolResult, JobStatus]:
+        if job_id is None:
+            listed = list_answer(workspace, workspace.task(task) if task else None, offset)
+            return _result(listed)
+        folder = job_folder(workspace, job_id)
+        await settled(folder, wait_seconds, context.report_progress)
+        answer = status_answer(folder, log_lines)
+        return _result(answer, await anyio.to_thread.run_sync(chart_of, folder) if chart else None)
+
+    @server.tool(
+        name="cancel_job", title="Cancel a job · 取消工作",
+        description="Stop a running job and everything it started; what it has committed is kept. 取消、停止訓練。",
+        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True,
+                                    open_world_hint=False),
+        structured_output=True,
+    )
+    async def cancel_job(job_id: str) -> JobAnswer:
+        folder = job_folder(workspace, job_id)
+        await anyio.to_thread.run_sync(jobs.cancel, folder)
+        answer = status_answer(folder, 0)
+        assert answer.job is not None
+        return JobAnswer(message=answer.message, next_step=answer.next_step, job=answer.job)
+
+    @server.tool(
+        name="resume_job", title="Resume a job · 接續工作",
+        description="Run an interrupted, failed or cancelled job again under its id; training goes on from its last "
+        "checkpoint, downloads from what has arrived. 接續、繼續訓練。",
+        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False),
+        structured_output=True,
+    )
+    async def resume_job(context: Context, job_id: str) -> JobAnswer:
+        began = time.monotonic()
+        folder = job_folder(workspace, job_id)
+        await anyio.to_thread.run_sync(jobs.resume, folder, workspace)
+        left = max(1.0, _RESUMED_SECONDS - (time.monotonic() - began))
+        return await follow(folder, workspace, left, context.report_progress)
+
+    @server.tool(
+        name="set_up", title="Prepare this machine · 準備環境",
+        description="Build the worker environment (PyTorch, training libraries), or download a base model from a hub. "
+        "Without confirm it only tells size, place and licence: ask the person, then confirm. 安裝環境、下載模型。",
+        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True),
+        structured_output=True,
+    )
+    async def set_up(
+        context: Context,
+        what: What,
+        name: Annotated[str | None, Field(description="hub id of the base model")] = None,
+        confirm: Annotated[bool, Field(description="the person said yes")] = False,
+    ) -> SetUp:
+        prepare = (partial(set_up_environment, workspace, confirm) if what == "environment"
+                   else partial(set_up_base_model, workspace, name, confirm))
+        done = await anyio.to_thread.run_sync(prepare)
+        if not isinstance(done, JobFolder):
+            return done
+        answer = await follow(done, workspace, _RESUMED_SECONDS, context.report_progress)
+        return SetUp(message=answer.message, next_step=answer.next_step, job=answer.job)
+
+
+def _result(answer: JobStatus, picture: bytes | None = None) -> CallToolResult:
+    """The answer as structured content and as text for clients that show only that, with the picture beside it."""
+    content = answer.model_dump(mode="json")
+    shown = [TextContent(type="text", text=answer.model_dump_json(indent=2))]
+    image = [Image(data=picture, format="png").to_image_content()] if picture else []
+    return CallToolResult(content=[*shown, *image], structured_content=content)
