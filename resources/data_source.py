@@ -35,9 +35,9 @@ class SplitPolicy(_Open):
     `group_by` is a column, or `skeleton`: the text with entities and numbers masked.
     """
 
-    train: float = Field(0.70, gt=0, lt=1)
-    valid: float = Field(0.15, ge=0, lt=1)
-    test: float = Field(0.15, ge=0, lt=1)
+    train: float = Field(default=0.70, gt=0, lt=1)
+    valid: float = Field(default=0.15, ge=0, lt=1)
+    test: float = Field(default=0.15, ge=0, lt=1)
     seed: int = 42
     stratify: bool = True
     group_by: str | None = None

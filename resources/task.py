@@ -32,8 +32,8 @@ class SuccessCriteria(_Open):
     """When the person calls it a success: `metric` at or above `threshold`; `baseline` is what they have today."""
 
     metric: str = "macro_f1"
-    threshold: float | None = Field(None, ge=0, le=1)
-    baseline: float | None = Field(None, ge=0, le=1)
+    threshold: float | None = Field(default=None, ge=0, le=1)
+    baseline: float | None = Field(default=None, ge=0, le=1)
 
 
 class Constraints(_Open):
@@ -42,7 +42,7 @@ class Constraints(_Open):
     hardware: str | None = None
     budget: str | None = None
     privacy: Privacy = "open"
-    latency_ms: float | None = Field(None, gt=0)
+    latency_ms: float | None = Field(default=None, gt=0)
     deadline: str | None = None
     deployment: str | None = None
 

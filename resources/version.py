@@ -66,7 +66,7 @@ class VersionFolder:
         """The newest evaluation (on that benchmark, where one is named)."""
         for evaluation in reversed(self.evaluations()):
             if benchmark_hash in (None, evaluation["benchmark"]["hash"]):
-                return evaluation
+                return dict(evaluation)
         return None
 
     def status(self) -> VersionStatus:
