@@ -16,7 +16,6 @@ from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.tasks.create import create_task
 
 
-
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     return Workspace(tmp_path / "workspace")

@@ -110,7 +110,9 @@ def test_a_wrong_field_is_named_with_what_would_be_right_and_nothing_is_created(
 
 @needs_sigkill
 @pytest.mark.parametrize("point", POINTS)
-def test_a_creation_killed_at_any_point_leaves_no_half_task(workspace: Workspace, start_python: Start, point: str) -> None:
+def test_a_creation_killed_at_any_point_leaves_no_half_task(
+    workspace: Workspace, start_python: Start, point: str
+) -> None:
     killed = start_python(DYING.format(root=str(workspace.root), **POINTS[point]))
     _, said = killed.communicate(timeout=60)
     assert killed.returncode == -signal.SIGKILL, said

@@ -37,7 +37,8 @@ def test_a_name_is_taken_as_it_is_or_refused_with_one_that_would_do(name: str) -
             assert check_name(suggestion) == suggestion
 
 
-@pytest.mark.parametrize("name", ["../x", "a/b", "a\\b", ".hidden", "con", "Aux", "entity sentiment", "情緒", "-x", "x" * 64])
+@pytest.mark.parametrize("name", [
+    "../x", "a/b", "a\\b", ".hidden", "con", "Aux", "entity sentiment", "情緒", "-x", "x" * 64])
 def test_names_that_are_not_portable_are_refused(name: str) -> None:
     with pytest.raises(TaskError):
         folder_name("Any", "classification", name)

@@ -41,7 +41,8 @@ def test_a_prompt_can_be_given_field_by_field(task: TaskFolder) -> None:
 
 
 def test_fields_of_the_persons_own_are_kept_and_can_be_changed(task: TaskFolder) -> None:
-    task.file.write_text(task.file.read_text(encoding="utf-8") + "team: support\nowner: {mail: a@b.c}\n", encoding="utf-8")
+    with task.file.open("a", encoding="utf-8") as file:
+        file.write("team: support\nowner: {mail: a@b.c}\n")
     update_task(task, {"goal": "Sort mail"})
     assert task.load().model_extra == {"team": "support", "owner": {"mail": "a@b.c"}}
     update_task(task, {"team": None, "owner.mail": "x@y.z"})
@@ -154,6 +155,7 @@ except ConflictError:
     print("conflict")
 """
     revision = task.revision()
-    writers = [start_python(code.format(root=str(task.root), who=who, revision=revision)) for who in ("first", "second")]
+    writers = [start_python(code.format(root=str(task.root), who=who, revision=revision))
+               for who in ("first", "second")]
     said = {writer.communicate(timeout=60)[0].strip() for writer in writers}
     assert said == {"conflict", task.load().goal}
