@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -43,10 +45,13 @@ def build_tiny_model(folder: Path, *, hidden: int = 32, layers: int = 2, vocabul
         tie_word_embeddings=True, bos_token_id=None, eos_token_id=turn_end, pad_token_id=end_of_text,
     ))
     model.generation_config = GenerationConfig(eos_token_id=[turn_end, end_of_text], pad_token_id=end_of_text)
-    draft = folder.with_name(f".{folder.name}.draft")
+    draft = folder.with_name(f".{folder.name}.{os.getpid()}")
     model.save_pretrained(draft)
     tokenizer.save_pretrained(draft)
-    draft.rename(folder)
+    try:
+        draft.rename(folder)
+    except OSError:  # another process was first
+        shutil.rmtree(draft)
     return folder
 
 

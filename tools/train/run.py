@@ -123,7 +123,10 @@ def _train(job: RunningJob, task: Task, folder: VersionFolder) -> dict[str, Any]
             outcome = method_of(folder.config()).train(run)
             _commit(job, folder, base, run, outcome)
         except BaseException as error:
-            _record_failure(job, folder, error)
+            try:
+                _record_failure(job, folder, error)
+            except Cancelled:  # the marker and the signal of one cancellation can come a moment apart; no third does
+                _record_failure(job, folder, error)
             raise
     track_version(folder)
     shutil.rmtree(folder.models / "checkpoints", ignore_errors=True)
@@ -195,6 +198,8 @@ def _link(source: Path, target: Path) -> None:
 
 def _record_failure(job: RunningJob, folder: VersionFolder, error: BaseException) -> None:
     """The version keeps its number and says why it was not trained."""
+    if folder.model_info_file.is_file():
+        return
     told = error.to_dict() if isinstance(error, NlpSkillsError) else {"code": type(error).__name__}
     stopped = isinstance(error, Cancelled) or job.folder.cancel_file.exists()
     write_json(folder.failure_file, {"format": 1, "cancelled": stopped, "ended": now(), "job": job.folder.id,

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import nlp_skills
+import pytest
+from nlp_skills.resources.files import dump_jsonl, sha256_file, write_atomic, write_yaml
+from nlp_skills.resources.job import job_folders
+from nlp_skills.resources.task import TaskFolder
+from nlp_skills.resources.workspace import Workspace
+from nlp_skills.tools.compute.machines import local
+from nlp_skills.tools.data.rows import row_id
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+LABELS = {"正面": ("營收創下新高", "獲利優於預期", "接獲大單"), "中性": ("召開股東會", "營收持平", "公布財報日期"),
+          "負面": ("營收大幅下滑", "由盈轉虧", "下修財測")}
+COMPANIES = ("台積電", "鴻海", "聯發科", "中華電", "台達電", "國泰金", "長榮", "統一")
+
+# The task's own script, with the power to kill itself where the test says.
+SCRIPT = '''
+import os, signal, sys
+from nlp_skills.resources.version import task_of_script
+from nlp_skills.tools.train import run
+
+def kill(*args, **kwargs):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+point = os.environ.get("KILL_AT", "")
+if point.startswith("step"):
+    from nlp_skills.tools.train.reporting import Reporter
+    Reporter.on_pre_optimizer_step = lambda self, args, state, control, **rest: (
+        kill() if state.global_step == int(point[4:]) else None)
+elif point == "checkpoint":
+    import transformers
+    transformers.Trainer._save_rng_state = kill
+elif point == "commit":
+    run.track_version = kill
+elif point == "pause":
+    import time
+    from nlp_skills.tools.train.reporting import Reporter
+    Reporter.on_pre_optimizer_step = lambda self, args, state, control, **rest: (
+        time.sleep(0.05 if state.global_step < 12 else 5))
+if __name__ == "__main__":
+    sys.exit(run.main(task_of_script(__file__), sys.argv[1:]))
+'''
+
+
+@pytest.fixture(scope="session")
+def worker() -> Path:
+    """The interpreter that has the training libraries."""
+    named = os.environ.get("NLP_SKILLS_WORKER")
+    if named and Path(named).is_file():
+        return Path(named)
+    if importlib.util.find_spec("trl"):
+        return Path(sys.executable)
+    pytest.skip("no worker environment: set NLP_SKILLS_WORKER to a Python with nlp-skills[train]")
+
+
+@pytest.fixture(scope="session")
+def tiny_model(worker: Path) -> Path:
+    source = REPOSITORY / "tests" / "tiny_model.py"
+    folder = REPOSITORY / ".cache" / "tests" / f"tiny-{sha256_file(source)[:12]}"
+    if not (folder / "config.json").is_file():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run([str(worker), str(source), str(folder)], check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _found_from_every_folder(monkeypatch: pytest.MonkeyPatch, worker: Path) -> None:
+    package = str(Path(nlp_skills.__path__[0]).parent)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([package, os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv("NLP_SKILLS_WORKER", str(worker))
+    monkeypatch.delenv("KILL_AT", raising=False)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    workspace = Workspace(tmp_path / "workspace")
+    workspace.root.mkdir()
+    monkeypatch.setenv("NLP_SKILLS_WORKSPACE", str(workspace.root))
+    yield workspace
+    for folder in job_folders(workspace):
+        local.stop(folder)
+
+
+@pytest.fixture
+def task(workspace: Workspace) -> TaskFolder:
+    return write_task(workspace.root / "news")
+
+
+def write_task(root: Path, per_label: int = 20) -> TaskFolder:
+    """A task with its data as three hand-written files, which the first reader makes a snapshot of."""
+    task = TaskFolder(root)
+    write_yaml(task.file, {"name": root.name, "title": "財經情緒", "language": "zh-TW", "labels": list(LABELS)})
+    write_atomic(task.scripts / "04_train.py", SCRIPT)
+    shares = {"train": range(0, per_label), "valid": range(per_label, per_label + 5),
+              "test": range(per_label + 5, per_label + 10)}
+    for split, numbers in shares.items():
+        write_atomic(task.data / f"{split}.jsonl", dump_jsonl(
+            {"id": row_id(text), "text": text, "label": label}
+            for number in numbers for label in LABELS if (text := sentence(label, number))))
+    return task
+
+
+def sentence(label: str, number: int) -> str:
+    event = LABELS[label][number % 3]
+    return f"{COMPANIES[number % 8]}第{number}號公告" + "，法人持續關注" * (number % 5) + f"，{event}。"

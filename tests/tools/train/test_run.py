@@ -1,0 +1,146 @@
+"""Real trainings of a tiny random model, as jobs, killed where it hurts."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from nlp_skills.resources.errors import NlpSkillsError
+from nlp_skills.resources.files import read_json, read_jsonl, read_yaml, sha256_file
+from nlp_skills.resources.job import JobFolder
+from nlp_skills.resources.lineage import load_lineage
+from nlp_skills.resources.task import TaskFolder
+from nlp_skills.resources.version import VersionFolder
+from nlp_skills.resources.workspace import Workspace
+from nlp_skills.tools.compute import jobs
+from nlp_skills.tools.train.checkpoints import sealed_checkpoints
+from nlp_skills.tools.train.planning import plan_training, ready_to_train
+
+SECONDS = 120.0
+SETTINGS = {"epochs": 3, "batch_size": 8, "gradient_accumulation": 1, "save_every": 5, "lora_dropout": 0.1, "threads": 1}
+
+
+@pytest.fixture
+def submit(workspace: Workspace, task: TaskFolder, tiny_model: Path, worker: Path) -> Callable[[str], JobFolder]:
+    """Plan the training under a name and start it."""
+
+    def start(plan: str) -> JobFolder:
+        plan_training(workspace, task, {"base_model": str(tiny_model), **SETTINGS}, "none", [], plan)
+        name = ready_to_train(workspace, task, plan, confirm=False)
+        return jobs.submit(workspace, "train", ["scripts/04_train.py"], ["--plan", name], python=worker, task=task,
+                           resumable=True)
+
+    return start
+
+
+def ended(job: JobFolder) -> str:
+    state = jobs.wait(job, SECONDS)
+    assert state not in ("running", "queued"), job.output_file.read_text(encoding="utf-8")
+    return state
+
+
+def weights(task: TaskFolder, number: int) -> str:
+    return sha256_file(VersionFolder(task, number).models / "adapter" / "adapter_model.safetensors")
+
+
+def test_a_training_killed_three_times_ends_with_the_weights_of_one_never_stopped(
+    workspace: Workspace, task: TaskFolder, submit: Callable[[str], JobFolder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ended(whole := submit("whole")) == "succeeded", jobs.failure(whole)
+    _check_commit(task, whole)
+
+    monkeypatch.setenv("KILL_AT", "step13")
+    job = submit("killed")
+    assert ended(job) == "interrupted"
+    version = VersionFolder(task, 2)
+    assert version.status() == "reserved" and not version.model_info_file.exists()
+    assert max(sealed_checkpoints(version.models / "checkpoints")) == 10  # of steps 5, 8 (an epoch) and 10
+
+    monkeypatch.setenv("KILL_AT", "checkpoint")
+    assert ended(jobs.resume(job, workspace)) == "interrupted"
+    half_written = version.models / "checkpoints" / "checkpoint-15"
+    assert (half_written / "adapter_model.safetensors").is_file()
+    assert max(sealed_checkpoints(version.models / "checkpoints")) == 10
+
+    monkeypatch.setenv("KILL_AT", "commit")
+    assert ended(jobs.resume(job, workspace)) == "interrupted"
+    assert version.status() == "trained" and not version.lineage_file.exists()
+    assert load_lineage(version)["version"] == "v2" and version.lineage_file.is_file()  # any reader heals it
+
+    monkeypatch.delenv("KILL_AT")
+    assert ended(jobs.resume(job, workspace)) == "succeeded"
+    assert [folder.name for folder in sorted(task.versions.glob("v*"))] == ["v1", "v2"]
+    assert weights(task, 2) == weights(task, 1)
+    assert not (version.models / "checkpoints").exists()
+    uninterrupted, resumed = (list(read_jsonl(VersionFolder(task, n).events_file)) for n in (1, 2))
+    assert [entry.get("loss") for entry in resumed] == [entry.get("loss") for entry in uninterrupted]
+    resumed_steps = [event["step"] for event in read_jsonl(job.events_file) if event.get("measures", {}).get("loss")]
+    assert min(step for step in resumed_steps[resumed_steps.index(max(resumed_steps)):]) >= 10
+
+
+def _check_commit(task: TaskFolder, job: JobFolder) -> None:
+    """What a trained version holds."""
+    version = VersionFolder(task, 1)
+    config, info = version.config(), version.model_info()
+    assert config["labels"] == ["正面", "中性", "負面"] and "{text}" in config["prompt"]["user"]
+    assert config["learning_rate"] == 2e-3 and config["lora_r"] == 16 and config["seed"] == 42
+    assert version.data_snapshot()["counts"] == {"train": 60, "valid": 15, "test": 15}
+    assert info["label_audit"]["rows"] == 75 and info["label_audit"]["problems"] == 0
+    assert set(info["label_audit"]["trained_texts"]) == {f"{label}<|im_end|>\n" for label in config["labels"]}
+    assert info["training"]["steps"] == 24 and info["training"]["tokens_per_second"] > 0
+    assert all(sha256_file(task.root / name) == digest for name, digest in info["files"].items())
+    assert {Path(name).name for name in info["files"]} >= {"adapter_config.json", "tokenizer.json"}
+    environment = read_json(version.environment_file)
+    assert environment["packages"]["trl"] and environment["threads"] == environment["torch_threads"] == 1
+    assert environment["trainer_arguments"]["learning_rate"] == 2e-3
+    assert read_yaml(version.lineage_file)["config"]["lora_r"] == 16
+    assert not (task.configs / "whole.yaml").exists()  # trained, so no longer a plan
+    ended = job.exit()
+    assert ended and ended.result["next_step"]["arguments"] == {"task": "news", "version": "v1"}
+    assert {"loss", "tokens_per_second", "learning_rate"} <= jobs.progress(job).measures.keys()
+
+
+def test_a_cancelled_training_keeps_its_number_and_goes_on_by_hand(
+    workspace: Workspace, task: TaskFolder, submit: Callable[[str], JobFolder], worker: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KILL_AT", "pause")
+    job = submit("slow")
+    version = VersionFolder(task, 1)
+    deadline = time.monotonic() + SECONDS
+    while not sealed_checkpoints(version.models / "checkpoints").keys() >= {8, 10}:
+        assert time.monotonic() < deadline and job.state() != "failed", job.output_file.read_text(encoding="utf-8")
+        time.sleep(0.1)
+    assert jobs.cancel(job) == "cancelled"
+    assert version.status() == "cancelled" and read_json(version.failure_file)["job"] == job.id
+
+    monkeypatch.delenv("KILL_AT")
+    by_hand = subprocess.run([str(worker), str(task.scripts / "04_train.py"), "--resume", "v1"], capture_output=True,
+                             text=True, encoding="utf-8", timeout=SECONDS, check=False)
+    assert by_hand.returncode == 0, by_hand.stderr
+    assert version.status() == "trained" and not version.failure_file.exists()
+    assert "[10" in by_hand.stdout and "[1/24]" not in by_hand.stdout
+
+
+def test_a_base_model_that_never_ends_its_turn_is_refused_before_the_first_step(
+    workspace: Workspace, task: TaskFolder, submit: Callable[[str], JobFolder], tiny_model: Path, tmp_path: Path,
+    worker: Path,
+) -> None:
+    endless = tmp_path / "endless"
+    endless.mkdir()
+    for file in tiny_model.iterdir():
+        (endless / file.name).write_bytes(file.read_bytes())
+    template = (tiny_model / "chat_template.jinja").read_text(encoding="utf-8")
+    (endless / "chat_template.jinja").write_text(template.replace(" + '<|im_end|>'", ""), encoding="utf-8")
+    plan_training(workspace, task, {"base_model": str(endless), **SETTINGS}, None, [], "endless")
+    job = jobs.submit(workspace, "train", ["scripts/04_train.py"], ["--plan", "endless"], python=worker, task=task)
+    assert ended(job) == "failed"
+    error = jobs.failure(job)
+    assert isinstance(error, NlpSkillsError) and error.details["problems"] == {"end_of_turn": 75}
+    first = error.details["rows"][0]
+    assert first["trained"] == first["answer"] + "\n" and "end of turn" in error.problem.en
+    version = VersionFolder(task, 1)
+    assert version.status() == "failed" and not (version.models / "checkpoints").exists()
