@@ -26,9 +26,10 @@ def resolve_base_model(workspace: Workspace, name: str) -> Path:
         TrainingError: there is no such folder, or what it holds is not a causal language model with its tokenizer.
         MissingRequirement: a hub model that has not been downloaded; names the call that does.
     """
-    for folder in (Path(name).expanduser(), workspace.root / name):
-        if folder.is_dir():
-            return check_causal_model(folder.resolve())
+    for folder in (Path(name).expanduser(), workspace.root / name) if name.strip() else ():
+        with contextlib.suppress(OSError):  # a name longer than any disk takes
+            if folder.is_dir():
+                return check_causal_model(folder.resolve())
     if not HUB_NAME.fullmatch(name) or ".." in name:
         raise TrainingError(
             Text(f"There is no base model at {name[:200]!r}.", f"找不到基礎模型「{name[:200]}」。"),

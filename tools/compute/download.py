@@ -10,7 +10,7 @@ import argparse
 import fnmatch
 import os
 import sys
-import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,12 @@ import httpx
 from pydantic import BaseModel, Field
 
 from ...resources.errors import JobError, MissingRequirement, NlpSkillsError, TrainingError, WorkspaceError
-from ...resources.files import sha256_file
+from ...resources.files import describing_disk_errors, sha256_file
 from ...resources.language import Text
 from ...resources.secrets import lookup
 from .base_model import HUB_NAME, cached_folder, check_causal_config, check_causal_model, hub_cache
 from .machine import free_disk
+from .redaction import without_secrets
 from .running import RunningJob, run_job
 from .words import size
 
@@ -32,7 +33,9 @@ _NEEDED = ("*.json", "*.jinja", "*.model", "*.txt", "*.safetensors", "LICENSE*",
 _UNNEEDED = ("*/*", "consolidated*", "*.onnx*", "*.gguf")  # other formats and what stands in subfolders
 _SPARE_BYTES = 500_000_000
 _ASK_SECONDS = 15.0
-_POLL_SECONDS = 0.5
+_READ_SECONDS = 60.0
+_PATIENCE = 5  # attempts in a row that bring nothing
+_PAUSE_SECONDS = 1.0
 _MEGABYTE = 1_000_000
 
 
@@ -124,7 +127,6 @@ def _download(job: RunningJob, name: str, commit: str | None) -> dict[str, Any]:
                       f"{name} 在您同意之後有更新，改為下載新的內容 {offered.commit[:12]}。"))
     folder = _fetch(job, offered)
     check_causal_model(folder)
-    _verify(job, offered, folder)
     return {
         "name": name, "path": str(folder), "commit": offered.commit, "bytes": offered.bytes, "licence": offered.licence,
         "message": {"en": f"The base model {name} ({size(offered.bytes)}) is on this machine.",
@@ -136,57 +138,92 @@ def _download(job: RunningJob, name: str, commit: str | None) -> dict[str, Any]:
 
 
 def _fetch(job: RunningJob, offered: Offer) -> Path:
-    """Fetch in a thread, and report what has arrived from here, where a cancellation is heard at once."""
+    """The weights by ranges, so that a kill costs nothing; then the hub's own client for the rest and for its cache's
+    order (it no longer resumes half a file: huggingface_hub 2.4)."""
     try:
         from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError
     except ImportError as error:
         raise MissingRequirement(
             Text("This interpreter lacks huggingface_hub.", "這個 Python 環境缺少 huggingface_hub。"),
             Text("Build the worker environment with set_up(what='environment').",
                  "請用 set_up(what='environment') 建立工作環境。"),
         ) from error
-    came: dict[str, Any] = {}
-
-    def fetch() -> None:
+    arriving = _Arriving(job, offered)
+    with describing_disk_errors(hub_cache()), httpx.Client(
+        timeout=_READ_SECONDS, follow_redirects=True, headers=_authorization()
+    ) as client:
+        for file in offered.files:
+            if file.sha256:
+                _fetch_weights(client, offered, file, arriving)
+        arriving.tell(0, "config, tokenizer")
         try:
-            came["folder"] = snapshot_download(
+            return Path(snapshot_download(
                 offered.name, revision=offered.commit, allow_patterns=[file.path for file in offered.files],
-                cache_dir=hub_cache(), endpoint=endpoint(), token=lookup(TOKEN_NAME) or None,
+                cache_dir=hub_cache(), endpoint=endpoint(), token=lookup(TOKEN_NAME) or None, max_workers=2,
+            ))
+        except (HfHubHTTPError, httpx.HTTPError) as error:
+            raise _broken_off(offered.name, error) from error
+
+
+class _Arriving:
+    """How much of the whole has arrived."""
+
+    def __init__(self, job: RunningJob, offered: Offer) -> None:
+        self._job = job
+        self._bytes = offered.bytes
+        self._before = 0
+
+    def tell(self, of_file: int, path: str) -> None:
+        here, total = self._before + of_file, max(1, self._bytes // _MEGABYTE)
+        self._job.progress(min(here // _MEGABYTE, total), total, Text(
+            f"{path}: {size(here)} of {size(self._bytes)}", f"{path}：{size(here)}，共 {size(self._bytes)}"))
+
+    def finished(self, file: HubFile) -> None:
+        self._before += file.size
+        self.tell(0, file.path)
+
+
+def _fetch_weights(client: httpx.Client, offered: Offer, file: HubFile, arriving: _Arriving) -> None:
+    blob = cached_folder(offered.name) / "blobs" / str(file.sha256)
+    blob.parent.mkdir(parents=True, exist_ok=True)
+    part = blob.with_name(f"{blob.name}.part")
+    if not (blob.is_file() and blob.stat().st_size == file.size):
+        patience = _PATIENCE
+        while (had := _length(part)) < file.size:
+            try:
+                _receive(client, offered, file, part, arriving)
+            except httpx.HTTPError as error:
+                patience = _PATIENCE if _length(part) > had else patience - 1
+                if patience == 0:
+                    raise _broken_off(offered.name, error) from error
+                time.sleep(_PAUSE_SECONDS)
+        if part.stat().st_size != file.size or sha256_file(part) != file.sha256:
+            part.unlink()
+            raise JobError(
+                Text(f"{file.path} arrived damaged and was removed.", f"{file.path} 下載後內容不符，已刪除。"),
+                Text("Call resume_job to fetch that file again.", "請呼叫 resume_job 重新下載該檔。"),
             )
-        except Exception as error:  # handed to the main thread, which raises it
-            came["error"] = error
-
-    thread = threading.Thread(target=fetch, daemon=True)
-    thread.start()
-    total = max(1, offered.bytes // _MEGABYTE)
-    while thread.is_alive():
-        thread.join(_POLL_SECONDS)
-        arrived = min(present_bytes(offered.name), offered.bytes)
-        job.progress(min(arrived // _MEGABYTE, total - 1), total, Text(
-            f"{size(arrived)} of {size(offered.bytes)}", f"{size(arrived)}，共 {size(offered.bytes)}"))
-    if broken := came.get("error"):
-        raise _download_error(offered.name, broken) from broken
-    return Path(came["folder"])
+        os.replace(part, blob)
+    arriving.finished(file)
 
 
-def _verify(job: RunningJob, offered: Offer, folder: Path) -> None:
-    """Compare sizes and, where the hub told them, hashes.
+def _receive(client: httpx.Client, offered: Offer, file: HubFile, part: Path, arriving: _Arriving) -> None:
+    """Append to `part` what follows what it holds."""
+    had = _length(part)
+    address = f"{endpoint()}/{offered.name}/resolve/{offered.commit}/{file.path}"
+    with client.stream("GET", address, headers={"Range": f"bytes={had}-"} if had else {}) as answer:
+        if answer.status_code in (401, 403, 404):
+            raise _not_to_be_had(offered.name, answer.status_code)
+        answer.raise_for_status()
+        with part.open("ab" if answer.status_code == 206 else "wb") as written:
+            for piece in answer.iter_bytes(_MEGABYTE):
+                written.write(piece)
+                arriving.tell(written.tell(), file.path)
 
-    Raises:
-        JobError: a file is not what the hub has; it was removed, so that resuming fetches it again.
-    """
-    total = max(1, offered.bytes // _MEGABYTE)
-    for file in offered.files:
-        job.progress(total, total, Text(f"checking {file.path}", f"檢查 {file.path}"))
-        local = folder / file.path
-        if local.stat().st_size == file.size and file.sha256 in (None, sha256_file(local) if file.sha256 else None):
-            continue
-        local.resolve().unlink()
-        local.unlink(missing_ok=True)
-        raise JobError(
-            Text(f"{file.path} arrived damaged and was removed.", f"{file.path} 下載後內容不符，已刪除。"),
-            Text("Call resume_job to fetch that file again.", "請呼叫 resume_job 重新下載該檔。"),
-        )
+
+def _length(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _ask(client: httpx.Client, address: str, name: str) -> httpx.Response:
@@ -228,13 +265,10 @@ def _not_to_be_had(name: str, status: int) -> NlpSkillsError:
     )
 
 
-def _download_error(name: str, error: Exception) -> NlpSkillsError:
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    if status in (401, 403, 404):
-        return _not_to_be_had(name, status)
+def _broken_off(name: str, error: Exception) -> JobError:
+    why = without_secrets(f"{type(error).__name__}: {error}")[:300]
     return JobError(
-        Text(f"The download of {name} broke off: {type(error).__name__}: {str(error)[:300]}",
-             f"{name} 的下載中斷：{type(error).__name__}：{str(error)[:300]}"),
+        Text(f"The download of {name} broke off: {why}", f"{name} 的下載中斷：{why}"),
         Text("Call resume_job; what has arrived is kept.", "請呼叫 resume_job；已下載的部分都還在。"),
     )
 
@@ -262,6 +296,4 @@ def _matches(path: str, patterns: tuple[str, ...]) -> bool:
 
 
 if __name__ == "__main__":
-    status = main(sys.argv[1:])
-    sys.stdout.flush()
-    os._exit(status)  # a fetching thread that was cancelled must not hold the process
+    sys.exit(main(sys.argv[1:]))
