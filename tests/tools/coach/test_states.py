@@ -1,0 +1,166 @@
+"""Every state of a task, told by the coach in both languages, with the exact next call."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from nlp_skills.resources.workspace import Workspace
+from nlp_skills.tools.coach.coach import coach
+
+LONGEST_TOKENS = 2_000
+ERROR = {"code": "training", "problem": {"en": "The base model is gone.", "zh": "基礎模型不見了。"},
+         "fix": {"en": "Put it back.", "zh": "請放回去。"}}
+IMBALANCED = {"billing": 500, "delivery": 300, "other": 40}
+Make = Callable[..., Any]
+
+STATES: dict[str, tuple[Callable[[Make, str], Any], str, str]] = {
+    "no pain point yet": (lambda a, l: a(language=l, pain_point=None), "clarifying", "update_task"),
+    "no labels yet": (lambda a, l: a(language=l, labels=[]), "clarifying", "update_task"),
+    "no source yet": (lambda a, l: a(language=l), "data", "set_data_source"),
+    "source, not prepared": (lambda a, l: a(language=l).source(), "data", "prepare_data"),
+    "preparing": (lambda a, l: a(language=l).source().job("regenerate", "running"), "data", "job_status"),
+    "preparing failed": (lambda a, l: a(language=l).source().job("regenerate", "failed", ERROR), "data", "prepare_data"),
+    "data, no threshold": (lambda a, l: a(language=l, success_criteria={}).source().data(), "plan", "update_task"),
+    "data, ready to plan": (lambda a, l: a(language=l).source().data(), "plan", "plan_training"),
+    "planned": (lambda a, l: a(language=l).source().data().plan(), "training", "train"),
+    "training": (lambda a, l: a(language=l).source().data().plan().job("train", "running"), "training", "job_status"),
+    "training interrupted": (lambda a, l: a(language=l).source().data().plan().job("train", "interrupted"),
+                             "training", "resume_job"),
+    "training cancelled": (lambda a, l: a(language=l).source().data().plan().job("train", "cancelled"),
+                           "training", "resume_job"),
+    "training failed": (lambda a, l: a(language=l).source().data().plan().job("train", "failed", ERROR),
+                        "training", "train"),
+    "trained": (lambda a, l: a(language=l).source().data().version(), "evaluation", "evaluate"),
+    "evaluating": (lambda a, l: a(language=l).source().data().version().job("evaluate", "running"),
+                   "evaluation", "job_status"),
+    "short of the goal": (lambda a, l: a(language=l).source().data().version().evaluation(
+        value=0.6, f1={"billing": 0.7, "delivery": 0.7, "other": 0.4}), "deciding", "set_data_source"),
+    "no goal set": (lambda a, l: a(language=l, success_criteria={}).source().data().version().evaluation(),
+                    "deciding", "update_task"),
+    "goal met": (lambda a, l: a(language=l).source().data().version().evaluation(value=0.9), "deploy", "deploy"),
+    "live": (lambda a, l: a(language=l).source().data().version().evaluation(value=0.9).deployed(),
+             "live", "set_data_source"),
+    "deployed, not serving": (lambda a, l: a(language=l).source().data().version().evaluation(value=0.9).deployed(
+        serving=False), "live", "resume_job"),
+    "new data since v1": (lambda a, l: a(language=l).source().version().evaluation().data(digest="c" * 64),
+                          "plan", "plan_training"),
+    "archived": (lambda a, l: a(language=l, archived="2026-11-01"), "archived", "update_task"),
+}
+
+
+@pytest.mark.parametrize("language", ["en", "zh-TW"])
+@pytest.mark.parametrize("state", STATES)
+def test_every_state_has_one_exact_next_call(workspace: Workspace, a_task: Make, state: str, language: str) -> None:
+    build, stage, tool = STATES[state]
+    build(a_task, language)
+    answer = coach(workspace, task="mail", language=language)
+    assert (answer.stage, answer.next_step.tool) == (stage, tool)
+    assert answer.message
+    assert answer.next_step.say
+    assert answer.next_step.arguments
+    size = len(json.dumps(answer.model_dump(mode="json"), ensure_ascii=False))
+    assert size / 4 <= LONGEST_TOKENS
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_every_state_is_told_in_chinese_when_chinese_is_spoken(workspace: Workspace, a_task: Make, state: str) -> None:
+    build, _, _ = STATES[state]
+    build(a_task, "zh-TW")
+    answer = coach(workspace, task="mail", language="zh-TW")
+    texts = [answer.message, answer.next_step.say]
+    if answer.question:
+        texts += [answer.question.ask, answer.question.why]
+    if answer.decision:
+        texts += [answer.decision.what, answer.decision.recommendation, *answer.decision.reasons]
+    for text in texts:
+        han = sum("\u3400" <= character <= "\u9fff" for character in text)
+        assert han >= 2, text
+
+
+def test_the_message_opens_with_the_persons_own_pain(workspace: Workspace, a_task: Make) -> None:
+    a_task().source().data().version().evaluation(value=0.6)
+    assert coach(workspace, task="mail").message.startswith("This is about “Two people sort 400 mails by hand")
+
+
+def test_a_failed_job_is_told_with_its_own_cause_and_cure(workspace: Workspace, a_task: Make) -> None:
+    a_task().source().data().plan().job("train", "failed", ERROR)
+    answer = coach(workspace, task="mail")
+    assert "The base model is gone." in answer.message
+    assert answer.next_step.say == "Put it back."
+
+
+def test_a_failure_is_old_news_once_something_was_changed(workspace: Workspace, a_task: Make) -> None:
+    task = a_task().source().data().plan().job("train", "failed", ERROR)
+    task.plan("plan-v1b")
+    assert coach(workspace, task="mail").next_step.arguments["plan"] == "plan-v1b"
+
+
+def test_a_result_within_chance_of_the_goal_is_called_close(workspace: Workspace, a_task: Make) -> None:
+    a_task().source().data().version().evaluation(value=0.74, low=0.68, high=0.81)
+    assert "close to your goal of 0.800" in coach(workspace, task="mail").message
+
+
+def test_tf_idf_winning_is_said(workspace: Workspace, a_task: Make) -> None:
+    a_task().source().data().version().evaluation(value=0.7, tfidf=0.85)
+    answer = coach(workspace, task="mail")
+    assert "TF-IDF" in answer.message
+    assert answer.decision is not None
+    assert "Take the simple method" in answer.decision.options
+
+
+def test_a_rare_weakest_label_is_shown_more_often(workspace: Workspace, a_task: Make) -> None:
+    a_task().source().data().version(train=IMBALANCED).evaluation(
+        value=0.6, f1={"billing": 0.8, "delivery": 0.7, "other": 0.3})
+    step = coach(workspace, task="mail").next_step
+    assert step.tool == "plan_training"
+    assert step.arguments["settings"] == {"balance": "oversample"}
+    assert step.arguments["parent"] == "v1"
+
+
+def test_answers_that_are_no_labels_come_before_everything_else(workspace: Workspace, a_task: Make) -> None:
+    a_task().source().data().version(train=IMBALANCED).evaluation(value=0.4, invalid=0.3)
+    answer = coach(workspace, task="mail")
+    assert answer.next_step.arguments["settings"] == {"epochs": 6}
+    assert answer.decision is not None
+    assert "30.0%" in answer.decision.reasons[0]
+
+
+def test_learning_by_heart_is_answered_with_fewer_epochs(workspace: Workspace, a_task: Make) -> None:
+    a_task().source().data().version(epochs=8, training={"train_loss": 0.0006, "valid_loss": 0.5}).evaluation(value=0.57)
+    assert coach(workspace, task="mail").next_step.arguments["settings"] == {"epochs": 4}
+
+
+def test_a_run_that_did_not_learn_its_rows_gets_more_epochs(workspace: Workspace, a_task: Make) -> None:
+    a_task().source().data().version(training={"train_loss": 0.33, "valid_loss": 0.31}).evaluation(value=0.4)
+    assert coach(workspace, task="mail").next_step.arguments["settings"] == {"epochs": 6}
+
+
+def test_an_earlier_better_version_is_named_and_deployed(workspace: Workspace, a_task: Make) -> None:
+    a_task().source().data().version().evaluation(value=0.9).version(2, parent="v1").evaluation(2, value=0.85)
+    answer = coach(workspace, task="mail")
+    assert "v1 is still the best" in answer.message
+    assert answer.next_step.arguments["version"] == "v1"
+
+
+def test_too_few_rows_are_answered_with_not_training_yet(workspace: Workspace, a_task: Make) -> None:
+    a_task().source().data({"billing": 12, "delivery": 10, "other": 5})
+    answer = coach(workspace, task="mail")
+    assert answer.decision is not None
+    assert answer.decision.recommendation == "Collect rows, and prompt in the meantime"
+
+
+def test_a_threshold_below_todays_way_is_noticed(workspace: Workspace, a_task: Make) -> None:
+    a_task(success_criteria={"threshold": 0.7, "baseline": 0.75}).source().data()
+    assert "not above today's 0.75" in coach(workspace, task="mail").message
+
+
+def test_an_inline_password_is_never_shown(workspace: Workspace, a_task: Make) -> None:
+    a_task().source(type="database", connection="postgresql://ann:hunter2@db/crm", query="SELECT 1").data().version(
+    ).evaluation(value=0.6)
+    for message in ("The rows are in PostgreSQL", "The results are bad", None):
+        answer = coach(workspace, message, task="mail")
+        assert "hunter2" not in answer.model_dump_json()
+        assert answer.next_step.tool == "set_data_source"

@@ -1,0 +1,202 @@
+"""Advice that needs no trained model: where rows can come from, when not to train, and what cannot be true at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...resources.language import Text
+from ...resources.task import Task
+from ..data.sources import kinds
+from .answer import DecisionDue, Question
+from .figures import figure
+from .intents import Said
+
+SECRET_NAME = "PG_PASSWORD"
+_TRAIN_SHARE = 0.7
+
+
+def source_advice(said: Said) -> Text:
+    """What to know about the source a person named (or asked for), honestly about what is not installed."""
+    if said.other_database:
+        return Text(
+            f"{said.other_database}: this version reads PostgreSQL only, so export the rows to a CSV (UTF-8) there and "
+            "give me its path; the file is kept as an immutable snapshot, so the export stays reproducible.",
+            f"{said.other_database}：目前只能直接讀 PostgreSQL，請先在那邊匯出成 CSV（UTF-8），再告訴我路徑；"
+            "匯出檔會存成不可變的快照，之後一樣可以重現。")
+    if said.intent == "database":
+        return Text(
+            f"PostgreSQL works: one read-only query, streamed. The password never goes into this chat: run `nlp-skills "
+            f"secret set {SECRET_NAME}` in a terminal and write ${{{SECRET_NAME}}} in the address.",
+            f"PostgreSQL 可以直接用：以唯讀方式執行一句查詢、串流讀取。密碼不要打在對話裡：請在終端機執行 "
+            f"`nlp-skills secret set {SECRET_NAME}`，連線字串裡寫 ${{{SECRET_NAME}}} 就好。")
+    if said.intent in ("api", "web") and said.intent.replace("web", "web_scrape") not in kinds():
+        return Text(
+            f"Fetching from {'an API' if said.intent == 'api' else 'web pages'} is part of the format but not installed "
+            "in this version: it reads files and PostgreSQL. Save the rows to a CSV or JSONL first (mind the site's "
+            "terms), then I take that file.",
+            f"{'API' if said.intent == 'api' else '網頁'}來源在格式裡有定義，但這個版本還不能抓取，目前只讀檔案和 PostgreSQL。"
+            "請先存成 CSV 或 JSONL（也請留意網站的使用條款），再把檔案交給我。")
+    if said.intent == "file":
+        return Text("A file works: CSV, TSV, JSON, JSONL or Parquet; UTF-8 and Big5 are recognised. (Excel: save as "
+                    "“CSV UTF-8”.)",
+                    "檔案可以直接用：CSV、TSV、JSON、JSONL、Parquet 都行，會自動辨識 UTF-8 與 Big5（Excel 請另存成「CSV UTF-8」）。")
+    return Text(
+        f"Rows can come from a file or from PostgreSQL. The best place to look is where people already decide: closed "
+        f"tickets, mail folders, spreadsheets. No labels yet? Begin with {figure('rows_to_start'):.0f} rows labelled by "
+        "two people: where they disagree, the labels need better words first.",
+        f"資料可以來自檔案或 PostgreSQL。最好的來源是大家本來就在做判斷的地方：結案的工單、信件資料夾、試算表。"
+        f"還沒有標註？先由兩個人各標 {figure('rows_to_start'):.0f} 筆：意見不同的地方，表示標籤定義要先說清楚。")
+
+
+def secret_warning() -> Text:
+    """A password was typed into the chat: too late to hide it, not too late to change it."""
+    return Text("There was a password in your message. I did not keep it, but this chat did: change it where it is "
+                f"valid, then store the new one with `nlp-skills secret set {SECRET_NAME}`.",
+                "你的訊息裡有密碼。我沒有記下來，但對話紀錄有：請到原系統更換，再用 "
+                f"`nlp-skills secret set {SECRET_NAME}` 存新的密碼。")
+
+
+def source_question(said: Said, task: Task) -> Question:
+    """The one question that leads to a filled `sources[]`."""
+    entity = task.type == "entity-classification"
+    columns = Text("text, entity and label" if entity else "text and label",
+                   "文字、對象、標籤" if entity else "文字、標籤")
+    if said.intent == "database" and not said.other_database:
+        ask = Text(f"Which table or query gives one row each with {columns.en}, and on which host, database and user? "
+                   "(Not the password.)",
+                   f"哪個資料表或查詢可以每列給出{columns.zh}？主機、資料庫名稱和使用者是什麼？（不要給密碼）")
+        examples = [Text("SELECT body AS text, topic AS label FROM mails; host db.internal, database crm, user reader",
+                         "SELECT body AS text, topic AS label FROM mails；主機 db.internal、資料庫 crm、使用者 reader")]
+    else:
+        ask = Text(f"Which file holds the rows (its absolute path), which columns are {columns.en}, about how many rows "
+                   "are there, and do new ones keep coming?",
+                   f"資料在哪個檔案（絕對路徑）？哪些欄位是{columns.zh}？大概幾筆？之後還會有新資料嗎？")
+        examples = [Text("/home/ann/tickets.csv; columns body and topic; 1,200 rows, 50 new ones a week",
+                         "/home/ann/tickets.csv；欄位 body、topic；1,200 筆，每週新增 50 筆")]
+    why = Text("I read it once, keep an immutable copy with its hash, and show five rows before anything else happens.",
+               "我會讀一次，留下帶雜湊值的不可變副本，先給你看五筆再做其他事。")
+    return Question(field="sources", ask=str(ask), why=str(why), examples=list(map(str, examples)))
+
+
+def source_example(said: Said, task: Task | None) -> dict[str, Any]:
+    """A `sources[]` entry filled as far as it is known, placeholders where the answer goes."""
+    entity = task is not None and task.type == "entity-classification"
+    if said.intent == "database" and not said.other_database:
+        columns = "<text column> AS text, " + ("<entity column> AS entity, " if entity else "") + "<label column> AS label"
+        return {"type": "database",
+                "connection": f"postgresql://<user>:${{{SECRET_NAME}}}@<host>:5432/<database>",
+                "query": f"SELECT {columns} FROM <table>"}
+    mapping = {"text": "<its column>", **({"entity": "<its column>"} if entity else {}), "label": "<its column>"}
+    return {"type": "file", "path": said.path or "<absolute path of the reviewed file>", "mapping": mapping}
+
+
+def generation_decision(task: Task | None) -> DecisionDue:
+    """Rows written by a language model: what is honest to say about it."""
+    inside = task is not None and task.constraints.privacy == "on-premise"
+    reasons = [
+        Text("This version fetches rows from files and PostgreSQL; it calls no model service itself. The model in this "
+             "chat can write rows into a CSV that a person reviews.",
+             "這個版本從檔案和 PostgreSQL 取得資料，不會自己呼叫模型服務；可以請這個對話的模型把資料寫成 CSV，再由人審閱。"),
+        Text("The benchmark must be real rows: generated ones are easier than life and flatter every score. So prepare "
+             "the real rows first, which freezes them as the test, and add generated rows afterwards.",
+             "評估基準一定要用真實資料：生成的句子比實際情況簡單，分數會虛高。所以先準備真實資料、凍結成測試集，之後才加入生成的資料。"),
+        Text("It costs tokens and review time: plan to read at least one row in ten, and note which model wrote them.",
+             "這會花 token，也要花時間審閱：至少抽看十分之一，並記下是哪個模型寫的。"),
+    ]
+    if inside:
+        reasons.insert(0, Text("This task's data must stay on-premise: no real row may serve as an example for an "
+                               "outside model.", "這個任務的資料不得離開內部環境：不能拿真實資料當範例給外部模型看。"))
+    return DecisionDue(
+        what=str(Text("How to get more training rows", "怎麼取得更多訓練資料")),
+        options=[str(Text("Collect and label real rows", "收集並標註真實資料")),
+                 str(Text("Let the chat's model write rows into a CSV, reviewed by a person", "請對話模型寫成 CSV，由人審閱")),
+                 str(Text("Both: real rows for the test, generated ones only for training", "兩者並行：真實資料當測試，生成的只用來訓練"))],
+        recommendation=str(Text("Both, the real rows first", "兩者並行，先準備真實資料")),
+        reasons=list(map(str, reasons)),
+        changes_if=str(Text(f"With {figure('rows_typical'):.0f} real rows or more you may not need generated ones at all.",
+                            f"如果真實資料已經有 {figure('rows_typical'):.0f} 筆以上，可能根本不需要生成。")),
+    )
+
+
+def generation_question() -> Question:
+    return Question(
+        field="real_rows",
+        ask=str(Text("How many real rows with the right answer do you have, even unsorted ones, to test on?",
+                     "手上有多少筆真實、而且有正確答案的資料可以拿來測試？零散的也算。")),
+        why=str(Text("Without real rows nobody can tell whether the generated ones helped.",
+                     "沒有真實資料，就沒有人知道生成的資料有沒有幫助。")),
+        examples=[str(Text("About 150, in a spreadsheet", "大約 150 筆，在試算表裡"))],
+        default=str(Text("None yet: label 100 first", "還沒有：先標 100 筆")),
+    )
+
+
+def retrieval_decision() -> DecisionDue:
+    """Facts that live in documents are looked up, not trained in."""
+    return DecisionDue(
+        what=str(Text("Train a model, or look the answers up", "要訓練模型，還是用檢索")),
+        options=[str(Text("Retrieval: search your documents, let an untrained model answer from what was found",
+                          "檢索：先搜尋你的文件，再讓未經訓練的模型根據找到的內容回答")),
+                 str(Text("Prompting with examples", "用提示詞加上範例")),
+                 str(Text("Fine-tuning", "微調"))],
+        recommendation=str(Text("Retrieval; do not train for this", "用檢索；這件事不要訓練")),
+        reasons=[str(Text("Training teaches form and behaviour; facts learnt that way go stale with the next change, "
+                          "and nobody can see where an answer came from.",
+                          "訓練教的是形式與行為；用訓練記住的事實，內容一改就過時，也看不出答案從哪裡來。")),
+                 str(Text("A looked-up answer can be cited, and changing a document changes the answer the same minute.",
+                          "檢索的答案可以附上出處，文件一改，答案馬上跟著改。"))],
+        changes_if=str(Text("If the work is to decide (which kind of question, urgent or not, which department), that "
+                            "part is classification, and worth training.",
+                            "如果其中有判斷的部分（哪一類問題、急不急、給哪個部門），那是分類，值得訓練。")),
+    )
+
+
+def retrieval_question() -> Question:
+    return Question(
+        field="goal",
+        ask=str(Text("Is there a decision in it, one of a few fixed answers, that people make again and again?",
+                     "這裡面有沒有大家一再重複、答案固定就那幾種的判斷？")),
+        why=str(Text("That part can be trained and measured; the rest is better looked up.",
+                     "這個部分可以訓練、也量得出來；其餘的用檢索比較好。")),
+        examples=[str(Text("Which team a question belongs to", "這個問題該交給哪一組")),
+                  str(Text("No, only answers from the documents", "沒有，就是從文件找答案"))],
+    )
+
+
+def few_rows(rows: int | None) -> DecisionDue | None:
+    """With very few rows: rather prompt, or collect, than train."""
+    least = figure("rows_to_start")
+    if rows is None or rows >= least:
+        return None
+    return DecisionDue(
+        what=str(Text("Train now, or not yet", "現在訓練，還是先不要")),
+        options=[str(Text("Prompt an untrained model with a few examples", "用提示詞加幾個範例，不訓練")),
+                 str(Text("Collect more rows first", "先收集更多資料")), str(Text("Train anyway", "還是要訓練"))],
+        recommendation=str(Text("Collect rows, and prompt in the meantime", "先收集資料，這段期間用提示詞")),
+        reasons=[str(Text(f"{rows} rows: supervised fine-tuning begins to pay at about {least:.0f}, and a test split of "
+                          "that size shows nothing.",
+                          f"只有 {rows} 筆：監督式微調大約 {least:.0f} 筆起才划算，而且這樣切出來的測試集看不出差別。"))],
+        changes_if=str(Text(f"From about {figure('rows_typical'):.0f} rows on a first version is worth measuring.",
+                            f"累積到大約 {figure('rows_typical'):.0f} 筆，就值得做第一版來量。")),
+    )
+
+
+def contradictions(
+    *, rows: int | None = None, labels: int | None = None, threshold: float | None = None,
+    baseline: float | None = None,
+) -> list[Text]:
+    """What cannot be true, or cannot work, at once."""
+    found = []
+    least = figure("rows_per_label")
+    if rows and labels and labels > 1 and rows * _TRAIN_SHARE / labels < least:
+        found.append(Text(
+            f"{rows} rows over {labels} labels leaves about {rows * _TRAIN_SHARE / labels:.0f} training rows a label "
+            f"(I would want {least:.0f} at the very least): merge labels, or collect for the rare ones first.",
+            f"{rows} 筆分給 {labels} 個標籤，每個標籤大約只有 {rows * _TRAIN_SHARE / labels:.0f} 筆可以訓練"
+            f"（至少要有 {least:.0f} 筆）：請先合併標籤，或替少見的標籤補資料。"))
+    if labels == 1:
+        found.append(Text("One label leaves nothing to decide: what is the answer for all other texts?",
+                          "只有一個標籤就沒有東西可以判斷：其他文字的答案是什麼？"))
+    if threshold is not None and baseline is not None and threshold <= baseline:
+        found.append(Text(f"The threshold {threshold:g} is not above today's {baseline:g}: reaching it would change "
+                          "nothing.", f"門檻 {threshold:g} 沒有高於目前的 {baseline:g}：達成了也不會有改變。"))
+    return found

@@ -1,0 +1,176 @@
+"""Where a task stands, read from its files and from nothing else; light enough to be asked at every turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...resources.data_source import DataSource, load_data_source
+from ...resources.errors import NlpSkillsError
+from ...resources.files import read_json
+from ...resources.job import ACTIVE_STATES, JobFolder, JobState
+from ...resources.language import Text
+from ...resources.task import Task, TaskFolder
+from ...resources.version import VersionFolder, version_numbers
+from ...resources.workspace import Workspace
+from ..compute.events import JobEvents
+from ..compute.jobs import failure
+from ..compute.words import kind_name, progress_line
+
+_JOBS_LOOKED_AT = 4
+_WARNINGS_KEPT = 2
+
+
+@dataclass(frozen=True)
+class JobNow:
+    """A job that matters now: one that runs, or the newest one where it did not succeed."""
+
+    id: str
+    kind: str
+    state: JobState
+    line: str
+    problem: str = ""
+    fix: str = ""
+
+    @property
+    def active(self) -> bool:
+        return self.state in ACTIVE_STATES
+
+    @property
+    def name(self) -> Text:
+        return kind_name(self.kind)
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What the coach knows about a task.
+
+    Arguments:
+        data: the manifest of the current snapshot, None where there is none.
+        warnings: what validation found about it.
+        plan: the newest plan that no version was trained from yet.
+        versions: all reserved versions, oldest first.
+        deployment: what is live, `serving` whether its process is.
+        source_problem: why `data_source.yaml` cannot be read, if it cannot.
+    """
+
+    folder: TaskFolder
+    task: Task
+    sources: DataSource
+    source_problem: str = ""
+    data: dict[str, Any] | None = None
+    warnings: list[str] = field(default_factory=list)
+    plan: str | None = None
+    versions: list[VersionFolder] = field(default_factory=list)
+    job: JobNow | None = None
+    deployment: dict[str, Any] | None = None
+    serving: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def trained(self) -> list[VersionFolder]:
+        return [version for version in self.versions if version.model_info_file.is_file()]
+
+    @property
+    def evaluated(self) -> list[VersionFolder]:
+        return [version for version in self.trained if version.results_file.is_file() and version.evaluations()]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Rows of train, valid and test; empty before there is data."""
+        return dict((self.data or {}).get("counts") or {})
+
+    @property
+    def train_labels(self) -> dict[str, int]:
+        """Training rows of each of the task's labels."""
+        counts = ((self.data or {}).get("label_counts") or {}).get("train") or {}
+        return {label: count for label, count in counts.items() if not self.task.labels or label in self.task.labels}
+
+    @property
+    def labels(self) -> list[str]:
+        return list(self.task.labels) or sorted(self.train_labels)
+
+    @property
+    def data_is_newer(self) -> bool:
+        """Whether the data changed since the newest trained version."""
+        if not self.data or not self.trained or not self.trained[-1].data_snapshot_file.is_file():
+            return False
+        return bool(self.trained[-1].data_snapshot().get("hash") != self.data.get("hash"))
+
+
+def look(workspace: Workspace, folder: TaskFolder) -> Situation:
+    """The situation of one task.
+
+    Raises:
+        TaskError: its `task.yaml` cannot be read.
+    """
+    task = folder.load()
+    try:
+        sources, source_problem = load_data_source(folder), ""
+    except NlpSkillsError as error:
+        sources, source_problem = DataSource(), str(error)
+    data, warnings = _data(folder)
+    deployment = folder.current_deployment()
+    return Situation(
+        folder=folder, task=task, sources=sources, source_problem=source_problem, data=data, warnings=warnings,
+        plan=_newest_plan(folder), versions=[VersionFolder(folder, number) for number in version_numbers(folder)],
+        job=_job_now(folder), deployment=deployment, serving=_serving(workspace, deployment),
+    )
+
+
+def _data(folder: TaskFolder) -> tuple[dict[str, Any] | None, list[str]]:
+    current = folder.data / "current.json"
+    if not current.is_file():
+        return None, []
+    root = folder.snapshots / str(read_json(current)["hash"])[:12]
+    if not (root / "manifest.json").is_file() or not (root / "validation.json").is_file():
+        return None, []
+    findings = read_json(root / "validation.json").get("warnings") or []
+    return read_json(root / "manifest.json"), [str(Text(**found["message"])) for found in findings[:_WARNINGS_KEPT]]
+
+
+def _newest_plan(folder: TaskFolder) -> str | None:
+    plans = list(folder.configs.glob("*.yaml")) if folder.configs.is_dir() else []
+    return max(plans, key=lambda path: path.stat().st_mtime).stem if plans else None
+
+
+def _job_now(folder: TaskFolder) -> JobNow | None:
+    """The newest running job, else the newest job where it failed or stopped and nothing was changed since."""
+    if not folder.jobs.is_dir():
+        return None
+    entries = sorted((entry for entry in folder.jobs.iterdir() if (entry / "spec.json").is_file()),
+                     key=lambda entry: entry.name, reverse=True)
+    looked_at = [(job, job.state()) for job in map(JobFolder, entries[:_JOBS_LOOKED_AT])]
+    for job, state in looked_at:
+        if state in ACTIVE_STATES:
+            return JobNow(job.id, job.spec().kind, state, progress_line(JobEvents(job).progress()))
+    if not looked_at or looked_at[0][1] == "succeeded":
+        return None
+    job, state = looked_at[0]
+    if _changed_since(folder, job):
+        return None
+    error = failure(job) if state == "failed" else None
+    return JobNow(job.id, job.spec().kind, state, "", str(error.problem) if error else "",
+                  str(error.fix) if error else "")
+
+
+def _changed_since(folder: TaskFolder, job: JobFolder) -> bool:
+    """Whether the person changed something after that job ended, so that its failure is no longer the news."""
+    ended = job.exit_file if job.exit_file.is_file() else job.spec_file
+    watched = [folder.file, folder.data_source_file, *_files(folder.configs, "*.yaml"), *_files(folder.data, "*.jsonl")]
+    return any(path.stat().st_mtime > ended.stat().st_mtime for path in watched if path.is_file())
+
+
+def _files(place: Path, pattern: str) -> list[Path]:
+    return list(place.glob(pattern)) if place.is_dir() else []
+
+
+def _serving(workspace: Workspace, deployment: dict[str, Any] | None) -> bool:
+    job = (deployment or {}).get("job")
+    if not job:
+        return bool(deployment)
+    return JobFolder(workspace.jobs / str(job)).state() in ACTIVE_STATES

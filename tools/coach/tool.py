@@ -1,0 +1,35 @@
+"""The door of the coach."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from mcp.server import MCPServer
+from mcp_types import ToolAnnotations
+from pydantic import Field
+
+from ...resources.language import Language
+from ...resources.workspace import Workspace
+from . import coach as coaching
+from .answer import CoachAnswer
+
+
+def register(server: MCPServer[Any], workspace: Workspace) -> None:
+    """Register `coach`."""
+
+    @server.tool(
+        name="coach", title="Coach · 教練",
+        description="Call first, and whenever unsure: for a vague wish, a problem, where data could come from, poor "
+        "results, what next. Returns where we stand, one question, the decision due and the exact next call. "
+        "我想訓練模型、該怎麼做、資料從哪來、用 GPT 生成資料、效果不好、下一步。",
+        annotations=ToolAnnotations(read_only_hint=True, idempotent_hint=True),
+        structured_output=True,
+    )
+    def coach(
+        message: Annotated[str, Field(description="what the person said, verbatim")] = "",
+        task: str = "",
+        language: Language | None = None,
+        answers: Annotated[
+            dict[str, Any] | None, Field(description="no task yet: all answers so far, as next_step gives them")] = None,
+    ) -> CoachAnswer:
+        return coaching.coach(workspace, message or None, task or None, language, answers)
