@@ -28,7 +28,7 @@ _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _SECRET_FIELD = re.compile(
     r"(?:.*[_-])?(?:password|passwd|secret|token|api[_-]?key|access[_-]?key|authorization)", re.IGNORECASE)
-_URL_PASSWORD = re.compile(r"(?P<before>[a-z][a-z0-9+.-]*://[^/\s:@]*:)(?P<password>[^/\s@]*)(?=@)", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(?P<before>[a-z][a-z0-9+.-]*://[^/\s:@]*:)(?P<password>[^/\s]*)(?=@)", re.IGNORECASE)
 _QUERY_PASSWORD = re.compile(r"(?P<before>[?&]password=)(?P<password>[^&#\s]+)", re.IGNORECASE)
 _URL_SHAPES = (_URL_PASSWORD, _QUERY_PASSWORD)
 _SHORTEST_REDACTED = 4
@@ -175,7 +175,7 @@ def _without_url_passwords(value: str, prefix: str, moved: list[str]) -> str:
 def _free_name(words: str, value: str) -> str:
     """An upper-case name made of `words` that is free, or already holds `value`."""
     base = re.sub(r"[^A-Z0-9]+", "_", words.upper()).strip("_")[:80] or "SECRET"
-    base = f"_{base}" if base[0].isdigit() else base
+    base = f"HOST_{base}" if base[0].isdigit() else base
     name, number = base, 2
     while lookup(name) not in (None, value):
         name, number = f"{base}_{number}", number + 1

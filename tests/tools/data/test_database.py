@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from nlp_skills.resources import secrets
 from nlp_skills.resources.data_source import Source
 from nlp_skills.resources.errors import DataSourceError, SecretError
 from nlp_skills.resources.files import write_yaml
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.tools.data.sources import source_kind
-
 from tests.postgres import PostgresServer
 
 QUERY = "SELECT text, entity, label FROM annotations"
@@ -47,7 +47,8 @@ def test_prepared_data_comes_from_the_database(postgres: PostgresServer, task: T
     result = prepare()
 
     assert sum(result["counts"].values()) == 2500
-    assert not [path for path in task.root.rglob("*") if path.is_file() and postgres.password in path.read_text("utf-8")]
+    files = [path for path in task.root.rglob("*") if path.is_file()]
+    assert files and not [path for path in files if postgres.password in path.read_text("utf-8")]
 
 
 def test_the_snapshot_date_is_bound_where_the_query_uses_it(postgres: PostgresServer) -> None:

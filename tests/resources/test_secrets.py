@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import Any
+
+import keyring
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from keyring.backend import KeyringBackend
+from keyring.backends import fail
+
+from nlp_skills.resources import secrets
+from nlp_skills.resources.errors import SecretError
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("NLP_SKILLS_SECRETS_DIR", str(tmp_path / "secrets"))
+    return tmp_path / "secrets"
+
+
+class Keychain(KeyringBackend):
+    """A keychain in memory."""
+
+    priority = 1  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.values: dict[tuple[str, str], str] = {}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self.values.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.values[service, username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        del self.values[service, username]
+
+
+@pytest.fixture
+def keychain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """A working keychain, and the person's own configuration folder."""
+    monkeypatch.delenv("NLP_SKILLS_SECRETS_DIR")
+    for name in ("XDG_CONFIG_HOME", "APPDATA", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    before, backend = keyring.get_keyring(), Keychain()
+    keyring.set_keyring(backend)
+    yield backend
+    keyring.set_keyring(before)
+
+
+def test_a_stored_secret_is_resolved_where_it_is_referred_to() -> None:
+    secrets.store("DB_PASSWORD", "pa ss/wörd")
+
+    assert secrets.resolve("a ${DB_PASSWORD} b") == "a pa ss/wörd b"
+    assert secrets.known_names() == ["DB_PASSWORD"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX")
+def test_the_file_is_for_its_owner_alone(folder: Path) -> None:
+    secrets.store("A", "one")
+    secrets.store("B", "two")
+
+    assert stat.S_IMODE((folder / "secrets.json").stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_the_environment_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets.store("TOKEN_X", "stored")
+    monkeypatch.setenv("TOKEN_X", "given")
+
+    assert secrets.resolve("${TOKEN_X}") == "given"
+
+
+def test_an_unknown_secret_says_how_to_enter_it() -> None:
+    with pytest.raises(SecretError) as caught:
+        secrets.resolve("${NEVER_STORED}")
+
+    assert "nlp-skills secret set NEVER_STORED" in caught.value.fix.en
+    assert "nlp-skills secret set NEVER_STORED" in caught.value.fix.zh
+
+
+def test_the_keychain_is_used_where_there_is_one(keychain: Keychain, tmp_path: Path) -> None:
+    assert secrets.store("DB_PASSWORD", "kept-in-keychain") == "keychain"
+
+    assert secrets.resolve("${DB_PASSWORD}") == "kept-in-keychain"
+    assert secrets.known_names() == ["DB_PASSWORD"]
+    files = [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
+    assert files and not any("kept-in-keychain" in path.read_text("utf-8") for path in files)
+    assert secrets.forget("DB_PASSWORD") and not keychain.values
+
+
+def test_without_a_working_keychain_the_file_takes_it(keychain: Keychain, tmp_path: Path) -> None:
+    keyring.set_keyring(fail.Keyring())
+
+    assert secrets.store("DB_PASSWORD", "in-the-file") != "keychain"
+    assert secrets.lookup("DB_PASSWORD") == "in-the-file"
+
+
+def test_the_seeds_inline_password_moves_out() -> None:
+    source = {"type": "database", "connection": "postgresql://user:pass@host/db", "query": "SELECT text, label"}
+    clean, moved = secrets.move_inline(source)
+
+    assert moved == ["HOST_DB_PASSWORD"]
+    assert clean == {**source, "connection": "postgresql://user:${HOST_DB_PASSWORD}@host/db"}
+    assert secrets.lookup("HOST_DB_PASSWORD") == "pass"
+    assert secrets.move_inline(clean) == (clean, [])
+
+
+def test_a_password_written_for_a_url_is_stored_as_it_is_typed() -> None:
+    _, moved = secrets.move_inline({"connection": "postgresql://me:p%40ss%2F1@db.example.com:5432/news"})
+
+    assert secrets.lookup(moved[0]) == "p@ss/1"
+
+
+def test_an_unescaped_at_sign_in_a_password_leaves_nothing_behind() -> None:
+    clean, moved = secrets.move_inline({"connection": "postgresql://me:p@ss@host/db"})
+
+    assert clean["connection"] == f"postgresql://me:${{{moved[0]}}}@host/db"
+    assert secrets.lookup(moved[0]) == "p@ss"
+
+
+def test_tokens_in_headers_and_lists_move_too() -> None:
+    clean, moved = secrets.move_inline({
+        "sources": [{"type": "api", "headers": {"Authorization": "Bearer abc.def", "Accept": "json"}},
+                    {"type": "llm_generated", "api_key": "sk-live-1", "max_tokens": 5, "prompt": "{count} token"}]})
+
+    assert clean["sources"][0]["headers"] == {"Authorization": "Bearer ${AUTHORIZATION}", "Accept": "json"}
+    assert clean["sources"][1] == {"type": "llm_generated", "api_key": "${API_KEY}", "max_tokens": 5,
+                                   "prompt": "{count} token"}
+    assert [secrets.lookup(name) for name in moved] == ["abc.def", "sk-live-1"]
+
+
+def test_two_different_passwords_get_two_names() -> None:
+    _, first = secrets.move_inline({"connection": "postgresql://a:one@host/db"})
+    _, second = secrets.move_inline({"connection": "postgresql://b:two@host/db"})
+    _, again = secrets.move_inline({"connection": "postgresql://a:one@host/db"})
+
+    assert first != second and again == first
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@given(st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=0x9FFF, exclude_characters="/@:#?[]%$",
+                                      exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]), min_size=1, max_size=20))
+def test_no_inline_password_survives_moving(password: str) -> None:
+    clean, moved = secrets.move_inline({"connection": f"postgresql://me:{password}@host/db"})
+
+    assert clean["connection"] == f"postgresql://me:${{{moved[0]}}}@host/db"
+    assert secrets.resolve(clean["connection"]) == f"postgresql://me:{password}@host/db"
+
+
+def test_what_was_used_is_redacted() -> None:
+    secrets.store("API_TOKEN", "tok-12345")
+    secrets.resolve("${API_TOKEN}")
+
+    assert secrets.redact("error near tok-12345") == "error near ***"
+    assert secrets.redact("postgresql://me:hunter2@host/db") == "postgresql://me:***@host/db"
+    assert secrets.redact("postgresql://me:${DB}@host/db") == "postgresql://me:${DB}@host/db"
+
+
+def test_a_name_that_cannot_be_referred_to_is_refused() -> None:
+    with pytest.raises(SecretError) as caught:
+        secrets.store("MY PASSWORD", "x")
+
+    assert caught.value.field == "name"
+
+
+def test_a_damaged_store_is_said_so_and_left_alone(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "secrets.json").write_text("{", encoding="utf-8")
+    with pytest.raises(SecretError):
+        secrets.store("A", "b")
+
+    assert (folder / "secrets.json").read_text(encoding="utf-8") == "{"
+    assert not [name for name in os.listdir(folder) if name.endswith(".tmp")]
