@@ -1,0 +1,112 @@
+"""One small task, trained and evaluated for real once a session; each test works on a copy of it."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp.client import Client
+from nlp_skills.resources.job import job_folders
+from nlp_skills.resources.task import TaskFolder
+from nlp_skills.resources.workspace import Workspace
+from nlp_skills.server.app import build_server
+from nlp_skills.server.settings import Settings
+from nlp_skills.tools.compute import jobs
+from nlp_skills.tools.compute.worker import find_worker
+
+ROWS = 60
+TINY_MODEL = Path(__file__).parents[2] / "tiny_model.py"
+
+
+class Conversation:
+    """A client's calls: the structured answer, or the text of the error; jobs are followed to their end."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+
+    async def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        async with Client(build_server(Settings(workspace=self.workspace.root))) as client:
+            result = await client.call_tool(tool, arguments)
+            while not result.is_error and _running(result.structured_content):
+                job = dict(result.structured_content or {})["job"]["id"]
+                result = await client.call_tool("job_status", {"job_id": job})
+        if result.is_error:
+            return {"error": "".join(getattr(part, "text", "") for part in result.content)}
+        return dict(result.structured_content or {})
+
+
+def _running(answer: Any) -> bool:
+    return bool(answer and answer.get("job") and answer["job"]["state"] in ("queued", "running"))
+
+
+@pytest.fixture(scope="session")
+def worker() -> Path:
+    found = find_worker(Workspace())
+    if found is None:
+        if os.environ.get("CI"):
+            pytest.fail("no worker environment: set NLP_SKILLS_WORKER")
+        pytest.skip("no worker environment: set NLP_SKILLS_WORKER to an interpreter with nlp-skills[train]")
+    return found
+
+
+@pytest.fixture(scope="session")
+def evaluated(worker: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The task `mood` with v1 trained and evaluated by its stages."""
+    place = tmp_path_factory.mktemp("deploy")
+    base, rows = place / "tiny", place / "rows.csv"
+    subprocess.run([worker, TINY_MODEL, base], check=True, stdin=subprocess.DEVNULL, capture_output=True)
+    with rows.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label"])
+        writer.writerows([f"{'rose' if number % 2 else 'fell'} by {number}", "good" if number % 2 else "bad"]
+                         for number in range(ROWS))
+    return _told(place / "workspace", base, rows)
+
+
+def _told(root: Path, base: Path, rows: Path) -> Path:
+    import anyio
+
+    conversation = Conversation(Workspace(root))
+
+    async def tell() -> None:
+        for tool, arguments in [
+            ("create_task", {"title": "Mood", "name": "mood", "type": "classification", "language": "en",
+                             "labels": ["good", "bad"]}),
+            ("set_data_source", {"sources": [{"type": "file", "path": str(rows)}]}),
+            ("prepare_data", {}),
+            ("plan_training", {"settings": {"base_model": str(base), "lora_r": 0, "epochs": 10, "learning_rate": 5e-3}}),
+            ("train", {"confirm": True}),
+            ("evaluate", {}),
+        ]:
+            named = arguments if tool == "create_task" else {"task": "mood", **arguments}
+            answer = await conversation.call(tool, **named)
+            assert "error" not in answer, (tool, answer)
+
+    anyio.run(tell)
+    return root
+
+
+@pytest.fixture
+def workspace(evaluated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    shutil.copytree(evaluated, tmp_path / "workspace")
+    monkeypatch.setenv("NLP_SKILLS_WORKSPACE", str(tmp_path / "workspace"))
+    workspace = Workspace(tmp_path / "workspace")
+    yield workspace
+    for folder in job_folders(workspace):
+        jobs.cancel(folder)
+
+
+@pytest.fixture
+def conversation(workspace: Workspace) -> Conversation:
+    return Conversation(workspace)
+
+
+@pytest.fixture
+def task(workspace: Workspace) -> TaskFolder:
+    return workspace.task("mood")

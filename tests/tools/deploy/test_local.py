@@ -1,0 +1,93 @@
+"""A version behind a local endpoint, through the MCP door."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+import pytest
+from nlp_skills.resources.files import read_json, read_jsonl, write_atomic
+from nlp_skills.resources.job import active_job
+from nlp_skills.resources.task import TaskFolder
+from nlp_skills.resources.workspace import Workspace
+from nlp_skills.tools.compute import jobs
+from nlp_skills.tools.deploy import deployments
+from nlp_skills.tools.deploy.targets import targets
+
+from tests.tools.deploy.conftest import Conversation
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_deployed_version_answers_as_evaluated_and_a_different_one_never_replaces_it(
+    conversation: Conversation, workspace: Workspace, task: TaskFolder
+) -> None:
+    answer = await conversation.call("deploy", task="mood", version="v1")
+    assert answer["job"]["state"] == "succeeded", answer
+    live = deployments.current(task)
+    assert live is not None and (live.parity["raw"], live.parity["label"]) == (1.0, 1.0) and live.parity["count"] > 5
+    assert deployments.answers(live)
+    asked = httpx.post(f"{live.url}/v1/chat/completions", trust_env=False, timeout=60, json={
+        "model": live.model, "messages": [{"role": "user", "content": "rose by 3"}], "max_tokens": 4})
+    assert asked.status_code == 200
+    assert task.state() == "deployed"
+
+    # What was evaluated is changed behind its back: the new endpoint disagrees and the old one stays.
+    predictions = task.versions / "v1" / "predictions.jsonl"
+    swapped = [{**row, "raw": "something else", "predicted": "good" if row["predicted"] == "bad" else "bad"}
+               for row in read_jsonl(predictions)]
+    write_atomic(predictions, "".join(json.dumps(row) + "\n" for row in swapped))
+    refused = await conversation.call("deploy", task="mood", version="v1")
+    assert "does not answer as v1 did" in refused["error"]
+    assert deployments.current(task) == live and deployments.answers(live)
+    assert [folder.id for folder in deployments.serving_jobs(workspace, task)] == [live.job]
+
+    stopped = await conversation.call("undeploy", task="mood")
+    assert stopped["stopped"] == "v1"
+    assert not deployments.answers(live) and deployments.current(task) is None
+    assert deployments.history(task) == [live]
+    assert task.state() == "evaluating"
+
+
+async def test_a_version_below_the_success_criteria_is_refused_in_the_persons_language(
+    conversation: Conversation, task: TaskFolder
+) -> None:
+    await conversation.call("update_task", task="mood", changes={"success_criteria.threshold": 1.0, "language": "zh-TW"})
+    refused = await conversation.call("deploy", task="mood")
+    assert "低於您設定的成功標準" in refused["error"] and "override_reason" in refused["error"]
+    assert active_job(task.jobs, "deploy") is None and not task.deployments.exists()
+
+
+async def test_an_unknown_target_offers_the_known_ones(conversation: Conversation) -> None:
+    refused = await conversation.call("deploy", task="mood", target="locl")
+    assert "'local'" in refused["error"]
+    assert set(targets()) >= {"local"}
+
+
+async def test_a_serve_job_left_by_a_killed_deployment_is_stopped_by_the_next(
+    conversation: Conversation, workspace: Workspace, task: TaskFolder
+) -> None:
+    from nlp_skills.tools.compute.worker import worker_python
+    from nlp_skills.tools.deploy import serve
+
+    left = jobs.submit(workspace, "serve", serve.ENTRY, [
+        "--model", str(task.root), "--port", str(serve.free_port()), "--task", str(task.root)],
+        python=worker_python(workspace), resumable=True)
+    deployments.stop_unused(workspace, task, keep=None)
+    assert left.state() in ("cancelled", "failed")
+
+
+async def test_a_taken_port_is_named(workspace: Workspace) -> None:
+    import socket
+
+    from nlp_skills.tools.compute.worker import worker_python
+    from nlp_skills.tools.deploy import serve
+
+    with socket.socket() as taken:
+        taken.bind((serve.HOST, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        job = jobs.submit(workspace, "serve", serve.ENTRY, ["--model", "nowhere", "--port", str(port)],
+                          python=worker_python(workspace))
+        assert jobs.wait(job, 30) == "failed"
+    assert read_json(job.exit_file)["error"]["field"] == "port"
