@@ -11,6 +11,8 @@ from .version import VersionFolder
 
 # What a plan holds beside the settings that shape the run.
 _NOT_SETTINGS = {"format", "name", "parent", "changes", "created", "reasons", "estimate", "version"}
+# Settings that shape how a run is done and not what comes of it; they follow from the data and the machine.
+_OPERATIONAL = {"save_every", "threads", "activation_checkpointing"}
 
 # The settings people talk about, in their words; any other setting goes by its own name.
 _WORDS = {
@@ -23,7 +25,12 @@ _WORDS = {
     "learning_rate": Text("learning rate", "學習率"),
     "batch_size": Text("batch size", "批次大小"),
     "seed": Text("seed", "隨機種子"),
+    "gradient_accumulation": Text("gradient accumulation", "梯度累積步數"),
     "warmup": Text("warm-up", "暖身比例"),
+    "balance": Text("class balancing", "類別平衡"),
+    "keep_best": Text("model kept", "保留的模型"),
+    "early_stopping": Text("early stopping (epochs)", "提前停止（輪）"),
+    "scheduler": Text("learning-rate schedule", "學習率排程"),
     "weight_decay": Text("weight decay", "權重衰減"),
     "max_length": Text("longest input (tokens)", "最大長度（token）"),
     "prompt.system": Text("system prompt", "系統提示詞"),
@@ -65,7 +72,7 @@ def setting_changes(before: dict[str, Any], after: dict[str, Any]) -> list[Chang
     old, new = _flat(before), _flat(after)
     found = []
     for path in dict.fromkeys([*old, *new]):
-        if old.get(path) != new.get(path):
+        if old.get(path) != new.get(path) and path not in _OPERATIONAL:
             found.append(Change(old.get(path), new.get(path), _setting_text(path, old.get(path), new.get(path)), path))
     return found
 

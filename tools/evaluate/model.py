@@ -87,14 +87,19 @@ def base_path(info: dict[str, Any]) -> Path:
     return resolve_base_model(Workspace(), info["base_model"]["name"])
 
 
-def load_for_inference(base: Path, adapter: Path | None = None) -> LoadedModel:
+def load_for_inference(base: Path, adapter: Path | None = None, threads: int | None = None) -> LoadedModel:
     """Load a causal LM, its adapter merged into its weights, in fp32 on a CPU and in its own dtype on a GPU.
 
     The tokenizer saved with the training is preferred: it carries the chat template the model was trained with.
+
+    Arguments:
+        threads: CPU threads to compute with; the library's own choice where left out.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    if threads:
+        torch.set_num_threads(threads)
     on_gpu = torch.cuda.is_available()
     model: Any = AutoModelForCausalLM.from_pretrained(str(base), dtype="auto" if on_gpu else torch.float32)
     if adapter is not None:

@@ -24,7 +24,6 @@ from ...resources.files import (
     write_json,
 )
 from ...resources.language import Text
-from ...resources.lineage import track_version
 from ...resources.version import VersionFolder
 from ..data.benchmark import Benchmark
 from ..data.rows import Row
@@ -83,7 +82,7 @@ def keep_answers(folder: VersionFolder, lines: Sequence[dict[str, Any]]) -> str:
 
 
 def commit_evaluation(folder: VersionFolder, record: dict[str, Any]) -> dict[str, Any]:
-    """Append `record` to `results.json` (the commit) and bring `predictions.jsonl` and the lineage up to date.
+    """Append `record` to `results.json`: that is the commit. Its answers are written before it.
 
     Arguments:
         record: with `predictions_hash`, whose answers `keep_answers` has kept. Gets its `id` and `created` here.
@@ -94,7 +93,6 @@ def commit_evaluation(folder: VersionFolder, record: dict[str, Any]) -> dict[str
         record = {"id": f"e{len(earlier) + 1}", "created": now(), **record}
         write_atomic(folder.predictions_file, _answers_path(folder, record["predictions_hash"]).read_bytes())
         write_json(folder.results_file, {"format": 1, **content, "evaluations": [*earlier, record]})
-    track_version(folder)
     return record
 
 

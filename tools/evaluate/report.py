@@ -78,16 +78,15 @@ def write_report(folder: VersionFolder, record: Mapping[str, Any]) -> Path:
 
 def _standing(record: Mapping[str, Any]) -> str:
     benchmark = record["benchmark"]
-    decoding = _decoding(record["decoding"])
     return str(Text(
-        f"Evaluated {record['created']} on {benchmark['count']} rows of benchmark {benchmark['name']}; {decoding.en}.",
-        f"評估時間 {record['created']}，評估基準 {benchmark['name']} 共 {benchmark['count']} 列；{decoding.zh}。"))
+        f"Evaluated {record['created']} on {benchmark['count']} rows of benchmark {benchmark['name']}.",
+        f"評估時間 {record['created']}，評估基準 {benchmark['name']} 共 {benchmark['count']} 列。"))
 
 
 def _decoding(decoding: str) -> Text:
     if decoding == "constrained":
-        return Text("answers limited to the labels", "限定只能回答標籤")
-    return Text("answers written freely, as deployed", "自由生成，與部署時相同")
+        return Text("limited to the labels", "限定只能回答標籤")
+    return Text("writing freely", "自由生成")
 
 
 def _summary(record: Mapping[str, Any]) -> str:
@@ -97,7 +96,7 @@ def _summary(record: Mapping[str, Any]) -> str:
 def _figures(record: Mapping[str, Any]) -> str:
     verdict = record["verdict"]
     cards = []
-    for name, figures in record["metrics"].items():
+    for name, figures in _in_order(record):
         threshold = verdict["threshold"] if name == verdict["metric"] else None
         cards.append(
             f'<div><span class="soft">{escape(str(metric_title(name)))}</span><b>{figures["value"]:.3f}</b>'
@@ -106,6 +105,12 @@ def _figures(record: Mapping[str, Any]) -> str:
     how = Text("Bars: 95 % bootstrap interval; the red line is the goal.",
                "橫條為 95% 信賴區間（bootstrap）；紅線是目標。")
     return _section(Text("Figures", "指標"), f'<div class="figures">{"".join(cards)}</div><p class="soft">{how}</p>')
+
+
+def _in_order(record: Mapping[str, Any]) -> list[tuple[str, Mapping[str, float]]]:
+    """The metrics, the goal's own first."""
+    goal = record["verdict"]["metric"]
+    return sorted(record["metrics"].items(), key=lambda item: (item[0] != goal, item[0] != "macro_f1"))
 
 
 def _range(value: float, low: float, high: float, threshold: float | None = None) -> str:
@@ -120,8 +125,8 @@ def _baselines(record: Mapping[str, Any], version: str) -> str:
     other = record["other_decoding"]
     own: dict[str, Any] = {name: figures["value"] for name, figures in record["metrics"].items()}
     own[metric] = record["verdict"]["value"]
-    lines = [(f"{version}: {_decoding(record['decoding'])}", own, True),
-             (f"{version}: {_decoding(other['decoding'])}",
+    lines = [(f"{version} · {_decoding(record['decoding'])}{Text(' (as deployed)', '（與部署相同）')}", own, True),
+             (f"{version} · {_decoding(other['decoding'])}",
               {name: figures["value"] for name, figures in other["metrics"].items()}, False),
              *((str(TITLES.get(name, Text(name, name))), figures, False)
                for name, figures in record["baselines"].items())]
@@ -185,7 +190,10 @@ def _errors(answers: Sequence[Mapping[str, Any]], record: Mapping[str, Any]) -> 
 
 def _answer(answer: Mapping[str, Any]) -> str:
     """The label it answered, or what it wrote instead of one."""
-    return escape(answer["predicted"]) if answer["predicted"] else f"<code>{escape(answer['raw'][:120])}</code>"
+    if answer["predicted"]:
+        return escape(answer["predicted"])
+    wrote = answer["raw"].strip()[:120]
+    return f"<code>{escape(wrote)}</code>" if wrote else f'<span class="soft">{Text("(blank)", "（空白）")}</span>'
 
 
 def _marked(answer: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import time
 from collections.abc import Sequence
@@ -11,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ...resources.errors import EvaluationError, MissingRequirement, TrainingError
-from ...resources.files import sha256_bytes
+from ...resources.files import read_json, sha256_bytes
 from ...resources.language import Text
-from ...resources.lineage import parent_of
+from ...resources.lineage import parent_of, track_version
 from ...resources.task import Prompt, Task, TaskFolder
 from ...resources.version import VersionFolder
 from ..compute.running import RunningJob, run_job
@@ -51,6 +52,9 @@ def main(task: Path, arguments: list[str]) -> int:
     parser.add_argument("--benchmark", help="a name below benchmarks/ (default: main)")
     parser.add_argument("--skip-baselines", action="store_true", help="leave out the methods to compare with")
     given = parser.parse_args(arguments)
+    # Everything needed is on this machine by now; the libraries must neither ask the network nor draw bars.
+    os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1", TOKENIZERS_PARALLELISM="false",
+                      HF_HUB_DISABLE_PROGRESS_BARS="1", TQDM_DISABLE="1")
 
     def work(job: RunningJob) -> dict[str, Any]:
         folder = trained_version(TaskFolder(task), given.version)
@@ -77,14 +81,16 @@ def evaluate_version(
     Returns:
         the job's result: figures, verdict, files and the next step; never row text.
     """
-    started = time.monotonic()
     evaluation = _Evaluation(job, folder, benchmark_name)
-    head, other = evaluation.ask_version()
-    beside = evaluation.baseline_answers() if baselines else {}
-    record = evaluation.record(head, other, beside)
-    record["seconds"] = round(time.monotonic() - started, 2)
-    record = commit_evaluation(folder, record)
+    record = evaluation.committed()  # a run that was killed after its commit has only the rest to do
+    if record is None:
+        started = time.monotonic()
+        head, other = evaluation.ask_version()
+        beside = evaluation.baseline_answers() if baselines else {}
+        draft = evaluation.record(head, other, beside)
+        record = commit_evaluation(folder, {**draft, "seconds": round(time.monotonic() - started, 2)})
     settle(folder)
+    track_version(folder)
     report = write_report(folder, record)
     shutil.rmtree(evaluation.kept, ignore_errors=True)
     return _result(evaluation, record, report)
@@ -116,6 +122,11 @@ class _Evaluation:
                      f"評估基準 {self.benchmark.name} 沒有任何資料。"),
                 Text("Prepare data with a test split first.", "請先準備含有測試集的資料。"), field="benchmark",
             )
+
+    def committed(self) -> dict[str, Any] | None:
+        """The record this very job has committed before it was killed, if it has."""
+        records = reversed(self.folder.evaluations())
+        return next((record for record in records if record.get("job") == self.job.folder.id), None)
 
     def ask_version(self) -> tuple[list[Prediction], list[Prediction]]:
         """The version's answers, decoded as it will be deployed, and the other way."""
@@ -185,6 +196,7 @@ class _Evaluation:
                 "metrics": others["metrics"],
                 "predictions_hash": keep_answers(self.folder, answer_rows(self.rows, other)),
             },
+            "job": self.job.folder.id,
             "baselines": {name: self._baseline_figures(gold, given) for name, given in beside.items()},
             "predictions_hash": keep_answers(self.folder, answer_rows(self.rows, head)),
         }
@@ -220,7 +232,8 @@ class _Evaluation:
 
     def _load(self, base: Path, adapter: Path | None) -> LoadedModel:
         self._say(Text("loading the model", "載入模型"))
-        return load_for_inference(base, adapter)
+        environment = read_json(self.folder.environment_file) if self.folder.environment_file.is_file() else {}
+        return load_for_inference(base, adapter, environment.get("threads"))  # as it was trained
 
     def _ask(self, loaded: LoadedModel, constrained: bool, name: str, doing: Text) -> list[Prediction]:
         before = self.done

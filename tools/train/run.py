@@ -63,7 +63,7 @@ def main(task: Path, arguments: list[str]) -> int:
         folder = TaskFolder(task)
         chosen = _version_of(job, folder, options.plan, options.resume)
         with lock(chosen.root):
-            return _train(job, folder.load(), chosen)
+            return train_version(job, folder.load(), chosen)
 
     return run_job("train", work, entry=ENTRY, arguments=arguments, task=Path(task), resumable=True)
 
@@ -115,7 +115,8 @@ def _reserve(job: RunningJob, task: TaskFolder, name: str) -> VersionFolder:
     return folder
 
 
-def _train(job: RunningJob, task: Task, folder: VersionFolder) -> dict[str, Any]:
+def train_version(job: RunningJob, task: Task, folder: VersionFolder) -> dict[str, Any]:
+    """Train the reserved version, from its last checkpoint where it has one; what is trained already is kept."""
     if folder.status() not in ("trained", "evaluated"):
         folder.failure_file.unlink(missing_ok=True)
         try:
@@ -169,7 +170,10 @@ def _commit(job: RunningJob, folder: VersionFolder, base: BaseModel, run: Traini
 
     def fill(draft: Path) -> None:
         for file in model_files(outcome.checkpoint):
-            _link(file, draft / file.name)
+            if file.name == "adapter_config.json":
+                write_json(draft / file.name, _in_order(read_json(file)))
+            else:
+                _link(file, draft / file.name)
 
     commit_folder(place, fill)
     root = folder.task.root
@@ -186,6 +190,12 @@ def _commit(job: RunningJob, folder: VersionFolder, base: BaseModel, run: Traini
         "training": outcome.training, "label_audit": outcome.audit,
         "prompt": {"system": run.prompt.system, "user": run.prompt.user}, "labels": run.labels, "job": job.folder.id,
     })
+
+
+def _in_order(adapter: dict[str, Any]) -> dict[str, Any]:
+    """PEFT writes the names of the layers in an order that changes from run to run; a version's files must not."""
+    return {name: sorted(value) if name == "target_modules" and isinstance(value, list) else value
+            for name, value in sorted(adapter.items())}
 
 
 def _link(source: Path, target: Path) -> None:

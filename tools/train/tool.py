@@ -14,12 +14,13 @@ from ...resources.workspace import Workspace
 from ..compute import jobs
 from ..compute.view import follow
 from ..compute.worker import worker_python
-from . import planning
+from ..evaluate.model import trained_version
+from . import planning, reproduce
 from .run import ENTRY
 
 
 def register(server: MCPServer, workspace: Workspace) -> None:
-    """Register `plan_training` and `train`."""
+    """Register `plan_training`, `train` and `reproduce`."""
 
     @server.tool(
         name="plan_training", title="Plan a training · 規劃訓練",
@@ -55,4 +56,22 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         name = planning.ready_to_train(workspace, folder, plan, confirm)
         job = jobs.submit(workspace, "train", ENTRY, ["--plan", name], python=worker_python(workspace), task=folder,
                           resumable=True)
+        return await follow(job, workspace, report=context.report_progress)
+
+    @server.tool(
+        name="reproduce", title="Reproduce a version · 重現版本",
+        description="Train a version again from its frozen snapshot and config in a scratch folder, and prove that data, "
+        "model and answers are identical, or say what differs. 重現結果。",
+        annotations=ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True),
+        structured_output=True,
+    )
+    async def reproduce_version(
+        context: Context[Any, Any],
+        task: str,
+        version: Annotated[str, Field(description="v1, v2, … or latest")] = "latest",
+    ) -> JobAnswer:
+        folder = workspace.task(task)
+        chosen = trained_version(folder, version)
+        job = jobs.submit(workspace, "reproduce", reproduce.ENTRY, [str(folder.root), chosen.name],
+                          python=worker_python(workspace), task=folder, resumable=True)
         return await follow(job, workspace, report=context.report_progress)

@@ -23,13 +23,29 @@ from nlp_skills.tools.data.store import Snapshot, commit_snapshot
 LABELS = ["positive", "neutral", "negative"]
 _WORDS = {"positive": "rose surged gained record", "neutral": "met announced named held",
           "negative": "fell dropped lost warned"}
-_SCRIPT = """import sys
+# The task's own script, with the power to kill itself where the file `kill-at` says.
+_SCRIPT = """import os
+import signal
+import sys
 from pathlib import Path
 
-from nlp_skills.tools.evaluate.run import main
+from nlp_skills.tools.evaluate import run
 
+task = Path(__file__).resolve().parents[1]
+point = (task / "kill-at").read_text() if (task / "kill-at").exists() else ""
+
+
+def kill(*_args, **_kept):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+if point == "batch":
+    say = run._Evaluation._say
+    run._Evaluation._say = lambda self, doing: kill() if self.done > len(self.rows) else say(self, doing)
+elif point == "results":
+    run.track_version = kill
 if __name__ == "__main__":
-    sys.exit(main(Path(__file__).resolve().parents[1], sys.argv[1:]))
+    sys.exit(run.main(task, sys.argv[1:]))
 """
 
 

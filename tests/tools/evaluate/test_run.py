@@ -16,6 +16,7 @@ from nlp_skills.resources.task import Constraints, SuccessCriteria, TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.tools.compute.events import JobEvents
 from nlp_skills.tools.compute.running import RunningJob
+from nlp_skills.tools.evaluate import record as records
 from nlp_skills.tools.evaluate import run
 from nlp_skills.tools.evaluate.model import trained_version
 from nlp_skills.tools.evaluate.predict import Prediction
@@ -26,16 +27,16 @@ MakeTask = Callable[..., TaskFolder]
 MakeVersion = Callable[..., VersionFolder]
 
 
-def job_for(task: TaskFolder) -> RunningJob:
-    folder = JobFolder(task.jobs / "by-test")
+def job_for(task: TaskFolder, name: str = "by-test") -> RunningJob:
+    folder = JobFolder(task.jobs / name)
     folder.root.mkdir(parents=True, exist_ok=True)
-    write_json(folder.spec_file, {"id": "by-test", "kind": "evaluate", "entry": run.ENTRY, "python": "python",
+    write_json(folder.spec_file, {"id": name, "kind": "evaluate", "entry": run.ENTRY, "python": "python",
                                   "created": "2026-01-06T14:00:00Z"})
     return RunningJob(folder, task, by_hand=False)
 
 
-def evaluate(folder: VersionFolder, **options: Any) -> dict[str, Any]:
-    return run.evaluate_version(job_for(folder.task), folder, **options)
+def evaluate(folder: VersionFolder, job: str = "by-test", **options: Any) -> dict[str, Any]:
+    return run.evaluate_version(job_for(folder.task, job), folder, **options)
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def test_evaluating_again_appends_a_dated_record_and_reuses_the_baselines(
     answering(lambda _, gold: gold, lambda *_: None)
     evaluate(folder)
     answering(lambda _, gold: gold, lambda *_: pytest.fail("the base model was asked again"))
-    evaluate(folder)
+    evaluate(folder, job="another")
     first, second = folder.evaluations()
     assert (first["id"], second["id"]) == ("e1", "e2")
     assert first["predictions_hash"] == second["predictions_hash"] and first["created"] <= second["created"]
@@ -216,6 +217,27 @@ def test_latest_is_the_newest_trained_version(make_task: MakeTask, versions: Mak
 def test_an_unknown_benchmark_is_one_clear_error(make_task: MakeTask, versions: MakeVersion, tiny: Path) -> None:
     with pytest.raises(DataError, match="no frozen benchmark"):
         evaluate(versions(make_task(), tiny), benchmark_name="mian")
+
+
+def test_answers_without_a_record_are_not_an_evaluation(
+    make_task: MakeTask, versions: MakeVersion, answering: Callable[..., None], tiny: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: Any) -> None:
+        raise Killed
+
+    folder = versions(make_task(), tiny)
+    answering(lambda _, gold: gold, lambda *_: None)
+    with monkeypatch.context() as patched:
+        patched.setattr(records, "write_json", killed)
+        with pytest.raises(Killed):
+            evaluate(folder)
+    assert folder.status() == "trained" and folder.evaluations() == []
+    evaluate(folder)
+    assert [found["id"] for found in folder.evaluations()] == ["e1"]
 
 
 def test_predictions_left_torn_by_a_kill_are_put_right(

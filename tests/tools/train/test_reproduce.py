@@ -1,0 +1,89 @@
+"""A version trained again from its snapshot gives the same data, the same model and the same answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nlp_skills.resources.files import dump_jsonl, read_json, read_jsonl, write_atomic, write_json
+from nlp_skills.resources.job import JobFolder
+from nlp_skills.resources.task import TaskFolder
+from nlp_skills.resources.version import VersionFolder
+from nlp_skills.resources.workspace import Workspace
+from nlp_skills.tools.compute import jobs
+from nlp_skills.tools.train import reproduce
+from nlp_skills.tools.train.planning import plan_training, ready_to_train
+
+SECONDS = 120.0
+SETTINGS = {"epochs": 2, "batch_size": 8, "gradient_accumulation": 1, "lora_dropout": 0.1, "threads": 1}
+_EVALUATE = """import sys
+from nlp_skills.resources.version import task_of_script
+from nlp_skills.tools.evaluate.run import main
+
+if __name__ == "__main__":
+    sys.exit(main(task_of_script(__file__), sys.argv[1:]))
+"""
+
+
+def ended(job: JobFolder) -> None:
+    assert jobs.wait(job, SECONDS) == "succeeded", job.output_file.read_text(encoding="utf-8")
+
+
+def replayed(workspace: Workspace, task: TaskFolder, worker: Path) -> dict[str, object]:
+    job = jobs.submit(workspace, "reproduce", reproduce.ENTRY, [str(task.root), "v1"], python=worker, task=task)
+    ended(job)
+    result = job.exit()
+    assert result is not None
+    return result.result
+
+
+@pytest.fixture
+def version(workspace: Workspace, task: TaskFolder, tiny_model: Path, worker: Path) -> VersionFolder:
+    """v1, trained and evaluated as jobs."""
+    plan_training(workspace, task, {"base_model": str(tiny_model), **SETTINGS}, "none", [], "first")
+    name = ready_to_train(workspace, task, "first", confirm=False)
+    ended(jobs.submit(workspace, "train", ["scripts/04_train.py"], ["--plan", name], python=worker, task=task))
+    write_atomic(task.scripts / "05_evaluate.py", _EVALUATE)
+    ended(jobs.submit(workspace, "evaluate", ["scripts/05_evaluate.py"], ["--skip-baselines"], python=worker, task=task))
+    return VersionFolder(task, 1)
+
+
+def test_a_version_is_reproduced_and_a_difference_is_found(
+    workspace: Workspace, task: TaskFolder, worker: Path, version: VersionFolder
+) -> None:
+    before = {path: path.read_bytes() for path in version.root.rglob("*") if path.is_file()}
+    (task.data / "train.jsonl").write_text("", encoding="utf-8")  # the data of today is of no concern
+    result = replayed(workspace, task, worker)
+    assert result["identical"] is True, result
+    checks = {check["what"]: check for check in result["checks"]}  # type: ignore[attr-defined]
+    assert {"config", "snapshot", "split train", "split valid", "split test", "base model",
+            "models/v1/adapter/adapter_model.safetensors", "answers"} <= set(checks)
+    assert checks["answers"]["rows"] == 15
+    assert not (task.cache / "reproduce" / "v1").exists()
+    assert {path: path.read_bytes() for path in version.root.rglob("*") if path.is_file()} == before
+    assert [path.name for path in task.versions.glob("v*")] == ["v1"]
+
+    _forge_an_answer(version)
+    environment = read_json(version.environment_file)
+    write_json(version.environment_file, {**environment, "python": "3.10.0"})
+    result = replayed(workspace, task, worker)
+    assert result["identical"] is False
+    [different] = [check for check in result["checks"] if not check["same"]]  # type: ignore[attr-defined]
+    assert different["what"] == "answers" and different["different"] == 1
+    assert result["environment"]["python"]["then"] == "3.10.0"  # type: ignore[index]
+    assert "1 of 15 answers are others" in result["message"]["en"]  # type: ignore[index]
+
+
+def _forge_an_answer(version: VersionFolder) -> None:
+    """Make the record say that one row was answered otherwise."""
+    from nlp_skills.resources.files import sha256_bytes
+
+    rows = list(read_jsonl(version.predictions_file))
+    rows[0]["raw"] = "forged"
+    content = dump_jsonl(rows)
+    digest = sha256_bytes(content)
+    write_atomic(version.root / "predictions" / f"{digest[:16]}.jsonl", content)
+    results = read_json(version.results_file)
+    results["evaluations"][-1]["predictions_hash"] = digest
+    write_json(version.results_file, results)

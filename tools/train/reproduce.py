@@ -1,0 +1,186 @@
+"""Train a version again from its frozen config and snapshot, and prove that the same comes out, or say what differs.
+
+    python -m nlp_skills.tools.train.reproduce TASK_FOLDER v1
+
+The second training happens in `.cache/reproduce/vN/`, a task of its own that is removed when everything agrees.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...resources.files import commit_folder, dump_jsonl, lock, read_json, sha256_bytes, sha256_file, write_json
+from ...resources.language import Text
+from ...resources.task import Prompt, TaskFolder
+from ...resources.version import VersionFolder
+from ...resources.workspace import Workspace
+from ..compute.machine import describe_machine
+from ..compute.running import RunningJob, run_job
+from ..data.benchmark import frozen_benchmark
+from ..data.rows import Row
+from ..data.snapshot import load_snapshot
+from ..data.split import SPLITS
+from ..evaluate.model import load_for_inference, trained_version, version_paths
+from ..evaluate.predict import predict
+from ..evaluate.record import answer_rows, evaluated_answers
+from .environment import environment_of
+from .run import train_version
+
+ENTRY = ["-m", "nlp_skills.tools.train.reproduce"]
+_DIFFERENCES_SHOWN = 5
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m nlp_skills.tools.train.reproduce",
+        description="Train a version again from its snapshot and compare. 依快照重新訓練一個版本並比對。",
+    )
+    parser.add_argument("task", type=Path, help="the task's folder")
+    parser.add_argument("version", help="v1, v2, …")
+    given = parser.parse_args(arguments)
+    os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1", TOKENIZERS_PARALLELISM="false",
+                      HF_HUB_DISABLE_PROGRESS_BARS="1", HF_DATASETS_DISABLE_PROGRESS_BARS="1")
+
+    def work(job: RunningJob) -> dict[str, Any]:
+        return reproduce(job, trained_version(TaskFolder(given.task), given.version))
+
+    return run_job("reproduce", work, entry=ENTRY, arguments=arguments, task=given.task, resumable=True)
+
+
+def reproduce(job: RunningJob, folder: VersionFolder) -> dict[str, Any]:
+    """Replay the version and compare its data, its model and its answers with the recorded ones.
+
+    Returns:
+        `{version, identical, checks: [{what, same, recorded, replayed}], environment, message, next_step}`.
+    """
+    scratch = folder.task.cache / "reproduce" / folder.name
+    with lock(scratch):
+        replayed = _prepared(job, folder, scratch)
+        train_version(job, folder.task.load(), replayed)
+        job.progress(0, None, Text("asking both models the benchmark", "用評估基準詢問兩個模型"))
+        checks = [*_data_checks(folder, replayed), *_model_checks(folder, replayed), *_answer_checks(folder, replayed)]
+        identical = all(check["same"] for check in checks)
+        environment = {} if identical else _environment_differences(folder)
+        if identical:
+            shutil.rmtree(scratch, ignore_errors=True)
+    return {
+        "version": folder.name, "identical": identical, "checks": checks, "environment": environment,
+        "folder": None if identical else str(replayed.models),
+        "message": _message(folder, checks, environment)._asdict(), "next_step": _next_step(folder, identical),
+    }
+
+
+def _prepared(job: RunningJob, folder: VersionFolder, scratch: Path) -> VersionFolder:
+    """A task beside this one with the version's config, snapshot and environment, and no model; one that this very
+    job prepared before it was killed is carried on with."""
+    owner = scratch / "job.json"
+    if not owner.is_file() or read_json(owner)["job"] != job.folder.id:
+        shutil.rmtree(scratch, ignore_errors=True)
+        snapshot = load_snapshot(folder.task, str(folder.data_snapshot()["hash"]))
+
+        def fill(draft: Path) -> None:
+            write_json(draft / "job.json", {"format": 1, "job": job.folder.id})
+            shutil.copyfile(folder.task.file, draft / "task.yaml")
+            shutil.copytree(snapshot.root, draft / "data" / "snapshots" / snapshot.root.name)
+            place = draft / "versions" / folder.name
+            place.mkdir(parents=True)
+            for file in (folder.config_file, folder.data_snapshot_file, folder.environment_file):
+                if file.is_file():
+                    shutil.copyfile(file, place / file.name)
+
+        commit_folder(scratch, fill)
+    return VersionFolder(TaskFolder(scratch), folder.number)
+
+
+def _data_checks(folder: VersionFolder, replayed: VersionFolder) -> list[dict[str, Any]]:
+    """The rows it was trained on: each split's file as the version recorded it and as the replay read it."""
+    recorded = folder.data_snapshot()
+    snapshot = load_snapshot(replayed.task, str(recorded["hash"]))
+    return [
+        _check("config", sha256_file(folder.config_file), sha256_file(replayed.config_file)),
+        _check("snapshot", recorded["hash"], snapshot.hash),
+        *(_check(f"split {name}", recorded["file_hashes"][name], sha256_file(snapshot.file(name))) for name in SPLITS),
+    ]
+
+
+def _model_checks(folder: VersionFolder, replayed: VersionFolder) -> list[dict[str, Any]]:
+    recorded, again = folder.model_info(), replayed.model_info()
+    return [
+        _check("base model", recorded["base_model"]["hash"], again["base_model"]["hash"]),
+        *(_check(file, recorded["files"].get(file), again["files"].get(file))
+          for file in sorted({*recorded["files"], *again["files"]})),
+    ]
+
+
+def _answer_checks(folder: VersionFolder, replayed: VersionFolder) -> list[dict[str, Any]]:
+    """Every answer to the benchmark: as evaluated, or where the version is not evaluated as the two models give it."""
+    record = folder.latest_evaluation()
+    benchmark = frozen_benchmark(folder.task, record["benchmark"]["name"] if record else None)
+    rows, constrained = benchmark.rows(), bool(record and record["decoding"] == "constrained")
+    again = _answers(replayed, rows, constrained)
+    before = evaluated_answers(folder, record) if record else _answers(folder, rows, constrained)
+    different = [one["id"] for one, other in zip(before, again, strict=True) if one != other]
+    check = _check("answers", sha256_bytes(dump_jsonl(before)), sha256_bytes(dump_jsonl(again)))
+    return [{**check, "rows": len(rows), "different": len(different), "ids": different[:_DIFFERENCES_SHOWN]}]
+
+
+def _answers(folder: VersionFolder, rows: list[Row], constrained: bool) -> list[dict[str, Any]]:
+    info = folder.model_info()
+    paths = version_paths(folder)
+    loaded = load_for_inference(paths.base, paths.adapter)
+    prompt, labels = Prompt.model_validate(info["prompt"]), [str(label) for label in info["labels"]]
+    return answer_rows(rows, predict(loaded, rows, prompt, labels, constrained))
+
+
+def _check(what: str, recorded: Any, replayed: Any) -> dict[str, Any]:
+    return {"what": what, "same": recorded == replayed, "recorded": recorded, "replayed": replayed}
+
+
+def _environment_differences(folder: VersionFolder) -> dict[str, Any]:
+    """What this machine has otherwise than the one the version was trained on."""
+    recorded = read_json(folder.environment_file) if folder.environment_file.is_file() else {}
+    here = environment_of(describe_machine(Workspace()))
+    old, new = _flat(recorded), _flat(here)
+    return {name: {"then": old.get(name), "now": new[name]} for name in new
+            if name in old and old[name] != new[name] and not name.endswith("memory_bytes")}
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in content.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return flat
+
+
+def _message(folder: VersionFolder, checks: list[dict[str, Any]], environment: Mapping[str, Any]) -> Text:
+    different = [str(check["what"]) for check in checks if not check["same"]]
+    rows = checks[-1]["rows"]
+    if not different:
+        return Text(
+            f"{folder.name} was trained again from its snapshot, and the same came out: data, splits, model files and "
+            f"all {rows} answers are identical.",
+            f"已依快照重新訓練 {folder.name}，結果完全相同：資料、切分、模型檔案與全部 {rows} 個回答都一致。")
+    answers = checks[-1]["different"]
+    why = Text(f" This machine differs in {', '.join(environment)}.", f"這台機器不同的地方：{'、'.join(environment)}。") \
+        if environment else Text("", "")
+    return Text(
+        f"{folder.name} was trained again from its snapshot, and something differs: {', '.join(different)}; "
+        f"{answers} of {rows} answers are others.{why.en}",
+        f"已依快照重新訓練 {folder.name}，但有不同之處：{'、'.join(different)}；{rows} 個回答中有 {answers} 個不同。{why.zh}")
+
+
+def _next_step(folder: VersionFolder, identical: bool) -> dict[str, Any]:
+    say = Text("Ask the coach what comes next.", "問教練下一步該做什麼。") if identical else Text(
+        "Look at what differs; the second model is kept beside it. Ask the coach what it means.",
+        "請看不同之處；第二次訓練的模型保留在一旁。問教練這代表什麼。")
+    return {"tool": "coach", "arguments": {"task": folder.task.name}, "say": say._asdict()}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
