@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .errors import ConflictError, TaskError
 from .files import lock, read_json, read_yaml, sha256_bytes, write_yaml
 from .language import Language, Text
+from .secrets import redact
 from .wording import problem_in_words
 
 TaskType = Literal["classification", "entity-classification"]
@@ -233,7 +234,7 @@ def field_of(error: ValidationError) -> str:
 def describe_validation(error: ValidationError, path: Path) -> tuple[Text, Text]:
     """What a pydantic error means to the person who wrote the file, and what to do."""
     first = error.errors()[0]
-    value = "" if first["type"] == "missing" else f" ({str(first.get('input'))[:60]!r})"
+    value = "" if first["type"] == "missing" else f" ({redact(str(first.get('input')))[:60]!r})"
     said, field = problem_in_words(first), field_of(error)
     return (
         Text(f"{path.name}: {field}{value}: {said.en}.", f"{path.name} 的 {field}{value}：{said.zh}。"),

@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import pwd
 import secrets
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+
+if TYPE_CHECKING:
+    import pwd
 
 _PLACES = ("/usr/lib/postgresql", "/opt/homebrew/opt", "/usr/local/opt", "/usr/pgsql*")
 _START_SECONDS = 60.0
@@ -26,6 +29,8 @@ _UNPRIVILEGED = ("postgres", "nobody")  # PostgreSQL refuses to run as root
 
 def find_postgres() -> Path | None:
     """The folder of PostgreSQL's programs, the newest where there are several; None where it is not installed."""
+    if sys.platform == "win32":
+        return None  # accounts and signals below are POSIX
     if on_path := shutil.which("initdb"):
         return Path(on_path).resolve().parent
     found = [program.parent for place in _PLACES for program in Path("/").glob(f"{place[1:]}/*/bin/initdb")]
@@ -95,6 +100,8 @@ def running_postgres() -> Iterator[PostgresServer]:
 def _account() -> pwd.struct_passwd | None:
     if os.geteuid() != 0:
         return None
+    import pwd
+
     for name in _UNPRIVILEGED:
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(name)

@@ -39,6 +39,11 @@ def described(error: BaseException, where: str, field: str) -> DataSourceError:
         ((asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.PostgresSyntaxError),
          Text(f"PostgreSQL does not accept the query: {said}", f"PostgreSQL 不接受這個查詢：{said}"),
          Text("Correct the query; try it in psql first.", "請修正查詢，可以先在 psql 試。")),
+        (asyncpg.DataError,  # its own words quote the value, which is row text
+         Text(f"The query meets a value it cannot convert or compute with (PostgreSQL error {_state(error)}).",
+              f"查詢遇到無法轉換或計算的值（PostgreSQL 錯誤 {_state(error)}）。"),
+         Text("Correct the cast or filter those rows; psql shows the value.",
+              "請修正型別轉換或濾掉那些列；在 psql 執行可看到是哪個值。")),
         (asyncpg.QueryCanceledError,
          Text("The query ran into the server's time limit.", "查詢超過了伺服器的時間限制。"),
          Text("Narrow it (a date range, a LIMIT) or raise the limit.", "請縮小範圍（日期區間、LIMIT）或提高上限。")),
@@ -75,3 +80,7 @@ def described(error: BaseException, where: str, field: str) -> DataSourceError:
         Text(f"Reading {where} failed: {said or type(error).__name__}",
              f"讀取 {where} 失敗：{said or type(error).__name__}"),
         Text("Correct connection or query.", "請修正 connection 或 query。"), field=field)
+
+
+def _state(error: BaseException) -> str:
+    return str(getattr(error, "sqlstate", None) or type(error).__name__)

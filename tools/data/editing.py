@@ -8,6 +8,7 @@ from typing import Any
 
 from ...resources.errors import DataError
 from ...resources.language import Text
+from .reading import LONGEST_ROW
 from .rows import Row, row_id
 
 
@@ -21,7 +22,12 @@ def read_split(file: Path) -> list[Row]:
         return []
     rows = []
     with file.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
+        number = 0
+        while line := lines.readline(LONGEST_ROW + 1):
+            number += 1
+            if len(line) > LONGEST_ROW:
+                raise _unreadable(file, number, Text(f"is longer than {LONGEST_ROW >> 20} MB",
+                                                     f"超過 {LONGEST_ROW >> 20} MB"))
             if line.strip(b"\xef\xbb\xbf \t\r\n"):
                 rows.append(_canonical(_parsed(line, file, number), number))
     return sorted(rows, key=lambda row: str(row["id"]))

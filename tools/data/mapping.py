@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...resources.answer import quoted
 from ...resources.errors import DataError
 from ...resources.language import Text
 from ...resources.task import Task
@@ -28,6 +29,7 @@ _ALIASES = {
               "標籤", "情感", "情緒", "類別", "分類", "標註", "極性"),
 }
 _COLUMNS_NAMED = 30
+_LONGEST_NAME = 40
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,20 @@ def _suggested(role: str, wanted: str | None, free: Sequence[str]) -> str | None
     return plain[near[0]] if near else None
 
 
-def missing_columns(columns: Columns, number: int, origin: str) -> DataError:
+def shown_columns(available: Sequence[str], task: Task) -> list[str]:
+    """Column names fit for a tool result. A file without a header names its columns after its first row, which is
+    row text: it is hidden where the task's privacy forbids it."""
+    is_row = any(name in task.labels or len(name) > _LONGEST_NAME for name in available)
+    if is_row and task.constraints.privacy == "on-premise":
+        return [quoted(task, name) for name in available]
+    return [name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…" for name in available]
+
+
+def missing_columns(columns: Columns, number: int, origin: str, task: Task) -> DataError:
     """The error for a source whose columns do not fit: names those that exist."""
     role = columns.missing[0]
-    there = ", ".join(columns.available[:_COLUMNS_NAMED]) or "-"
+    available = shown_columns(columns.available, task)
+    there = ", ".join(available[:_COLUMNS_NAMED]) or "-"
     proposal = ", ".join(f"{name}: {columns.suggestions.get(name, '…')}" for name in columns.missing)
     return DataError(
         Text(f"{origin} has no column for {', '.join(columns.missing)}. Its columns are: {there}.",
@@ -86,7 +98,7 @@ def missing_columns(columns: Columns, number: int, origin: str) -> DataError:
         Text(f"Name them with set_data_source: mapping: {{{proposal}}}.",
              f"請用 set_data_source 指定對應：mapping: {{{proposal}}}。"),
         field=f"sources[{number}].mapping.{role}",
-        details={"columns": list(columns.available), "missing": list(columns.missing),
+        details={"columns": available, "missing": list(columns.missing),
                  "suggestions": columns.suggestions},
     )
 

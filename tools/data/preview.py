@@ -15,7 +15,7 @@ from ...resources.task import Task, TaskFolder
 from ..compute.running import RunningJob, run_job
 from .definition import load_definition, source_kinds, source_name, telling
 from .fetch import no_rows
-from .mapping import Conversion, find_columns, plain_value
+from .mapping import Conversion, find_columns, plain_value, shown_columns
 from .rows import Row
 from .sources import ANNOUNCED, Record, SourceKind, source_kind
 
@@ -73,8 +73,9 @@ def _look(task: TaskFolder, definition: Task, kind: SourceKind, number: int) -> 
     known = set(definition.labels)
     labels = list(dict.fromkeys(row["label"] for row in conversion.rows))
     return {
-        "source": number, "type": kind.type, "origin": kind.origin(task.root), "columns": available,
-        "mapping": columns.found, "missing": list(columns.missing), "suggestions": columns.suggestions,
+        "source": number, "type": kind.type, "origin": kind.origin(task.root),
+        "columns": shown_columns(available, definition), "mapping": columns.found,
+        "missing": list(columns.missing), "suggestions": columns.suggestions,
         "rows": [_safe(definition, row) for row in conversion.rows[:PREVIEWED_ROWS]],
         "empty": dict(conversion.left_out),
         "unknown_labels": [quoted(definition, label, 40) for label in labels if known and label not in known][:10],

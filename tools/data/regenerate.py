@@ -143,7 +143,7 @@ def _prepare(task: TaskFolder, definition: Task, data_source: DataSource, raws: 
     for number, (kind, raw) in enumerate(zip(source_kinds(data_source, task), raws, strict=True)):
         columns = find_columns(raw.columns, kind, definition)
         if columns.missing:
-            raise missing_columns(columns, number, kind.origin(task.root))
+            raise missing_columns(columns, number, kind.origin(task.root), definition)
         conversion.add(raw.records(), columns, kind, source_name(kind, number))
     fetched = sum(raw.count for raw in raws)
     if not conversion.rows:

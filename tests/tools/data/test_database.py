@@ -108,6 +108,12 @@ def test_a_missing_database_a_missing_table_and_bad_sql_are_told_apart(postgres:
     assert "syntax" in refusal(connection=postgres.address(), query="SELEC text").problem.en
 
 
+def test_a_value_that_cannot_be_converted_is_not_quoted(postgres: PostgresServer) -> None:
+    error = refusal(connection=postgres.address(), query="SELECT text::int AS text, label FROM annotations")
+
+    assert "22P02" in error.problem.en and "公司甲" not in str(error)
+
+
 def test_a_table_one_may_not_read_is_said_so(postgres: PostgresServer) -> None:
     postgres.execute("CREATE ROLE reader LOGIN PASSWORD 'reader-pass'")
     error = refusal(connection=postgres.address(user="reader", password="reader-pass"), query=QUERY)

@@ -198,6 +198,16 @@ def test_on_premise_no_row_text_leaves(task: TaskFolder, prepare: Prepare) -> No
     assert not [secret for secret in ("極機密", "祕密公司", "機密標籤", "公司甲", "創下新高") if secret in shown]
 
 
+def test_on_premise_a_file_without_a_header_does_not_show_its_first_row(task: TaskFolder, prepare: Prepare) -> None:
+    with task.change() as changed:
+        changed.constraints.privacy = "on-premise"
+    (task.root / "news.csv").write_text("極機密併購案,祕密公司,正面\n另一則,甲,負面\n", encoding="utf-8")
+    write_yaml(task.data_source_file, {"sources": [{"type": "file", "path": "news.csv"}]})
+    error = refusal(prepare)
+
+    assert "極機密" not in str(error) + json.dumps(error.to_dict(), ensure_ascii=False)
+
+
 def test_split_shares_that_do_not_add_up_are_refused(task: TaskFolder, prepare: Prepare) -> None:
     source(task, sentences(10), split={"train": 0.9})
 
@@ -248,6 +258,13 @@ def test_the_seeds_file_loads_as_it_stands_and_its_password_moves_out(task: Task
     assert task.data_source_file.read_text("utf-8") == expected
     assert lookup("HOST_DB_PASSWORD") == "pass"
     assert [each.type for each in load_data_source(task).sources] == ["database", "api", "web_scrape", "llm_generated"]
+
+
+def test_a_misplaced_address_is_refused_without_its_password(task: TaskFolder, prepare: Prepare) -> None:
+    task.data_source_file.write_text("sources:\n  - postgresql://user:hunter2@host/db\n", encoding="utf-8")
+    error = refusal(prepare)
+
+    assert error.field == "sources[0]" and "hunter2" not in f"{error}{error.to_dict()}"
 
 
 def test_a_full_disk_at_any_write_loses_nothing(

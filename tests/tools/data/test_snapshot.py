@@ -125,7 +125,8 @@ def test_the_row_that_is_wrong_is_named_with_its_line(task: TaskFolder, snapshot
     assert refusal(task).details["errors"][0]["examples"][0]["line"] == 8
 
 
-@pytest.mark.parametrize("line", [b'{"text": ', b"[1]", b'{"text": "\xff"}', b"5"])
+@pytest.mark.parametrize("line", [b'{"text": ', b"[1]", b'{"text": "\xff"}', b"5", b"x" * (9 << 20)],
+                         ids=["torn", "list", "bytes", "number", "huge"])
 def test_a_line_that_cannot_be_read_is_named(task: TaskFolder, snapshot: Snapshot, line: bytes) -> None:
     with (task.data / "train.jsonl").open("ab") as file:
         file.write(line + b"\n")

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ....resources.data_source import Source
 from ....resources.errors import DataSourceError
 from ....resources.language import Text
+from ....resources.wording import problem_in_words
 
 Record = dict[str, Any]
 
@@ -94,9 +95,9 @@ def source_kind(source: Source, number: int) -> SourceKind:
         return kind.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join([field, *(str(part) for part in first["loc"])])
+        place, said = ".".join([field, *(str(part) for part in first["loc"])]), problem_in_words(first)
         raise DataSourceError(
-            Text(f"{place}: {first['msg']}.", f"{place} 不正確：{first['msg']}。"),
+            Text(f"{place}: {said.en}.", f"{place}：{said.zh}。"),
             Text(f"A {source.type} source has the fields: {_fields(kind)}.",
                  f"{source.type} 來源的欄位有：{_fields(kind)}。"),
             field=place,
