@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from nlp_skills.resources.data_source import DataSource, Quality, Regeneration, Source, SplitPolicy
+from nlp_skills.resources.lineage import Lineage, LineageData
+from nlp_skills.resources.task import Constraints, Decision, Prompt, SuccessCriteria, Task
+from nlp_skills.tools.tasks.project import FOLDERS, RECORD
+from nlp_skills.tools.tasks.scripts import SCRIPTS
+
+DOCS = Path(__file__).parents[2] / "docs"
+MODELS = (Task, SuccessCriteria, Constraints, Decision, Prompt, DataSource, Source, SplitPolicy, Quality, Regeneration,
+          Lineage, LineageData)
+
+
+@pytest.mark.parametrize("page", ["format.md", "format.zh-TW.md"])
+@pytest.mark.parametrize("model", MODELS)
+def test_every_field_of_the_format_is_documented(model: type[BaseModel], page: str) -> None:
+    documented = set(re.findall(r"`([a-z_]+)`", (DOCS / page).read_text(encoding="utf-8")))
+    assert set(model.model_fields) <= documented
+
+
+@pytest.mark.parametrize("page", ["format.md", "format.zh-TW.md"])
+def test_the_folders_of_a_new_task_are_documented(page: str) -> None:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    assert all(f"{folder.split('/')[0]}/" in text for folder in FOLDERS)
+    assert RECORD in text and SCRIPTS[0].file in text and SCRIPTS[-1].file in text

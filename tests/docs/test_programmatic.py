@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import nlp_skills
+from nlp_skills.resources.workspace import Workspace
+from nlp_skills.tools.compute.worker import find_worker
+
+DOCS = Path(__file__).parents[2] / "docs"
+TINY_MODEL = Path(__file__).parents[1] / "tiny_model.py"
+_BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page: str) -> list[str]:
+    return _BLOCK.findall((DOCS / page).read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(Path(nlp_skills.__file__).parent.parent), "PYTHONUTF8": "1",
+            "NLP_SKILLS_WORKSPACE": str(tmp_path / "workspace"), "TMPDIR": str(tmp_path)}
+
+
+def run(*command: str, environment: dict[str, str], folder: Path) -> str:
+    done = subprocess.run(command, cwd=folder, env=environment, text=True, encoding="utf-8", capture_output=True,
+                          timeout=300, stdin=subprocess.DEVNULL, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_example_is_the_same_in_both_languages() -> None:
+    assert blocks("programmatic.md") == blocks("programmatic.zh-TW.md")
+
+
+def test_the_example_goes_from_a_wish_to_an_evaluated_version(tmp_path: Path, environment: dict[str, str]) -> None:
+    worker = find_worker(Workspace(tmp_path / "workspace"))
+    if worker:  # training needs the worker environment; without it the example ends with the data
+        run(str(worker), str(TINY_MODEL), str(tmp_path / "base"), environment=environment, folder=tmp_path)
+        environment["BASE_MODEL"] = str(tmp_path / "base")
+    example = tmp_path / "example.py"
+    example.write_text(blocks("programmatic.md")[0], encoding="utf-8")
+    said = run(sys.executable, str(example), environment=environment, folder=tmp_path)
+    assert "rows {'train': 56, 'valid': 12, 'test': 12}" in said
+    assert ("comments evaluating" if worker else "comments configuring") in said
+    assert ("macro-F1 {'value':" in said) == bool(worker)
+
+
+def test_the_nouns_are_read_without_a_server(tmp_path: Path, environment: dict[str, str]) -> None:
+    said = run(sys.executable, "-c", blocks("programmatic.md")[1], environment=environment, folder=tmp_path)
+    assert '"tasks": []' in said and str(tmp_path / "workspace") in said
