@@ -33,7 +33,9 @@ _FILES_OF = {
     "": ("task.yaml", "data_source.yaml", "data/current.json", "versions/*", "deployments/current.json", "jobs/*"),
     "data-source": ("data_source.yaml",),
     "versions": ("versions/*", "versions/*/*"),
+    "data": ("data/current.json", "data/*.jsonl"),
     "lineage": ("versions/*", "versions/*/lineage.yaml"),
+    "lineage.mmd": ("versions/*", "versions/*/lineage.yaml"),
     "jobs": ("jobs/*", "jobs/*/events.jsonl", "jobs/*/exit.json"),
 }
 _SUBSCRIBED = "subscribed "
