@@ -25,26 +25,30 @@ def source_advice(said: Said) -> Text:
             "匯出檔會存成不可變的快照，之後一樣可以重現。")
     if said.intent == "database":
         return Text(
-            f"PostgreSQL works: one read-only query, streamed. The password never goes into this chat: run `nlp-skills "
+            "PostgreSQL works: one read-only query, streamed. The password never goes into this chat: run `nlp-skills "
             f"secret set {SECRET_NAME}` in a terminal and write ${{{SECRET_NAME}}} in the address.",
-            f"PostgreSQL 可以直接用：以唯讀方式執行一句查詢、串流讀取。密碼不要打在對話裡：請在終端機執行 "
+            "PostgreSQL 可以直接用：以唯讀方式執行一句查詢、串流讀取。密碼不要打在對話裡：請在終端機執行 "
             f"`nlp-skills secret set {SECRET_NAME}`，連線字串裡寫 ${{{SECRET_NAME}}} 就好。")
     if said.intent in ("api", "web") and said.intent.replace("web", "web_scrape") not in kinds():
         return Text(
-            f"Fetching from {'an API' if said.intent == 'api' else 'web pages'} is part of the format but not installed "
+            f"Fetching from {'an API' if said.intent == 'api' else 'web pages'} is part of the format but not "
+            "installed "
             "in this version: it reads files and PostgreSQL. Save the rows to a CSV or JSONL first (mind the site's "
             "terms), then I take that file.",
-            f"{'API' if said.intent == 'api' else '網頁'}來源在格式裡有定義，但這個版本還不能抓取，目前只讀檔案和 PostgreSQL。"
+            f"{'API' if said.intent == 'api' else '網頁'}來源在格式裡有定義，但這個版本還不能抓取，"
+            "目前只讀檔案和 PostgreSQL。"
             "請先存成 CSV 或 JSONL（也請留意網站的使用條款），再把檔案交給我。")
     if said.intent == "file":
         return Text("A file works: CSV, TSV, JSON, JSONL or Parquet; UTF-8 and Big5 are recognised. (Excel: save as "
                     "“CSV UTF-8”.)",
-                    "檔案可以直接用：CSV、TSV、JSON、JSONL、Parquet 都行，會自動辨識 UTF-8 與 Big5（Excel 請另存成「CSV UTF-8」）。")
+                    "檔案可以直接用：CSV、TSV、JSON、JSONL、Parquet 都行，"
+                    "會自動辨識 UTF-8 與 Big5（Excel 請另存成「CSV UTF-8」）。")
     return Text(
-        f"Rows can come from a file or from PostgreSQL. The best place to look is where people already decide: closed "
-        f"tickets, mail folders, spreadsheets. No labels yet? Begin with {figure('rows_to_start'):.0f} rows labelled by "
+        "Rows can come from a file or from PostgreSQL. The best place to look is where people already decide: closed "
+        f"tickets, mail folders, spreadsheets. No labels yet? Begin with {figure('rows_to_start'):.0f} rows labelled "
+        "by "
         "two people: where they disagree, the labels need better words first.",
-        f"資料可以來自檔案或 PostgreSQL。最好的來源是大家本來就在做判斷的地方：結案的工單、信件資料夾、試算表。"
+        "資料可以來自檔案或 PostgreSQL。最好的來源是大家本來就在做判斷的地方：結案的工單、信件資料夾、試算表。"
         f"還沒有標註？先由兩個人各標 {figure('rows_to_start'):.0f} 筆：意見不同的地方，表示標籤定義要先說清楚。")
 
 
@@ -68,7 +72,8 @@ def source_question(said: Said, task: Task) -> Question:
         examples = [Text("SELECT body AS text, topic AS label FROM mails; host db.internal, database crm, user reader",
                          "SELECT body AS text, topic AS label FROM mails；主機 db.internal、資料庫 crm、使用者 reader")]
     else:
-        ask = Text(f"Which file holds the rows (its absolute path), which columns are {columns.en}, about how many rows "
+        ask = Text(f"Which file holds the rows (its absolute path), which columns are {columns.en}, about how many "
+                   "rows "
                    "are there, and do new ones keep coming?",
                    f"資料在哪個檔案（絕對路徑）？哪些欄位是{columns.zh}？大概幾筆？之後還會有新資料嗎？")
         examples = [Text("/home/ann/tickets.csv; columns body and topic; 1,200 rows, 50 new ones a week",
@@ -82,7 +87,8 @@ def source_example(said: Said, task: Task | None) -> dict[str, Any]:
     """A `sources[]` entry filled as far as it is known, placeholders where the answer goes."""
     entity = task is not None and task.type == "entity-classification"
     if said.intent == "database" and not said.other_database:
-        columns = "<text column> AS text, " + ("<entity column> AS entity, " if entity else "") + "<label column> AS label"
+        names = ("text", "entity", "label") if entity else ("text", "label")
+        columns = ", ".join(f"<{name} column> AS {name}" for name in names)
         return {"type": "database",
                 "connection": f"postgresql://<user>:${{{SECRET_NAME}}}@<host>:5432/<database>",
                 "query": f"SELECT {columns} FROM <table>"}
@@ -96,10 +102,12 @@ def generation_decision(task: Task | None) -> DecisionDue:
     reasons = [
         Text("This version fetches rows from files and PostgreSQL; it calls no model service itself. The model in this "
              "chat can write rows into a CSV that a person reviews.",
-             "這個版本從檔案和 PostgreSQL 取得資料，不會自己呼叫模型服務；可以請這個對話的模型把資料寫成 CSV，再由人審閱。"),
+             "這個版本從檔案和 PostgreSQL 取得資料，不會自己呼叫模型服務；可以請這個對話的模型把資料寫成 CSV，"
+             "再由人審閱。"),
         Text("The benchmark must be real rows: generated ones are easier than life and flatter every score. So prepare "
              "the real rows first, which freezes them as the test, and add generated rows afterwards.",
-             "評估基準一定要用真實資料：生成的句子比實際情況簡單，分數會虛高。所以先準備真實資料、凍結成測試集，之後才加入生成的資料。"),
+             "評估基準一定要用真實資料：生成的句子比實際情況簡單，分數會虛高。所以先準備真實資料、凍結成測試集，"
+             "之後才加入生成的資料。"),
         Text("It costs tokens and review time: plan to read at least one row in ten, and note which model wrote them.",
              "這會花 token，也要花時間審閱：至少抽看十分之一，並記下是哪個模型寫的。"),
     ]
@@ -109,11 +117,14 @@ def generation_decision(task: Task | None) -> DecisionDue:
     return DecisionDue(
         what=str(Text("How to get more training rows", "怎麼取得更多訓練資料")),
         options=[str(Text("Collect and label real rows", "收集並標註真實資料")),
-                 str(Text("Let the chat's model write rows into a CSV, reviewed by a person", "請對話模型寫成 CSV，由人審閱")),
-                 str(Text("Both: real rows for the test, generated ones only for training", "兩者並行：真實資料當測試，生成的只用來訓練"))],
+                 str(Text("Let the chat's model write rows into a CSV, reviewed by a person",
+                          "請對話模型寫成 CSV，由人審閱")),
+                 str(Text("Both: real rows for the test, generated ones only for training",
+                          "兩者並行：真實資料當測試，生成的只用來訓練"))],
         recommendation=str(Text("Both, the real rows first", "兩者並行，先準備真實資料")),
         reasons=list(map(str, reasons)),
-        changes_if=str(Text(f"With {figure('rows_typical'):.0f} real rows or more you may not need generated ones at all.",
+        changes_if=str(Text(f"With {figure('rows_typical'):.0f} real rows or more you may not need generated ones at "
+                            "all.",
                             f"如果真實資料已經有 {figure('rows_typical'):.0f} 筆以上，可能根本不需要生成。")),
     )
 
@@ -142,7 +153,8 @@ def retrieval_decision() -> DecisionDue:
         reasons=[str(Text("Training teaches form and behaviour; facts learnt that way go stale with the next change, "
                           "and nobody can see where an answer came from.",
                           "訓練教的是形式與行為；用訓練記住的事實，內容一改就過時，也看不出答案從哪裡來。")),
-                 str(Text("A looked-up answer can be cited, and changing a document changes the answer the same minute.",
+                 str(Text("A looked-up answer can be cited, and changing a document changes the answer the same "
+                          "minute.",
                           "檢索的答案可以附上出處，文件一改，答案馬上跟著改。"))],
         changes_if=str(Text("If the work is to decide (which kind of question, urgent or not, which department), that "
                             "part is classification, and worth training.",
@@ -172,9 +184,11 @@ def few_rows(rows: int | None) -> DecisionDue | None:
         options=[str(Text("Prompt an untrained model with a few examples", "用提示詞加幾個範例，不訓練")),
                  str(Text("Collect more rows first", "先收集更多資料")), str(Text("Train anyway", "還是要訓練"))],
         recommendation=str(Text("Collect rows, and prompt in the meantime", "先收集資料，這段期間用提示詞")),
-        reasons=[str(Text(f"{rows} rows: supervised fine-tuning begins to pay at about {least:.0f}, and a test split of "
+        reasons=[str(Text(f"{rows} rows: supervised fine-tuning begins to pay at about {least:.0f}, and a test split "
+                          "of "
                           "that size shows nothing.",
-                          f"只有 {rows} 筆：監督式微調大約 {least:.0f} 筆起才划算，而且這樣切出來的測試集看不出差別。"))],
+                          f"只有 {rows} 筆：監督式微調大約 {least:.0f} 筆起才划算，而且這樣切出來的測試集看不出差別。"
+                          ""))],
         changes_if=str(Text(f"From about {figure('rows_typical'):.0f} rows on a first version is worth measuring.",
                             f"累積到大約 {figure('rows_typical'):.0f} 筆，就值得做第一版來量。")),
     )

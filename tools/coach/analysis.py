@@ -121,7 +121,8 @@ def against_the_simplest(result: Result) -> Text | None:
     if result.simplest["outcome"] == "wins":
         return Text(f"Honestly: {title.en} scores {value} on the same rows, trains in seconds and needs no GPU. As it "
                     "stands, the simple method is the better choice.",
-                    f"老實說：{title.zh}在同一批資料上得到 {value}，幾秒就訓練好、不需要 GPU。以目前的結果，簡單的方法比較好。")
+                    f"老實說：{title.zh}在同一批資料上得到 {value}，幾秒就訓練好、不需要 GPU。以目前的結果，"
+                    "簡單的方法比較好。")
     return Text(f"It is not shown to beat {title.en} ({value}).", f"還沒有證據顯示它優於{title.zh}（{value}）。")
 
 
@@ -155,7 +156,8 @@ def _answers_are_no_labels(
 ) -> Change | None:
     if result.invalid_rate <= figure("invalid_rate"):
         return None
-    return _longer(config, [Text(f"{result.invalid_rate:.1%} of the answers are no label at all and count as wrong: the "
+    return _longer(config, [Text(f"{result.invalid_rate:.1%} of the answers are no label at all and count as wrong: "
+                                 "the "
                                  "form is not learnt yet.",
                                  f"有 {result.invalid_rate:.1%} 的回答根本不是標籤，全部算錯：回答的格式還沒學會。")],
                    Text("Most of those answers turn into labels, some of them the right ones.",
@@ -187,7 +189,8 @@ def _undertrained(
     learnt = training.get("train_loss")
     if not learnt or learnt < figure("underfit_loss"):
         return None
-    return _longer(config, [Text(f"The training loss stopped at {learnt:.3g}: the rows it was shown are not learnt yet.",
+    return _longer(config, [Text(f"The training loss stopped at {learnt:.3g}: the rows it was shown are not learnt "
+                                 "yet.",
                                  f"訓練損失停在 {learnt:.3g}：連看過的資料都還沒學會。")],
                    Text("The training loss falls further, and the weak labels rise with it.",
                         "訓練損失會再下降，弱的標籤也會跟著上來。"))
@@ -205,7 +208,8 @@ def _rare_label(
     return Change(
         Text(f"Show rare labels more often (balance: oversample), {result.weakest} above all",
              f"讓少見的標籤多出現幾次（balance: oversample），尤其是{result.weakest}"),
-        [Text(f"{result.weakest} is weakest (F1 {result.weakest_f1:.2f}) and has {counts[result.weakest]} training rows, "
+        [Text(f"{result.weakest} is weakest (F1 {result.weakest_f1:.2f}) and has {counts[result.weakest]} training "
+              "rows, "
               f"{ratio:.1f} times fewer than the largest.",
               f"{result.weakest}最弱（F1 {result.weakest_f1:.2f}），訓練資料只有 {counts[result.weakest]} 筆，"
               f"是最多的標籤的 {ratio:.1f} 分之一。")],
@@ -226,16 +230,20 @@ def _weak_label(
              f"補大約 {more} 筆{result.weakest}的資料，以容易搞混的為主"),
         [Text(f"{result.weakest} is weakest: F1 {result.weakest_f1:.2f} from {result.weakest_rows} training rows.",
               f"{result.weakest}最弱：{result.weakest_rows} 筆訓練資料，F1 只有 {result.weakest_f1:.2f}。"),
-         Text("Rows that look like its mistakes teach more than any setting.", "和它答錯的情況相似的資料，比調任何參數都有用。")],
-        Text(f"F1 of {result.weakest} rises; the others should stay.", f"{result.weakest}的 F1 上升，其他標籤應該不變。"),
+         Text("Rows that look like its mistakes teach more than any setting.",
+              "和它答錯的情況相似的資料，比調任何參數都有用。")],
+        Text(f"F1 of {result.weakest} rises; the others should stay.",
+             f"{result.weakest}的 F1 上升，其他標籤應該不變。"),
     )
 
 
 def _read_the_errors(result: Result) -> Change:
     return Change(
-        Text(f"Read the wrong answers in {result.version.report_file.name} and correct labels that are wrong themselves",
+        Text(f"Read the wrong answers in {result.version.report_file.name} and correct labels that are wrong "
+             "themselves",
              f"讀 {result.version.report_file.name} 裡答錯的句子，並更正本身就標錯的標籤"),
-        [Text("No figure points at one cause; the mistakes themselves will.", "數字沒有指向單一原因，答錯的句子會告訴我們。")],
+        [Text("No figure points at one cause; the mistakes themselves will.",
+              "數字沒有指向單一原因，答錯的句子會告訴我們。")],
         Text("Either the labels get cleaner, or a pattern shows that new rows can cover.",
              "標註會更乾淨，或看出一種可以補資料的模式。"),
     )

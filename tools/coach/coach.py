@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ...resources.answer import NextStep
@@ -31,7 +31,8 @@ _SHOWN_TASKS = 5
 _TITLE_BYTES = 600
 _TITLE = re.compile(r"(?m)^title:[ ]*['\"]?(.+?)['\"]?[ ]*$")
 # What makes sense only about a task that stands.
-_ABOUT_A_TASK = ("compare", "evaluate", "deploy", "undeploy", "progress", "stop", "performance", "reproduce", "lineage",
+_ABOUT_A_TASK = ("compare", "evaluate", "results", "deploy", "undeploy", "progress", "stop", "performance", "reproduce",
+                 "lineage",
                  "generate_project")
 
 
@@ -57,6 +58,16 @@ def coach(
         if clean == (message or ""):
             return answered
         return answered.model_copy(update={"message": joined(secret_warning(), answered.message)})
+
+
+def about(workspace: Workspace, intent: str, task: str | None = None, version: str | None = None) -> CoachAnswer:
+    """The answer to one known intent (`evaluate`, `deploy`, …), as the flows of the prompts ask for it.
+
+    Raises:
+        TaskError: the task is unknown or unreadable.
+    """
+    said = Said(intent=intent, versions=[version] if version else [])
+    return _answered(workspace, said, task, {})
 
 
 def _answered(workspace: Workspace, said: Said, task: str | None, answers: Mapping[str, Any]) -> CoachAnswer:
@@ -96,7 +107,8 @@ def _new_goal(said: Said, answers: Mapping[str, Any], names: list[str]) -> Coach
                            "還沒有任何任務，我們就從你想解決的事開始。"))
     if names and said.intent == "train":
         shown = listed(names[:_SHOWN_TASKS])
-        opening = str(Text(f"(Already here: {shown}. Name one to go on with it.)", f"（已經有的任務：{shown}；想繼續哪一個就說名字。）"))
+        opening = str(Text(f"(Already here: {shown}. Name one to go on with it.)",
+                           f"（已經有的任務：{shown}；想繼續哪一個就說名字。）"))
     answered = clarify(said, answers, opening, decision)
     if said.intent in ("database", "file") and answered.next_step.tool == "coach":
         answered.known["source"] = said.path or said.intent
@@ -105,7 +117,8 @@ def _new_goal(said: Said, answers: Mapping[str, Any], names: list[str]) -> Coach
     if said.intent == "retrieval" and not answers:
         say = Text("Ask that one question. If they name a decision, call coach with it as answers.goal; if not, say so "
                    "plainly: retrieval is the way, and there is nothing to train here.",
-                   "只問這一題。對方說得出判斷，就放進 answers.goal 呼叫 coach；說不出來就直說：用檢索，這裡不需要訓練。")
+                   "只問這一題。對方說得出判斷，就放進 answers.goal 呼叫 coach；說不出來就直說：用檢索，"
+                   "這裡不需要訓練。")
         step = NextStep(say=str(say), tool="coach", arguments={"answers": {"goal": "<the decision, in their words>"}})
         return answered.model_copy(update={"message": opening, "question": retrieval_question(), "next_step": step})
     return answered
@@ -114,7 +127,8 @@ def _new_goal(said: Said, answers: Mapping[str, Any], names: list[str]) -> Coach
 def _advice(said: Said) -> tuple[str, DecisionDue | None]:
     if said.intent == "generate_data":
         return str(Text("Generated rows can help training, never testing; I put the honest version under the decision.",
-                        "生成的資料可以幫助訓練，但不能拿來測試；老實的建議放在下面的決定裡。")), generation_decision(None)
+                        "生成的資料可以幫助訓練，但不能拿來測試；老實的建議放在下面的決定裡。"
+                        "")), generation_decision(None)
     if said.intent == "retrieval":
         return str(Text("If the wish is answers from your documents, do not train: look them up.",
                         "如果想要的是從文件找答案，不要訓練，用檢索。")), retrieval_decision()
@@ -138,9 +152,9 @@ def _named(workspace: Workspace, names: list[str], said: Said) -> TaskFolder | N
     return None
 
 
-def _title(path: os.PathLike[str]) -> str:
+def _title(path: Path) -> str:
     """The title in a `task.yaml`, read without parsing it."""
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         found = _TITLE.search(file.read(_TITLE_BYTES).decode("utf-8", errors="ignore"))
     return found[1].strip() if found else ""
 
@@ -158,7 +172,8 @@ def _which_task(workspace: Workspace, names: list[str], said: Said) -> CoachAnsw
                    f"這裡有 {len(names)} 個任務，最近動過的是：{listed(recent)}。")
     question = Question(
         field="task", ask=str(Text("Which one is it about, or is it something new?", "是關於哪一個？還是新的事情？")),
-        why=str(Text("Each task is a project of its own, with its own data and goal.", "每個任務都是獨立的專案，有自己的資料和目標。")),
+        why=str(Text("Each task is a project of its own, with its own data and goal.",
+                     "每個任務都是獨立的專案，有自己的資料和目標。")),
         examples=[*recent[:3], str(Text("Something new", "新的事情"))], default=recent[0],
     )
     say = Text("Ask which one; put its name for <task>. For something new call coach with their problem in "
@@ -173,6 +188,6 @@ def _which_task(workspace: Workspace, names: list[str], said: Said) -> CoachAnsw
 
 def _recent(workspace: Workspace, names: list[str]) -> list[str]:
     def touched(name: str) -> float:
-        return os.stat(workspace.root / name / "task.yaml").st_mtime
+        return (workspace.root / name / "task.yaml").stat().st_mtime
 
     return sorted(names, key=touched, reverse=True)[:_SHOWN_TASKS]

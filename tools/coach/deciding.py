@@ -18,7 +18,7 @@ from .answer import CoachAnswer, DecisionDue
 from .intents import Said
 from .questions import SUCCESS
 from .situation import Situation
-from .telling import ask, with_source, told
+from .telling import ask, told, with_source
 from .wording import joined, reminder
 
 
@@ -50,7 +50,8 @@ def _ready_to_deploy(situation: Situation, best: Result, message: str) -> CoachA
     reasons = [where_it_stands(best)]
     if doubtful:
         reasons.append(Text(f"The lower end of the interval ({best.low:.2f}) is below the goal: another set of rows "
-                            "might say otherwise.", f"信賴區間的下緣（{best.low:.2f}）低於目標：換一批資料結論可能不同。"))
+                            "might say otherwise.",
+                            f"信賴區間的下緣（{best.low:.2f}）低於目標：換一批資料結論可能不同。"))
     decision = DecisionDue(
         what=str(Text("Deploy, or improve first", "要部署，還是先再改進")),
         options=[str(deploy_it), str(Text("One more version first", "先再做一版")), str(simple)],
@@ -70,8 +71,10 @@ def improving(situation: Situation, result: Result, message: str) -> CoachAnswer
     decision = DecisionDue(
         what=str(Text("What to change in the next version", "下一版要改什麼")),
         options=[str(change.what), *_other_ways(result)], recommendation=str(change.what),
-        reasons=[*map(str, change.reasons), str(Text(f"Expected: {change.expected.en}", f"預期：{change.expected.zh}"))],
-        changes_if=str(Text("One change at a time, so that we know what helped.", "一次只改一件事，才知道是什麼有用。")),
+        reasons=[*map(str, change.reasons), str(Text(f"Expected: {change.expected.en}",
+                                                     f"預期：{change.expected.zh}"))],
+        changes_if=str(Text("One change at a time, so that we know what helped.",
+                            "一次只改一件事，才知道是什麼有用。")),
     )
     return told(situation, "deciding", message, _step_of(situation, result, change), decision=decision)
 

@@ -52,7 +52,8 @@ METHOD = Topic(
     Text("How do you deal with it now, and where does that way fall short?", "目前怎麼處理？這個做法哪裡不夠好？"),
     Text("It is what the model has to beat, and its mistakes show which cases are hard.",
          "這就是模型要贏過的對手；它常犯的錯，也告訴我們哪些情況比較難。"),
-    (Text("By hand in a spreadsheet; the two of us disagree on one in ten.", "用試算表人工標，兩個人每十筆就有一筆意見不同。"),
+    (Text("By hand in a spreadsheet; the two of us disagree on one in ten.",
+          "用試算表人工標，兩個人每十筆就有一筆意見不同。"),
      Text("Keyword rules; they miss irony and negation.", "用關鍵字規則，遇到反諷和否定句就會出錯。")),
     Text("Nothing yet: nobody does it", "目前沒有人處理"),
 )
@@ -61,14 +62,16 @@ IMPACT = Topic(
     Text("Who feels it, and what does it cost them in a week?", "受影響的是誰？一個星期大概要付出多少代價？"),
     Text("That is how much effort the cure may cost, and who will tell us whether it helped.",
          "這決定值得投入多少力氣，也決定之後由誰來說有沒有幫助。"),
-    (Text("Six support agents, about ten hours a week, and angry customers.", "六位客服，每週約十小時，還有等不到回覆的客人。"),),
+    (Text("Six support agents, about ten hours a week, and angry customers.",
+          "六位客服，每週約十小時，還有等不到回覆的客人。"),),
     Text("Not measured yet", "還沒有估算過"),
 )
 GOAL = Topic(
     "goal", "goal",
     Text("Picture it working: what happens differently, and what will you do with each answer?",
          "想像它已經做好了：事情會有什麼不同？拿到每個答案之後，你會怎麼用？"),
-    Text("I hold every result against this sentence, so it should be yours.", "之後每個結果我都會拿來對照這句話，所以要用你自己的話說。"),
+    Text("I hold every result against this sentence, so it should be yours.",
+         "之後每個結果我都會拿來對照這句話，所以要用你自己的話說。"),
     (Text("Every mail is in the right queue within a minute; people only read the urgent ones first.",
           "每封信一分鐘內進到正確的佇列，同事先看急件就好。"),),
 )
@@ -87,7 +90,8 @@ EXAMPLE = Topic(
          "請給我一筆真實的輸入，和你希望得到的答案。這個答案是針對整段文字，還是針對文字裡提到的某個人、公司或產品？"),
     Text("One concrete example settles the kind of task better than any description: `classification` labels a whole "
          "text, `entity-classification` labels it for one thing named in it.",
-         "一個具體例子比任何描述都清楚：`classification` 是替整段文字貼標籤，`entity-classification` 是針對其中一個對象貼標籤。"),
+         "一個具體例子比任何描述都清楚：`classification` 是替整段文字貼標籤，"
+         "`entity-classification` 是針對其中一個對象貼標籤。"),
     (Text("“My parcel is late again” → delivery   (classification)", "「包裹又延遲了」→ 物流（classification）"),
      Text("“A won the order that B lost”, about B → negative   (entity-classification)",
           "「甲公司拿下乙公司丟掉的訂單」，問乙公司 → 負面（entity-classification）")),

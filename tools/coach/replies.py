@@ -56,9 +56,9 @@ def _compare(situation: Situation, said: Said) -> CoachAnswer:
         if missing[0] in [version.name for version in situation.trained]:
             step = call("evaluate", Text("Evaluate it first, then compare.", "先評估，再比較。"),
                         task=situation.name, version=missing[0])
-            message = Text(f"{missing[0]} is trained but not evaluated, so it cannot be compared yet.",
+            first = Text(f"{missing[0]} is trained but not evaluated, so it cannot be compared yet.",
                            f"{missing[0]} 訓練好了但還沒評估，先評估才能比較。")
-            return told(situation, "evaluation", str(message), step)
+            return told(situation, "evaluation", str(first), step)
         return states.answer(situation, Text(
             f"{situation.name} has no evaluated {listed(missing)}; there are: {listed(evaluated) or 'none'}.",
             f"{situation.name} 沒有評估過的 {listed(missing)}；目前有：{listed(evaluated) or '沒有'}。"))
@@ -73,15 +73,25 @@ def _compare(situation: Situation, said: Said) -> CoachAnswer:
 def _evaluate(situation: Situation, said: Said) -> CoachAnswer:
     chosen = _chosen(situation, said, situation.trained)
     if chosen is None:
-        return states.answer(situation, Text("There is no trained version to evaluate yet.", "還沒有訓練好的版本可以評估。"))
+        return states.answer(situation, Text("There is no trained version to evaluate yet.",
+                                             "還沒有訓練好的版本可以評估。"))
     known = result_of(situation.task, chosen)
     message = joined(reminder(situation.task), where_it_stands(known) if known else None,
                      against_the_simplest(known) if known else None,
-                     Text("Evaluating again adds a dated record; the one before stays.", "再評估一次會新增一筆有日期的紀錄，先前的會保留。")
+                     Text("Evaluating again adds a dated record; the one before stays.",
+                          "再評估一次會新增一筆有日期的紀錄，先前的會保留。")
                      if known else Text(f"{chosen.name} has not been measured yet.", f"{chosen.name} 還沒有量過。"))
     step = call("evaluate", Text("Evaluate it on the frozen benchmark.", "用凍結的評估基準評估。"), task=situation.name,
                 version=chosen.name)
     return told(situation, "evaluation", message, step)
+
+
+def _results(situation: Situation, said: Said) -> CoachAnswer:
+    """What an evaluation means; where there is none yet, the evaluation first."""
+    chosen = _chosen(situation, said, situation.trained)
+    if chosen is None or not chosen.evaluations():
+        return _evaluate(situation, said)
+    return _performance(situation, said) if said.versions else states.answer(situation)
 
 
 def _deploy(situation: Situation, said: Said) -> CoachAnswer:
@@ -100,7 +110,8 @@ def _deploy(situation: Situation, said: Said) -> CoachAnswer:
         "Deploying merges the adapter, starts an OpenAI-compatible endpoint on this machine and asks it the whole "
         "benchmark again; only when it answers alike is it done.",
         "部署會合併轉接器、在這台機器啟動相容 OpenAI 的端點，再把整個評估基準問一次；回答一致才算完成。"))
-    step = call("deploy", Text("Deploy it when they agree.", "對方同意就部署。"), task=situation.name, version=chosen.name)
+    step = call("deploy", Text("Deploy it when they agree.",
+                "對方同意就部署。"), task=situation.name, version=chosen.name)
     return told(situation, "deploy", message, step)
 
 
@@ -121,10 +132,10 @@ def _progress(situation: Situation, _said: Said) -> CoachAnswer:
 
 def _stop(situation: Situation, _said: Said) -> CoachAnswer:
     if situation.job and situation.job.active:
-        message = Text(f"{situation.job.name.en} is running. Stopping it loses nothing: it can be resumed later.",
+        running = Text(f"{situation.job.name.en} is running. Stopping it loses nothing: it can be resumed later.",
                        f"{situation.job.name.zh}正在進行。停下來不會遺失任何東西，之後可以接續。")
         step = call("cancel_job", Text("Stop it when they agree.", "對方同意就停止。"), job_id=situation.job.id)
-        return told(situation, "training", str(message), step)
+        return told(situation, "training", str(running), step)
     best = best_result(situation)
     message = joined(reminder(situation.task), where_it_stands(best) if best else None, Text(
         f"Stopping here is fine: everything stays in {situation.folder.root}, with how it came about, and can be taken "
@@ -145,7 +156,8 @@ def _generate_data(situation: Situation, said: Said) -> CoachAnswer:
     decision = generation_decision(situation.task)
     real = bool(situation.data)
     message = joined(reminder(situation.task), Text(
-        "Rows written by a model can help training, never testing.", "模型寫的資料可以幫助訓練，但絕不能拿來測試。"), Text(
+        "Rows written by a model can help training, never testing.",
+        "模型寫的資料可以幫助訓練，但絕不能拿來測試。"), Text(
         "Your real rows are already frozen as the test, so generated ones can be added." if real else
         "First the real rows: they become the frozen test.",
         "你的真實資料已經凍結成測試集，可以開始加入生成的資料。" if real else "先放真實資料：它們會成為凍結的測試集。"))
@@ -186,9 +198,12 @@ def _performance(situation: Situation, said: Said) -> CoachAnswer:
 def _reproduce(situation: Situation, said: Said) -> CoachAnswer:
     chosen = _chosen(situation, said, situation.trained)
     if chosen is None:
-        return states.answer(situation, Text("There is no trained version to reproduce yet.", "還沒有訓練好的版本可以重現。"))
-    message = Text(f"{chosen.name} is replayed from its snapshot: same rows, same settings, same seed; what differs, if "
-                   "anything does, is named.", f"會用 {chosen.name} 的快照重跑：同樣的資料、設定與種子；若有不同，會指出是哪裡。")
+        return states.answer(situation, Text("There is no trained version to reproduce yet.",
+                                             "還沒有訓練好的版本可以重現。"))
+    message = Text(f"{chosen.name} is replayed from its snapshot: same rows, same settings, same seed; what differs, "
+                   "if "
+                   "anything does, is named.",
+                   f"會用 {chosen.name} 的快照重跑：同樣的資料、設定與種子；若有不同，會指出是哪裡。")
     return told(situation, "deciding", str(message), call(
         "reproduce", Text("Reproduce it; it takes as long as the training did.", "進行重現；時間和當初訓練差不多。"),
         task=situation.name, version=chosen.name))
@@ -221,7 +236,9 @@ _SETUP = Text("Training runs in an environment of its own (PyTorch and the train
 def _chosen(situation: Situation, said: Said, offered: list[VersionFolder]) -> VersionFolder | None:
     """The named version where it is offered, else the newest offered one."""
     named = [version for version in offered if version.name in said.versions]
-    return (named or (offered[-1:] if not said.versions else []) or [None])[0]
+    if named or said.versions:
+        return named[0] if named else None
+    return offered[-1] if offered else None
 
 
 def _stage(situation: Situation) -> Stage:
@@ -229,7 +246,8 @@ def _stage(situation: Situation) -> Stage:
 
 
 _REPLIES: dict[str, Reply] = {
-    "compare": _compare, "evaluate": _evaluate, "deploy": _deploy, "undeploy": _undeploy, "progress": _progress,
+    "compare": _compare, "evaluate": _evaluate, "results": _results, "deploy": _deploy, "undeploy": _undeploy,
+    "progress": _progress,
     "stop": _stop, "database": _source, "file": _source, "api": _source, "web": _source, "source_help": _source,
     "generate_data": _generate_data, "retrieval": _retrieval, "performance": _performance, "reproduce": _reproduce,
     "lineage": _lineage, "generate_project": _generate_project, "setup": _setup,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+
 from ...resources.answer import NextStep
 from ...resources.job import JobState
 from ...resources.language import Text
@@ -74,7 +75,8 @@ def _interrupted(_situation: Situation, job: JobNow) -> tuple[Text, NextStep]:
 
 
 def _cancelled(_situation: Situation, job: JobNow) -> tuple[Text, NextStep]:
-    message = Text(f"{job.name.en} was cancelled, as asked; nothing is lost.", f"{job.name.zh}已依要求取消，沒有東西遺失。")
+    message = Text(f"{job.name.en} was cancelled, as asked; nothing is lost.",
+                   f"{job.name.zh}已依要求取消，沒有東西遺失。")
     say = Text("Ask whether to carry on with it, or to change something first; resume_job carries on.",
                "問對方要接著做，還是先改點什麼；要接著做就呼叫 resume_job。")
     return message, NextStep(say=str(say), tool="resume_job", arguments={"job_id": job.id})
@@ -153,7 +155,8 @@ def _live(situation: Situation) -> CoachAnswer | None:
     message = joined(reminder(situation.task), Text(
         f"{deployed.get('version')} is live at {deployed.get('url')} and answers as it was evaluated. What keeps it "
         "good: collect the answers people correct, with the right label; a hundred of them make the next version.",
-        f"{deployed.get('version')} 已在 {deployed.get('url')} 上線，回答與評估時一致。要讓它一直好用：把大家更正過的答案連同正確標籤收集起來，"
+        f"{deployed.get('version')} 已在 {deployed.get('url')} 上線，回答與評估時一致。要讓它一直好用："
+        "把大家更正過的答案連同正確標籤收集起來，"
         "累積一百筆就可以做下一版。"), where_it_stands(best) if best else None)
     step = NextStep(say=str(Text("When corrected rows come in, add their file as a further source.",
                                  "有更正過的資料時，把檔案加成另一個來源。")),
@@ -171,11 +174,13 @@ def _evaluate(situation: Situation) -> CoachAnswer | None:
     newest = situation.trained[-1]
     training = newest.model_info().get("training") or {}
     seconds = training.get("seconds")
-    cost = Text(f" in {seconds / 60:.1f} minutes" if seconds else "", f"，花了 {seconds / 60:.1f} 分鐘" if seconds else "")
+    minutes = f"{seconds / 60:.1f}" if seconds else ""
+    cost = Text(f" in {minutes} minutes", f"，花了 {minutes} 分鐘") if minutes else Text("", "")
     message = joined(reminder(situation.task), Text(
         f"{newest.name} is trained{cost.en}. Whether it helps is not known yet: now it answers the frozen benchmark, "
         "next to the simplest methods.",
-        f"{newest.name} 訓練完成{cost.zh}。有沒有幫助還不知道：接下來讓它回答凍結的評估基準，並和最簡單的方法並列比較。"))
+        f"{newest.name} 訓練完成{cost.zh}。有沒有幫助還不知道：接下來讓它回答凍結的評估基準，並和最簡單的方法並列比較。"
+        ""))
     step = NextStep(say=str(Text("Evaluate it.", "進行評估。")), tool="evaluate",
                     arguments={"task": situation.name, "version": newest.name})
     return told(situation, "evaluation", message, step)
@@ -185,7 +190,8 @@ def _train(situation: Situation) -> CoachAnswer | None:
     if not situation.plan:
         return None
     message = joined(reminder(situation.task), Text(
-        f"The plan {situation.plan} stands and nothing but your yes is missing. Every row's label is checked before the "
+        f"The plan {situation.plan} stands and nothing but your yes is missing. Every row's label is checked before "
+        "the "
         "first step, and it can be stopped and resumed at any time.",
         f"計畫 {situation.plan} 已經寫好，只等你點頭。第一步之前會逐列檢查標籤，隨時可以停下再接續。"))
     step = NextStep(say=str(Text("Show time and memory from the plan; when they agree, train.",
@@ -207,7 +213,8 @@ def _plan(situation: Situation) -> CoachAnswer | None:
     if missing := unanswered(BEFORE_PLANNING, situation.task):
         return ask(situation, missing[0], learned, "plan", decision=decision)
     failed = [version.name for version in situation.versions if version.status() in ("failed", "cancelled")]
-    again = Text(f"{listed(failed)} did not finish; this is a new attempt.", f"{listed(failed)} 沒有完成，這次重新來過。")
+    again = Text(f"{listed(failed)} did not finish; this is a new attempt.",
+                 f"{listed(failed)} 沒有完成，這次重新來過。")
     step = NextStep(say=str(Text("Write the plan: it shows settings with reasons, time and memory; nothing starts yet.",
                                  "先寫計畫：會列出設定與理由、時間與記憶體，還不會開始訓練。")),
                     tool="plan_training", arguments={"task": situation.name})

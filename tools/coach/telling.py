@@ -19,10 +19,9 @@ def told(
     situation: Situation, stage: Stage, message: str, step: NextStep, **more: Any
 ) -> CoachAnswer:
     """An answer about this task, its known facts and open questions filled in."""
-    answered = [topic for topic in (*BEFORE_CREATING, *BEFORE_PLANNING)]
     return CoachAnswer(
         stage=stage, message=message, next_step=step, known=known_facts(situation),
-        missing=[topic.path for topic in unanswered(tuple(answered), situation.task)], **more,
+        missing=[topic.path for topic in unanswered((*BEFORE_CREATING, *BEFORE_PLANNING), situation.task)], **more,
     )
 
 
@@ -47,7 +46,8 @@ def known_facts(situation: Situation) -> dict[str, Any]:
 
 def ask(situation: Situation, topic: Topic, message: str, stage: Stage = "clarifying", **more: Any) -> CoachAnswer:
     """Ask about `topic` and keep the answer in the task."""
-    say = Text("Ask that one question and wait; then keep the answer in their own words with update_task, and come back "
+    say = Text("Ask that one question and wait; then keep the answer in their own words with update_task, and come "
+               "back "
                "to coach. They may skip it: then use the default.",
                "只問這一題，等對方回答；再用 update_task 以對方的話記下來，然後回到 coach。對方可以跳過，就填預設值。")
     step = NextStep(say=str(say), tool="update_task",

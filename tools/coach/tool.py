@@ -30,6 +30,7 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
         task: str = "",
         language: Language | None = None,
         answers: Annotated[
-            dict[str, Any] | None, Field(description="no task yet: all answers so far, as next_step gives them")] = None,
+            dict[str, Any] | None, Field(description="no task yet: all answers so far, as next_step gives "
+                                                     "them")] = None,
     ) -> CoachAnswer:
         return coaching.coach(workspace, message or None, task or None, language, answers)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from nlp_skills.resources.data_source import DataSource, Source, save_data_source
 from nlp_skills.resources.files import write_json, write_yaml
 from nlp_skills.resources.language import Language
@@ -35,7 +36,8 @@ class TaskOnDisk:
         self.folder = TaskFolder(workspace.root / name)
         self.folder.root.mkdir(parents=True)
         content: dict[str, Any] = {
-            "name": name, "language": language, "labels": LABELS, "constraints": {"deadline": "May", "hardware": "laptop"},
+            "name": name, "language": language, "labels": LABELS,
+            "constraints": {"deadline": "May", "hardware": "laptop"},
             "success_criteria": {"threshold": 0.8, "baseline": 0.6}, **SAID[language], **fields,
         }
         self.folder.save(Task.model_validate(content))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.coach.coach import coach
 
@@ -16,46 +17,47 @@ ERROR = {"code": "training", "problem": {"en": "The base model is gone.", "zh": 
 IMBALANCED = {"billing": 500, "delivery": 300, "other": 40}
 Make = Callable[..., Any]
 
-STATES: dict[str, tuple[Callable[[Make, str], Any], str, str]] = {
-    "no pain point yet": (lambda a, l: a(language=l, pain_point=None), "clarifying", "update_task"),
-    "no labels yet": (lambda a, l: a(language=l, labels=[]), "clarifying", "update_task"),
-    "no source yet": (lambda a, l: a(language=l), "data", "set_data_source"),
-    "source, not prepared": (lambda a, l: a(language=l).source(), "data", "prepare_data"),
-    "preparing": (lambda a, l: a(language=l).source().job("regenerate", "running"), "data", "job_status"),
-    "preparing failed": (lambda a, l: a(language=l).source().job("regenerate", "failed", ERROR), "data", "prepare_data"),
-    "data, no threshold": (lambda a, l: a(language=l, success_criteria={}).source().data(), "plan", "update_task"),
-    "data, ready to plan": (lambda a, l: a(language=l).source().data(), "plan", "plan_training"),
-    "planned": (lambda a, l: a(language=l).source().data().plan(), "training", "train"),
-    "training": (lambda a, l: a(language=l).source().data().plan().job("train", "running"), "training", "job_status"),
-    "training interrupted": (lambda a, l: a(language=l).source().data().plan().job("train", "interrupted"),
-                             "training", "resume_job"),
-    "training cancelled": (lambda a, l: a(language=l).source().data().plan().job("train", "cancelled"),
-                           "training", "resume_job"),
-    "training failed": (lambda a, l: a(language=l).source().data().plan().job("train", "failed", ERROR),
-                        "training", "train"),
-    "trained": (lambda a, l: a(language=l).source().data().version(), "evaluation", "evaluate"),
-    "evaluating": (lambda a, l: a(language=l).source().data().version().job("evaluate", "running"),
-                   "evaluation", "job_status"),
-    "short of the goal": (lambda a, l: a(language=l).source().data().version().evaluation(
-        value=0.6, f1={"billing": 0.7, "delivery": 0.7, "other": 0.4}), "deciding", "set_data_source"),
-    "no goal set": (lambda a, l: a(language=l, success_criteria={}).source().data().version().evaluation(),
-                    "deciding", "update_task"),
-    "goal met": (lambda a, l: a(language=l).source().data().version().evaluation(value=0.9), "deploy", "deploy"),
-    "live": (lambda a, l: a(language=l).source().data().version().evaluation(value=0.9).deployed(),
-             "live", "set_data_source"),
-    "deployed, not serving": (lambda a, l: a(language=l).source().data().version().evaluation(value=0.9).deployed(
-        serving=False), "live", "resume_job"),
-    "new data since v1": (lambda a, l: a(language=l).source().version().evaluation().data(digest="c" * 64),
-                          "plan", "plan_training"),
-    "archived": (lambda a, l: a(language=l, archived="2026-11-01"), "archived", "update_task"),
+Build = Callable[[Any], Any]
+
+# What the task's file says besides the usual, how its folder was filled, and the stage and tool that must follow.
+STATES: dict[str, tuple[dict[str, Any], Build, str, str]] = {
+    "no pain point yet": ({"pain_point": None}, lambda t: t, "clarifying", "update_task"),
+    "no labels yet": ({"labels": []}, lambda t: t, "clarifying", "update_task"),
+    "no source yet": ({}, lambda t: t, "data", "set_data_source"),
+    "source, not prepared": ({}, lambda t: t.source(), "data", "prepare_data"),
+    "preparing": ({}, lambda t: t.source().job("regenerate", "running"), "data", "job_status"),
+    "preparing failed": ({}, lambda t: t.source().job("regenerate", "failed", ERROR), "data", "prepare_data"),
+    "data, no threshold": ({"success_criteria": {}}, lambda t: t.source().data(), "plan", "update_task"),
+    "data, ready to plan": ({}, lambda t: t.source().data(), "plan", "plan_training"),
+    "planned": ({}, lambda t: t.source().data().plan(), "training", "train"),
+    "training": ({}, lambda t: t.source().data().plan().job("train", "running"), "training", "job_status"),
+    "training interrupted": (
+        {}, lambda t: t.source().data().plan().job("train", "interrupted"), "training", "resume_job"),
+    "training cancelled": ({}, lambda t: t.source().data().plan().job("train", "cancelled"), "training", "resume_job"),
+    "training failed": ({}, lambda t: t.source().data().plan().job("train", "failed", ERROR), "training", "train"),
+    "trained": ({}, lambda t: t.source().data().version(), "evaluation", "evaluate"),
+    "evaluating": ({}, lambda t: t.source().data().version().job("evaluate", "running"), "evaluation", "job_status"),
+    "short of the goal": (
+        {}, lambda t: t.source().data().version().evaluation(
+            value=0.6, f1={"billing": 0.7, "delivery": 0.7, "other": 0.4}), "deciding", "set_data_source"),
+    "no goal set": (
+        {"success_criteria": {}}, lambda t: t.source().data().version().evaluation(), "deciding", "update_task"),
+    "goal met": ({}, lambda t: t.source().data().version().evaluation(value=0.9), "deploy", "deploy"),
+    "live": (
+        {}, lambda t: t.source().data().version().evaluation(value=0.9).deployed(), "live", "set_data_source"),
+    "deployed, not serving": (
+        {}, lambda t: t.source().data().version().evaluation(value=0.9).deployed(serving=False), "live", "resume_job"),
+    "new data since v1": (
+        {}, lambda t: t.source().version().evaluation().data(digest="c" * 64), "plan", "plan_training"),
+    "archived": ({"archived": "2026-11-01"}, lambda t: t, "archived", "update_task"),
 }
 
 
 @pytest.mark.parametrize("language", ["en", "zh-TW"])
 @pytest.mark.parametrize("state", STATES)
 def test_every_state_has_one_exact_next_call(workspace: Workspace, a_task: Make, state: str, language: str) -> None:
-    build, stage, tool = STATES[state]
-    build(a_task, language)
+    fields, build, stage, tool = STATES[state]
+    build(a_task(language=language, **fields))
     answer = coach(workspace, task="mail", language=language)
     assert (answer.stage, answer.next_step.tool) == (stage, tool)
     assert answer.message
@@ -67,8 +69,8 @@ def test_every_state_has_one_exact_next_call(workspace: Workspace, a_task: Make,
 
 @pytest.mark.parametrize("state", STATES)
 def test_every_state_is_told_in_chinese_when_chinese_is_spoken(workspace: Workspace, a_task: Make, state: str) -> None:
-    build, _, _ = STATES[state]
-    build(a_task, "zh-TW")
+    fields, build, _, _ = STATES[state]
+    build(a_task(language="zh-TW", **fields))
     answer = coach(workspace, task="mail", language="zh-TW")
     texts = [answer.message, answer.next_step.say]
     if answer.question:
@@ -129,7 +131,8 @@ def test_answers_that_are_no_labels_come_before_everything_else(workspace: Works
 
 
 def test_learning_by_heart_is_answered_with_fewer_epochs(workspace: Workspace, a_task: Make) -> None:
-    a_task().source().data().version(epochs=8, training={"train_loss": 0.0006, "valid_loss": 0.5}).evaluation(value=0.57)
+    a_task().source().data().version(epochs=8, training={"train_loss": 0.0006,
+                                                         "valid_loss": 0.5}).evaluation(value=0.57)
     assert coach(workspace, task="mail").next_step.arguments["settings"] == {"epochs": 4}
 
 

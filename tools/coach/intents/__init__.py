@@ -13,7 +13,8 @@ from ....resources.language import LANGUAGES, Language, detect_language
 LONGEST_READ = 4_000  # characters; what a person wants stands near the beginning of a long message
 _VERSION = re.compile(r"(?<![a-z0-9-])v([1-9][0-9]{0,3})(?![0-9a-z])", re.IGNORECASE)
 _BEFORE_VERSION = re.compile(r"([a-z0-9][a-z0-9-]{1,62})\s*(?:的|'s)?\s*v[1-9]", re.IGNORECASE)
-_PATH = re.compile(r"(?<![A-Za-z0-9_.\-])(?:[A-Za-z]:[\\/]|~?/)[^\s，。；：「」()（）\"'`]*\.(?:csv|tsv|jsonl?|ndjson|parquet)\b",
+_PATH = re.compile(r"(?<![A-Za-z0-9_.\-])(?:[A-Za-z]:[\\/]|~?/)[^\s，。；：「」"
+                   r"()（）\"'`]*\.(?:csv|tsv|jsonl?|ndjson|parquet)\b",
                    re.IGNORECASE)
 _NOT_NAMES = {"and", "between", "compare", "comparing", "evaluate", "deploy", "of", "or", "than", "the", "to",
               "version", "versions", "vs", "with", "is", "for", "reproduce", "my", "task"}
