@@ -38,6 +38,7 @@ class Skeletons:
         for entity in self._known:
             lengths.setdefault(entity[0], set()).add(len(entity))
         self._lengths = {first: sorted(sizes, reverse=True) for first, sizes in lengths.items()}
+        self._beginning = re.compile("|".join(re.escape(first) for first in sorted(lengths))) if lengths else None
         self._cache: dict[str, str] = {}
 
     def of(self, text: str) -> str:
@@ -49,9 +50,9 @@ class Skeletons:
     def _without_entities(self, text: str) -> str:
         parts: list[str] = []
         at = kept = 0
-        while at < len(text):
-            end = self._entity_end(text, at)
-            if end:
+        while self._beginning and (begun := self._beginning.search(text, at)):
+            at = begun.start()
+            if end := self._entity_end(text, at):
                 parts += (text[kept:at], _ENTITY_MASK)
                 at = kept = end
             else:
