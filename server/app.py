@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-
 from .. import __version__
+from ..prompts import flows
+from ..resources import published
 from ..resources.workspace import Workspace
+from ..tools.coach import tool as coach
+from ..tools.compute import tool as compute
+from ..tools.data import tool as data
+from ..tools.deploy import tool as deploy
+from ..tools.evaluate import tool as evaluate
+from ..tools.tasks import tool as tasks
+from ..tools.train import tool as train
 from .boundary import GuardedServer
 from .notify import serve_changes, watchers
 from .settings import Settings
+
+_DOORS = {
+    "tasks": tasks, "data": data, "train": train, "evaluate": evaluate, "deploy": deploy, "compute": compute,
+    "coach": coach,
+}
 
 
 def build_server(settings: Settings | None = None) -> GuardedServer:
@@ -28,32 +39,15 @@ def build_server(settings: Settings | None = None) -> GuardedServer:
         language=settings.language,
         read_only=settings.read_only,
         name="nlp-skills",
-        title="NLP Skills",
+        title="NLP Skills · 模型微調教練",
         version=__version__,
-        instructions=_instructions(),
+        instructions=flows.INSTRUCTIONS,
         log_level="WARNING",
         lifespan=watchers,
     )
     for toolset in settings.toolsets:
-        _register(f"nlp_skills.tools.{toolset}.tool", server, workspace)
-    _register("nlp_skills.resources.published", server, workspace)
-    _register("nlp_skills.prompts.flows", server, workspace)
+        _DOORS[toolset].register(server, workspace)
+    published.register(server, workspace)
+    flows.register(server, workspace)
     serve_changes(server, workspace)
     return server
-
-
-def _register(module, server, workspace):
-    try:
-        if importlib.util.find_spec(module):
-            importlib.import_module(module).register(server, workspace)
-    except Exception as e:
-        import sys
-        print("INTEGRATION", module, repr(e), file=sys.stderr)
-
-
-def _instructions():
-    try:
-        from ..prompts.flows import INSTRUCTIONS
-        return INSTRUCTIONS
-    except ImportError:
-        return None
