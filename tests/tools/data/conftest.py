@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 import nlp_skills
@@ -17,6 +18,9 @@ from nlp_skills.tools.data.regenerate import regenerate
 from tests.postgres import PostgresServer, find_postgres, running_postgres
 
 Rows = list[dict[str, Any]]
+
+hypothesis.settings.register_profile("loaded-machine", deadline=None)  # wall-clock limits fail where others work too
+hypothesis.settings.load_profile("loaded-machine")
 
 
 @pytest.fixture(autouse=True)
