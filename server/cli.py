@@ -60,11 +60,11 @@ def _doctor(options: argparse.Namespace) -> int:
     return show(examine(_settings()))
 
 
-def _watch(_options: argparse.Namespace) -> int:
+def _watch(options: argparse.Namespace) -> int:
     from ..resources.workspace import Workspace
     from ..tools.compute.watch import watch
 
-    watch(Workspace(_settings().workspace))
+    watch(Workspace(_settings().workspace), once=options.once)
     return 0
 
 
@@ -117,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="check this machine, and what mends it · 檢查這台機器並提供修正方式")
     _speaks(doctor)
     watch = commands.add_parser("watch", help="show all jobs live · 即時顯示所有工作")
+    watch.add_argument("--once", action="store_true", help="show them once and end · 只顯示一次")
     _speaks(watch)
 
     secret = commands.add_parser("secret", help="passwords and keys, kept out of every file · 管理密碼與金鑰")

@@ -12,9 +12,8 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 from pydantic import BaseModel, Field
 
 from ...resources.errors import JobError, MissingRequirement, NlpSkillsError, TrainingError, WorkspaceError
@@ -26,6 +25,9 @@ from .machine import free_disk
 from .redaction import without_secrets
 from .running import RunningJob, run_job
 from .words import size
+
+if TYPE_CHECKING:
+    import httpx
 
 ENTRY = ["-m", "nlp_skills.tools.compute.download"]
 TOKEN_NAME = "HF_TOKEN"
@@ -79,7 +81,7 @@ def offer(name: str) -> Offer:
             Text("Give owner/model, such as Qwen/Qwen3-0.6B.", "請用「擁有者/模型」的形式，例如 Qwen/Qwen3-0.6B。"),
             field="name",
         )
-    with httpx.Client(timeout=_ASK_SECONDS, follow_redirects=True, headers=_authorization()) as client:
+    with _client(_ASK_SECONDS) as client:
         told = _ask(client, f"{endpoint()}/api/models/{name}?blobs=true", name).json()
         commit = str(told["sha"])
         check_causal_config(_ask(client, f"{endpoint()}/{name}/resolve/{commit}/config.json", name).json(), name)
@@ -140,6 +142,8 @@ def _download(job: RunningJob, name: str, commit: str | None) -> dict[str, Any]:
 def _fetch(job: RunningJob, offered: Offer) -> Path:
     """The weights by ranges, so that a kill costs nothing; then the hub's own client for the rest and for its cache's
     order (it no longer resumes half a file: huggingface_hub 2.4)."""
+    import httpx
+
     try:
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HfHubHTTPError
@@ -150,9 +154,7 @@ def _fetch(job: RunningJob, offered: Offer) -> Path:
                  "請用 set_up(what='environment') 建立工作環境。"),
         ) from error
     arriving = _Arriving(job, offered)
-    with describing_disk_errors(hub_cache()), httpx.Client(
-        timeout=_READ_SECONDS, follow_redirects=True, headers=_authorization()
-    ) as client:
+    with describing_disk_errors(hub_cache()), _client(_READ_SECONDS) as client:
         for file in offered.files:
             if file.sha256:
                 _fetch_weights(client, offered, file, arriving)
@@ -185,6 +187,8 @@ class _Arriving:
 
 
 def _fetch_weights(client: httpx.Client, offered: Offer, file: HubFile, arriving: _Arriving) -> None:
+    import httpx
+
     blob = cached_folder(offered.name) / "blobs" / str(file.sha256)
     blob.parent.mkdir(parents=True, exist_ok=True)
     part = blob.with_name(f"{blob.name}.part")
@@ -227,6 +231,8 @@ def _length(path: Path) -> int:
 
 
 def _ask(client: httpx.Client, address: str, name: str) -> httpx.Response:
+    import httpx
+
     try:
         answer = client.get(address)
     except httpx.HTTPError as error:
@@ -286,9 +292,12 @@ def _check_room(offered: Offer) -> None:
     )
 
 
-def _authorization() -> dict[str, str]:
+def _client(seconds: float) -> httpx.Client:
+    import httpx  # a tenth of a second: not at the server's start
+
     token = lookup(TOKEN_NAME)
-    return {"Authorization": f"Bearer {token}"} if token else {}
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return httpx.Client(timeout=seconds, follow_redirects=True, headers=headers)
 
 
 def _matches(path: str, patterns: tuple[str, ...]) -> bool:

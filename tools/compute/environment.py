@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -51,6 +51,7 @@ _SIZES: dict[str, tuple[int, int]] = {
 _SPARE_BYTES = 500_000_000
 _POLL_SECONDS = 0.5
 _KEPT_LINES = 40
+_STAGES = 4  # create, install, compile, check
 
 
 class Plan(BaseModel):
@@ -155,19 +156,20 @@ def _build(job: RunningJob, target: Path, require: list[str], check: list[str]) 
     began = time.monotonic()
     flavour = accelerator_of(nvidia_gpus())
     requirement = require or own_requirement()
-    total = max(2, _SIZES[flavour][1] // 1_000_000)
+    target.parent.mkdir(parents=True, exist_ok=True)
     free_before = free_disk(target.parent)
 
-    def step(message: Text) -> None:
-        written = max(0, free_before - free_disk(target)) // 1_000_000
-        job.progress(min(written, total - 1), total, message)
+    def tell(stage: int, message: Text) -> None:
+        written = size(max(0, free_before - free_disk(target.parent)))
+        job.progress(stage, _STAGES, Text(f"{message.en} ({written} written)", f"{message.zh}（已寫入 {written}）"),
+                     even=False)
 
     tried: list[str] = []
     uv = find_uv()
     for installer in (["uv"] if uv else []) + ["pip"]:
         commands = _uv_commands(str(uv), target, requirement, flavour) if installer == "uv" else _pip_commands(
             target, requirement)
-        problem = _run_all(commands, step)
+        problem = _run_all(commands, tell)
         if problem is None:
             break
         tried.append(f"{installer}: {problem}")
@@ -181,7 +183,7 @@ def _build(job: RunningJob, target: Path, require: list[str], check: list[str]) 
                  f"請看 {job.folder.output_file}。若這台機器沒有網路，請把 PIP_FIND_LINKS 設成放 wheel 檔的資料夾，"
                  "再呼叫 resume_job。"),
         )
-    step(Text("checking what was installed", "檢查安裝結果"))
+    tell(_STAGES - 1, Text("checking what was installed", "檢查安裝結果"))
     packages = _check(interpreter(target), check or list(_CHECKED))
     workspace = Workspace()
     previous = _current_folder(workspace)
@@ -191,7 +193,7 @@ def _build(job: RunningJob, target: Path, require: list[str], check: list[str]) 
     })
     _remove_others(workspace, {target.name, previous})
     taken = round(time.monotonic() - began, 1)
-    job.progress(total, total, Text("the worker environment stands", "工作環境已建立"))
+    job.progress(_STAGES, _STAGES, Text("the worker environment stands", "工作環境已建立"))
     return {
         "python": str(interpreter(target)), "folder": str(target), "packages": packages, "installer": installer,
         "seconds": taken, "bytes": _folder_bytes(target),
@@ -248,14 +250,14 @@ def _own_wheels() -> bool:
     return any(os.environ.get(name) for name in ("UV_FIND_LINKS", "PIP_FIND_LINKS", "UV_TORCH_BACKEND"))
 
 
-def _run_all(commands: list[Command], step: Any) -> str | None:
+def _run_all(commands: list[Command], tell: Callable[[int, Text], None]) -> str | None:
     """Run the commands in turn; None when all went well, else the last words of the one that did not."""
-    for command, message, environment in commands:
+    for stage, (command, message, environment) in enumerate(commands):
         said: list[str] = []
         with _running(command, environment, said) as process:
             while process.poll() is None:
                 latest = said[-1][:100] if said else ""
-                step(Text(f"{message.en}: {latest}", f"{message.zh}：{latest}") if latest else message)
+                tell(stage, Text(f"{message.en}: {latest}", f"{message.zh}：{latest}") if latest else message)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(_POLL_SECONDS)
         if process.returncode:

@@ -26,7 +26,7 @@ from ...resources.clock import now
 from ...resources.errors import Cancelled, JobError, NlpSkillsError
 from ...resources.files import append_jsonl, describing_disk_errors, lock, write_json
 from ...resources.job import FAMILY_VARIABLE, JOB_VARIABLE, JobExit, JobFolder, JobSpec, JobState, active_job
-from ...resources.language import Language, Text, as_language, default_language, speaking
+from ...resources.language import Language, Text, as_language, speaking, spoken_language
 from ...resources.process import identity
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
@@ -59,9 +59,13 @@ class RunningJob:
         append_jsonl(self.folder.events_file, {"time": now(), "kind": kind, **_finite(fields)})
 
     def progress(
-        self, step: int, total: int | None = None, message: Text | None = None, **measures: float | None
+        self, step: int, total: int | None = None, message: Text | None = None, *, even: bool = True,
+        **measures: float | None,
     ) -> None:
         """Say that `step` of `total` is done (same unit through the job), with measures such as `loss`.
+
+        Arguments:
+            even: the steps take about equally long, so that the time left can be told from them.
 
         Raises:
             Cancelled: the person asked this job to stop.
@@ -74,7 +78,7 @@ class RunningJob:
             return
         self._recorded = moment
         elapsed, done = moment - self._started, step - self._first_step
-        eta = round(elapsed / done * (total - step), 1) if total is not None and done > 0 else None
+        eta = round(elapsed / done * (total - step), 1) if even and total is not None and done > 0 else None
         self.event(
             "progress", step=step, total=total, eta_seconds=eta, measures=measures,
             message=message._asdict() if message else None,
@@ -237,7 +241,7 @@ def _job_by_hand(
         folder.root.mkdir(parents=True)
         spec = JobSpec(
             id=folder.id, kind=kind, entry=entry, arguments=arguments, task=str(task.root) if task else None,
-            python=sys.executable, language=default_language(), created=now(), resumable=resumable,
+            python=sys.executable, language=spoken_language(), created=now(), resumable=resumable,
         )
         write_json(folder.pid_file, identity(os.getpid()))
         write_json(folder.spec_file, spec.model_dump(mode="json"))

@@ -182,7 +182,7 @@ def test_the_worker_gets_this_same_nlp_skills(
         def read_text(self, _name: str) -> str | None:
             return json.dumps(direct_url) if direct_url else None
 
-    monkeypatch.setattr(environment.metadata, "distribution", lambda _: Installed())
+    monkeypatch.setattr(metadata, "distribution", lambda _: Installed())
     assert environment.own_requirement() == expected
 
 
@@ -190,7 +190,7 @@ def test_from_a_checkout_that_was_never_installed_the_checkout_itself_is_taken(m
     def missing(name: str) -> None:
         raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(environment.metadata, "distribution", missing)
+    monkeypatch.setattr(metadata, "distribution", missing)
     assert environment.own_requirement()[-2] == "--editable"
 
 

@@ -36,7 +36,7 @@ sys.exit(run_job("train", work, entry=["scripts/work.py"], arguments=sys.argv[1:
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T], seconds: float = 30.0) -> T:
+def eventually(look: Callable[[], T | None], seconds: float = 30.0) -> T:
     """What `look` gives as soon as it is true."""
     deadline = time.monotonic() + seconds
     while not (seen := look()):
