@@ -7,8 +7,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import nlp_skills
 import pytest
+
+import nlp_skills
 from nlp_skills.resources.files import dump_jsonl, sha256_file, write_atomic, write_yaml
 from nlp_skills.resources.job import job_folders
 from nlp_skills.resources.task import TaskFolder

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from nlp_skills.resources.errors import TrainingError
-from nlp_skills.resources.task import Constraints, Task
+from nlp_skills.resources.task import Constraints, Privacy, Task
 from nlp_skills.tools.train.audit import audit, refuse
 from nlp_skills.tools.train.tokenise import load_tokenizer, tokenise
-
 from tests.tiny_model import CHAT_TEMPLATE, TURN_END, build_tokenizer
 
 pytestmark = pytest.mark.worker
 ROWS = [
-    {"id": "a", "prompt": [{"role": "system", "content": "只回答一個標籤"}, {"role": "user", "content": "台積電營收創新高"}],
+    {"id": "a", "prompt": [{"role": "system", "content": "只回答標籤"}, {"role": "user", "content": "台積電營收新高"}],
      "completion": [{"role": "assistant", "content": "正面"}]},
     {"id": "b", "prompt": [{"role": "user", "content": "Profit fell " + "very " * 40}],
      "completion": [{"role": "assistant", "content": "negative"}]},
@@ -27,7 +27,7 @@ Audited = Callable[..., dict[str, str]]
 def audited() -> Audited:
     """Row id → problem, for a tokenizer with that template."""
 
-    def look(template: str = CHAT_TEMPLATE, ends: set[str] = frozenset({TURN_END}), max_length: int = 512) -> Any:
+    def look(template: str = CHAT_TEMPLATE, ends: frozenset[str] = frozenset({TURN_END}), max_length: int = 512) -> Any:
         tokenizer = build_tokenizer(chat_template=template)
         end_ids = set(tokenizer.convert_tokens_to_ids(sorted(ends)))
         result = audit({"train": tokenise(ROWS, tokenizer)}, tokenizer, end_ids, max_length)
@@ -45,7 +45,7 @@ def test_a_template_without_an_end_of_turn_is_found(audited: Audited) -> None:
 
 
 def test_an_end_of_turn_that_generation_does_not_stop_at_is_found(audited: Audited) -> None:
-    assert audited(ends={"<|endoftext|>"}) == {"a": "end_of_turn", "b": "end_of_turn"}
+    assert audited(ends=frozenset({"<|endoftext|>"})) == {"a": "end_of_turn", "b": "end_of_turn"}
 
 
 def test_a_template_that_leaves_answers_out_is_found(audited: Audited) -> None:
@@ -84,7 +84,7 @@ def test_the_templates_of_the_qwen_family_train_the_bare_answer(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("privacy", ["open", "on-premise"])
-def test_the_refusal_shows_rows_unless_they_are_private(privacy: str) -> None:
+def test_the_refusal_shows_rows_unless_they_are_private(privacy: Privacy) -> None:
     tokenizer = build_tokenizer(chat_template=CHAT_TEMPLATE.replace(" + '<|im_end|>'", ""))
     result = audit({"train": tokenise(ROWS, tokenizer)}, tokenizer, {2}, 512)
     task = Task(name="t", constraints=Constraints(privacy=privacy))

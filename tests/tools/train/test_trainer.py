@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nlp_skills.tools.train.tokenise import tokenise
 
+from nlp_skills.tools.train.tokenise import tokenise
 from tests.tiny_model import build_tiny_model
 
 pytestmark = [pytest.mark.worker, pytest.mark.filterwarnings("ignore")]
@@ -59,8 +59,9 @@ def test_losses_and_weights_are_those_of_the_stock_trainer(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logits_at_once: int
 ) -> None:
     import torch
-    from nlp_skills.tools.train import trainer as ours
     from trl import SFTTrainer
+
+    from nlp_skills.tools.train import trainer as ours
 
     monkeypatch.setattr(ours, "_LOGITS_AT_ONCE", logits_at_once)
     monkeypatch.setattr(ours.AnswerTrainer, "_get_train_sampler", SFTTrainer._get_train_sampler)
@@ -79,6 +80,7 @@ def test_validation_counts_a_row_right_exactly_when_greedy_generation_says_its_a
 ) -> None:
     import torch
     from datasets import Dataset
+
     from nlp_skills.tools.train.trainer import AnswerTrainer
 
     answers = ["negative" if n % 4 == 0 else "neutral" for n in range(len(ROWS))]

@@ -154,16 +154,16 @@ class Sft(Method):
         discard_unsealed(run.checkpoints)
         sealed = sealed_checkpoints(run.checkpoints)
         resume = sealed[max(sealed)] if sealed else None
-        self._say(run, resume, Text("Reading the base model", "讀取基礎模型"))
         tokenizer = load_tokenizer(run.base_path)
-        set_seed(self.seed)
-        model = _load_model(run.base_path, torch.bfloat16 if gpu and self.lora_r else torch.float32)
-        end_ids = _end_ids(model, tokenizer)
+        end_ids = _end_ids(run.base_path, tokenizer)
         self._say(run, resume, Text("Auditing the labels of every row", "逐列稽核訓練標籤"))
         train, valid = (read_tokenised(tokenised(run.rendered / f"{split}.jsonl", run.base_path, run.cache))
                         for split in ("train", "valid"))
         checked = audit({"train": train, "valid": valid}, tokenizer, end_ids, self.max_length or _LONGEST)
         refuse(run.task, checked)
+        self._say(run, resume, Text("Reading the base model", "讀取基礎模型"))
+        set_seed(self.seed)
+        model = _load_model(run.base_path, torch.bfloat16 if gpu and self.lora_r else torch.float32)
         rows = self.balanced(train)
         trainer = self._trainer(run, model, tokenizer, rows, valid, sorted(end_ids), gpu)
         if len(trainer.train_dataset) != len(rows):
@@ -310,9 +310,14 @@ def _load_model(folder: Path, dtype: Any) -> Any:
         ) from error
 
 
-def _end_ids(model: Any, tokenizer: Any) -> set[int]:
+def _end_ids(folder: Path, tokenizer: Any) -> set[int]:
     """The ids generation stops at, as the model's own generation settings say."""
-    ids = model.generation_config.eos_token_id
+    from transformers import AutoConfig, GenerationConfig
+
+    if (folder / "generation_config.json").is_file():
+        ids = GenerationConfig.from_pretrained(folder).eos_token_id
+    else:
+        ids = GenerationConfig.from_model_config(AutoConfig.from_pretrained(folder)).eos_token_id
     if ids is None:
         ids = tokenizer.eos_token_id
     return set(ids) if isinstance(ids, list) else {ids} if ids is not None else set()
