@@ -15,8 +15,9 @@ from nlp_skills.resources.errors import MissingRequirement, WorkspaceError
 from nlp_skills.resources.files import write_json
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.compute import consent, environment, jobs
+from nlp_skills.tools.compute import environment, jobs
 from nlp_skills.tools.compute.consent import SetUp, set_up_environment
+from nlp_skills.tools.compute.machine import Accelerator
 from nlp_skills.tools.compute.worker import built_worker, find_worker, interpreter, worker_python, worker_root
 from tests.tools.compute.working import eventually, kill_hard
 
@@ -200,7 +201,7 @@ def test_uv_takes_the_build_of_pytorch_that_fits_unless_the_person_names_wheels(
     for name in ("PIP_FIND_LINKS", "UV_FIND_LINKS", "UV_TORCH_BACKEND"):
         monkeypatch.delenv(name, raising=False)
 
-    def install(flavour: environment.Accelerator) -> list[str]:
+    def install(flavour: Accelerator) -> list[str]:
         return environment._uv_commands("uv", tmp_path, ["x"], flavour)[1][0]
 
     assert install("cpu")[-3:] == ["--torch-backend", "cpu", "x"]
@@ -216,4 +217,4 @@ def test_environments_nobody_uses_are_cleared_after_a_build(workspace: Workspace
     (worker_root(workspace) / "abandoned").mkdir()
     environment._remove_others(workspace, {"new", "old"})
     assert sorted(os.listdir(worker_root(workspace))) == ["current.json", "old"]
-    assert consent.built_worker(workspace) is not None
+    assert built_worker(workspace) is not None
