@@ -43,6 +43,7 @@ def tfidf_answers(train: Sequence[Row], valid: Sequence[Row], rows: Sequence[Row
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import f1_score
     from sklearn.pipeline import FeatureUnion
+    from threadpoolctl import threadpool_limits
 
     labels = [str(row["label"]) for row in train]
     if len(set(labels)) < 2:
@@ -55,8 +56,9 @@ def tfidf_answers(train: Sequence[Row], valid: Sequence[Row], rows: Sequence[Row
             ("characters", TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True)),
         ])
     known = features.fit_transform([_marked(row) for row in train])
-    fitted = [LogisticRegression(C=strength, max_iter=2000).fit(known, labels)
-              for strength in (_STRENGTHS if valid else _STRENGTHS[1:2])]
+    with threadpool_limits(1):  # more threads spend their time waiting for each other on problems this small
+        fitted = [LogisticRegression(C=strength, max_iter=2000).fit(known, labels)
+                  for strength in (_STRENGTHS if valid else _STRENGTHS[1:2])]
     best = fitted[0]
     if valid:
         held_out = features.transform([_marked(row) for row in valid])

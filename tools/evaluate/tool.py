@@ -28,7 +28,7 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         description="Measure a trained version on a frozen benchmark as it will be deployed: macro-F1, accuracy, per "
         "class, 95 % intervals, beside majority class, TF-IDF and the untuned model. Appends to results.json. "
         "評估、測試準確率。",
-        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True),
+        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False),
         structured_output=True,
     )
     async def evaluate(

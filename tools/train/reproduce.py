@@ -167,12 +167,13 @@ def _message(folder: VersionFolder, checks: list[dict[str, Any]], environment: M
             f"all {rows} answers are identical.",
             f"已依快照重新訓練 {folder.name}，結果完全相同：資料、切分、模型檔案與全部 {rows} 個回答都一致。")
     answers = checks[-1]["different"]
-    why = Text(f" This machine differs in {', '.join(environment)}.", f"這台機器不同的地方：{'、'.join(environment)}。") \
-        if environment else Text("", "")
+    named = ", ".join(environment)
+    why = Text(f" This machine differs in {named}." if named else "", f"這台機器不同的地方：{named}。" if named else "")
     return Text(
         f"{folder.name} was trained again from its snapshot, and something differs: {', '.join(different)}; "
         f"{answers} of {rows} answers are others.{why.en}",
-        f"已依快照重新訓練 {folder.name}，但有不同之處：{'、'.join(different)}；{rows} 個回答中有 {answers} 個不同。{why.zh}")
+        f"已依快照重新訓練 {folder.name}，但有不同之處：{'、'.join(different)}；"
+        f"{rows} 個回答中有 {answers} 個不同。{why.zh}")
 
 
 def _next_step(folder: VersionFolder, identical: bool) -> dict[str, Any]:

@@ -60,9 +60,9 @@ def register(server: MCPServer, workspace: Workspace) -> None:
 
     @server.tool(
         name="reproduce", title="Reproduce a version · 重現版本",
-        description="Train a version again from its frozen snapshot and config in a scratch folder, and prove that data, "
-        "model and answers are identical, or say what differs. 重現結果。",
-        annotations=ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True),
+        description="Train a version again from its frozen snapshot and config in a scratch folder, and prove that "
+        "data, model and answers are identical, or say what differs. 重現結果。",
+        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True),
         structured_output=True,
     )
     async def reproduce_version(

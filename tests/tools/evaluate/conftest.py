@@ -105,6 +105,7 @@ def make_version(task: TaskFolder, base: Path, parent: str | None = None, **conf
     model.mkdir(parents=True)
     for path in base.iterdir():
         (model / path.name).write_bytes(path.read_bytes())
+    write_json(folder.environment_file, {"threads": 1})
     definition = task.load()
     write_json(folder.model_info_file, {
         "format": 1, "created": "2026-01-06T14:00:00Z", "adapter": None, "method": "sft",

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +14,12 @@ pytestmark = pytest.mark.worker
 
 LABELS = ["正面", "中立", "負面", "正面偏多"]
 PROMPT = Prompt(system="只回答一個標籤：{labels}", user="{text}")
-ROWS = [{"id": f"r{n:02d}", "text": "營收創新高" * (n % 7 + 1) + str(n), "label": LABELS[n % 3]} for n in range(14)]
-
-
-def tiny_model(folder: Path) -> Path:
-    source = Path(__file__).parents[2] / "tiny_model.py"
-    spec = importlib.util.spec_from_file_location("tiny_model", source)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return Path(module.build_tiny_model(folder))
+ROWS = [{"id": f"r{n:02d}", "text": "營收創新高" * (n % 7 + 1) + str(n), "label": LABELS[n % 3]} for n in range(12)]
 
 
 @pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
-    found = load_for_inference(tiny_model(tmp_path_factory.mktemp("models") / "tiny"))
+def loaded(tiny: Path) -> LoadedModel:
+    found = load_for_inference(tiny, threads=1)
     for name, weights in found.model.named_parameters():
         if ".layers." in name and weights.ndim == 2:
             weights.data.mul_(12)  # random weights this small only repeat the last token; these make answers differ

@@ -63,7 +63,8 @@ def reported(folder: VersionFolder, wrong: Callable[[dict[str, Any]], str | None
         **figures, "other_decoding": {"decoding": "constrained", "metrics": figures["metrics"]},
         "baselines": {"majority": {"macro_f1": 0.2, "accuracy": 0.4}},
         "verdict": {"met": None, "threshold": 0.8, "metric": "macro_f1",
-                    "value": figures["metrics"]["macro_f1"]["value"], "text": {"en": "In <words>.", "zh": "用<話>說。"}},
+                    "value": figures["metrics"]["macro_f1"]["value"],
+                    "text": {"en": "In <words>.", "zh": "用<話>說。"}},
     })
     text = write_report(folder, record).read_text(encoding="utf-8")
     page = Page()

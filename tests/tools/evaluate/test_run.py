@@ -25,6 +25,7 @@ from nlp_skills.tools.evaluate.record import evaluated_answers, settle
 pytestmark = pytest.mark.worker
 MakeTask = Callable[..., TaskFolder]
 MakeVersion = Callable[..., VersionFolder]
+Answering = Callable[[int, str], str | None]
 
 
 def job_for(task: TaskFolder, name: str = "by-test") -> RunningJob:
@@ -43,7 +44,7 @@ def evaluate(folder: VersionFolder, job: str = "by-test", **options: Any) -> dic
 def answering(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Answer for the model: `free` and `base` say what is answered to a row's gold label."""
 
-    def set_answers(free: Callable[[int, str], str | None], base: Callable[[int, str], str | None] | None = None) -> None:
+    def set_answers(free: Answering, base: Answering | None = None) -> None:
         def predict(_loaded: Any, rows: list[dict[str, Any]], _prompt: Any, _labels: Any, constrained: bool = False,
                     *, kept: Path, report: Callable[[int, int], None], **_: Any) -> list[Prediction]:
             chosen = base if base and kept.stem == "base" else free

@@ -45,7 +45,8 @@ def version(workspace: Workspace, task: TaskFolder, tiny_model: Path, worker: Pa
     name = ready_to_train(workspace, task, "first", confirm=False)
     ended(jobs.submit(workspace, "train", ["scripts/04_train.py"], ["--plan", name], python=worker, task=task))
     write_atomic(task.scripts / "05_evaluate.py", _EVALUATE)
-    ended(jobs.submit(workspace, "evaluate", ["scripts/05_evaluate.py"], ["--skip-baselines"], python=worker, task=task))
+    ended(jobs.submit(workspace, "evaluate", ["scripts/05_evaluate.py"], ["--skip-baselines"], python=worker,
+                      task=task))
     return VersionFolder(task, 1)
 
 
