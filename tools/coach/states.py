@@ -14,14 +14,14 @@ from .deciding import deciding
 from .intents import Said
 from .questions import BEFORE_CREATING, BEFORE_PLANNING, unanswered
 from .situation import JobNow, Situation
-from .telling import ask, source_answer, told
+from .telling import ask, source_answer, told, with_source
 from .wording import counted, joined, listed, reminder
 
 _POLL_SECONDS = 20
 _STAGE_OF: dict[str, Stage] = {"preview": "data", "regenerate": "data", "validate": "data", "convert": "plan",
                                "train": "training", "evaluate": "evaluation", "compare": "deciding",
                                "reproduce": "deciding", "deploy": "deploy", "upload": "deploy"}
-_TOOL_OF = {"preview": "set_data_source", "regenerate": "prepare_data", "validate": "prepare_data", "train": "train",
+_TOOL_OF = {"regenerate": "prepare_data", "validate": "prepare_data", "train": "train",
             "evaluate": "evaluate", "deploy": "deploy"}
 
 
@@ -86,6 +86,8 @@ def _failed(situation: Situation, job: JobNow) -> tuple[Text, NextStep]:
     message = Text(f"{job.name.en} did not get through: {job.problem}", f"{job.name.zh}沒有完成：{job.problem}")
     tool = _TOOL_OF.get(job.kind)
     say = job.fix or str(Text("Look at the end of its log.", "請看紀錄檔的結尾。"))
+    if job.kind == "preview":
+        return message, with_source(situation, None, Text(say, say))
     if tool:
         return message, NextStep(say=say, tool=tool, arguments={"task": situation.name})
     return message, NextStep(say=say, tool="job_status", arguments={"job_id": job.id, "log_lines": 40})

@@ -65,12 +65,17 @@ def source_answer(situation: Situation, said: Said, message: str, decision: Deci
     return told(situation, "data", message, step, question=source_question(said, situation.task), decision=decision)
 
 
-def with_source(situation: Situation, said: Said, say: Text) -> NextStep:
-    """The call that adds a source to those that stand; where one of them shows a secret, the call that hides it."""
+def with_source(situation: Situation, said: Said | None, say: Text) -> NextStep:
+    """The call that adds a source to those that stand; where one of them shows a secret, the call that hides it.
+
+    Arguments:
+        said: what is known about the new source; None adds none, so that those that stand can be corrected.
+    """
     kept = [source.model_dump(exclude_none=True, exclude_defaults=True) for source in situation.sources.sources]
     if without_secrets(kept) != kept:
         moved = Text("A password stands in data_source.yaml: this call moves it to the secret store first.",
                      "data_source.yaml 裡有明文密碼：這個呼叫會先把它移到密鑰庫。")
         return NextStep(say=str(moved), tool="set_data_source", arguments={"task": situation.name})
-    return NextStep(say=str(say), tool="set_data_source", arguments={
-        "task": situation.name, "sources": [*kept, source_example(said, situation.task)]})
+    added = [source_example(said, situation.task)] if said else []
+    return NextStep(say=str(say), tool="set_data_source",
+                    arguments={"task": situation.name, "sources": [*kept, *added]})

@@ -39,7 +39,7 @@ def described(task: TaskFolder, data_source: DataSource, data: dict[str, Any] | 
             _next(Text("Ask where the labelled rows are: a file (CSV, TSV, JSON, JSONL, Parquet) or a PostgreSQL "
                        "database; then call set_data_source with sources.",
                        "請問標好的資料放在哪裡：檔案（CSV、TSV、JSON、JSONL、Parquet）或 PostgreSQL 資料庫；"
-                       "再用 set_data_source 帶入 sources。"), "set_data_source", task))
+                       "再用 set_data_source 帶入 sources。"), "coach", task, message="data source"))
     kinds = ", ".join(source.type for source in data_source.sources) or "-"
     if data is None:
         return (Text(f"Sources: {kinds}. No data was prepared yet.", f"資料來源：{kinds}。尚未準備資料。"),
@@ -56,5 +56,5 @@ def described(task: TaskFolder, data_source: DataSource, data: dict[str, Any] | 
                                "可以規劃訓練；來源有更新時，也可以重新準備資料。"), "plan_training", task)
 
 
-def _next(say: Text, tool: str, task: TaskFolder) -> NextStep:
-    return NextStep(say=str(say), tool=tool, arguments={"task": task.name})
+def _next(say: Text, tool: str, task: TaskFolder, **more: str) -> NextStep:
+    return NextStep(say=str(say), tool=tool, arguments={"task": task.name, **more})

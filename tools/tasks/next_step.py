@@ -7,9 +7,8 @@ from ...resources.language import Text
 from ...resources.task import State
 
 _STEPS: dict[State, tuple[Text, str]] = {
-    "created": (Text("Next, the data: where do the rows live (a file, or a database)? Ask, then call set_data_source.",
-                     "接著談資料：資料放在哪裡（檔案還是資料庫）？請先詢問，再呼叫 set_data_source。"),
-                "set_data_source"),
+    "created": (Text("Next the coach asks what is still open about the goal, then where the rows live.",
+                     "接著由教練問完目標還沒說清楚的部分，再談資料放在哪裡。"), "coach"),
     "configuring": (Text("The coach knows what is still missing before training.",
                          "請教練看看訓練前還缺什麼。"), "coach"),
     "training": (Text("See how the training is doing.", "看看訓練進行得如何。"), "job_status"),

@@ -94,6 +94,13 @@ def test_a_failed_job_is_told_with_its_own_cause_and_cure(workspace: Workspace, 
     assert answer.next_step.say == "Put it back."
 
 
+def test_a_source_that_cannot_be_read_is_handed_back_to_be_corrected(workspace: Workspace, a_task: Make) -> None:
+    a_task().source().job("preview", "failed", ERROR)
+    step = coach(workspace, task="mail").next_step
+    assert (step.tool, step.say) == ("set_data_source", "Put it back.")
+    assert step.arguments["sources"] == [{"type": "file", "path": "/data/mails.csv"}]
+
+
 def test_a_failure_is_old_news_once_something_was_changed(workspace: Workspace, a_task: Make) -> None:
     task = a_task().source().data().plan().job("train", "failed", ERROR)
     task.plan("plan-v1b")

@@ -50,7 +50,7 @@ def csv_file(folder: Path, header: str = "text,entity,label") -> Path:
 
 async def test_a_source_is_tested_previewed_and_then_prepared(client: Client, task: TaskFolder, tmp_path: Path) -> None:
     nothing = await call(client, "set_data_source")
-    assert nothing["next_step"]["tool"] == "set_data_source"
+    assert nothing["next_step"]["tool"] == "coach"
 
     answer = await call(client, "set_data_source", sources=[{"type": "file", "path": str(csv_file(tmp_path))}])
     preview = answer["job"]["result"]["sources"][0]

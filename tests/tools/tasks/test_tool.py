@@ -41,7 +41,7 @@ async def refused(client: Client, tool: str, **arguments: Any) -> str:
 async def test_a_task_is_created_and_the_data_come_next(client: Client, workspace: Workspace) -> None:
     answer = await call(client, "create_task", **REVIEWS)
     assert answer["path"] == str(workspace.root / "reviews") and answer["path"] in answer["message"]
-    assert answer["next_step"]["tool"] == "set_data_source"
+    assert answer["next_step"]["tool"] == "coach"
     assert answer["next_step"]["arguments"] == {"task": "reviews"}
 
 
