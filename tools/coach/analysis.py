@@ -17,6 +17,7 @@ from .wording import interval, score
 
 Standing = Literal["met", "close", "gap", "no_goal"]
 _MOST_EPOCHS = 100
+_LONGEST_LABEL = 40
 
 
 @dataclass(frozen=True)
@@ -202,19 +203,19 @@ def _rare_label(
     counts = _train_counts(result.version)
     if result.weakest not in counts or not counts[result.weakest] or config.get("balance") == "oversample":
         return None
-    ratio = max(counts.values()) / counts[result.weakest]
+    ratio, label = max(counts.values()) / counts[result.weakest], _shown(result.weakest)
     if ratio <= situation.sources.quality.max_imbalance:
         return None
     return Change(
-        Text(f"Show rare labels more often (balance: oversample), {result.weakest} above all",
-             f"讓少見的標籤多出現幾次（balance: oversample），尤其是{result.weakest}"),
-        [Text(f"{result.weakest} is weakest (F1 {result.weakest_f1:.2f}) and has {counts[result.weakest]} training "
+        Text(f"Show rare labels more often (balance: oversample), “{label}” above all",
+             f"讓少見的標籤多出現幾次（balance: oversample），尤其是「{label}」"),
+        [Text(f"“{label}” is weakest (F1 {result.weakest_f1:.2f}) and has {counts[result.weakest]} training "
               "rows, "
               f"{ratio:.1f} times fewer than the largest.",
-              f"{result.weakest}最弱（F1 {result.weakest_f1:.2f}），訓練資料只有 {counts[result.weakest]} 筆，"
+              f"「{label}」最弱（F1 {result.weakest_f1:.2f}），訓練資料只有 {counts[result.weakest]} 筆，"
               f"是最多的標籤的 {ratio:.1f} 分之一。")],
-        Text(f"Recall of {result.weakest} rises; the largest label may lose a little.",
-             f"{result.weakest}的召回率上升，最多的標籤可能略降。"),
+        Text(f"Recall of “{label}” rises; the largest label may lose a little.",
+             f"「{label}」的召回率上升，最多的標籤可能略降。"),
         {"balance": "oversample"},
     )
 
@@ -224,17 +225,22 @@ def _weak_label(
 ) -> Change | None:
     if result.weakest is None or result.weakest_rows is None or result.weakest_f1 >= result.value:
         return None
-    more = max(result.weakest_rows, 20)
+    more, label = max(result.weakest_rows, 20), _shown(result.weakest)
     return Change(
-        Text(f"Add about {more} rows of {result.weakest}, hard ones above all",
-             f"補大約 {more} 筆{result.weakest}的資料，以容易搞混的為主"),
-        [Text(f"{result.weakest} is weakest: F1 {result.weakest_f1:.2f} from {result.weakest_rows} training rows.",
-              f"{result.weakest}最弱：{result.weakest_rows} 筆訓練資料，F1 只有 {result.weakest_f1:.2f}。"),
+        Text(f"Add about {more} rows of “{label}”, hard ones above all",
+             f"補大約 {more} 筆「{label}」的資料，以容易搞混的為主"),
+        [Text(f"“{label}” is weakest: F1 {result.weakest_f1:.2f} from {result.weakest_rows} training rows.",
+              f"「{label}」最弱：{result.weakest_rows} 筆訓練資料，F1 只有 {result.weakest_f1:.2f}。"),
          Text("Rows that look like its mistakes teach more than any setting.",
               "和它答錯的情況相似的資料，比調任何參數都有用。")],
-        Text(f"F1 of {result.weakest} rises; the others should stay.",
-             f"{result.weakest}的 F1 上升，其他標籤應該不變。"),
+        Text(f"F1 of “{label}” rises; the others should stay.",
+             f"「{label}」的 F1 上升，其他標籤應該不變。"),
     )
+
+
+def _shown(label: str) -> str:
+    """A label fit for a sentence: on one line, cut."""
+    return " ".join(label.split())[:_LONGEST_LABEL]
 
 
 def _read_the_errors(result: Result) -> Change:

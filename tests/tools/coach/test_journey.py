@@ -1,5 +1,4 @@
-"""A person and a client that know no tool order: they answer the question and obey `next_step`, through a real "
-"client."""
+"""A person and a client that know no tool order: they answer the question and obey `next_step`."""
 
 from __future__ import annotations
 
