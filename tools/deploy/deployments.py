@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import httpx
 from pydantic import BaseModel, ConfigDict
 
 from ...resources.files import read_json, write_json
@@ -57,6 +54,8 @@ def answers(deployment: Deployment) -> bool:
     """Whether its endpoint is alive at this moment."""
     if deployment.url is None:
         return False
+    import httpx  # with the sixty modules it brings, only where something is asked
+
     try:
         return httpx.get(f"{deployment.url}/health", timeout=_HEALTH_SECONDS, trust_env=False).status_code == 200
     except httpx.HTTPError:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 from pydantic import BaseModel, Field
 
 from ...resources.errors import DeploymentError
@@ -15,6 +14,9 @@ from ...resources.task import Prompt
 from ...resources.version import VersionFolder
 from ..data.benchmark import frozen_benchmark
 from ..data.prompting import chat_messages, parse_label
+
+if TYPE_CHECKING:
+    import httpx
 
 REQUEST_SECONDS = 120.0
 
@@ -43,6 +45,8 @@ def ask(client: httpx.Client, model: str, messages: list[dict[str, str]]) -> str
     Raises:
         DeploymentError: the endpoint does not answer as the OpenAI protocol says.
     """
+    import httpx
+
     try:
         response = client.post("/v1/chat/completions", json={"model": model, "messages": messages})
         response.raise_for_status()
@@ -89,6 +93,8 @@ def measure_parity(
     predictions = list(read_jsonl(version.predictions_file))
     same_raw = same_label = 0
     disagreements = []
+    import httpx
+
     with httpx.Client(base_url=url, timeout=REQUEST_SECONDS, trust_env=False) as client:
         for done, prediction in enumerate(predictions, start=1):
             row = rows[prediction["id"]]

@@ -6,7 +6,6 @@ import os
 import sys
 import time
 
-import httpx
 from pydantic import Field
 
 from ....resources.errors import DeploymentError
@@ -50,6 +49,8 @@ class Local(Target):
             jobs.cancel(job_folder(workspace, live.job))
 
     def _wait_until_it_answers(self, serving: JobFolder, live: Live, job: RunningJob) -> None:
+        import httpx
+
         job.progress(0, None, Text(f"Starting the endpoint {live.url}", f"啟動端點 {live.url}"))
         deadline = time.monotonic() + self.start_seconds
         while time.monotonic() < deadline:
