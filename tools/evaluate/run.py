@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import time
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from ...resources.language import Text
 from ...resources.lineage import parent_of, track_version
 from ...resources.task import Prompt, Task, TaskFolder
 from ...resources.version import VersionFolder
+from ..compute.libraries import settle_libraries
 from ..compute.running import RunningJob, run_job
 from ..data.benchmark import Benchmark, frozen_benchmark
 from ..data.prompting import task_prompt
@@ -53,8 +53,7 @@ def main(task: Path, arguments: list[str]) -> int:
     parser.add_argument("--skip-baselines", action="store_true", help="leave out the methods to compare with")
     given = parser.parse_args(arguments)
     # Everything needed is on this machine by now; the libraries must neither ask the network nor draw bars.
-    os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1", TOKENIZERS_PARALLELISM="false",
-                      HF_HUB_DISABLE_PROGRESS_BARS="1", TQDM_DISABLE="1")
+    settle_libraries()
 
     def work(job: RunningJob) -> dict[str, Any]:
         folder = trained_version(TaskFolder(task), given.version)

@@ -8,7 +8,6 @@ The second training happens in `.cache/reproduce/vN/`, a task of its own that is
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from ...resources.language import Text
 from ...resources.task import Prompt, TaskFolder
 from ...resources.version import VersionFolder
 from ...resources.workspace import Workspace
+from ..compute.libraries import settle_libraries
 from ..compute.machine import describe_machine
 from ..compute.running import RunningJob, run_job
 from ..data.benchmark import frozen_benchmark
@@ -44,8 +44,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("task", type=Path, help="the task's folder")
     parser.add_argument("version", help="v1, v2, …")
     given = parser.parse_args(arguments)
-    os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1", TOKENIZERS_PARALLELISM="false",
-                      HF_HUB_DISABLE_PROGRESS_BARS="1", HF_DATASETS_DISABLE_PROGRESS_BARS="1")
+    settle_libraries()
 
     def work(job: RunningJob) -> dict[str, Any]:
         return reproduce(job, trained_version(TaskFolder(given.task), given.version))

@@ -30,6 +30,7 @@ from ...resources.task import Prompt, Task, TaskFolder
 from ...resources.version import VersionFolder, reserve_version, version, version_numbers
 from ...resources.workspace import Workspace
 from ..compute.base_model import resolve_base_model
+from ..compute.libraries import settle_libraries
 from ..compute.machine import describe_machine
 from ..compute.running import RunningJob, run_job
 from ..data.convert import rendered
@@ -55,9 +56,7 @@ def main(task: Path, arguments: list[str]) -> int:
                                        "計畫名稱；省略時接續中斷的訓練，否則用最新的計畫")
     parser.add_argument("--resume", metavar="vN", help="carry on with an interrupted version 接續中斷的版本")
     options = parser.parse_args(arguments)
-    # Everything needed is on this machine by now; the libraries must neither ask the network nor report to it.
-    os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1", TOKENIZERS_PARALLELISM="false",
-                      HF_HUB_DISABLE_PROGRESS_BARS="1", HF_DATASETS_DISABLE_PROGRESS_BARS="1")
+    settle_libraries()
 
     def work(job: RunningJob) -> dict[str, Any]:
         folder = TaskFolder(task)

@@ -27,7 +27,7 @@ if __name__ == "__main__":
 
 
 def ended(job: JobFolder) -> None:
-    assert jobs.wait(job, SECONDS) == "succeeded", job.output_file.read_text(encoding="utf-8")
+    assert jobs.wait(job, SECONDS) == "succeeded", jobs.failure(job) or job.output_file.read_text(encoding="utf-8")
 
 
 def replayed(workspace: Workspace, task: TaskFolder, worker: Path) -> dict[str, object]:

@@ -101,6 +101,10 @@ def test_validation_counts_a_row_right_exactly_when_greedy_generation_says_its_a
         right += said == row.trained[:row.trained.index(2) + 1]
     assert measured["eval_exact"] == pytest.approx(right / len(rows))
     assert 0 < right < len(rows)
+    one.only_trained_positions = False  # as on CUDA, where TRL's own fused head computes the loss
+    fused = one.evaluate()
+    assert fused["eval_exact"] == measured["eval_exact"]
+    assert fused["eval_loss"] == pytest.approx(measured["eval_loss"], rel=1e-5)
 
 
 def test_row_order_depends_on_seed_and_epoch_alone_and_batches_hold_like_lengths() -> None:

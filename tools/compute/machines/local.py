@@ -46,6 +46,7 @@ def start(folder: JobFolder, workspace: Workspace) -> None:
         "NLP_SKILLS_WORKSPACE": str(workspace.root),
         "PYTHONUNBUFFERED": "1",
         "PYTHONUTF8": "1",
+        "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),  # jobs share the processors
     }
     if paths := environment.get("PYTHONPATH"):  # relative to where this process stands, not to the job's folder
         standing = (str(Path(path).absolute()) for path in paths.split(os.pathsep) if path)

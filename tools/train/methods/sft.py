@@ -148,8 +148,8 @@ class Sft(Method):
 
         began = time.monotonic()
         torch.set_num_threads(run.threads)
-        gpu = torch.cuda.is_available()
-        if not gpu:
+        half = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+        if not torch.cuda.is_available():
             torch.use_deterministic_algorithms(True, warn_only=True)
         discard_unsealed(run.checkpoints)
         sealed = sealed_checkpoints(run.checkpoints)
@@ -163,9 +163,9 @@ class Sft(Method):
         refuse(run.task, checked)
         self._say(run, resume, Text("Reading the base model", "讀取基礎模型"))
         set_seed(self.seed)
-        model = _load_model(run.base_path, torch.bfloat16 if gpu and self.lora_r else torch.float32)
+        model = _load_model(run.base_path, torch.bfloat16 if half and self.lora_r else torch.float32)
         rows = self.balanced(train)
-        trainer = self._trainer(run, model, tokenizer, rows, valid, sorted(end_ids), gpu)
+        trainer = self._trainer(run, model, tokenizer, rows, valid, sorted(end_ids), half)
         if len(trainer.train_dataset) != len(rows):
             raise TrainingError(
                 Text(f"The trainer kept {len(trainer.train_dataset)} of {len(rows)} audited rows.",
@@ -214,7 +214,7 @@ class Sft(Method):
         run.running.progress(training_history(resume)[0] if resume else 0, None, message)
 
     def _trainer(self, run: TrainingRun, model: Any, tokenizer: Any, rows: list[TokenisedRow],
-                 valid: list[TokenisedRow], end_ids: list[int], gpu: bool) -> Any:
+                 valid: list[TokenisedRow], end_ids: list[int], half: bool) -> Any:
         from transformers import PrinterCallback, ProgressCallback
 
         from ..reporting import Reporter
@@ -222,7 +222,7 @@ class Sft(Method):
 
         steps = self._steps_per_epoch(len(rows))
         trainer = AnswerTrainer(
-            model=model, args=self._arguments(run, steps * (self.epochs or 1), gpu), processing_class=tokenizer,
+            model=model, args=self._arguments(run, steps * (self.epochs or 1), half), processing_class=tokenizer,
             train_dataset=_dataset(rows), eval_dataset=_dataset(valid) if valid else None,
             peft_config=self._lora(), answers=[row.answer for row in valid], end_ids=end_ids,
             keep=lambda history: {step} if (step := self.best_step(history)) else set(),
@@ -241,7 +241,8 @@ class Sft(Method):
         return LoraConfig(r=self.lora_r, lora_alpha=self.lora_alpha, lora_dropout=self.lora_dropout,
                           target_modules=self.target_modules, task_type="CAUSAL_LM")
 
-    def _arguments(self, run: TrainingRun, steps: int, gpu: bool) -> Any:
+    def _arguments(self, run: TrainingRun, steps: int, half: bool) -> Any:
+        import torch
         from trl import SFTConfig
 
         return SFTConfig(
@@ -250,13 +251,15 @@ class Sft(Method):
             per_device_eval_batch_size=4 * (self.batch_size or 1),
             gradient_accumulation_steps=self.gradient_accumulation, warmup_steps=self.warmup,
             weight_decay=self.weight_decay, lr_scheduler_type=self.scheduler, max_grad_norm=self.max_grad_norm,
-            bf16=gpu, use_cpu=not gpu and not _metal(), activation_checkpointing=self.activation_checkpointing,
+            bf16=half, use_cpu=not torch.cuda.is_available() and not torch.backends.mps.is_available(),
+            activation_checkpointing=self.activation_checkpointing,
             # Rows come tokenised and audited; nothing may be cut, dropped or packed after that.
             max_length=None, packing=False, dataset_kwargs={"skip_prepare_dataset": True},
             train_sampling_strategy="group_by_length" if self.group_by_length else "random",
             logging_steps=max(1, steps // 200), logging_nan_inf_filter=False, logging_first_step=True,
             # The reporter asks for evaluations and checkpoints itself, in an order that survives a kill.
-            save_strategy="no", eval_strategy="no", report_to="none", disable_tqdm=True, dataloader_pin_memory=gpu,
+            save_strategy="no", eval_strategy="no", report_to="none", disable_tqdm=True,
+            dataloader_pin_memory=torch.cuda.is_available(),
         )
 
     def _outcome(self, run: TrainingRun, trainer: Any, rows: list[TokenisedRow], checked: dict[str, Any],
@@ -328,12 +331,6 @@ def _dataset(rows: list[TokenisedRow]) -> Any:
 
     return Dataset.from_dict({"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows],
                               "length": [len(row.input_ids) for row in rows]})
-
-
-def _metal() -> bool:
-    import torch
-
-    return bool(torch.backends.mps.is_available())
 
 
 def _why_rank(rows: int) -> Text:
