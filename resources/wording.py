@@ -42,7 +42,7 @@ def problem_in_words(problem: Mapping[str, Any]) -> Text:
         near = difflib.get_close_matches(str(problem.get("input")), allowed, n=1)
         shown = ", ".join(allowed)
         return Text(f"it must be one of {shown}" + (f" (did you mean {near[0]}?)" if near else ""),
-                    f"必須是 {'、'.join(allowed)} 之一" + (f"（您是不是要用 {near[0]}？）" if near else ""))
+                    f"必須是 {'、'.join(allowed)} 之一" + (f"（你是不是要用 {near[0]}？）" if near else ""))
     for key, sign in _BOUNDS.items():
         if key in context:
             return Text(f"it must be {sign} {context[key]}", f"必須 {sign} {context[key]}")

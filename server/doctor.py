@@ -85,7 +85,7 @@ def _workspace(workspace: Workspace) -> Finding:
         return Finding(
             "broken", Text(f"The workspace {root} cannot be written: {error.strerror}.",
                            f"工作區 {root} 無法寫入：{error.strerror}。"),
-            Text("Set NLP_SKILLS_WORKSPACE to a folder you own.", "請把 NLP_SKILLS_WORKSPACE 設成您有權限的資料夾。"))
+            Text("Set NLP_SKILLS_WORKSPACE to a folder you own.", "請把 NLP_SKILLS_WORKSPACE 設成你有權限的資料夾。"))
     count = len(workspace.task_names())
     return Finding("ok", Text(f"Workspace {root}: {count} task(s)", f"工作區 {root}：{count} 個任務"))
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
 import os
+import re
 import subprocess
 import sys
 from importlib.resources import files
@@ -17,6 +17,7 @@ from ...tools.data.rows import Skeletons
 from .told import Told
 
 _RECIPE = ("base_model.py", "corpus.py", "corpus_en.py", "corpus_lexicon.py", "corpus_zh.py")
+_PROGRESS = re.compile(r"(\d+)/(\d+) (.*)")
 _LATER_SHARES = {"neutral": 0.45, "中立": 0.45}
 _LATER_SHARE = 0.28
 
@@ -46,16 +47,17 @@ def base_model(worker: Path, told: Told) -> Path:
         return destination
     destination.parent.mkdir(parents=True, exist_ok=True)
     log = destination.with_suffix(".log")
-    with log.open("wb") as output, told.bar() as bar:
+    with log.open("w", encoding="utf-8") as output, told.bar() as bar:
         shown = bar.add_task(str(Text("pre-training on everyday chat tasks", "以日常對話任務預訓練")), total=None, measures="")
         process = subprocess.Popen(
-            [str(worker), "-m", "nlp_skills.server.demo.base_model", str(destination), "--json"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=output, text=True, encoding="utf-8",
+            [str(worker), "-m", "nlp_skills.server.demo.base_model", str(destination)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
         )
         assert process.stdout is not None
         for line in process.stdout:
-            step, total, message = json.loads(line)
-            bar.update(shown, completed=step, total=total, measures=str(message)[:40])
+            output.write(line)
+            if told_of := _PROGRESS.fullmatch(line.rstrip()):
+                bar.update(shown, completed=int(told_of[1]), total=int(told_of[2]), measures=told_of[3][:40])
     if process.wait() != 0:
         raise JobError(
             Text("The base model could not be built.", "基礎模型建立失敗。"),
@@ -73,7 +75,8 @@ def exports(language: Language, folder: Path) -> tuple[Path, Path]:
     source = files("nlp_skills.server.demo") / "data" / f"entity_sentiment.{language}.csv"
     rows = list(csv.DictReader(source.read_text(encoding="utf-8").splitlines()))
     skeletons = Skeletons({row["entity"] for row in rows})
-    today, later = [], []
+    today: list[dict[str, str]] = []
+    later: list[dict[str, str]] = []
     for row in rows:
         draw = int(hashlib.sha256(skeletons.of(row["text"]).encode()).hexdigest()[:8], 16) / 0xFFFFFFFF
         (later if draw < _LATER_SHARES.get(row["label"], _LATER_SHARE) else today).append(row)

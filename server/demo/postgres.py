@@ -14,8 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import anyio
-
 _UNPRIVILEGED = ("postgres", "nobody")
 
 
@@ -25,20 +23,16 @@ class TemporaryPostgres:
     def __init__(self, port: int, user: str) -> None:
         self.url = f"postgresql://{user}@127.0.0.1:{port}/postgres"
 
-    def load(self, path: Path, table: str = "annotations") -> None:
+    async def load(self, path: Path, table: str = "annotations") -> None:
         """Create `table` from a CSV file, every column text."""
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.reader(file))
-        anyio.run(self._load, table, rows[0], [tuple(row) for row in rows[1:]])
-
-    async def _load(self, table: str, columns: list[str], rows: list[tuple[str, ...]]) -> None:
         import asyncpg
 
+        columns, *rows = csv.reader(path.read_text(encoding="utf-8").splitlines())
         connection = await asyncpg.connect(self.url)
         try:
             declared = ", ".join(f'"{column}" text' for column in columns)
             await connection.execute(f'CREATE TABLE "{table}" ({declared})')
-            await connection.copy_records_to_table(table, records=rows, columns=columns)
+            await connection.copy_records_to_table(table, records=map(tuple, rows), columns=columns)
         finally:
             await connection.close()
 

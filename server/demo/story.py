@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import csv
+import json
 import os
 import shutil
 import sys
@@ -15,8 +15,10 @@ import httpx
 
 from ...resources.errors import NlpSkillsError
 from ...resources.language import Language, Text, as_language, speaking
+from ...resources.task import Prompt
 from ...resources.workspace import Workspace
 from ...tools.compute.worker import worker_python
+from ...tools.data.prompting import chat_messages
 from . import fixtures
 from .client import Conversation, ToolFailed, conversation
 from .postgres import temporary_postgres
@@ -25,6 +27,7 @@ from .told import Told
 
 TASK = "entity-sentiment"
 _MARK = ".nlp-skills-demo"
+_SHOWN = ("macro_f1", "accuracy", "invalid_rate")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -35,18 +38,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--stop-after", choices=["v1", "v2", "deploy"], default="deploy")
     options = parser.parse_args(arguments)
     language: Language = as_language(options.language) or "en"
-    told = Told()
+    told, return_code = Told(), 0
     with speaking(language):
         try:
             anyio.run(_tell, told, options.workspace.resolve(), language, options.stop_after)
-        except (NlpSkillsError, ToolFailed) as error:
-            told.note(f"✗ {error}")
-            return 1
-        except BaseExceptionGroup as group:
-            for error in group.exceptions:
-                told.note(f"✗ {error}")
-            return 1
-    return 0
+        except* (NlpSkillsError, ToolFailed) as failed:
+            for problem in failed.exceptions:
+                told.note(f"✗ {problem}")
+            return_code = 1
+    return return_code
 
 
 async def _tell(told: Told, workspace: Path, language: Language, stop_after: str) -> None:
@@ -91,7 +91,7 @@ async def _first_version(told: Told, client: Conversation, script: Script, first
     plan = await client.call("plan_training", task=TASK, settings={"base_model": str(base_model), **script.v1_settings})
     told.coach(plan["message"])
     told.coach((await client.call("train", task=TASK))["message"])
-    told.chapter(Text("4 · v1 on the frozen benchmark", "4 · v1 在凍結的評測集上"))
+    told.chapter(Text("4 · v1 on the frozen benchmark", "4 · v1 在凍結的評估基準上"))
     _results_told(told, await client.call("evaluate", task=TASK, version="v1"))
     _coached(told, await client.call("coach", task=TASK, message=script.what_next))
 
@@ -104,8 +104,7 @@ async def _second_version(told: Told, client: Conversation, script: Script, firs
                            "（這台機器沒有 PostgreSQL：第二批資料改由檔案讀取）"))
             second: dict[str, Any] = {"type": "file", "path": str(more)}
         else:
-            server.load(more)
-            os.environ["DEMO_DATABASE_URL"] = server.url
+            await server.load(more)
             second = {"type": "database", "connection": server.url,
                       "query": "SELECT text, entity, label, source FROM annotations"}
         told.person(script.more(second["type"]))
@@ -126,15 +125,16 @@ async def _second_version(told: Told, client: Conversation, script: Script, firs
 async def _deployment(told: Told, client: Conversation, script: Script) -> None:
     told.chapter(Text("7 · Deployment, and proof that it answers as evaluated",
                       "7 · 部署，並證明回答與評估時一致"))
-    versions = (await client.call("list_tasks"))["tasks"]
-    best = next((row.get("best_version") for row in versions if row["name"] == TASK), None) or "latest"
-    deployed = await client.call("deploy", task=TASK, version=best, override_reason=script.override)
+    deployed = await client.call("deploy", task=TASK, version="latest", override_reason=script.override)
     told.coach(deployed["message"])
     live = deployed["job"]["result"]
-    info_prompt = script.chat(script.question_text, script.question_entity)
-    answer = httpx.post(f"{live['url']}/v1/chat/completions", timeout=60.0, trust_env=False,
-                        json={"model": live["model"], "messages": info_prompt}).json()
+    version = json.loads(await client.read(f"nlp-skills://tasks/{TASK}/versions/{live['version']}"))
+    row = {"text": script.question_text, "entity": script.question_entity}
+    prompt = Prompt.model_validate(version["model"]["prompt"])
     told.person(f"{script.question_text}  ({script.question_entity})")
+    async with httpx.AsyncClient(base_url=live["url"], timeout=60.0, trust_env=False) as http:
+        asked = {"model": live["model"], "messages": chat_messages(row, prompt, version["model"]["labels"])}
+        answer = (await http.post("/v1/chat/completions", json=asked)).json()
     told.coach(answer["choices"][0]["message"]["content"])
     told.coach((await client.call("undeploy", task=TASK))["message"])
 
@@ -158,7 +158,23 @@ def _data_told(told: Told, answer: dict[str, Any]) -> None:
 
 
 def _results_told(told: Told, answer: dict[str, Any]) -> None:
+    result = answer["job"]["result"]
+    rows = [[result["version"], *(_figure(result["metrics"][name]) for name in _SHOWN)]]
+    rows += [[name, *(_figure(figures.get(kind)) for kind in _SHOWN)] for name, figures in result["baselines"].items()]
+    benchmark = result["benchmark"]
+    told.table(Text(f"Benchmark {benchmark['name']}: {benchmark['count']} rows, no sentence skeleton shared with training",
+                    f"評估基準 {benchmark['name']}：{benchmark['count']} 筆，句型骨架與訓練資料完全不重疊"),
+               ["", *_SHOWN], rows)
     told.coach(answer["message"])
+
+
+def _figure(measured: Any) -> str:
+    """`0.62 (0.55–0.69)` of a metric with its interval; a bare number of one without."""
+    if isinstance(measured, dict):
+        if measured.get("low") is None:
+            return _figure(measured.get("value"))
+        return f"{measured['value']:.3f} ({measured['low']:.3f}–{measured['high']:.3f})"
+    return "" if measured is None else f"{measured:.3f}"
 
 
 def _fresh(workspace: Path) -> None:
@@ -172,14 +188,6 @@ def _fresh(workspace: Path) -> None:
     shutil.rmtree(workspace, ignore_errors=True)
     workspace.mkdir(parents=True)
     (workspace / _MARK).touch()
-
-
-def write_rows(path: Path, rows: list[dict[str, str]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def test_a_wrong_value_in_a_task_file_names_the_field_and_the_nearest_value(make
         folder.load()
     assert caught.value.field == "type"
     assert "did you mean classification" in caught.value.problem.en
-    assert "您是不是要用 classification" in caught.value.problem.zh
+    assert "你是不是要用 classification" in caught.value.problem.zh
 
 
 def test_a_task_in_a_newer_format_is_refused(make_task: MakeTask) -> None:

@@ -126,7 +126,7 @@ def _download(job: RunningJob, name: str, commit: str | None) -> dict[str, Any]:
     offered = offer(name)
     if commit and commit != offered.commit:
         job.warn(Text(f"{name} has changed on the hub since you agreed; its state {offered.commit[:12]} is fetched.",
-                      f"{name} 在您同意之後有更新，改為下載新的內容 {offered.commit[:12]}。"))
+                      f"{name} 在你同意之後有更新，改為下載新的內容 {offered.commit[:12]}。"))
     folder = _fetch(job, offered)
     check_causal_model(folder)
     return {

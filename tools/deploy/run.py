@@ -89,7 +89,7 @@ def criteria_gate(task: Task, chosen: VersionFolder, override: str) -> list[dict
         return [{"gate": "success_criteria", "reason": override, "figures": figures}]
     raise DeploymentError(
         Text(f"{chosen.name} is below your own success criteria: {figures}.",
-             f"{chosen.name} 低於您設定的成功標準：{figures}。"),
+             f"{chosen.name} 低於你設定的成功標準：{figures}。"),
         Text("Improve it (ask coach what to change), or deploy with override_reason and say why.",
              "請先改善（可問 coach 該改什麼），或在 override_reason 寫明理由後部署。"),
         field="version", details={"measured": measured, "threshold": criteria.threshold},
@@ -125,7 +125,7 @@ def parity_gate(
 def _asked(job: RunningJob, done: int, total: int) -> None:
     job.check_cancelled()
     if done == 1 or done == total or done % 10 == 0:
-        job.progress(done, total, Text("Asking the benchmark again over HTTP", "透過 HTTP 重新詢問評測集"))
+        job.progress(done, total, Text("Asking the benchmark again over HTTP", "透過 HTTP 重新詢問評估基準"))
 
 
 def _told(task: TaskFolder, deployment: deployments.Deployment) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def _told(task: TaskFolder, deployment: deployments.Deployment) -> dict[str, Any
         f"{deployment.version} answers at {deployment.url}/v1 (OpenAI-compatible). Parity over {parity['count']} "
         f"benchmark rows: label {parity['label']:.1%}, text {parity['raw']:.1%}.",
         f"{deployment.version} 已在 {deployment.url}/v1 提供服務（相容 OpenAI 協定）。"
-        f"以評測集 {parity['count']} 筆比對：標籤一致 {parity['label']:.1%}，文字一致 {parity['raw']:.1%}。",
+        f"以評估基準 {parity['count']} 筆比對：標籤一致 {parity['label']:.1%}，文字一致 {parity['raw']:.1%}。",
     )
     say = Text("It is live. Ask the coach what to watch for, or stop it with undeploy.",
                "已上線。可以請教練說明上線後要注意什麼，或用 undeploy 停止。")

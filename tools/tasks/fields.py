@@ -105,7 +105,7 @@ def _unknown(field: str, depth: int, offered: list[str]) -> TaskError:
     return TaskError(
         Text(f"A task has no field {field!r}.", f"任務沒有「{field}」這個欄位。"),
         Text(f"Did you mean {shown}?" if near else f"Use one of: {shown}.",
-             f"您是不是要用 {shown}？" if near else f"可用的欄位：{shown}。"),
+             f"你是不是要用 {shown}？" if near else f"可用的欄位：{shown}。"),
         field=field,
     )
 
@@ -131,6 +131,6 @@ def _check_metric(name: str) -> None:
     raise TaskError(
         Text(f"There is no metric {name[:40]!r}.", f"沒有「{name[:40]}」這個指標。"),
         Text(f"Did you mean {shown}?" if near else f"Use one of: {shown}.",
-             f"您是不是要用 {shown}？" if near else f"可用的指標：{shown}。"),
+             f"你是不是要用 {shown}？" if near else f"可用的指標：{shown}。"),
         field="success_criteria.metric",
     )

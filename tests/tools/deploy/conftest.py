@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from mcp.client import Client
+
 from nlp_skills.resources.job import job_folders
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace

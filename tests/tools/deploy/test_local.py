@@ -6,6 +6,7 @@ import json
 
 import httpx
 import pytest
+
 from nlp_skills.resources.files import read_json, read_jsonl, write_atomic
 from nlp_skills.resources.job import active_job
 from nlp_skills.resources.task import TaskFolder
@@ -13,7 +14,6 @@ from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute import jobs
 from nlp_skills.tools.deploy import deployments
 from nlp_skills.tools.deploy.targets import targets
-
 from tests.tools.deploy.conftest import Conversation
 
 pytestmark = pytest.mark.anyio
@@ -54,7 +54,7 @@ async def test_a_version_below_the_success_criteria_is_refused_in_the_persons_la
 ) -> None:
     await conversation.call("update_task", task="mood", changes={"success_criteria.threshold": 1.0, "language": "zh-TW"})
     refused = await conversation.call("deploy", task="mood")
-    assert "低於您設定的成功標準" in refused["error"] and "override_reason" in refused["error"]
+    assert "低於你設定的成功標準" in refused["error"] and "override_reason" in refused["error"]
     assert active_job(task.jobs, "deploy") is None and not task.deployments.exists()
 
 

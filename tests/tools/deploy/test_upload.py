@@ -9,7 +9,6 @@ from pathlib import Path
 from nlp_skills.resources.files import read_json
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.task import TaskFolder
-
 from tests.tools.deploy.hub import Hub, serving
 
 TOKEN = "hf_a_token_for_tests_only"

@@ -71,6 +71,6 @@ def target(name: str) -> type[Target]:
     raise DeploymentError(
         Text(f"There is no deployment target {name[:40]!r}.", f"沒有「{name[:40]}」這個部署目標。"),
         Text((f"Did you mean {near[0]!r}? " if near else "") + f"Available: {known}.",
-             (f"您是指「{near[0]}」嗎？" if near else "") + f"可用的目標：{known}。"),
+             (f"你是指「{near[0]}」嗎？" if near else "") + f"可用的目標：{known}。"),
         field="target",
     )
