@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from nlp_skills.resources.changes import changes_between, data_changes, setting_changes
 from nlp_skills.resources.errors import TaskError
 from nlp_skills.resources.files import read_yaml, write_json, write_yaml
