@@ -23,7 +23,6 @@ from pydantic import AnyUrl, ValidationError
 
 from ..resources.errors import NlpSkillsError, TaskError
 from ..resources.job import job_folder
-from ..resources.job import job_folder
 from ..resources.language import Language, Text, as_language, detect_language, speaking
 from ..resources.secrets import redact
 from ..resources.workspace import Workspace

@@ -100,7 +100,7 @@ _COMMANDS = {"serve": _serve, "doctor": _doctor, "watch": _watch, "secret": _sec
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="nlp-skills",
-        description="A coach for fine-tuning language models, as an MCP server. 陪您微調語言模型的 MCP 教練伺服器。",
+        description="A coach for fine-tuning language models, as an MCP server. 陪你微調語言模型的 MCP 教練伺服器。",
         epilog="Settings · 設定: NLP_SKILLS_WORKSPACE, NLP_SKILLS_LANGUAGE (en, zh-TW), NLP_SKILLS_WORKER, "
                "NLP_SKILLS_TOOLSETS, NLP_SKILLS_READ_ONLY, NLP_SKILLS_HTTP_TOKEN",
     )
