@@ -109,7 +109,8 @@ async def _second_version(told: Told, client: Conversation, script: Script, firs
                       "query": "SELECT text, entity, label, source FROM annotations"}
         told.person(script.more(second["type"]))
         source = await client.call("set_data_source", task=TASK,
-                                   sources=[{"type": "file", "path": str(first)}, second])
+                                   sources=[{"type": "file", "path": str(first)}, second],
+                                   split={"train": 0.85, "valid": 0.15, "test": 0.0, "group_by": "skeleton"})
         told.coach(source["message"])
         _data_told(told, await client.call("prepare_data", task=TASK))
     plan = await client.call("plan_training", task=TASK, parent="v1", changes=[script.change])

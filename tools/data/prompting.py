@@ -19,7 +19,7 @@ _PROMPTS = {
     ("en", "entity-classification"): Prompt(
         system="Read the text and decide which label fits the given entity.\nLabels: {labels}\n"
                "Answer with exactly one label.",
-        user="Text: {text}\nEntity: {entity}",
+        user="Entity: {entity}\nText: {text}",
     ),
     ("zh-TW", "classification"): Prompt(
         system="請閱讀文字，判斷它屬於哪一個標籤。\n標籤：{labels}\n只回答一個標籤。",
@@ -27,7 +27,7 @@ _PROMPTS = {
     ),
     ("zh-TW", "entity-classification"): Prompt(
         system="請閱讀文字，判斷指定對象屬於哪一個標籤。\n標籤：{labels}\n只回答一個標籤。",
-        user="文字：{text}\n對象：{entity}",
+        user="對象：{entity}\n文字：{text}",
     ),
 }
 

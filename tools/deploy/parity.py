@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, Field
 
 from ...resources.errors import DeploymentError
-from ...resources.files import read_jsonl
 from ...resources.language import Text
 from ...resources.task import Prompt
 from ...resources.version import VersionFolder
 from ..data.benchmark import frozen_benchmark
 from ..data.prompting import chat_messages, parse_label
+from ..evaluate.record import evaluated_answers
 
 if TYPE_CHECKING:
     import httpx
@@ -78,9 +78,10 @@ def measure_parity(
 
     Raises:
         DeploymentError: the version has not been evaluated, or the endpoint fails.
+        EvaluationError: the evaluated answers were changed since.
     """
     evaluation = version.latest_evaluation()
-    if evaluation is None or not version.predictions_file.is_file():
+    if evaluation is None:
         raise DeploymentError(
             Text(f"{version.name} has not been evaluated, so there is nothing to compare the deployment with.",
                  f"{version.name} 還沒有評估，無從比對部署後的回答。"),
@@ -90,7 +91,7 @@ def measure_parity(
     info = version.model_info()
     prompt, labels = Prompt.model_validate(info["prompt"]), list(info["labels"])
     rows = {row["id"]: row for row in frozen_benchmark(version.task, evaluation["benchmark"]["name"]).rows()}
-    predictions = list(read_jsonl(version.predictions_file))
+    predictions = evaluated_answers(version, evaluation)
     same_raw = same_label = 0
     disagreements = []
     import httpx

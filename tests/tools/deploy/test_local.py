@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
-
 import httpx
 import pytest
 
-from nlp_skills.resources.files import read_json, read_jsonl, write_atomic
+from nlp_skills.resources.files import read_json
 from nlp_skills.resources.job import active_job
 from nlp_skills.resources.task import TaskFolder
+from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute import jobs
 from nlp_skills.tools.deploy import deployments
 from nlp_skills.tools.deploy.targets import targets
+from nlp_skills.tools.evaluate.record import commit_evaluation, evaluated_answers, keep_answers
 from tests.tools.deploy.conftest import Conversation
 
 pytestmark = pytest.mark.anyio
@@ -32,11 +32,13 @@ async def test_a_deployed_version_answers_as_evaluated_and_a_different_one_never
     assert asked.status_code == 200
     assert task.state() == "deployed"
 
-    # What was evaluated is changed behind its back: the new endpoint disagrees and the old one stays.
-    predictions = task.versions / "v1" / "predictions.jsonl"
+    # An evaluation with other answers stands for a model that changed: the endpoint disagrees and the old one stays.
+    version = VersionFolder(task, 1)
+    evaluation = version.latest_evaluation()
+    assert evaluation is not None
     swapped = [{**row, "raw": "something else", "predicted": "good" if row["predicted"] == "bad" else "bad"}
-               for row in read_jsonl(predictions)]
-    write_atomic(predictions, "".join(json.dumps(row) + "\n" for row in swapped))
+               for row in evaluated_answers(version, evaluation)]
+    commit_evaluation(version, {**evaluation, "predictions_hash": keep_answers(version, swapped)})
     refused = await conversation.call("deploy", task="mood", version="v1")
     assert "does not answer as v1 did" in refused["error"]
     assert deployments.current(task) == live and deployments.answers(live)
