@@ -165,9 +165,9 @@ def test_another_database_system_is_refused_before_connecting() -> None:
 
 
 def test_rows_stream_with_bounded_memory(postgres: PostgresServer) -> None:
-    source = source_kind(Source(
-        type="database", connection=postgres.address(),
-        query="SELECT repeat('長', 300) || n AS text, 'x' AS label FROM generate_series(1, 60000) AS n"), 0)
+    source = source_kind(Source.model_validate({
+        "type": "database", "connection": postgres.address(),
+        "query": "SELECT repeat('長', 300) || n AS text, 'x' AS label FROM generate_series(1, 60000) AS n"}), 0)
     tracemalloc.start()
     try:
         rows = sum(len(batch) for batch in source.batches(Path(), "sources[0]"))
@@ -180,7 +180,7 @@ def test_rows_stream_with_bounded_memory(postgres: PostgresServer) -> None:
 
 
 def test_a_reader_that_stops_early_leaves_no_connection(postgres: PostgresServer) -> None:
-    source = source_kind(Source(type="database", connection=postgres.address(), query=QUERY), 0)
+    source = source_kind(Source.model_validate({"type": "database", "connection": postgres.address(), "query": QUERY}), 0)
     batches = source.batches(Path(), "sources[0]")
     next(batches)
     batches.close()

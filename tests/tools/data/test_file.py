@@ -29,7 +29,7 @@ def as_csv(rows: list[dict[str, Any]], delimiter: str = ",", newline: str = "\r\
 
 
 def read(path: Path, **fields: Any) -> list[dict[str, Any]]:
-    source = source_kind(Source(type="file", path=str(path), **fields), 0)
+    source = source_kind(Source.model_validate({"type": "file", "path": str(path), **fields}), 0)
     return [record for batch in source.batches(path.parent, "sources[0]") for record in batch]
 
 

@@ -16,7 +16,7 @@ ROWS = [{"text": f"第{number}則新聞", "label": "中性"} for number in range
 
 def test_parquet_is_read_batch_by_batch(tmp_path: Path) -> None:
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(ROWS), tmp_path / "a.parquet")
-    source = source_kind(Source(type="file", path="a.parquet"), 0)
+    source = source_kind(Source.model_validate({"type": "file", "path": "a.parquet"}), 0)
     batches = list(source.batches(tmp_path, "sources[0]"))
 
     assert [record for batch in batches for record in batch] == ROWS
@@ -25,7 +25,7 @@ def test_parquet_is_read_batch_by_batch(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_parquet_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_text("not parquet", encoding="utf-8")
-    source = source_kind(Source(type="file", path="a.parquet"), 0)
+    source = source_kind(Source.model_validate({"type": "file", "path": "a.parquet"}), 0)
     with pytest.raises(DataError) as caught:
         list(source.batches(tmp_path, "sources[0]"))
 

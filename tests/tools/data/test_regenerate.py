@@ -183,7 +183,7 @@ def test_a_task_without_labels_learns_them_from_the_data(task: TaskFolder, prepa
     prepare()
 
     assert task.load().labels == ["正面", "中性", "負面"]
-    assert current_snapshot(task)
+    assert current_snapshot(task).counts
 
 
 def test_on_premise_no_row_text_leaves(task: TaskFolder, prepare: Prepare) -> None:
@@ -276,11 +276,12 @@ def test_a_full_disk_at_any_write_loses_nothing(
     source(task, sentences(45))
     fsync, write_bytes, calls, full_at = os.fsync, Path.write_bytes, 0, 0
 
-    def count() -> None:
+    def count() -> int:
         nonlocal calls
         calls += 1
         if calls == full_at:
             raise OSError(errno.ENOSPC, "No space left on device")
+        return calls
 
     monkeypatch.setattr(os, "fsync", lambda descriptor: (count(), fsync(descriptor))[1])
     monkeypatch.setattr(Path, "write_bytes", lambda path, data: (count(), write_bytes(path, data))[1])

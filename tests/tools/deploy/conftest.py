@@ -76,7 +76,7 @@ def _told(root: Path, base: Path, rows: Path) -> Path:
     conversation = Conversation(Workspace(root))
 
     async def tell() -> None:
-        for tool, arguments in [
+        steps: list[tuple[str, dict[str, Any]]] = [
             ("create_task", {"title": "Mood", "name": "mood", "type": "classification", "language": "en",
                              "labels": ["good", "bad"]}),
             ("set_data_source", {"sources": [{"type": "file", "path": str(rows)}]}),
@@ -84,7 +84,8 @@ def _told(root: Path, base: Path, rows: Path) -> Path:
             ("plan_training", {"settings": {"base_model": str(base), "lora_r": 0, "epochs": 10, "learning_rate": 5e-3}}),
             ("train", {"confirm": True}),
             ("evaluate", {}),
-        ]:
+        ]
+        for tool, arguments in steps:
             named = arguments if tool == "create_task" else {"task": "mood", **arguments}
             answer = await conversation.call(tool, **named)
             assert "error" not in answer, (tool, answer)
