@@ -53,6 +53,7 @@ class GuardedServer(MCPServer[Any]):
         self._read_only = read_only
         self._one_client = False
         self._heard: Language | None = None  # what the one client's person was last heard to speak
+        self._subject: Language | None = None  # the language of the task they were last about
 
     def add_tool(
         self,
@@ -126,11 +127,12 @@ class GuardedServer(MCPServer[Any]):
         self, arguments: Mapping[str, Any], *, talks: bool = False
     ) -> contextlib.AbstractContextManager[None]:
         """Speak the call's language: what it says itself where it `talks` with the person, else what the person was
-        last heard to speak (one client only), else that of its job or task, else the server's."""
+        last heard to speak (one client only), else that of its job or task or of the last one, else the server's."""
         said = said_language(arguments) if talks else None
-        if said and self._one_client:
-            self._heard = said
-        return speaking(said or self._heard or subject_language(arguments, self._workspace) or self._language)
+        subject = subject_language(arguments, self._workspace)
+        if self._one_client:
+            self._heard, self._subject = said or self._heard, subject or self._subject
+        return speaking(said or self._heard or subject or self._subject or self._language)
 
 
 def lean(schema: Any) -> Any:
