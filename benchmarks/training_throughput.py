@@ -132,7 +132,7 @@ def ours(base: Path, rows: list[dict[str, Any]], labels: list[str], folder: Path
     tokenizer = load_tokenizer(base)
     set_seed(42)
     model = AutoModelForCausalLM.from_pretrained(base)
-    return quiet(resolved._trainer(run, model, tokenizer, tokenise(rows, tokenizer), [],
+    return quiet(resolved._trainer(run, model, tokenizer, tokenise(rows, tokenizer, {tokenizer.eos_token_id}), [],
                                    [tokenizer.eos_token_id], False))
 
 

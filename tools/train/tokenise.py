@@ -11,17 +11,17 @@ from typing import Any
 from ...resources.files import commit_folder, read_json, read_jsonl, sha256_bytes, sha256_file, write_json
 
 MASKED = -100
-_FORM = 1  # counts up when what is stored changes, so that an older cache is not taken for it
-_TOKENIZER_FILES = (
+_FORM = 2  # counts up when what is stored changes, so that an older cache is not taken for it
+_DECISIVE_FILES = (
     "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "special_tokens_map.json", "added_tokens.json",
-    "vocab.json", "merges.txt", "tokenizer.model",
+    "vocab.json", "merges.txt", "tokenizer.model", "config.json", "generation_config.json",
 )
 _THINKING_OFF = "{%- set enable_thinking = false %}"
 
 
 @dataclass(frozen=True)
 class TokenisedRow:
-    """One row: its whole text's ids, of which those from `start` on are trained.
+    """One row: its text's ids until the answer's end of turn, of which those from `start` on are trained.
 
     `context` is how many ids the same prompt has when the deployed model is asked; it differs from `start` where the
     template writes the prompt in another way once an answer follows.
@@ -57,9 +57,27 @@ def load_tokenizer(folder: Path) -> Any:
     return tokenizer
 
 
-def tokenise(rows: Sequence[dict[str, Any]], tokenizer: Any) -> list[TokenisedRow]:
+def end_ids_of(folder: Path, tokenizer: Any) -> set[int]:
+    """The ids generation stops at, as the model's own generation settings say."""
+    from transformers import AutoConfig, GenerationConfig
+
+    if (folder / "generation_config.json").is_file():
+        ids = GenerationConfig.from_pretrained(folder).eos_token_id
+    else:
+        ids = GenerationConfig.from_model_config(AutoConfig.from_pretrained(folder)).eos_token_id
+    if ids is None:
+        ids = tokenizer.eos_token_id
+    return set(ids) if isinstance(ids, list) else {ids} if ids is not None else set()
+
+
+def tokenise(rows: Sequence[dict[str, Any]], tokenizer: Any, end_ids: set[int]) -> list[TokenisedRow]:
     """The ids of each rendered row `{id, prompt, completion}`, as TRL makes them: the answer is what follows the
-    longest beginning that prompt and prompt with answer share."""
+    longest beginning that prompt and prompt with answer share.
+
+    What a template writes after the end of turn (a line break, mostly) is left out: generation never gets there, and
+    a base model that never saw it there spends its first, largest steps on it (measured: a small one then never
+    learned the labels).
+    """
     prompts = [tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True, tokenize=False) for row in rows]
     whole = [tokenizer.apply_chat_template(row["prompt"] + row["completion"], tokenize=False) for row in rows]
     if not rows:
@@ -67,9 +85,15 @@ def tokenise(rows: Sequence[dict[str, Any]], tokenizer: Any) -> list[TokenisedRo
     prompt_ids = tokenizer(prompts, add_special_tokens=False)["input_ids"]
     whole_ids = tokenizer(whole, add_special_tokens=False)["input_ids"]
     return [
-        TokenisedRow(row["id"], row["completion"][-1]["content"], ids, _shared(prompt, ids), len(prompt))
-        for row, prompt, ids in zip(rows, prompt_ids, whole_ids, strict=True)
+        TokenisedRow(row["id"], row["completion"][-1]["content"], _until_end(ids, start, end_ids), start, len(prompt))
+        for row, prompt, ids in zip(rows, prompt_ids, whole_ids, strict=True) for start in [_shared(prompt, ids)]
     ]
+
+
+def _until_end(ids: list[int], start: int, end_ids: set[int]) -> list[int]:
+    """`ids` to the first end of turn at or after `start`; all of them where there is none."""
+    end = next((at for at in range(start, len(ids)) if ids[at] in end_ids), len(ids))
+    return ids[:end + 1]
 
 
 def _shared(first: list[int], second: list[int]) -> int:
@@ -94,7 +118,8 @@ def tokenised(rendered: Path, tokenizer_folder: Path, cache: Path) -> Path:
     def fill(draft: Path) -> None:
         from datasets import Dataset
 
-        rows = tokenise(list(read_jsonl(rendered)), load_tokenizer(tokenizer_folder))
+        tokenizer = load_tokenizer(tokenizer_folder)
+        rows = tokenise(list(read_jsonl(rendered)), tokenizer, end_ids_of(tokenizer_folder, tokenizer))
         names = ("id", "answer", "input_ids", "start", "context")
         columns = {name: [getattr(row, name) for row in rows] for name in names}
         Dataset.from_dict(columns).save_to_disk(str(draft / "rows"))
@@ -130,6 +155,6 @@ def _place(key: dict[str, Any], cache: Path) -> Path:
 
 
 def tokenizer_hash(folder: Path) -> str:
-    """Of the files that decide how text becomes ids."""
-    found = {name: sha256_file(folder / name) for name in _TOKENIZER_FILES if (folder / name).is_file()}
+    """Of the files that decide how text becomes ids, and where an answer ends."""
+    found = {name: sha256_file(folder / name) for name in _DECISIVE_FILES if (folder / name).is_file()}
     return sha256_bytes(json.dumps(found, sort_keys=True).encode())

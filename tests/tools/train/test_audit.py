@@ -30,7 +30,7 @@ def audited() -> Audited:
     def look(template: str = CHAT_TEMPLATE, ends: frozenset[str] = frozenset({TURN_END}), max_length: int = 512) -> Any:
         tokenizer = build_tokenizer(chat_template=template)
         end_ids = set(tokenizer.convert_tokens_to_ids(sorted(ends)))
-        result = audit({"train": tokenise(ROWS, tokenizer)}, tokenizer, end_ids, max_length)
+        result = audit({"train": tokenise(ROWS, tokenizer, end_ids)}, tokenizer, end_ids, max_length)
         return {finding.id: finding.problem for finding in result.findings}
 
     return look
@@ -55,7 +55,7 @@ def test_a_template_that_leaves_answers_out_is_found(audited: Audited) -> None:
 
 def test_an_answer_cut_at_max_length_is_found_in_the_long_row_alone(audited: Audited) -> None:
     tokenizer = build_tokenizer()
-    length = len(tokenise(ROWS, tokenizer)[1].input_ids)
+    length = len(tokenise(ROWS, tokenizer, {tokenizer.eos_token_id})[1].input_ids)
     assert audited(max_length=length) == {}
     assert audited(max_length=length - 1) == {"b": "truncated"}
     assert audited(max_length=length - 40) == {"b": "masked"}
@@ -76,9 +76,10 @@ def test_the_templates_of_the_qwen_family_train_the_bare_answer(tmp_path: Path, 
     template = (resources.files("trl") / "chat_templates" / f"{name}.jinja").read_text(encoding="utf-8")
     build_tokenizer(chat_template=template).save_pretrained(tmp_path)
     tokenizer = load_tokenizer(tmp_path)
-    result = audit({"train": tokenise(ROWS, tokenizer)}, tokenizer, {tokenizer.eos_token_id}, 1024)
+    ends = {tokenizer.eos_token_id}
+    result = audit({"train": tokenise(ROWS, tokenizer, ends)}, tokenizer, ends, 1024)
     assert not result.findings
-    assert set(result.trained_texts) == {"正面<|im_end|>\n", "negative<|im_end|>\n"}
+    assert set(result.trained_texts) == {"正面<|im_end|>", "negative<|im_end|>"}
     tokenizer.save_pretrained(tmp_path / "saved")  # what the version keeps is what was trained
     assert load_tokenizer(tmp_path / "saved").chat_template == tokenizer.chat_template
 
@@ -86,7 +87,7 @@ def test_the_templates_of_the_qwen_family_train_the_bare_answer(tmp_path: Path, 
 @pytest.mark.parametrize("privacy", ["open", "on-premise"])
 def test_the_refusal_shows_rows_unless_they_are_private(privacy: Privacy) -> None:
     tokenizer = build_tokenizer(chat_template=CHAT_TEMPLATE.replace(" + '<|im_end|>'", ""))
-    result = audit({"train": tokenise(ROWS, tokenizer)}, tokenizer, {2}, 512)
+    result = audit({"train": tokenise(ROWS, tokenizer, {2})}, tokenizer, {2}, 512)
     task = Task(name="t", constraints=Constraints(privacy=privacy))
     with pytest.raises(TrainingError) as refused:
         refuse(task, result)

@@ -94,7 +94,7 @@ def _check_commit(task: TaskFolder, job: JobFolder) -> None:
     assert config["learning_rate"] == 2e-3 and config["lora_r"] == 16 and config["seed"] == 42
     assert version.data_snapshot()["counts"] == {"train": 60, "valid": 15, "test": 15}
     assert info["label_audit"]["rows"] == 75 and info["label_audit"]["problems"] == 0
-    assert set(info["label_audit"]["trained_texts"]) == {f"{label}<|im_end|>\n" for label in config["labels"]}
+    assert set(info["label_audit"]["trained_texts"]) == {f"{label}<|im_end|>" for label in config["labels"]}
     assert info["training"]["steps"] == 24 and info["training"]["tokens_per_second"] > 0
     assert all(sha256_file(task.root / name) == digest for name, digest in info["files"].items())
     assert {Path(name).name for name in info["files"]} >= {"adapter_config.json", "tokenizer.json"}

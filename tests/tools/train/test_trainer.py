@@ -45,13 +45,17 @@ def trainer(cls: Any, base: Path, output: Path, rows: Any, rate: float = 1e-2, e
                processing_class=AutoTokenizer.from_pretrained(base), **rest)
 
 
-def test_our_token_ids_and_labels_are_those_trl_makes(base: Path, tmp_path: Path) -> None:
+def test_our_token_ids_and_labels_are_those_trl_makes_up_to_the_end_of_turn(base: Path, tmp_path: Path) -> None:
     from trl import SFTTrainer
 
     stock = trainer(SFTTrainer, base, tmp_path, ROWS)
-    ours = tokenise([{"id": str(n), **row} for n, row in enumerate(ROWS)], stock.processing_class)
-    assert list(stock.train_dataset["input_ids"]) == [row.input_ids for row in ours]
-    assert list(stock.train_dataset["labels"]) == [row.labels for row in ours]
+    rows = [{"id": str(n), **row} for n, row in enumerate(ROWS)]
+    whole = tokenise(rows, stock.processing_class, set())
+    assert list(stock.train_dataset["input_ids"]) == [row.input_ids for row in whole]
+    assert list(stock.train_dataset["labels"]) == [row.labels for row in whole]
+    ours = tokenise(rows, stock.processing_class, {2})
+    assert all(row.input_ids + stock.processing_class.encode("\n") == all_of_it.input_ids and row.trained[-1] == 2
+               for row, all_of_it in zip(ours, whole, strict=True))
 
 
 @pytest.mark.parametrize("logits_at_once", [2**26, 3 * 512])
@@ -87,7 +91,7 @@ def test_validation_counts_a_row_right_exactly_when_greedy_generation_says_its_a
     rows = [{"id": str(n), "prompt": row["prompt"], "completion": [{"role": "assistant", "content": answer}]}
             for n, (row, answer) in enumerate(zip(ROWS, answers, strict=True))]
     one = trainer(AnswerTrainer, base, tmp_path, rows, rate=3e-2, epochs=12, end_ids=[2], answers=answers)
-    tokenised = tokenise(rows, one.processing_class)
+    tokenised = tokenise(rows, one.processing_class, {2})
     one.train_dataset = Dataset.from_list([{"input_ids": r.input_ids, "labels": r.labels, "length": 1}
                                            for r in tokenised])
     one.group_by_length = False

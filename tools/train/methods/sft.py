@@ -14,7 +14,7 @@ from ....resources.errors import TrainingError
 from ....resources.language import Text
 from ..audit import audit, refuse
 from ..checkpoints import discard_unsealed, sealed_checkpoints, training_history
-from ..tokenise import TokenisedRow, load_tokenizer, read_tokenised, tokenised
+from ..tokenise import TokenisedRow, end_ids_of, load_tokenizer, read_tokenised, tokenised
 from . import Method, Outcome, Situation, TrainingRun
 
 _TINY = 50_000_000
@@ -155,7 +155,7 @@ class Sft(Method):
         sealed = sealed_checkpoints(run.checkpoints)
         resume = sealed[max(sealed)] if sealed else None
         tokenizer = load_tokenizer(run.base_path)
-        end_ids = _end_ids(run.base_path, tokenizer)
+        end_ids = end_ids_of(run.base_path, tokenizer)
         self._say(run, resume, Text("Auditing the labels of every row", "逐列稽核訓練標籤"))
         train, valid = (read_tokenised(tokenised(run.rendered / f"{split}.jsonl", run.base_path, run.cache))
                         for split in ("train", "valid"))
@@ -311,19 +311,6 @@ def _load_model(folder: Path, dtype: Any) -> Any:
             Text("Choose another base model with plan_training(settings={'base_model': …}).",
                  "請用 plan_training(settings={'base_model': …}) 換一個基礎模型。"), field="base_model",
         ) from error
-
-
-def _end_ids(folder: Path, tokenizer: Any) -> set[int]:
-    """The ids generation stops at, as the model's own generation settings say."""
-    from transformers import AutoConfig, GenerationConfig
-
-    if (folder / "generation_config.json").is_file():
-        ids = GenerationConfig.from_pretrained(folder).eos_token_id
-    else:
-        ids = GenerationConfig.from_model_config(AutoConfig.from_pretrained(folder)).eos_token_id
-    if ids is None:
-        ids = tokenizer.eos_token_id
-    return set(ids) if isinstance(ids, list) else {ids} if ids is not None else set()
 
 
 def _dataset(rows: list[TokenisedRow]) -> Any:
