@@ -28,7 +28,7 @@ def workspace(tmp_path: Path) -> Workspace:
     folder.root.mkdir(parents=True)
     folder.save(Task(name="mail", title="客服信分類", language="zh-TW", labels=["帳務", "物流"], goal="分到正確的佇列",
                      pain_point="每天早上手動分 400 封信", current_method="人工", impact="每週十小時",
-                     constraints={"deadline": "五月"}))  # type: ignore[arg-type]
+                     constraints={"deadline": "五月"}))
     return workspace
 
 
