@@ -20,7 +20,7 @@ from ...resources.version import VersionFolder
 from .base_facts import BaseModel
 
 _RUNTIME_BYTES = 700e6  # Python with PyTorch, Transformers and TRL loaded (measured)
-_CPU_FLOPS_PER_CORE = (3e9, 40e9)  # sustained in fp32, from small matrices to large ones (measured on 2 machines)
+_CPU_FLOPS_PER_CORE = (8e9, 40e9)  # sustained in fp32, from small matrices to large ones (measured)
 _GPU_FLOPS = (15e12, 250e12)  # an unknown GPU at 25 % of its peak: T4 … H100
 _START_SECONDS = (6.0, 40.0)  # imports, loading, tokenising
 _STEP_SECONDS = (0.008, 0.05)  # what each step costs whatever its size
@@ -102,7 +102,7 @@ def _seconds(
         return (low, high), Text(f"from {measured.name}'s measured {speed:,.0f} tokens a second",
                                  f"依 {measured.name} 實測的每秒 {speed:,.0f} 個 token")
     operations = (4 if rank else 6) + (2 if recompute else 0)
-    slow, fast = _GPU_FLOPS if gpu else (_CPU_FLOPS_PER_CORE[0] * 1, _CPU_FLOPS_PER_CORE[1] * min(cores, 16))
+    slow, fast = _GPU_FLOPS if gpu else (_CPU_FLOPS_PER_CORE[0], _CPU_FLOPS_PER_CORE[1] * min(cores, 16))
     low = operations * parameters * tokens[0] / fast + steps * _STEP_SECONDS[0] + _START_SECONDS[0]
     high = operations * parameters * tokens[1] / slow + steps * _STEP_SECONDS[1] + _START_SECONDS[1]
     return (low, high), Text("from the number of operations; no earlier version measured this base model here, so the "

@@ -35,6 +35,7 @@ Level = Literal["blocking", "confirm", "warning"]
 _FEWEST_ROWS_PER_LABEL = 2
 _FEW_ROWS_PER_LABEL = 10
 _LONG_SECONDS = 2 * 3600
+_BUILD_AGAIN = Text("Call set_up(what='environment').", "請呼叫 set_up(what='environment')。")
 _CHANGE_IT = Text("Change it with plan_training(settings=…) if unintended.",
                   "若非本意，請用 plan_training(settings=…) 修改。")
 
@@ -120,7 +121,7 @@ def check(workspace: Workspace, task: TaskFolder, plan: Plan, job: str | None = 
                  f"這個任務的訓練工作 {running.id} 還在執行。"),
             Text(f"Wait for it with job_status(job_id={running.id!r}), or stop it with cancel_job.",
                  f"請用 job_status(job_id={running.id!r}) 等它完成，或用 cancel_job 停止。")))
-    findings += [Finding("warning", "machine", text, Text("", "")) for text in describe_machine(workspace).warnings()]
+    findings += [Finding("warning", "machine", text, _BUILD_AGAIN) for text in describe_machine(workspace).warnings()]
     findings += [_can_go_on(folder, owner) for folder, owner in interrupted(task) if owner != job]
     if snapshot:
         findings += _labels(task, snapshot)

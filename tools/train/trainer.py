@@ -7,6 +7,9 @@ TRL's own fused kernel already does that, so there its computation is left as it
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,9 +20,11 @@ from torch.nn.functional import cross_entropy
 from torch.utils.checkpoint import checkpoint as recomputed
 from trl import SFTTrainer
 
+from ...resources.files import describing_disk_errors
 from .checkpoints import keep_only, seal
 
 _MASKED = -100
+_DISK_IS_FULL = 2**20
 _LOGITS_AT_ONCE = 2**26  # 256 MiB of fp32 logits; more are computed in pieces and recomputed in the backward pass
 _RESCALES_LOGITS = ("final_logit_softcapping", "logit_scale", "output_multiplier", "lm_head_multiplier",
                     "logits_scaling")
@@ -148,8 +153,14 @@ class AnswerTrainer(SFTTrainer):
         """A version carries its own card; one in every checkpoint tells nobody anything."""
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        super()._save_checkpoint(model, trial)
         folder = Path(self.args.output_dir)
+        with describing_disk_errors(folder):
+            try:
+                super()._save_checkpoint(model, trial)
+            except Exception as error:
+                if shutil.disk_usage(folder).free < _DISK_IS_FULL:  # the writers say so in words of their own
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+                raise
         seal(folder / f"checkpoint-{self.state.global_step}")
         keep_only(folder, {self.state.global_step, *self.keep(self.state.log_history)})
 

@@ -22,10 +22,10 @@ async def call(client: Any, tool: str, **arguments: Any) -> dict[str, Any]:
     return dict(result.structured_content)
 
 
-async def test_a_client_plans_trains_and_is_led_to_evaluation(
+async def test_a_client_plans_a_full_fine_tuning_trains_and_is_led_to_evaluation(
     workspace: Workspace, task: TaskFolder, tiny_model: Path
 ) -> None:
-    settings = {"base_model": str(tiny_model), "epochs": 1, "threads": 1}
+    settings = {"base_model": str(tiny_model), "lora_r": 0, "epochs": 1, "threads": 1, "balance": "oversample"}
     async with Client(build_server(Settings(workspace=workspace.root, language="en"))) as client:
         planned = await call(client, "plan_training", task="news", settings=settings)
         assert planned["next_step"]["tool"] == "train"
@@ -40,7 +40,11 @@ async def test_a_client_plans_trains_and_is_led_to_evaluation(
     assert answer["next_step"]["tool"] == "evaluate"
     assert answer["next_step"]["arguments"] == {"task": "news", "version": "v1"}
     assert "75" in answer["message"]  # rows audited
-    assert VersionFolder(task, 1).lineage_file.is_file()
+    version = VersionFolder(task, 1)
+    info = version.model_info()
+    assert info["adapter"] is None and info["parameters"]["trainable"] == info["parameters"]["total"]
+    assert {"models/v1/model/model.safetensors", "models/v1/model/config.json"} <= info["files"].keys()
+    assert version.lineage_file.is_file() and not (version.models / "checkpoints").exists()
 
 
 async def test_training_without_a_plan_is_answered_with_the_first_step(workspace: Workspace, task: TaskFolder) -> None:

@@ -15,9 +15,11 @@ from nlp_skills.resources.version import VersionFolder, reserve_version
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.data.snapshot import current_snapshot
 from nlp_skills.tools.train.base_facts import parameters_in_name, read_base_model
-from nlp_skills.tools.train.methods import Situation, make_method, methods
+from nlp_skills.tools.train.methods import Situation, methods
+from nlp_skills.tools.train.methods.sft import Sft
 from nlp_skills.tools.train.plan import read_plan
 from nlp_skills.tools.train.planning import PlanAnswer, plan_training, ready_to_train
+from nlp_skills.tools.train.tokenise import TokenisedRow
 from tests.tools.train.conftest import write_task
 
 SHAPES = {
@@ -205,15 +207,39 @@ def test_every_method_documents_itself_and_its_settings() -> None:
 
 
 def test_defaults_follow_rows_and_model_size() -> None:
-    sft = make_method("sft", {"base_model": "any"})
-    chosen = {rows: sft.resolved(Situation(rows, 50, parameters=4_000_000_000))[0].model_dump()
+    chosen = {rows: sft().resolved(Situation(rows, 50, parameters=4_000_000_000))[0].model_dump()
               for rows in (300, 2000, 20_000)}
     assert [settings["epochs"] for settings in chosen.values()] == [4, 3, 2]
     assert {settings["learning_rate"] for settings in chosen.values()} == {2e-4}
     assert chosen[20_000]["lora_r"] == 32
     assert all(settings["batch_size"] * settings["gradient_accumulation"] == 16 for settings in chosen.values())
-    slow = make_method("sft", {"base_model": "any", "learning_rate": 2e-5, "lora_r": 16})
+    slow = sft(learning_rate=2e-5, lora_r=16)
     assert "far below" in slow.resolved(Situation(300, 0, parameters=10**9))[0].warnings(Situation(300, 0))[0].en
+
+
+def sft(**settings: Any) -> Sft:
+    return Sft.model_validate({"base_model": "any", **settings})
+
+
+def test_oversampling_shows_every_label_equally_often() -> None:
+    rows = [TokenisedRow(str(n), "rare" if n == 0 else "common", [n], 0, 0) for n in range(5)]
+    oversampled = sft(balance="oversample")
+    balanced = oversampled.balanced(rows)
+    assert [row.answer for row in balanced].count("rare") == 4 == [row.answer for row in balanced].count("common")
+    assert sft().balanced(rows) == rows
+    situation = Situation(5, 0, label_counts={"rare": 1, "common": 4})
+    assert oversampled.rows_per_epoch(situation) == len(balanced)
+
+
+@pytest.mark.parametrize(("keep_best", "best", "stops"), [("recall", 3, False), ("loss", 2, True), ("last", None, False)])
+def test_the_kept_epoch_and_the_early_stop_follow_the_history(
+    keep_best: str, best: int | None, stops: bool
+) -> None:
+    evaluations = [(1, 0.9, 0.5), (2, 0.4, 0.6), (3, 0.5, 0.7), (4, 0.6, 0.7)]
+    history = [{"step": step, "eval_loss": loss, "eval_recall": recall} for step, loss, recall in evaluations]
+    method = sft(keep_best=keep_best, early_stopping=2)
+    assert method.best_step([{"step": 1, "loss": 1.0}, *history]) == best
+    assert method.stops_early(history) is stops
 
 
 def test_sizes_are_read_from_headers_and_names(base: Path) -> None:

@@ -54,6 +54,7 @@ def test_a_training_killed_three_times_ends_with_the_weights_of_one_never_stoppe
     whole = submit("whole")
     assert ended(whole) == "succeeded", jobs.failure(whole)
     _check_commit(task, whole)
+    tokenised = sorted((task.cache / "tokenised").iterdir())
 
     monkeypatch.setenv("KILL_AT", "step13")
     job = submit("killed")
@@ -77,6 +78,9 @@ def test_a_training_killed_three_times_ends_with_the_weights_of_one_never_stoppe
     assert ended(jobs.resume(job, workspace)) == "succeeded"
     assert [folder.name for folder in sorted(task.versions.glob("v*"))] == ["v1", "v2"]
     assert weights(task, 2) == weights(task, 1)
+    assert sorted((task.cache / "tokenised").iterdir()) == tokenised and len(tokenised) == 2  # train and valid, once
+    exact = plan_training(workspace, task, {}, "v2", [], "next").estimate
+    assert exact and exact.tokens[0] == exact.tokens[1] == VersionFolder(task, 2).model_info()["training"]["tokens"]
     assert not (version.models / "checkpoints").exists()
     uninterrupted, resumed = (
         [(event["step"], event["measures"]["loss"]) for event in read_jsonl(VersionFolder(task, number).events_file)

@@ -174,8 +174,21 @@ class Sft(Method):
             )
         if resume is None or not self._finished(*training_history(resume), trainer):
             self._say(run, resume, Text("Training", "訓練中"))
-            trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+            try:
+                trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+            except (torch.OutOfMemoryError, MemoryError) as error:
+                raise self._out_of_memory() from error
         return self._outcome(run, trainer, rows, checked.summary(), time.monotonic() - began)
+
+    def _out_of_memory(self) -> TrainingError:
+        return TrainingError(
+            Text(f"The memory did not suffice for batches of {self.batch_size} rows.",
+                 f"記憶體不足以一次計算 {self.batch_size} 列。"),
+            Text(f"Plan again with batch_size {max(1, (self.batch_size or 1) // 2)} (accumulation makes up for it), "
+                 "activation_checkpointing: true, or a smaller base model.",
+                 f"請重新規劃：batch_size 改為 {max(1, (self.batch_size or 1) // 2)}（其餘由累積補足）、"
+                 "activation_checkpointing: true，或換小一點的基礎模型。"), field="batch_size",
+        )
 
     def balanced(self, rows: list[TokenisedRow]) -> list[TokenisedRow]:
         """The rows of one epoch: as they are, or with those of rare labels repeated in order."""
