@@ -129,7 +129,8 @@ async def _second_version(told: Told, client: Conversation, script: Script, firs
 async def _deployment(told: Told, client: Conversation, script: Script) -> None:
     told.chapter(Text("7 · Deployment, and proof that it answers as evaluated",
                       "7 · 部署，並證明回答與評估時一致"))
-    deployed = await client.call("deploy", task=TASK, version="latest", override_reason=script.override)
+    [row] = (await client.call("list_tasks"))["tasks"]
+    deployed = await client.call("deploy", task=TASK, version=row["best_version"], override_reason=script.override)
     told.coach(deployed["message"])
     live = deployed["job"]["result"]
     version = json.loads(await client.read(f"nlp-skills://tasks/{TASK}/versions/{live['version']}"))
