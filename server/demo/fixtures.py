@@ -52,6 +52,8 @@ def base_model(worker: Path, told: Told) -> Path:
         process = subprocess.Popen(
             [str(worker), "-m", "nlp_skills.server.demo.base_model", str(destination)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
+            # Threads that spin while they wait take the time of whoever else is at work.
+            env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"},
         )
         assert process.stdout is not None
         for line in process.stdout:
