@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 from typing import Any
 
 import anyio
@@ -72,6 +73,9 @@ def serve_http(server: MCPServer[Any], settings: HttpSettings) -> None:
     """Serve until interrupted."""
     import uvicorn
 
+    address = f"http://{settings.host}:{settings.port}{PATH}"
+    print(Text(f"Serving MCP at {address} (end with Ctrl+C)", f"正在 {address} 提供 MCP 服務（按 Ctrl+C 結束）"),
+          file=sys.stderr, flush=True)
     running = uvicorn.Server(uvicorn.Config(
         http_app(server, settings), host=settings.host, port=settings.port, log_level="info", access_log=False,
         log_config=None,  # uvicorn's own would write to standard output

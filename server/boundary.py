@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 _ENOUGH_WORDS = 3  # "yes" or "entity-sentiment v1" does not say that a person has changed to English
 _SHOWN_PROBLEMS = 5
+_UNDERSTOOD_EVERYWHERE = {"language", "message"}  # they only say how to answer, where a tool has no use for them
 
 
 class GuardedServer(MCPServer[Any]):
@@ -78,12 +79,16 @@ class GuardedServer(MCPServer[Any]):
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         tool = self._tool_manager.get_tool(name)
-        with self._speaking(arguments, talks=tool is not None and "message" in tool.parameters.get("properties", {})):
+        known = set(tool.parameters.get("properties", {})) if tool else set()
+        # A `language` beside other words describes data; any other is how the person wants to be answered.
+        with self._speaking(arguments, talks="message" in known or "language" not in known):
+            if tool is None:
+                raise ToolError(self._no_such_tool(name))
+            if unknown := [given for given in arguments if given not in known | _UNDERSTOOD_EVERYWHERE]:
+                raise ToolError(_unknown_argument(name, unknown[0], sorted(known)))
             try:
                 return await super().call_tool(name, arguments, context)
             except ToolError as error:
-                if tool is None:
-                    raise ToolError(self._no_such_tool(name)) from error
                 raise ToolError(explained(error, name)) from error
 
     async def read_resource(
@@ -219,6 +224,17 @@ def _invalid_arguments(error: ValidationError, name: str) -> str:
     ])
 
 
+def _unknown_argument(name: str, given: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(given, known, n=1)
+    shown = ", ".join(known)
+    return str(Text(
+        f"{name} has no argument {given[:60]!r} [{given[:60]}].\n→ "
+        + (f"Did you mean {near[0]}?" if near else f"It takes: {shown or 'none'}.") + "\n(arguments)",
+        f"{name} 沒有「{given[:60]}」這個參數 [{given[:60]}]。\n→ "
+        + (f"是不是要用 {near[0]}？" if near else f"可用的參數：{shown or '無'}。") + "\n(arguments)",
+    ))
+
+
 def _problems(error: ValidationError) -> Iterator[Any]:
     yield from error.errors(include_url=False, include_context=True)[:_SHOWN_PROBLEMS]
 
@@ -234,7 +250,7 @@ def _described(problem: Any) -> str:
         return f"- {raised}"
     if kind == "missing":
         return str(Text(f"- {field} is required.", f"- 缺少必要的 {field}。"))
-    if kind == "extra_forbidden" or kind == "unexpected_keyword_argument":
+    if kind == "extra_forbidden":
         return str(Text(f"- there is no argument {field}.", f"- 沒有 {field} 這個參數。"))
     if kind in ("literal_error", "enum"):
         expected = context.get("expected", "")

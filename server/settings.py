@@ -28,7 +28,6 @@ class HttpSettings:
     """Where Streamable HTTP is served: loopback unless told otherwise.
 
     Arguments:
-        port: 0 takes a free one.
         token: the bearer token every request must carry; None asks for none (only allowed on loopback).
         hosts: further `Host` header values to accept, such as the name a reverse proxy forwards.
         origins: further `Origin` header values to accept, for web pages that may call this server.

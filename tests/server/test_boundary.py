@@ -46,6 +46,10 @@ def make_server(workspace: Workspace, *, read_only: bool = False) -> GuardedServ
         raise EMPTY
 
     @server.tool()
+    def fail_plainly() -> str:
+        raise EMPTY
+
+    @server.tool()
     def crash(language: str = "") -> str:
         raise RuntimeError("postgresql://ann:hunter2secret@db/x broke")
 
@@ -180,6 +184,20 @@ async def test_wrong_arguments_are_named_one_by_one_without_repeating_their_valu
     ]
     assert "[count, mode, row.text]" in english and "hunter2secret" not in english
     assert "- count 必須 ≥ 1。" in chinese and "- 缺少必要的 row.text。" in chinese and "required" not in chinese
+
+
+async def test_a_misspelt_argument_is_refused_with_the_right_name_instead_of_being_ignored(tmp_path: Path) -> None:
+    async with connected(tmp_path) as client:
+        refused = await client.call_tool("speak", {"tsk": "reviews"})
+        assert refused.is_error and "[tsk].\n→ Did you mean task?" in text_of(refused)
+        assert "可用的參數：job_id, language" in text_of(
+            await client.call_tool("speak", {"bogus_thing": 1, "message": "你好"}))
+
+
+async def test_a_tool_without_a_language_argument_is_still_answered_in_the_one_asked_for(tmp_path: Path) -> None:
+    async with connected(tmp_path) as client:
+        told = text_of(await client.call_tool("fail_plainly", {"language": "zh-TW"}))
+    assert told.startswith("檔案是空的。")
 
 
 async def test_an_unknown_tool_offers_the_nearest_ones(tmp_path: Path) -> None:
