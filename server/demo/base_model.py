@@ -176,7 +176,7 @@ def _pretrain(
     import torch
 
     torch.manual_seed(seed)
-    torch.set_num_threads(_free_cores())
+    torch.set_num_threads(min(2, os.cpu_count() or 1))
     model = _fresh_model(tokenizer)
     matrices = [weight for name, weight in model.named_parameters() if weight.ndim == 2 and "embed" not in name]
     others = [weight for name, weight in model.named_parameters() if weight.ndim != 2 or "embed" in name]
@@ -200,13 +200,6 @@ def _pretrain(
             told = time.monotonic()
             progress(step, len(batches), f"pre-training the base model: loss {loss:.3f}")
     return model.eval(), loss
-
-
-def _free_cores() -> int:
-    """One or two: a second thread helps an idle machine and costs a busy one."""
-    cores = os.cpu_count() or 1
-    busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    return max(1, min(2, round(cores - busy)))
 
 
 def _fresh_model(tokenizer: "PreTrainedTokenizerBase") -> "Qwen3ForCausalLM":
@@ -305,6 +298,8 @@ def _answer_loss(model: "Qwen3ForCausalLM", batch: list[_Example]) -> "Tensor":
 
 def main() -> None:
     """`python -m nlp_skills.server.demo.base_model DEST [SEED]`"""
+    # Threads that wait by sleeping: on a busy machine, spinning ones cost seven times the work. Read as torch loads.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     destination, *seed = sys.argv[1:]
     info = build_base_model(
         Path(destination),

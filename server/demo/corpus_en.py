@@ -311,12 +311,15 @@ EN = Lexicon(
     ),
     list_glue=", ",
     sentiment_orders=(
+        "Read the text and decide which label fits the given entity.\nLabels: {labels}\nAnswer with exactly one label.",
+        "Decide which label fits the entity.\nLabels: {labels}\nReply with the label only.",
         "Decide the sentiment about the given thing. Answer with exactly one of: {labels}.", "What does the text say about the target? {labels}",
         "Classify the sentiment towards the named thing. Labels: {labels}.", "You are a classifier. Reply with one label only: {labels}",
         "Is this {labels} for the given name?", "Label the attitude to the entity. Options: {labels}.", "Choose one of {labels} for the target.",
         "Read the text and judge the entity. Answer: {labels}",
     ),
     topic_orders=(
+        "Read the text and decide which label fits it.\nLabels: {labels}\nAnswer with exactly one label.",
         "What is the text about? Answer with one of: {labels}", "Classify the topic. Labels: {labels}.", "Topic? Options: {labels}", "Choose the category: {labels}",
     ),
     layouts=(
