@@ -53,8 +53,10 @@ SCRIPTS: dict[Language, Script] = {
         v1_settings={},
         data_words="The annotated rows are in {path}.",
         more_words={
-            "database": "There are more rows in our annotation database, in PostgreSQL, many of them neutral.",
-            "file": "There is a second export with more rows, many of them neutral.",
+            "database": "Before we touch the settings: our annotation database, in PostgreSQL, holds more rows, many of them "
+                        "neutral. Let us change only that.",
+            "file": "Before we touch the settings: there is a second export with more rows, many of them neutral. Let us "
+                    "change only that.",
         },
         what_next="v1 is done. What should I change?",
         change="More rows, neutral ones above all",
@@ -81,8 +83,8 @@ SCRIPTS: dict[Language, Script] = {
         v1_settings={},
         data_words="標註好的資料在 {path}。",
         more_words={
-            "database": "標註資料庫（PostgreSQL）裡還有更多資料，很多是中立的。",
-            "file": "還有第二份匯出檔，裡面有更多資料，很多是中立的。",
+            "database": "先不動設定：標註資料庫（PostgreSQL）裡還有更多資料，很多是中立的。這次只改這一項。",
+            "file": "先不動設定：還有第二份匯出檔，裡面有更多資料，很多是中立的。這次只改這一項。",
         },
         what_next="v1 訓練好了，接下來該改什麼？",
         change="增加資料，以中立為主",

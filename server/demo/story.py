@@ -140,7 +140,7 @@ async def _deployment(told: Told, client: Conversation, script: Script) -> None:
     async with httpx.AsyncClient(base_url=live["url"], timeout=60.0, trust_env=False) as http:
         asked = {"model": live["model"], "messages": chat_messages(row, prompt, version["model"]["labels"])}
         answer = (await http.post("/v1/chat/completions", json=asked)).json()
-    told.coach(answer["choices"][0]["message"]["content"])
+    told.model(live["version"], answer["choices"][0]["message"]["content"])
     told.coach((await client.call("undeploy", task=TASK))["message"])
 
 
@@ -154,8 +154,12 @@ async def _where_everything_is(told: Told, client: Conversation, workspace: Path
 
 
 def _coached(told: Told, answer: dict[str, Any]) -> None:
-    question = answer.get("question")
-    told.coach(answer["message"] + (f"\n\n{question['ask']}\n{question['why']}" if question else ""))
+    said = answer["message"]
+    if question := answer.get("question"):
+        said += f"\n\n{question['ask']}\n{question['why']}"
+    if decision := answer.get("decision"):
+        said += "\n".join(["\n", decision["what"], f"→ {decision['recommendation']}", *decision["reasons"]])
+    told.coach(said)
 
 
 def _data_told(told: Told, answer: dict[str, Any]) -> None:

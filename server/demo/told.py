@@ -33,6 +33,9 @@ class Told:
         self.console.print(Panel(said, title=str(Text("coach", "教練")), title_align="left",
                                  border_style="cyan", padding=(0, 1)), markup=False)
 
+    def model(self, version: str, answered: str) -> None:
+        self.console.print(Panel(answered, title=version, title_align="left", border_style="magenta", padding=(0, 1)))
+
     def call(self, tool: str, arguments: dict[str, Any]) -> None:
         shown = ", ".join(f"{name}={_short(value)}" for name, value in arguments.items())
         self.console.print(f"  → {tool}({shown})", style="dim", markup=False)
