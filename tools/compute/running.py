@@ -200,8 +200,8 @@ class _Run:
             self._job.event("ended", state=state)
         _leave_exit(folder, JobExit(state=state, ended=now(), result=result, error=error.to_dict() if error else None))
         self._job.draw()
-        if self._job.by_hand and error:
-            print(f"\n{error}", file=sys.stderr, flush=True)
+        if self._job.by_hand:
+            _say_how_it_ended(result, error)
         return {"succeeded": 0, "cancelled": 130, "interrupted": 143}.get(state, 1)
 
     @contextlib.contextmanager
@@ -228,6 +228,14 @@ def _somebody_else_runs(folder: JobFolder) -> bool:
     """Whether another living process is this job; a launcher that started this interpreter (Windows) is not."""
     process = folder.process()
     return process is not None and process.pid not in (os.getpid(), os.getppid())
+
+
+def _say_how_it_ended(result: dict[str, Any], error: NlpSkillsError | None) -> None:
+    """Tell the person at the terminal what a client's model would have told them."""
+    if error:
+        print(f"\n{error}", file=sys.stderr, flush=True)
+    elif message := result.get("message"):
+        print(f"\n{Text(**message)}", flush=True)
 
 
 def _job_by_hand(
