@@ -74,6 +74,9 @@ async def conversation(told: Told, workspace: Path, language: Language, worker: 
         "NLP_SKILLS_LANGUAGE": language,
         "NLP_SKILLS_WORKER": str(worker),
         "HF_HUB_OFFLINE": "1",
+        # The demonstration's own password must not end in the person's keychain.
+        "NLP_SKILLS_SECRETS_DIR": str(workspace / ".nlp-skills" / "secrets"),
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
     }
     server = StdioServerParameters(command=sys.executable, args=["-m", "nlp_skills.server.cli", "serve"],
                                    env=environment)

@@ -1,92 +1,162 @@
-"""A PostgreSQL of one's own, on the loopback and in a temporary folder, where its programs are installed."""
+"""A real PostgreSQL for the demonstration and the tests: a throw-away server on the loopback, gone afterwards."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import csv
 import os
+import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-_UNPRIVILEGED = ("postgres", "nobody")
+if TYPE_CHECKING:
+    import pwd
+
+_PLACES = ("/usr/lib/postgresql", "/opt/homebrew/opt", "/usr/local/opt", "/usr/pgsql*")
+_START_SECONDS = 60.0
+_UNPRIVILEGED = ("postgres", "nobody")  # PostgreSQL refuses to run as root
 
 
-class TemporaryPostgres:
-    """A running server: its address, and how to fill a table."""
+def find_postgres() -> Path | None:
+    """The folder of PostgreSQL's programs, the newest where there are several; None where it is not installed."""
+    if sys.platform == "win32":
+        return None  # accounts and signals below are POSIX
+    if on_path := shutil.which("initdb"):
+        return Path(on_path).resolve().parent
+    found = [program.parent for place in _PLACES for program in Path("/").glob(f"{place[1:]}/*/bin/initdb")]
+    return max(found, key=lambda folder: [int(part) for part in folder.parts if part.isdigit()], default=None)
 
-    def __init__(self, port: int, user: str) -> None:
-        self.url = f"postgresql://{user}@127.0.0.1:{port}/postgres"
 
-    async def load(self, path: Path, table: str = "annotations") -> None:
-        """Create `table` from a CSV file, every column text."""
+@dataclass(frozen=True)
+class PostgresServer:
+    """A running server: where it listens and who may come in."""
+
+    port: int
+    user: str
+    password: str
+
+    def address(self, database: str = "postgres", password: str | None = None, user: str | None = None) -> str:
+        secret = quote(self.password if password is None else password, safe="")
+        return f"postgresql://{user or self.user}:{secret}@127.0.0.1:{self.port}/{database}"
+
+    def execute(self, script: str, database: str = "postgres") -> None:
+        """Run SQL statements."""
+        asyncio.run(self._run(database, lambda connection: connection.execute(script)))
+
+    def insert(self, table: str, columns: list[str], rows: list[tuple[Any, ...]], database: str = "postgres") -> None:
+        asyncio.run(self._run(database, lambda connection: connection.copy_records_to_table(
+            table, records=rows, columns=columns)))
+
+    def value(self, query: str, database: str = "postgres") -> Any:
+        return asyncio.run(self._run(database, lambda connection: connection.fetchval(query)))
+
+    async def _run(self, database: str, work: Any) -> Any:
         import asyncpg
 
-        columns, *rows = csv.reader(path.read_text(encoding="utf-8").splitlines())
-        connection = await asyncpg.connect(self.url)
+        connection = await asyncpg.connect(self.address(database), timeout=5)
         try:
-            declared = ", ".join(f'"{column}" text' for column in columns)
-            await connection.execute(f'CREATE TABLE "{table}" ({declared})')
-            await connection.copy_records_to_table(table, records=map(tuple, rows), columns=columns)
+            return await work(connection)
         finally:
             await connection.close()
 
 
 @contextlib.contextmanager
-def temporary_postgres() -> Iterator[TemporaryPostgres | None]:
-    """Start a server, yield it, stop it and remove it; yields None where PostgreSQL is not installed."""
-    programs = find_programs()
+def running_postgres() -> Iterator[PostgresServer]:
+    """Start a fresh server and stop it when the block ends.
+
+    Raises:
+        FileNotFoundError: PostgreSQL is not installed.
+        TimeoutError: it did not start; carries the end of its log.
+    """
+    programs = find_postgres()
     if programs is None:
-        yield None
-        return
+        raise FileNotFoundError("PostgreSQL (initdb) is not installed")
     folder = Path(tempfile.mkdtemp(prefix="nlp-skills-postgres-"))
-    identity = _unprivileged(folder)
-    if identity is None:
-        shutil.rmtree(folder, ignore_errors=True)
-        yield None
-        return
-    data, port = folder / "data", _free_port()
-    quiet: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL,
-                             "cwd": folder, **identity}
-    user = "demo"
+    account = _account()
     try:
-        subprocess.run([programs / "initdb", "-D", data, "-U", user, "-A", "trust", "-E", "UTF8", "--no-sync",
-                        "--locale=C"], check=True, **quiet)
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
-        subprocess.run([programs / "pg_ctl", "-D", data, "-w", "-o", options, "start"], check=True, **quiet)
-        try:
-            yield TemporaryPostgres(port, user)
-        finally:
-            subprocess.run([programs / "pg_ctl", "-D", data, "-m", "immediate", "stop"], check=False, **quiet)
+        server = PostgresServer(_free_port(), "nlp_test", secrets.token_hex(8) + "@:/ %")
+        password_file = folder / "password"
+        password_file.write_text(server.password, encoding="utf-8")
+        if account:
+            for path in (folder, password_file):
+                os.chown(path, account.pw_uid, account.pw_gid)
+        _initialise(programs, folder, server, account)
+        with _started(programs, folder, server, account):
+            yield server
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def find_programs() -> Path | None:
-    """The folder of `initdb` and `pg_ctl`: on PATH, else where Debian and Homebrew keep them; the newest."""
-    places = [Path(found).resolve().parent] if (found := shutil.which("initdb")) else []
-    for pattern in ("usr/lib/postgresql/*/bin", "opt/homebrew/opt/postgresql*/bin", "usr/local/opt/postgresql*/bin"):
-        places += sorted(Path("/").glob(pattern), reverse=True)
-    return next((place for place in places if (place / "initdb").exists() and (place / "pg_ctl").exists()), None)
-
-
-def _unprivileged(folder: Path) -> dict[str, Any] | None:
-    """How to run as somebody PostgreSQL accepts: it refuses root. None when there is nobody."""
-    if sys.platform == "win32" or os.geteuid() != 0:
-        return {}
+def _account() -> pwd.struct_passwd | None:
+    if os.geteuid() != 0:
+        return None
     import pwd
 
     for name in _UNPRIVILEGED:
         with contextlib.suppress(KeyError):
-            entry = pwd.getpwnam(name)
-            os.chown(folder, entry.pw_uid, entry.pw_gid)
-            return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-    return None
+            return pwd.getpwnam(name)
+    raise FileNotFoundError(f"PostgreSQL does not run as root, and there is no user {' or '.join(_UNPRIVILEGED)}")
+
+
+def _as(account: pwd.struct_passwd | None) -> dict[str, Any]:
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
+
+
+def _initialise(
+    programs: Path, folder: Path, server: PostgresServer, account: pwd.struct_passwd | None
+) -> None:
+    subprocess.run(
+        [programs / "initdb", "--pgdata", folder / "data", "--username", server.user, "--auth", "scram-sha-256",
+         "--pwfile", folder / "password", "--encoding", "UTF8", "--no-locale", "--no-sync"],
+        check=True, cwd=folder, capture_output=True, stdin=subprocess.DEVNULL, **_as(account),
+    )
+
+
+@contextlib.contextmanager
+def _started(
+    programs: Path, folder: Path, server: PostgresServer, account: pwd.struct_passwd | None
+) -> Iterator[None]:
+    log = folder / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [programs / "postgres", "-D", folder / "data", "-p", str(server.port), "-c", "listen_addresses=127.0.0.1",
+             "-c", f"unix_socket_directories={folder}", "-c", "fsync=off", "-c", "shared_buffers=16MB",
+             "-c", "max_connections=20"],
+            cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, **_as(account),
+        )
+    try:
+        _wait_until_ready(server, process, log)
+        yield
+    finally:
+        process.send_signal(signal.SIGINT)  # PostgreSQL's "fast shutdown"
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_ready(server: PostgresServer, process: subprocess.Popen[bytes], log: Path) -> None:
+    import asyncpg
+
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            server.value("SELECT 1")
+            return
+        except (OSError, asyncpg.CannotConnectNowError):
+            time.sleep(0.05)
+    raise TimeoutError(f"PostgreSQL did not start: {log.read_text(encoding='utf-8', errors='replace')[-800:]}")
 
 
 def _free_port() -> int:

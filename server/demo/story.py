@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import csv
 import json
 import os
 import shutil
@@ -21,7 +23,7 @@ from ...tools.compute.worker import worker_python
 from ...tools.data.prompting import chat_messages
 from . import fixtures
 from .client import Conversation, ToolFailed, conversation
-from .postgres import temporary_postgres
+from .postgres import PostgresServer, find_postgres, running_postgres
 from .script import SCRIPTS, Script
 from .told import Told
 
@@ -101,14 +103,14 @@ async def _first_version(told: Told, client: Conversation, script: Script, first
 
 async def _second_version(told: Told, client: Conversation, script: Script, first: Path, more: Path) -> None:
     told.chapter(Text("5 · v2: one change, more rows", "5 · v2：只改一件事，增加資料"))
-    with temporary_postgres() as server:
+    with running_postgres() if find_postgres() else contextlib.nullcontext() as server:
         if server is None:
             told.note(Text("(no PostgreSQL here: the second export is read from its file)",
                            "（這台機器沒有 PostgreSQL：第二批資料改由檔案讀取）"))
             second: dict[str, Any] = {"type": "file", "path": str(more)}
         else:
-            await server.load(more)
-            second = {"type": "database", "connection": server.url,
+            await anyio.to_thread.run_sync(_fill, server, more)
+            second = {"type": "database", "connection": server.address(),
                       "query": "SELECT text, entity, label, source FROM annotations"}
         told.person(script.more(second["type"]))
         source = await client.call("set_data_source", task=TASK,
@@ -124,6 +126,13 @@ async def _second_version(told: Told, client: Conversation, script: Script, firs
     told.person(script.compare)
     compared = await client.call("compare_versions", task=TASK, a="v1", b="v2")
     told.coach(compared["message"])
+
+
+def _fill(server: PostgresServer, export: Path) -> None:
+    """Put the export into the table `annotations`, every column text."""
+    columns, *rows = csv.reader(export.read_text(encoding="utf-8").splitlines())
+    server.execute(f"CREATE TABLE annotations ({', '.join(f'{column} text' for column in columns)})")
+    server.insert("annotations", columns, [tuple(row) for row in rows])
 
 
 async def _deployment(told: Told, client: Conversation, script: Script) -> None:

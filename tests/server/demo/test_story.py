@@ -8,8 +8,6 @@ import subprocess
 from dataclasses import fields
 from pathlib import Path
 
-import anyio
-import asyncpg
 import pytest
 
 from nlp_skills.resources.data_source import SplitPolicy
@@ -17,7 +15,7 @@ from nlp_skills.resources.files import read_json
 from nlp_skills.resources.language import LANGUAGES, Language
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.demo import fixtures, story
-from nlp_skills.server.demo.postgres import temporary_postgres
+from nlp_skills.server.demo.postgres import find_postgres, running_postgres
 from nlp_skills.server.demo.script import SCRIPTS
 from nlp_skills.tools.compute.worker import find_worker
 from nlp_skills.tools.data.rows import Skeletons, row_id
@@ -62,21 +60,14 @@ def test_both_people_say_the_same_things() -> None:
 def test_the_second_export_comes_out_of_a_real_postgresql_as_it_went_in(tmp_path: Path) -> None:
     _, later = fixtures.exports("zh-TW", tmp_path)
 
-    async def count(url: str) -> tuple[int, str]:
-        connection = await asyncpg.connect(url)
-        try:
-            row = await connection.fetchrow("SELECT count(*), min(text) FROM annotations")
-            return row[0], row[1]
-        finally:
-            await connection.close()
-
-    with temporary_postgres() as server:
-        if server is None:
-            if os.environ.get("CI"):
-                pytest.fail("PostgreSQL is not installed")
-            pytest.skip("PostgreSQL is not installed")
-        anyio.run(server.load, later)
-        assert anyio.run(count, server.url) == (len(_read(later)), min(row["text"] for row in _read(later)))
+    if find_postgres() is None:
+        if os.environ.get("CI"):
+            pytest.fail("PostgreSQL is not installed")
+        pytest.skip("PostgreSQL is not installed")
+    with running_postgres() as server:
+        story._fill(server, later)
+        assert server.value("SELECT count(*) FROM annotations") == len(_read(later))
+        assert server.value('SELECT min(text COLLATE "C") FROM annotations') == min(row["text"] for row in _read(later))
 
 
 def test_a_folder_that_is_no_demonstration_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

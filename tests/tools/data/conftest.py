@@ -13,9 +13,9 @@ from nlp_skills.resources.files import read_json, write_yaml
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
+from nlp_skills.server.demo.postgres import PostgresServer, find_postgres, running_postgres
 from nlp_skills.tools.compute.running import RunningJob
 from nlp_skills.tools.data.regenerate import regenerate
-from tests.postgres import PostgresServer, find_postgres, running_postgres
 
 Rows = list[dict[str, Any]]
 

@@ -14,8 +14,8 @@ from nlp_skills.resources.data_source import Source
 from nlp_skills.resources.errors import DataSourceError, SecretError
 from nlp_skills.resources.files import write_yaml
 from nlp_skills.resources.task import TaskFolder
+from nlp_skills.server.demo.postgres import PostgresServer
 from nlp_skills.tools.data.sources import source_kind
-from tests.postgres import PostgresServer
 
 QUERY = "SELECT text, entity, label FROM annotations"
 

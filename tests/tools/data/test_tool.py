@@ -13,8 +13,8 @@ from nlp_skills.resources.files import dump_jsonl, read_jsonl, read_yaml
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.boundary import GuardedServer
+from nlp_skills.server.demo.postgres import PostgresServer
 from nlp_skills.tools.data.tool import register
-from tests.postgres import PostgresServer
 from tests.tools.data.conftest import sentences
 
 pytestmark = pytest.mark.anyio
