@@ -31,6 +31,7 @@ CHUNK = 400
 BATCH_TOKENS = 2_000
 MUON_RATE, ADAM_RATE = 2e-2, 5e-3
 WARM_UP = 20
+THREADS = min(2, os.cpu_count() or 1)
 
 END_OF_TEXT, TURN_START, TURN_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 END_OF_TEXT_ID, TURN_START_ID, TURN_END_ID = 0, 1, 2
@@ -176,7 +177,7 @@ def _pretrain(
     import torch
 
     torch.manual_seed(seed)
-    torch.set_num_threads(min(2, os.cpu_count() or 1))
+    torch.set_num_threads(THREADS)
     model = _fresh_model(tokenizer)
     matrices = [weight for name, weight in model.named_parameters() if weight.ndim == 2 and "embed" not in name]
     others = [weight for name, weight in model.named_parameters() if weight.ndim != 2 or "embed" in name]

@@ -103,7 +103,10 @@ async def _first_version(told: Told, client: Conversation, script: Script, first
 
 async def _second_version(told: Told, client: Conversation, script: Script, first: Path, more: Path) -> None:
     told.chapter(Text("5 · v2: one change, more rows", "5 · v2：只改一件事，增加資料"))
-    with running_postgres() if find_postgres() else contextlib.nullcontext() as server:
+    with contextlib.ExitStack() as running:
+        server = None
+        if find_postgres():  # it waits with an event loop of its own, so it starts in a thread
+            server = await anyio.to_thread.run_sync(running.enter_context, running_postgres())
         if server is None:
             told.note(Text("(no PostgreSQL here: the second export is read from its file)",
                            "（這台機器沒有 PostgreSQL：第二批資料改由檔案讀取）"))
