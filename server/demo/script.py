@@ -62,7 +62,7 @@ SCRIPTS: dict[Language, Script] = {
         change="More rows, neutral ones above all",
         compare="Compare entity-sentiment v1 and v2",
         override="Demonstration: shows deployment and parity whatever the score",
-        question_text="Marlowe Optics won the contract, while Tern Harbour lost its largest customer.",
+        question_text="Tern Harbour cut its full-year forecast after losing its largest customer.",
         question_entity="Tern Harbour",
     ),
     "zh-TW": Script(
@@ -90,7 +90,7 @@ SCRIPTS: dict[Language, Script] = {
         change="增加資料，以中立為主",
         compare="比較 entity-sentiment v1 和 v2",
         override="示範：無論分數高低都展示部署與一致性比對",
-        question_text="昱川光學拿下大單，河灣電子則失去最大客戶。",
+        question_text="河灣電子失去最大客戶，下修全年財測。",
         question_entity="河灣電子",
     ),
 }
