@@ -91,7 +91,7 @@ async def _first_version(told: Told, client: Conversation, script: Script, first
     source = await client.call("set_data_source", task=TASK, sources=[{"type": "file", "path": str(first)}],
                                split=FIRST_SPLIT)
     told.coach(source["message"])
-    _data_told(told, await client.call("prepare_data", task=TASK))
+    told.coach((await client.call("prepare_data", task=TASK))["message"])
     told.chapter(Text("3 · v1: plan, label audit, training", "3 · v1：計畫、標籤稽核、訓練"))
     plan = await client.call("plan_training", task=TASK, settings={"base_model": str(base_model), **script.v1_settings})
     told.coach(plan["message"])
@@ -120,7 +120,7 @@ async def _second_version(told: Told, client: Conversation, script: Script, firs
                                    sources=[{"type": "file", "path": str(first)}, second],
                                    split=SECOND_SPLIT)
         told.coach(source["message"])
-        _data_told(told, await client.call("prepare_data", task=TASK))
+        told.coach((await client.call("prepare_data", task=TASK))["message"])
     plan = await client.call("plan_training", task=TASK, parent="v1", changes=[script.change])
     told.coach(plan["message"])
     told.coach((await client.call("train", task=TASK))["message"])
@@ -172,10 +172,6 @@ def _coached(told: Told, answer: dict[str, Any]) -> None:
     if decision := answer.get("decision"):
         said += "\n".join(["\n", decision["what"], f"→ {decision['recommendation']}", *decision["reasons"]])
     told.coach(said)
-
-
-def _data_told(told: Told, answer: dict[str, Any]) -> None:
-    told.coach(answer["message"])
 
 
 def _results_told(told: Told, answer: dict[str, Any]) -> None:
