@@ -15,7 +15,7 @@ from nlp_skills.resources.version import VersionFolder, reserve_version
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.data.snapshot import current_snapshot
 from nlp_skills.tools.train.base_facts import parameters_in_name, read_base_model
-from nlp_skills.tools.train.methods import Situation, methods
+from nlp_skills.tools.train.methods import Situation, make_method, methods
 from nlp_skills.tools.train.methods.sft import Sft
 from nlp_skills.tools.train.plan import read_plan
 from nlp_skills.tools.train.planning import PlanAnswer, plan_training, ready_to_train
@@ -249,3 +249,11 @@ def test_sizes_are_read_from_headers_and_names(base: Path) -> None:
     assert parameters_in_name("Qwen/Qwen3-0.6B") == 600_000_000
     assert parameters_in_name("google/gemma-3-270m-it") == 270_000_000
     assert parameters_in_name("my-model") is None
+
+
+def test_a_setting_out_of_range_is_refused_wholly_in_the_language_spoken() -> None:
+    with speaking("zh-TW"), pytest.raises(TrainingError) as caught:
+        make_method("sft", {"base_model": "somewhere", "epochs": 1000})
+    assert caught.value.field == "epochs"
+    assert "100" in str(caught.value) and "Input should be" not in str(caught.value)
+    assert "How often" not in str(caught.value)

@@ -16,6 +16,7 @@ from ....resources.errors import TrainingError
 from ....resources.language import Text
 from ....resources.task import Prompt, Task
 from ....resources.version import VersionFolder
+from ....resources.wording import problem_in_words
 from ...compute.running import RunningJob
 
 
@@ -152,11 +153,10 @@ def make_method(kind: str, settings: dict[str, Any]) -> Method:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
         given = "" if first["type"] == "missing" else f" = {str(first.get('input'))[:60]!r}"
-        described = cls.model_fields[str(first["loc"][0])].description if first["loc"] else None
+        wanted = problem_in_words(first)
         raise TrainingError(
-            Text(f"The setting {name}{given} cannot be used: {first['msg']}.",
-                 f"設定 {name}{given} 不能用：{first['msg']}。"),
-            Text(f"{name}: {described or 'see the method’s documentation'}",
-                 f"{name}：{described or '請看該方法的說明'}"),
+            Text(f"The setting {name}{given} cannot be used: {wanted.en}.", f"設定 {name}{given} 不能用：{wanted.zh}。"),
+            Text(f"Give {name} another value, or leave it out: the default suits the data.",
+                 f"請把 {name} 改成別的值，或省略它：預設值會依資料決定。"),
             field=name,
         ) from error
