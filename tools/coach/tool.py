@@ -19,9 +19,10 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
 
     @server.tool(
         name="coach", title="Coach · 教練",
-        description="Call first, and whenever unsure: for a vague wish, a problem, where data could come from, poor "
-        "results, what next. Returns where we stand, one question, the decision due and the exact next call. "
-        "我想訓練模型、該怎麼做、資料從哪來、用 GPT 生成資料、效果不好、下一步。",
+        description="Call first, and whenever unsure: a vague wish or idea, a problem that costs hours by hand, "
+        "whether machine learning is needed at all, how to start, where to get data, what now. Returns where we "
+        "stand, one question, the decision due and the exact next call. 我想訓練模型、想用 AI 或機器人處理、該怎麼做、從哪裡開始、真的需要微調嗎、接下來、"
+        "繼續上次的、資料從哪來。",
         annotations=ToolAnnotations(read_only_hint=True, idempotent_hint=True),
         structured_output=True,
     )

@@ -27,8 +27,9 @@ def register(server: MCPServer, workspace: Workspace) -> None:
 
     @server.tool(
         name="job_status", title="Progress of jobs · 工作進度",
-        description="Where a job stands: waits up to wait_seconds for its end, then tells progress and when to ask "
-        "again. chart=true adds the loss curve as an image. Without job_id: lists jobs, newest first. 進度、曲線。",
+        description="Is it done yet? Where a job stands, its loss so far and how long it still takes: waits up to "
+        "wait_seconds for its end. chart=true adds the loss curve as an image. Without job_id: lists jobs, newest "
+        "first. 進度、跑到哪了、還要多久、好了嗎、曲線。",
         annotations=ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False),
         structured_output=True,
     )
@@ -51,7 +52,7 @@ def register(server: MCPServer, workspace: Workspace) -> None:
 
     @server.tool(
         name="cancel_job", title="Cancel a job · 取消工作",
-        description="Stop a running job and everything it started; what it has committed is kept. 取消、停止訓練。",
+        description="Stop a running job and everything it started; what it has committed is kept. 取消、停掉、中止訓練。",
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True,
                                     open_world_hint=False),
         structured_output=True,
@@ -65,8 +66,8 @@ def register(server: MCPServer, workspace: Workspace) -> None:
 
     @server.tool(
         name="resume_job", title="Resume a job · 接續工作",
-        description="Run an interrupted, failed or cancelled job again under its id; training goes on from its last "
-        "checkpoint, downloads from what has arrived. 接續、繼續訓練。",
+        description="Pick up where it stopped, after a crash or power cut: an interrupted, failed or cancelled job "
+        "runs on under its id, training from its last checkpoint, downloads from what has arrived. 接續、當機、訓練中斷。",
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False),
         structured_output=True,
     )
@@ -79,8 +80,9 @@ def register(server: MCPServer, workspace: Workspace) -> None:
 
     @server.tool(
         name="set_up", title="Prepare this machine · 準備環境",
-        description="Build the worker environment (PyTorch, training libraries), or download a base model from a hub. "
-        "Without confirm it only tells size, place and licence: ask the person, then confirm. 安裝環境、下載模型。",
+        description="Install what is missing: the worker environment (PyTorch, training libraries), or download a "
+        "base model from a hub. Without confirm it only tells size, place and licence: ask the person, then "
+        "confirm. 安裝環境、沒有安裝 PyTorch、下載模型。",
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True),
         structured_output=True,
     )

@@ -36,10 +36,11 @@ def register(server: MCPServer, workspace: Workspace) -> None:
 
     @server.tool(
         name="set_data_source", title="Set or show the data source · 設定資料來源",
-        description="Say where labelled rows come from, test it and preview 5 rows; without arguments: show it. "
-        "Source: {type: file, path, mapping: {text, label, entity}} or {type: database, connection: "
-        "postgresql://user:${DB_PASSWORD}@host/db, query}. Never ask for a password in chat: "
-        "nlp-skills secret set NAME. 資料來源、PostgreSQL、CSV。",
+        description="Connect the labelled rows, test the source and preview 5 rows; without arguments: show it. "
+        "{type: file, path, mapping: {text, label, entity}} or {type: database, connection: "
+        "postgresql://user:${DB_PASSWORD}@host/db, query}. Excel, other databases, S3, APIs, hub datasets, rows GPT "
+        "wrote: as a CSV file first. Never ask for a password in chat: nlp-skills secret set NAME. 資料來源、資料放在資料庫或檔案、"
+        "GPT 生成資料。",
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True,
                                     open_world_hint=True),
         structured_output=True,
@@ -72,8 +73,9 @@ def register(server: MCPServer, workspace: Workspace) -> None:
 
     @server.tool(
         name="prepare_data", title="Prepare the data · 準備資料",
-        description="Fetch all sources, convert, remove duplicates, split and validate (a job); the first test split "
-        "is frozen as the benchmark. Edits made by hand are never replaced unless asked for. 準備、重新產生資料。",
+        description="Fetch the sources, clean, remove duplicates, split into train, valid and test, check for leaks "
+        "and conflicts (a job); the first test split is frozen as the benchmark. Edits made by hand are never "
+        "replaced unless asked for. 準備資料、清理重複、切訓練集和測試集、檢查資料。",
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True,
                                     open_world_hint=True),
         structured_output=True,

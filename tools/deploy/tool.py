@@ -31,8 +31,9 @@ def register(server: MCPServer, workspace: Workspace) -> None:
 
     @server.tool(
         name="deploy", title="Deploy a version · 部署版本",
-        description="Deploy an evaluated version behind an OpenAI-compatible endpoint and prove it answers as evaluated "
-        "(parity). Refused below the success criteria or parity threshold unless override_reason is given. 部署、上線。",
+        description="Put an evaluated version into production: serve it behind an OpenAI-compatible API and prove "
+        "it answers as evaluated (parity). Refused below the success criteria or parity threshold unless "
+        "override_reason is given. 部署、上線、放上去給同事或 app 用、API。",
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True),
         structured_output=True,
     )
@@ -57,7 +58,7 @@ def register(server: MCPServer, workspace: Workspace) -> None:
 
     @server.tool(
         name="undeploy", title="Stop a deployment · 停止部署",
-        description="Stop the task's live endpoint; its record stays. 下線、停止服務。",
+        description="Take the live endpoint offline; its record stays. 下線、關掉服務、停止部署。",
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True),
         structured_output=True,
     )

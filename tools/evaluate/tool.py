@@ -25,9 +25,9 @@ def register(server: MCPServer, workspace: Workspace) -> None:
 
     @server.tool(
         name="evaluate", title="Evaluate a version · 評估版本",
-        description="Measure a trained version on a frozen benchmark as it will be deployed: macro-F1, accuracy, per "
-        "class, 95 % intervals, beside majority class, TF-IDF and the untuned model. Appends to results.json. "
-        "評估、測試準確率。",
+        description="Run the frozen test set against a trained version, decoded as it will be deployed: how good is "
+        "it on unseen data, macro-F1, accuracy, per class, 95 % intervals, beside majority class, TF-IDF and the "
+        "untuned model. 評估、用測試集打分數、準確率、訓練完結果好嗎。",
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False),
         structured_output=True,
     )
@@ -48,8 +48,9 @@ def register(server: MCPServer, workspace: Workspace) -> None:
 
     @server.tool(
         name="compare_versions", title="Compare two versions · 比較版本",
-        description="Is version b better than a? Paired bootstrap and McNemar on the same benchmark rows; says when a "
-        "difference is not shown. Also settings, data and per-class differences. 比較 v1 和 v2、哪個比較好。",
+        description="Two versions side by side: is the new version better than the old one, or is it noise? Paired "
+        "bootstrap and McNemar on the same benchmark rows; also settings, data and per-class differences. 比較 v1 和 "
+        "v2、新版有比較好嗎。",
         annotations=ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True),
         structured_output=True,
     )

@@ -64,8 +64,8 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
 
     @server.tool(
         name="create_task", title="Create a task · 建立任務",
-        description="Create a task and its self-contained project folder once the goal is clear and the person agreed "
-        "to the summary (coach leads there). 建立新任務。",
+        description="Set up a new task (a project in its own folder) once the goal is clear and the person agreed "
+        "to the summary; coach leads there. 建立新任務、新專案。",
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False),
         structured_output=True,
     )
@@ -99,8 +99,8 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
 
     @server.tool(
         name="update_task", title="Change a task · 修改任務",
-        description="Change a task's fields, record a decision or note, archive it; without changes, show it. "
-        "修改、封存或查看任務、記錄決策。",
+        description="Change a task's goal, labels, success threshold or constraints; record a decision or a note; "
+        "archive it. Without changes: show it. 修改目標、標籤、門檻，改任務設定，記錄決策。",
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False),
         structured_output=True,
     )
@@ -129,7 +129,8 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
 
     @server.tool(
         name="list_tasks", title="List tasks · 列出任務",
-        description="List all tasks with state, versions, best score and deployment. 列出所有任務、有哪些任務。",
+        description="Which tasks (projects) do I have? Everything with state, versions, best score and deployment. "
+        "列出所有任務、有哪些專案。",
         annotations=ToolAnnotations(read_only_hint=True),
         structured_output=True,
     )
@@ -167,9 +168,9 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
 
     @server.tool(
         name="read_resource", title="Read a resource · 讀取資源",
-        description="Read any nlp-skills:// resource, a page at a time: tasks, tasks/{task}[/data-source|/data|"
-        "/versions[/{version}[/lineage]]|/lineage|/lineage.mmd|/jobs], jobs[/{job_id}], skills[/{skill}[/{page}]]. "
-        "查看任務、版本、譜系與知識。",
+        description="Read any nlp-skills:// resource, a page at a time: tasks, "
+        "tasks/{task}[/data-source|/data|/versions[/{version}[/lineage]]|/lineage|/lineage.mmd|/jobs], "
+        "jobs[/{job_id}], skills[/{skill}[/{page}]]: explains what a term means (LoRA, rank). 查看任務、版本、譜系；名詞是什麼意思。",
         annotations=ToolAnnotations(read_only_hint=True),
         structured_output=True,
     )

@@ -24,9 +24,9 @@ def register(server: MCPServer, workspace: Workspace) -> None:
 
     @server.tool(
         name="plan_training", title="Plan a training · 規劃訓練",
-        description="Write a training plan: settings chosen for the data and base model with reasons, checks, time and "
-        "memory estimate. With a parent version only what you give changes. Settings: base_model, lora_r (0 = full), "
-        "epochs, learning_rate, batch_size, balance, seed, … 規劃訓練、調整參數。",
+        description="Choose base model and settings with reasons, and estimate how long it takes, what it costs and "
+        "whether it fits the GPU. With a parent version only what you give changes. Settings: base_model, lora_r (0 "
+        "= full), epochs, learning_rate, batch_size, balance, seed, … 規劃訓練、調參數、顯卡跑得動嗎、要多久、多少錢。",
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True),
         structured_output=True,
     )
@@ -41,8 +41,8 @@ def register(server: MCPServer, workspace: Workspace) -> None:
 
     @server.tool(
         name="train", title="Train · 訓練",
-        description="Train a plan (the newest where none is named) into the next version, as a job that goes on by "
-        "itself; audits every row's labels before the first step. 開始訓練。",
+        description="Start (kick off) the fine-tuning: train a plan, the newest where none is named, into the next "
+        "version, as a job that goes on by itself; audits every row's labels before the first step. 開始訓練、開始微調。",
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False),
         structured_output=True,
     )
@@ -60,8 +60,9 @@ def register(server: MCPServer, workspace: Workspace) -> None:
 
     @server.tool(
         name="reproduce", title="Reproduce a version · 重現版本",
-        description="Train a version again from its frozen snapshot and config in a scratch folder, and prove that "
-        "data, model and answers are identical, or say what differs. 重現結果。",
+        description="Get exactly the same version again from scratch: train it from its frozen snapshot and config "
+        "in a scratch folder, and prove that data, model and answers are identical, or say what differs. 重現結果、"
+        "重跑會一樣嗎。",
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True),
         structured_output=True,
     )
