@@ -37,7 +37,13 @@ class SuccessCriteria(_Open):
     baseline: float | None = Field(default=None, ge=0, le=1)
 
 
-class Constraints(_Open):
+class _InWords(_Open):
+    """What people say; a bare number is as good an answer as a sentence."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+
+class Constraints(_InWords):
     """What bounds the work. `privacy: on-premise` keeps row text out of every tool result."""
 
     hardware: str | None = None
@@ -46,6 +52,23 @@ class Constraints(_Open):
     latency_ms: float | None = Field(default=None, gt=0)
     deadline: str | None = None
     deployment: str | None = None
+
+
+class Resources(_InWords):
+    """What there is to learn from, as the person says it: how many rows, where, whether new ones keep coming, how
+    even the labels are. Once the data is prepared, its own figures count."""
+
+    rows: str | None = None
+    source: str | None = None
+    renewal: str | None = None
+    balance: str | None = None
+
+
+class Versioning(_InWords):
+    """How many versions they mean to try, and which ones to keep."""
+
+    iterations: str | None = None
+    retention: str | None = None
 
 
 class Decision(_Open):
@@ -75,10 +98,14 @@ class Task(_Open):
     pain_point: str | None = None
     current_method: str | None = None
     impact: str | None = None
+    affected: str | None = None
+    example: str | None = None
     labels: list[str] = Field(default_factory=list)
     prompt: Prompt | None = None
     success_criteria: SuccessCriteria = Field(default_factory=SuccessCriteria)
     constraints: Constraints = Field(default_factory=Constraints)
+    resources: Resources = Field(default_factory=Resources)
+    versioning: Versioning = Field(default_factory=Versioning)
     decisions: list[Decision] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
     constrained_decoding: bool = False
@@ -144,8 +171,9 @@ class TaskFolder:
         return sha256_bytes(self.file.read_bytes())[:12]
 
     def save(self, task: Task) -> None:
-        """Write `task.yaml` atomically."""
-        write_yaml(self.file, task.model_dump(mode="json", exclude_none=True))
+        """Write `task.yaml` atomically; groups that say nothing are left out."""
+        content = task.model_dump(mode="json", exclude_none=True)
+        write_yaml(self.file, {field: value for field, value in content.items() if value != {}})
 
     @contextlib.contextmanager
     def change(self, expected_revision: str | None = None) -> Iterator[Task]:

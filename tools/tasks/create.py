@@ -45,6 +45,7 @@ def create_task(
     labels: Sequence[str] = (),
     success_criteria: Mapping[str, Any] | None = None,
     constraints: Mapping[str, Any] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> Created:
     """Create a task and its self-contained project.
 
@@ -55,6 +56,7 @@ def create_task(
         labels: in the order they should be shown; may wait until the data is known.
         success_criteria: `{metric, threshold, baseline}`, scores between 0 and 1.
         constraints: `{hardware, budget, privacy, latency_ms, deadline, deployment}`.
+        more: further fields of `task.yaml`: `{affected, example, resources: {…}, versioning: {…}}`.
 
     Raises:
         TaskError: a field is wrong, or the folder's name is taken.
@@ -65,7 +67,7 @@ def create_task(
                         Text("Give a few words that say what the model will do.", "請用幾個字說明模型要做什麼。"),
                         field="title")
     chosen = folder_name(title, type, name)
-    wanted: dict[str, Any] = {"title": title, "type": type, "language": language, "labels": list(labels)}
+    wanted: dict[str, Any] = {**(more or {}), "title": title, "type": type, "language": language, "labels": list(labels)}
     said = {"goal": goal, "pain_point": pain_point, "current_method": current_method, "impact": impact}
     groups = {"success_criteria": success_criteria or {}, "constraints": constraints or {}}
     wanted |= {field: value for field, value in {**said, **groups}.items() if value}

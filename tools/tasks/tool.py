@@ -84,11 +84,15 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
         constraints: Annotated[
             dict[str, Any] | None,
             Field(description="{hardware, budget, privacy: open|on-premise, latency_ms, deadline, deployment}")] = None,
+        more: Annotated[
+            dict[str, Any] | None,
+            Field(description="{affected, example, resources: {rows, source, renewal, balance}, "
+                              "versioning: {iterations, retention}}")] = None,
     ) -> TaskAnswer:
         created = create.create_task(
             workspace, title, type, language, name=name or None, goal=goal, pain_point=pain_point,
             current_method=current_method, impact=impact, labels=labels or [], success_criteria=success_criteria,
-            constraints=constraints,
+            constraints=constraints, more=more,
         )
         said = Text(f"Created {created.folder.name} in {created.folder.root}.",
                     f"已建立任務 {created.folder.name}，位於 {created.folder.root}。")
