@@ -89,6 +89,12 @@ class SecretError(NlpSkillsError):
     code = "secret"
 
 
+class KnowledgeError(NlpSkillsError):
+    """A data file of the knowledge that a person edited cannot be read."""
+
+    code = "knowledge"
+
+
 class JobError(NlpSkillsError):
     """A job cannot be started, found, cancelled or resumed."""
 
