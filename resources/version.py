@@ -6,6 +6,7 @@
     results.json         the evaluated commit: {"format": 1, "evaluations": [oldest … newest]}
     lineage.yaml         what those commits say, in one file (see lineage.py)
     reservation.json     which job reserved it, after which plan
+    evidence.json            what the jobs saw that a diagnosis needs: `training` and `evaluation`
     environment.json, events.jsonl, predictions.jsonl, report.html; failure.json where training did not finish
 """
 
@@ -45,6 +46,7 @@ class VersionFolder:
         self.events_file = self.root / "events.jsonl"
         self.predictions_file = self.root / "predictions.jsonl"
         self.report_file = self.root / "report.html"
+        self.evidence_file = self.root / "evidence.json"
         self.failure_file = self.root / "failure.json"
         self.reservation_file = self.root / "reservation.json"
         self.models = task.models / self.name
@@ -57,6 +59,10 @@ class VersionFolder:
 
     def model_info(self) -> dict[str, Any]:
         return dict(read_json(self.model_info_file))
+
+    def evidence(self) -> dict[str, Any]:
+        """What training and evaluation left for a diagnosis; empty where a version is older than that."""
+        return dict(read_json(self.evidence_file)) if self.evidence_file.is_file() else {}
 
     def evaluations(self) -> list[dict[str, Any]]:
         """Every evaluation of this version, oldest first; empty when it has none."""

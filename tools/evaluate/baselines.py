@@ -39,33 +39,38 @@ def tfidf_answers(train: Sequence[Row], valid: Sequence[Row], rows: Sequence[Row
     Chinese is read as 1 to 3 characters, English as 1 or 2 words beside 2 to 5 characters; where rows have an
     entity, its mentions are marked, so that the words around it can be told from those around another one.
     """
-    from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import f1_score
-    from sklearn.pipeline import FeatureUnion
     from threadpoolctl import threadpool_limits
 
     labels = [str(row["label"]) for row in train]
     if len(set(labels)) < 2:
         return majority_answers(train, rows)
-    if language == "zh-TW":
-        features: Any = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True)
-    else:
-        features = FeatureUnion([
-            ("words", TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=rf"\w+|{_ENTITY_MARK}")),
-            ("characters", TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True)),
-        ])
-    known = features.fit_transform([_marked(row) for row in train])
+    features = text_features(language)
+    known = features.fit_transform([marked(row) for row in train])
     with threadpool_limits(1):  # more threads spend their time waiting for each other on problems this small
         fitted = [LogisticRegression(C=strength, max_iter=2000).fit(known, labels)
                   for strength in (_STRENGTHS if valid else _STRENGTHS[1:2])]
     best = fitted[0]
     if valid:
-        held_out = features.transform([_marked(row) for row in valid])
+        held_out = features.transform([marked(row) for row in valid])
         gold = [str(row["label"]) for row in valid]
         scores = [f1_score(gold, model.predict(held_out), average="macro") for model in fitted]
         best = fitted[scores.index(max(scores))]
-    return [str(label) for label in best.predict(features.transform([_marked(row) for row in rows]))]
+    return [str(label) for label in best.predict(features.transform([marked(row) for row in rows]))]
+
+
+def text_features(language: str) -> Any:
+    """TF-IDF as `tfidf_answers` reads a language, not fitted yet; it wants `marked` rows."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import FeatureUnion
+
+    if language == "zh-TW":
+        return TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True)
+    return FeatureUnion([
+        ("words", TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=rf"\w+|{_ENTITY_MARK}")),
+        ("characters", TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True)),
+    ])
 
 
 def cached_answers(
@@ -81,7 +86,7 @@ def cached_answers(
     return answers
 
 
-def _marked(row: Row) -> str:
+def marked(row: Row) -> str:
     """The row's text, case-folded, with its entity's mentions replaced by the mark."""
     text = normalised(str(row["text"])).casefold()
     entity = normalised(str(row.get("entity") or "")).casefold()

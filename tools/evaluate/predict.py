@@ -19,12 +19,16 @@ _FREE_TOKENS = 12  # beyond the longest label: room to be wrong in, short enough
 
 @dataclass(frozen=True)
 class Prediction:
-    """One answer: `raw` as the model gave it, `label` as it was read (None: it is no label)."""
+    """One answer: `raw` as the model gave it, `label` as it was read (None: it is no label).
+
+    `ended` tells whether the model ended it by itself, or was stopped for writing on.
+    """
 
     id: str
     gold: str
     raw: str
     label: str | None
+    ended: bool = True
 
     @property
     def correct(self) -> bool:
@@ -52,7 +56,7 @@ def predict(
     """
     if not rows:
         return []
-    prompts = _prompt_ids(loaded, [chat_messages(row, prompt, labels) for row in rows])
+    prompts = prompt_ids(loaded, [chat_messages(row, prompt, labels) for row in rows])
     written = label_tokens(loaded, chat_messages(rows[0], prompt, labels), labels)
     longest = max(map(len, written))
     batches = _batches([len(ids) + longest for ids in prompts], batch_rows)
@@ -73,7 +77,7 @@ def predict(
 
 def label_tokens(loaded: LoadedModel, messages: list[dict[str, str]], labels: Sequence[str]) -> list[list[int]]:
     """The tokens the model was trained to write for each label, end of turn included, as its chat template has them."""
-    [asked] = _prompt_ids(loaded, [messages])
+    [asked] = prompt_ids(loaded, [messages])
     found = []
     for label in labels:
         answered = [*messages, {"role": "assistant", "content": label}]
@@ -88,10 +92,12 @@ def label_tokens(loaded: LoadedModel, messages: list[dict[str, str]], labels: Se
 
 def _read(row: Mapping[str, Any], raw: str, ended: bool, labels: Sequence[str]) -> Prediction:
     # An answer that was cut off would have gone on: it is not the label, even where it looks like one so far.
-    return Prediction(str(row["id"]), str(row["label"]), raw, parse_label(raw, labels) if ended else None)
+    return Prediction(str(row["id"]), str(row["label"]), raw, parse_label(raw, labels) if ended else None,
+                      ended)
 
 
-def _prompt_ids(loaded: LoadedModel, conversations: list[list[dict[str, str]]]) -> list[list[int]]:
+def prompt_ids(loaded: LoadedModel, conversations: list[list[dict[str, str]]]) -> list[list[int]]:
+    """The tokens each conversation is asked with, as the model's chat template writes them."""
     told = loaded.tokenizer.apply_chat_template(conversations, add_generation_prompt=True, tokenize=False)
     ids: list[list[int]] = loaded.tokenizer(told, add_special_tokens=False)["input_ids"]
     return ids

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...resources.errors import EvaluationError, MissingRequirement, TrainingError
-from ...resources.files import read_json, sha256_bytes
+from ...resources.files import read_json, sha256_bytes, write_json
 from ...resources.language import Text
 from ...resources.lineage import parent_of, track_version
 from ...resources.task import Prompt, Task, TaskFolder
@@ -23,6 +23,7 @@ from ..data.prompting import task_prompt
 from ..data.rows import Row
 from ..data.store import Snapshot, load_snapshot
 from .baselines import TITLES, cached_answers, majority_answers, tfidf_answers
+from .evidence import answer_evidence, data_evidence, same_prompt
 from .metric import check_metric
 from .model import LoadedModel, ModelPaths, base_path, load_for_inference, trained_version, version_paths
 from .predict import Prediction, predict
@@ -86,6 +87,7 @@ def evaluate_version(
         started = time.monotonic()
         head, other = evaluation.ask_version()
         beside = evaluation.baseline_answers() if baselines else {}
+        evaluation.keep_evidence(head, other)
         draft = evaluation.record(head, other, beside)
         record = commit_evaluation(folder, {**draft, "seconds": round(time.monotonic() - started, 2)})
     settle(folder)
@@ -114,6 +116,7 @@ class _Evaluation:
         group_by = self.snapshot.manifest["split"].get("group_by") if self.snapshot else None
         self.groups = row_groups(self.rows, group_by)
         self.kept = folder.task.cache / "evaluations" / self._key()
+        self.prompt_is_the_trained_one: bool | None = None  # not known before the model was asked
         self.passes, self.done = 3, 0  # free, constrained, base model
         if not self.rows:
             raise EvaluationError(
@@ -130,10 +133,28 @@ class _Evaluation:
     def ask_version(self) -> tuple[list[Prediction], list[Prediction]]:
         """The version's answers, decoded as it will be deployed, and the other way."""
         loaded = self._load(self.paths.base, self.paths.adapter)
+        self.prompt_is_the_trained_one = self._trained_prompt(loaded)
         free = self._ask(loaded, False, "free", Text("asking the model", "詢問模型"))
         constrained = self._ask(loaded, True, "constrained", Text("asking it again, limited to the labels",
                                                                   "再問一次，限定只能回答標籤"))
         return (constrained, free) if self.task.constrained_decoding else (free, constrained)
+
+    def keep_evidence(self, head: list[Prediction], other: list[Prediction]) -> None:
+        """Leave beside the record what a diagnosis needs and the figures do not say."""
+        self._say(Text("looking for the causes of mistakes", "尋找錯誤的原因"))
+        found: dict[str, Any] = {}
+        if self.snapshot is not None:
+            hashes = {"train": self.snapshot.file_hashes["train"], "benchmark": self.benchmark.hash}
+            found = data_evidence(self.folder.task.cache, self.snapshot.rows("train"), self.rows, self.task.language,
+                                  hashes)
+        seen = {"benchmark": self.benchmark.hash, "prompt": {"same": self.prompt_is_the_trained_one},
+                **answer_evidence(other if self.task.constrained_decoding else head), **found}
+        write_json(self.folder.evidence_file, {"format": 1, **self.folder.evidence(), "evaluation": seen})
+
+    def _trained_prompt(self, loaded: LoadedModel) -> bool | None:
+        train = self.snapshot.rows("train") if self.snapshot else []
+        mark = (self.folder.evidence().get("training") or {}).get("prompt")
+        return same_prompt(loaded, mark, train, self.prompt, self.labels)
 
     def baseline_answers(self) -> dict[str, list[str | None]]:
         """For each baseline its answer to every row; those that cannot be had are left out with a warning."""

@@ -60,12 +60,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class Audit:
-    """What the audit saw: counts over all rows, one example for each answer, and what is wrong."""
+    """What the audit saw: counts over all rows (`ended`: with a trained end of turn), each answer, and what is wrong."""
 
     rows: int
     tokens: int
     trained_tokens: int
     longest: int
+    ended: int = 0
     trained_texts: dict[str, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
@@ -83,12 +84,13 @@ def audit(splits: dict[str, Sequence[TokenisedRow]], tokenizer: Any, end_ids: se
         end_ids: the ids at which generation stops; one of them must be trained in each row.
         max_length: longest row in tokens the trainer would not cut.
     """
-    findings, texts = [], Counter[str]()
+    findings, texts, ended = [], Counter[str](), 0
     for split, rows in splits.items():
         for row in rows:
             kept = row.trained[:max(0, max_length - row.start)]
             trained = tokenizer.decode(kept)
             texts[trained] += 1
+            ended += any(token in end_ids for token in kept)
             problem = _problem(row, kept, tokenizer, end_ids, max_length)
             if problem:
                 findings.append(Finding(row.id, split, problem, row.answer, trained))
@@ -97,7 +99,7 @@ def audit(splits: dict[str, Sequence[TokenisedRow]], tokenizer: Any, end_ids: se
         rows=len(every), tokens=sum(len(row.input_ids) for row in every),
         trained_tokens=sum(len(row.trained) for row in every),
         longest=max((len(row.input_ids) for row in every), default=0),
-        trained_texts=dict(texts.most_common(20)), findings=findings,
+        ended=ended, trained_texts=dict(texts.most_common(20)), findings=findings,
     )
 
 

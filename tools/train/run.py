@@ -179,6 +179,7 @@ def _commit(job: RunningJob, folder: VersionFolder, base: BaseModel, run: Traini
     files = {file.relative_to(root).as_posix(): sha256_file(file) for file in sorted(place.iterdir())}
     write_json(folder.environment_file, {**read_json(folder.environment_file), **outcome.environment})
     write_atomic(folder.events_file, dump_jsonl(_event(entry) for entry in outcome.history))
+    write_json(folder.evidence_file, {"format": 1, **folder.evidence(), "training": outcome.evidence})
     relative = place.relative_to(root).as_posix()
     config = folder.config()
     write_json(folder.model_info_file, {

@@ -116,10 +116,24 @@ class AnswerTrainer(SFTTrainer):
                  metric_key_prefix: str = "eval") -> dict[str, float]:
         """Loss on the validation rows, the share answered right, and its mean over labels (macro recall)."""
         rows = self.eval_dataset if eval_dataset is None else eval_dataset
+        loss, hits = self.answered(rows)
+        counts = Counter(self.answers)
+        right = Counter(answer for answer, hit in zip(self.answers, hits, strict=True) if hit)
+        metrics = {
+            f"{metric_key_prefix}_loss": loss,
+            f"{metric_key_prefix}_exact": sum(hits) / max(len(hits), 1),
+            f"{metric_key_prefix}_recall": sum(right[label] / counts[label] for label in counts) / max(len(counts), 1),
+        }
+        self.log(metrics)
+        self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def answered(self, rows: Any) -> tuple[float, list[bool]]:
+        """The mean loss of the rows' answer tokens, and for each row whether greedy decoding gives its answer."""
         order = sorted(range(len(rows)), key=lambda index: -len(rows[index]["input_ids"]))
         size = self.args.per_device_eval_batch_size
         total, tokens = 0.0, 0
-        right: Counter[str] = Counter()
+        hits = [False] * len(rows)
         self.model.eval()
         for start in range(0, len(order), size):
             indices = order[start:start + size]
@@ -127,16 +141,9 @@ class AnswerTrainer(SFTTrainer):
             with torch.no_grad(), self.compute_loss_context_manager():
                 loss, count, exact = self._score_rows(self.model_wrapped, inputs)
             total, tokens = total + loss, tokens + count
-            right.update(self.answers[index] for index, hit in zip(indices, exact.tolist(), strict=True) if hit)
-        counts = Counter(self.answers)
-        metrics = {
-            f"{metric_key_prefix}_loss": total / max(tokens, 1),
-            f"{metric_key_prefix}_exact": sum(right.values()) / max(len(order), 1),
-            f"{metric_key_prefix}_recall": sum(right[label] / counts[label] for label in counts) / max(len(counts), 1),
-        }
-        self.log(metrics)
-        self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
-        return metrics
+            for index, hit in zip(indices, exact.tolist(), strict=True):
+                hits[index] = hit
+        return total / max(tokens, 1), hits
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         rows = self.train_dataset  # with its length column, which `train_dataset` has lost by now

@@ -59,7 +59,8 @@ class TrainingRun:
 class Outcome:
     """What came of it: the checkpoint to keep, and figures for `model_info.json` and `environment.json`.
 
-    `kind` is `adapter` or `model`; `history` is the log of the run, oldest first.
+    `kind` is `adapter` or `model`; `history` is the log of the run, oldest first; `evidence` is what a diagnosis needs
+    and the files do not say.
     """
 
     checkpoint: Path
@@ -69,6 +70,7 @@ class Outcome:
     audit: dict[str, Any]
     history: list[dict[str, Any]]
     environment: dict[str, Any]
+    evidence: dict[str, Any] = field(default_factory=dict)
 
 
 class Method(BaseModel):

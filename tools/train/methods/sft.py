@@ -12,8 +12,9 @@ from pydantic import Field
 
 from ....resources.errors import TrainingError
 from ....resources.language import Text
-from ..audit import audit, refuse
+from ..audit import Audit, audit, refuse
 from ..checkpoints import discard_unsealed, sealed_checkpoints, training_history
+from ..evidence import training_evidence
 from ..tokenise import TokenisedRow, end_ids_of, load_tokenizer, read_tokenised, tokenised
 from . import Method, Outcome, Situation, TrainingRun
 
@@ -178,7 +179,7 @@ class Sft(Method):
                 trainer.train(resume_from_checkpoint=str(resume) if resume else None)
             except (torch.OutOfMemoryError, MemoryError) as error:
                 raise self._out_of_memory() from error
-        return self._outcome(run, trainer, rows, checked.summary(), time.monotonic() - began)
+        return self._outcome(run, trainer, rows, train, checked, began)
 
     def _out_of_memory(self) -> TrainingError:
         return TrainingError(
@@ -275,8 +276,8 @@ class Sft(Method):
             dataloader_pin_memory=torch.cuda.is_available(),
         )
 
-    def _outcome(self, run: TrainingRun, trainer: Any, rows: list[TokenisedRow], checked: dict[str, Any],
-                 seconds: float) -> Outcome:
+    def _outcome(self, run: TrainingRun, trainer: Any, rows: list[TokenisedRow], train: list[TokenisedRow],
+                 checked: Audit, began: float) -> Outcome:
         import torch
 
         sealed = sealed_checkpoints(run.checkpoints)
@@ -289,17 +290,21 @@ class Sft(Method):
         trained = sum(weight.numel() for weight in trainer.model.parameters() if weight.requires_grad)
         adapter = sum(weight.numel() for name, weight in trainer.model.named_parameters() if "lora_" in name)
         tail = losses[-max(1, len(losses) // 10):]
+        total = sum(weight.numel() for weight in trainer.model.parameters()) - adapter
+        self._say(run, sealed[last], Text("Asking it rows it was trained on", "用訓練過的資料問它"))
+        rates = {"peak": self.learning_rate or 0.0, "usual": _rate(bool(self.lora_r), total < _TINY)[0]}
+        seen = training_evidence(trainer, train, _dataset, checked, history, sealed[best],
+                                 self._steps_per_epoch(len(rows)), rates)
         return Outcome(
             checkpoint=sealed[best], kind="adapter" if self.lora_r else "model",
-            parameters={"trainable": trained,
-                        "total": sum(weight.numel() for weight in trainer.model.parameters()) - adapter},
+            parameters={"trainable": trained, "total": total},
             training={
-                "steps": steps, "epochs": round(epochs, 4), "seconds": round(seconds, 1),
+                "steps": steps, "epochs": round(epochs, 4), "seconds": round(time.monotonic() - began, 1),
                 "tokens": round(sum(len(row.input_ids) for row in rows) * epochs),
                 "tokens_per_second": trainer_speed(trainer), "train_loss": round(sum(tail) / len(tail), 6),
                 "valid_loss": chosen.get("eval_loss"), "valid_recall": chosen.get("eval_recall"), "best_step": best,
             },
-            audit=checked, history=history,
+            audit=checked.summary(), history=history, evidence=seen,
             environment={
                 "device": str(trainer.args.device), "dtype": str(next(trainer.model.parameters()).dtype),
                 "torch_threads": torch.get_num_threads(), "trainer_arguments": trainer.args.to_dict(),
