@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import struct
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from ...resources.catalogue import base_models
 from ...resources.errors import TrainingError
 from ...resources.files import read_json, sha256_bytes, sha256_file
 from ...resources.language import Text
@@ -18,6 +20,56 @@ _HASHED = ("*.safetensors", "*.bin", "*.json", "*.jinja", "*.model", "merges.txt
 _BLOB = re.compile(r"[0-9a-f]{64}")
 _IN_NAME = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s?([BM])(?![\w])", re.IGNORECASE)
 _HEADER_LIMIT = 100_000_000  # bytes; the format's own limit
+# (parameters, layers, hidden width) of dense models as they are built today: the Qwen3 family's config.json files.
+_USUAL_SHAPES = ((0.6e9, 28, 1024), (1.7e9, 28, 2048), (4e9, 36, 2560), (8e9, 36, 4096), (14e9, 40, 5120),
+                 (32e9, 64, 5120))
+_USUAL_VOCABULARY = 151_936
+# A block's linear layers have about 18.5 times the hidden width of inputs and outputs in all (grouped attention and a
+# gated feed-forward three times as wide).
+_LINEAR_WIDTHS = 18.5
+
+
+class Shape(Protocol):
+    """What an estimate needs to know of a base model."""
+
+    @property
+    def parameters(self) -> int: ...
+    @property
+    def active_parameters(self) -> int: ...
+    @property
+    def layers(self) -> int: ...
+    @property
+    def hidden(self) -> int: ...
+    @property
+    def vocabulary(self) -> int: ...
+    def lora_parameters(self, rank: int) -> int: ...
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A base model that is not on this machine yet, by its size alone; the rest as models of that size are built."""
+
+    parameters: int
+    active_parameters: int
+
+    @property
+    def layers(self) -> int:
+        return self._nearest[1]
+
+    @property
+    def hidden(self) -> int:
+        return self._nearest[2]
+
+    @property
+    def vocabulary(self) -> int:
+        return _USUAL_VOCABULARY
+
+    @property
+    def _nearest(self) -> tuple[float, int, int]:
+        return min(_USUAL_SHAPES, key=lambda shape: abs(math.log(shape[0] / self.parameters)))
+
+    def lora_parameters(self, rank: int) -> int:
+        return round(rank * self.layers * _LINEAR_WIDTHS * self.hidden)
 
 
 @dataclass(frozen=True)
@@ -34,6 +86,14 @@ class BaseModel:
         if self.shapes:
             return sum(_size(shape) for shape in self.shapes.values())
         return sum(file.stat().st_size for file in self.folder.glob("*.bin")) // 2
+
+    @property
+    def active_parameters(self) -> int:
+        return self.parameters
+
+    @property
+    def vocabulary(self) -> int:
+        return int(self._text_config.get("vocab_size") or 0)
 
     @property
     def context(self) -> int | None:
@@ -85,6 +145,15 @@ def read_base_model(folder: Path) -> BaseModel:
     if not shapes and not any(folder.glob("*.bin")):
         raise _not_a_model(folder, Text("it holds no weights", "裡面沒有權重檔"))
     return BaseModel(folder, config, shapes)
+
+
+def outline(name: str) -> Outline | None:
+    """What the catalogue, else the name itself, says of a base model that is not at hand; None where neither does."""
+    for entry in base_models():
+        if entry.id.lower() == name.lower():
+            return Outline(round(entry.parameters * 1e9), round((entry.active_parameters or entry.parameters) * 1e9))
+    parameters = parameters_in_name(name)
+    return Outline(parameters, parameters) if parameters else None
 
 
 def parameters_in_name(name: str) -> int | None:

@@ -9,18 +9,23 @@ gradient and Adam's two moments; about 34·L·B·S·h activation numbers' bytes 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel as Model
 
+from ...resources.catalogue import gpus
 from ...resources.language import Text
 from ...resources.version import VersionFolder
-from .base_facts import BaseModel
+from .base_facts import Shape
 
 _RUNTIME_BYTES = 700e6  # Python with PyTorch, Transformers and TRL loaded (measured)
 _CPU_FLOPS_PER_CORE = (8e9, 40e9)  # sustained in fp32, from small matrices to large ones (measured)
+# Share of a card's peak that fine-tuning reaches: 0.2-0.35 was measured for LoRA on a 7B model on an A100; smaller
+# models and cards reach less.
+UTILISATION = (0.15, 0.35)
 _GPU_FLOPS = (15e12, 250e12)  # an unknown GPU at 25 % of its peak: T4 … H100
 _START_SECONDS = (6.0, 40.0)  # imports, loading, tokenising
 _STEP_SECONDS = (0.008, 0.05)  # what each step costs whatever its size
@@ -61,49 +66,88 @@ def rows_from_text(texts: Sequence[str], count: int, prompt_characters: int) -> 
     return Rows(count, (count * mean / usual / 1.4, count * mean / usual * 2.0), max(lengths) / usual * 2.0)
 
 
-def estimate(
-    settings: dict[str, Any], base: BaseModel, rows: Rows, cores: int, gpu: bool, measured: VersionFolder | None
-) -> Estimate:
-    """Time and memory of a training.
+@dataclass(frozen=True)
+class Work:
+    """Optimiser steps, tokens and floating-point operations of a training, the latter two as (low, high)."""
+
+    steps: int
+    tokens: tuple[float, float]
+    operations: tuple[float, float]
+
+
+def work_of(settings: Mapping[str, Any], base: Shape, rows: Rows, recompute: bool) -> Work:
+    """How much there is to compute.
 
     Arguments:
         settings: the method's resolved settings.
-        measured: an earlier version of this task on the same base model, whose tokens a second are taken.
+        recompute: whether activations are computed twice to save memory.
     """
     batch, accumulation = int(settings["batch_size"]), int(settings["gradient_accumulation"])
-    epochs, rank = int(settings["epochs"]), int(settings["lora_r"])
+    epochs = int(settings["epochs"])
     steps = math.ceil(math.ceil(rows.count / batch) / accumulation) * epochs
     tokens = (rows.tokens[0] * epochs, rows.tokens[1] * epochs)
+    each = ((4 if settings["lora_r"] else 6) + (2 if recompute else 0)) * base.active_parameters
+    return Work(steps, tokens, (each * tokens[0], each * tokens[1]))
+
+
+def memory_by_parts(
+    settings: Mapping[str, Any], base: Shape, rows: Rows, gpu: bool, recompute: bool
+) -> dict[str, int]:
+    """Bytes of the base model's weights, of what is trained (with gradients and optimiser), of activations, and of the
+    libraries themselves."""
+    rank, batch = int(settings["lora_r"]), int(settings["batch_size"])
     trained = base.lora_parameters(rank) if rank else base.parameters
-    recompute = bool(settings.get("activation_checkpointing"))
-    seconds, source = _seconds(base.parameters, rank, recompute, tokens, steps, cores, gpu, measured)
     width = 2 if gpu else 4
     activations = (2 if recompute else 34) * base.layers * batch * rows.longest * base.hidden * width / 2
-    vocabulary_logits = 3 * 4 * 8 * batch * (base.config.get("vocab_size") or 0)
-    memory = {
-        "weights": base.parameters * (width if rank else 4), "trained": trained * (16 if rank else 12),
-        "activations": round(activations + vocabulary_logits), "runtime": round(_RUNTIME_BYTES * (2 if gpu else 1)),
-    }
-    checkpoint = trained * 12
+    vocabulary_logits = 3 * 4 * 8 * batch * base.vocabulary
+    return {"weights": base.parameters * (width if rank else 4), "trained": trained * (16 if rank else 12),
+            "activations": round(activations + vocabulary_logits), "runtime": round(_RUNTIME_BYTES * (2 if gpu else 1))}
+
+
+def estimate(
+    settings: Mapping[str, Any], base: Shape, rows: Rows, cores: int, gpu: str | None, measured: VersionFolder | None
+) -> Estimate:
+    """Time and memory of a training on this machine.
+
+    Arguments:
+        settings: the method's resolved settings.
+        gpu: the name of the GPU it will run on; None trains on the processor.
+        measured: an earlier version of this task on the same base model, whose tokens a second are taken.
+    """
+    recompute = bool(settings.get("activation_checkpointing"))
+    work = work_of(settings, base, rows, recompute)
+    seconds, source = _seconds(work, cores, gpu, measured)
+    memory = memory_by_parts(settings, base, rows, gpu is not None, recompute)
+    rank = int(settings["lora_r"])
+    checkpoint = (base.lora_parameters(rank) if rank else base.parameters) * 12
     return Estimate(
-        steps=steps, tokens=(round(tokens[0]), round(tokens[1])), seconds=(round(seconds[0]), round(seconds[1])),
-        memory_bytes={**memory, "total": sum(memory.values())}, disk_bytes=3 * checkpoint + 50_000_000,
-        source=str(source),
+        steps=work.steps, tokens=(round(work.tokens[0]), round(work.tokens[1])),
+        seconds=(round(seconds[0]), round(seconds[1])), memory_bytes={**memory, "total": sum(memory.values())},
+        disk_bytes=3 * checkpoint + 50_000_000, source=str(source),
     )
 
 
 def _seconds(
-    parameters: int, rank: int, recompute: bool, tokens: tuple[float, float], steps: int, cores: int, gpu: bool,
-    measured: VersionFolder | None,
+    work: Work, cores: int, gpu: str | None, measured: VersionFolder | None
 ) -> tuple[tuple[float, float], Text]:
     speed = (measured.model_info().get("training") or {}).get("tokens_per_second") if measured else None
     if measured and speed:
-        low, high = tokens[0] / speed * 0.7 + _START_SECONDS[0], tokens[1] / speed * 1.8 + _START_SECONDS[1]
+        low, high = (work.tokens[0] / speed * 0.7 + _START_SECONDS[0], work.tokens[1] / speed * 1.8 + _START_SECONDS[1])
         return (low, high), Text(f"from {measured.name}'s measured {speed:,.0f} tokens a second",
                                  f"依 {measured.name} 實測的每秒 {speed:,.0f} 個 token")
-    operations = (4 if rank else 6) + (2 if recompute else 0)
-    slow, fast = _GPU_FLOPS if gpu else (_CPU_FLOPS_PER_CORE[0], _CPU_FLOPS_PER_CORE[1] * min(cores, 16))
-    low = operations * parameters * tokens[0] / fast + steps * _STEP_SECONDS[0] + _START_SECONDS[0]
-    high = operations * parameters * tokens[1] / slow + steps * _STEP_SECONDS[1] + _START_SECONDS[1]
+    slow, fast = _gpu_flops(gpu) if gpu is not None else \
+        (_CPU_FLOPS_PER_CORE[0], _CPU_FLOPS_PER_CORE[1] * min(cores, 16))
+    low = work.operations[0] / fast + work.steps * _STEP_SECONDS[0] + _START_SECONDS[0]
+    high = work.operations[1] / slow + work.steps * _STEP_SECONDS[1] + _START_SECONDS[1]
     return (low, high), Text("from the number of operations; no earlier version measured this base model here, so the "
                              "range is wide", "依運算量估計；這個基礎模型在這裡還沒有實測過，所以範圍很寬")
+
+
+def _gpu_flops(name: str) -> tuple[float, float]:
+    """Operations a second that card reaches in training; a wide range for one the catalogue does not know."""
+    words = f" {re.sub('[^a-z0-9]+', ' ', name.lower())} "
+    known = next((card for card in gpus() if any(f" {alias} " in words for alias in card.aliases)), None)
+    peak = known.bf16_tflops if known else None
+    if peak is None:
+        return _GPU_FLOPS
+    return peak.range[0] * 1e12 * UTILISATION[0], peak.range[1] * 1e12 * UTILISATION[1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,25 @@ from ...resources.language import Text
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder
 from ...resources.workspace import Workspace
-from ..compute.machine import describe_machine
 from ..compute.words import duration
+from .choosing import BaseModelOption, base_model_options, usual_base_model, why_base_model
+from .elsewhere import GpuOption, said_of
 from .estimate import Estimate
 from .plan import Plan, choose_parent, find_plan, make_plan, next_plan_name, plan_file, read_plan, write_plan
-from .preflight import Finding, Preflight, check, first_blocking, gpu_memory, survey
+from .preflight import Finding, Preflight, check, first_blocking, survey
 
-_LARGE_GPU_BYTES = 15e9
-BASE_MODEL_VARIABLE = "NLP_SKILLS_BASE_MODEL"
+_SOURCES = {
+    "base_model": "base-models", "lora_r": "lora", "lora_alpha": "lora", "learning_rate": "hyperparameters",
+    "epochs": "hyperparameters", "batch_size": "hyperparameters", "gradient_accumulation": "hyperparameters",
+    "max_length": "trouble-truncation", "keep_best": "trouble-overfitting", "balance": "imbalance",
+    "activation_checkpointing": "memory-time-cost",
+}
 _SET_UP = {"worker": "environment", "base_model": "base_model"}
 
 
 class PlanAnswer(Answer):
-    """A plan: its settings with the reasons, what changes against the parent, what was checked, what it will need."""
+    """A plan: its settings with the reasons and their page, what changes against the parent, what was checked, what it
+    will need here and `elsewhere` (one GPU of each kind); `base_models` are others to choose from."""
 
     plan: str
     file: str
@@ -37,6 +42,8 @@ class PlanAnswer(Answer):
     changes: list[str] = Field(default_factory=list)
     findings: list[dict[str, str]] = Field(default_factory=list)
     estimate: Estimate | None = None
+    elsewhere: list[GpuOption] = Field(default_factory=list)
+    base_models: list[BaseModelOption] = Field(default_factory=list)
 
 
 def plan_training(
@@ -53,11 +60,11 @@ def plan_training(
     plan_file(task, plan_name)
     given = _with_whole_path(settings)
     base_model = str(given.get("base_model") or (building_on.config()["base_model"] if building_on else "")
-                     or _usual_base_model(workspace))
+                     or usual_base_model(workspace))
     seen = survey(workspace, task, base_model)
     plan, reasons = make_plan(plan_name, given, building_on, changes, seen.situation, base_model)
     if not building_on and "base_model" not in given:
-        reasons = {"base_model": _why_base_model(workspace, base_model), **reasons}
+        reasons = {"base_model": why_base_model(workspace, base_model), **reasons}
     path = write_plan(task, plan)
     checked = check(workspace, task, plan)
     found = _changes(plan, building_on, checked)
@@ -65,8 +72,11 @@ def plan_training(
     return PlanAnswer(
         message=message, next_step=next_step, plan=plan.name, file=str(path), parent=plan.parent,
         settings=plan.settings.model_dump(mode="json", exclude_none=True),
-        reasons={setting: str(why) for setting, why in reasons.items()}, changes=[str(text) for text in found],
+        reasons={setting: _with_source(setting, why) for setting, why in reasons.items()}, changes=[str(text) for text in found],
         findings=[finding.spoken() for finding in checked.findings], estimate=checked.estimate,
+        elsewhere=checked.elsewhere,
+        base_models=[] if building_on or "base_model" in given else base_model_options(
+            workspace, base_model, checked),
     )
 
 
@@ -94,29 +104,18 @@ def ready_to_train(workspace: Workspace, task: TaskFolder, plan: str | None, con
     return name
 
 
+def _with_source(setting: str, why: Text) -> str:
+    """The reason, and the page that it rests on."""
+    page = _SOURCES.get(setting)
+    return f"{why} [llm-knowledge/{page}]" if page else str(why)
+
+
 def _with_whole_path(settings: dict[str, Any]) -> dict[str, Any]:
     """A folder named by a short path is written down whole: the job runs elsewhere."""
     named = settings.get("base_model")
     if isinstance(named, str) and named and Path(named).expanduser().is_dir():
         return {**settings, "base_model": str(Path(named).expanduser().resolve())}
     return dict(settings)
-
-
-def _usual_base_model(workspace: Workspace) -> str:
-    if named := os.environ.get(BASE_MODEL_VARIABLE):
-        return named
-    memory = gpu_memory(describe_machine(workspace))
-    return "Qwen/Qwen3-4B" if memory and memory >= _LARGE_GPU_BYTES else "Qwen/Qwen3-0.6B"
-
-
-def _why_base_model(workspace: Workspace, name: str) -> Text:
-    if os.environ.get(BASE_MODEL_VARIABLE) == name:
-        return Text(f"Set by {BASE_MODEL_VARIABLE}.", f"由 {BASE_MODEL_VARIABLE} 指定。")
-    if gpu_memory(describe_machine(workspace)):
-        return Text("Good at Chinese, Apache-2.0, and it fits this GPU.",
-                    "中文表現好、Apache-2.0 授權，這張 GPU 放得下。")
-    return Text("Good at Chinese, Apache-2.0, and small enough to train without a large GPU.",
-                "中文表現好、Apache-2.0 授權，沒有大型 GPU 也訓練得動。")
 
 
 def _changes(plan: Plan, parent: VersionFolder | None, checked: Preflight) -> list[Text]:
@@ -151,6 +150,8 @@ def _told(task: TaskFolder, plan: Plan, checked: Preflight, changes: list[Text])
         size = needed.memory_bytes["total"] / 1e9
         parts.append(Text(f"About {low} to {high} ({needed.source}), about {size:.1f} GB of memory.",
                           f"大約 {low}到 {high}（{needed.source}），記憶體約 {size:.1f} GB。"))
+    if not checked.situation.gpu_bytes and (rented := said_of(checked.elsewhere)):
+        parts.append(rented)
     said = [finding for finding in checked.findings if finding.level != "blocking"]
     parts += [Text(f"Note: {finding.problem.en}", f"注意：{finding.problem.zh}") for finding in said]
     blocking = next((finding for finding in checked.findings if finding.level == "blocking"), None)

@@ -24,7 +24,8 @@ from ..data.benchmark import frozen_benchmark
 from ..data.convert import rendered
 from ..data.prompting import task_prompt
 from ..data.snapshot import Snapshot, current_snapshot
-from .base_facts import BaseModel, parameters_in_name, read_base_model
+from .base_facts import BaseModel, outline, read_base_model
+from .elsewhere import GpuOption, gpu_options
 from .estimate import Estimate, Rows, estimate, rows_from_text
 from .methods import Situation
 from .plan import Plan
@@ -56,13 +57,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Preflight:
-    """What was found. `snapshot`, `base` and `estimate` are None where that part could not be read."""
+    """What was found. `snapshot`, `base` and `estimate` are None where that part could not be read; `elsewhere` is what
+    the same training would take on other machines."""
 
     findings: list[Finding]
     situation: Situation
     _snapshot: Snapshot | None = field(default=None)
     base: BaseModel | None = None
     estimate: Estimate | None = None
+    elsewhere: list[GpuOption] = field(default_factory=list)
 
     @property
     def has_data(self) -> bool:
@@ -87,6 +90,10 @@ def first_blocking(findings: list[Finding]) -> NlpSkillsError | None:
 def gpu_memory(machine: Machine) -> int | None:
     """Bytes of the largest GPU the worker can use; None where it trains on the processor."""
     return max((gpu.memory for gpu in machine.gpus), default=None) if machine.device == "cuda" else None
+
+
+def _gpu_name(machine: Machine) -> str | None:
+    return max(machine.gpus, key=lambda gpu: gpu.memory).name if gpu_memory(machine) else None
 
 
 def survey(workspace: Workspace, task: TaskFolder, base_model: str) -> Preflight:
@@ -125,13 +132,17 @@ def check(workspace: Workspace, task: TaskFolder, plan: Plan, job: str | None = 
     findings += [_can_go_on(folder, owner) for folder, owner in interrupted(task) if owner != job]
     if snapshot:
         findings += _labels(task, snapshot)
-    needed = None
-    if snapshot and seen.base:
-        settings, _ = plan.settings.resolved(seen.situation)
-        needed = _estimated(workspace, task, plan, snapshot, seen.base, seen.situation)
-        findings += [Finding("warning", "settings", text, _CHANGE_IT) for text in settings.warnings(seen.situation)]
-        findings += _room(workspace, task, needed)
-    return Preflight(findings, seen.situation, snapshot, seen.base, needed)
+    base = seen.base or outline(plan.settings.base_model)
+    if not snapshot or not base:
+        return Preflight(findings, seen.situation, snapshot, seen.base)
+    settings, _ = plan.settings.resolved(seen.situation)
+    content = settings.model_dump(mode="json")
+    rows = _rows(task, snapshot, settings.rows_per_epoch(seen.situation), seen.base)
+    machine = describe_machine(workspace)
+    needed = estimate(content, base, rows, machine.cores, _gpu_name(machine), _measured(task, seen.base))
+    findings += [Finding("warning", "settings", text, _CHANGE_IT) for text in settings.warnings(seen.situation)]
+    findings += _room(task, needed, gpu_memory(machine) or machine.free_memory)
+    return Preflight(findings, seen.situation, snapshot, seen.base, needed, gpu_options(content, base, rows))
 
 
 def _found(findings: list[Finding], code: str, look: Callable[[], _T]) -> _T | None:
@@ -148,7 +159,7 @@ def _situation(workspace: Workspace, snapshot: Snapshot | None, base: BaseModel 
     return Situation(
         train_rows=counts["train"], valid_rows=counts["valid"],
         label_counts=snapshot.label_counts["train"] if snapshot else {},
-        parameters=base.parameters if base else parameters_in_name(base_model),
+        parameters=base.parameters if base else known.parameters if (known := outline(base_model)) else None,
         context=base.context if base else None, gpu_bytes=gpu_memory(describe_machine(workspace)),
     )
 
@@ -192,28 +203,23 @@ def _can_go_on(folder: VersionFolder, owner: str) -> Finding:
              f"resume_job(job_id={owner!r}) 會接續；train 則另開新版本。"))
 
 
-def _estimated(
-    workspace: Workspace, task: TaskFolder, plan: Plan, snapshot: Snapshot, base: BaseModel, situation: Situation
-) -> Estimate:
-    settings, _ = plan.settings.resolved(situation)
-    content = settings.model_dump(mode="json")
-    machine = describe_machine(workspace)
-    count = settings.rows_per_epoch(situation)
+def _rows(task: TaskFolder, snapshot: Snapshot, count: int, base: BaseModel | None) -> Rows:
+    """The rows of an epoch: counted where they are tokenised for that base model already, else guessed from text."""
     definition = task.load()
     prompt, labels = task_prompt(definition), definition.labels or sorted(snapshot.label_counts["train"])
     known = cached_counts(rendered(task, snapshot, prompt, labels) / "train.jsonl", base.folder,
-                          task.cache / "tokenised")
+                          task.cache / "tokenised") if base else None
     if known:
         tokens = known["tokens"] / max(known["count"], 1) * count
-        rows = Rows(count, (tokens, tokens), known["longest"])
-    else:
-        texts = [str(row["text"]) for row in snapshot.rows("train")]
-        rows = rows_from_text(texts, count, len(prompt.system) + len(prompt.user) + sum(map(len, labels)) + 40)
-    return estimate(content, base, rows, machine.cores, gpu_memory(machine) is not None, _measured(task, base))
+        return Rows(count, (tokens, tokens), known["longest"])
+    texts = [str(row["text"]) for row in snapshot.rows("train")]
+    return rows_from_text(texts, count, len(prompt.system) + len(prompt.user) + sum(map(len, labels)) + 40)
 
 
-def _measured(task: TaskFolder, base: BaseModel) -> VersionFolder | None:
+def _measured(task: TaskFolder, base: BaseModel | None) -> VersionFolder | None:
     """The newest version trained on the same base model on this machine."""
+    if base is None:
+        return None
     for number in reversed(version_numbers(task)):
         folder = VersionFolder(task, number)
         if folder.status() in ("trained", "evaluated") and folder.model_info()["base_model"]["hash"] == base.hash:
@@ -221,7 +227,8 @@ def _measured(task: TaskFolder, base: BaseModel) -> VersionFolder | None:
     return None
 
 
-def _room(workspace: Workspace, task: TaskFolder, needed: Estimate) -> list[Finding]:
+def _room(task: TaskFolder, needed: Estimate, available: int) -> list[Finding]:
+    """Whether disk and memory (`available` bytes) suffice, and how long it takes."""
     found = []
     free = shutil.disk_usage(task.root).free
     if needed.disk_bytes > free:
@@ -231,8 +238,6 @@ def _room(workspace: Workspace, task: TaskFolder, needed: Estimate) -> list[Find
                  f"檢查點約需 {_size(needed.disk_bytes)}，磁碟只剩 {_size(free)}。"),
             Text("Free some space, or move the workspace (NLP_SKILLS_WORKSPACE).",
                  "請清出空間，或把工作區移到別處（NLP_SKILLS_WORKSPACE）。")))
-    machine = describe_machine(workspace)
-    available = gpu_memory(machine) or machine.free_memory
     total = needed.memory_bytes["total"]
     least = needed.memory_bytes["weights"] + needed.memory_bytes["trained"]
     smaller = Text("Use a smaller base model, batch_size 1, activation_checkpointing, or LoRA instead of full.",
