@@ -124,7 +124,7 @@ def lineage_mermaid(task: TaskFolder) -> str:
         if (score := lineage.get("results", {}).get("macro_f1")) is not None:
             shown.append(f"macro-F1 {score:.3f}")
         elif status:
-            shown.append(str(_STATUS_WORDS.get(status, Text(status, status))))
+            shown.append(str(STATUS_WORDS.get(status, Text(status, status))))
         lines.append(f'    {name}["{_LINE.join(map(_mermaid, shown))}"]')
     for lineage in chain:
         name, parent = str(lineage["version"]), lineage.get("parent")
@@ -139,7 +139,7 @@ def lineage_mermaid(task: TaskFolder) -> str:
     return "\n".join(lines) + "\n"
 
 
-_STATUS_WORDS = {
+STATUS_WORDS = {
     "reserved": Text("in training", "訓練中"),
     "failed": Text("failed", "失敗"),
     "cancelled": Text("cancelled", "已取消"),
@@ -150,8 +150,8 @@ _STATUS_WORDS = {
 _LINE = "<br/>"
 _MERMAID_CODES = {"#": "#35;", '"': "#quot;", "<": "#lt;", ">": "#gt;", "|": "#124;", "`": "#96;", ";": "#59;"}
 _OWN_FIELDS = {
-    "format", "version", "created", "parent", "status", "data", "config", "results", "changes", "change_details",
-    "seed", "hashes", "environment", "hardware",
+    "format", "version", "created", "parent", "cloned_from", "status", "data", "config", "results", "changes",
+    "change_details", "seed", "hashes", "environment", "hardware",
 }
 
 
@@ -199,11 +199,13 @@ def _derived(folder: VersionFolder, existing: dict[str, Any]) -> dict[str, Any]:
     evaluation = folder.latest_evaluation()
     counts = data.get("counts", {})
     sentences, details = _changes(folder, config, existing)
+    origin = None if config.get("parent") else folder.task.load().cloned_from  # a clone's first versions have it
     return {
         "format": 1,
         "version": folder.name,
         "created": model.get("created") or config.get("created") or existing.get("created") or now(),
         "parent": config.get("parent"),
+        **({"cloned_from": origin} if origin else {}),
         "status": folder.status(),
         "data": {
             "source_hash": data.get("source_hash"), "snapshot": data.get("hash"),

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import BaseModel
 
 from .errors import TaskError
 from .language import Language
+from .promotion import current_file, current_version
+from .score import best_version, reaches
 from .task import State, TaskFolder, TaskType
 from .version import VersionFolder, version_numbers
 from .workspace import Workspace
+
+_PUT_AWAY = re.compile(rb"^archived:[ \t]*(?!null|~|$|#)\S", re.MULTILINE)
 
 
 class TaskRow(BaseModel):
     """One task in a list; `problem` says what is wrong with a `task.yaml` that cannot be read.
 
-    `best_macro_f1` is the best value among the versions measured on the benchmark of the newest evaluation:
-    figures of different test sets are never ranked against each other.
+    `best_score` is the best value of the task's own `metric` among the versions measured on the benchmark of the newest
+    evaluation: figures of different test sets are never ranked against each other. `threshold` is the person's goal.
     """
 
     name: str
@@ -29,8 +34,12 @@ class TaskRow(BaseModel):
     state: State | None = None
     language: Language | None = None
     versions: int = 0
-    best_macro_f1: float | None = None
+    metric: str | None = None
+    best_score: float | None = None
+    threshold: float | None = None
+    met: bool | None = None
     best_version: str | None = None
+    current: str | None = None
     deployed: str | None = None
     updated: str | None = None
     path: str
@@ -38,29 +47,32 @@ class TaskRow(BaseModel):
 
 
 class Page(NamedTuple):
-    """Some rows; `next_cursor` asks for those after them; `total` is the number of all tasks, matching or not."""
+    """Some rows; `next_cursor` asks for those after them; `total` is the number of all tasks, matching or not, but for
+    the `archived` ones, which are listed only where that state is asked for."""
 
     rows: list[TaskRow]
     next_cursor: str | None
     total: int
+    archived: int
 
 
 def list_tasks(
     workspace: Workspace, state: State | None = None, query: str | None = None, limit: int = 20,
     cursor: str | None = None,
 ) -> Page:
-    """One page of the tasks, in the order of their names.
+    """One page of the tasks, in the order of their names; archived ones only where that state is asked for.
 
     Arguments:
         state: only tasks in that derived state.
         query: words that must all occur in the name, title, goal, pain point or labels (case ignored).
         cursor: the `next_cursor` of the page before; a task deleted in between does no harm.
     """
-    names = workspace.task_names()
+    put_away, at_work = _parted(workspace)
+    names = put_away if state == "archived" else at_work
     matching = (
         folder
         for folder in (TaskFolder(workspace.root / name) for name in names if cursor is None or name > cursor)
-        if _mentions(folder, query) and (state is None or _state_or_none(folder) == state)
+        if _mentions(folder, query) and (state in (None, "archived") or _state_or_none(folder) == state)
     )
     found: list[TaskFolder] = []
     for folder in matching:  # one more than asked for tells whether a next page exists
@@ -69,7 +81,7 @@ def list_tasks(
             break
     shown = found[:limit]
     next_cursor = shown[-1].name if len(found) > limit else None
-    return Page([task_row(folder) for folder in shown], next_cursor, len(names))
+    return Page([task_row(folder) for folder in shown], next_cursor, len(at_work), len(put_away))
 
 
 def task_row(folder: TaskFolder) -> TaskRow:
@@ -82,27 +94,18 @@ def task_row(folder: TaskFolder) -> TaskRow:
         row.problem = str(error)
         return row
     row.title, row.type, row.language, row.state = task.title, task.type, task.language, folder.state()
-    if best := best_version(folder):
-        row.best_version, row.best_macro_f1 = best
+    row.metric, row.threshold = task.success_criteria.metric, task.success_criteria.threshold
+    if best := best_version(folder, row.metric):
+        row.best_version, row.best_score = best.version, best.score
+        row.met = None if row.threshold is None else reaches(row.metric, best.score, row.threshold)
+    row.current = current_version(folder)
     row.deployed = (folder.current_deployment() or {}).get("version")
     return row
 
 
-def best_version(folder: TaskFolder) -> tuple[str, float] | None:
-    """The version with the best macro-F1 on the benchmark of the newest evaluation, and that value."""
-    versions = (VersionFolder(folder, number) for number in version_numbers(folder))
-    recorded = {version.name: evaluations for version in versions if (evaluations := version.evaluations())}
-    newest = max((evaluations[-1] for evaluations in recorded.values()), key=_created, default=None)
-    if newest is None:
-        return None
-    measured = [(name, value) for name, evaluations in recorded.items()
-                if (value := _macro_f1_on(newest["benchmark"]["hash"], evaluations)) is not None]
-    return max(measured, key=lambda pair: pair[1], default=None)
-
-
 def updated(folder: TaskFolder) -> str | None:
     """When the task last changed (ISO 8601, UTC), by the times of the files every change touches."""
-    watched = [folder.file, folder.data_source_file, folder.data / "current.json",
+    watched = [folder.file, folder.data_source_file, folder.data / "current.json", current_file(folder),
                folder.deployments / "current.json", folder.configs, folder.versions]
     times = [path.stat().st_mtime for path in [*watched, *_newest_version_files(folder)] if path.exists()]
     return datetime.fromtimestamp(max(times), UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if times else None
@@ -134,13 +137,19 @@ def _mentions(folder: TaskFolder, query: str | None) -> bool:
     return all(word in said.casefold() for word in words)
 
 
-def _created(evaluation: dict[str, Any]) -> str:
-    return str(evaluation.get("created", ""))
+def _parted(workspace: Workspace) -> tuple[list[str], list[str]]:
+    """The names of the archived tasks and of the others, without parsing a file that cannot be archived."""
+    put_away: list[str] = []
+    at_work: list[str] = []
+    for name in workspace.task_names():
+        (put_away if _archived(workspace.root / name / "task.yaml") else at_work).append(name)
+    return put_away, at_work
 
 
-def _macro_f1_on(benchmark_hash: str, evaluations: list[dict[str, Any]]) -> float | None:
-    for evaluation in reversed(evaluations):
-        if evaluation["benchmark"]["hash"] == benchmark_hash:
-            value = (evaluation.get("metrics", {}).get("macro_f1") or {}).get("value")
-            return None if value is None else round(float(value), 4)
-    return None
+def _archived(file: Path) -> bool:
+    content = file.read_bytes()
+    if b"archived" not in content:
+        return False
+    if content.lstrip().startswith(b"{"):  # written by hand in YAML's other style
+        return _state_or_none(TaskFolder(file.parent)) == "archived"
+    return _PUT_AWAY.search(content) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -10,8 +11,8 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .errors import ConflictError, TaskError
-from .files import lock, read_json, read_yaml, sha256_bytes, write_yaml
+from .errors import TaskError
+from .files import dump_yaml, lock, parse_yaml, read_json, read_yaml, sha256_bytes, write_atomic
 from .language import Language, Text
 from .secrets import redact
 from .wording import problem_in_words
@@ -110,7 +111,18 @@ class Task(_Open):
     notes: list[str] = Field(default_factory=list)
     constrained_decoding: bool = False
     archived: str | None = None
+    cloned_from: dict[str, Any] | None = None
     created: str | None = None
+
+
+_REVISIONS_REMEMBERED = 500
+_told: OrderedDict[str, bytes] = OrderedDict()  # revision → the `task.yaml` it names
+
+
+def _remember(revision: str, content: bytes) -> None:
+    _told[revision] = content
+    if len(_told) > _REVISIONS_REMEMBERED:
+        _told.popitem(last=False)
 
 
 class TaskFolder:
@@ -167,30 +179,30 @@ class TaskFolder:
             return ""
 
     def revision(self) -> str:
-        """A short hash of `task.yaml`, by which a client says which state it read."""
-        return sha256_bytes(self.file.read_bytes())[:12]
+        """A short hash of `task.yaml`, by which a client says which state it read; see `seen_at`."""
+        content = self.file.read_bytes()
+        revision = sha256_bytes(content)[:12]
+        _remember(revision, content)
+        return revision
 
-    def save(self, task: Task) -> None:
-        """Write `task.yaml` atomically; groups that say nothing are left out."""
-        content = task.model_dump(mode="json", exclude_none=True)
-        write_yaml(self.file, {field: value for field, value in content.items() if value != {}})
+    def seen_at(self, revision: str) -> Task | None:
+        """The task as it was when this process told somebody that revision; None where it did not, or long ago."""
+        content = _told.get(revision)
+        return parse_task(parse_yaml(content.decode("utf-8")), self.file) if content is not None else None
+
+    def save(self, task: Task) -> str:
+        """Write `task.yaml` atomically; groups that say nothing are left out. Returns its revision."""
+        fields = task.model_dump(mode="json", exclude_none=True)
+        content = dump_yaml({field: value for field, value in fields.items() if value != {}}).encode("utf-8")
+        write_atomic(self.file, content)
+        revision = sha256_bytes(content)[:12]
+        _remember(revision, content)
+        return revision
 
     @contextlib.contextmanager
-    def change(self, expected_revision: str | None = None) -> Iterator[Task]:
-        """Load the task under its lock, let the block change it, and save it.
-
-        Raises:
-            ConflictError: `expected_revision` is given and the file has changed since.
-        """
+    def change(self) -> Iterator[Task]:
+        """Load the task under its lock, let the block change it, and save it."""
         with lock(self.file):
-            if expected_revision is not None and expected_revision != self.revision():
-                raise ConflictError(
-                    Text(f"{self.file} was changed by somebody else since you read it.",
-                         f"在你讀取之後，{self.file} 已被別人修改過。"),
-                    Text("Read the task again, look at the difference, and call with the new revision.",
-                         "請重新讀取任務、看過差異，再帶著新的 revision 呼叫。"),
-                    field="revision",
-                )
             task = self.load()
             yield task
             self.save(task)

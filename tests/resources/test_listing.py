@@ -4,10 +4,13 @@ import time
 from collections.abc import Callable
 
 from nlp_skills.resources.files import write_json, write_yaml
-from nlp_skills.resources.listing import best_version, list_tasks, task_row
+from nlp_skills.resources.listing import list_tasks, task_row
+from nlp_skills.resources.promotion import Current, save_current
+from nlp_skills.resources.score import LOWER_IS_BETTER, best_version
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
+from nlp_skills.tools.evaluate.metric import known_metrics
 
 MakeTask = Callable[..., TaskFolder]
 MakeVersion = Callable[..., VersionFolder]
@@ -74,8 +77,35 @@ def test_the_best_version_is_chosen_on_the_newest_benchmark_only(
     make_version(task, 0.81, benchmark="bb" * 32, created="2026-01-02T00:00:00Z")
     make_version(task, 0.79, benchmark="bb" * 32, created="2026-01-03T00:00:00Z")
     make_version(task)
-    assert best_version(task) == ("v2", 0.81)
+    best = best_version(task)
+    assert best is not None and best[:2] == ("v2", 0.81)
     assert task_row(task).versions == 4
+
+
+def test_a_row_holds_the_best_score_in_the_tasks_own_metric_against_its_goal(
+    make_task: MakeTask, make_version: MakeVersion
+) -> None:
+    task = make_task("reviews", success_criteria={"metric": "accuracy", "threshold": 0.8})
+    make_version(task, 0.79)
+    assert (task_row(task).metric, task_row(task).best_score, task_row(task).met) == ("accuracy", 0.79, False)
+    make_version(task, 0.8)
+    save_current(task, Current(version="v1"))
+    row = task_row(task)
+    assert (row.best_version, row.threshold, row.met, row.current) == ("v2", 0.8, True, "v1")
+
+
+def test_which_metrics_are_better_lower_is_known_here_as_where_they_are_measured() -> None:
+    assert {name for name, metric in known_metrics().items() if not metric.higher_is_better} == LOWER_IS_BETTER
+
+
+def test_archived_tasks_are_left_out_unless_they_are_asked_for(workspace: Workspace, make_task: MakeTask) -> None:
+    make_task("at-work", goal="we archived: nothing")
+    make_task("put-away", archived="2026-01-01T00:00:00Z")
+    make_task("brought-back").file.write_text("name: brought-back\narchived: null\n", encoding="utf-8")
+    make_task("other-style").file.write_text("{name: other-style, archived: '2026-01-01'}\n", encoding="utf-8")
+    page = list_tasks(workspace)
+    assert [row.name for row in page.rows] == ["at-work", "brought-back"] and (page.total, page.archived) == (2, 2)
+    assert [row.name for row in list_tasks(workspace, "archived").rows] == ["other-style", "put-away"]
 
 
 def test_a_thousand_tasks_are_listed_at_once(workspace: Workspace, make_task: MakeTask) -> None:

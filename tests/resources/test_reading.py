@@ -43,7 +43,7 @@ def make_job(jobs: Any, job_id: str, task: TaskFolder | None) -> JobFolder:
 
 def test_tasks_and_a_task_name_absolute_paths_and_where_more_is(workspace: Workspace, task: TaskFolder) -> None:
     (row,) = said(workspace, "tasks")["tasks"]
-    assert row["path"] == str(task.root) and row["best_macro_f1"] == 0.8 and row["state"] == "evaluating"
+    assert row["path"] == str(task.root) and row["best_score"] == 0.8 and row["state"] == "evaluating"
     one = said(workspace, "tasks/reviews")
     assert one["task"]["title"] == "Reviews" and one["revision"] == task.revision()
     for uri in one["more"]:

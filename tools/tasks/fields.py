@@ -15,7 +15,7 @@ from ...resources.wording import problem_in_words
 from ..evaluate.metric import known_metrics
 from .naming import checked_labels
 
-_KEPT = ("format", "name", "created", "archived")  # not the person's to set by field
+_KEPT = ("format", "name", "created", "archived", "cloned_from")  # not the person's to set by field
 
 
 def with_changes(task: Task, changes: Mapping[str, Any]) -> Task:
@@ -53,6 +53,14 @@ def differences(before: Task, after: Task) -> list[str]:
     """The dotted fields whose values differ."""
     first, second = (dict(_flat(task.model_dump(mode="json"))) for task in (before, after))
     return [field for field in {**first, **second} if first.get(field) != second.get(field)]
+
+
+def value_at(task: Task, field: str) -> Any:
+    """The value of a dotted field; None where it is not set."""
+    value: Any = task.model_dump(mode="json")
+    for name in field.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
 
 
 def _flat(changes: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -95,8 +103,9 @@ def _unknown(field: str, depth: int, offered: list[str]) -> TaskError:
     if name in _KEPT and depth == 0:
         return TaskError(
             Text(f"{name} is not set this way.", f"{name} 不能這樣設定。"),
-            Text("A folder keeps its name (rename the folder by hand to change it); archive with archived=true.",
-                 "資料夾名稱不變（要改請直接改資料夾名）；封存請用 archived=true。"),
+            Text("A folder keeps its name (rename the folder by hand to change it); to put it away call manage_task with "
+                 "action='archive'.",
+                 "資料夾名稱不變（要改請直接改資料夾名）；封存請呼叫 manage_task，action='archive'。"),
             field=field,
         )
     near = difflib.get_close_matches(name, offered, n=1)

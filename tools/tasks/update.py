@@ -1,23 +1,32 @@
-"""Changing a task: validated, under its lock, never against somebody else's newer state."""
+"""Changing a task: validated, under its lock, never silently against somebody else's newer words."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ...resources.clock import now
+from ...resources.errors import ConflictError
+from ...resources.files import lock
 from ...resources.language import Text
 from ...resources.task import Decision, Task, TaskFolder
-from .fields import differences, with_changes
+from .fields import differences, value_at, with_changes
 from .project import refresh_decisions
 
 _FROZEN = ("labels", "type", "language")
+_VALUE_CHARACTERS = 120
 
 
 class Updated(NamedTuple):
-    """The task as it now stands, the fields that changed, and what the person should know about it."""
+    """The task as it now stands, its revision, the fields that changed, and what the person should know about it.
+
+    `before` is the task as it was, so that what was overwritten can be said.
+    """
 
     task: Task
+    before: Task
+    revision: str
     changed: list[str]
     warnings: list[Text]
 
@@ -34,20 +43,25 @@ def update_task(
 ) -> Updated:
     """Change `task.yaml`.
 
+    Changes of different fields by two clients merge; decisions and notes are added to what stands.
+
     Arguments:
         changes: dotted field → new value, see `fields.with_changes`.
         decision: one choice to record, `reason` saying why.
         note: one sentence to keep.
-        revision: the revision the caller read; a newer one on disk is a conflict.
+        revision: the revision the caller read; None changes what stands now, whatever it is.
         archived: put the task away, or bring it back.
 
     Raises:
         TaskError: a field is unknown or a value does not fit; nothing was changed.
-        ConflictError: somebody else changed the task since `revision`, or is changing it now.
+        ConflictError: somebody else changed one of these fields since `revision` (both values are shown), or is
+            changing the task now.
     """
-    with folder.change(revision) as task:
-        before = task.model_copy(deep=True)
-        after = with_changes(task, changes or {})
+    with lock(folder.file):
+        before, stands = folder.load(), folder.revision()
+        after = with_changes(before, changes or {})
+        if revision is not None and revision != stands:
+            _refuse_contradiction(folder, before, after, revision, stands)
         warnings = _warnings(folder, before, after)
         if decision:
             after.decisions = [*after.decisions, Decision(what=decision, why=reason or "", date=now())]
@@ -59,19 +73,52 @@ def update_task(
             after.notes = [*after.notes, note]
         if archived is not None:
             after.archived = (before.archived or now()) if archived else None
-        _put(after, task)
-    changed = differences(before, after)
+        changed = differences(before, after)
+        now_at = folder.save(after) if changed else stands
     if "decisions" in changed:
         refresh_decisions(folder, after)
-    return Updated(after, changed, warnings)
+    return Updated(after, before, now_at, changed, warnings)
 
 
-def _put(source: Task, target: Task) -> None:
-    """Make `target`, which is about to be saved, say what `source` says."""
-    for name in (*type(source).model_fields, *(source.model_extra or {})):
-        setattr(target, name, getattr(source, name))
-    for name in set(target.model_extra or {}) - set(source.model_extra or {}):
-        delattr(target, name)
+def _refuse_contradiction(folder: TaskFolder, current: Task, wanted: Task, revision: str, stands: str) -> None:
+    """Refuse where a field that `wanted` changes was changed by somebody else since `revision`."""
+    seen = folder.seen_at(revision)
+    mine = differences(current, wanted)
+    theirs = differences(seen, current) if seen else mine  # of an unknown state anything may have changed
+    both = [field for field in mine if any(_overlap(field, other) for other in theirs)]
+    if not both:
+        return
+    lines = [_contradiction(field, seen, current, wanted) for field in both]
+    fields = ", ".join(both)
+    raise ConflictError(
+        Text(f"Somebody else changed {fields} since you read the task; nothing of this call was written.\n"
+             + "\n".join(line.en for line in lines),
+             f"在你讀取之後，{'、'.join(both)} 已被別人修改過；這次呼叫沒有寫入任何內容。\n"
+             + "\n".join(line.zh for line in lines)),
+        Text(f"Show the person both and ask which holds. To write yours, make the same call with revision={stands!r}; to "
+             "keep theirs, leave that field out.",
+             f"請把兩者都給對方看，問哪一個才對。要寫入你的，請用 revision={stands!r} 再呼叫一次；"
+             "要保留對方的，就不要帶這個欄位。"),
+        field=both[0], details={"revision": stands, "fields": both},
+    )
+
+
+def _overlap(field: str, other: str) -> bool:
+    return field == other or field.startswith(f"{other}.") or other.startswith(f"{field}.")
+
+
+def _contradiction(field: str, seen: Task | None, current: Task, wanted: Task) -> Text:
+    theirs, yours = shown_value(value_at(current, field)), shown_value(value_at(wanted, field))
+    was = shown_value(value_at(seen, field)) if seen else None
+    before = Text(f"was {was}, ", f"原為 {was}，") if was is not None else Text("", "")
+    return Text(f"- {field}: {before.en}now {theirs}; you ask for {yours}",
+                f"- {field}：{before.zh}現為 {theirs}；你要改成 {yours}")
+
+
+def shown_value(value: Any) -> str:
+    """A value on one line, in quotation marks where it is text: somebody's words, data and never an instruction."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _VALUE_CHARACTERS else f"{text[:_VALUE_CHARACTERS]}…"
 
 
 def _warnings(folder: TaskFolder, before: Task, after: Task) -> list[Text]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from nlp_skills.resources.errors import ConflictError, TaskError
 from nlp_skills.resources.files import write_json
 from nlp_skills.resources.task import TaskFolder
+from nlp_skills.tools.tasks.fields import value_at
 from nlp_skills.tools.tasks.update import update_task
 
 Start = Callable[[str], "subprocess.Popen[str]"]
@@ -54,7 +56,8 @@ def test_fields_of_the_persons_own_are_kept_and_can_be_changed(task: TaskFolder)
     ({"sucess_criteria.threshold": 0.8}, "sucess_criteria.threshold", "Did you mean success_criteria.threshold?"),
     ({"constraints.privcy": "open"}, "constraints.privcy", "Did you mean constraints.privacy?"),
     ({"name": "other"}, "name", "keeps its name"),
-    ({"archived": "yes"}, "archived", "archived=true"),
+    ({"archived": "yes"}, "archived", "manage_task"),
+    ({"cloned_from.task": "x"}, "cloned_from.task", "keeps its name"),
     ({"success_criteria.threshold": 85}, "success_criteria.threshold", "write 85 % as 0.85"),
     ({"success_criteria.metric": "f1_macro"}, "success_criteria.metric", "macro_f1"),
     ({"labels": ["a"]}, "labels", "two labels"),
@@ -109,13 +112,73 @@ def test_archiving_and_bringing_back_changes_the_derived_state(task: TaskFolder)
     assert task.state() == "created"
 
 
-def test_a_stale_revision_is_a_conflict_and_the_newer_state_stays(task: TaskFolder) -> None:
+def test_two_changes_of_one_field_are_a_conflict_that_shows_both_and_the_newer_state_stays(task: TaskFolder) -> None:
+    update_task(task, {"goal": "Sort mail"})
     seen = task.revision()
-    update_task(task, {"goal": "theirs"}, revision=seen)
+    update_task(task, {"goal": "theirs", "impact": "an hour"}, revision=seen)
     with pytest.raises(ConflictError) as caught:
-        update_task(task, {"goal": "mine"}, revision=seen)
-    assert caught.value.field == "revision"
-    assert task.load().goal == "theirs"
+        update_task(task, {"goal": "mine", "pain_point": "slow"}, revision=seen)
+    error = caught.value
+    assert error.field == "goal" and error.details == {"revision": task.revision(), "fields": ["goal"]}
+    for said in error.problem:
+        assert all(f'"{value}"' in said for value in ("Sort mail", "theirs", "mine")) and "an hour" not in said
+    assert (task.load().goal, task.load().pain_point) == ("theirs", None)
+    insisting = update_task(task, {"goal": "mine"}, revision=error.details["revision"])
+    assert insisting.changed == ["goal"] and task.load().goal == "mine"
+
+
+def test_changes_of_different_fields_decisions_and_notes_merge(task: TaskFolder) -> None:
+    seen = task.revision()
+    update_task(task, {"goal": "theirs", "success_criteria.threshold": 0.8}, note="one", revision=seen)
+    update_task(task, {"impact": "mine", "success_criteria.baseline": 0.5}, note="two", decision="LoRA", revision=seen)
+    loaded = task.load()
+    assert (loaded.goal, loaded.impact, loaded.notes) == ("theirs", "mine", ["one", "two"])
+    assert (loaded.success_criteria.threshold, loaded.success_criteria.baseline) == (0.8, 0.5)
+
+
+def test_both_wanting_the_same_value_is_no_conflict(task: TaskFolder) -> None:
+    seen = task.revision()
+    update_task(task, {"goal": "Sort mail"}, revision=seen)
+    assert update_task(task, {"goal": "Sort mail"}, revision=seen).changed == []
+
+
+def test_a_change_by_hand_in_the_file_is_a_change_by_somebody_else(task: TaskFolder) -> None:
+    seen = update_task(task, {"goal": "mine", "impact": "an hour"}).revision
+    task.file.write_text(task.file.read_text(encoding="utf-8").replace("goal: mine", "goal: by hand"), encoding="utf-8")
+    assert update_task(task, {"impact": "two hours"}, revision=seen).task.goal == "by hand"
+    with pytest.raises(ConflictError, match="by hand"):
+        update_task(task, {"goal": "mine again"}, revision=seen)
+
+
+def test_a_revision_nobody_remembers_lets_nothing_be_overwritten(task: TaskFolder) -> None:
+    with pytest.raises(ConflictError) as caught:
+        update_task(task, {"goal": "mine"}, revision="0123456789ab")
+    assert caught.value.details["revision"] == task.revision() and "null" in caught.value.problem.en
+    assert update_task(task, note="ask Lin", revision="0123456789ab").task.notes == ["ask Lin"]
+
+
+def test_of_threads_changing_one_field_from_one_revision_exactly_one_wins(task: TaskFolder) -> None:
+    seen = task.revision()
+
+    def change(number: int) -> str:
+        try:
+            update_task(task, {"goal": f"goal {number}"}, note=f"note {number}", revision=seen)
+        except ConflictError:
+            return "conflict"
+        return f"goal {number}"
+
+    with ThreadPoolExecutor(8) as pool:
+        said = list(pool.map(change, range(16)))
+    assert said.count("conflict") == 15 and {*said} == {"conflict", task.load().goal}
+    assert len(task.load().notes) == 1
+
+
+def test_threads_changing_different_fields_from_one_revision_all_win(task: TaskFolder) -> None:
+    seen = task.revision()
+    fields = ["goal", "pain_point", "impact", "current_method", "constraints.budget", "constraints.deadline"]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda field: update_task(task, {field: "said"}, revision=seen), fields))
+    assert [value_at(task.load(), field) for field in fields] == ["said"] * len(fields)
 
 
 def test_a_broken_task_file_is_refused_and_left_as_it_is(task: TaskFolder) -> None:

@@ -1,0 +1,57 @@
+"""What an evaluation's record says of one metric, and whether that reaches a goal. For lists; no library is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from .task import TaskFolder
+from .version import VersionFolder, version_numbers
+
+LOWER_IS_BETTER = {"invalid_rate"}  # the others rise; tools/evaluate/metrics says the same, and a test holds them together
+
+
+class Best(NamedTuple):
+    """The best version of a task in its own metric, on the benchmark of the newest evaluation."""
+
+    version: str
+    score: float
+    evaluation: dict[str, Any]
+
+
+def score_of(evaluation: Mapping[str, Any], metric: str) -> float | None:
+    """The value of `macro_f1`, or of a per-class metric such as `recall.negative`; None where it was not measured."""
+    kind, _, label = metric.partition(".")
+    if label:
+        value = ((evaluation.get("per_class") or {}).get(label) or {}).get(kind)
+    else:
+        value = ((evaluation.get("metrics") or {}).get(kind) or {}).get("value")
+    return None if value is None else round(float(value), 4)
+
+
+def reaches(metric: str, score: float, threshold: float) -> bool:
+    """Whether `score` is as good as `threshold` or better."""
+    return score <= threshold if metric in LOWER_IS_BETTER else score >= threshold
+
+
+def best_version(folder: TaskFolder, metric: str = "macro_f1") -> Best | None:
+    """The best version on the benchmark of the newest evaluation: figures of different test sets are never ranked
+    against each other. Of equals the newest."""
+    versions = (VersionFolder(folder, number) for number in version_numbers(folder))
+    recorded = {version.name: evaluations for version in versions if (evaluations := version.evaluations())}
+    newest = max((evaluations[-1] for evaluations in recorded.values()), key=_created, default=None)
+    if newest is None:
+        return None
+    measured = [Best(name, value, evaluation) for name, evaluations in recorded.items()
+                if (evaluation := _last_on(str(newest["benchmark"]["hash"]), evaluations)) is not None
+                and (value := score_of(evaluation, metric)) is not None]
+    sign = -1 if metric in LOWER_IS_BETTER else 1
+    return max(reversed(measured), key=lambda best: sign * best.score, default=None)
+
+
+def _created(evaluation: Mapping[str, Any]) -> str:
+    return str(evaluation.get("created", ""))
+
+
+def _last_on(benchmark_hash: str, evaluations: list[dict[str, Any]]) -> dict[str, Any] | None:
+    return next((one for one in reversed(evaluations) if one["benchmark"]["hash"] == benchmark_hash), None)
