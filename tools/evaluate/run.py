@@ -38,6 +38,7 @@ from .record import (
 )
 from .report import write_report
 from .significance import Difference, Resampler
+from .simplified import simplified_leak
 from .verdict import headline, verdict
 
 ENTRY = ["scripts/05_evaluate.py"]
@@ -216,6 +217,7 @@ class _Evaluation:
                 "metrics": others["metrics"],
                 "predictions_hash": keep_answers(self.folder, answer_rows(self.rows, other)),
             },
+            "simplified": simplified_leak([answer.raw for answer in head], self.task.language, self.labels),
             "job": self.job.folder.id,
             "baselines": {name: self._baseline_figures(gold, given) for name, given in beside.items()},
             "predictions_hash": keep_answers(self.folder, answer_rows(self.rows, head)),

@@ -40,7 +40,7 @@ def verdict(
     met = None if criteria.threshold is None else _reaches(metric, found["value"], criteria.threshold)
     simplest = _simplest(record, metric, margins)
     parts = [_figure(record, metric, found), _goal(criteria, found, met), _beside(simplest, metric),
-             _untuned(record, metric, margins), _invalid(record), _leak(leaked)]
+             _untuned(record, metric, margins), _invalid(record), _simplified(record), _leak(leaked)]
     said = [part for part in parts if part is not None]
     return {
         "met": met, "threshold": criteria.threshold, "metric": metric, "value": found["value"],
@@ -125,6 +125,14 @@ def _invalid(record: Mapping[str, Any]) -> Text | None:
         return None
     return Text(f"{rate:.1%} of the answers are no label at all and count as wrong.",
                 f"有 {rate:.1%} 的回答不是任何標籤，都算錯。")
+
+
+def _simplified(record: Mapping[str, Any]) -> Text | None:
+    found = record.get("simplified")
+    if not found or not found["answers"]:
+        return None
+    return Text(f"{found['rate']:.1%} of the answers contain Simplified characters ({found['characters']}).",
+                f"有 {found['rate']:.1%} 的回答混入簡體字（{found['characters']}）。")
 
 
 def _leak(leaked: int) -> Text | None:
