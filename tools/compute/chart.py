@@ -23,6 +23,8 @@ MEASURE_NAMES: dict[str, Text] = {
     "valid_accuracy": Text("validation accuracy", "驗證正確率"),
     "eval_accuracy": Text("validation accuracy", "驗證正確率"),
     "invalid_rate": Text("unparseable answers", "無法解析的回答"),
+    "eval_recall": Text("validation recall", "驗證召回率"),
+    "eval_exact": Text("validation rows answered rightly", "驗證資料答對的比例"),
     "valid_invalid_rate": Text("unparseable answers", "無法解析的回答"),
     "tokens_per_second": Text("tokens per second", "每秒 token 數"),
     "learning_rate": Text("learning rate", "學習率"),
@@ -60,8 +62,8 @@ def panels(points: dict[str, list[tuple[int, float]]]) -> list[Panel]:
     losses = {name: values for name, values in points.items() if name.endswith("loss")}
     scores = {name: values for name, values in points.items() if name.endswith(_SCORES)}
     return [
-        *([_panel(Text("Loss by step (less is better)", "各步驟的損失（越低越好）"), losses, steps)] if losses else []),
-        *([_panel(Text("Scores by step", "各步驟的分數"), scores, steps, 0.0, 1.0)] if scores else []),
+        *([panel_of(Text("Loss by step (less is better)", "各步驟的損失（越低越好）"), losses, steps)] if losses else []),
+        *([panel_of(Text("Scores by step", "各步驟的分數"), scores, steps, 0.0, 1.0)] if scores else []),
     ]
 
 
@@ -88,7 +90,7 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
     return [number * step for number in range(first, max(last, first + 1) + 1)]
 
 
-def _panel(
+def panel_of(
     title: Text, measured: dict[str, list[tuple[int, float]]], steps: list[int], low: float = 0.0, high: float = 0.0
 ) -> Panel:
     """Axes wide enough for all `steps` (so that panels line up), from `low` to `high` and as far as the values go."""

@@ -1,0 +1,138 @@
+"""The data behind the version: rows by split and label, lengths, what validation said, where the rows came from."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from ....resources.files import read_json
+from ....resources.language import Text
+from ...compute.chart import tick_label, ticks
+from ...compute.redaction import without_secrets
+from .markup import Content, Html, definitions, html, table, tag
+from .material import Material, json_or_empty
+
+_SPLITS = {"train": Text("training", "訓練"), "valid": Text("validation", "驗證"), "test": Text("test", "測試")}
+_KINDS = {"generated": Text("generated from its sources", "由資料來源產生"), "manual": Text("edited by hand", "手動編輯")}
+_MANY = 12
+_BINS = 30
+
+
+def data(material: Material) -> Html:
+    recorded = json_or_empty(material.folder.data_snapshot_file)
+    benchmark = material.record["benchmark"]
+    kind = str(recorded.get("kind") or "")
+    facts: dict[Text, Content] = {
+        Text("Data snapshot", "資料快照"): _hash(recorded.get("hash")),
+        Text("Made", "產生方式"): _KINDS.get(kind, Text(kind, kind)) if kind else None,
+        Text("Benchmark", "評估基準"): html(f"{benchmark['name']} ", _hash(benchmark["hash"])),
+        Text("Rows of the benchmark", "評估基準列數"): f"{benchmark['count']:,}",
+    }
+    return html(
+        _rows_by_label(recorded), _lengths(material), _warnings(material), _sources(material), definitions(facts),
+        None if material.snapshot else tag("p", Text(
+            "The rows themselves are not on this machine, so only what the version recorded is shown.",
+            "這台機器上沒有這份資料，只顯示版本裡記錄的內容。"), class_="note"))
+
+
+def _hash(value: Any) -> Html | None:
+    return tag("code", str(value)) if value else None
+
+
+def _rows_by_label(recorded: dict[str, Any]) -> Html | None:
+    counted = recorded.get("label_counts") or {}
+    splits = [name for name in _SPLITS if name in counted]
+    labels = list(dict.fromkeys(label for name in splits for label in counted[name]))
+    if not labels:
+        return None
+    labels.sort(key=lambda label: -counted.get("train", {}).get(label, 0))
+    totals = {name: sum(counted[name].values()) for name in splits}
+    head = [tag("th", Text("label", "標籤"), scope="col"),
+            *(tag("th", _SPLITS[name], scope="col", class_="n") for name in splits)]
+
+    def cell(label: str, name: str) -> Html:
+        count = counted[name].get(label, 0)
+        share = count / totals[name] if totals[name] else 0.0
+        return tag("td", f"{count:,} ", tag("small", f"{share:.0%}"), class_="n share", style=f"--share:{share:.1%}")
+
+    rows = [tag("tr", tag("th", label, scope="row"), (cell(label, name) for name in splits)) for label in labels]
+    rows.append(tag("tr", tag("th", Text("all", "合計"), scope="row"),
+                    (tag("td", f"{totals[name]:,}", class_="n") for name in splits), class_="own"))
+    shown = table(head, rows, Text("Rows by split and label", "各切分與標籤的筆數"), "counts")
+    return tag("div", shown, class_="long") if len(labels) > _MANY else shown
+
+
+def _lengths(material: Material) -> Html | None:
+    """How long the texts are, in characters; the whole distribution where the rows are at hand."""
+    if material.snapshot is None:
+        return None
+    by_split = {name: sorted(len(str(row.get("text") or "")) for row in material.snapshot.rows(name))
+                for name in _SPLITS if material.snapshot.file(name).is_file()}
+    by_split = {name: lengths for name, lengths in by_split.items() if lengths}
+    if not by_split:
+        return None
+    head = [tag("th", Text("length in characters", "長度（字元）"), scope="col"),
+            *(tag("th", name, scope="col", class_="n") for name in (
+                Text("shortest", "最短"), Text("median", "中位數"), Text("95 % below", "95% 低於"),
+                Text("longest", "最長")))]
+    rows = [tag("tr", tag("th", _SPLITS[name], scope="row"), (tag("td", f"{value:,}", class_="n") for value in (
+        lengths[0], round(statistics.median(lengths)), lengths[math.ceil(0.95 * len(lengths)) - 1], lengths[-1])))
+            for name, lengths in by_split.items()]
+    first = next(iter(by_split))
+    return html(_histogram(by_split[first], _SPLITS[first]),
+                table(head, rows, Text("Lengths in characters", "文字長度（字元）"), "counts"))
+
+
+def _histogram(lengths: Sequence[int], split: Text) -> Html | None:
+    """Bars of equal width up to the length that 99 % stay below; the last one holds the rest."""
+    most = lengths[math.ceil(0.99 * len(lengths)) - 1]
+    if most <= lengths[0]:
+        return None
+    marks = ticks(lengths[0], most)
+    first, last = marks[0], marks[-1]
+    width = (last - first) / _BINS
+    counts = [0] * _BINS
+    for length in lengths:
+        counts[min(_BINS - 1, int((length - first) / width))] += 1
+    bars = [tag("i", style=f"height:{100 * count / max(counts):.1f}%",
+                title=Text(f"{first + at * width:.0f}–{first + (at + 1) * width:.0f} characters: {count:,} rows",
+                           f"{first + at * width:.0f}–{first + (at + 1) * width:.0f} 字：{count:,} 列"))
+            for at, count in enumerate(counts)]
+    xs = [tag("span", tick_label(mark, marks), style=f"left:{100 * (mark - first) / (last - first):.2f}%")
+          for mark in marks]
+    title = Text(f"Length of the {split.en} rows in characters", f"{split.zh}資料的文字長度（字元）")
+    return tag("figure", tag("figcaption", title), tag("div", bars, class_="bars"),
+               tag("div", xs, class_="axis", aria_hidden="true"), class_="histogram", role="group", aria_label=title)
+
+
+def _warnings(material: Material) -> Html | None:
+    """What validation said of the snapshot, duplicates removed among it."""
+    if material.snapshot is None or not (material.snapshot.root / "validation.json").is_file():
+        return None
+    found = material.snapshot.validation["warnings"]
+    if not found:
+        return tag("p", Text("Validation had nothing to remark, and no duplicate was removed.",
+                             "驗證沒有發現問題，也沒有移除重複的資料。"))
+    return html(tag("p", Text("What validation remarked:", "驗證時的提醒：")),
+                tag("ul", (tag("li", Text(**one["message"])) for one in found)))
+
+
+def _sources(material: Material) -> Html | None:
+    if material.snapshot is None:
+        return None
+    rows = []
+    for digest in material.snapshot.manifest.get("raw") or []:
+        path = material.folder.task.raw / str(digest)[:12] / "source.json"
+        source = read_json(path) if path.is_file() else {}
+        rows.append(tag("tr", tag("td", str((source.get("source") or {}).get("type") or "–")),
+                        tag("td", without_secrets(str(source.get("origin") or "–")), class_="wrap"),
+                        tag("td", f"{source['count']:,}" if "count" in source else "–", class_="n"),
+                        tag("td", str(source.get("fetched") or "–")), tag("td", tag("code", str(digest)[:12]))))
+    if not rows:
+        return None
+    head = [tag("th", name, scope="col") for name in (
+        Text("source", "來源"), Text("where", "位置"), Text("rows", "列數"), Text("fetched", "擷取時間"),
+        Text("hash", "雜湊"))]
+    return table(head, rows, Text("Sources", "資料來源"))

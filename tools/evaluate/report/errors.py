@@ -1,0 +1,160 @@
+"""The rows it got wrong, to be browsed: filtered, searched, sorted, a page at a time; the right ones too, if asked for.
+
+The script shows them from data embedded in the page; without it the first ones stand there as a plain table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ....resources.language import Text
+from ..record import INVALID
+from .labels import said
+from .markup import Content, Html, html, json_script, tag
+from .material import Material
+
+_PAGE = 25
+_MOST_CHARACTERS = 4_000_000  # of row text in one file; a browser opens that at once
+_LONGEST_TEXT = 5_000
+_LONGEST_ANSWER = 300
+
+# What the script says, in both languages.
+WORDS = {
+    "none": Text("no label", "不是標籤"),
+    "blank": Text("(blank)", "（空白）"),
+    "more": Text("show all", "顯示全文"),
+    "less": Text("show less", "收合"),
+    "found": Text("{first}–{last} of {count} rows", "第 {first}–{last} 列，共 {count} 列"),
+    "nothing": Text("No row matches.", "沒有符合的資料。"),
+    "cut": Text("… (cut; {length} characters in all)", "…（已截短，全文 {length} 字）"),
+    "step": Text("step {step}", "第 {step} 步"),
+}
+
+
+def errors(material: Material) -> Html:
+    if problem := material.answers_problem:
+        return html(tag("p", problem.problem), tag("p", problem.fix, class_="soft"))
+    answers = material.answers
+    wrong = [answer for answer in answers if not answer["correct"]]
+    told = Text(f"{len(wrong):,} of {len(answers):,} rows are wrong.", f"{len(answers):,} 列中答錯 {len(wrong):,} 列。")
+    if not wrong:
+        told = Text(f"Nothing: all {len(answers):,} rows of this benchmark are right.",
+                    f"沒有：這個評估基準的 {len(answers):,} 列全部答對。")
+    embedded, left = _embedded(material)
+    cut = tag("p", Text(f"{left:,} rows are left out of this file; all of them stand in predictions.jsonl.",
+                        f"為了控制檔案大小，有 {left:,} 列沒有放進來；完整內容在 predictions.jsonl。"),
+              class_="note") if left else None
+    head = [tag("th", Text("text", "文字"), scope="col"), tag("th", Text("label", "正解"), scope="col"),
+            tag("th", Text("answer", "回答"), scope="col")]
+    earlier = next((one for one in material.compared if one.answers), None)
+    if earlier:
+        head.append(tag("th", Text(f"{earlier.name} said", f"{earlier.name} 的回答"), scope="col"))
+    body = [_row(answer, bool(earlier), (earlier.answers or {}) if earlier else {}) for answer in wrong[:_PAGE]]
+    shown = tag("table", tag("thead", tag("tr", head)), tag("tbody", body), class_="errors",
+                aria_label=Text("Answers", "回答"))
+    return html(tag("p", told), _filters(material, earlier.name if earlier else None),
+                tag("div", shown, tag("p", class_="soft", id="nothing", hidden=True)), _pager(), cut,
+                json_script("answers", embedded))
+
+
+def _embedded(material: Material) -> tuple[dict[str, Any], int]:
+    """The rows for the script, wrong ones first where not all fit; and how many did not."""
+    found = material.record["confusion"]
+    golds = {name: place for place, name in enumerate(found["labels"])}
+    answers = {name: place for place, name in enumerate(found["predicted"])}
+    none = len(found["predicted"]) - 1
+    earlier = next((one.answers for one in material.compared if one.answers), None)
+    rows, characters, left = [], 0, 0
+    for number, answer in sorted(enumerate(material.answers), key=lambda one: (one[1]["correct"], one[0])):
+        text = str(answer["text"])
+        characters += min(len(text), _LONGEST_TEXT)
+        if characters > _MOST_CHARACTERS:
+            left += 1
+            continue
+        row: dict[str, Any] = {
+            "n": number + 1, "id": str(answer["id"]), "t": text[:_LONGEST_TEXT], "g": golds.get(str(answer["gold"]), -1),
+            "p": answers.get(str(answer["predicted"]), none) if answer["predicted"] else none,
+        }
+        if len(text) > _LONGEST_TEXT:
+            row["l"] = len(text)
+        if entity := str(answer.get("entity") or ""):
+            row["e"] = entity
+        if not answer["predicted"]:
+            row["r"] = str(answer.get("raw") or "").strip()[:_LONGEST_ANSWER]
+        if earlier is not None and str(answer["id"]) in earlier:
+            before = earlier[str(answer["id"])]
+            row["b"] = answers.get(str(before), none) if before else none
+        rows.append(row)
+    rows.sort(key=lambda row: int(row["n"]))
+    return {"labels": found["labels"], "none": none, "page": _PAGE, "rows": rows}, left
+
+
+def _filters(material: Material, earlier: str | None) -> Html:
+    found = material.record["confusion"]
+    shown = [("wrong", Text("wrong answers", "答錯的")), ("right", Text("right answers", "答對的")),
+             ("all", Text("all answers", "全部"))]
+    if earlier:
+        shown += [("broken", Text(f"wrong now, right in {earlier}", f"{earlier} 答對、現在答錯")),
+                  ("fixed", Text(f"right now, wrong in {earlier}", f"{earlier} 答錯、現在答對"))]
+    orders = [("n", Text("in the benchmark's order", "依評估基準的順序")),
+              ("short", Text("shortest first", "由短到長")), ("long", Text("longest first", "由長到短")),
+              ("g", Text("by label", "依正解")), ("p", Text("by answer", "依回答"))]
+    numbered = list(enumerate(found["labels"]))
+    return tag(
+        "form",
+        _choice("shown", Text("Show", "顯示"), shown),
+        _choice("gold", Text("Label", "正解"), [("", Text("any", "不限")), *((str(n), name) for n, name in numbered)]),
+        _choice("said", Text("Answer", "回答"), [("", Text("any", "不限")), *(
+            (str(n), said(name)) for n, name in enumerate(found["predicted"]))]),
+        _choice("order", Text("Order", "排序"), orders),
+        tag("label", tag("span", Text("Search", "搜尋")), tag("input", id="find", type="search", autocomplete="off")),
+        id="filters", hidden=True, aria_label=Text("Filter the answers", "篩選回答"),
+    )
+
+
+def _choice(name: str, title: Text, options: Sequence[tuple[str, Content]]) -> Html:
+    return tag("label", tag("span", title), tag("select", (_option(*option) for option in options), id=name))
+
+
+def _option(value: str, title: Content) -> Html:
+    """An option holds no elements, so the page's switch sets its text."""
+    if isinstance(title, Text):
+        return tag("option", str(title), value=value, text=title)
+    return tag("option", title if isinstance(title, Html) else str(title), value=value)
+
+
+def _pager() -> Html:
+    def step(name: str, title: Text, sign: str) -> Html:
+        return tag("button", sign, type="button", id=name, aria_label=title)
+
+    return tag("nav", step("previous", Text("Previous page", "上一頁"), "←"),
+               tag("span", id="count", role="status", aria_live="polite"),
+               step("following", Text("Next page", "下一頁"), "→"), id="pager", hidden=True,
+               aria_label=Text("Pages of answers", "回答的頁次"))
+
+
+def _row(answer: dict[str, Any], compared: bool, earlier: dict[str, str | None]) -> Html:
+    """One answer for a reader without scripts."""
+    before = earlier.get(str(answer["id"])) if compared else None
+    return tag("tr", tag("td", _marked(answer)), tag("td", str(answer["gold"])), tag("td", _answered(answer)),
+               tag("td", before or said(INVALID)) if compared else None)
+
+
+def _answered(answer: dict[str, Any]) -> Content:
+    """The label it answered, or what it wrote instead of one."""
+    if answer["predicted"]:
+        return str(answer["predicted"])
+    wrote = str(answer.get("raw") or "").strip()[:_LONGEST_ANSWER]
+    return tag("code", wrote) if wrote else tag("span", WORDS["blank"], class_="soft")
+
+
+def _marked(answer: dict[str, Any]) -> Content:
+    """The text, its entity marked where it stands."""
+    entity, text = str(answer.get("entity") or ""), str(answer["text"])[:_LONGEST_ANSWER]
+    if not entity:
+        return text
+    if entity not in text:
+        return html(text, " ", tag("mark", entity))
+    first, *rest = text.split(entity)
+    return html(first, ([tag("mark", entity), part] for part in rest))

@@ -1,0 +1,114 @@
+"""How each label fares: precision, recall and F1 with their intervals, and which labels are taken for which."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....resources.language import Text
+from ..metric import metric_title
+from ..record import INVALID
+from .figures import bar, number
+from .markup import Content, Html, html, table, tag
+from .material import Material
+from .summary import mistakes
+
+_NAMES = ("precision", "recall", "f1")
+_MANY = 12  # from here on the list scrolls by itself
+_WIDEST_MATRIX = 24
+_MOST_MISTAKES = 60
+
+
+def per_label(material: Material) -> Html:
+    head = [tag("th", _sorter(Text("label", "標籤"), "label"), scope="col"),
+            *(tag("th", _sorter(metric_title(name), name), scope="col") for name in _NAMES),
+            tag("th", _sorter(Text("rows", "筆數"), "support"), scope="col", class_="n")]
+    rows = [_label_row(place, label, figures)
+            for place, (label, figures) in enumerate(material.record["per_class"].items())]
+    body = table(head, rows, Text("Figures by label", "各標籤表現"), "labels")
+    how = Text("Precision: how many rows called so are so. Recall: how many rows that are so were found. F1 balances "
+               "the two. The thin lines are 95 % intervals.",
+               "精確率：被標成這個標籤的資料，有多少真的是。召回率：真的是這個標籤的資料，找到了多少。F1 是兩者的平衡。"
+               "細線是 95% 信賴區間。")
+    return html(tag("div", body, class_="long") if len(rows) > _MANY else body, tag("p", how, class_="note"))
+
+
+def _sorter(title: Content, key: str) -> Html:
+    return tag("button", title, type="button", class_="sorter", data_key=key)
+
+
+def _label_row(place: int, label: str, figures: dict[str, Any]) -> Html:
+    values = {f"data_{name}": figures[name] for name in _NAMES}
+    cells = []
+    for name in _NAMES:
+        low, high = (figures.get("intervals") or {}).get(name) or (None, None)
+        title = None if low is None else Text(f"95 % interval {low:.3f}–{high:.3f}", f"95% 信賴區間 {low:.3f}–{high:.3f}")
+        drawn: Content = (tag("span", number(figures[name]), class_="value"), bar(figures[name], low, high))
+        if not figures["support"] and name != "precision":
+            drawn = tag("span", "–", class_="value")
+        cells.append(tag("td", tag("span", metric_title(name), class_="name"), drawn, title=title, class_="measure"))
+    return tag("tr", tag("th", label, scope="row"), cells,
+               tag("td", tag("span", Text("rows", "筆數"), class_="name"), figures["support"], class_="n support"),
+               data_label=place, data_support=figures["support"], **values)
+
+
+def confusion(material: Material) -> Html:
+    found = material.record["confusion"]
+    if len(found["labels"]) > _WIDEST_MATRIX:
+        return _list_of_mistakes(material)
+    predicted = found["predicted"]
+    if not any(counts[-1] for counts in found["matrix"]):
+        predicted = [name for name in predicted if name != INVALID]
+    head = [tag("th", Text("label ↓ answer →", "正解 ↓ 回答 →"), class_="corner"),
+            *(tag("th", said(name), scope="col") for name in predicted)]
+    rows = []
+    for gold, counts in enumerate(found["matrix"]):
+        total = sum(counts)
+        cells = [_cell(found, gold, place, count, total) for place, count in enumerate(counts[:len(predicted)])]
+        rows.append(tag("tr", tag("th", found["labels"][gold], scope="row"), cells))
+    how = Text("Each row of the matrix is one label: how many of its rows got which answer, and what share that is. "
+               "Choose a cell to read its rows.",
+               "每一列是一個正解標籤：有幾筆得到哪個回答，各占多少比例。點選格子就能看到那些資料。")
+    return html(table(head, rows, Text("Confusion matrix", "混淆矩陣"), "matrix"), tag("p", how, class_="note"))
+
+
+def said(answer: str) -> Content:
+    """An answer as a reader sees it: a label, or that it is none."""
+    return Text("no label", "不是標籤") if answer == INVALID else answer
+
+
+def _cell(found: dict[str, Any], gold: int, place: int, count: int, total: int) -> Html:
+    right = gold == place
+    share = count / total if total else 0.0
+    label, answer = found["labels"][gold], said(found["predicted"][place])
+    answered = answer if isinstance(answer, Text) else Text(str(answer), str(answer))
+    inside: Content = tag("span", "0", class_="none")
+    if count:
+        inside = tag("button", tag("b", count), tag("small", f"{share:.0%}"), type="button", class_="pick",
+                     data_gold=gold, data_said=place,
+                     aria_label=Text(f"{count} rows of {label} answered {answered.en}, {share:.0%}",
+                                     f"「{label}」有 {count} 列的回答是「{answered.zh}」，占 {share:.0%}"))
+    return tag("td", inside, class_="right" if right else "wrong", style=f"--share:{round(100 * share)}%")
+
+
+def _list_of_mistakes(material: Material) -> Html:
+    """The most frequent mistakes, where a matrix would be too wide to read."""
+    found = material.record["confusion"]
+    every = mistakes(material.record)
+    if not every:
+        return tag("p", Text("No label was taken for another.", "沒有任何標籤被混淆。"))
+    head = [tag("th", Text("label", "正解"), scope="col"), tag("th", Text("answer", "回答"), scope="col"),
+            tag("th", Text("rows", "列數"), scope="col", class_="n"),
+            tag("th", Text("share of the label", "占該標籤"), scope="col", class_="n")]
+    golds = {name: place for place, name in enumerate(found["labels"])}
+    answers = {name: place for place, name in enumerate(found["predicted"])}
+    rows = [tag("tr", tag("td", label), tag("td", said(answer)),
+                tag("td", tag("button", count, type="button", class_="pick", data_gold=golds[label],
+                              data_said=answers[answer]), class_="n"),
+                tag("td", f"{count / total:.0%}", class_="n")) for label, answer, count, total in every[:_MOST_MISTAKES]]
+    left = len(every) - _MOST_MISTAKES
+    more = Text(f" {left} rarer ones are left out.", f"另有 {left} 種較少見的沒有列出。") if left > 0 else Text("", "")
+    how = Text(f"With {len(found['labels'])} labels a matrix cannot be read, so these are the most frequent "
+               f"mistakes.{more.en}",
+               f"標籤有 {len(found['labels'])} 個，矩陣難以閱讀，這裡列出最常見的混淆。{more.zh}")
+    return html(tag("div", table(head, rows, Text("Most frequent mistakes", "最常見的混淆")), class_="long"),
+                tag("p", how, class_="note"))

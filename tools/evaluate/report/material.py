@@ -1,0 +1,124 @@
+"""What a report is made of: one evaluation, its answers, and what it can be held against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ....resources.errors import NlpSkillsError
+from ....resources.files import read_json
+from ....resources.language import Text
+from ....resources.lineage import lineage_chain, load_lineage, parent_of
+from ....resources.task import Task
+from ....resources.version import VersionFolder, version_numbers
+from ...data.store import Snapshot
+from ..compare import compare
+from ..metric import known_metrics, metric_title
+from ..record import evaluated_answers
+from ..verdict import headline
+
+
+@dataclass(frozen=True)
+class Compared:
+    """This version beside an earlier one: what `compare` found, or why it could not; the earlier one's answers."""
+
+    name: str
+    result: dict[str, Any] | None = None
+    problem: NlpSkillsError | None = None
+    answers: dict[str, str | None] | None = None
+
+
+@dataclass(frozen=True)
+class Material:
+    """All that the sections read."""
+
+    folder: VersionFolder
+    task: Task
+    record: Mapping[str, Any]
+    answers: list[dict[str, Any]]
+    answers_problem: NlpSkillsError | None
+    lineage: dict[str, Any]
+    chain: list[dict[str, Any]]
+    compared: list[Compared]
+    snapshot: Snapshot | None
+
+    @property
+    def metric(self) -> str:
+        """The metric of the goal as it was when this was evaluated."""
+        return str(self.record["verdict"]["metric"])
+
+    @property
+    def higher_is_better(self) -> bool:
+        known = known_metrics().get(self.metric.partition(".")[0])
+        return known is None or known.higher_is_better
+
+    @property
+    def threshold(self) -> float | None:
+        found = self.record["verdict"]["threshold"]
+        return None if found is None else float(found)
+
+    @property
+    def margins(self) -> dict[str, Any]:
+        """For each baseline how far this version is ahead of it, with its interval; of older records only one."""
+        found = self.record["verdict"]
+        simplest = found.get("simplest") or {}
+        known = {simplest["name"]: simplest["ahead"]} if simplest.get("ahead") else {}
+        return {**known, **(found.get("margins") or {})}
+
+    def metric_title(self) -> Text:
+        return metric_title(self.metric)
+
+
+def gather(folder: VersionFolder, record: Mapping[str, Any]) -> Material:
+    """Everything that stands on disk about this evaluation; what is missing is left out, and its section says so."""
+    answers, problem = [], None
+    try:
+        answers = evaluated_answers(folder, record)
+    except NlpSkillsError as error:
+        problem = error
+    return Material(
+        folder, folder.task.load(), record, answers, problem, load_lineage(folder), lineage_chain(folder.task),
+        [_compared(earlier, folder, record) for earlier in _earlier(folder, record)], _snapshot(folder),
+    )
+
+
+def score(record: Mapping[str, Any] | None, metric: str) -> dict[str, float] | None:
+    """`{value, low, high}` of `metric` in a record; None where it was not measured."""
+    if record is None:
+        return None
+    kind, _, label = metric.partition(".")
+    known = kind in (record["per_class"].get(label) or {}) if label else kind in record["metrics"]
+    return headline(record, metric) if known else None
+
+
+def _earlier(folder: VersionFolder, record: Mapping[str, Any]) -> list[VersionFolder]:
+    """The parent, and the newest version before this one that was evaluated on the same benchmark."""
+    parent = parent_of(folder)
+    found = [parent] if parent and parent.evaluations() else []
+    before = (VersionFolder(folder.task, number) for number in reversed(version_numbers(folder.task))
+              if number < folder.number)
+    previous = next((one for one in before if one.latest_evaluation(record["benchmark"]["hash"])), None)
+    return [*found, *([previous] if previous and all(previous.number != one.number for one in found) else [])]
+
+
+def _compared(earlier: VersionFolder, folder: VersionFolder, record: Mapping[str, Any]) -> Compared:
+    other = earlier.latest_evaluation(record["benchmark"]["hash"])
+    try:
+        answers = evaluated_answers(earlier, other, record["decoding"]) if other else []
+        said = {str(answer["id"]): answer["predicted"] for answer in answers} or None
+        return Compared(earlier.name, compare(earlier, folder), None, said)
+    except NlpSkillsError as error:
+        return Compared(earlier.name, problem=error)
+
+
+def _snapshot(folder: VersionFolder) -> Snapshot | None:
+    """The snapshot the version was trained on; None where it is not on this machine."""
+    digest = str(folder.data_snapshot().get("hash") or "") if folder.data_snapshot_file.is_file() else ""
+    root = folder.task.snapshots / digest[:12]
+    return Snapshot(root) if digest and (root / "manifest.json").is_file() else None
+
+
+def json_or_empty(path: Any) -> dict[str, Any]:
+    """The JSON object in a file; empty where there is no such file."""
+    return dict(read_json(path)) if path.is_file() else {}

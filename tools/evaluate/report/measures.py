@@ -1,0 +1,62 @@
+"""Every metric of this version, with the other decoding and the baselines beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ....resources.language import Text
+from ..baselines import TITLES
+from ..metric import metric_title
+from .figures import interval, number
+from .markup import Content, Html, html, table, tag
+from .material import Material, score
+
+_DECODINGS = {
+    "constrained": Text("limited to the labels", "限定只能回答標籤"),
+    "free": Text("writing freely", "自由生成"),
+}
+_SAY = {
+    "macro_f1": Text("macro-F1: the mean of every label's F1; a small label counts as much as a large one.",
+                     "macro-F1：各標籤 F1 的平均，小類別和大類別一樣重要。"),
+    "accuracy": Text("Accuracy: the share of rows labelled rightly.", "準確率：答對的比例。"),
+    "weighted_f1": Text("Weighted F1: the mean of the labels' F1, weighted by their rows.",
+                        "加權 F1：依各標籤筆數加權的 F1 平均。"),
+    "invalid_rate": Text("Invalid answers: no label at all; each counts as wrong.", "無效回答：不是任何標籤，都算錯。"),
+}
+
+
+def measures(material: Material) -> Html:
+    record, metric = material.record, material.metric
+    names = list(dict.fromkeys([metric, *sorted(record["metrics"], key=lambda name: name != "macro_f1")]))
+    head = [tag("th"), *(tag("th", metric_title(name), scope="col", class_="n") for name in names)]
+    decoding = _DECODINGS.get(record["decoding"], Text(record["decoding"], record["decoding"]))
+    version = material.folder.name
+    own: Content = Text(f"{version}, {decoding.en} (as deployed)", f"{version}，{decoding.zh}（與部署相同）")
+    rows = [_row(own, {name: score(record, name) for name in names}, own=True)]
+    if other := record.get("other_decoding"):
+        said = _DECODINGS.get(other["decoding"], Text(other["decoding"], other["decoding"]))
+        rows.append(_row(Text(f"{version}, {said.en}", f"{version}，{said.zh}"),
+                         {name: other["metrics"].get(name) for name in names}))
+    for name, figures in (record.get("baselines") or {}).items():
+        intervals = figures.get("intervals") or {}
+        rows.append(_row(TITLES.get(name, Text(name, name)), {
+            kind: {"value": figures[kind], **_bounds(intervals.get(kind))} if kind in figures else None
+            for kind in names}))
+    explained = [_SAY[name] for name in names if name in _SAY]
+    return html(table(head, rows, Text("Metrics", "各項指標"), "measures"),
+                tag("ul", (tag("li", one) for one in explained), class_="note"),
+                None if record.get("baselines") else tag("p", Text(
+                    "No other method was measured with this evaluation.", "這次評估沒有測量其他方法。"), class_="note"))
+
+
+def _bounds(bounds: list[float] | None) -> dict[str, float]:
+    return {"low": bounds[0], "high": bounds[1]} if bounds else {}
+
+
+def _row(title: Content, figures: Mapping[str, Any], own: bool = False) -> Html:
+    cells = []
+    for found in figures.values():
+        low, high = (found.get("low"), found.get("high")) if found else (None, None)
+        cells.append(tag("td", number(found["value"] if found else None), tag("small", interval(low, high)), class_="n"))
+    return tag("tr", tag("th", title, scope="row"), cells, class_="own" if own else None)

@@ -1,0 +1,102 @@
+"""How this version can be made again: commands, settings, seeds, hashes, package versions, the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ....resources.changes import settings_of
+from ....resources.language import Text, speaking
+from ...compute.words import duration
+from .markup import Content, Html, both, definitions, html, table, tag
+from .material import Material, json_or_empty
+
+_GIB = 2**30
+
+
+def reproducing(material: Material) -> Html:
+    folder, record = material.folder, material.record
+    task = folder.task.name
+    environment = json_or_empty(folder.environment_file)
+    model = json_or_empty(folder.model_info_file)
+    return html(
+        tag("p", Text("Say to your assistant:", "對助理說："), " ",
+            both(f"“Reproduce {folder.name} of {task}.”", f"「重現 {task} 的 {folder.name}」。"), " ",
+            Text("Or by hand:", "或自己執行：")),
+        tag("pre", f"python -m nlp_skills.tools.train.reproduce {folder.task.root} {folder.name}\n"
+                   f"python scripts/05_evaluate.py --version {folder.name}"),
+        _training(model), definitions(_facts(material, environment)),
+        _folded(Text("Settings", "設定"), _settings(folder.config() if folder.config_file.is_file() else {})),
+        _folded(Text("Prompt", "提示詞"), _prompt(model.get("prompt") or {})),
+        _folded(Text("Hashes", "雜湊"), _pairs({
+            **{str(name): value for name, value in (material.lineage.get("hashes") or {}).items()},
+            "snapshot": (material.lineage.get("data") or {}).get("snapshot"),
+            "benchmark": record["benchmark"]["hash"], "predictions": record.get("predictions_hash"),
+        })),
+        _folded(Text("Packages", "套件版本"), _pairs({
+            "nlp-skills": environment.get("nlp_skills"), "python": environment.get("python"),
+            **(environment.get("packages") or {})})),
+    )
+
+
+def _training(model: Mapping[str, Any]) -> Html | None:
+    training, parameters = model.get("training") or {}, model.get("parameters") or {}
+    if not training:
+        return None
+    seconds = training.get("seconds")
+    facts: dict[Text, Content] = {
+        Text("Steps", "訓練步數"): f"{training['steps']:,}" if "steps" in training else None,
+        Text("Time", "訓練時間"): both(*_times(seconds)) if seconds else None,
+        Text("Tokens", "token 數"): f"{training['tokens']:,}" if "tokens" in training else None,
+        Text("Trained parameters", "訓練的參數"):
+            f"{parameters['trainable']:,} / {parameters['total']:,}" if "trainable" in parameters else None,
+    }
+    return definitions(facts)
+
+
+def _times(seconds: float) -> tuple[str, str]:
+    with speaking("en"):
+        english = duration(seconds)
+    with speaking("zh-TW"):
+        return english, duration(seconds)
+
+
+def _facts(material: Material, environment: Mapping[str, Any]) -> dict[Text, Content]:
+    hardware = environment.get("hardware") or {}
+    memory = hardware.get("memory_bytes")
+    gpus = ", ".join(str(gpu.get("name", gpu)) if isinstance(gpu, dict) else str(gpu)
+                     for gpu in hardware.get("gpus") or [])
+    machine = " · ".join(str(one) for one in (
+        hardware.get("system"), f"{hardware['cores']} cores" if hardware.get("cores") else None,
+        f"{memory / _GIB:.0f} GiB" if memory else None, gpus or hardware.get("device")) if one)
+    seed = material.lineage.get("seed")
+    lineage_config = material.lineage.get("config") or {}
+    return {
+        Text("Base model", "基礎模型"): str(lineage_config.get("base_model") or ""),
+        Text("Seed", "隨機種子"): None if seed is None else str(seed),
+        Text("Machine", "機器"): machine,
+        Text("Evaluation", "評估"): str(material.record.get("id") or ""),
+    }
+
+
+def _settings(config: dict[str, Any]) -> Html | None:
+    shown = {name: value for name, value in settings_of(config).items() if name not in ("prompt", "expects")}
+    return _pairs({name: ", ".join(map(str, value)) if isinstance(value, list) else value
+                   for name, value in shown.items()})
+
+
+def _prompt(prompt: Mapping[str, Any]) -> Html | None:
+    return html([html(tag("p", tag("code", name)), tag("pre", str(said))) for name, said in prompt.items()]) or None
+
+
+def _pairs(values: Mapping[str, Any]) -> Html | None:
+    rows = [tag("tr", tag("th", name, scope="row"), tag("td", tag("code", str(value))))
+            for name, value in values.items() if value is not None]
+    if not rows:
+        return None
+    head = [tag("th", Text("name", "名稱"), scope="col"), tag("th", Text("value", "內容"), scope="col")]
+    return table(head, rows, Text("Values", "內容"), "pairs")
+
+
+def _folded(title: Text, content: Html | None) -> Html | None:
+    return tag("details", tag("summary", title), content) if content else None

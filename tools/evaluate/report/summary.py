@@ -1,0 +1,205 @@
+"""In short: the goal in the person's words, how this version stands to it, what that means, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ....resources.language import Text
+from ..baselines import TITLES
+from ..record import INVALID
+from .figures import Point, difference, forest, number
+from .markup import Content, Html, both, html, tag
+from .material import Material, score
+
+_MOST_MISTAKES = 1
+
+
+def summary(material: Material) -> Html:
+    record = material.record
+    task = material.task
+    goal: list[Content] = []
+    if task.goal:
+        goal.append(tag("blockquote", task.goal, class_="goal-words"))
+    if task.pain_point:
+        goal.append(tag("p", Text("The trouble it started from: ", "起因："), task.pain_point, class_="soft"))
+    return html(
+        goal, tag("p", _standing(material), class_="lead"),
+        forest(list(_points(material)), Text("This version beside the others", "這個版本與其他方法"),
+               material.threshold),
+        _legend(material),
+        tag("h3", Text("What it means", "這代表什麼")), tag("p", _meaning(material)),
+        tag("h3", Text("Is it better than …", "它比這些好嗎？")), _better(material),
+        tag("h3", Text("What to do next", "接下來做什麼")), _next(material),
+        tag("p", Text(f"Evaluated {record['created']}.", f"評估時間：{record['created']}。"), class_="soft"),
+    )
+
+
+def standing(material: Material) -> str:
+    """`met`, `close` (missed, but the interval reaches across the goal), `gap` or `no_goal`."""
+    met, threshold = material.record["verdict"]["met"], material.threshold
+    if met is None or threshold is None:
+        return "no_goal"
+    found = score(material.record, material.metric)
+    if met:
+        return "met"
+    return "close" if found and found["low"] <= threshold <= found["high"] else "gap"
+
+
+_STANDINGS = {
+    "met": Text("Goal met.", "已達成目標。"),
+    "close": Text("Close to the goal.", "接近目標。"),
+    "gap": Text("Goal not met.", "尚未達成目標。"),
+    "no_goal": Text("No goal was set.", "尚未設定目標。"),
+}
+
+
+def _standing(material: Material) -> Content:
+    stands, version = standing(material), material.folder.name
+    value, title = number(material.record["verdict"]["value"]), material.metric_title()
+    verdict = tag("strong", _STANDINGS[stands], class_=f"standing {stands}")
+    if material.threshold is None:
+        return html(verdict, " ", Text(f"{version} scores {value} in {title.en}; without a threshold nothing says "
+                                       "whether that is enough.",
+                                       f"{version} 的{_joined(title.zh)}是 {value}；沒有門檻，就無法判斷是否足夠。"))
+    wanted = f"{material.threshold:.3f}"
+    at_least = Text("at least", "至少") if material.higher_is_better else Text("at most", "最多")
+    found = score(material.record, material.metric)
+    across = found is not None and found["low"] <= material.threshold <= found["high"]
+    doubt = Text(" The interval reaches across the goal, so another set of rows might say otherwise.",
+                 "信賴區間跨過目標，換一批資料結論可能不同。") if across else Text("", "")
+    return html(verdict, " ", Text(
+        f"{version} scores {value} in {title.en}; you asked for {at_least.en} {wanted}.{doubt.en}",
+        f"{version} 的{_joined(title.zh)}是 {value}，你的目標是{at_least.zh} {wanted}。{doubt.zh}"))
+
+
+def _joined(title: str) -> str:
+    """A title after a Chinese word: a space where it begins or ends in Latin letters."""
+    return f"{' ' if title[:1].isascii() else ''}{title}{' ' if title[-1:].isascii() else ''}"
+
+
+def _points(material: Material) -> Iterator[Point]:
+    """This version, the earlier ones and the baselines, in the goal's metric."""
+    metric, record = material.metric, material.record
+    own = score(record, metric) or {"value": record["verdict"]["value"]}
+    yield Point(material.folder.name, own["value"], own.get("low"), own.get("high"), own=True)
+    for compared in material.compared:
+        earlier = next((one for one in material.chain if one["version"] == compared.name), {})
+        results = earlier.get("results") or {}
+        if compared.result and compared.result["metric"] == metric and metric in results:
+            low, high = (results.get("intervals") or {}).get(metric) or (None, None)
+            yield Point(compared.name, results[metric], low, high)
+    for name, figures in (record.get("baselines") or {}).items():
+        if (value := figures.get(metric)) is not None:
+            low, high = (figures.get("intervals") or {}).get(metric) or (None, None)
+            yield Point(TITLES.get(name, Text(name, name)), value, low, high)
+
+
+def _legend(material: Material) -> Html:
+    title = material.metric_title()
+    goal = Text("", "") if material.threshold is None else Text(
+        f" The upright line is the goal, {material.threshold:.3f}.", f"直線是目標 {material.threshold:.3f}。")
+    return tag("p", Text(f"{title.en} on the same rows; the bars are 95 % intervals (bootstrap).{goal.en}",
+                         f"同一批資料上的{_joined(title.zh)}，橫線是 95% 信賴區間（bootstrap）。{goal.zh}"), class_="note")
+
+
+def _meaning(material: Material) -> Content:
+    record = material.record
+    said: list[Content] = []
+    if accuracy := record["metrics"].get("accuracy"):
+        value, low, high = (round(100 * accuracy[name]) for name in ("value", "low", "high"))
+        said.append(Text(f"Of 100 new rows like these it labels about {value} rightly (between {low} and {high}). ",
+                         f"每 100 筆類似的新資料，大約會標對 {value} 筆（介於 {low} 到 {high} 之間）。"))
+    measured = {label: figures for label, figures in record["per_class"].items() if figures["support"]}
+    if len(measured) > 1:
+        best, worst = (choose(measured, key=lambda one: measured[one]["f1"]) for choose in (max, min))
+        if measured[best]["f1"] != measured[worst]["f1"]:
+            said.append(Text(f"It is surest on {best} (F1 {number(measured[best]['f1'])}) and weakest on {worst} "
+                             f"({number(measured[worst]['f1'])}). ",
+                             f"表現最好的是「{best}」（F1 {number(measured[best]['f1'])}），"
+                             f"最弱的是「{worst}」（{number(measured[worst]['f1'])}）。"))
+    said += [_mistake(*found) for found in mistakes(record)[:_MOST_MISTAKES]]
+    leaked = record.get("trained_on")
+    if leaked:
+        said.append(Text(f"Careful: it was trained on {leaked} of these rows, so the figures are too good.",
+                         f"注意：訓練時用過其中 {leaked} 列，分數會偏高。"))
+    return html(said)
+
+
+def mistakes(record: Any) -> list[tuple[str, str, int, int]]:
+    """(label, answer, rows, rows of the label) wherever they differ, the most frequent first."""
+    confusion = record["confusion"]
+    found = [(label, answer, count, sum(counts))
+             for label, counts in zip(confusion["labels"], confusion["matrix"], strict=True)
+             for answer, count in zip(confusion["predicted"], counts, strict=True) if count and answer != label]
+    return sorted(found, key=lambda one: -one[2])
+
+
+def _mistake(label: str, answer: str, count: int, total: int) -> Text:
+    if answer == INVALID:
+        return Text(f"Its most frequent mistake: {count} of {total} {label} rows got an answer that is no label. ",
+                    f"最常見的錯誤：「{label}」的 {total} 列中有 {count} 列的回答不是任何標籤。")
+    return Text(f"Its most frequent mistake: {count} of {total} {label} rows were called {answer}. ",
+                f"最常見的錯誤：「{label}」的 {total} 列中有 {count} 列被當成「{answer}」。")
+
+
+_ANSWERS = {
+    "better": Text("Yes", "是"), "worse": Text("No, it is worse", "否，反而較差"),
+    "not_shown": Text("Not shown: it may be chance", "未能證明，可能只是運氣"),
+}
+
+
+def _better(material: Material) -> Html:
+    rows = []
+    baselines = material.record.get("baselines") or {}
+    simplest = (material.record["verdict"].get("simplest") or {}).get("name")
+    for name in [*([simplest] if simplest else []), "base_model"]:
+        title = TITLES[name]
+        asked = Text(f"the simplest method ({title.en})", f"最簡單的方法（{title.zh}）") if name == simplest else title
+        if name in material.margins:
+            rows.append(_row(asked, material.margins[name], True))
+        elif name in baselines:
+            value = baselines[name].get(material.metric)
+            rows.append(tag("div", tag("dt", asked), tag("dd", Text(
+                f"It scores {number(value)}; this record holds no paired test.",
+                f"分數是 {number(value)}；這份紀錄沒有成對檢定。"))))
+    for compared in material.compared:
+        if compared.result:
+            verdict = compared.result["verdict"]
+            rows.append(_row(Text(compared.name, compared.name),
+                             {**verdict["difference"], "outcome": verdict["outcome"]}, material.higher_is_better))
+    if not rows:
+        return tag("p", Text("There is nothing to compare it with yet.", "目前還沒有可以比較的對象。"))
+    return tag("dl", rows, class_="questions")
+
+
+def _row(asked: Content, found: dict[str, Any], higher_is_better: bool) -> Html:
+    outcome = found.get("outcome") or outcome_of(found, higher_is_better)
+    return tag("div", tag("dt", asked),
+               tag("dd", tag("strong", _ANSWERS[outcome], class_=outcome), both(" ", "　"), difference(found)))
+
+
+def outcome_of(found: dict[str, float], higher_is_better: bool = True) -> str:
+    """`better` or `worse` where the interval leaves out 0, else `not_shown`."""
+    if found["low"] <= 0 <= found["high"]:
+        return "not_shown"
+    return "better" if (found["low"] > 0) == higher_is_better else "worse"
+
+
+def _next(material: Material) -> Html:
+    name, verdict = material.folder.name, material.record["verdict"]
+    if verdict.get("simplest_wins"):
+        title = TITLES[verdict["simplest"]["name"]]
+        return tag("p", Text(
+            f"Use {title.en}: it scores at least as well, takes seconds and needs no GPU. Keep the model only if it "
+            "brings you something else.",
+            f"直接用{title.zh}：分數不輸，只要幾秒、不需要 GPU。除非模型另有好處，否則不必用它。"))
+    stands = standing(material)
+    if stands == "met":
+        return tag("p", Text(f"It is ready to be tried. Say to your assistant: “Deploy {name}.”",
+                             f"可以試用了。對助理說：「部署 {name}」。"))
+    if stands == "no_goal":
+        return tag("p", Text("Settle what is good enough. Say to your assistant: “The goal is macro-F1 0.8.”",
+                             "先決定多好才算夠。對助理說：「目標是 macro-F1 0.8」。"))
+    return tag("p", Text("Read the mistakes below, then say to your assistant: “Why is it not good enough?”",
+                         "先看看下面答錯的資料，再對助理說：「為什麼效果不夠好？」"))
