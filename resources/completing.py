@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from .job import job_folders
 from .knowledge import page_names, skill_names
 from .language import LANGUAGES
+from .promotion import current_version
 from .version import version_numbers
 from .workspace import Workspace
 
@@ -36,8 +37,10 @@ def _versions(workspace: Workspace, known: Mapping[str, str]) -> list[str]:
     named = known.get("task", "")
     if named not in workspace.task_names():  # it is still being typed
         return []
-    numbers = version_numbers(workspace.task(named))
-    return [f"v{number}" for number in reversed(numbers)] + (["latest"] if numbers else [])
+    folder = workspace.task(named)
+    numbers = version_numbers(folder)
+    return [*(f"v{number}" for number in reversed(numbers)), *(["latest"] if numbers else []),
+            *(["current"] if current_version(folder) else [])]
 
 
 def _jobs(workspace: Workspace, known: Mapping[str, str]) -> list[str]:

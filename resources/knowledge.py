@@ -1,24 +1,38 @@
 """The skills: markdown pages in `skills/<skill>/`, each in English and in Traditional Chinese.
 
-A page `SKILL.md` has its Chinese beside it as `SKILL.zh-TW.md`; a page without one is read in English.
+A page `SKILL.md` has its Chinese beside it as `SKILL.zh-TW.md`; a page without one is read in English. Front matter may
+hold `title`, `description`, `checked` (when its claims were last looked at) and `keywords`.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
+from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
 
 from .errors import UnknownResource
+from .files import parse_yaml
 from .language import LANGUAGES, Language, Text, spoken_language
 
 SKILLS = Path(__file__).parent / "skills"
 MAIN_PAGE = "SKILL"
 _HEADING = re.compile(r"^#\s+(.+?)\s*$", re.MULTILINE)
 _FRONT_MATTER = re.compile(r"\A---\r?\n(.*?)\r?\n---\r?\n", re.DOTALL)
+_PAGES_KEPT = 500
+
+
+class PageHead(NamedTuple):
+    """One page in a list: its name and what its front matter says, in one language."""
+
+    name: str
+    title: str
+    description: str
+    checked: str
+    keywords: tuple[str, ...]
 
 
 class Skill(NamedTuple):
@@ -27,7 +41,7 @@ class Skill(NamedTuple):
     name: str
     title: str
     description: str
-    pages: list[str]
+    pages: list[PageHead]
 
 
 def skill_names() -> list[str]:
@@ -43,7 +57,7 @@ def page_names(skill: str) -> list[str]:
 
 
 def skills() -> list[Skill]:
-    """Every skill, described in the call's language."""
+    """Every skill with its pages, described in the call's language."""
     return [_described(name) for name in skill_names()]
 
 
@@ -60,29 +74,72 @@ def read_page(skill: str, page: str = MAIN_PAGE, language: Language | None = Non
         raise _unknown("skill", skill, skill_names())
     if page != MAIN_PAGE and page not in page_names(skill):
         raise _unknown("page", page, page_names(skill))
-    return _FRONT_MATTER.sub("", _text(skill, page, language or spoken_language())).lstrip("\n")
+    return page_text(page_file(skill, page, language or spoken_language()))
 
 
-def _text(skill: str, page: str, language: Language) -> str:
-    folder = SKILLS / skill
-    translated = folder / f"{page}.{language}.md"
-    return (translated if translated.is_file() else folder / f"{page}.md").read_text(encoding="utf-8")
+def page_file(skill: str, page: str, language: Language) -> Path:
+    """Where a page stands in that language, or in English where it is not translated."""
+    translated = SKILLS / skill / f"{page}.{language}.md"
+    return translated if translated.is_file() else SKILLS / skill / f"{page}.md"
+
+
+def page_text(file: Path) -> str:
+    """The markdown of a page's file without its front matter."""
+    return _FRONT_MATTER.sub("", file.read_text(encoding="utf-8")).lstrip("\n")
+
+
+def page_uri(skill: str, page: str) -> str:
+    """The address a page is read at."""
+    return f"nlp-skills://skills/{skill}" + ("" if page == MAIN_PAGE else f"/{page}")
+
+
+def page_head(file: Path) -> PageHead:
+    """What a page's front matter says, parsed again only where the file has changed."""
+    found = file.stat()
+    return _head(file, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=_PAGES_KEPT)
+def _head(file: Path, _modified: int, _size: int) -> PageHead:
+    text = file.read_text(encoding="utf-8")
+    front, heading = _front_matter(text), _HEADING.search(_FRONT_MATTER.sub("", text))
+    name = file.name.removesuffix(".md")
+    for language in LANGUAGES:
+        name = name.removesuffix(f".{language}")
+    keywords = front.get("keywords")
+    listed = keywords if isinstance(keywords, list) else str(keywords or "").split(",")
+    title = front.get("title") or (heading[1] if heading else name)
+    return PageHead(name, str(title), str(front.get("description") or ""), str(front.get("checked") or ""),
+                    tuple(str(word).strip() for word in listed if str(word).strip()))
+
+
+def _front_matter(text: str) -> dict[str, Any]:
+    """The fields above a page; none where somebody has broken them: the page itself can still be read."""
+    found = _FRONT_MATTER.match(text)
+    try:
+        content = parse_yaml(found[1]) if found else {}
+    except yaml.YAMLError:
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _described(skill: str) -> Skill:
-    text = _text(skill, MAIN_PAGE, spoken_language())
-    heading = _HEADING.search(text)
-    front = _FRONT_MATTER.match(text)
-    described = yaml.safe_load(front[1]) if front else {}
-    return Skill(skill, heading[1] if heading else skill, str(described.get("description", "")), page_names(skill))
+    language = spoken_language()
+    main = page_file(skill, MAIN_PAGE, language)
+    head, heading = page_head(main), _HEADING.search(page_text(main))
+    pages = [page_head(page_file(skill, page, language)) for page in page_names(skill)]
+    return Skill(skill, heading[1] if heading else head.title, head.description, pages)
 
 
 def _unknown(kind: str, wanted: str, known: list[str]) -> UnknownResource:
     offered = ", ".join(difflib.get_close_matches(wanted, known, n=3) or known)
     words = {"skill": Text("skill", "技能"), "page": Text("page", "頁面")}[kind]
+    search = f"read_resource(search={wanted[:40].replace('-', ' ')!r})"
     return UnknownResource(
         Text(f"There is no {words.en} {wanted[:60]!r}.", f"沒有「{wanted[:60]}」這個{words.zh}。"),
-        Text(f"Read one of: {offered}." if offered else "This skill has one page only: leave the page out.",
-             f"可讀的{words.zh}：{offered}。" if offered else "這個技能只有主頁，請省略頁面名稱。"),
+        Text((f"Read one of: {offered}." if offered else "This skill has one page only: leave the page out.")
+             + f" Or search all pages: {search}.",
+             (f"可讀的{words.zh}：{offered}。" if offered else "這個技能只有主頁，請省略頁面名稱。")
+             + f"也可以搜尋所有頁面：{search}。"),
         field=kind,
     )

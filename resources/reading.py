@@ -91,7 +91,8 @@ def read(workspace: Workspace, uri: str) -> Reading:
     kinds = "\n".join(f"  {address.template}" for address in ADDRESSES)
     raise UnknownResource(
         Text(f"Nothing stands at {uri[:200]!r}.", f"「{uri[:200]}」不是有效的位址。"),
-        Text(f"These are the addresses:\n{kinds}", f"可用的位址：\n{kinds}"),
+        Text(f"Knowledge is found by words: read_resource(search='…'). These are the addresses:\n{kinds}",
+             f"知識可以用關鍵字找：read_resource(search='…')。可用的位址：\n{kinds}"),
         field="uri",
     )
 
@@ -147,6 +148,9 @@ ADDRESSES = (
     Address("nlp-skills://tasks/{task}/jobs", Text("Jobs of a task", "任務的工作"),
             Text("The newest jobs of one task.", "單一任務最近的工作。"),
             _JSON, contents.task_jobs),
+    Address("nlp-skills://tasks/{task}/notes", Text("Notes and decisions", "備註與決策"),
+            Text("What people noted and decided, newest first.", "大家記下的備註與決策，由新到舊。"),
+            _JSON, contents.notes),
     Address("nlp-skills://jobs", Text("Jobs", "工作清單"),
             Text("The newest jobs of all tasks.", "所有任務最近的工作。"),
             _JSON, contents.jobs),

@@ -23,10 +23,12 @@ from typing import Any, Literal
 from .errors import TaskError
 from .files import describing_disk_errors, read_json, read_yaml
 from .language import Text
+from .promotion import current_version
 from .task import TaskFolder
 
 VersionStatus = Literal["reserved", "failed", "cancelled", "trained", "evaluated"]
 _NUMBERED = re.compile(r"v([1-9][0-9]*)")
+_SPOKEN = re.compile(r"(?:version|ver\.?|v|版本|第)?\s*([0-9]+)\s*(?:版|個版本)?")
 
 
 class VersionFolder:
@@ -98,7 +100,7 @@ def version_status(task: TaskFolder, number: int) -> VersionStatus:
 
 
 def version(task: TaskFolder, name: str | int) -> VersionFolder:
-    """The version of that name (`v2`, `2`, `latest`).
+    """The version of that name (`v2`, `2`, `版本 2`, `reviews v2`, `latest`, `current`).
 
     Raises:
         TaskError: there is no such version; the existing ones are offered.
@@ -107,7 +109,11 @@ def version(task: TaskFolder, name: str | int) -> VersionFolder:
     wanted = str(name).lower().strip()
     if wanted == "latest" and numbers:
         return VersionFolder(task, numbers[-1])
-    match = _NUMBERED.fullmatch(wanted if wanted.startswith("v") else f"v{wanted}")
+    if wanted == "current":
+        wanted = current_version(task) or wanted
+    plain = wanted.removeprefix(task.name.lower()).lstrip(" /:的")
+    spoken = _SPOKEN.fullmatch(plain)
+    match = _NUMBERED.fullmatch(f"v{spoken[1]}" if spoken else plain)
     if match and int(match[1]) in numbers:
         return VersionFolder(task, int(match[1]))
     offered = ", ".join(f"v{n}" for n in numbers)

@@ -36,8 +36,10 @@ _FILES_OF = {
     "data": ("data/current.json", "data/*.jsonl"),
     "lineage": ("versions/*", "versions/*/lineage.yaml"),
     "lineage.mmd": ("versions/*", "versions/*/lineage.yaml"),
+    "notes": ("task.yaml",),
     "jobs": ("jobs/*", "jobs/*/events.jsonl", "jobs/*/exit.json"),
 }
+_FILES_OF_A_ROW = ("task.yaml", "versions/current.json", "deployments/current.json")
 _SUBSCRIBED = "subscribed "
 Fingerprint = frozenset[tuple[str, int, int]]
 
@@ -53,7 +55,7 @@ def _files(workspace: Workspace, uri: str) -> Iterator[Path]:
     if place != "tasks":
         return
     if not task:
-        yield from (workspace.root / name / "task.yaml" for name in workspace.task_names())
+        yield from (workspace.root / name / file for name in workspace.task_names() for file in _FILES_OF_A_ROW)
         return
     root = workspace.root / Path(task).name  # a folder of the workspace, whatever the client wrote
     for pattern in _FILES_OF.get(part.partition("/")[0], ()):

@@ -18,14 +18,30 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "SKILL.md").write_text("---\ndescription: Leads.\n---\n\n# The coach\n", encoding="utf-8")
     (folder / "SKILL.zh-TW.md").write_text("---\ndescription: 引導。\n---\n# 教練\n", encoding="utf-8")
     (folder / "goals.md").write_text("# Goals\n", encoding="utf-8")
+    (folder / "pain.md").write_text("---\ntitle: Pain points\ndescription: Where it hurts.\nchecked: 2026-11\n"
+                                    "keywords: [cost, burden]\n---\n# Pain\n", encoding="utf-8")
+    (folder / "pain.zh-TW.md").write_text("---\ntitle: 痛點\ndescription: 哪裡痛。\nkeywords: 成本, 負擔\n---\n# 痛\n",
+                                          encoding="utf-8")
     monkeypatch.setattr(knowledge, "SKILLS", folder.parent)
     return folder
 
 
-def test_a_skill_is_described_in_the_calls_language(shelf: Path) -> None:
-    assert knowledge.skills() == [("llm-coach", "The coach", "Leads.", ["goals"])]
+def test_a_skill_and_its_pages_are_described_in_the_calls_language(shelf: Path) -> None:
+    (skill,) = knowledge.skills()
+    assert skill[:3] == ("llm-coach", "The coach", "Leads.")
+    assert skill.pages == [("goals", "Goals", "", "", ()),
+                           ("pain", "Pain points", "Where it hurts.", "2026-11", ("cost", "burden"))]
     with speaking("zh-TW"):
-        assert knowledge.skills() == [("llm-coach", "教練", "引導。", ["goals"])]
+        (skill,) = knowledge.skills()
+    assert skill[:3] == ("llm-coach", "教練", "引導。")
+    assert [page.title for page in skill.pages] == ["Goals", "痛點"] and skill.pages[1].keywords == ("成本", "負擔")
+
+
+def test_a_page_that_changed_is_described_anew_and_broken_front_matter_hides_nothing(shelf: Path) -> None:
+    assert knowledge.skills()[0].pages[0].title == "Goals"
+    (shelf / "goals.md").write_text("---\ntitle: [broken\n---\n# Goals and wishes\n", encoding="utf-8")
+    assert knowledge.skills()[0].pages[0].title == "Goals and wishes"
+    assert knowledge.read_page("llm-coach", "goals") == "# Goals and wishes\n"
 
 
 def test_a_page_is_read_in_the_asked_language_and_without_its_front_matter(shelf: Path) -> None:
@@ -45,7 +61,8 @@ def test_an_unknown_page_is_refused_and_the_nearest_offered(shelf: Path, skill: 
     with pytest.raises(UnknownResource) as caught:
         knowledge.read_page(skill, page)
     assert caught.value.field == field
-    assert ("llm-coach" if field == "skill" else "goals") in caught.value.fix.en
+    for fix in caught.value.fix:
+        assert ("llm-coach" if field == "skill" else "goals") in fix and "read_resource(search=" in fix
 
 
 def test_the_shipped_skills_are_the_four_of_the_design_each_in_both_languages() -> None:
