@@ -22,8 +22,11 @@ from .language import Text
 LOCK_TIMEOUT_SECONDS = 10.0
 
 
-def write_atomic(path: Path, content: bytes | str) -> None:
+def write_atomic(path: Path, content: bytes | str, *, mode: int | None = None) -> None:
     """Write `content` to `path` through a temporary sibling and a rename, flushed to disk.
+
+    Arguments:
+        mode: the permission bits of the file, set before anything is in it; None leaves them to the system.
 
     Raises:
         WorkspaceError: the disk is full or the folder cannot be written; the old file is untouched.
@@ -34,6 +37,8 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
         try:
             with temporary.open("wb") as file:
+                if mode is not None:
+                    temporary.chmod(mode)
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -29,8 +29,7 @@ _TITLE, _KEYWORD, _HEADING, _DESCRIPTION = 4.0, 4.0, 2.0, 2.0
 _PASSAGE_CHARACTERS = 320
 _FILES_KEPT = 500
 # Words of a question that say nothing of its subject.
-_ASKING = frozenset("a an and are can do does for how i in is it my of on or should the to we what when which why with "
-                    "什麼 怎麼 如何 為什 為何 可以 應該 哪個 哪些 多少 幾個".split())
+_ASKING = frozenset(["a", "an", "and", "are", "can", "do", "does", "for", "how", "i", "in", "is", "it", "my", "of", "on", "or", "should", "the", "to", "we", "what", "when", "which", "why", "with", "什麼", "怎麼", "如何", "為什", "為何", "可以", "應該", "哪個", "哪些", "多少", "幾個"])
 
 
 class Found(NamedTuple):
@@ -153,7 +152,7 @@ def _shelf(files: tuple[_File, ...]) -> _Shelf:
 @lru_cache(maxsize=_FILES_KEPT)
 def _indexed(file: _File) -> _Indexed:
     head, text = knowledge.page_head(file.path), _LINK.sub("] ", knowledge.page_text(file.path))
-    weights: Counter[str] = Counter()
+    weights: defaultdict[str, float] = defaultdict(float)
     for part, weight in ((head.title, _TITLE), (" ".join(head.keywords), _KEYWORD), (head.description, _DESCRIPTION),
                          (head.name.replace("-", " "), _TITLE), ("\n".join(_HEADINGS.findall(text)), _HEADING),
                          (text, 1.0)):

@@ -10,9 +10,9 @@ from nlp_skills.resources import knowledge
 from nlp_skills.resources.errors import JobError, NlpSkillsError, TaskError, UnknownResource
 from nlp_skills.resources.files import append_jsonl, write_json, write_yaml
 from nlp_skills.resources.job import JobFolder, JobSpec
-from nlp_skills.resources.reading import ADDRESSES, page, read
 from nlp_skills.resources.language import Text
 from nlp_skills.resources.promotion import Current, Promotion, save_current
+from nlp_skills.resources.reading import ADDRESSES, page, read
 from nlp_skills.resources.removal import record_removal
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder, version
@@ -186,7 +186,7 @@ def test_skills_are_listed_with_addresses_that_can_be_read(workspace: Workspace)
     listed = said(workspace, "skills")["skills"]
     assert [skill["name"] for skill in listed] == knowledge.skill_names()
     for skill in listed:
-        for uri in (skill["uri"], *(page["uri"] for page in skill["pages"])):
+        for uri in (skill["uri"], *(one["uri"] for one in skill["pages"])):
             assert read(workspace, f"{uri}?language=zh-TW").mime_type == "text/markdown"
 
 
