@@ -38,6 +38,7 @@ def build_server(settings: Settings | None = None) -> GuardedServer:
         workspace=workspace,
         language=settings.language,
         read_only=settings.read_only,
+        forms=settings.forms,
         name="nlp-skills",
         title="NLP Skills · 模型微調教練",
         version=__version__,

@@ -26,6 +26,7 @@ from ..resources.job import job_folder
 from ..resources.language import Language, Text, as_language, detect_language, speaking
 from ..resources.secrets import redact
 from ..resources.workspace import Workspace
+from . import asking
 
 logger = logging.getLogger(__name__)
 
@@ -41,17 +42,20 @@ class GuardedServer(MCPServer[Any]):
         workspace: where a call's task, and so its language, is looked up.
         language: what to speak where neither the call nor the task says.
         read_only: leave out every tool that is not annotated as read-only.
+        forms: put questions to the person as forms where the client shows them.
         settings: passed on to `MCPServer`.
     """
 
     def __init__(
-        self, *, workspace: Workspace, language: Language | None, read_only: bool = False, **settings: Any
+        self, *, workspace: Workspace, language: Language | None, read_only: bool = False, forms: bool = True,
+        **settings: Any
     ) -> None:
         self.bus = InMemorySubscriptionBus()
         super().__init__(subscriptions=self.bus, **settings)
         self._workspace = workspace
         self._language = language
         self._read_only = read_only
+        self._forms = forms
         self._one_client = False
         self._heard: Language | None = None  # what the one client's person was last heard to speak
         self._subject: Language | None = None  # the language of the task they were last about
@@ -87,9 +91,32 @@ class GuardedServer(MCPServer[Any]):
             if unknown := [given for given in arguments if given not in known | _UNDERSTOOD_EVERYWHERE]:
                 raise ToolError(_unknown_argument(name, unknown[0], sorted(known)))
             try:
-                return await super().call_tool(name, arguments, context)
+                return await self._asked_and_called(name, arguments, context)
             except ToolError as error:
                 raise ToolError(explained(error, name)) from error
+
+    async def _asked_and_called(
+        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None
+    ) -> CallToolResult | InputRequiredResult:
+        """Call the tool; what it leaves open is asked as a form where the client shows forms, once for each call."""
+        if context is None or not self._forms or not asking.can_ask(context):
+            return await super().call_tool(name, arguments, context)
+        refused: ToolError | None = None
+        try:
+            result = await super().call_tool(name, arguments, context)
+            content = result.structured_content if isinstance(result, CallToolResult) else None
+            form = asking.question_in_answer(name, arguments, content or {})
+        except ToolError as error:
+            refused, cause = error, _cause(error)
+            form = asking.question_in_error(cause, arguments) if isinstance(cause, NlpSkillsError) else None
+        following = await asking.put(form, context) if form else None
+        if isinstance(following, InputRequiredResult):
+            return following
+        if following is not None:
+            return await super().call_tool(name, following, context)
+        if refused:
+            raise refused
+        return result
 
     async def read_resource(
         self, uri: AnyUrl | str, context: Context[Any, Any] | None = None

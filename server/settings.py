@@ -14,7 +14,7 @@ from ..resources.workspace import default_workspace
 
 TOOLSETS = ("tasks", "data", "train", "evaluate", "deploy", "compute", "coach")
 _YES = {"1", "true", "yes", "on"}
-_NO = {"", "0", "false", "no", "off"}
+_NO = {"0", "false", "no", "off"}
 
 
 class SettingsError(NlpSkillsError):
@@ -49,12 +49,14 @@ class Settings:
         language: what to answer in where nothing else says; None leaves it to `NLP_SKILLS_LANGUAGE`, else English.
         toolsets: the verbs whose tools are offered.
         read_only: offer only tools that change nothing.
+        forms: put questions to the person as forms where the client shows them; else they are asked in the chat.
     """
 
     workspace: Path = field(default_factory=default_workspace)
     language: Language | None = None
     toolsets: tuple[str, ...] = TOOLSETS
     read_only: bool = False
+    forms: bool = True
 
     def __post_init__(self) -> None:
         for name in self.toolsets:
@@ -63,7 +65,8 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """The settings of `NLP_SKILLS_WORKSPACE`, `_LANGUAGE`, `_TOOLSETS` (comma-separated) and `_READ_ONLY`.
+        """The settings of `NLP_SKILLS_WORKSPACE`, `_LANGUAGE`, `_TOOLSETS` (comma-separated), `_READ_ONLY` and
+        `_FORMS`.
 
         Raises:
             SettingsError: a value is unknown; names the variable and the nearest right value.
@@ -72,16 +75,21 @@ class Settings:
         language = as_language(spoken)
         if spoken and not language:
             raise _unknown("NLP_SKILLS_LANGUAGE", spoken, ("en", "zh-TW"))
-        read_only = environment.get("NLP_SKILLS_READ_ONLY", "").strip().lower()
-        if read_only not in _YES | _NO:
-            raise _unknown("NLP_SKILLS_READ_ONLY", read_only, ("1", "0"))
         folder = environment.get("NLP_SKILLS_WORKSPACE")
         return cls(
             workspace=Path(folder).expanduser().resolve() if folder else default_workspace(),
             language=language,
             toolsets=_listed(environment.get("NLP_SKILLS_TOOLSETS")) or TOOLSETS,
-            read_only=read_only in _YES,
+            read_only=_switched("NLP_SKILLS_READ_ONLY", environment, default=False),
+            forms=_switched("NLP_SKILLS_FORMS", environment, default=True),
         )
+
+
+def _switched(variable: str, environment: Mapping[str, str], *, default: bool) -> bool:
+    value = environment.get(variable, "").strip().lower()
+    if value not in {*_YES, *_NO, ""}:
+        raise _unknown(variable, value, ("1", "0"))
+    return value in _YES if value else default
 
 
 def _listed(value: str | None) -> tuple[str, ...]:

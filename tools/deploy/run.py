@@ -92,7 +92,7 @@ def criteria_gate(task: Task, chosen: VersionFolder, override: str) -> list[dict
              f"{chosen.name} 低於你設定的成功標準：{figures}。"),
         Text("Improve it (ask coach what to change), or deploy with override_reason and say why.",
              "請先改善（可問 coach 該改什麼），或在 override_reason 寫明理由後部署。"),
-        field="version", details={"measured": measured, "threshold": criteria.threshold},
+        field="override_reason", details={"measured": measured, "threshold": criteria.threshold},
     )
 
 
