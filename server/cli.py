@@ -6,6 +6,7 @@ import argparse
 import gc
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import __version__
@@ -81,11 +82,35 @@ def _secret(options: argparse.Namespace) -> int:
 
 
 def _install(options: argparse.Namespace) -> int:
-    from .install import configuration, where_it_goes
+    from .install import install, show_clients, snippet, where_it_goes
 
-    print(where_it_goes(options.client), file=sys.stderr)
-    print(configuration(options.client, _settings()))
+    if options.client is None:
+        return show_clients()
+    if options.print:
+        print(where_it_goes(options.client, options.project), file=sys.stderr)
+        print(snippet(options.client, _settings()))
+        return 0
+    return install(options.client, _settings(), project=options.project, remove=options.remove, yes=options.yes)
+
+
+def _plugin(options: argparse.Namespace) -> int:
+    from .plugin import build_plugin, how_to_use
+
+    print(how_to_use(build_plugin(options.folder, _settings(), portable=options.portable)))
     return 0
+
+
+def _bundle(options: argparse.Namespace) -> int:
+    from .bundle import build_bundle, how_to_use
+
+    print(how_to_use(build_bundle(options.folder)))
+    return 0
+
+
+def _hook(options: argparse.Namespace) -> int:
+    from .hook import run_hook
+
+    return run_hook(options.event, sys.stdin.buffer.read())
 
 
 def _settings() -> Settings:
@@ -94,7 +119,11 @@ def _settings() -> Settings:
     return Settings.from_environment()
 
 
-_COMMANDS = {"serve": _serve, "doctor": _doctor, "watch": _watch, "secret": _secret, "install": _install}
+_COMMANDS = {
+    "serve": _serve, "doctor": _doctor, "watch": _watch, "secret": _secret, "install": _install, "plugin": _plugin,
+    "bundle": _bundle, "hook": _hook,
+}
+HOOKS = ("data-validation", "version-tracking")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -133,9 +162,25 @@ def _parser() -> argparse.ArgumentParser:
     listing = actions.add_parser("list", help="the names, never the values · 只列名稱")
     _speaks(listing)
 
-    from_client = commands.add_parser("install", help="show the configuration for a client · 顯示用戶端設定")
-    from_client.add_argument("--client", required=True, choices=["claude-desktop", "claude-code", "vscode", "cursor"])
-    _speaks(from_client)
+    into = commands.add_parser("install", help="put the server into a client's configuration · 安裝到用戶端",
+                               description="Shows the file and the exact change, asks, keeps a backup. Without --client: "
+                                           "which clients are here. 先顯示檔案與更動、詢問，並保留備份。"
+                                           "不加 --client：列出這台機器上的用戶端。")
+    into.add_argument("--client", metavar="CLIENT", help="claude-desktop, claude-code, vscode, cursor · 用戶端")
+    into.add_argument("--project", type=Path, metavar="DIR", help="for one project only · 只給這個專案用")
+    into.add_argument("--remove", action="store_true", help="take it out again · 移除")
+    into.add_argument("--yes", action="store_true", help="do not ask · 不詢問")
+    into.add_argument("--print", action="store_true", help="only print what to paste · 只印出要貼上的內容")
+    _speaks(into)
+    plugin = commands.add_parser("plugin", help="build the Claude Code plugin into DIR · 產生 Claude Code 外掛")
+    plugin.add_argument("--portable", action="store_true",
+                        help="for other machines: started by uvx from a wheel inside · 給其他電腦用，由 uvx 啟動")
+    bundle = commands.add_parser("bundle", help="build nlp-skills.mcpb for Claude Desktop into DIR · 產生桌面版擴充套件")
+    for built in (plugin, bundle):
+        built.add_argument("folder", type=Path, metavar="DIR", help="a new or an earlier built folder · 資料夾")
+        _speaks(built)
+    hook = commands.add_parser("hook", help="what the plugin's hooks run, JSON on stdin · 外掛的 hooks 使用")
+    hook.add_argument("event", choices=HOOKS)
     return parser
 
 

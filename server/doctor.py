@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from ..resources.language import Text
 from ..resources.workspace import Workspace
 from ..tools.compute.machine import Machine, describe_machine
 from ..tools.compute.worker import WORKER_VARIABLE, find_worker
+from .install import standings
 from .settings import Settings
 
 State = Literal["ok", "warning", "broken"]
@@ -51,7 +53,7 @@ def examine(settings: Settings) -> list[Finding]:
     workspace = Workspace(settings.workspace)
     machine = describe_machine(workspace)
     surroundings = [_python(), _workspace(workspace), _disk(machine), _memory(machine)]
-    return [*surroundings, *_worker(workspace, machine), _secrets()]
+    return [*surroundings, *_worker(workspace, machine), _secrets(), *_clients()]
 
 
 def show(findings: list[Finding]) -> int:
@@ -151,3 +153,28 @@ def _worker_libraries(worker: Path) -> Finding:
 def _secrets() -> Finding:
     place = secrets.place()
     return Finding("ok", Text(f"Secrets go to {place.en}.", f"密鑰存放在{place.zh}。"))
+
+
+def _clients() -> Iterator[Finding]:
+    """Which clients on this machine start this server, which could, and whose start command is gone."""
+    found = [standing for standing in standings() if standing.found or standing.command is not None or standing.problem]
+    configured = [standing for standing in found if standing.command is not None]
+    names = ", ".join(standing.client.title for standing in configured)
+    if names:
+        yield Finding("ok", Text(f"Configured in: {names}", f"已設定的用戶端：{names}"))
+    for standing in configured:
+        again = f"nlp-skills install --client {standing.client.name}"
+        if standing.command is not None and not shutil.which(standing.command):
+            yield Finding("warning", Text(f"{standing.client.title} starts {standing.command}, which is not there.",
+                                          f"{standing.client.title} 要啟動 {standing.command}，但那裡沒有檔案。"),
+                          Text(f"Run: {again}", f"請執行：{again}"))
+    for standing in found:
+        title = standing.client.title
+        if standing.problem:
+            yield Finding("warning", Text(f"{title}: {standing.problem.problem.en}",
+                                          f"{title}：{standing.problem.problem.zh}"), standing.problem.fix)
+    waiting = [standing.client for standing in found if standing.command is None and not standing.problem]
+    if waiting:
+        titles = ", ".join(client.title for client in waiting)
+        yield Finding("ok", Text(f"Not configured yet in: {titles} (nlp-skills install --client {waiting[0].name})",
+                                 f"尚未設定的用戶端：{titles}（nlp-skills install --client {waiting[0].name}）"))

@@ -1,56 +1,202 @@
-"""The configuration a client needs to start this server: absolute paths, because clients have a PATH of their own."""
+"""`nlp-skills install`: show what would change in a client's configuration, ask, and write it; or take it out again."""
 
 from __future__ import annotations
 
 import json
-import os
+import shutil
+import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from ..resources.errors import NlpSkillsError
 from ..resources.language import Text
-from ..tools.compute.worker import WORKER_VARIABLE
+from .clients import SERVER_NAME, Client, ClientError, Place, client_named, clients
+from .configuration import ConfigurationFile, merged, read_configuration
+from .launch import launch_entry, passing_warning
 from .settings import Settings
 
-Client = Literal["claude-desktop", "claude-code", "vscode", "cursor"]
-
-_PLACES: dict[Client, Text] = {
-    "claude-desktop": Text("Settings → Developer → Edit Config (claude_desktop_config.json)",
-                           "設定 → 開發者 → 編輯設定（claude_desktop_config.json）"),
-    "claude-code": Text(".mcp.json in your project", "專案裡的 .mcp.json"),
-    "vscode": Text(".vscode/mcp.json in your project", "專案裡的 .vscode/mcp.json"),
-    "cursor": Text("~/.cursor/mcp.json", "~/.cursor/mcp.json"),
-}
+_YES = {"y", "yes", "是", "好", "對"}
+_OWN_COMMAND_SECONDS = 60
+_FIRST_WORDS = Text("Then say: I want to train a model", "然後說：我想訓練一個模型")
 
 
-def configuration(client: Client, settings: Settings) -> str:
-    """The JSON that client reads, naming this installation and this workspace by absolute path."""
-    command, arguments = command_line()
-    entry: dict[str, Any] = {"command": command, "args": arguments, "env": _environment(settings)}
-    if client in ("claude-code", "vscode"):
-        entry = {"type": "stdio", **entry}
-    section = "servers" if client == "vscode" else "mcpServers"
-    return json.dumps({section: {"nlp-skills": entry}}, ensure_ascii=False, indent=2)
+@dataclass(frozen=True)
+class Standing:
+    """How one client stands on this machine.
+
+    Arguments:
+        command: what our entry starts; None where the client is not configured.
+        problem: why its configuration cannot be read, where that is so.
+    """
+
+    client: Client
+    file: Path
+    found: bool
+    command: str | None = None
+    problem: NlpSkillsError | None = None
 
 
-def where_it_goes(client: Client) -> Text:
+def install(
+    name: str, settings: Settings, *, project: Path | None = None, remove: bool = False, yes: bool = False
+) -> int:
+    """Configure (or remove) this server for a client, after showing the change and asking; returns the exit status.
+
+    Raises:
+        ClientError: the client is unknown, or its file cannot be read or changed; it is as it was.
+    """
+    client, place = client_named(name), Place.here()
+    file = read_configuration(client, _file(client, place, project))
+    standing = file.entry()
+    entry = None if remove else merged(standing, launch_entry(settings, typed=client.typed))
+    if entry == standing:
+        print(Text(f"{file.named}: nlp-skills is {'not there' if remove else 'there already'}, nothing to change.",
+                   f"{file.named}：{'沒有 nlp-skills' if remove else '已經有 nlp-skills'}，不需要更動。"))
+        return 0
+    after = file.without_entry() if entry is None else file.with_entry(entry)
+    own = [] if project else client.own_commands(_program(client), entry, replaces=standing is not None)
+    file.check_writable()
+    _show(file, after, own)
+    if not yes and not _agreed():
+        print(Text("Nothing was changed.", "沒有更動任何內容。"))
+        return 1
+    backup = file.back_up()
+    if own:
+        _run(client, own, file, entry)
+    else:
+        file.write(after)
+    _tell(client, file, backup, remove)
+    return 0
+
+
+def snippet(name: str, settings: Settings) -> str:
+    """The JSON a client's configuration takes, to be pasted by hand."""
+    client = client_named(name)
+    entry = launch_entry(settings, typed=client.typed)
+    return json.dumps({client.section: {SERVER_NAME: entry}}, ensure_ascii=False, indent=2)
+
+
+def where_it_goes(name: str, project: Path | None = None) -> Text:
     """Which file of the client takes that JSON."""
-    place = _PLACES[client]
-    return Text(f"Put this into {place.en}, then restart the client.", f"請貼進 {place.zh}，再重新啟動用戶端。")
+    file = _file(client_named(name), Place.here(), project)
+    return Text(f"Put this into {file}, then restart the client.", f"請貼進 {file}，再重新啟動用戶端。")
 
 
-def command_line() -> tuple[str, list[str]]:
-    """The absolute command that starts this installation's server, and its arguments."""
-    script = Path(sys.executable).with_name("nlp-skills.exe" if sys.platform == "win32" else "nlp-skills")
-    if script.is_file():
-        return str(script), ["serve"]
-    return sys.executable, ["-m", "nlp_skills.server.cli", "serve"]
+def standings(place: Place | None = None) -> Iterator[Standing]:
+    """Every known client as it stands on this machine, by the person's own configuration."""
+    place = place or Place.here()
+    for client in clients().values():
+        path = Path(client.file(place))
+        found = _program(client) is not None or any(Path(sign).exists() for sign in client.signs(place))
+        try:
+            entry = read_configuration(client, path).entry()
+            yield Standing(client, path, found, None if entry is None else str(entry.get("command", "")))
+        except ClientError as error:
+            yield Standing(client, path, found, problem=error)
 
 
-def _environment(settings: Settings) -> dict[str, str]:
-    environment = {"NLP_SKILLS_WORKSPACE": str(settings.workspace), "PYTHONUTF8": "1"}
-    if settings.language:
-        environment["NLP_SKILLS_LANGUAGE"] = settings.language
-    if worker := os.environ.get(WORKER_VARIABLE):
-        environment[WORKER_VARIABLE] = str(Path(worker).absolute())
-    return environment
+def show_clients() -> int:
+    """List the clients, which of them are on this machine, and how to install into each."""
+    for standing in standings():
+        print(f"{_state(standing)}  {standing.client.title}: {standing.file}")
+        if standing.problem:
+            print(f"      {standing.problem}")
+        elif standing.found and standing.command is None:
+            print(f"      → nlp-skills install --client {standing.client.name}")
+    print(Text("\nFor one project: --project DIR (claude-code, vscode, cursor). Claude Code's plugin: nlp-skills plugin "
+               "DIR. Claude Desktop's bundle: nlp-skills bundle DIR.",
+               "\n只給一個專案用：--project 資料夾（claude-code、vscode、cursor）。Claude Code 外掛：nlp-skills plugin "
+               "資料夾。Claude Desktop 擴充套件：nlp-skills bundle 資料夾。"))
+    return 0
+
+
+def _state(standing: Standing) -> str:
+    if standing.problem:
+        return "[ X ]"
+    if standing.command is not None:
+        return str(Text("[ok] configured", "[ok] 已設定"))
+    return str(Text("[ ! ] not configured yet", "[ ! ] 尚未設定") if standing.found
+               else Text("[ - ] not found here", "[ - ] 這台機器上沒有"))
+
+
+def _file(client: Client, place: Place, project: Path | None) -> Path:
+    if project is None:
+        return Path(client.file(place))
+    if not project.is_dir():
+        raise ClientError(
+            Text(f"{project} is not a folder.", f"{project} 不是資料夾。"),
+            Text("Name the folder of your project: --project DIR.", "請指定專案的資料夾：--project 資料夾。"),
+            field="project",
+        )
+    return Path(client.file(place, project.absolute()))
+
+
+def _program(client: Client) -> str | None:
+    return shutil.which(client.program) if client.program else None
+
+
+def _show(file: ConfigurationFile, after: str | None, own: list[list[str]]) -> None:
+    what: Literal["new", "changed", "gone"] = "new" if file.content is None else "gone" if after is None else "changed"
+    print({
+        "new": Text(f"A new file, {file.named}:", f"新檔案 {file.named}："),
+        "changed": Text(f"In {file.named} this changes (other values are not shown):",
+                        f"{file.named} 會有以下更動（其他設定的值不顯示）："),
+        "gone": Text(f"{file.named} holds nothing else and would be removed:",
+                     f"{file.named} 沒有其他內容，會整個移除："),
+    }[what])
+    if file.named != file.path:
+        print(Text(f"(a link to {file.path}, which is what changes)", f"（這是連結，實際更動的是 {file.path}）"))
+    print(file.difference(after))
+    for command in own:
+        shown = " ".join("'{…}'" if part.startswith("{") else part for part in command)
+        print(Text(f"{file.client.title} makes it itself: {shown}", f"由 {file.client.title} 自己執行：{shown}"))
+    if after is not None and (warning := passing_warning()):
+        print(f"[ ! ] {warning}")
+
+
+def _agreed() -> bool:
+    if not sys.stdin.isatty():
+        print(Text("Nobody can be asked here: add --yes to make this change.", "這裡無法詢問：要更動請加上 --yes。"),
+              file=sys.stderr)
+        return False
+    try:
+        answer = input(str(Text("Make this change? [y/N] ", "要這樣更動嗎？[y/N] ")))
+    except EOFError:
+        return False
+    return answer.strip().lower() in _YES
+
+
+def _run(client: Client, commands: list[list[str]], file: ConfigurationFile, entry: dict[str, Any] | None) -> None:
+    """Let the client change its own file, and look whether it did."""
+    said = ""
+    try:
+        for command in commands:
+            done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace",
+                                  stdin=subprocess.DEVNULL, timeout=_OWN_COMMAND_SECONDS, check=False)
+            said = (done.stderr or done.stdout).strip()[:500]
+            if done.returncode:
+                break
+    except (OSError, subprocess.SubprocessError) as error:
+        said = str(error)
+    now = read_configuration(client, file.named).entry()
+    if now != entry:
+        raise ClientError(
+            Text(f"{client.title} did not make the change: {said}", f"{client.title} 沒有完成更動：{said}"),
+            Text(f"Paste it in by hand: nlp-skills install --client {client.name} --print",
+                 f"請自行貼上：nlp-skills install --client {client.name} --print"),
+            field=client.name,
+        )
+
+
+def _tell(client: Client, file: ConfigurationFile, backup: Path | None, remove: bool) -> None:
+    print(Text(f"\nDone: {file.named}", f"\n完成：{file.named}"))
+    if backup:
+        print(Text(f"The file as it was: {backup}", f"原本的檔案：{backup}"))
+    if remove:
+        print(Text(f"Restart {client.title} and nlp-skills is gone; your tasks stay where they are.",
+                   f"重新啟動 {client.title} 後就沒有 nlp-skills 了；你的任務都還在原處。"))
+        return
+    print(client.afterwards)
+    print(_FIRST_WORDS)

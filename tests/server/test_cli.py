@@ -28,7 +28,7 @@ def test_it_says_its_version() -> None:
 def test_its_help_is_in_both_languages_and_names_every_command() -> None:
     shown = run("--help").stdout
     assert "MCP server" in shown and "教練" in shown
-    for command in ("serve", "demo", "doctor", "watch", "secret", "install"):
+    for command in ("serve", "demo", "doctor", "watch", "secret", "install", "plugin", "bundle", "hook"):
         assert command in shown
 
 
@@ -61,7 +61,7 @@ def test_a_secret_is_stored_listed_and_removed_and_never_shown(tmp_path: Path) -
 def test_a_clients_configuration_names_this_installation_by_absolute_path(
     tmp_path: Path, client: str, section: str
 ) -> None:
-    shown = run("install", "--client", client, NLP_SKILLS_WORKSPACE=str(tmp_path / "工作區"))
+    shown = run("install", "--client", client, "--print", NLP_SKILLS_WORKSPACE=str(tmp_path / "工作區"))
     entry = json.loads(shown.stdout)[section]["nlp-skills"]
     assert Path(entry["command"]).is_absolute() and Path(entry["command"]).is_file()
     assert entry["env"]["NLP_SKILLS_WORKSPACE"] == str(tmp_path / "工作區")

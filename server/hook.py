@@ -1,0 +1,183 @@
+"""`nlp-skills hook`: the two hooks of the Claude Code plugin, run after the model wrote a file of a task.
+
+The event comes as JSON on standard input (code.claude.com/docs/en/hooks, PostToolUse). Exit status 0 is silence, 2 gives
+standard error to the model so that it puts things right, 1 tells the person alone. The file is written by then: nothing
+is ever blocked.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from ..resources.errors import NlpSkillsError
+from ..resources.files import read_yaml
+from ..resources.language import Text, speaking
+from ..resources.lineage import parse_lineage, track_version
+from ..resources.task import TaskFolder
+from ..resources.version import VersionFolder, version_numbers
+
+Event = Literal["data-validation", "version-tracking"]
+_QUIET, _TELL_PERSON, _TELL_MODEL = 0, 1, 2
+_SECTIONS = ("data", "config", "results", "changes")
+_VERSION = re.compile(r"v([1-9][0-9]*)")
+_FROZEN = ("config.yaml", "data_snapshot.json", "model_info.json", "results.json", "predictions.jsonl",
+           "environment.json")
+
+
+def run_hook(event: Event, received: bytes) -> int:
+    """Look at the file the event is about; returns the exit status of the hook protocol."""
+    try:
+        path = written_file(received)
+    except (ValueError, TypeError) as error:
+        print(Text(f"nlp-skills hook {event}: the event on standard input cannot be read: {error}",
+                   f"nlp-skills hook {event}：無法讀取標準輸入的事件：{error}"), file=sys.stderr)
+        return _TELL_PERSON
+    task = task_of_file(path) if path else None
+    if path is None or task is None:
+        return _QUIET
+    with speaking(_language(task)):
+        said = list(check_data(task, path) if event == "data-validation" else check_version(task, path))
+        print("\n".join(map(str, said)), end="\n" if said else "", file=sys.stderr)
+    return _TELL_MODEL if said else _QUIET
+
+
+def written_file(received: bytes) -> Path | None:
+    """The file a tool wrote, as an absolute path; None where the event names none.
+
+    Raises:
+        ValueError, TypeError: `received` is no event.
+    """
+    event = json.loads(received.decode("utf-8-sig"))
+    if not isinstance(event, dict):
+        raise TypeError(str(Text("it is not a JSON object", "不是 JSON 物件")))
+    tool = event.get("tool_input")
+    named = tool.get("file_path") if isinstance(tool, dict) else None
+    if not isinstance(named, str) or not named:
+        return None
+    folder = event.get("cwd")
+    return Path(folder if isinstance(folder, str) else ".", named).resolve()
+
+
+def task_of_file(path: Path) -> TaskFolder | None:
+    """The task a file belongs to: the nearest folder above it that holds a `task.yaml`."""
+    return next((TaskFolder(folder) for folder in path.parents if (folder / "task.yaml").is_file()), None)
+
+
+def check_data(task: TaskFolder, path: Path) -> Iterator[NlpSkillsError | Text]:
+    """What the data-validation hook finds after a change of the definition or the rows; nothing is committed."""
+    place = path.relative_to(task.root).parts
+    try:
+        if place == ("data_source.yaml",):
+            from ..tools.data.definition import load_definition, rotate_notice, source_kinds
+
+            data_source, moved = load_definition(task)
+            if notice := rotate_notice(moved):
+                yield notice
+            if data_source.sources:
+                source_kinds(data_source, task)
+        elif place == ("task.yaml",):
+            task.load()
+        elif len(place) == 2 and place[0] == "data" and path.suffix == ".jsonl":
+            _check_rows(task)
+    except NlpSkillsError as error:
+        yield error
+
+
+def check_version(task: TaskFolder, path: Path) -> Iterator[NlpSkillsError | Text]:
+    """What the version-tracking hook finds after a change below `versions/vN`; a sound lineage is brought up to date."""
+    place = path.relative_to(task.root).parts
+    if len(place) < 3 or place[0] != "versions" or not (number := _VERSION.fullmatch(place[1])):
+        return
+    folder = VersionFolder(task, int(number[1]))
+    if place[2:] in {(name,) for name in _FROZEN} and folder.status() in ("trained", "evaluated"):
+        yield Text(
+            f"{path} is part of {folder.name}, which is committed: its files say what was trained and measured.\n"
+            "→ Undo the edit. To change a setting, make a new version: plan_training, then train.",
+            f"{path} 屬於已經定案的 {folder.name}：這些檔案記錄當時怎麼訓練、量到什麼。\n"
+            "→ 請還原這次修改。想改設定，請建立新版本：先 plan_training，再 train。")
+        return
+    if place[2:] == ("lineage.yaml",) and (wrong := list(lineage_problems(folder))):
+        yield from wrong
+        return
+    if folder.config_file.is_file():
+        try:
+            track_version(folder)
+        except NlpSkillsError as error:
+            yield error
+
+
+def lineage_problems(folder: VersionFolder) -> Iterator[NlpSkillsError | Text]:
+    """What is wrong with a `lineage.yaml` as somebody wrote it: version, parent, sections, time."""
+    try:
+        content: Any = read_yaml(folder.lineage_file)
+        lineage = parse_lineage(content if isinstance(content, dict) else {}, folder.lineage_file)
+    except FileNotFoundError:
+        return
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        yield _lineage(folder, Text(f"cannot be read as YAML: {error}", f"不是有效的 YAML：{error}"))
+        return
+    except NlpSkillsError as error:
+        yield error
+        return
+    if lineage.get("version") != folder.name:
+        yield _lineage(folder, Text(f"version must be {folder.name}, as its folder is named",
+                                    f"version 必須是 {folder.name}，與資料夾同名"))
+    known = [f"v{number}" for number in version_numbers(folder.task) if number != folder.number]
+    if (parent := lineage.get("parent")) is not None and parent not in known:
+        names = ", ".join(known) or "null"
+        yield _lineage(folder, Text(f"parent {str(parent)[:40]!r} is no other version of this task (there are: {names})",
+                                    f"parent「{str(parent)[:40]}」不是這個任務的其他版本（現有：{names}）"))
+    if missing := ", ".join(name for name in _SECTIONS if name not in lineage):
+        yield _lineage(folder, Text(f"these sections are missing: {missing}", f"缺少這些段落：{missing}"))
+    if not _is_time(lineage.get("created")):
+        yield _lineage(folder, Text("created must be an ISO 8601 time such as 2026-01-06T14:00:00",
+                                    "created 必須是 ISO 8601 時間，例如 2026-01-06T14:00:00"))
+
+
+def _check_rows(task: TaskFolder) -> None:
+    """Validate `data/*.jsonl` as they stand, as training would before it uses them.
+
+    Raises:
+        DataError: a line cannot be read, or validation found errors.
+    """
+    from ..resources.data_source import load_data_source
+    from ..tools.data.benchmark import held_out_rows
+    from ..tools.data.checks import rules_of, validation_report
+    from ..tools.data.editing import read_split
+    from ..tools.data.snapshot import blocked, working_file
+    from ..tools.data.split import SPLITS
+
+    data_source = load_data_source(task)
+    splits = {name: read_split(working_file(task, name)) for name in SPLITS}
+    rules = rules_of(task.load(), data_source, data_source.split.group_by)
+    report = validation_report(splits, rules, held_out_rows(task))
+    if report["errors"]:
+        raise blocked(task, report, Text("data/*.jsonl, as just written, does not pass validation",
+                                         "剛寫入的 data/*.jsonl 沒有通過驗證"))
+
+
+def _lineage(folder: VersionFolder, what: Text) -> Text:
+    return Text(f"{folder.lineage_file}: {what.en}.\n→ Correct it.", f"{folder.lineage_file}：{what.zh}。\n→ 請更正。")
+
+
+def _is_time(value: Any) -> bool:
+    try:
+        datetime.fromisoformat(str(value))
+    except ValueError:
+        return False
+    return True
+
+
+def _language(task: TaskFolder) -> Any:
+    try:
+        return task.load().language
+    except NlpSkillsError:  # the check itself says what is wrong with task.yaml
+        return None
