@@ -20,7 +20,8 @@ pytestmark = pytest.mark.anyio
 MOST_TOOLS, MOST_TOKENS = 20, 4000
 CUT_BY_CLIENTS_BYTES = 2048
 CHARACTERS_PER_TOKEN = 4
-PROMPTS = ["coach", "data-source", "deploy", "evaluate", "generate", "new-task", "tasks"]
+PROMPTS = ["coach", "data-source", "data-source-advisor", "deploy", "evaluate", "generate", "goal-clarifier", "new-task",
+           "problem-diagnoser", "result-analyzer", "tasks"]
 HAN = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -66,7 +67,7 @@ async def test_every_tool_is_annotated_titled_in_both_languages_and_answers_with
         assert tool.output_schema and {"message", "next_step"} <= set(tool.output_schema["properties"]), tool.name
 
 
-async def test_there_are_seven_prompts_with_titles_in_both_languages(settings: Settings) -> None:
+async def test_there_are_seven_commands_and_four_agents_with_titles_in_both_languages(settings: Settings) -> None:
     async with Client(build_server(settings)) as client:
         prompts = (await client.list_prompts()).prompts
         assert sorted(prompt.name for prompt in prompts) == PROMPTS
