@@ -28,6 +28,7 @@ _MOST_ROWS = 4_000  # looked at for suspect labels and for near-duplicates; beyo
 _STRENGTH = 10.0
 _ALIKE = 0.95  # cosine of TF-IDF vectors above which two texts are near-duplicates
 _EXAMPLES = 8
+_MOST_IDS = 1_000
 _SHORTEST_CUT = 20
 
 
@@ -80,11 +81,13 @@ def _label_suspects(vectors: Any, rows: Sequence[Row]) -> dict[str, Any]:
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-    given = np.array([str(row["label"]) for row in rows])
-    counts = Counter(given.tolist())
-    if len(counts) < 2 or min(counts.values()) < _FOLDS:
+    counts = Counter(str(row["label"]) for row in rows)
+    labels = sorted(label for label, count in counts.items() if count >= _FOLDS)
+    if len(labels) < 2:
         return {}
-    labels = sorted(counts)
+    places = [at for at, row in enumerate(rows) if row["label"] in labels]
+    rows, vectors = [rows[at] for at in places], vectors[places]
+    given = np.array([str(row["label"]) for row in rows])
     model = LogisticRegression(C=_STRENGTH, max_iter=300, tol=1e-3)
     folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
     chances = cross_val_predict(model, vectors, given, cv=folds, method="predict_proba")
@@ -103,7 +106,7 @@ def _label_suspects(vectors: Any, rows: Sequence[Row]) -> dict[str, Any]:
             (str(given[at]), str(likelier[at])) for at in order).most_common(3)],
         "examples": [{"id": rows[at]["id"], "label": str(given[at]), "likelier": str(likelier[at]),
                       "chance": round(float(chances[at, best[at]]), 3)} for at in order[:_EXAMPLES]],
-        "ids": [rows[at]["id"] for at in order[:200]],
+        "ids": [rows[at]["id"] for at in order[:_MOST_IDS]],
     }
 
 
@@ -116,7 +119,7 @@ def _near_duplicates(vectors: Any, others: Any, train: Sequence[Row], rows: Sequ
     nearest = np.asarray(alike.argmax(axis=1)).reshape(-1)
     closeness = np.asarray(alike.max(axis=1).todense()).reshape(-1)
     found = [at for at in np.argsort(-closeness).tolist() if closeness[at] >= _ALIKE]
-    return {"rows": len(rows), "found": len(found), "ids": [rows[at]["id"] for at in found[:1000]],
+    return {"rows": len(rows), "found": len(found), "ids": [rows[at]["id"] for at in found[:_MOST_IDS]],
             "examples": [{"id": rows[at]["id"], "train": train[nearest[at]]["id"],
                           "alike": round(float(closeness[at]), 3)} for at in found[:_EXAMPLES]]}
 

@@ -21,8 +21,10 @@ from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute.running import RunningJob
 from nlp_skills.tools.data.rows import Row, row_id
 from nlp_skills.tools.data.snapshot import current_snapshot
+from nlp_skills.tools.evaluate import model
 from nlp_skills.tools.evaluate import run as evaluating
 from nlp_skills.tools.train import run as training
+from nlp_skills.tools.train import tokenise
 from nlp_skills.tools.train.methods import sft
 from nlp_skills.tools.train.planning import plan_training
 
@@ -118,8 +120,8 @@ def too_few_epochs(root: Path, base: Path, seed: int) -> VersionFolder:
 
 def overfit(root: Path, base: Path, seed: int) -> VersionFolder:
     """Few rows, shown far too often, and the last epoch kept."""
-    return trained_and_evaluated(make_task(root, _splits(seed, train=60)), base, seed=seed, epochs=40,
-                                 keep_best="last")
+    return trained_and_evaluated(make_task(root, _splits(seed, train=60)), base, seed=seed, epochs=30,
+                                 keep_best="last", lora_r=0, scheduler="constant_with_warmup")
 
 
 def label_noise(root: Path, base: Path, seed: int) -> VersionFolder:
@@ -133,13 +135,13 @@ def label_noise(root: Path, base: Path, seed: int) -> VersionFolder:
 
 
 def imbalance(root: Path, base: Path, seed: int) -> VersionFolder:
-    splits = _splits(seed, shares=(30, 30, 1))
+    splits = _splits(seed, shares=(14, 14, 1))
     return trained_and_evaluated(make_task(root, splits), base, seed=seed)
 
 
 def wrong_template(root: Path, base: Path, seed: int) -> VersionFolder:
     """Asked with another family's chat template than the one it was trained with."""
-    load = evaluating.load_for_inference
+    load = model.load_for_inference
 
     def with_another(*arguments: Any) -> Any:
         loaded = load(*arguments)
@@ -154,7 +156,7 @@ def wrong_template(root: Path, base: Path, seed: int) -> VersionFolder:
 
 def end_of_turn_untrained(root: Path, base: Path, seed: int) -> VersionFolder:
     """The rows lose their end of turn after they were tokenised, and nobody stops it."""
-    read = sft.read_tokenised
+    read = tokenise.read_tokenised
 
     def without_the_end(folder: Path) -> Any:
         return [type(row)(row.id, row.answer, row.input_ids[:-1], row.start, row.context) for row in read(folder)]
@@ -165,7 +167,7 @@ def end_of_turn_untrained(root: Path, base: Path, seed: int) -> VersionFolder:
 
 def truncation(root: Path, base: Path, seed: int) -> VersionFolder:
     """Rows longer than max_length are cut to it, as most trainers do in silence."""
-    limit = 48
+    limit = 74
     dataset = sft._dataset
 
     def cut(rows: Any) -> Any:

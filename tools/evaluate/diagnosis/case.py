@@ -1,0 +1,240 @@
+"""What the files say about one version, read when it is asked for and no earlier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from ....resources.data_source import load_data_source
+from ....resources.errors import EvaluationError, NlpSkillsError
+from ....resources.files import read_json, read_jsonl
+from ....resources.language import Text
+from ....resources.task import Task
+from ....resources.version import VersionFolder
+from ..record import evaluated_answers
+from .cause import Expectation, NotKnown
+from .standing import Result, headline, higher_is_better, result_of, train_counts
+
+_USUAL_IMBALANCE = 3.0
+_LONGEST_LABEL = 40
+
+
+class Case:
+    """One version under examination. Properties are None, empty or raise `NotKnown` where the files do not say."""
+
+    def __init__(self, folder: VersionFolder) -> None:
+        self.folder = folder
+        self.task: Task = folder.task.load()
+        self.evaluation = folder.latest_evaluation()
+        self.result: Result | None = result_of(self.task, folder)
+
+    # ---- what was trained ---------------------------------------------------------------------------------------
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        return self.folder.config() if self.folder.config_file.is_file() else {}
+
+    @cached_property
+    def training(self) -> dict[str, Any]:
+        """The figures of `model_info.json`."""
+        found = self.folder.model_info() if self.folder.model_info_file.is_file() else {}
+        return dict(found.get("training") or {})
+
+    @cached_property
+    def seen_in_training(self) -> dict[str, Any]:
+        return dict(self.folder.evidence().get("training") or {})
+
+    @cached_property
+    def seen_in_evaluation(self) -> dict[str, Any]:
+        """What the evaluation looked at, where it was of the benchmark of the newest result."""
+        found = dict(self.folder.evidence().get("evaluation") or {})
+        mine = self.evaluation is not None and found.get("benchmark") == self.evaluation["benchmark"]["hash"]
+        return found if mine else {}
+
+    @cached_property
+    def failure(self) -> dict[str, Any]:
+        """The error a training ended with, empty where it did not fail."""
+        failed = self.folder.failure_file.is_file() and not self.folder.model_info_file.is_file()
+        return dict(read_json(self.folder.failure_file).get("error") or {}) if failed else {}
+
+    @cached_property
+    def train_counts(self) -> dict[str, int]:
+        return train_counts(self.folder)
+
+    @property
+    def train_rows(self) -> int:
+        return sum(self.train_counts.values())
+
+    @cached_property
+    def max_imbalance(self) -> float:
+        try:
+            return load_data_source(self.folder.task).quality.max_imbalance
+        except NlpSkillsError:  # a source file somebody is at work on does not change what was trained
+            return _USUAL_IMBALANCE
+
+    @property
+    def problems(self) -> dict[str, int]:
+        """Rows the label audit found fault with, by problem: also those a training was refused for."""
+        refused = (self.failure.get("details") or {}).get("problems") or {}
+        return dict((self.seen_in_training.get("audit") or {}).get("problems") or refused)
+
+    @property
+    def epochs(self) -> list[dict[str, Any]]:
+        return list(self.seen_in_training.get("epochs") or [])
+
+    @property
+    def kept_epoch(self) -> int | None:
+        """The epoch (from 1) whose model was kept."""
+        steps, epochs, best = (self.training.get(name) for name in ("steps", "epochs", "best_step"))
+        return max(1, round(best / (steps / epochs))) if steps and epochs and best else None
+
+    @property
+    def learnt(self) -> float | None:
+        """The share of training rows the kept model answers rightly."""
+        answers = self.seen_in_training.get("answers") or {}
+        return answers["right"] / answers["rows"] if answers.get("rows") else None
+
+    @property
+    def rate_ratio(self) -> float | None:
+        """The learning rate over what the method would have chosen."""
+        rates = self.seen_in_training.get("learning_rate") or {}
+        return rates["peak"] / rates["usual"] if rates.get("peak") and rates.get("usual") else None
+
+    # ---- what was measured --------------------------------------------------------------------------------------
+
+    def measured(self) -> tuple[dict[str, Any], Result]:
+        """The newest evaluation and its headline.
+
+        Raises:
+            NotKnown: there is none.
+        """
+        if self.evaluation is None or self.result is None:
+            raise NotKnown(Text(f"{self.folder.name} has not been evaluated", f"{self.folder.name} 還沒有評估"))
+        return self.evaluation, self.result
+
+    @property
+    def accuracy(self) -> float | None:
+        found = headline(self.evaluation, "accuracy") if self.evaluation else None
+        return float(found["value"]) if found else None
+
+    @property
+    def constrained(self) -> float | None:
+        """The headline metric where the model may answer with labels only: what its knowledge is worth."""
+        other = (self.evaluation or {}).get("other_decoding") or {}
+        if self.result is None or other.get("decoding") != "constrained":
+            return None
+        found = (other.get("metrics") or {}).get(self.result.metric) or {}
+        return float(found["value"]) if found.get("value") is not None else None
+
+    @property
+    def not_ended(self) -> float | None:
+        """The share of free answers the model did not end by itself."""
+        seen = self.seen_in_evaluation
+        return seen["not_ended"]["found"] / seen["rows"] if seen.get("rows") else None
+
+    @property
+    def same_prompt(self) -> bool | None:
+        return (self.seen_in_evaluation.get("prompt") or {}).get("same")
+
+    @cached_property
+    def answers(self) -> list[dict[str, Any]]:
+        """The newest evaluation's answers.
+
+        Raises:
+            NotKnown: there are none, or they are not the ones that were measured.
+        """
+        evaluation, _ = self.measured()
+        try:
+            return evaluated_answers(self.folder, evaluation)
+        except (EvaluationError, KeyError) as error:
+            raise NotKnown(Text(f"the answers of {self.folder.name} were changed or are gone; evaluate it again",
+                                f"{self.folder.name} 的逐列回答被改過或不見了，請重新評估")) from error
+
+    # ---- what follows from both ---------------------------------------------------------------------------------
+
+    @property
+    def suspects(self) -> dict[str, Any]:
+        """Training rows that a model which never saw them labels otherwise."""
+        found = self.seen_in_evaluation.get("label_suspects")
+        if not found:
+            raise NotKnown(Text("no evaluation has looked for suspect labels yet", "還沒有評估檢查過可疑的標註"))
+        return dict(found)
+
+    @cached_property
+    def doubted(self) -> list[str]:
+        """Ids of asked training rows whose label both the trained model and a model that never saw them deny."""
+        wrong = (self.seen_in_training.get("answers") or {}).get("wrong") or []
+        try:
+            suspects = set(self.suspects["ids"])
+        except NotKnown:
+            return []
+        return [row for row in wrong if row in suspects]
+
+    @property
+    def doubted_share(self) -> float:
+        """Their share of the asked rows, beyond what chance would bring together."""
+        answers = self.seen_in_training.get("answers") or {}
+        if not answers.get("rows") or not self.doubted:
+            return 0.0
+        rows = answers["rows"]
+        by_chance = len(answers["wrong"]) * float(self.suspects["found"]) / float(self.suspects["rows"])
+        return max(0.0, (len(self.doubted) - by_chance) / float(rows))
+
+    def expects(self, low: float, high: float, because: Text) -> Expectation | None:
+        """Where the headline metric should come to stand; None where it was never measured.
+
+        Arguments:
+            low, high: in the metric's own units; put into 0–1.
+        """
+        if self.result is None:
+            return None
+        edges = sorted(min(1.0, max(0.0, edge)) for edge in (low, high))
+        return Expectation(self.result.metric, round(edges[0], 3), round(edges[1], 3), because)
+
+    def learnable(self, because: Text | None = None) -> Expectation | None:
+        """What a version that learns the rows should reach: by the validation rows' best, else by TF-IDF's score."""
+        if self.result is None or not higher_is_better(self.result.metric):
+            return None
+        simple = float(self.result.simplest["value"]) if self.result.simplest else self.result.value
+        value, ceiling = self.result.value, max(simple, self.result.value)
+        said = because or Text(f"TF-IDF reaches {simple:.2f} on the same rows, so that much can be learnt from them.",
+                               f"同一批資料 TF-IDF 可以到 {simple:.2f}，至少這些是學得到的。")
+        return self.expects(value + (ceiling - value) / 2, max(ceiling, value + (1 - value) / 2), said)
+
+    def train_texts(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """The training rows of those ids that are on this machine."""
+        wanted, digest = set(ids), ""
+        if wanted and self.folder.data_snapshot_file.is_file():
+            digest = str(self.folder.data_snapshot().get("hash") or "")
+        file = self.folder.task.snapshots / digest[:12] / "train.jsonl"
+        if not digest or not file.is_file():
+            return {}
+        return {str(row["id"]): row for row in read_jsonl(file) if row["id"] in wanted}
+
+    def answer_rows(self, ids: Sequence[str]) -> list[Mapping[str, Any]]:
+        wanted = set(ids)
+        return [answer for answer in self.answers if answer["id"] in wanted]
+
+    def mistakes(self) -> list[dict[str, Any]]:
+        """The answers that are wrong, in the benchmark's order; none where the answers cannot be read."""
+        try:
+            return [answer for answer in self.answers if not answer["correct"]]
+        except NotKnown:
+            return []
+
+    @staticmethod
+    def shown(label: str) -> str:
+        """A label fit for a sentence: on one line, cut."""
+        return " ".join(label.split())[:_LONGEST_LABEL]
+
+    def more_rows(self) -> dict[str, Any]:
+        """The call that adds rows, its source to be filled in by the person."""
+        return {"tool": "set_data_source", "arguments": {
+            "task": self.folder.task.name, "sources": [{"type": "<file or database>", "path": "<the new rows>"}]}}
+
+    def plan_again(self) -> dict[str, Any]:
+        """The call that plans on another base model."""
+        return {"tool": "plan_training", "arguments": {
+            "task": self.folder.task.name, "parent": self.folder.name,
+            "settings": {"base_model": "<another base model>"}}}

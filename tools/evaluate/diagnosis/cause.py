@@ -1,0 +1,127 @@
+"""What a cause is, and which ones are known: one file each in `causes/`, named after the cause.
+
+A cause looks at a `Case` (files only) and says how strong the evidence against it is, with the figures and rows behind
+it and the one remedy it would take. From `ACCUSED` on it is called a cause; below, a sign worth keeping in mind.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ....resources.language import Text
+
+if TYPE_CHECKING:
+    from .case import Case
+
+ACCUSED = 0.5
+WORTH_A_WORD = 0.2
+
+
+class NotKnown(Exception):
+    """What a cause needs is not there; says what, in both languages."""
+
+    def __init__(self, because: Text) -> None:
+        super().__init__(because.en)
+        self.because = because
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """Where the metric should come to stand if the remedy is right."""
+
+    metric: str
+    low: float
+    high: float
+    because: Text
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"metric": self.metric, "low": self.low, "high": self.high, "because": self.because._asdict()}
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """One change. `settings` of the next training (empty: none but the data's or the code's), or else a `call`."""
+
+    say: Text
+    settings: dict[str, Any] | None = None
+    call: dict[str, Any] | None = None
+    expects: Expectation | None = None
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One possible cause.
+
+    Arguments:
+        share: strength of the evidence, 0–1.
+        rows: `{id, split, …}` of rows that show it; `text` is added where rows may be quoted.
+        change: settings for the next version, None where the remedy is another call (`call`).
+    """
+
+    name: str
+    title: Text
+    page: str
+    share: float
+    figures: dict[str, Any]
+    reasons: list[Text]
+    say: Text
+    change: dict[str, Any] | None = None
+    call: dict[str, Any] | None = None
+    expects: Expectation | None = None
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def accused(self) -> bool:
+        return self.share >= ACCUSED
+
+
+class CauseKind(ABC):
+    """A subclass is alone in a file whose name is the cause's."""
+
+    name: ClassVar[str]
+    title: ClassVar[Text]
+    page: ClassVar[str]
+    words: ClassVar[tuple[str, ...]] = ()  # by which a complaint points here
+
+    @abstractmethod
+    def look(self, case: Case) -> Cause | None:
+        """The cause with its evidence; None where there is none.
+
+        Raises:
+            NotKnown: the files do not say.
+        """
+
+    def found(
+        self, share: float, figures: Mapping[str, Any], reasons: Sequence[Text], remedy: Remedy,
+        rows: Sequence[Mapping[str, Any]] = (),
+    ) -> Cause | None:
+        if share < WORTH_A_WORD:
+            return None
+        return Cause(self.name, self.title, self.page, round(min(share, 1.0), 3), dict(figures), list(reasons),
+                     remedy.say, remedy.settings, remedy.call, remedy.expects, [dict(row) for row in rows])
+
+
+@cache
+def known_causes() -> tuple[CauseKind, ...]:
+    """Every cause, in alphabetical order."""
+    from . import causes as folder
+
+    found = []
+    for module in pkgutil.iter_modules(folder.__path__):
+        loaded = importlib.import_module(f"{folder.__name__}.{module.name}")
+        for kind in vars(loaded).values():
+            if isinstance(kind, type) and issubclass(kind, CauseKind) and kind.__module__ == loaded.__name__:
+                kind.name = module.name
+                found.append(kind())
+    return tuple(found)
+
+
+def ramp(value: float, low: float, high: float) -> float:
+    """0 up to `low`, 1 from `high` on, straight in between."""
+    return min(1.0, max(0.0, (value - low) / (high - low)))

@@ -1,0 +1,1 @@
+"""One file for each cause; the cause's name is the file's name."""

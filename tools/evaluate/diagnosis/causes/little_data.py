@@ -1,0 +1,48 @@
+"""Too few rows to learn from."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from .....resources.figures import figure
+from .....resources.language import Text
+from ..case import Case
+from ..cause import Cause, CauseKind, Remedy, ramp
+
+_APART, _FAR_APART = 0.05, 0.2
+
+
+class LittleData(CauseKind):
+    """Everything shown is learnt, new rows are not, and there is little to learn from."""
+
+    title: ClassVar[Text] = Text("too few rows", "資料太少")
+    page: ClassVar[str] = "llm-knowledge/data-sizes"
+    words: ClassVar[tuple[str, ...]] = ("more data", "few rows", "資料太少", "資料不夠", "樣本不足")
+
+    def look(self, case: Case) -> Cause | None:
+        rows, enough = case.train_rows, figure("rows_typical")
+        least = figure("rows_per_label")
+        thin = {label: count for label, count in case.train_counts.items() if count < least}
+        if not rows or case.accuracy is None or case.learnt is None:
+            return None
+        apart = case.learnt - case.accuracy
+        share = 0.75 * ramp(enough - rows, 0.2 * enough, 0.9 * enough) * ramp(apart, _APART, _FAR_APART)
+        if thin:
+            share = max(share, 0.6 * ramp(apart, 0.0, _FAR_APART))
+        more = max(int(enough - rows), rows)
+        figures = {"training_rows": rows, "usual": enough, "training_rows_right": round(case.learnt, 3),
+                   "test_rows_right": round(case.accuracy, 3), "labels_below": thin}
+        reasons = [Text(f"{rows} rows to learn from; a first version usually has {enough:.0f} or more.",
+                        f"只有 {rows} 筆可以學習，第一版通常要 {enough:.0f} 筆以上。"),
+                   Text(f"{case.learnt:.0%} of training rows are right, {case.accuracy:.0%} of test rows: what is "
+                        "missing is examples, not effort.",
+                        f"訓練資料答對 {case.learnt:.0%}，測試資料只有 {case.accuracy:.0%}：缺的是例子，不是訓練量。")]
+        value = case.result.value if case.result else 0.0
+        remedy = Remedy(Text(f"Add about {more} rows, like those it gets wrong above all",
+                             f"補大約 {more} 筆資料，以類似答錯的為主"),
+                        call=case.more_rows(), expects=case.expects(value, value + apart / 2, Text(
+                            "Doubling the rows usually closes part of the gap to the training rows.",
+                            "資料加倍通常能補回和訓練資料之間的一部分差距。")))
+        wrong = [{"id": answer["id"], "split": "test", "label": answer["gold"], "predicted": answer["predicted"]}
+                 for answer in case.mistakes()]
+        return self.found(share, figures, reasons, remedy, wrong[:3])

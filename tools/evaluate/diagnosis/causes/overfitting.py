@@ -1,0 +1,74 @@
+"""It learns the training rows by heart and gets worse on others."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from .....resources.figures import figure
+from .....resources.language import Text
+from ..case import Case
+from ..cause import Cause, CauseKind, NotKnown, Remedy, ramp
+
+# Set on seeds 101 and 202: the validation loss of the planted runs ended 1.46 and 1.5 times above its lowest, with 20 %
+# between training and validation rows; healthy runs stayed within 1.05 and 3 %.
+_RISEN, _FAR_RISEN = 1.1, 1.4
+_APART, _FAR_APART = 0.03, 0.12
+
+
+class Overfitting(CauseKind):
+    """The validation loss has turned upwards before the kept epoch, and validation rows lag behind training rows."""
+
+    title: ClassVar[Text] = Text("overfitting", "過度擬合")
+    page: ClassVar[str] = "llm-knowledge/trouble-overfitting"
+    words: ClassVar[tuple[str, ...]] = ("overfit", "by heart", "memor", "過擬合", "過度擬合", "死背", "背答案")
+
+    def look(self, case: Case) -> Cause | None:
+        scored = [epoch for epoch in case.epochs if "valid_loss" in epoch]
+        if not scored:
+            return self._by_losses(case)
+        kept = min(case.kept_epoch or len(scored), len(scored))
+        learnt, chosen = case.learnt or 0.0, scored[kept - 1]
+        lowest = min(scored[:kept], key=lambda epoch: float(epoch["valid_loss"]))
+        risen = chosen["valid_loss"] / max(lowest["valid_loss"], 1e-6)
+        apart = learnt - chosen["valid_exact"]
+        share = ramp(risen, _RISEN, _FAR_RISEN) * ramp(apart, _APART, _FAR_APART)
+        figures = {"training_rows_right": round(learnt, 3), "validation_rows_right": chosen["valid_exact"],
+                   "validation_loss": chosen["valid_loss"], "lowest": lowest["valid_loss"],
+                   "lowest_epoch": lowest["epoch"], "kept_epoch": kept}
+        reasons = [
+            Text(f"The validation loss was lowest in epoch {lowest['epoch']} ({lowest['valid_loss']:.3g}) and had risen "
+                 f"to {chosen['valid_loss']:.3g} in epoch {kept}, the one kept.",
+                 f"驗證損失在第 {lowest['epoch']} 輪最低（{lowest['valid_loss']:.3g}），到保留的第 {kept} 輪已升到 "
+                 f"{chosen['valid_loss']:.3g}。"),
+            Text(f"{learnt:.0%} of training rows are right, but {chosen['valid_exact']:.0%} of validation rows.",
+                 f"訓練資料答對 {learnt:.0%}，驗證資料只有 {chosen['valid_exact']:.0%}。"),
+        ]
+        return self.found(share, figures, reasons, self._remedy(case, int(lowest["epoch"]), scored, kept))
+
+    def _remedy(self, case: Case, lowest: int, scored: list[dict[str, float]], kept: int) -> Remedy:
+        gain = max(0.0, max(float(epoch["valid_recall"]) for epoch in scored) - float(scored[kept - 1]["valid_recall"]))
+        value = case.result.value if case.result else 0.0
+        expects = case.expects(value - 0.02, value + gain + 0.05, Text(
+            "An earlier epoch is surer of itself only where it should be; the score itself moves little.",
+            "較早的輪次信心比較合理；分數本身變動不大。"))
+        if case.config.get("keep_best") == "last":
+            return Remedy(Text("Keep the epoch with the lowest validation loss (keep_best: loss) instead of the last",
+                               "保留驗證損失最低的那一輪（keep_best: loss），而不是最後一輪"),
+                          {"keep_best": "loss"}, expects=expects)
+        return Remedy(Text(f"Train {lowest} epochs instead of {len(scored)}",
+                           f"訓練輪數從 {len(scored)} 減為 {lowest}"), {"epochs": lowest}, expects=expects)
+
+    def _by_losses(self, case: Case) -> Cause | None:
+        """For versions that left no epochs: by the two losses at the end."""
+        learnt, held_out = case.training.get("train_loss"), case.training.get("valid_loss")
+        epochs = int(case.config.get("epochs") or 0)
+        if not learnt or not held_out:
+            raise NotKnown(Text("there were no validation rows to see it by", "沒有驗證資料可以判斷"))
+        if held_out < figure("overfit_loss") or held_out / learnt < figure("overfit_ratio") or epochs < 2:
+            return None
+        reason = Text(f"The loss is {learnt:.3g} on training rows and {held_out:.3g} on held-out ones: it learns by "
+                      "heart.", f"訓練資料的損失是 {learnt:.3g}，驗證資料卻是 {held_out:.3g}：它在死背。")
+        fewer = max(1, epochs // 2)
+        return self.found(0.75, {"train_loss": learnt, "valid_loss": held_out}, [reason],
+                          Remedy(Text(f"Train {fewer} epochs instead of {epochs}", f"訓練輪數從 {epochs} 減為 {fewer}"),
+                                 {"epochs": fewer}))

@@ -1,0 +1,39 @@
+"""A simple method is better."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from .....resources.language import Text
+from ...baselines import TITLES
+from ..case import Case
+from ..cause import Cause, CauseKind, Remedy, ramp
+
+
+class SimpleBaseline(CauseKind):
+    """A method that trains in seconds is shown (paired, 95 %) to answer the same rows better."""
+
+    title: ClassVar[Text] = Text("a simple method is better", "簡單的方法比較好")
+    page: ClassVar[str] = "llm-knowledge/choosing-a-method"
+    words: ClassVar[tuple[str, ...]] = ("worth it", "simple", "tf-idf", "tfidf", "值得", "簡單")
+
+    def look(self, case: Case) -> Cause | None:
+        _, result = case.measured()
+        simplest = result.simplest
+        if not simplest or simplest["outcome"] != "wins":
+            return None
+        ahead = simplest.get("ahead") or {}
+        if ahead and ahead.get("high", 0.0) >= 0:  # the better figure may be chance
+            return None
+        title, value = TITLES[simplest["name"]], float(simplest["value"])
+        behind = abs(value - result.value)
+        reasons = [Text(f"{title.en} scores {value:.3f} on the same rows against {result.value:.3f}, trains in seconds "
+                        "and needs no GPU.",
+                        f"{title.zh}在同一批資料上得到 {value:.3f}，這個版本是 {result.value:.3f}；"
+                        "它幾秒就訓練好，也不需要 GPU。")]
+        remedy = Remedy(Text(f"Use {title.en} unless the model brings something else, or mend the cause above first",
+                             f"除非模型另有好處，否則直接用{title.zh}；或先處理上面的原因"),
+                        call={"tool": "coach", "arguments": {"task": case.folder.task.name}},
+                        expects=case.expects(value, value, Text("It is measured already.", "已經量過了。")))
+        return self.found(0.5 + 0.15 * ramp(behind, 0.0, 0.2),
+                          {"method": simplest["name"], "value": value, "version": result.value}, reasons, remedy)

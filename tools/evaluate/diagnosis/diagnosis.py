@@ -1,0 +1,134 @@
+"""The diagnosis of one version: where it stands, which versions there are beside it, and the causes, ranked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ....resources.answer import quoted
+from ....resources.errors import EvaluationError
+from ....resources.language import Text
+from ....resources.task import Task
+from ....resources.version import VersionFolder, version_numbers
+from ..record import evaluated_answers
+from ..significance import McNemar, mcnemar
+from .case import Case
+from .cause import Cause, CauseKind, NotKnown, known_causes
+from .standing import Result, Standing, best_of, result_of
+
+_TEXT = 120
+_POINTED_AT = 0.05
+_SURE = 0.05
+_BY_ROW_TEXT = ("answer",)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What the files say of one version.
+
+    Arguments:
+        standing: against the person's own criteria; None before it was evaluated.
+        best: of all versions on the same benchmark; `shown` says whether the paired test tells it from this one.
+        causes: those accused, the likeliest first; `signs` those too weak to be.
+        unknown: what could not be looked at, by cause.
+    """
+
+    version: VersionFolder
+    standing: Standing | None
+    result: Result | None
+    best: Result | None
+    shown: McNemar | None
+    causes: list[Cause]
+    signs: list[Cause] = field(default_factory=list)
+    unknown: dict[str, Text] = field(default_factory=dict)
+
+
+def diagnose(version: VersionFolder, complaint: str = "", *, texts: bool = True) -> Diagnosis:
+    """Look at every known cause.
+
+    Arguments:
+        complaint: the person's words; of causes about equally likely the one they point at comes first.
+        texts: put the rows' own text beside their ids (hidden where the task is on-premise).
+
+    Raises:
+        TaskError: the task cannot be read.
+    """
+    case = Case(version)
+    found: list[Cause] = []
+    unknown: dict[str, Text] = {}
+    for kind in known_causes():
+        try:
+            cause = kind.look(case)
+        except NotKnown as missing:
+            unknown[kind.name] = missing.because
+            continue
+        if cause is not None:
+            found.append(cause)
+    ranked = sorted(found, key=lambda cause: -cause.share - _POINTED_AT * _points_at(complaint, cause.name))
+    if texts:
+        ranked = [replace(cause, rows=_with_texts(case, cause.rows)) for cause in ranked]
+    result = case.result
+    best = _best(case)
+    return Diagnosis(
+        version=version, standing=result.standing if result else None, result=result, best=best,
+        shown=_paired(result, best), causes=[cause for cause in ranked if cause.accused],
+        signs=[cause for cause in ranked if not cause.accused], unknown=unknown,
+    )
+
+
+def _points_at(complaint: str, name: str) -> bool:
+    said = complaint.casefold()
+    kind: CauseKind = next(kind for kind in known_causes() if kind.name == name)
+    return any(word in said for word in kind.words)
+
+
+def _best(case: Case) -> Result | None:
+    """The best version on this one's benchmark, this one among them."""
+    if case.result is None:
+        return None
+    others = [VersionFolder(case.folder.task, number) for number in version_numbers(case.folder.task)
+              if number != case.folder.number]
+    results = [result for other in others if other.model_info_file.is_file() and (result := result_of(case.task, other))]
+    return best_of([*results, case.result])
+
+
+def _paired(mine: Result | None, best: Result | None) -> McNemar | None:
+    """The exact test of this version against the best, where that is another."""
+    if mine is None or best is None or best.version.number == mine.version.number:
+        return None
+    records = [result.version.latest_evaluation(mine.benchmark) for result in (mine, best)]
+    if records[0] is None or records[1] is None:
+        return None
+    try:
+        one, other = (evaluated_answers(result.version, record, records[0]["decoding"])
+                      for result, record in zip((mine, best), records, strict=True) if record)
+    except (EvaluationError, KeyError):
+        return None
+    return mcnemar([bool(row["correct"]) for row in one], [bool(row["correct"]) for row in other])
+
+
+def sure(test: McNemar | None) -> bool:
+    """Whether a paired test shows a difference."""
+    return test is not None and test.p < _SURE
+
+
+def _with_texts(case: Case, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows with their text, quoted as the task allows."""
+    known = case.train_texts([row["id"] for row in rows if row["split"] == "train"])
+    tested = [row["id"] for row in rows if row["split"] == "test"]
+    answers = _tested(case, tested)
+    return [_quoted(case.task, row, (known | answers).get(row["id"], {}).get("text")) for row in rows]
+
+
+def _tested(case: Case, ids: list[str]) -> dict[str, dict[str, Any]]:
+    if not ids:
+        return {}
+    try:
+        return {str(answer["id"]): dict(answer) for answer in case.answer_rows(ids)}
+    except NotKnown:
+        return {}
+
+
+def _quoted(task: Task, row: dict[str, Any], text: str | None) -> dict[str, Any]:
+    shown = {key: quoted(task, str(value), _TEXT) if key in _BY_ROW_TEXT else value for key, value in row.items()}
+    return {**shown, **({"text": quoted(task, " ".join(text.split()), _TEXT)} if text else {})}

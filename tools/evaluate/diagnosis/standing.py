@@ -1,0 +1,137 @@
+"""How a version's newest evaluation stands against the person's own criteria."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ....resources.figures import figure
+from ....resources.task import Task
+from ....resources.version import VersionFolder
+from ..metric import known_metrics
+
+Standing = Literal["met", "close", "gap", "no_goal"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """One version's newest evaluation, held against the task's present criteria.
+
+    Arguments:
+        weakest: the label with the lowest F1; `weakest_rows` how many training rows it had.
+        simplest: name, score and outcome (`wins`, `ties`, `loses`) of the best simple baseline.
+        before: the parent's value on the same benchmark.
+    """
+
+    version: VersionFolder
+    metric: str
+    value: float
+    low: float | None
+    high: float | None
+    rows: int
+    benchmark: str
+    standing: Standing
+    threshold: float | None
+    weakest: str | None
+    weakest_f1: float
+    weakest_rows: int | None
+    invalid_rate: float
+    simplest: Mapping[str, Any] | None
+    parent: str | None
+    before: float | None
+
+
+def result_of(task: Task, version: VersionFolder) -> Result | None:
+    """The version's newest evaluation, or None where it has none."""
+    evaluation = version.latest_evaluation()
+    if evaluation is None:
+        return None
+    metric = task.success_criteria.metric
+    found = headline(evaluation, metric) or headline(evaluation, "macro_f1")
+    if found is None:
+        return None
+    metric = metric if headline(evaluation, metric) else "macro_f1"
+    per_class = {label: figures["f1"] for label, figures in (evaluation.get("per_class") or {}).items()
+                 if figures.get("support")}
+    weakest = min(per_class, key=lambda label: per_class[label]) if len(per_class) > 1 else None
+    config = version.config() if version.config_file.is_file() else {}
+    parent = config.get("parent")
+    return Result(
+        version=version, metric=metric, value=float(found["value"]), low=found.get("low"), high=found.get("high"),
+        rows=int(evaluation["benchmark"].get("count") or 0), benchmark=str(evaluation["benchmark"]["hash"]),
+        standing=_standing(metric, found, task.success_criteria.threshold), threshold=task.success_criteria.threshold,
+        weakest=weakest, weakest_f1=per_class[weakest] if weakest else 0.0,
+        weakest_rows=train_counts(version).get(weakest) if weakest else None,
+        invalid_rate=float(((evaluation.get("metrics") or {}).get("invalid_rate") or {}).get("value") or 0.0),
+        simplest=_simplest(evaluation, metric, float(found["value"])), parent=str(parent) if parent else None,
+        before=_value_on(version, str(parent), metric, evaluation) if parent else None,
+    )
+
+
+def best_of(results: Sequence[Result]) -> Result | None:
+    """The best of those measured on the benchmark of the newest one."""
+    if not results:
+        return None
+    comparable = [result for result in results
+                  if (result.benchmark, result.metric) == (results[-1].benchmark, results[-1].metric)]
+    sign = 1 if higher_is_better(results[-1].metric) else -1
+    return max(comparable, key=lambda result: (sign * result.value, result.version.number))
+
+
+def headline(evaluation: Mapping[str, Any], metric: str) -> dict[str, Any] | None:
+    """`{value, low, high}` of a metric, `recall.negative` among them; None where it was not measured."""
+    kind, _, label = metric.partition(".")
+    if not label:
+        found = (evaluation.get("metrics") or {}).get(kind)
+        return dict(found) if found and found.get("value") is not None else None
+    figures = (evaluation.get("per_class") or {}).get(label) or {}
+    if figures.get(kind) is None:
+        return None
+    low, high = (figures.get("intervals") or {}).get(kind) or (None, None)
+    return {"value": figures[kind], "low": low, "high": high}
+
+
+def train_counts(version: VersionFolder) -> dict[str, int]:
+    """Training rows of each label."""
+    if not version.data_snapshot_file.is_file():
+        return {}
+    return dict((version.data_snapshot().get("label_counts") or {}).get("train") or {})
+
+
+def higher_is_better(metric: str) -> bool:
+    known = known_metrics().get(metric.partition(".")[0])
+    return known is None or known.higher_is_better
+
+
+def _standing(metric: str, found: Mapping[str, Any], threshold: float | None) -> Standing:
+    if threshold is None:
+        return "no_goal"
+    sign = 1 if higher_is_better(metric) else -1
+    short_by = sign * (threshold - float(found["value"]))
+    if short_by <= 0:
+        return "met"
+    far_edge = found.get("high" if sign > 0 else "low")
+    reaches = far_edge is not None and sign * (float(far_edge) - threshold) >= 0
+    return "close" if reaches or short_by <= figure("close_gap") else "gap"
+
+
+def _simplest(evaluation: Mapping[str, Any], metric: str, value: float) -> Mapping[str, Any] | None:
+    """What the evaluation itself found, else by the plain values of the baselines it recorded."""
+    verdict = evaluation.get("verdict") or {}
+    if verdict.get("simplest") and verdict.get("metric", metric) == metric:
+        return dict(verdict["simplest"])
+    known = {name: float(figures[metric]) for name, figures in (evaluation.get("baselines") or {}).items()
+             if name in ("majority", "tfidf") and isinstance(figures.get(metric), int | float)}
+    if not known:
+        return None
+    name = max(known, key=lambda one: known[one])
+    return {"name": name, "value": known[name], "outcome": "wins" if known[name] >= value else "loses"}
+
+
+def _value_on(version: VersionFolder, parent: str, metric: str, evaluation: Mapping[str, Any]) -> float | None:
+    if not parent.startswith("v") or not parent[1:].isdigit():
+        return None
+    earlier = VersionFolder(version.task, int(parent[1:])).latest_evaluation(evaluation["benchmark"]["hash"])
+    found = headline(earlier, metric) if earlier else None
+    return float(found["value"]) if found else None
