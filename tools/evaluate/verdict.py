@@ -33,7 +33,8 @@ def verdict(
         leaked: benchmark rows this version was trained on.
 
     Returns:
-        `{met, threshold, metric, value, simplest_wins, simplest: {name, outcome, value}, text}`.
+        `{met, threshold, metric, value, simplest_wins, simplest: {name, outcome, value, ahead}, margins, text}`; every
+        margin is `{value, low, high, outcome}`.
     """
     metric = criteria.metric
     found = headline(record, metric)
@@ -45,6 +46,7 @@ def verdict(
     return {
         "met": met, "threshold": criteria.threshold, "metric": metric, "value": found["value"],
         "simplest_wins": simplest is not None and simplest["outcome"] == "wins", "simplest": simplest,
+        "margins": {name: {**margin.to_dict(), "outcome": margin.verdict} for name, margin in margins.items()},
         "text": Text(" ".join(part.en for part in said), "".join(part.zh for part in said))._asdict(),
     }
 

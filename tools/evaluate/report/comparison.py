@@ -6,7 +6,7 @@ from typing import Any
 
 from ....resources.language import Text
 from ..metric import known_metrics, metric_title
-from .figures import difference, number, paragraphs
+from .figures import number, paragraphs, signed
 from .markup import Content, Html, html, table, tag
 from .material import Compared, Material
 from .summary import outcome_of
@@ -36,10 +36,8 @@ def _beside(compared: Compared, material: Material) -> Html:
                 f"只有 {compared.name} 答對的有 {test['only_a_right']} 列，只有 {version} 答對的有 "
                 f"{test['only_b_right']} 列（精確 McNemar 檢定 p = {test['p']:.3f}）。")
     return html(
-        title, tag("p", tag("strong", _WORDS[verdict["outcome"]], class_=verdict["outcome"]), " — ",
-                   Text(**verdict["text"])),
-        tag("p", rows),
-        tag("p", Text("What was changed: ", "改了什麼：")) if changes else tag("p", Text(
+        title, tag("p", Text(**verdict["text"]), class_=f"verdict {verdict['outcome']}"), tag("p", rows),
+        tag("p", Text("What was changed:", "改了什麼："), class_="before-list") if changes else tag("p", Text(
             "Nothing was changed in settings or data.", "設定和資料都沒有改變。")),
         tag("ul", (tag("li", change) for change in changes)) if changes else None,
         _metrics(compared.name, version, result), _labels(compared.name, version, result),
@@ -68,7 +66,8 @@ def _labels(a: str, b: str, result: dict[str, Any]) -> Html | None:
 
 def _head(first: Text, a: str, b: str) -> list[Content]:
     return [tag("th", first, scope="col"), tag("th", a, scope="col", class_="n"), tag("th", b, scope="col", class_="n"),
-            tag("th", Text("difference", "差異"), scope="col")]
+            tag("th", Text("difference (95 % interval)", "差異（95% 信賴區間）"), scope="col", class_="n"),
+            tag("th", Text("verdict", "結論"), scope="col")]
 
 
 def _row(title: Content, found: dict[str, Any], higher_is_better: bool) -> Html:
@@ -76,4 +75,7 @@ def _row(title: Content, found: dict[str, Any], higher_is_better: bool) -> Html:
     outcome = outcome_of(gap, higher_is_better)
     return tag("tr", tag("th", title, scope="row"), tag("td", number(found["a"]), class_="n"),
                tag("td", number(found["b"]), class_="n"),
-               tag("td", difference(gap), " ", tag("span", _WORDS[outcome], class_=f"outcome {outcome}")))
+               tag("td", signed(gap["value"]),
+                   tag("small", Text(f"{signed(gap['low'])} to {signed(gap['high'])}",
+                                     f"{signed(gap['low'])} 到 {signed(gap['high'])}")), class_="n"),
+               tag("td", _WORDS[outcome], class_=f"outcome {outcome}"))

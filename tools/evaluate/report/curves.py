@@ -54,11 +54,11 @@ def _chart(name: str, drawn: Panel, kept: int | None) -> Html:
     lines, legend, data = [], [], []
     for place, series in enumerate(drawn.series):
         colour = f"var(--series-{place % 4 + 1})"
-        noisy = len(series.points) >= _SMOOTHED
+        noisy = series.name.endswith("loss") and len(series.points) >= _SMOOTHED
         lines += [_line(drawn, series.points, colour, "noise" if noisy else None)]
         if noisy:
             lines.append(_line(drawn, _mean(series.points), colour, None))
-        elif len(series.points) <= _SMOOTHED:
+        elif len(series.points) < _SMOOTHED:
             lines.append(_dots(drawn, series.points, colour))
         title = measure_name(series.name)
         if noisy:

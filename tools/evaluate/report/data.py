@@ -11,6 +11,7 @@ from ....resources.files import read_json
 from ....resources.language import Text
 from ...compute.chart import tick_label, ticks
 from ...compute.redaction import without_secrets
+from .figures import day
 from .markup import Content, Html, definitions, html, table, tag
 from .material import Material, json_or_empty
 
@@ -55,7 +56,7 @@ def _rows_by_label(recorded: dict[str, Any]) -> Html | None:
     def cell(label: str, name: str) -> Html:
         count = counted[name].get(label, 0)
         share = count / totals[name] if totals[name] else 0.0
-        return tag("td", f"{count:,} ", tag("small", f"{share:.0%}"), class_="n share", style=f"--share:{share:.1%}")
+        return tag("td", f"{count:,} ", tag("small", f"{share:.0%}"), class_="n")
 
     rows = [tag("tr", tag("th", label, scope="row"), (cell(label, name) for name in splits)) for label in labels]
     rows.append(tag("tr", tag("th", Text("all", "合計"), scope="row"),
@@ -86,22 +87,22 @@ def _lengths(material: Material) -> Html | None:
 
 
 def _histogram(lengths: Sequence[int], split: Text) -> Html | None:
-    """Bars of equal width up to the length that 99 % stay below; the last one holds the rest."""
+    """Bars of equal width up to the length that 99 % stay below (whole characters wide); the last one holds the rest."""
     most = lengths[math.ceil(0.99 * len(lengths)) - 1]
     if most <= lengths[0]:
         return None
     marks = ticks(lengths[0], most)
-    first, last = marks[0], marks[-1]
-    width = (last - first) / _BINS
-    counts = [0] * _BINS
+    first, last = math.floor(marks[0]), math.ceil(marks[-1])
+    width = math.ceil((last - first) / _BINS)
+    counts = [0] * math.ceil((last - first) / width)
     for length in lengths:
-        counts[min(_BINS - 1, int((length - first) / width))] += 1
+        counts[min(len(counts) - 1, (length - first) // width)] += 1
+    ends = [(first + at * width, first + (at + 1) * width - 1) for at in range(len(counts))]
     bars = [tag("i", style=f"height:{100 * count / max(counts):.1f}%",
-                title=Text(f"{first + at * width:.0f}–{first + (at + 1) * width:.0f} characters: {count:,} rows",
-                           f"{first + at * width:.0f}–{first + (at + 1) * width:.0f} 字：{count:,} 列"))
-            for at, count in enumerate(counts)]
-    xs = [tag("span", tick_label(mark, marks), style=f"left:{100 * (mark - first) / (last - first):.2f}%")
-          for mark in marks]
+                title=Text(f"{low}–{high} characters: {count:,} rows", f"{low}–{high} 字：{count:,} 列"))
+            for count, (low, high) in zip(counts, ends, strict=True)]
+    across = width * len(counts)
+    xs = [tag("span", tick_label(mark, marks), style=f"left:{100 * (mark - first) / across:.2f}%") for mark in marks]
     title = Text(f"Length of the {split.en} rows in characters", f"{split.zh}資料的文字長度（字元）")
     return tag("figure", tag("figcaption", title), tag("div", bars, class_="bars"),
                tag("div", xs, class_="axis", aria_hidden="true"), class_="histogram", role="group", aria_label=title)
@@ -129,7 +130,7 @@ def _sources(material: Material) -> Html | None:
         rows.append(tag("tr", tag("td", str((source.get("source") or {}).get("type") or "–")),
                         tag("td", without_secrets(str(source.get("origin") or "–")), class_="wrap"),
                         tag("td", f"{source['count']:,}" if "count" in source else "–", class_="n"),
-                        tag("td", str(source.get("fetched") or "–")), tag("td", tag("code", str(digest)[:12]))))
+                        tag("td", day(str(source.get("fetched") or "–")), class_="date"), tag("td", tag("code", str(digest)[:12]))))
     if not rows:
         return None
     head = [tag("th", name, scope="col") for name in (

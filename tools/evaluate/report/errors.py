@@ -97,7 +97,7 @@ def _filters(material: Material, earlier: str | None) -> Html:
     if earlier:
         shown += [("broken", Text(f"wrong now, right in {earlier}", f"{earlier} 答對、現在答錯")),
                   ("fixed", Text(f"right now, wrong in {earlier}", f"{earlier} 答錯、現在答對"))]
-    orders = [("n", Text("in the benchmark's order", "依評估基準的順序")),
+    orders = [("n", Text("as in the benchmark", "依評估基準順序")),
               ("short", Text("shortest first", "由短到長")), ("long", Text("longest first", "由長到短")),
               ("g", Text("by label", "依正解")), ("p", Text("by answer", "依回答"))]
     numbered = list(enumerate(found["labels"]))

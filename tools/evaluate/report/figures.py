@@ -62,6 +62,11 @@ def number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
+def day(moment: str) -> str:
+    """A moment as files record it, for people: `2026-11-22T18:49:31Z` → `2026-11-22 18:49 UTC`."""
+    return f"{moment[:10]} {moment[11:16]} UTC" if moment[10:11] == "T" and moment.endswith("Z") else moment
+
+
 def signed(value: float) -> str:
     return f"{value:+.3f}".replace("-", "−")
 

@@ -16,6 +16,7 @@ _NAMES = ("precision", "recall", "f1")
 _MANY = 12  # from here on the list scrolls by itself
 _WIDEST_MATRIX = 24
 _MOST_MISTAKES = 60
+_LONGEST_HEAD = 24
 
 
 def per_label(material: Material) -> Html:
@@ -59,12 +60,12 @@ def confusion(material: Material) -> Html:
     if not any(counts[-1] for counts in found["matrix"]):
         predicted = [name for name in predicted if name != INVALID]
     head = [tag("th", Text("label ↓ answer →", "正解 ↓ 回答 →"), class_="corner"),
-            *(tag("th", said(name), scope="col") for name in predicted)]
+            *(tag("th", _short(name), scope="col") for name in predicted)]
     rows = []
     for gold, counts in enumerate(found["matrix"]):
         total = sum(counts)
         cells = [_cell(found, gold, place, count, total) for place, count in enumerate(counts[:len(predicted)])]
-        rows.append(tag("tr", tag("th", found["labels"][gold], scope="row"), cells))
+        rows.append(tag("tr", tag("th", _short(found["labels"][gold]), scope="row"), cells))
     how = Text("Each row of the matrix is one label: how many of its rows got which answer, and what share that is. "
                "Choose a cell to read its rows.",
                "每一列是一個正解標籤：有幾筆得到哪個回答，各占多少比例。點選格子就能看到那些資料。")
@@ -74,6 +75,13 @@ def confusion(material: Material) -> Html:
 def said(answer: str) -> Content:
     """An answer as a reader sees it: a label, or that it is none."""
     return Text("no label", "不是標籤") if answer == INVALID else answer
+
+
+def _short(name: str) -> Content:
+    """A label as a matrix has room for it, whole when pointed at."""
+    if name == INVALID or len(name) <= _LONGEST_HEAD:
+        return said(name)
+    return tag("span", f"{name[:_LONGEST_HEAD]}…", title=name)
 
 
 def _cell(found: dict[str, Any], gold: int, place: int, count: int, total: int) -> Html:

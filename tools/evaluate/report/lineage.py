@@ -139,12 +139,13 @@ def _predicted(material: Material, folder: VersionFolder, one: dict[str, Any]) -
     if not isinstance(expects, dict) or not {"metric", "low", "high"} <= expects.keys():
         return None
     metric = str(expects["metric"])
-    foretold = Text(f"Predicted: {metric_title(metric).en} between {expects['low']:.3f} and {expects['high']:.3f}",
-                    f"預測：{metric_title(metric).zh} 介於 {expects['low']:.3f} 到 {expects['high']:.3f}")
+    title = metric_title(metric)
+    foretold = Text(f"Predicted: {title.en} between {expects['low']:.3f} and {expects['high']:.3f}",
+                    f"預測：{title.zh} 介於 {expects['low']:.3f} 到 {expects['high']:.3f}")
     found = score(folder.latest_evaluation(material.record["benchmark"]["hash"]), metric)
     if found is None:
-        return tag("p", foretold, "; ", Text("not measured yet.", "尚未測量。"))
+        return tag("p", Text(f"{foretold.en}; not measured yet.", f"{foretold.zh}；尚未測量。"), class_="predicted")
     inside = expects["low"] <= found["value"] <= expects["high"]
     came = Text("as predicted", "與預測相符") if inside else Text("not as predicted", "與預測不符")
-    return tag("p", foretold, Text(f"; it came to {found['value']:.3f}, {came.en}.",
-                                   f"；結果是 {found['value']:.3f}，{came.zh}。"), class_="predicted")
+    return tag("p", Text(f"{foretold.en}; it came to {found['value']:.3f}, {came.en}.",
+                         f"{foretold.zh}；結果是 {found['value']:.3f}，{came.zh}。"), class_="predicted")

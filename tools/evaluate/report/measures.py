@@ -46,8 +46,19 @@ def measures(material: Material) -> Html:
     explained = [_SAY[name] for name in names if name in _SAY]
     return html(table(head, rows, Text("Metrics", "各項指標"), "measures"),
                 tag("ul", (tag("li", one) for one in explained), class_="note"),
+                _simplified(record.get("simplified")),
                 None if record.get("baselines") else tag("p", Text(
                     "No other method was measured with this evaluation.", "這次評估沒有測量其他方法。"), class_="note"))
+
+
+def _simplified(found: Mapping[str, Any] | None) -> Html | None:
+    """How many answers of a Traditional Chinese task hold Simplified characters."""
+    if not found:
+        return None
+    said = Text(f"Answers with Simplified characters: {found['rate']:.1%} ({found['answers']}",
+                f"含有簡體字的回答：{found['rate']:.1%}（{found['answers']} 列")
+    shown = str(found["characters"])
+    return tag("p", Text(f"{said.en}{f': {shown}' if shown else ''}).", f"{said.zh}{f'：{shown}' if shown else ''}）。"))
 
 
 def _bounds(bounds: list[float] | None) -> dict[str, float]:

@@ -15,6 +15,7 @@ from .comparison import comparison
 from .curves import curves
 from .data import data
 from .errors import WORDS, errors
+from .figures import day
 from .labels import confusion, per_label
 from .lineage import lineage
 from .markup import Html, html, json_script, tag, visible
@@ -58,7 +59,8 @@ def _page(material: Material) -> str:
             tag("meta", name="color-scheme", content="light dark"), tag("title", title),
             Html(f"<style>{_packaged('style.css')}</style>")),
         "\n", tag("body", _head(material), "\n", tag("main", [_section(name, material) for name in _SECTIONS]), "\n",
-                  tag("footer", tag("p", Text(f"Written {now()} by nlp-skills.", f"由 nlp-skills 產生於 {now()}。"))),
+                  tag("footer", tag("p", Text(f"Written {day(now())} by nlp-skills.",
+                                              f"由 nlp-skills 產生於 {day(now())}。"))),
                   json_script("words", words), Html(f"<script>{_packaged('script.js')}</script>")),
         lang=material.task.language,
     ) + "\n"

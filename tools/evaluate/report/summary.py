@@ -8,8 +8,8 @@ from typing import Any
 from ....resources.language import Text
 from ..baselines import TITLES
 from ..record import INVALID
-from .figures import Point, difference, forest, number
-from .markup import Content, Html, both, html, tag
+from .figures import Point, day, difference, forest, number
+from .markup import Content, Html, html, tag
 from .material import Material, score
 
 _MOST_MISTAKES = 1
@@ -31,7 +31,7 @@ def summary(material: Material) -> Html:
         tag("h3", Text("What it means", "這代表什麼")), tag("p", _meaning(material)),
         tag("h3", Text("Is it better than …", "它比這些好嗎？")), _better(material),
         tag("h3", Text("What to do next", "接下來做什麼")), _next(material),
-        tag("p", Text(f"Evaluated {record['created']}.", f"評估時間：{record['created']}。"), class_="soft"),
+        tag("p", Text(f"Evaluated {day(record['created'])}.", f"評估時間：{day(record['created'])}。"), class_="soft"),
     )
 
 
@@ -100,7 +100,7 @@ def _legend(material: Material) -> Html:
     goal = Text("", "") if material.threshold is None else Text(
         f" The upright line is the goal, {material.threshold:.3f}.", f"直線是目標 {material.threshold:.3f}。")
     return tag("p", Text(f"{title.en} on the same rows; the bars are 95 % intervals (bootstrap).{goal.en}",
-                         f"同一批資料上的{_joined(title.zh)}，橫線是 95% 信賴區間（bootstrap）。{goal.zh}"), class_="note")
+                         f"橫線是同一批資料上{_joined(title.zh)}的 95% 信賴區間（bootstrap）。{goal.zh}"), class_="note")
 
 
 def _meaning(material: Material) -> Content:
@@ -145,7 +145,7 @@ def _mistake(label: str, answer: str, count: int, total: int) -> Text:
 
 _ANSWERS = {
     "better": Text("Yes", "是"), "worse": Text("No, it is worse", "否，反而較差"),
-    "not_shown": Text("Not shown: it may be chance", "未能證明，可能只是運氣"),
+    "not_shown": Text("Not shown; it may be chance", "未能證明，可能只是運氣"),
 }
 
 
@@ -176,7 +176,8 @@ def _better(material: Material) -> Html:
 def _row(asked: Content, found: dict[str, Any], higher_is_better: bool) -> Html:
     outcome = found.get("outcome") or outcome_of(found, higher_is_better)
     return tag("div", tag("dt", asked),
-               tag("dd", tag("strong", _ANSWERS[outcome], class_=outcome), both(" ", "　"), difference(found)))
+               tag("dd", tag("strong", _ANSWERS[outcome], class_=outcome),
+                                        tag("span", difference(found), class_="gapped")))
 
 
 def outcome_of(found: dict[str, float], higher_is_better: bool = True) -> str:
