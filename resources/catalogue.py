@@ -50,9 +50,9 @@ class Figure(_Entry):
 
     @model_validator(mode="after")
     def _number_or_range(self) -> Self:
-        ranged = self.low is not None and self.high is not None and self.low <= self.high
         single = self.value is not None and self.low is None and self.high is None
-        if single == ranged:
+        ranged = self.value is None and self.low is not None and self.high is not None and self.low <= self.high
+        if not (single or ranged):
             raise ValueError("give either value, or low and high with low not above high")
         return self
 
