@@ -10,7 +10,7 @@ from .language import Text
 from .version import VersionFolder
 
 # What a plan holds beside the settings that shape the run.
-_NOT_SETTINGS = {"format", "name", "parent", "changes", "created", "reasons", "estimate", "version"}
+_NOT_SETTINGS = {"format", "name", "parent", "changes", "created", "reasons", "estimate", "version", "expects"}
 # Settings that shape how a run is done and not what comes of it; they follow from the data and the machine.
 _OPERATIONAL = {"save_every", "threads", "activation_checkpointing"}
 

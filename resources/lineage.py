@@ -151,7 +151,7 @@ _LINE = "<br/>"
 _MERMAID_CODES = {"#": "#35;", '"': "#quot;", "<": "#lt;", ">": "#gt;", "|": "#124;", "`": "#96;", ";": "#59;"}
 _OWN_FIELDS = {
     "format", "version", "created", "parent", "cloned_from", "status", "data", "config", "results", "changes",
-    "change_details", "seed", "hashes", "environment", "hardware",
+    "change_details", "seed", "hashes", "environment", "hardware", "prediction",
 }
 
 
@@ -213,6 +213,7 @@ def _derived(folder: VersionFolder, existing: dict[str, Any]) -> dict[str, Any]:
         },
         "config": settings_of(config),
         "results": _results(evaluation),
+        **({"prediction": predicted} if (predicted := prediction_of(folder)) else {}),
         "changes": sentences,
         "change_details": details,
         "seed": config.get("seed"),
@@ -220,6 +221,45 @@ def _derived(folder: VersionFolder, existing: dict[str, Any]) -> dict[str, Any]:
         "environment": {key: environment[key] for key in _SUMMARISED if key in environment},
         "hardware": environment.get("hardware"),
     }
+
+
+def prediction_of(folder: VersionFolder) -> dict[str, Any] | None:
+    """What a diagnosis expected of this version, beside what happened.
+
+    Returns:
+        `{metric, low, high, because, value, outcome}`; `outcome` is `within`, `above`, `below` or `not_measured`.
+    """
+    expects = folder.config().get("expects") if folder.config_file.is_file() else None
+    if not isinstance(expects, dict) or not {"metric", "low", "high"} <= expects.keys():
+        return None
+    value = _measured(folder.latest_evaluation(), str(expects["metric"]))
+    low, high = float(expects["low"]), float(expects["high"])
+    outcome = "not_measured" if value is None else "below" if value < low else "above" if value > high else "within"
+    return {**expects, "value": value, "outcome": outcome}
+
+
+def prediction_said(folder: VersionFolder) -> Text | None:
+    """The same in a sentence; None where nothing was predicted or measured."""
+    found = prediction_of(folder)
+    if found is None or found["value"] is None:
+        return None
+    word = {"within": Text("as predicted", "和預測相符"), "above": Text("above the prediction", "高於預測"),
+            "below": Text("below the prediction", "低於預測")}[found["outcome"]]
+    return Text(
+        f"Predicted for {folder.name}: {found['metric']} {found['low']:.3f}–{found['high']:.3f}; it came to "
+        f"{found['value']:.3f}, {word.en}.",
+        f"{folder.name} 的預測：{found['metric']} {found['low']:.3f}–{found['high']:.3f}；實際是 "
+        f"{found['value']:.3f}，{word.zh}。")
+
+
+def _measured(evaluation: dict[str, Any] | None, metric: str) -> float | None:
+    """A metric's value in an evaluation, `recall.negative` among them."""
+    kind, _, label = metric.partition(".")
+    if evaluation is None:
+        return None
+    figures = (evaluation.get("per_class") or {}).get(label) if label else (evaluation.get("metrics") or {}).get(kind)
+    value = (figures or {}).get(kind if label else "value")
+    return float(value) if isinstance(value, int | float) else None
 
 
 def _results(evaluation: dict[str, Any] | None) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from ...resources.answer import quoted
 from ...resources.changes import changes_between
 from ...resources.errors import EvaluationError
 from ...resources.language import Text
+from ...resources.lineage import prediction_of, prediction_said
 from ...resources.task import Task, TaskFolder
 from ...resources.version import VersionFolder
 from ...resources.version import version as find_version
@@ -90,7 +91,7 @@ def compare(a: VersionFolder, b: VersionFolder) -> dict[str, Any]:
         "metrics": {kind: {"a": values[0][kind], "b": values[1][kind], "difference": one.to_dict()}
                     for kind, one in differences.items() if isinstance(one, Difference)},
         "per_class": _per_class(labels, values, differences["f1"]),
-        "changes": [change.to_dict() for change in changes_between(a, b)],
+        "changes": [change.to_dict() for change in changes_between(a, b)], "prediction": prediction_of(b),
         "examples": _examples(task, answers_a, answers_b),
         "message": _message(a, b, name, pair, main_difference, outcome, len(gold), needed, test)._asdict(),
         "next_step": _next_step(a, b, record_a, record_b, outcome, pair, metric.higher_is_better),
@@ -212,11 +213,12 @@ def _message(
     changes = changes_between(a, b)
     listed = Text("; ".join(change.text.en for change in changes[:6]) or "nothing",
                   "、".join(change.text.zh for change in changes[:6]) or "沒有")
+    predicted = prediction_said(b) or Text("", "")
     return Text(
         f"{said.en} Only {a.name} is right on {test.only_a} rows, only {b.name} on {test.only_b} (exact McNemar "
-        f"p = {test.p:.3f}). Changed: {listed.en}.",
+        f"p = {test.p:.3f}). Changed: {listed.en}. {predicted.en}".rstrip(),
         f"{said.zh}只有 {a.name} 答對的有 {test.only_a} 列，只有 {b.name} 答對的有 {test.only_b} 列"
-        f"（精確 McNemar 檢定 p = {test.p:.3f}）。變更：{listed.zh}。",
+        f"（精確 McNemar 檢定 p = {test.p:.3f}）。變更：{listed.zh}。{predicted.zh}",
     )
 
 

@@ -18,13 +18,16 @@ from ...resources.version import VersionFolder, version, version_numbers
 from .methods import Method, Situation, make_method, method_class
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
-_HEAD = ("format", "name", "method", "parent", "created", "changes")
+_HEAD = ("format", "name", "method", "parent", "created", "changes", "expects")
 NO_PARENT = "none"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to train: a method with its settings, on which version it builds, and the person's own words on why."""
+    """What to train: a method with its settings, on which version it builds, and the person's own words on why.
+
+    `expects` is a diagnosis's prediction: `{metric, low, high, because}`.
+    """
 
     name: str
     method: str
@@ -32,12 +35,14 @@ class Plan:
     parent: str | None = None
     changes: list[str] = field(default_factory=list)
     created: str = field(default_factory=now)
+    expects: dict[str, Any] | None = None
 
     def content(self) -> dict[str, Any]:
         """What the file holds."""
         settings = self.settings.model_dump(mode="json", exclude_none=True)
         return {"format": 1, "name": self.name, "created": self.created, "parent": self.parent,
-                "changes": list(self.changes), "method": self.method, **settings}
+                "changes": list(self.changes), **({"expects": self.expects} if self.expects else {}),
+                "method": self.method, **settings}
 
 
 def plan_file(task: TaskFolder, name: str) -> Path:
@@ -108,7 +113,7 @@ def read_plan(task: TaskFolder, name: str) -> Plan:
     settings = make_method(kind, {key: value for key, value in content.items() if key not in _HEAD})
     return Plan(name=path.stem, method=kind, settings=settings, parent=content.get("parent"),
                 changes=[str(words) for words in content.get("changes") or []],
-                created=str(content.get("created") or now()))
+                created=str(content.get("created") or now()), expects=content.get("expects"))
 
 
 def method_of(config: dict[str, Any]) -> Method:
@@ -144,7 +149,7 @@ def choose_parent(task: TaskFolder, parent: str | None) -> VersionFolder | None:
 
 def make_plan(
     name: str, settings: dict[str, Any], parent: VersionFolder | None, changes: list[str], situation: Situation,
-    default_base_model: str,
+    default_base_model: str, expects: dict[str, Any] | None = None,
 ) -> tuple[Plan, dict[str, Text]]:
     """A plan with every setting resolved, and why each main one is what it is.
 
@@ -164,4 +169,4 @@ def make_plan(
     if parent:
         kept = Text(f"Kept from {parent.name}.", f"沿用 {parent.name}。")
         reasons = {name: kept if name in combined and name not in changed else why for name, why in reasons.items()}
-    return Plan(name, kind, resolved, parent.name if parent else None, list(changes)), reasons
+    return Plan(name, kind, resolved, parent.name if parent else None, list(changes), expects=expects), reasons

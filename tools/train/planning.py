@@ -10,6 +10,7 @@ from pydantic import Field
 from ...resources.answer import Answer, NextStep
 from ...resources.changes import data_changes, setting_changes, settings_of
 from ...resources.errors import TrainingError
+from ...resources.files import read_json
 from ...resources.language import Text
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder
@@ -48,9 +49,13 @@ class PlanAnswer(Answer):
 
 def plan_training(
     workspace: Workspace, task: TaskFolder, settings: dict[str, Any], parent: str | None, changes: list[str],
-    name: str | None,
+    name: str | None, expects: dict[str, Any] | None = None,
 ) -> PlanAnswer:
     """Write `configs/<name>.yaml` and say what it means.
+
+    Arguments:
+        expects: what a diagnosis predicts for it; by default what the parent's diagnosis predicted of a change in the
+            data, where nothing but the data differs.
 
     Raises:
         TrainingError: a setting, the plan's name or the parent cannot be used.
@@ -62,7 +67,8 @@ def plan_training(
     base_model = str(given.get("base_model") or (building_on.config()["base_model"] if building_on else "")
                      or usual_base_model(workspace))
     seen = survey(workspace, task, base_model)
-    plan, reasons = make_plan(plan_name, given, building_on, changes, seen.situation, base_model)
+    plan, reasons = make_plan(plan_name, given, building_on, changes, seen.situation, base_model,
+                              expects or _expected_of_data(building_on, given))
     if not building_on and "base_model" not in given:
         reasons = {"base_model": why_base_model(workspace, base_model), **reasons}
     path = write_plan(task, plan)
@@ -108,6 +114,14 @@ def _with_source(setting: str, why: Text) -> str:
     """The reason, and the page that it rests on."""
     page = _SOURCES.get(setting)
     return f"{why} [llm-knowledge/{page}]" if page else str(why)
+
+
+def _expected_of_data(parent: VersionFolder | None, given: dict[str, Any]) -> dict[str, Any] | None:
+    """The prediction of a diagnosis whose remedy lay in the data."""
+    if parent is None or given or not parent.diagnosis_file.is_file():
+        return None
+    found = read_json(parent.diagnosis_file)
+    return found.get("expects") if found.get("change") is None else None
 
 
 def _with_whole_path(settings: dict[str, Any]) -> dict[str, Any]:
