@@ -71,7 +71,8 @@ def test_a_link_leads_to_a_file_in_the_pages_own_language(page: str, language: L
             continue
         expected = link.endswith(".zh-TW.md") == (language == "zh-TW") or not link.endswith(".md")
         assert expected, f"{link} is of the other language"
-        assert (FOLDER / link).is_file(), link
+        planned = re.sub(r"(\.zh-TW)?\.md$", "", link) in PAGES  # one not written yet fails once, in the first test
+        assert planned or (FOLDER / link).is_file(), link
 
 
 @pytest.mark.parametrize("page", STANDING)
