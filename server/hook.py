@@ -22,7 +22,8 @@ from ..resources.files import read_yaml
 from ..resources.language import Text, speaking
 from ..resources.lineage import parse_lineage, track_version
 from ..resources.task import TaskFolder
-from ..resources.version import VersionFolder, version_numbers
+from ..resources.version import VersionFolder
+from ..resources.workspace import default_workspace
 
 Event = Literal["data-validation", "version-tracking"]
 _QUIET, _TELL_PERSON, _TELL_MODEL = 0, 1, 2
@@ -68,7 +69,13 @@ def written_file(received: bytes) -> Path | None:
 
 def task_of_file(path: Path) -> TaskFolder | None:
     """The task a file belongs to: the nearest folder above it that holds a `task.yaml`."""
-    return next((TaskFolder(folder) for folder in path.parents if (folder / "task.yaml").is_file()), None)
+    return next((TaskFolder(folder) for folder in path.parents if _is_task(folder)), None)
+
+
+def _is_task(folder: Path) -> bool:
+    """Whether it holds a task: another program's `task.yaml` has nothing of ours beside it."""
+    return (folder / "task.yaml").is_file() and (
+        folder.parent == default_workspace() or (folder / "data_source.yaml").is_file() or (folder / "versions").is_dir())
 
 
 def check_data(task: TaskFolder, path: Path) -> Iterator[NlpSkillsError | Text]:
@@ -76,13 +83,7 @@ def check_data(task: TaskFolder, path: Path) -> Iterator[NlpSkillsError | Text]:
     place = path.relative_to(task.root).parts
     try:
         if place == ("data_source.yaml",):
-            from ..tools.data.definition import load_definition, rotate_notice, source_kinds
-
-            data_source, moved = load_definition(task)
-            if notice := rotate_notice(moved):
-                yield notice
-            if data_source.sources:
-                source_kinds(data_source, task)
+            yield from _check_definition(task)
         elif place == ("task.yaml",):
             task.load()
         elif len(place) == 2 and place[0] == "data" and path.suffix == ".jsonl":
@@ -109,7 +110,7 @@ def check_version(task: TaskFolder, path: Path) -> Iterator[NlpSkillsError | Tex
         return
     if folder.config_file.is_file():
         try:
-            track_version(folder)
+            yield from _bring_up_to_date(folder)
         except NlpSkillsError as error:
             yield error
 
@@ -130,16 +131,44 @@ def lineage_problems(folder: VersionFolder) -> Iterator[NlpSkillsError | Text]:
     if lineage.get("version") != folder.name:
         yield _lineage(folder, Text(f"version must be {folder.name}, as its folder is named",
                                     f"version 必須是 {folder.name}，與資料夾同名"))
-    known = [f"v{number}" for number in version_numbers(folder.task) if number != folder.number]
-    if (parent := lineage.get("parent")) is not None and parent not in known:
-        names = ", ".join(known) or "null"
-        yield _lineage(folder, Text(f"parent {str(parent)[:40]!r} is no other version of this task (there are: {names})",
-                                    f"parent「{str(parent)[:40]}」不是這個任務的其他版本（現有：{names}）"))
+    parent = lineage.get("parent")
+    if parent is not None and not ((named := _VERSION.fullmatch(str(parent))) and int(named[1]) < folder.number):
+        yield _lineage(folder, Text(f"parent {str(parent)[:40]!r} is no version before {folder.name}",
+                                    f"parent「{str(parent)[:40]}」不是 {folder.name} 之前的版本"))
     if missing := ", ".join(name for name in _SECTIONS if name not in lineage):
         yield _lineage(folder, Text(f"these sections are missing: {missing}", f"缺少這些段落：{missing}"))
     if not _is_time(lineage.get("created")):
         yield _lineage(folder, Text("created must be an ISO 8601 time such as 2026-01-06T14:00:00",
                                     "created 必須是 ISO 8601 時間，例如 2026-01-06T14:00:00"))
+
+
+def _bring_up_to_date(folder: VersionFolder) -> Iterator[Text]:
+    """Write the lineage from the version's own files; say so where that puts back what was just written."""
+    written = read_yaml(folder.lineage_file) if folder.lineage_file.is_file() else {}
+    lineage = track_version(folder)
+    if restored := ", ".join(name for name, value in written.items() if lineage.get(name) != value):
+        yield Text(
+            f"{folder.lineage_file}: {restored} put back: what a version says of itself comes from its own files.\n"
+            "→ Your own words belong into changes or into a field of your own; a new setting makes a new version.",
+            f"{folder.lineage_file}：{restored} 已還原，版本的紀錄來自它自己的檔案。\n"
+            "→ 你自己的話請寫進 changes 或自訂的欄位；要改設定請建立新版本。")
+
+
+def _check_definition(task: TaskFolder) -> Iterator[Text]:
+    """Check `data_source.yaml`, and say which secrets were moved out of it.
+
+    Raises:
+        DataSourceError: a field is wrong or a source's type is unknown.
+    """
+    from ..tools.data.definition import load_definition, rotate_notice
+    from ..tools.data.sources import ANNOUNCED, source_kind
+
+    data_source, moved = load_definition(task)
+    if notice := rotate_notice(moved):
+        yield notice
+    for number, source in enumerate(data_source.sources):
+        if source.type not in ANNOUNCED:
+            source_kind(source, number)
 
 
 def _check_rows(task: TaskFolder) -> None:

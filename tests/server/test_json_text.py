@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nlp_skills.server.json_text import (
@@ -33,6 +33,7 @@ def removed(text: str, comments: bool = True) -> str:
     return without_member(text, parse(text, comments=comments), "new")
 
 
+@settings(deadline=None, max_examples=60)
 @given(value=st.dictionaries(st.text(max_size=5), JSON_VALUES, max_size=4), indent=st.sampled_from([None, 1, 2, 4, "\t"]))
 def test_any_json_reads_as_the_standard_reader_reads_it_and_takes_a_member_in_and_out(
     value: dict[str, Any], indent: Any
