@@ -19,14 +19,17 @@ from pydantic import Field
 from ..resources.errors import NlpSkillsError
 from ..resources.language import LANGUAGES, Language, Text, as_language, detect_language, speaking, spoken_language
 from ..resources.listing import list_tasks
+from ..resources.version import VersionFolder, version_numbers
 from ..resources.version import version as version_named
 from ..resources.workspace import Workspace
 from ..tools.coach.answer import CoachAnswer
 from ..tools.coach.coach import about, coach
+from ..tools.evaluate.diagnosis import Cause, diagnose
 
 FLOWS = Path(__file__).parent / "flows"
 MOST_CHARACTERS = 8_000  # of a prompt: 2,000 tokens at four characters a token
 _LISTED_TASKS = 30
+_CAUSES = 3
 
 INSTRUCTIONS = """\
 nlp-skills coaches a person from a wish to a deployed, reproducible fine-tuned model. Speak their language (English or \
@@ -143,11 +146,11 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
 
     @_prompt(server, PROBLEM_DIAGNOSER)
     def problem_diagnoser(task: Task = "", version: Version = "", language: Spoken = "") -> str:
-        return flow(PROBLEM_DIAGNOSER, language, _about(workspace, "performance", task, version))
+        return flow(PROBLEM_DIAGNOSER, language, _diagnosed(workspace, "performance", task, version))
 
     @_prompt(server, RESULT_ANALYZER)
     def result_analyzer(task: Task = "", version: Version = "", language: Spoken = "") -> str:
-        return flow(RESULT_ANALYZER, language, _about(workspace, "results", task, version))
+        return flow(RESULT_ANALYZER, language, _diagnosed(workspace, "results", task, version))
 
 
 def flow(which: Flow, language: str, state: State, said: str = "") -> str:
@@ -171,13 +174,13 @@ def template(which: Flow, language: Language) -> str:
     return (FLOWS / f"{which.name}.{language}.md").read_text(encoding="utf-8")
 
 
-def shown(answer: CoachAnswer, room: int = MOST_CHARACTERS) -> str:
+def shown(answer: CoachAnswer, room: int = MOST_CHARACTERS, diagnosis: dict[str, Any] | None = None) -> str:
     """What the coach says, as a fenced block of at most `room` characters that a model reads as data.
 
-    What `next_step` carries stays whole; what only repeats it goes first where room is short.
+    What `next_step` carries stays whole; what only repeats it, or can be had by a call, goes first where room is short.
     """
-    content = answer.model_dump(mode="json", exclude_none=True)
-    for spare in ("known", "missing"):
+    content = answer.model_dump(mode="json", exclude_none=True) | ({"diagnosis": diagnosis} if diagnosis else {})
+    for spare in ("known", "missing", "diagnosis"):
         if len(_block(content)) > room:
             content.pop(spare, None)
     if (excess := len(_block(content)) - room) > 0:
@@ -209,12 +212,48 @@ def _coached(answer: Callable[[], CoachAnswer]) -> State:
 
 
 def _about(workspace: Workspace, intent: str, task: str, version: str = "") -> State:
+    return _coached(lambda: _answered(workspace, intent, task, version))
+
+
+def _diagnosed(workspace: Workspace, intent: str, task: str, version: str) -> State:
+    """As `_about`, with the diagnosis in short where there is a trained version."""
+
     def state(room: int) -> str:
-        # An unknown version is told here, together with those there are.
-        named = version_named(workspace.task(task), version).name if task and version else version
-        return shown(about(workspace, intent, task or None, named or None), room)
+        answer = _answered(workspace, intent, task, version)
+        return shown(answer, room, _diagnosis(workspace, answer.known.get("task"), version))
 
     return state
+
+
+def _answered(workspace: Workspace, intent: str, task: str, version: str) -> CoachAnswer:
+    # An unknown version is told here, together with those there are.
+    named = version_named(workspace.task(task), version).name if task and version else version
+    return about(workspace, intent, task or None, named or None)
+
+
+def _diagnosis(workspace: Workspace, task: str | None, version: str) -> dict[str, Any] | None:
+    """The likeliest causes with their reasons and remedies, without rows; None where nothing is trained yet."""
+    if task is None:
+        return None
+    folder = workspace.task(task)
+    versions = [version_named(folder, version)] if version else [
+        VersionFolder(folder, number) for number in reversed(version_numbers(folder))]
+    trained = [one for one in versions if one.status() in ("trained", "evaluated")]
+    if not trained:
+        return None
+    found = diagnose(trained[0], texts=False)
+    return {
+        "version": trained[0].name, "standing": found.standing,
+        "causes": [{"cause": str(cause.title), "evidence": cause.share, "reasons": list(map(str, cause.reasons)),
+                    "remedy": str(cause.say), "page": cause.page, **_expected(cause)}
+                   for cause in found.causes[:_CAUSES]],
+        "not_looked_at": sorted(found.unknown),
+    }
+
+
+def _expected(cause: Cause) -> dict[str, Any]:
+    expected = cause.expects
+    return {"expects": {"metric": expected.metric, "low": expected.low, "high": expected.high}} if expected else {}
 
 
 def _wished(workspace: Workspace, wish: str) -> State:

@@ -100,6 +100,16 @@ async def test_the_state_is_of_the_task_and_version_named(workspace_with: Worksp
             assert "400" in (await said(client, name, task="客服信分類")), name
 
 
+async def test_the_diagnosis_stands_in_short_in_what_looks_at_results(workspace_with: WorkspaceWith) -> None:
+    async with Client(server_of(workspace_with("evaluated"))) as client:
+        for name in ("problem-diagnoser", "result-analyzer"):
+            for version in ("", "v1"):
+                diagnosis = state_of(await said(client, name, task="mail", version=version))["diagnosis"]
+                assert (diagnosis["version"], diagnosis["standing"]) == ("v1", "gap")
+                assert all({"cause", "reasons", "remedy", "page"} <= set(cause) for cause in diagnosis["causes"])
+        assert "diagnosis" not in state_of(await said(client, "evaluate", task="mail"))
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_an_unknown_task_or_version_is_answered_with_the_nearest_and_a_way_on(
     workspace_with: WorkspaceWith, language: Language
