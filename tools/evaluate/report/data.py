@@ -112,7 +112,7 @@ def _warnings(material: Material) -> Html | None:
     """What validation said of the snapshot, duplicates removed among it."""
     if material.snapshot is None or not (material.snapshot.root / "validation.json").is_file():
         return None
-    found = material.snapshot.validation["warnings"]
+    found = material.snapshot.validation.get("warnings")
     if not found:
         return tag("p", Text("Validation had nothing to remark, and no duplicate was removed.",
                              "驗證沒有發現問題，也沒有移除重複的資料。"))

@@ -114,7 +114,7 @@ def _version(material: Material, one: dict[str, Any]) -> Html:
     left = len(said) - _MOST_CHANGES
     return tag(
         "div", tag("h3", title, " ", tag("span", origin, class_="soft")), tag("p", _outcome(material, folder, one)),
-        _predicted(material, folder, one),
+        _predicted(one),
         tag("ul", (tag("li", change) for change in said[:_MOST_CHANGES]),
             tag("li", Text(f"and {left} more", f"還有 {left} 項")) if left > 0 else None) if said else None,
     )
@@ -133,19 +133,23 @@ def _outcome(material: Material, folder: VersionFolder, one: dict[str, Any]) -> 
     return STATUS_WORDS.get(status, Text(status, status))
 
 
-def _predicted(material: Material, folder: VersionFolder, one: dict[str, Any]) -> Html | None:
+def _predicted(one: dict[str, Any]) -> Html | None:
     """The effect its plan foretold, beside what happened."""
-    expects = (one.get("config") or {}).get("expects") or one.get("expects")
-    if not isinstance(expects, dict) or not {"metric", "low", "high"} <= expects.keys():
+    found = one.get("prediction")
+    if not found:
         return None
-    metric = str(expects["metric"])
-    title = metric_title(metric)
-    foretold = Text(f"Predicted: {title.en} between {expects['low']:.3f} and {expects['high']:.3f}",
-                    f"預測：{title.zh} 介於 {expects['low']:.3f} 到 {expects['high']:.3f}")
-    found = score(folder.latest_evaluation(material.record["benchmark"]["hash"]), metric)
-    if found is None:
-        return tag("p", Text(f"{foretold.en}; not measured yet.", f"{foretold.zh}；尚未測量。"), class_="predicted")
-    inside = expects["low"] <= found["value"] <= expects["high"]
-    came = Text("as predicted", "與預測相符") if inside else Text("not as predicted", "與預測不符")
-    return tag("p", Text(f"{foretold.en}; it came to {found['value']:.3f}, {came.en}.",
-                         f"{foretold.zh}；結果是 {found['value']:.3f}，{came.zh}。"), class_="predicted")
+    title = metric_title(str(found["metric"]))
+    foretold = Text(f"Predicted: {title.en} between {found['low']:.3f} and {found['high']:.3f}",
+                    f"預測：{title.zh} 介於 {found['low']:.3f} 到 {found['high']:.3f}")
+    came = _OUTCOMES[found["outcome"]]
+    value = "" if found["value"] is None else f"{found['value']:.3f}"
+    return tag("p", Text(f"{foretold.en}; {came.en.format(value=value)}.", f"{foretold.zh}；{came.zh.format(value=value)}。"),
+               class_="predicted")
+
+
+_OUTCOMES = {
+    "within": Text("it came to {value}, as predicted", "結果是 {value}，與預測相符"),
+    "above": Text("it came to {value}, more than predicted", "結果是 {value}，高於預測"),
+    "below": Text("it came to {value}, less than predicted", "結果是 {value}，低於預測"),
+    "not_measured": Text("not measured yet", "尚未測量"),
+}

@@ -14,6 +14,7 @@ from ....resources.task import Task
 from ....resources.version import VersionFolder, version_numbers
 from ...data.store import Snapshot
 from ..compare import compare
+from ..diagnosis import Diagnosis, diagnose
 from ..metric import known_metrics, metric_title
 from ..record import evaluated_answers
 from ..verdict import headline
@@ -42,6 +43,7 @@ class Material:
     chain: list[dict[str, Any]]
     compared: list[Compared]
     snapshot: Snapshot | None
+    diagnosis: Diagnosis | NlpSkillsError | None
 
     @property
     def metric(self) -> str:
@@ -80,6 +82,7 @@ def gather(folder: VersionFolder, record: Mapping[str, Any]) -> Material:
     return Material(
         folder, folder.task.load(), record, answers, problem, load_lineage(folder), lineage_chain(folder.task),
         [_compared(earlier, folder, record) for earlier in _earlier(folder, record)], _snapshot(folder),
+        _diagnosis(folder, record),
     )
 
 
@@ -110,6 +113,17 @@ def _compared(earlier: VersionFolder, folder: VersionFolder, record: Mapping[str
         return Compared(earlier.name, compare(earlier, folder), None, said)
     except NlpSkillsError as error:
         return Compared(earlier.name, problem=error)
+
+
+def _diagnosis(folder: VersionFolder, record: Mapping[str, Any]) -> Diagnosis | NlpSkillsError | None:
+    """Of the newest evaluation, which is the one a diagnosis looks at."""
+    newest = folder.latest_evaluation()
+    if newest is None or newest.get("id") != record.get("id"):
+        return None
+    try:
+        return diagnose(folder, texts=False)
+    except NlpSkillsError as error:
+        return error
 
 
 def _snapshot(folder: VersionFolder) -> Snapshot | None:

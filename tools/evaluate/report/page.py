@@ -11,6 +11,7 @@ from ....resources.clock import now
 from ....resources.files import write_atomic
 from ....resources.language import Text, speaking
 from ....resources.version import VersionFolder
+from .causes import causes
 from .comparison import comparison
 from .curves import curves
 from .data import data
@@ -30,6 +31,7 @@ _SECTIONS: dict[str, tuple[Text, Callable[[Material], Html]]] = {
     "labels": (Text("By label", "各標籤表現"), per_label),
     "confusion": (Text("Confusion matrix", "混淆矩陣"), confusion),
     "errors": (Text("What it got wrong", "答錯的資料"), errors),
+    "causes": (Text("Why", "原因"), causes),
     "comparison": (Text("Earlier versions", "和先前版本比較"), comparison),
     "curves": (Text("Training", "訓練過程"), curves),
     "lineage": (Text("Lineage", "版本系譜"), lineage),

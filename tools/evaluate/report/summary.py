@@ -7,7 +7,9 @@ from typing import Any
 
 from ....resources.language import Text
 from ..baselines import TITLES
+from ..diagnosis import Diagnosis
 from ..record import INVALID
+from .causes import expected
 from .figures import Point, day, difference, forest, number
 from .markup import Content, Html, html, tag
 from .material import Material, score
@@ -202,5 +204,13 @@ def _next(material: Material) -> Html:
     if stands == "no_goal":
         return tag("p", Text("Settle what is good enough. Say to your assistant: “The goal is macro-F1 0.8.”",
                              "先決定多好才算夠。對助理說：「目標是 macro-F1 0.8」。"))
+    found = material.diagnosis
+    if isinstance(found, Diagnosis) and found.causes:
+        likeliest = found.causes[0]
+        return html(
+            tag("p", Text("The likeliest cause: ", "最可能的原因："), likeliest.title, Text(". ", "。"),
+                tag("b", likeliest.say), Text(".", "。")),
+            tag("p", foretold, class_="predicted") if (foretold := expected(likeliest)) else None,
+            tag("p", Text("Say to your assistant: “Why is it not good enough?”", "對助理說：「為什麼效果不夠好？」")))
     return tag("p", Text("Read the mistakes below, then say to your assistant: “Why is it not good enough?”",
                          "先看看下面答錯的資料，再對助理說：「為什麼效果不夠好？」"))

@@ -33,9 +33,10 @@ class Page(HTMLParser):
     def __init__(self, content: str) -> None:
         super().__init__()
         self.open: list[str] = []
+        self.spoken: list[str | None] = []
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.scripts: dict[str, str] = {}
-        self.text = ""
+        self.text = self.english = self.chinese = ""  # all; as a reader of one language sees it
         self.feed(content)
         assert self.open == []
 
@@ -43,15 +44,19 @@ class Page(HTMLParser):
         self.tags.append((tag, dict(attrs)))
         if tag not in _VOID:
             self.open.append(tag)
+            self.spoken.append(dict(attrs).get("class"))
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
+        self.spoken.pop()
 
     def handle_data(self, data: str) -> None:
         if "script" in self.open:
             self.scripts[self.tags[-1][1].get("id") or ""] = data
         elif "style" not in self.open:
             self.text += data
+            self.english += "" if "zh" in self.spoken else data
+            self.chinese += "" if "en" in self.spoken else data
 
 
 def rows_of(labels: Sequence[str], count: int, text: Callable[[int], str] = "row {}".format, **more: Any) -> list[Row]:

@@ -49,7 +49,7 @@ def test_both_languages_are_there_and_it_opens_in_the_tasks(task: Make) -> None:
     folder = trained(task(language="zh-TW"))
     _, page = report(folder, evaluated(folder, rows_of(LABELS, 9), third_wrong))
     assert ("html", {"lang": "zh-TW"}) in page.tags
-    assert "混淆矩陣" in page.text and "Confusion matrix" in page.text
+    assert "混淆矩陣" in page.chinese and "混淆矩陣" not in page.english and "Confusion matrix" in page.english
     english, chinese = (sum(attributes.get("class") == spoken for _, attributes in page.tags) for spoken in ("en", "zh"))
     assert english == chinese > 50
 
@@ -85,7 +85,17 @@ def test_the_parent_is_compared_with_and_a_difference_by_chance_is_called_not_sh
 def test_a_prediction_stands_beside_what_happened(task: Make) -> None:
     folder = trained(task(), expects={"metric": "macro_f1", "low": 0.95, "high": 0.99})
     _, page = report(folder, evaluated(folder, rows_of(LABELS, 9), lambda at, row: "neutral"))
-    assert "Predicted: macro-F1 between 0.950 and 0.990; it came to 0.167, not as predicted." in page.text
+    assert "Predicted: macro-F1 between 0.950 and 0.990; it came to 0.167, less than predicted." in page.text
+
+
+def test_the_likeliest_cause_and_its_change_are_told(task: Make) -> None:
+    folder = trained(task(), epochs=8)
+    model = folder.model_info()
+    write_json(folder.model_info_file, {**model, "training": {**model["training"], "train_loss": 0.9, "epochs": 8.0}})
+    _, page = report(folder, evaluated(folder, rows_of(LABELS, 30), third_wrong))
+    assert "The likeliest cause: not trained long enough. Train 12 epochs instead of 8." in page.english
+    assert "最可能的原因：訓練不足。訓練輪數從 8 增為 12。" in page.chinese
+    assert "The training loss stopped at 0.9" in page.english[page.english.index("The likeliest first"):]
 
 
 def test_an_on_premise_report_says_so_at_its_head(task: Make) -> None:
