@@ -157,9 +157,10 @@ def _secrets() -> Finding:
 
 def _clients() -> Iterator[Finding]:
     """Which clients on this machine start this server, which could, and whose start command is gone."""
-    found = [standing for standing in standings() if standing.found or standing.command is not None or standing.problem]
-    configured = [standing for standing in found if standing.command is not None]
-    names = ", ".join(standing.client.title for standing in configured)
+    found = [standing for standing in standings() if standing.found or standing.configured or standing.problem]
+    configured = [standing for standing in found if standing.configured]
+    names = ", ".join(f"{standing.client.title}{Text(' (plugin)', '（外掛）') if standing.plugin else ''}"
+                      for standing in configured)
     if names:
         yield Finding("ok", Text(f"Configured in: {names}", f"已設定的用戶端：{names}"))
     for standing in configured:
@@ -173,7 +174,7 @@ def _clients() -> Iterator[Finding]:
         if standing.problem:
             yield Finding("warning", Text(f"{title}: {standing.problem.problem.en}",
                                           f"{title}：{standing.problem.problem.zh}"), standing.problem.fix)
-    waiting = [standing.client for standing in found if standing.command is None and not standing.problem]
+    waiting = [standing.client for standing in found if not standing.configured and not standing.problem]
     if waiting:
         titles = ", ".join(client.title for client in waiting)
         yield Finding("ok", Text(f"Not configured yet in: {titles} (nlp-skills install --client {waiting[0].name})",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..resources.errors import NlpSkillsError
+from ..resources.files import read_json
 from ..resources.language import Text
 from .clients import SERVER_NAME, Client, ClientError, Place, client_named, clients
 from .configuration import ConfigurationFile, merged, read_configuration
@@ -28,7 +29,8 @@ class Standing:
     """How one client stands on this machine.
 
     Arguments:
-        command: what our entry starts; None where the client is not configured.
+        command: what our entry starts; None where the client has none.
+        plugin: whether our plugin is switched on, which brings the server along.
         problem: why its configuration cannot be read, where that is so.
     """
 
@@ -36,7 +38,12 @@ class Standing:
     file: Path
     found: bool
     command: str | None = None
+    plugin: bool = False
     problem: NlpSkillsError | None = None
+
+    @property
+    def configured(self) -> bool:
+        return self.command is not None or self.plugin
 
 
 def install(
@@ -59,6 +66,9 @@ def install(
     own = [] if project else client.own_commands(_program(client), entry, replaces=standing is not None)
     file.check_writable()
     _show(file, after, own)
+    if entry is not None and _has_plugin(client, place):
+        print(Text(f"[ ! ] {client.title} already starts it through the plugin; one of the two is enough.",
+                   f"[ ! ] {client.title} 的外掛已經會啟動它，兩者擇一即可。"))
     if not yes and not _agreed():
         print(Text("Nothing was changed.", "沒有更動任何內容。"))
         return 1
@@ -90,11 +100,12 @@ def standings(place: Place | None = None) -> Iterator[Standing]:
     for client in clients().values():
         path = Path(client.file(place))
         found = _program(client) is not None or any(Path(sign).exists() for sign in client.signs(place))
+        plugin = _has_plugin(client, place)
         try:
             entry = read_configuration(client, path).entry()
-            yield Standing(client, path, found, None if entry is None else str(entry.get("command", "")))
+            yield Standing(client, path, found, None if entry is None else str(entry.get("command", "")), plugin)
         except ClientError as error:
-            yield Standing(client, path, found, problem=error)
+            yield Standing(client, path, found, plugin=plugin, problem=error)
 
 
 def show_clients() -> int:
@@ -103,7 +114,7 @@ def show_clients() -> int:
         print(f"{_state(standing)}  {standing.client.title}: {standing.file}")
         if standing.problem:
             print(f"      {standing.problem}")
-        elif standing.found and standing.command is None:
+        elif standing.found and not standing.configured:
             print(f"      → nlp-skills install --client {standing.client.name}")
     print(Text("\nFor one project: --project DIR (claude-code, vscode, cursor). Claude Code's plugin: nlp-skills plugin "
                "DIR. Claude Desktop's bundle: nlp-skills bundle DIR.",
@@ -115,8 +126,8 @@ def show_clients() -> int:
 def _state(standing: Standing) -> str:
     if standing.problem:
         return "[ X ]"
-    if standing.command is not None:
-        return str(Text("[ok] configured", "[ok] 已設定"))
+    if standing.configured:
+        return str(Text("[ok] plugin", "[ok] 外掛") if standing.plugin else Text("[ok] configured", "[ok] 已設定"))
     return str(Text("[ ! ] not configured yet", "[ ! ] 尚未設定") if standing.found
                else Text("[ - ] not found here", "[ - ] 這台機器上沒有"))
 
@@ -135,6 +146,15 @@ def _file(client: Client, place: Place, project: Path | None) -> Path:
 
 def _program(client: Client) -> str | None:
     return shutil.which(client.program) if client.program else None
+
+
+def _has_plugin(client: Client, place: Place) -> bool:
+    settings = client.plugin_settings(place)
+    try:
+        switched = read_json(Path(settings))["enabledPlugins"] if settings else {}
+        return any(on is True and name.startswith(f"{SERVER_NAME}@") for name, on in switched.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # its own file, in a shape we do not know
+        return False
 
 
 def _show(file: ConfigurationFile, after: str | None, own: list[list[str]]) -> None:

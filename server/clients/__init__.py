@@ -98,6 +98,10 @@ class Client(ABC):
     def signs(self, place: Place) -> Sequence[PurePath]:
         """Files and folders that stand where the client is installed."""
 
+    def plugin_settings(self, place: Place) -> PurePath | None:
+        """The file that says whether our plugin is switched on, for a client that has plugins."""
+        return None
+
     def own_commands(
         self, program: str | None, entry: Mapping[str, Any] | None, replaces: bool
     ) -> list[list[str]]:

@@ -33,6 +33,10 @@ class ClaudeCode(Client):
     def signs(self, place: Place) -> Sequence[PurePath]:
         return [self.file(place), place.home / ".claude"]
 
+    def plugin_settings(self, place: Place) -> PurePath | None:
+        folder = place.environment.get("CLAUDE_CONFIG_DIR")
+        return (type(place.home)(folder) if folder else place.home / ".claude") / "settings.json"
+
     def own_commands(
         self, program: str | None, entry: Mapping[str, Any] | None, replaces: bool
     ) -> list[list[str]]:

@@ -347,6 +347,23 @@ def test_the_doctor_says_which_clients_have_it_and_whose_start_command_is_gone(
     assert "Not configured yet in: Claude Desktop" in told
 
 
+@pytest.mark.parametrize(("switches", "told"), [
+    ('{"enabledPlugins": {"nlp-skills@nlp-skills": true}}', "Configured in: Claude Code (plugin)"),
+    ('{"enabledPlugins": {"nlp-skills@nlp-skills": false}}', "Not configured yet in: Claude Code"),
+    ('{"enabledPlugins": ["what is this"]}', "Not configured yet in: Claude Code"),
+    ("{", "Not configured yet in: Claude Code"),
+])
+def test_the_plugin_counts_as_configured_where_it_is_switched_on(
+    home: Path, switches: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / ".claude").mkdir()
+    (home / ".claude" / "settings.json").write_text(switches, encoding="utf-8")
+    main(["doctor"])
+    assert told in capsys.readouterr().out
+    install("claude-code")
+    assert ("one of the two is enough" in capsys.readouterr().out) is told.endswith("(plugin)")
+
+
 def test_a_project_that_is_no_folder_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert install("cursor", "--project", str(tmp_path / "gone")) == 1
     assert "is not a folder" in capsys.readouterr().err
