@@ -175,6 +175,12 @@ def _told(task: TaskFolder, plan: Plan, checked: Preflight, changes: list[Text])
     return str(message), _next(task, plan, blocking, any(finding.level == "confirm" for finding in said))
 
 
+def next_call(task: TaskFolder, plan: Plan, checked: Preflight) -> NextStep:
+    """What to call for a plan that was checked: train it, or first what stands against it."""
+    blocking = next((finding for finding in checked.findings if finding.level == "blocking"), None)
+    return _next(task, plan, blocking, any(finding.level == "confirm" for finding in checked.findings))
+
+
 def _next(task: TaskFolder, plan: Plan, blocking: Finding | None, confirm: bool) -> NextStep:
     if blocking is None:
         say = Text("If this suits, start the training.", "沒問題的話就開始訓練。")

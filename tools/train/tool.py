@@ -16,11 +16,12 @@ from ..compute.view import follow
 from ..compute.worker import worker_python
 from ..evaluate.model import trained_version
 from . import planning, reproduce
+from .diagnose import DiagnosisAnswer, diagnose_version
 from .run import ENTRY
 
 
 def register(server: MCPServer, workspace: Workspace) -> None:
-    """Register `plan_training`, `train` and `reproduce`."""
+    """Register `plan_training`, `train`, `diagnose` and `reproduce`."""
 
     @server.tool(
         name="plan_training", title="Plan a training · 規劃訓練",
@@ -57,6 +58,21 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         job = jobs.submit(workspace, "train", ENTRY, ["--plan", name], python=worker_python(workspace), task=folder,
                           resumable=True)
         return await follow(job, workspace, report=context.report_progress)
+
+    @server.tool(
+        name="diagnose", title="Diagnose a version · 診斷版本",
+        description="Why are the results poor, the answers wrong, or v2 worse than v1? Ranked causes with the figures "
+        "and rows behind them, and what to change next: one change as a ready plan with its predicted effect. "
+        "效果不好、準確率太低、答錯、為什麼、怎麼改善、下一步改什麼、v2 變差。",
+        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True),
+        structured_output=True,
+    )
+    def diagnose(
+        task: str,
+        version: Annotated[str, Field(description="v1, v2, … or latest")] = "latest",
+        complaint: Annotated[str, Field(description="the person's own words")] = "",
+    ) -> DiagnosisAnswer:
+        return diagnose_version(workspace, workspace.task(task), version, complaint)
 
     @server.tool(
         name="reproduce", title="Reproduce a version · 重現版本",

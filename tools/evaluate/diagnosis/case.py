@@ -13,11 +13,14 @@ from ....resources.language import Text
 from ....resources.task import Task
 from ....resources.version import VersionFolder
 from ..record import evaluated_answers
-from .cause import Expectation, NotKnown
+from .cause import Expectation, NotKnown, ramp
 from .standing import Result, headline, higher_is_better, result_of, train_counts
 
 _USUAL_IMBALANCE = 3.0
 _LONGEST_LABEL = 40
+# Share of asked training rows that both models deny beyond chance. Set on seeds 101, 202 and 303 of the planted faults
+# (tests/tools/train/faults.py): 0.064 and more with a quarter of the labels flipped, none in all other runs.
+_SOME_DOUBTED, _MANY_DOUBTED = 0.015, 0.05
 
 
 class Case:
@@ -180,6 +183,11 @@ class Case:
         rows = answers["rows"]
         by_chance = len(answers["wrong"]) * float(self.suspects["found"]) / float(self.suspects["rows"])
         return max(0.0, (len(self.doubted) - by_chance) / float(rows))
+
+    @property
+    def noise(self) -> float:
+        """How surely wrong labels keep it from learning its training rows, 0–1."""
+        return ramp(self.doubted_share, _SOME_DOUBTED, _MANY_DOUBTED)
 
     def expects(self, low: float, high: float, because: Text) -> Expectation | None:
         """Where the headline metric should come to stand; None where it was never measured.

@@ -14,6 +14,7 @@ from ..record import evaluated_answers
 from ..significance import McNemar, mcnemar
 from .case import Case
 from .cause import Cause, CauseKind, NotKnown, known_causes
+from .otherwise import otherwise
 from .standing import Result, Standing, best_of, result_of
 
 _TEXT = 120
@@ -30,6 +31,7 @@ class Diagnosis:
         standing: against the person's own criteria; None before it was evaluated.
         best: of all versions on the same benchmark; `shown` says whether the paired test tells it from this one.
         causes: those accused, the likeliest first; `signs` those too weak to be.
+        advice: the first cause, or what to try where none is accused; None before an evaluation.
         unknown: what could not be looked at, by cause.
     """
 
@@ -39,6 +41,7 @@ class Diagnosis:
     best: Result | None
     shown: McNemar | None
     causes: list[Cause]
+    advice: Cause | None
     signs: list[Cause] = field(default_factory=list)
     unknown: dict[str, Text] = field(default_factory=dict)
 
@@ -67,11 +70,15 @@ def diagnose(version: VersionFolder, complaint: str = "", *, texts: bool = True)
     ranked = sorted(found, key=lambda cause: -cause.share - _POINTED_AT * _points_at(complaint, cause.name))
     if texts:
         ranked = [replace(cause, rows=_with_texts(case, cause.rows)) for cause in ranked]
+    accused = [cause for cause in ranked if cause.accused]
+    advice = accused[0] if accused else otherwise(case)
+    if texts and advice is not None and not accused:
+        advice = replace(advice, rows=_with_texts(case, advice.rows))
     result = case.result
     best = _best(case)
     return Diagnosis(
         version=version, standing=result.standing if result else None, result=result, best=best,
-        shown=_paired(result, best), causes=[cause for cause in ranked if cause.accused],
+        shown=_paired(result, best), causes=accused, advice=advice,
         signs=[cause for cause in ranked if not cause.accused], unknown=unknown,
     )
 

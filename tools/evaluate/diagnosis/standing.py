@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ....resources.figures import figure
+from ....resources.language import Text
 from ....resources.task import Task
 from ....resources.version import VersionFolder
-from ..metric import known_metrics
+from ..metric import known_metrics, metric_title
 
 Standing = Literal["met", "close", "gap", "no_goal"]
 
@@ -67,6 +68,24 @@ def result_of(task: Task, version: VersionFolder) -> Result | None:
         simplest=_simplest(evaluation, metric, float(found["value"])), parent=str(parent) if parent else None,
         before=_value_on(version, str(parent), metric, evaluation) if parent else None,
     )
+
+
+def where_it_stands(result: Result) -> Text:
+    """The score against the person's own goal, in one sentence or two."""
+    title, value, name = metric_title(result.metric), f"{result.value:.3f}", result.version.name
+    around = Text("", "") if result.low is None or result.high is None else Text(
+        f" ({result.low:.2f}–{result.high:.2f})", f"（{result.low:.2f}–{result.high:.2f}）")
+    goal = "–" if result.threshold is None else f"{result.threshold:.3f}"
+    tail = {
+        "met": Text(f": your goal of {goal} is met.", f"，已達到你訂的 {goal}。"),
+        "close": Text(f": close to your goal of {goal}, within what this test can tell apart.",
+                      f"，接近你訂的 {goal}，差距在這個測試集分不出來的範圍內。"),
+        "gap": Text(f": still short of your goal of {goal}.", f"，離你訂的 {goal} 還有一段距離。"),
+        "no_goal": Text("; no threshold is set yet, so only you can say whether that is enough.",
+                        "；還沒有訂門檻，夠不夠用只有你能決定。"),
+    }[result.standing]
+    return Text(f"{name} reaches {title.en} {value}{around.en} on {result.rows} rows it has never seen{tail.en}",
+                f"{name} 在 {result.rows} 筆沒看過的資料上，{title.zh} 是 {value}{around.zh}{tail.zh}")
 
 
 def best_of(results: Sequence[Result]) -> Result | None:

@@ -8,9 +8,8 @@ from .....resources.language import Text
 from ..case import Case
 from ..cause import Cause, CauseKind, Remedy, ramp
 
-# Set on seeds 101 and 202 with a quarter of the labels flipped: 15 % and more of the asked rows were denied by both
-# models beyond chance; in clean runs, easy and hard ones alike, none to 1 %.
-_SOME, _MANY = 0.015, 0.06
+# Of clean rows, hard ones among them, a simple model suspects up to a tenth where it has seen their like, more where
+# it has not; so what it alone suspects is never more than a sign.
 _SUSPECTED, _MANY_SUSPECTED = 0.1, 0.35
 
 
@@ -24,7 +23,7 @@ class LabelNoise(CauseKind):
     def look(self, case: Case) -> Cause | None:
         suspects = case.suspects
         suspected = suspects["found"] / suspects["rows"]
-        share = ramp(case.doubted_share, _SOME, _MANY)
+        share = case.noise
         # Rows learnt by heart are denied by nobody any more; then the simple model's word alone is only a sign.
         share = max(share, 0.45 * ramp(suspected, _SUSPECTED, _MANY_SUSPECTED))
         asked = (case.seen_in_training.get("answers") or {}).get("rows") or 0
@@ -43,10 +42,11 @@ class LabelNoise(CauseKind):
         rows = [{**row, "split": "train"} for row in [*first, *suspects["examples"]]]
         unique = list({row["id"]: row for row in rows}.values())[:5]
         value = case.result.value if case.result else 0.0
+        place = case.folder.task.data / "train.jsonl"
         remedy = Remedy(
-            Text(f"Correct the labels of the {suspects['found']} suspect rows in {case.folder.task.data / 'train.jsonl'} "
-                 "(the surest first), then train again with the same settings",
-                 f"先更正 {case.folder.task.data / 'train.jsonl'} 裡 {suspects['found']} 筆可疑標註（最有把握的先看），"
+            Text(f"Correct the labels of the {suspects['found']} suspect rows in {place} (their ids, the surest first, are "
+                 f"in {case.folder.evidence_file}), then train again with the same settings",
+                 f"先更正 {place} 裡 {suspects['found']} 筆可疑標註（編號在 {case.folder.evidence_file}，最有把握的在前），"
                  "再用相同設定訓練一次"),
             call={"tool": "plan_training", "arguments": {
                 "task": case.folder.task.name, "parent": case.folder.name,

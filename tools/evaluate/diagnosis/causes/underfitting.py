@@ -31,6 +31,7 @@ class Underfitting(CauseKind):
         share = 0.95 * ramp(unexplained, _UNEXPLAINED, _MANY)
         if (case.rate_ratio or 1.0) >= _TOO_FAST:
             share *= 0.5  # more of the same steps would not help
+        share *= 1 - 0.5 * case.noise  # rows that contradict each other cannot all be learnt
         last = case.epochs[-2:]
         figures = {"training_rows_right": round(learnt, 3), "training_rows_asked": answers["rows"],
                    "epochs": case.config.get("epochs"), "last_loss": last[-1]["train_loss"] if last else None}

@@ -1,0 +1,241 @@
+"""Why a version is as good as it is, and the one change to try next as a ready plan with a predicted effect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from ...resources.answer import Answer, NextStep
+from ...resources.clock import now
+from ...resources.errors import TrainingError
+from ...resources.files import write_json
+from ...resources.language import Text, detect_language, speaking
+from ...resources.lineage import prediction_of, prediction_said
+from ...resources.task import TaskFolder
+from ...resources.version import VersionFolder, version, version_numbers
+from ...resources.workspace import Workspace
+from ..evaluate.diagnosis import Cause, Diagnosis, diagnose
+from ..evaluate.diagnosis.diagnosis import sure
+from ..evaluate.diagnosis.standing import Standing, where_it_stands
+from .plan import NO_PARENT, Plan, method_of, plan_file, read_plan
+from .planning import next_call, plan_training
+from .preflight import check
+
+_CAUSES_SHOWN, _ROWS_SHOWN = 3, 3
+_TELL_AGAINST_A_SCORE = ("leak", "after_deployment", "wrong_template")
+_DONE = ("trained", "evaluated")
+
+
+class CauseFound(BaseModel):
+    """One accused cause: `share` is the strength of its evidence, 0–1; `rows` are data, never instructions."""
+
+    name: str
+    title: str
+    share: float
+    page: str
+    reasons: list[str]
+    figures: dict[str, Any]
+    rows: list[dict[str, Any]] = Field(default_factory=list)
+    remedy: str
+
+
+class Prediction(BaseModel):
+    """Where the metric should come to stand; `value` and `outcome` once it was measured."""
+
+    metric: str
+    low: float
+    high: float
+    because: str
+    value: float | None = None
+    outcome: str | None = None
+
+
+class PlannedChange(BaseModel):
+    """The plan that holds the one change."""
+
+    name: str
+    file: str
+    settings: dict[str, Any]
+
+
+class DiagnosisAnswer(Answer):
+    """Where a version stands, why, and what to change next."""
+
+    version: str
+    standing: Standing | None = None
+    best: str | None = None
+    causes: list[CauseFound] = Field(default_factory=list)
+    weaker_signs: dict[str, float] = Field(default_factory=dict)
+    not_known: dict[str, str] = Field(default_factory=dict)
+    predicted: Prediction | None = Field(None, description="for this version, beside what happened")
+    expected: Prediction | None = Field(None, description="of the change advised now")
+    plan: PlannedChange | None = None
+
+
+def diagnose_version(workspace: Workspace, task: TaskFolder, name: str = "latest", complaint: str = "") -> DiagnosisAnswer:
+    """Diagnose a version and write the plan of the one change advised.
+
+    Arguments:
+        name: `latest` is the newest version that is not in training.
+        complaint: what the person said, in their words; its language is answered where it is Chinese.
+
+    Raises:
+        TaskError: there is no such version.
+        TrainingError: it is still being trained.
+    """
+    with speaking("zh-TW" if detect_language(complaint) == "zh-TW" else None):
+        folder = _chosen(task, name)
+        found = diagnose(folder, complaint)
+        going_live = _good_enough(found, complaint)
+        advice = None if going_live else found.advice
+        plan = _plan(workspace, task, found, advice) if advice is not None else None
+        if advice is not None:
+            _keep(folder, advice, plan)
+        return _answer(workspace, task, found, advice, plan)
+
+
+def _chosen(task: TaskFolder, name: str) -> VersionFolder:
+    if name.strip().lower() == "latest":
+        ended = [number for number in version_numbers(task) if VersionFolder(task, number).status() != "reserved"]
+        if ended:
+            return VersionFolder(task, ended[-1])
+    folder = version(task, name)
+    if folder.status() == "reserved":
+        raise TrainingError(
+            Text(f"{folder.name} is still being trained, or its training was interrupted: there is nothing to diagnose.",
+                 f"{folder.name} 還在訓練，或訓練已中斷，還沒有東西可以診斷。"),
+            Text("See job_status for it; an interrupted training goes on with resume_job.",
+                 "請用 job_status 查看；中斷的訓練可用 resume_job 接續。"), field="version",
+        )
+    return folder
+
+
+def _good_enough(found: Diagnosis, complaint: str) -> bool:
+    """The goal is met, nothing speaks against the score, and nobody complains."""
+    doubted = any(cause.name in _TELL_AGAINST_A_SCORE for cause in found.causes)
+    return found.standing == "met" and not doubted and not complaint.strip()
+
+
+def _plan(workspace: Workspace, task: TaskFolder, found: Diagnosis, advice: Cause) -> Plan | None:
+    """The plan of the change, where it is one of settings. One that stands already may have been edited: it is kept."""
+    if advice.change is None:
+        return None
+    folder = found.version
+    name = f"after-{folder.name}-{advice.name.replace('_', '-')}"
+    if not plan_file(task, name).is_file():
+        expects = advice.expects.to_dict() if advice.expects else None
+        settings, parent = dict(advice.change), folder.name
+        if folder.status() not in _DONE:  # nothing can build on it, but its settings can be taken up
+            config = folder.config()
+            settings = {**method_of(config).model_dump(mode="json", exclude_none=True), **settings}
+            parent = str(config.get("parent") or NO_PARENT)
+        plan_training(workspace, task, settings, parent, [str(advice.say)], name, expects)
+    return read_plan(task, name)
+
+
+def _keep(folder: VersionFolder, advice: Cause, plan: Plan | None) -> None:
+    """What was advised last, so that a version trained on it can be held against it."""
+    write_json(folder.diagnosis_file, {
+        "format": 1, "created": now(), "cause": advice.name, "share": advice.share, "say": advice.say._asdict(),
+        "change": advice.change, "plan": plan.name if plan else None,
+        "expects": advice.expects.to_dict() if advice.expects else None,
+    })
+
+
+def _answer(
+    workspace: Workspace, task: TaskFolder, found: Diagnosis, advice: Cause | None, plan: Plan | None
+) -> DiagnosisAnswer:
+    folder = found.version
+    happened, expects = prediction_of(folder), advice.expects if advice else None
+    return DiagnosisAnswer(
+        message=_message(found, advice), next_step=_next_step(workspace, task, found, advice, plan), version=folder.name,
+        standing=found.standing, best=_beside(found), causes=[_shown(cause) for cause in found.causes[:_CAUSES_SHOWN]],
+        weaker_signs={cause.name: cause.share for cause in [*found.causes[_CAUSES_SHOWN:], *found.signs]},
+        not_known={name: str(because) for name, because in found.unknown.items()},
+        predicted=_said(happened) if happened else None, expected=_said(expects.to_dict()) if expects else None,
+        plan=PlannedChange(name=plan.name, file=str(plan_file(task, plan.name)),
+                           settings=dict(advice.change or {})) if plan and advice else None,
+    )
+
+
+def _said(prediction: dict[str, Any]) -> Prediction:
+    because = prediction.get("because")
+    told = str(Text(**because)) if isinstance(because, dict) and because.keys() == {"en", "zh"} else str(because or "")
+    return Prediction.model_validate({**prediction, "because": told})
+
+
+def _shown(cause: Cause) -> CauseFound:
+    return CauseFound(
+        name=cause.name, title=str(cause.title), share=round(cause.share, 2), page=cause.page,
+        reasons=[str(reason) for reason in cause.reasons],
+        figures={name: value for name, value in cause.figures.items() if value not in (None, [], {})},
+        rows=cause.rows[:_ROWS_SHOWN], remedy=str(cause.say),
+    )
+
+
+def _beside(found: Diagnosis) -> str | None:
+    """Which of several versions is the best, and whether the paired test shows it."""
+    if found.best is None or found.result is None or found.shown is None:
+        return None
+    best, test = found.best, found.shown
+    if sure(test):
+        return str(Text(f"{best.version.name} is better ({best.value:.3f}, exact McNemar p = {test.p:.3f}).",
+                        f"{best.version.name} 比較好（{best.value:.3f}，精確 McNemar 檢定 p = {test.p:.3f}）。"))
+    return str(Text(f"{best.version.name} scores {best.value:.3f}, but a difference is not shown (exact McNemar "
+                    f"p = {test.p:.3f}).",
+                    f"{best.version.name} 是 {best.value:.3f}，但看不出差別（精確 McNemar 檢定 p = {test.p:.3f}）。"))
+
+
+def _message(found: Diagnosis, advice: Cause | None) -> str:
+    parts = [_standing(found), prediction_said(found.version), _because(found)]
+    beside = _beside(found)
+    said = [str(part) for part in parts if part] + ([beside] if beside else [])
+    if advice is not None:
+        said.append(str(Text(f"One change: {advice.say.en}.", f"只改一件事：{advice.say.zh}。")))
+    if advice is not None and advice.expects is not None:
+        low, high = advice.expects.low, advice.expects.high
+        said.append(str(Text(f"Expected: {advice.expects.metric} {low:.2f}–{high:.2f}.",
+                             f"預測：{advice.expects.metric} {low:.2f}–{high:.2f}。")))
+    return str(Text(" ", "")).join(said)
+
+
+def _standing(found: Diagnosis) -> Text:
+    name = found.version.name
+    if found.result is not None:
+        return where_it_stands(found.result)
+    if found.version.status() in _DONE:
+        return Text(f"{name} has not been evaluated yet, so this is known from its training alone.",
+                    f"{name} 還沒有評估，以下只根據訓練紀錄判斷。")
+    failure = (found.version.failure_file.is_file() and found.version.status() == "failed")
+    return Text(f"The training of {name} {'failed' if failure else 'was cancelled'}, so there is no model to measure.",
+                f"{name} 的訓練{'失敗了' if failure else '已取消'}，沒有模型可以量。")
+
+
+def _because(found: Diagnosis) -> Text:
+    if not found.causes:
+        return Text("No cause stands out in the figures.", "數字裡沒有特別突出的原因。")
+    first, more = found.causes[0], [cause.title for cause in found.causes[1:_CAUSES_SHOWN]]
+    also = Text(f" Also: {', '.join(title.en for title in more)}.",
+                f"其次：{'、'.join(title.zh for title in more)}。") if more else Text("", "")
+    return Text(f"The likeliest cause: {first.title.en}. {first.reasons[0].en}{also.en}",
+                f"最可能的原因：{first.title.zh}。{first.reasons[0].zh}{also.zh}")
+
+
+def _next_step(
+    workspace: Workspace, task: TaskFolder, found: Diagnosis, advice: Cause | None, plan: Plan | None
+) -> NextStep:
+    if plan is not None:
+        return next_call(task, plan, check(workspace, task, plan))
+    if found.result is None and found.version.status() in _DONE:
+        say = Text("Evaluate it first, then ask again.", "先評估，再診斷一次。")
+        return NextStep(say=str(say), tool="evaluate", arguments={"task": task.name, "version": found.version.name})
+    if advice is not None and advice.call is not None:
+        say = Text(f"{advice.say.en}; then this call. Fill in what stands in <…>.",
+                   f"{advice.say.zh}；完成後呼叫這個工具，<…> 的部分請填好。")
+        return NextStep(say=str(say), tool=advice.call["tool"], arguments=dict(advice.call["arguments"]))
+    if found.standing == "met":
+        say = Text(f"The goal is met. Deploy {found.version.name}?", f"已達標。要部署 {found.version.name} 嗎？")
+        return NextStep(say=str(say), tool="deploy", arguments={"task": task.name, "version": found.version.name})
+    say = Text("Nothing here says more; plan a new training.", "這裡看不出更多，重新規劃訓練。")
+    return NextStep(say=str(say), tool="plan_training", arguments={"task": task.name})
