@@ -14,6 +14,7 @@ from .language import Text
 from .task import TaskFolder
 
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_LONGEST_COMPARED = 80
 _RESERVED = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(1, 10)), *(f"lpt{n}" for n in range(1, 10))}
 
 
@@ -61,10 +62,9 @@ class Workspace:
         if name in names:  # a folder somebody brought along under a name of their own
             return TaskFolder(self.root / name)
         for candidate in self.tasks():
-            if name and candidate.title() == name:
+            if name and name.encode() in candidate.file.read_bytes() and candidate.title() == name:
                 return candidate
-        near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)
-        offered = ", ".join(near or names[:5])
+        offered = ", ".join(self._nearest(name) or names[:5])
         raise TaskError(
             Text(f"There is no task named {name[:80]!r} in {self.root}.",
                  f"{self.root} 裡沒有名為「{name[:80]}」的任務。"),
@@ -72,6 +72,16 @@ class Workspace:
                  f"可用的名稱：{offered}。" if offered else "請先用 create_task 建立任務。"),
             field="task",
         )
+
+    def _nearest(self, name: str) -> list[str]:
+        """At most three tasks whose name or title is like `name`, which a person may have said instead of the name."""
+        likeness: dict[str, float] = {}
+        said = name[:_LONGEST_COMPARED].casefold()
+        for task in self.tasks():
+            known = (task.name, task.title()[:_LONGEST_COMPARED].casefold())
+            likeness[task.name] = max(difflib.SequenceMatcher(None, said, one).ratio() for one in known)
+        near = sorted((one for one in likeness if likeness[one] >= 0.5), key=lambda one: -likeness[one])
+        return near[:3]
 
 
 def check_name(name: str) -> str:

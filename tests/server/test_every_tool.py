@@ -125,7 +125,7 @@ async def _prepare(call: Session, rows: Path) -> None:
                goal="sort reviews", labels=list(LABELS), success_criteria={"metric": "macro_f1", "threshold": 0.8})
     await call("update_task", task=TASK, note="first look")
     await call("list_tasks")
-    await call("generate_project", task=TASK)
+    await call("manage_task", action="generate", task=TASK)
     await call("read_resource", uri=f"nlp-skills://tasks/{TASK}")
     await call("set_up", what="environment")
     await call.job("set_data_source", task=TASK, sources=[{"type": "file", "path": str(rows)}])

@@ -25,6 +25,8 @@ _KINDS: dict[str, Text] = {
     "reproduce": Text("Reproduction", "重現"),
     "deploy": Text("Deployment", "部署"),
     "upload": Text("Upload", "上傳"),
+    "export": Text("Export", "匯出"),
+    "import": Text("Import", "匯入"),
     "serve": Text("Model service", "模型服務"),
     "environment": Text("Worker environment", "工作環境"),
     "base_model": Text("Base model download", "下載基礎模型"),

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from ...resources.answer import Answer, JobAnswer, NextStep
 from ...resources.language import Text
+from ...resources.removal import require_model
 from ...resources.version import version as find_version
 from ...resources.workspace import Workspace
 from ..compute import jobs
@@ -48,6 +49,7 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         chosen = find_version(folder, version)
         find_target(target)
         # Gates that need no machine are asked before anything is started.
+        require_model(chosen)
         run.criteria_gate(folder.load(), chosen, override_reason)
         arguments = [str(folder.root), "--version", chosen.name, "--target", target]
         if override_reason:

@@ -9,6 +9,7 @@ from typing import Any
 from ...resources.errors import EvaluationError
 from ...resources.files import sha256_file
 from ...resources.language import Text
+from ...resources.removal import require_model
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version_numbers, version_status
 from ...resources.version import version as find_version
@@ -57,8 +58,9 @@ def version_paths(folder: VersionFolder) -> ModelPaths:
     """Where the version's trained model stands, every file checked against the hash of its commit.
 
     Raises:
-        EvaluationError: a file is missing or is not the committed one.
+        EvaluationError: the model was removed, or a file is missing or is not the committed one.
     """
+    require_model(folder)
     info = folder.model_info()
     for relative, expected in info.get("files", {}).items():
         path = folder.task.root / relative

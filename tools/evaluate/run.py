@@ -69,7 +69,8 @@ def check_script(task: TaskFolder) -> None:
     if not (task.root / ENTRY[0]).is_file():
         raise EvaluationError(
             Text(f"{task.root} has no {ENTRY[0]}.", f"{task.root} 裡沒有 {ENTRY[0]}。"),
-            Text("Call generate_project to write the task's scripts again.", "請呼叫 generate_project 重新產生腳本。"),
+            Text("Call manage_task with action='generate' to write the task's scripts again.",
+                 "請呼叫 manage_task，action='generate'，重新產生腳本。"),
             field="task",
         )
 

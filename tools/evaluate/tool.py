@@ -10,6 +10,7 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from ...resources.answer import JobAnswer
+from ...resources.removal import require_model
 from ...resources.version import version as find_version
 from ...resources.workspace import Workspace
 from ..compute import jobs
@@ -39,6 +40,7 @@ def register(server: MCPServer, workspace: Workspace) -> None:
     ) -> JobAnswer:
         folder = workspace.task(task)
         chosen = trained_version(folder, version)
+        require_model(chosen)
         frozen_benchmark(folder, benchmark or None)  # a wrong name is told before a job is started
         run.check_script(folder)
         arguments = ["--version", chosen.name, *(["--benchmark", benchmark] if benchmark else [])]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...resources.clock import now
 from ...resources.errors import TaskError
-from ...resources.files import commit_folder, describing_disk_errors, lock
+from ...resources.files import describing_disk_errors, lock
 from ...resources.language import Language, Text
 from ...resources.task import Task, TaskFolder, TaskType
 from ...resources.workspace import Workspace, slug
@@ -73,15 +75,32 @@ def create_task(
     wanted |= {field: value for field, value in {**said, **groups}.items() if value}
     task = with_changes(Task(name=chosen, created=now()), wanted)
 
-    final = workspace.root / chosen
+    folder = new_folder(workspace, chosen, lambda root: _fill(root, task))
+    return Created(folder, task, derived=not name and chosen != slug(title))
+
+
+def new_folder(workspace: Workspace, name: str, fill: Callable[[Path], None]) -> TaskFolder:
+    """Make the folder of a new task appear whole: `fill` writes a hidden sibling, which is then renamed. A kill leaves
+    the whole task or none.
+
+    Raises:
+        TaskError: the name is taken; a free one is offered.
+    """
+    final = workspace.root / name
+    temporary = final.with_name(f".{name}.{uuid.uuid4().hex[:8]}.tmp")
     with describing_disk_errors(workspace.root):
         workspace.root.mkdir(parents=True, exist_ok=True)
-    with lock(workspace.root / ".nlp-skills" / "create"):
         _clear_unfinished(workspace.root)
-        if final.exists():
-            raise _taken(workspace, final)
-        commit_folder(final, lambda root: _fill(root, task))
-    return Created(TaskFolder(final), task, derived=not name and chosen != slug(title))
+        try:
+            _require_free(workspace, final)
+            temporary.mkdir()
+            fill(temporary)
+            with lock(workspace.root / ".nlp-skills" / "create"):
+                _require_free(workspace, final)
+                os.rename(temporary, final)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return TaskFolder(final)
 
 
 def _fill(root: Path, task: Task) -> None:
@@ -89,12 +108,14 @@ def _fill(root: Path, task: Task) -> None:
     TaskFolder(root).save(task)
 
 
-def _taken(workspace: Workspace, final: Path) -> TaskError:
+def _require_free(workspace: Workspace, final: Path) -> None:
+    if not final.exists():
+        return
     free = free_name(workspace, final.name)
     is_task = (final / "task.yaml").is_file()
     what = Text("A task of that name already stands", "已有同名的任務") if is_task else Text(
         "A folder of that name already stands", "已有同名的資料夾")
-    return TaskError(
+    raise TaskError(
         Text(f"{what.en}: {final}", f"{what.zh}：{final}"),
         Text(f"Carry on with it (update_task, read_resource), or call again with name={free!r}."
              if is_task else f"Call again with name={free!r}.",

@@ -16,13 +16,13 @@ _STEPS: dict[State, tuple[Text, str]] = {
                         "請教練解讀結果並建議下一步。"), "coach"),
     "deployed": (Text("It is live; the coach helps with the next version when you want one.",
                       "已經上線；想做下一個版本時，教練可以幫忙。"), "coach"),
-    "archived": (Text("It is put away; call update_task with archived=false to bring it back.",
-                      "任務已封存；要恢復請呼叫 update_task，archived=false。"), "update_task"),
+    "archived": (Text("It is put away; this call brings it back when it is wanted again.",
+                      "任務已封存；需要時用這個呼叫恢復。"), "manage_task"),
 }
 
 
 def next_step(name: str, state: State) -> NextStep:
     """The next step for task `name`, in the language of the call."""
     say, tool = _STEPS[state]
-    arguments = {"task": name, **({"archived": False} if state == "archived" else {})}
+    arguments = {"task": name, **({"action": "restore"} if state == "archived" else {})}
     return NextStep(say=str(say), tool=tool, arguments=arguments)

@@ -1,24 +1,37 @@
-"""The door of tasks: create, change, list, generate, and read any resource."""
+"""The door of tasks: create, change, list, compare, manage, and read or search any resource."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
+import anyio
 from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
 from mcp_types import ToolAnnotations
-from pydantic import Field
+from pydantic import BaseModel, Field
 
-from ...resources import reading
+from ...resources import reading, searching
 from ...resources.answer import Answer, NextStep
+from ...resources.errors import UnknownResource
+from ...resources.job import JobFolder
 from ...resources.language import Language, Text
-from ...resources.listing import TaskRow
+from ...resources.listing import Page, TaskRow
 from ...resources.listing import list_tasks as page_of_tasks
 from ...resources.task import State, Task, TaskFolder, TaskType
 from ...resources.workspace import Workspace
-from . import create, project, update
+from ..compute.view import follow
+from . import comparing, create, update
+from .fields import value_at
+from .manage import Action, Managed, Part, Wish, manage
 from .next_step import next_step
 
 PAGE_CHARACTERS = 6000
+_FOUND = 5
+_NEWEST = 5  # notes and decisions shown beside a task; all of them stand at …/notes
+_TEXT_CHARACTERS = 400
+_LABELS_SHOWN = 60
+_CHANGES_SHOWN = 6
 
 
 class TaskAnswer(Answer):
@@ -34,33 +47,43 @@ class TaskAnswer(Answer):
 
 
 class TaskList(Answer):
-    """One page of tasks; `total` counts all tasks of the workspace."""
+    """One page of tasks, or some side by side; `total` counts all tasks but the `archived` ones."""
 
-    tasks: list[TaskRow]
-    total: int
+    tasks: list[TaskRow] = Field(default_factory=list)
+    comparison: comparing.Comparison | None = None
+    total: int = 0
+    archived: int = 0
     next_cursor: str | None = None
     workspace: str
 
 
-class ProjectAnswer(Answer):
-    """What generating did to the task's folder."""
+class Passage(BaseModel):
+    """A page that answers a search; read it whole at `uri`."""
 
-    path: str
-    project: project.Generated
+    uri: str
+    title: str
+    passage: str
+    language: Language
 
 
 class ReadingAnswer(Answer):
-    """One page of a resource; `next_offset` asks for the following one."""
+    """One page of a resource, or what a search found; `next_offset` asks for what follows."""
 
-    uri: str
-    mime_type: str
-    text: str
-    characters: int
+    uri: str = ""
+    mime_type: str = ""
+    text: str = ""
+    characters: int = 0
+    found: list[Passage] = Field(default_factory=list)
     next_offset: int | None = None
 
 
 def register(server: MCPServer[Any], workspace: Workspace) -> None:
     """Register the tools of tasks."""
+    seen: dict[Path, str] = {}  # the revision of each task that this process showed last
+
+    def shown(folder: TaskFolder, message: str) -> TaskAnswer:
+        seen[folder.root] = revision = folder.revision()  # before loading: what changes in between is noticed later
+        return _answer(folder, folder.load(), revision, message)
 
     @server.tool(
         name="create_task", title="Create a task · 建立任務",
@@ -99,12 +122,12 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
         if created.derived:
             said = Text(f"{said.en} The title gives no portable folder name, so one was made up.",
                         f"{said.zh}標題無法直接當資料夾名稱，因此另取了一個。")
-        return _answer(created.folder, created.task, str(said))
+        return shown(created.folder, str(said))
 
     @server.tool(
         name="update_task", title="Change a task · 修改任務",
-        description="Change a task's goal, labels, success threshold or constraints; record a decision or a note; "
-        "archive it. Without changes: show it. 修改目標、標籤、門檻，改任務設定，記錄決策。",
+        description="Change a task's goal, labels, success threshold or constraints; record a decision or a note. "
+        "Without changes: show it. 修改目標、標籤、門檻，改任務設定，記錄決策。",
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False),
         structured_output=True,
     )
@@ -116,24 +139,21 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
         decision: str = "",
         reason: str = "",
         note: str = "",
-        revision: Annotated[str, Field(description="from the last answer; refuses if changed since")] = "",
-        archived: bool | None = None,
+        revision: Annotated[str, Field(description="from the last answer: others' changes of a field conflict")] = "",
     ) -> TaskAnswer:
         folder = workspace.task(task)
-        if not (changes or decision or note or archived is not None):
-            shown = Text(f"{folder.name}, as it stands.", f"{folder.name} 目前的內容。")
-            return _answer(folder, folder.load(), str(shown))
+        if not (changes or decision or note):
+            said = Text(f"{folder.name}, as it stands.", f"{folder.name} 目前的內容。")
+            return shown(folder, str(said))
         updated = update.update_task(folder, changes, decision=decision, reason=reason, note=note,
-                                     revision=revision or None, archived=archived)
-        fields = ", ".join(updated.changed)
-        message = Text(f"Changed {fields}." if fields else "Nothing differs from before.",
-                       f"已修改：{fields}。" if fields else "與先前相同，沒有變動。")
-        answer = _answer(folder, updated.task, str(message))
+                                     revision=revision or seen.get(folder.root))
+        seen[folder.root] = updated.revision
+        answer = _answer(folder, updated.task, updated.revision, str(_said_of_changes(updated)))
         return answer.model_copy(update={"changed": updated.changed, "warnings": list(map(str, updated.warnings))})
 
     @server.tool(
         name="list_tasks", title="List tasks · 列出任務",
-        description="Which tasks (projects) do I have? Everything with state, versions, best score and deployment. "
+        description="Which tasks (projects) do I have? Everything with state, versions, best score against its goal, deployment; compare sets tasks side by side. "
         "列出所有任務、有哪些專案。",
         annotations=ToolAnnotations(read_only_hint=True),
         structured_output=True,
@@ -141,101 +161,179 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
     def list_tasks(
         state: State | None = None,
         query: Annotated[str, Field(description="words in name, title, goal or labels")] = "",
-        limit: Annotated[int, Field(ge=1, le=100)] = 20,
+        limit: Annotated[int, Field(ge=1, le=100)] = 10,
         cursor: str = "",
+        compare: Annotated[list[str] | None, Field(description="tasks to set side by side instead")] = None,
     ) -> TaskList:
+        if compare:
+            comparison = comparing.compare_tasks(workspace, compare)
+            return TaskList(message=comparison.verdict, next_step=comparing.next_of(comparison), comparison=comparison,
+                            total=len(comparison.tasks), workspace=str(workspace.root))
         page = page_of_tasks(workspace, state, query or None, limit, cursor or None)
         return TaskList(
-            message=str(_said_of_page(len(page.rows), page.total, page.next_cursor is not None, bool(state or query))),
-            next_step=_after_listing(page.rows, page.total, page.next_cursor, state, query, limit),
-            tasks=page.rows, total=page.total, next_cursor=page.next_cursor, workspace=str(workspace.root),
+            message=str(_said_of_page(page, state, bool(state or query))),
+            next_step=_after_listing(page, state, query, limit), tasks=page.rows, total=page.total,
+            archived=page.archived, next_cursor=page.next_cursor, workspace=str(workspace.root),
         )
 
     @server.tool(
-        name="generate_project", title="Generate the project · 生成專案",
-        description="Write what is missing or outdated in the task's project (scripts 01–06, pyproject.toml, README); "
-        "hand-edited files are kept. 生成專案結構、重新產生腳本。",
-        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True),
+        name="manage_task", title="Manage a task · 管理任務",
+        description="Promote a version to current or roll_back to the previous one; tidy (free disk space, old models "
+        "go), archive, restore, clone, export or import (backup, another machine), generate the project's scripts. "
+        "What removes is previewed until confirm. 設為正式版本、退回上一版、清空間、封存、複製任務、匯出備份、匯入、生成專案結構。",
+        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=False),
         structured_output=True,
     )
-    def generate_project(
-        task: str,
-        overwrite_scripts: Annotated[
-            bool, Field(description="also hand-edited scripts; old ones are kept aside")] = False,
-    ) -> ProjectAnswer:
-        folder = workspace.task(task)
-        done = project.generate(folder, overwrite_scripts)
-        return ProjectAnswer(
-            message=str(_said_of_project(folder, done)), next_step=next_step(folder.name, folder.state()),
-            path=str(folder.root), project=done,
-        )
+    async def manage_task(
+        context: Context[Any, Any],
+        action: Action,
+        task: str = "",
+        version: Annotated[str, Field(description="to promote")] = "",
+        name: Annotated[str, Field(description="of the clone or import")] = "",
+        path: Annotated[str, Field(description=".zip to write or read")] = "",
+        keep: Annotated[int, Field(ge=1, description="newest versions tidy keeps")] = 3,
+        include: Annotated[list[Part] | None, Field(description="clone: data, plans; export: models")] = None,
+        reason: str = "",
+        confirm: Annotated[bool, Field(description="the person saw the preview and agreed")] = False,
+    ) -> Managed:
+        wish = Wish(task, version, name, path, keep, include or [], reason, confirm)
+        done = await anyio.to_thread.run_sync(manage, workspace, action, wish)
+        if not isinstance(done, JobFolder):
+            return done
+        followed = await follow(done, workspace, report=context.report_progress)
+        return Managed(message=followed.message, next_step=followed.next_step, task=task, job=followed.job,
+                       done=followed.job.state == "succeeded", details=followed.job.result)
 
     @server.tool(
-        name="read_resource", title="Read a resource · 讀取資源",
-        description="Read any nlp-skills:// resource, a page at a time: tasks, "
-        "tasks/{task}[/data-source|/data|/versions[/{version}[/lineage]]|/lineage|/lineage.mmd|/jobs], "
-        "jobs[/{job_id}], skills[/{skill}[/{page}]]: explains what a term means (LoRA, rank). 查看任務、版本、譜系；名詞是什麼意思。",
+        name="read_resource", title="Read or search · 讀取與搜尋",
+        description="Read any nlp-skills:// resource, a page at a time: tasks, tasks/{task}[/data-source|/data|/notes"
+        "|/versions[/{version}[/lineage]]|/lineage|/lineage.mmd|/jobs], jobs[/{job_id}], skills[/{skill}[/{page}]]. "
+        "Or search the knowledge pages by words. 查看任務、版本、譜系、備註；搜尋知識。",
         annotations=ToolAnnotations(read_only_hint=True),
         structured_output=True,
     )
-    def read_resource(uri: str, offset: Annotated[int, Field(ge=0)] = 0) -> ReadingAnswer:
-        address = uri if "://" in uri else reading.SCHEME + uri.lstrip("/")
-        found = reading.read(workspace, address)
-        text, following = reading.page(found.text, offset, PAGE_CHARACTERS)
-        more = following is not None
-        message = Text(f"{address}, characters {offset} to {offset + len(text)} of {len(found.text)}.",
-                       f"{address} 第 {offset} 到 {offset + len(text)} 個字元，共 {len(found.text)} 個。")
-        say = (Text("Read on.", "請繼續讀下一頁。") if more
-               else Text("That is all of it; carry on.", "已讀完，可以繼續。"))
-        return ReadingAnswer(
-            message=str(message), uri=address, mime_type=found.mime_type, text=text, characters=len(found.text),
-            next_offset=following,
-            next_step=NextStep(say=str(say), tool="read_resource" if more else None,
-                               arguments={"uri": address, "offset": following} if more else {}),
-        )
+    def read_resource(
+        uri: str = "",
+        search: Annotated[str, Field(description="words, in either language")] = "",
+        offset: Annotated[int, Field(ge=0)] = 0,
+    ) -> ReadingAnswer:
+        if search:
+            return _found(search, offset)
+        if not uri:
+            raise UnknownResource(
+                Text("Nothing was asked for.", "沒有指定要讀什麼。"),
+                Text("Give uri=, or search= with a few words; nlp-skills://skills lists the pages.",
+                     "請給 uri=，或用 search= 給幾個關鍵字；nlp-skills://skills 列出所有頁面。"), field="uri")
+        return _read(workspace, uri if "://" in uri else reading.SCHEME + uri.lstrip("/"), offset)
 
 
-def _answer(folder: TaskFolder, task: Task, message: str) -> TaskAnswer:
-    state = folder.state()
-    return TaskAnswer(
-        message=message, next_step=next_step(folder.name, state), name=folder.name, path=str(folder.root), state=state,
-        revision=folder.revision(), definition=task.model_dump(mode="json", exclude_none=True),
+def _read(workspace: Workspace, address: str, offset: int) -> ReadingAnswer:
+    found = reading.read(workspace, address)
+    text, following = reading.page(found.text, offset, PAGE_CHARACTERS)
+    more = following is not None
+    message = Text(f"{address}, characters {offset} to {offset + len(text)} of {len(found.text)}.",
+                   f"{address} 第 {offset} 到 {offset + len(text)} 個字元，共 {len(found.text)} 個。")
+    say = (Text("Read on.", "請繼續讀下一頁。") if more
+           else Text("That is all of it; carry on.", "已讀完，可以繼續。"))
+    return ReadingAnswer(
+        message=str(message), uri=address, mime_type=found.mime_type, text=text, characters=len(found.text),
+        next_offset=following,
+        next_step=NextStep(say=str(say), tool="read_resource" if more else None,
+                           arguments={"uri": address, "offset": following} if more else {}),
     )
 
 
-def _said_of_page(shown: int, total: int, more: bool, filtered: bool) -> Text:
+def _found(query: str, offset: int) -> ReadingAnswer:
+    found, total = searching.search(query, _FOUND, offset)
+    following = offset + len(found) if offset + len(found) < total else None
+    if not found:
+        said = Text("No page answers that." if not total else "There are no more.",
+                    "沒有頁面符合。" if not total else "沒有更多了。")
+        say = Text("Use other words, or see all pages.", "請換個說法，或查看所有頁面。")
+        step = NextStep(say=str(say), tool="read_resource", arguments={"uri": f"{reading.SCHEME}skills"})
+        return ReadingAnswer(message=str(said), next_step=step)
+    said = Text(f"{total} pages hold these words; the best come first.", f"有 {total} 頁符合，最相關的在前。")
+    say = Text(f"Read the first whole, if it is about what they ask; it says where its claims come from: "
+               f"{found[0].title}.", f"如果第一頁切題，請讀全文（裡面有出處）：{found[0].title}。")
+    return ReadingAnswer(
+        message=str(said), next_offset=following,
+        found=[Passage(uri=one.uri, title=one.title, passage=one.passage, language=one.language) for one in found],
+        next_step=NextStep(say=str(say), tool="read_resource", arguments={
+            "uri": f"{found[0].uri}?language={found[0].language}"}),
+    )
+
+
+def _answer(folder: TaskFolder, task: Task, revision: str, message: str) -> TaskAnswer:
+    state = folder.state()
+    return TaskAnswer(
+        message=message, next_step=next_step(folder.name, state), name=folder.name, path=str(folder.root), state=state,
+        revision=revision, definition=_definition(folder, task),
+    )
+
+
+def _definition(folder: TaskFolder, task: Task) -> dict[str, Any]:
+    """The task's fields, long ones cut, of notes and decisions the newest; `more` says where the rest is read."""
+    content = task.model_dump(mode="json", exclude_none=True)
+    whole = {key: value for key, value in content.items() if value not in ({}, [])}
+    short = {key: _cut(value) for key, value in whole.items()}
+    for key in ("notes", "decisions"):
+        if key in short:
+            short[key] = short[key][-_NEWEST:]
+    if "labels" in short:
+        short["labels"] = short["labels"][:_LABELS_SHOWN]
+    return short if short == whole else {**short, "more": [
+        f"{reading.SCHEME}tasks/{folder.name}", f"{reading.SCHEME}tasks/{folder.name}/notes"]}
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _cut(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_cut(inner) for inner in value]
+    return value[:_TEXT_CHARACTERS] + "…" if isinstance(value, str) and len(value) > _TEXT_CHARACTERS else value
+
+
+def _said_of_changes(updated: update.Updated) -> Text:
+    """Every field with its value before and after, so that what was overwritten is seen."""
+    if not updated.changed:
+        return Text("Nothing differs from before.", "與先前相同，沒有變動。")
+    lines = [f"{field}: {_value(updated.before, field)} → {_value(updated.task, field)}"
+             if field not in ("notes", "decisions") else field for field in updated.changed[:_CHANGES_SHOWN]]
+    more = len(updated.changed) - _CHANGES_SHOWN
+    listed = "; ".join([*lines, *([f"+{more}"] if more > 0 else [])])
+    return Text(f"Changed {listed}.", f"已修改：{listed}。")
+
+
+def _value(task: Task, field: str) -> str:
+    return update.shown_value(value_at(task, field))
+
+
+def _said_of_page(page: Page, state: State | None, filtered: bool) -> Text:
+    shown, total = len(page.rows), page.archived if state == "archived" else page.total
+    hidden = Text(f" {page.archived} archived are left out (state='archived').",
+                  f"另有 {page.archived} 個已封存（state='archived'）。") \
+        if page.archived and state != "archived" else Text("", "")
     if not total:
-        return Text("There is no task yet.", "目前還沒有任務。")
+        return Text(f"There is no task yet.{hidden.en}", f"目前還沒有任務。{hidden.zh}")
     if filtered and not shown:
-        return Text(f"None of the {total} tasks matches.", f"共 {total} 個任務，沒有符合的。")
-    tail = Text(" There are more.", "後面還有。") if more else Text("", "")
-    return Text(f"{shown} of {total} tasks.{tail.en}", f"共 {total} 個任務，顯示 {shown} 個。{tail.zh}")
+        return Text(f"None of the {total} tasks matches.{hidden.en}", f"共 {total} 個任務，沒有符合的。{hidden.zh}")
+    tail = Text(" There are more.", "後面還有。") if page.next_cursor else Text("", "")
+    return Text(f"{shown} of {total} tasks.{tail.en}{hidden.en}", f"共 {total} 個任務，顯示 {shown} 個。{tail.zh}{hidden.zh}")
 
 
-def _after_listing(
-    rows: list[TaskRow], total: int, next_cursor: str | None, state: State | None, query: str, limit: int
-) -> NextStep:
-    if next_cursor:
-        asked = {"state": state, "query": query or None, "limit": limit, "cursor": next_cursor}
+def _after_listing(page: Page, state: State | None, query: str, limit: int) -> NextStep:
+    if page.next_cursor:
+        asked = {"state": state, "query": query or None, "limit": limit, "cursor": page.next_cursor}
         say = Text("Show these; the next page follows on request.", "先顯示這些；需要時再取下一頁。")
         return NextStep(say=str(say), tool="list_tasks", arguments={k: v for k, v in asked.items() if v is not None})
-    if not total:
+    if not page.total and not page.rows:
         say = Text("Ask what the person would like a model to take off their hands.",
                    "請詢問使用者希望模型幫忙處理什麼事。")
         return NextStep(say=str(say), tool="coach")
-    if not rows:
+    if not page.rows:
         say = Text("List all of them.", "列出全部任務。")
         return NextStep(say=str(say), tool="list_tasks")
-    if len(rows) == 1 and rows[0].state:
-        return next_step(rows[0].name, rows[0].state)
+    if len(page.rows) == 1 and page.rows[0].state:
+        return next_step(page.rows[0].name, page.rows[0].state)
     say = Text("Ask which of them to carry on with.", "請詢問要繼續哪一個任務。")
     return NextStep(say=str(say), tool="coach")
-
-
-def _said_of_project(folder: TaskFolder, done: project.Generated) -> Text:
-    new, kept = len(done.written) + len(done.updated) + len(done.replaced), ", ".join(done.kept)
-    said = Text(f"{new} files written in {folder.root}, {len(done.unchanged)} were up to date.",
-                f"已在 {folder.root} 寫入 {new} 個檔案，{len(done.unchanged)} 個原本就是最新的。")
-    if not kept:
-        return said
-    return Text(f"{said.en} Edited by hand and kept: {kept}.", f"{said.zh}手動修改過而保留的：{kept}。")

@@ -119,7 +119,8 @@ def check(workspace: Workspace, task: TaskFolder, plan: Plan, job: str | None = 
             findings.append(Finding(
                 "blocking", "script",
                 Text("The task has no scripts/04_train.py.", "這個任務沒有 scripts/04_train.py。"),
-                Text("Call generate_project to write the scripts.", "請呼叫 generate_project 產生腳本。")))
+                Text("Call manage_task with action='generate' to write the scripts.",
+                     "請呼叫 manage_task，action='generate'，產生腳本。")))
     running = active_job(task.jobs, "train")
     if running and running.id != job:
         findings.append(Finding(

@@ -8,6 +8,7 @@ The second training happens in `.cache/reproduce/vN/`, a task of its own that is
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from typing import Any
 
 from ...resources.files import commit_folder, dump_jsonl, lock, read_json, sha256_bytes, sha256_file, write_json
 from ...resources.language import Text
+from ...resources.removal import removal
 from ...resources.task import Prompt, TaskFolder
 from ...resources.version import VersionFolder
 from ...resources.workspace import Workspace
@@ -56,7 +58,8 @@ def reproduce(job: RunningJob, folder: VersionFolder) -> dict[str, Any]:
     """Replay the version and compare its data, its model and its answers with the recorded ones.
 
     Returns:
-        `{version, identical, checks: [{what, same, recorded, replayed}], environment, message, next_step}`.
+        `{version, identical, brought_back, checks: [{what, same, recorded, replayed}], environment, message,
+        next_step}`; a model that had been removed is `brought_back` where the same came out.
     """
     scratch = folder.task.cache / "reproduce" / folder.name
     with lock(scratch):
@@ -66,12 +69,13 @@ def reproduce(job: RunningJob, folder: VersionFolder) -> dict[str, Any]:
         checks = [*_data_checks(folder, replayed), *_model_checks(folder, replayed), *_answer_checks(folder, replayed)]
         identical = all(check["same"] for check in checks)
         environment = {} if identical else _environment_differences(folder)
+        brought_back = identical and _bring_back(folder, replayed)
         if identical:
             shutil.rmtree(scratch, ignore_errors=True)
     return {
         "version": folder.name, "identical": identical, "checks": checks, "environment": environment,
-        "folder": None if identical else str(replayed.models),
-        "message": _message(folder, checks, environment)._asdict(), "next_step": _next_step(folder, identical),
+        "folder": None if identical else str(replayed.models), "brought_back": brought_back,
+        "message": _message(folder, checks, environment, brought_back)._asdict(), "next_step": _next_step(folder, identical),
     }
 
 
@@ -97,6 +101,19 @@ def _prepared(job: RunningJob, folder: VersionFolder, scratch: Path) -> VersionF
     return VersionFolder(TaskFolder(scratch), folder.number)
 
 
+def _bring_back(folder: VersionFolder, replayed: VersionFolder) -> bool:
+    """Put the model that came out the same where the version's own was removed; True where one was."""
+    if removal(folder) is None:
+        return False
+    info = folder.model_info()
+    place = str(info["adapter"] or info["model"])
+    home = folder.task.root / place
+    home.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(home, ignore_errors=True)  # what a copy made by hand left incomplete
+    os.rename(replayed.task.root / place, home)
+    return True
+
+
 def _data_checks(folder: VersionFolder, replayed: VersionFolder) -> list[dict[str, Any]]:
     """The rows it was trained on: each split's file as the version recorded it and as the replay read it."""
     recorded = folder.data_snapshot()
@@ -120,6 +137,8 @@ def _model_checks(folder: VersionFolder, replayed: VersionFolder) -> list[dict[s
 def _answer_checks(folder: VersionFolder, replayed: VersionFolder) -> list[dict[str, Any]]:
     """Every answer to the benchmark: as evaluated, or where the version is not evaluated as the two models give it."""
     record = folder.latest_evaluation()
+    if record is None and removal(folder):  # there is nothing left that answered before
+        return [{**_check("answers", None, None), "rows": 0, "different": 0, "ids": []}]
     benchmark = frozen_benchmark(folder.task, record["benchmark"]["name"] if record else None)
     rows, constrained = benchmark.rows(), bool(record and record["decoding"] == "constrained")
     again = _answers(replayed, rows, constrained)
@@ -157,14 +176,18 @@ def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _message(folder: VersionFolder, checks: list[dict[str, Any]], environment: Mapping[str, Any]) -> Text:
+def _message(
+    folder: VersionFolder, checks: list[dict[str, Any]], environment: Mapping[str, Any], brought_back: bool = False
+) -> Text:
     different = [str(check["what"]) for check in checks if not check["same"]]
     rows = checks[-1]["rows"]
     if not different:
+        back = Text(" The model that had been removed is back in its place.", "先前移除的模型已放回原處。") \
+            if brought_back else Text("", "")
         return Text(
             f"{folder.name} was trained again from its snapshot, and the same came out: data, splits, model files and "
-            f"all {rows} answers are identical.",
-            f"已依快照重新訓練 {folder.name}，結果完全相同：資料、切分、模型檔案與全部 {rows} 個回答都一致。")
+            f"all {rows} answers are identical.{back.en}",
+            f"已依快照重新訓練 {folder.name}，結果完全相同：資料、切分、模型檔案與全部 {rows} 個回答都一致。{back.zh}")
     answers = checks[-1]["different"]
     named = ", ".join(environment)
     why = Text(f" This machine differs in {named}." if named else "", f"這台機器不同的地方：{named}。" if named else "")

@@ -49,7 +49,7 @@ STATES: dict[str, tuple[dict[str, Any], Build, str, str]] = {
         {}, lambda t: t.source().data().version().evaluation(value=0.9).deployed(serving=False), "live", "resume_job"),
     "new data since v1": (
         {}, lambda t: t.source().version().evaluation().data(digest="c" * 64), "plan", "plan_training"),
-    "archived": ({"archived": "2026-11-01"}, lambda t: t, "archived", "update_task"),
+    "archived": ({"archived": "2026-11-01"}, lambda t: t, "archived", "manage_task"),
 }
 
 

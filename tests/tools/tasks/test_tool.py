@@ -57,13 +57,16 @@ async def test_a_task_is_shown_changed_archived_and_listed(client: Client) -> No
     changed = await call(client, "update_task", task="reviews", changes={"goal": "Sort mail"},
                          revision=shown["revision"])
     assert changed["changed"] == ["goal"] and changed["definition"]["goal"] == "Sort mail"
-    stale = await refused(client, "update_task", task="reviews", note="late", revision=shown["revision"])
-    assert "changed by somebody else" in stale and "(conflict)" in stale
-    await call(client, "update_task", task="reviews", archived=True)
+    assert 'goal: null → "Sort mail"' in changed["message"]
+    put_away = await call(client, "manage_task", action="archive", task="reviews", reason="no time")
+    assert (await call(client, "list_tasks"))["tasks"] == []
     listed = await call(client, "list_tasks", state="archived")
-    assert [row["name"] for row in listed["tasks"]] == ["reviews"]
+    assert [row["name"] for row in listed["tasks"]] == ["reviews"] and listed["archived"] == 1
     back = listed["next_step"]
-    assert (await call(client, back["tool"], **back["arguments"]))["state"] == "created"
+    assert back == put_away["next_step"]
+    restored = await call(client, back["tool"], **back["arguments"])
+    assert restored["next_step"]["tool"] == "coach"
+    assert (await call(client, "update_task", task="reviews"))["definition"]["decisions"][0]["why"] == "no time"
 
 
 async def test_an_empty_workspace_leads_to_the_coach(client: Client, workspace: Workspace) -> None:
@@ -86,17 +89,21 @@ async def test_the_next_page_is_one_call_away(client: Client, workspace: Workspa
 @pytest.mark.parametrize("task", ["reveiws", "../reviews", "reviews/../reviews", ""])
 async def test_an_unknown_task_is_refused_with_the_nearest(client: Client, task: str) -> None:
     await call(client, "create_task", **REVIEWS)
-    for tool in ("update_task", "generate_project"):
-        assert "Use one of: reviews" in await refused(client, tool, task=task)
+    for tool, more in (("update_task", {}), ("manage_task", {"action": "generate"})):
+        assert "Use one of: reviews" in await refused(client, tool, task=task, **more)
 
 
 async def test_the_project_is_generated_again_and_hand_edits_are_named(client: Client, workspace: Workspace) -> None:
     await call(client, "create_task", **REVIEWS)
     (workspace.root / "reviews" / "scripts" / "04_train.py").write_text("# mine\n", encoding="utf-8")
     (workspace.root / "reviews" / "scripts" / "05_evaluate.py").unlink()
-    answer = await call(client, "generate_project", task="reviews")
-    assert answer["project"]["written"] == ["scripts/05_evaluate.py"]
-    assert answer["project"]["kept"] == ["scripts/04_train.py"] and "scripts/04_train.py" in answer["message"]
+    answer = await call(client, "manage_task", action="generate", task="reviews")
+    assert answer["details"]["written"] == ["scripts/05_evaluate.py"]
+    assert answer["details"]["kept"] == ["scripts/04_train.py"] and "scripts/04_train.py" in answer["message"]
+    renewed = await call(client, "manage_task", action="generate", task="reviews", confirm=True)
+    assert renewed["details"]["replaced"] == ["scripts/04_train.py"] and renewed["details"]["kept"] == []
+    (aside,) = (workspace.root / "reviews" / "scripts" / "replaced").iterdir()
+    assert aside.read_text(encoding="utf-8") == "# mine\n"
 
 
 async def test_every_resource_is_readable_through_the_tool(client: Client) -> None:
@@ -106,7 +113,8 @@ async def test_every_resource_is_readable_through_the_tool(client: Client) -> No
             uri = address.template.replace("{task}", "reviews")
             published = (await client.read_resource(uri)).contents[0]
             read = await call(client, "read_resource", uri=uri)
-            assert read["text"] == published.text and read["mime_type"] == published.mime_type  # type: ignore[union-attr]
+            assert published.text.startswith(read["text"]) and read["characters"] == len(published.text)  # type: ignore[union-attr]
+            assert read["mime_type"] == published.mime_type
 
 
 async def test_a_long_resource_is_read_in_pages(client: Client) -> None:
@@ -126,10 +134,11 @@ async def test_an_unknown_address_is_refused_with_all_kinds(client: Client) -> N
     assert "nlp-skills://tasks/{task}/lineage" in said
 
 
-async def test_the_tools_of_tasks_take_at_most_a_thousand_tokens(client: Client) -> None:
+async def test_the_tools_of_tasks_take_at_most_thirteen_hundred_tokens(client: Client) -> None:
     tools = (await client.list_tools()).tools
     assert {tool.name for tool in tools} == {
-        "create_task", "update_task", "list_tasks", "generate_project", "read_resource"}
+        "create_task", "update_task", "list_tasks", "manage_task", "read_resource"}
     size = sum(len(tool.name) + len(tool.description or "") + len(json.dumps(tool.input_schema, ensure_ascii=False))
                for tool in tools)
-    assert size / 4 <= 1000
+    print(f"tools of tasks: {size / 4:.0f} tokens")
+    assert size / 4 <= 1300

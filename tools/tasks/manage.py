@@ -1,0 +1,228 @@
+"""What `manage_task` does: one function an action, each answering with what happened and the one next step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import Field
+
+from ...resources.answer import Answer, JobView, NextStep
+from ...resources.errors import TaskError
+from ...resources.job import JobFolder
+from ...resources.language import Text
+from ...resources.score import best_version
+from ...resources.task import TaskFolder
+from ...resources.workspace import Workspace, check_name
+from ..compute import jobs
+from ..compute.words import size
+from ..compute.worker import light_python
+from . import clone, exporting, importing, project, promote, tidy
+from .export_file import JOB_BYTES
+from .next_step import next_step
+from .update import update_task
+
+Action = Literal["promote", "roll_back", "tidy", "archive", "restore", "clone", "export", "import", "generate"]
+Part = Literal["data", "plans", "models"]
+_PARTS: dict[Action, tuple[Part, ...]] = {"clone": ("data", "plans"), "export": ("models",)}
+_SHOWN = 8
+_ARCHIVED = Text("Put away", "封存")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a call asks for; each action reads the fields it needs."""
+
+    task: str = ""
+    version: str = ""
+    name: str = ""
+    path: str = ""
+    keep: int = tidy.RECENT
+    include: list[Part] = field(default_factory=list)
+    reason: str = ""
+    confirm: bool = False
+
+
+class Managed(Answer):
+    """What an action did, or would do where `done` is false; `details` are its figures, `job` where it takes longer."""
+
+    task: str = ""
+    done: bool = True
+    path: str | None = None
+    details: dict[str, Any] = Field(default_factory=dict)
+    warnings: list[str] = Field(default_factory=list)
+    job: JobView | None = None
+
+
+def manage(workspace: Workspace, action: Action, wish: Wish) -> Managed | JobFolder:
+    """Do one action on a task.
+
+    Returns:
+        what happened; or the job that does it, where it takes more than a few seconds.
+
+    Raises:
+        NlpSkillsError: the task, version, name, path or part is wrong, or a gate says no.
+    """
+    allowed = _PARTS.get(action, ())
+    foreign = [part for part in wish.include if part not in allowed]
+    if foreign:
+        raise TaskError(
+            Text(f"{action} takes no include={foreign}.", f"{action} 不接受 include={foreign}。"),
+            Text(f"It may include: {', '.join(allowed)}." if allowed else "Leave include out.",
+                 f"可以包含：{'、'.join(allowed)}。" if allowed else "請省略 include。"), field="include",
+        )
+    if action == "import":
+        return _import(workspace, wish)
+    return _ACTIONS[action](workspace, workspace.task(wish.task), wish)
+
+
+def _promote(_workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed:
+    if not wish.version:
+        best = best_version(folder, folder.load().success_criteria.metric)
+        name = best.version if best else "v1"
+        raise TaskError(
+            Text("Which version?", "要設哪一個版本？"),
+            Text(f"Call again with version={name!r}" + (" (the best so far)." if best else "."),
+                 f"請用 version={name!r} 再呼叫一次" + ("（目前最好的版本）。" if best else "。")), field="version")
+    done = promote.promote(folder, wish.version, wish.reason)
+    said = Text(f"{done.version} is now the current version of {folder.name}.",
+                f"{done.version} 已設為 {folder.name} 的目前版本。") if done.changed else Text(
+        f"{done.version} is already the current version of {folder.name}.",
+        f"{done.version} 本來就是 {folder.name} 的目前版本。")
+    return _after_promotion(folder, done, said)
+
+
+def _roll_back(_workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed:
+    done = promote.roll_back(folder, wish.reason)
+    return _after_promotion(folder, done, Text(
+        f"Rolled back from {done.before} to {done.version}; the history keeps both.",
+        f"已從 {done.before} 退回 {done.version}；歷程保留兩者。"))
+
+
+def _after_promotion(folder: TaskFolder, done: promote.Promoted, said: Text) -> Managed:
+    """Standing behind a version changes nothing that answers: deploying is said to be another step."""
+    if done.deployed == done.version:
+        say = Text(f"{done.version} is also what is deployed. Ask the coach what comes next.",
+                   f"部署中的也是 {done.version}。問教練下一步該做什麼。")
+        step = NextStep(say=str(say), tool="coach", arguments={"task": folder.name})
+    else:
+        live = Text(f"{done.deployed} is still what answers: deploying {done.version} is another step.",
+                    f"目前在線上回答的仍是 {done.deployed}：部署 {done.version} 是另一個步驟。") if done.deployed else Text(
+            f"Nothing is deployed; deploying {done.version} is another step, if they want it.",
+            f"目前沒有部署；需要的話，部署 {done.version} 是另一個步驟。")
+        said = Text(f"{said.en} {live.en}" if done.deployed else said.en, said.zh + (live.zh if done.deployed else ""))
+        step = NextStep(say=str(live), tool="deploy", arguments={"task": folder.name, "version": done.version})
+    return Managed(message=str(said), next_step=step, task=folder.name, path=str(folder.root),
+                   details={"current": done.version, "before": done.before, "deployed": done.deployed},
+                   warnings=list(map(str, done.warnings)))
+
+
+def _tidy(_workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed:
+    done = tidy.tidy(folder, wish.keep, wish.confirm)
+    listed = "; ".join(f"{one.path} ({one.what}, {size(one.bytes)})" for one in done.removed[:_SHOWN])
+    more = len(done.removed) - _SHOWN
+    listed += f"; +{more}" if more > 0 else ""
+    kept = "; ".join(f"{one.version} ({', '.join(one.why)})" for one in done.kept[:_SHOWN])
+    stays = Text(f" Kept: {kept}. Records of versions, snapshots and benchmarks are never removed." if kept else "",
+                 f"保留：{kept}。版本紀錄、快照與評估基準絕不移除。" if kept else "")
+    details = {**done.model_dump(exclude={"removed", "done"}),
+               "removed": [one.model_dump() for one in done.removed[:_SHOWN * 3]], "removed_count": len(done.removed)}
+    if not done.removed:
+        said = Text(f"Nothing to remove in {folder.name}.{stays.en}", f"{folder.name} 沒有可以清理的內容。{stays.zh}")
+        return _managed(folder, said, next_step(folder.name, folder.state()), details=details)
+    if not done.done:
+        said = Text(f"Would free {size(done.bytes)} in {folder.name}: {listed}.{stays.en} Nothing was removed yet.",
+                    f"{folder.name} 可以騰出 {size(done.bytes)}：{listed}。{stays.zh}目前還沒有移除任何東西。")
+        say = Text("Show what would go and ask; with their yes, make this call.",
+                   "請說明會移除什麼並詢問對方；對方同意後再用這個呼叫。")
+        step = NextStep(say=str(say), tool="manage_task", arguments={
+            "action": "tidy", "task": folder.name, "keep": wish.keep, "confirm": True})
+        return _managed(folder, said, step, details=details, done=False)
+    said = Text(f"Freed {size(done.bytes)} in {folder.name}: {listed}.{stays.en} A removed model is trained again with "
+                "reproduce.", f"{folder.name} 已騰出 {size(done.bytes)}：{listed}。{stays.zh}移除的模型可用 reproduce 重新訓練。")
+    return _managed(folder, said, next_step(folder.name, folder.state()), details=details)
+
+
+def _archive(_workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed:
+    decision = _ARCHIVED.to(folder.load().language) if wish.reason else None
+    update_task(folder, archived=True, decision=decision, reason=wish.reason)
+    live = (folder.current_deployment() or {}).get("version")
+    said = Text(f"{folder.name} is put away: lists leave it out, nothing was removed.",
+                f"{folder.name} 已封存：清單不再列出，內容都還在。")
+    if not live:
+        return _managed(folder, said, next_step(folder.name, "archived"))
+    warning = Text(f"{live} is still deployed and answers; stopping it is another step.",
+                   f"{live} 仍在部署中並持續回答；停止是另一個步驟。")
+    step = NextStep(say=str(warning), tool="undeploy", arguments={"task": folder.name})
+    return _managed(folder, said, step, warnings=[str(warning)])
+
+
+def _restore(_workspace: Workspace, folder: TaskFolder, _wish: Wish) -> Managed:
+    update_task(folder, archived=False)
+    said = Text(f"{folder.name} is back where it was.", f"{folder.name} 已恢復。")
+    return _managed(folder, said, next_step(folder.name, folder.state()))
+
+
+def _clone(workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed:
+    made = clone.clone(workspace, folder, wish.name, data="data" in wish.include, plans="plans" in wish.include)
+    parts = Text("with its data" if "data" in wish.include else "without its data",
+                 "含資料" if "data" in wish.include else "不含資料")
+    said = Text(f"{made.name} in {made.root} begins where {folder.name} stands, {parts.en} and without versions.",
+                f"已由 {folder.name} 複製出 {made.name}，位於 {made.root}，{parts.zh}、不含版本。")
+    return _managed(made, said, next_step(made.name, made.state()), details={"cloned_from": folder.name})
+
+
+def _export(workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed | JobFolder:
+    models = "models" in wish.include
+    to = exporting.destination(workspace.root, folder, wish.path, wish.confirm)
+    if exporting.bytes_to_export(folder, models) > JOB_BYTES:
+        arguments = [str(folder.root), "--to", str(to), *(["--models"] if models else [])]
+        return jobs.submit(workspace, "export", exporting.ENTRY, arguments, python=light_python(workspace), task=folder,
+                           resumable=True)
+    done = exporting.export(folder, to, models=models)
+    return _managed(folder, exporting.said_of(done), _spoken(exporting.next_of(done)), path=done.path,
+                    details=exporting.result_of(done))
+
+
+def _import(workspace: Workspace, wish: Wish) -> Managed | JobFolder:
+    file = importing.located(workspace, wish.path)
+    manifest = importing.inspect(workspace, file)  # what is wrong with the file is told before a job is started
+    name = check_name(wish.name or manifest.task)
+    if manifest.bytes > JOB_BYTES:
+        arguments = [str(file), *(["--name", name] if wish.name else [])]
+        return jobs.submit(workspace, "import", importing.ENTRY, arguments, python=light_python(workspace),
+                           resumable=True)
+    done = importing.import_task(workspace, file, wish.name)
+    return _managed(done.folder, importing.said_of(done), _spoken(importing.next_of(done)),
+                    details=importing.result_of(done))
+
+
+def _generate(_workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed:
+    done = project.generate(folder, overwrite_scripts=wish.confirm)
+    new, kept = len(done.written) + len(done.updated) + len(done.replaced), ", ".join(done.kept)
+    said = Text(f"{new} files written in {folder.root}, {len(done.unchanged)} were up to date.",
+                f"已在 {folder.root} 寫入 {new} 個檔案，{len(done.unchanged)} 個原本就是最新的。")
+    if kept:
+        said = Text(f"{said.en} Edited by hand and kept: {kept}; confirm=true renews edited scripts, old ones aside.",
+                    f"{said.zh}手動修改過而保留的：{kept}；confirm=true 會更新改過的腳本，舊檔移到一旁。")
+    details = {name: files for name, files in done.model_dump().items() if name != "unchanged"}
+    return _managed(folder, said, next_step(folder.name, folder.state()), details=details)
+
+
+_ACTIONS: dict[Action, Callable[[Workspace, TaskFolder, Wish], Managed | JobFolder]] = {
+    "promote": _promote, "roll_back": _roll_back, "tidy": _tidy, "archive": _archive, "restore": _restore,
+    "clone": _clone, "export": _export, "generate": _generate,
+}
+assert {*_ACTIONS, "import"} == set(get_args(Action))
+
+
+def _managed(folder: TaskFolder, said: Text, step: NextStep, *, path: Path | None = None, done: bool = True,
+             details: dict[str, Any] | None = None, warnings: list[str] | None = None) -> Managed:
+    return Managed(message=str(said), next_step=step, task=folder.name, done=done, path=str(path or folder.root),
+                   details=details or {}, warnings=warnings or [])
+
+
+def _spoken(step: dict[str, Any]) -> NextStep:
+    return NextStep(say=str(Text(**step["say"])), tool=step["tool"], arguments=step["arguments"])
