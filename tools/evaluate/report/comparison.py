@@ -66,8 +66,7 @@ def _labels(a: str, b: str, result: dict[str, Any]) -> Html | None:
 
 def _head(first: Text, a: str, b: str) -> list[Content]:
     return [tag("th", first, scope="col"), tag("th", a, scope="col", class_="n"), tag("th", b, scope="col", class_="n"),
-            tag("th", Text("difference (95 % interval)", "差異（95% 信賴區間）"), scope="col", class_="n"),
-            tag("th", Text("verdict", "結論"), scope="col")]
+            tag("th", Text("difference (95 % interval)", "差異（95% 信賴區間）"), scope="col", class_="n")]
 
 
 def _row(title: Content, found: dict[str, Any], higher_is_better: bool) -> Html:
@@ -77,5 +76,5 @@ def _row(title: Content, found: dict[str, Any], higher_is_better: bool) -> Html:
                tag("td", number(found["b"]), class_="n"),
                tag("td", signed(gap["value"]),
                    tag("small", Text(f"{signed(gap['low'])} to {signed(gap['high'])}",
-                                     f"{signed(gap['low'])} 到 {signed(gap['high'])}")), class_="n"),
-               tag("td", _WORDS[outcome], class_=f"outcome {outcome}"))
+                                     f"{signed(gap['low'])} 到 {signed(gap['high'])}")),
+                   tag("small", _WORDS[outcome], class_=outcome), class_="n"))

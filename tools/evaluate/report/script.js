@@ -62,6 +62,10 @@
   press("theme", "");
   document.querySelector(".controls").hidden = false;
 
+  window.addEventListener("beforeprint", () => {
+    for (const folded of document.querySelectorAll("details")) folded.open = true;
+  });
+
   // The order of the labels.
   const labels = document.querySelector(".labels tbody");
   const sorters = [...document.querySelectorAll(".sorter")];

@@ -38,14 +38,18 @@ def summary(material: Material) -> Html:
 
 
 def standing(material: Material) -> str:
-    """`met`, `close` (missed, but the interval reaches across the goal), `gap` or `no_goal`."""
+    """`met`, `close`, `gap` or `no_goal`: as the diagnosis has it, unless the goal was another at the time."""
+    found = material.diagnosis
+    if isinstance(found, Diagnosis) and found.result and found.standing and (
+            found.result.metric, found.result.threshold) == (material.metric, material.threshold):
+        return found.standing
     met, threshold = material.record["verdict"]["met"], material.threshold
     if met is None or threshold is None:
         return "no_goal"
-    found = score(material.record, material.metric)
     if met:
         return "met"
-    return "close" if found and found["low"] <= threshold <= found["high"] else "gap"
+    own = score(material.record, material.metric)
+    return "close" if own and own["low"] <= threshold <= own["high"] else "gap"
 
 
 _STANDINGS = {
