@@ -1,4 +1,4 @@
-"""Advice that needs no trained model: where rows can come from, when not to train, and what cannot be true at once."""
+"""Advice about rows: where they can come from, what to know about each kind, and what generated ones are good for."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ..data.sources import kinds
 from .answer import DecisionDue, Question
 from .figures import figure
 from .intents import Said
+from .wording import quote
 
 SECRET_NAME = "PG_PASSWORD"
-_TRAIN_SHARE = 0.7
 
 
 def source_advice(said: Said) -> Text:
@@ -44,12 +44,34 @@ def source_advice(said: Said) -> Text:
                     "檔案可以直接用：CSV、TSV、JSON、JSONL、Parquet 都行，"
                     "會自動辨識 UTF-8 與 Big5（Excel 請另存成「CSV UTF-8」）。")
     return Text(
-        "Rows can come from a file or from PostgreSQL. The best place to look is where people already decide: closed "
-        f"tickets, mail folders, spreadsheets. No labels yet? Begin with {figure('rows_to_start'):.0f} rows labelled "
-        "by "
-        "two people: where they disagree, the labels need better words first.",
-        "資料可以來自檔案或 PostgreSQL。最好的來源是大家本來就在做判斷的地方：結案的工單、信件資料夾、試算表。"
-        f"還沒有標註？先由兩個人各標 {figure('rows_to_start'):.0f} 筆：意見不同的地方，表示標籤定義要先說清楚。")
+        f"Rows can come from a file or from PostgreSQL. No labels yet? Begin with {figure('rows_to_start'):.0f} rows "
+        "labelled by two people: where they disagree, the labels need better words first (llm-knowledge/annotation).",
+        f"資料可以來自檔案或 PostgreSQL。還沒有標註？先由兩個人各標 {figure('rows_to_start'):.0f} 筆："
+        "意見不同的地方，表示標籤定義要先說清楚（llm-knowledge/annotation）。")
+
+
+def source_decision(task: Task) -> DecisionDue:
+    """Where to look for rows first."""
+    decided = Text("Where people already decide: closed tickets, mail folders, spreadsheets",
+                   "大家已經判斷過的地方：結案的工單、信件資料夾、試算表")
+    source = task.resources.source
+    reasons = [Text(
+        "Answers that were given in earnest are real, numerous and free; the rest of the work is checking them "
+        "(llm-knowledge/annotation).",
+        "當初認真給過的答案最真實、數量多、不用花錢，剩下的只是檢查（llm-knowledge/annotation）。"),
+        Text(f"{figure('rows_to_start'):.0f} rows show whether it can work at all, {figure('rows_typical'):.0f} and more "
+             "are usual for a first version (llm-knowledge/data-sizes).",
+             f"{figure('rows_to_start'):.0f} 筆能看出做不做得到，第一版通常要 {figure('rows_typical'):.0f} 筆以上"
+             "（llm-knowledge/data-sizes）。")]
+    if source:
+        reasons.insert(0, Text(f"You named a source: {quote(source, 60)}.", f"你提過來源：{quote(source, 60)}。"))
+    return DecisionDue(
+        what=str(Text("Where the rows come from", "資料從哪裡來")),
+        options=[str(decided), str(Text("Label by hand", "人工標註")),
+                 str(Text("Let a model write rows, reviewed by a person", "請模型寫，再由人審閱"))],
+        recommendation=str(decided), reasons=list(map(str, reasons)),
+        changes_if=str(Text("If old decisions were careless, label a few hundred anew instead.",
+                            "如果以前的判斷很隨便，不如重新標幾百筆。")))
 
 
 def secret_warning() -> Text:
@@ -71,16 +93,21 @@ def source_question(said: Said, task: Task) -> Question:
                    f"哪個資料表或查詢可以每列給出{columns.zh}？主機、資料庫名稱和使用者是什麼？（不要給密碼）")
         examples = [Text("SELECT body AS text, topic AS label FROM mails; host db.internal, database crm, user reader",
                          "SELECT body AS text, topic AS label FROM mails；主機 db.internal、資料庫 crm、使用者 reader")]
+        default = Text("Ask whoever runs the database for a read-only user", "請管資料庫的人開一個唯讀帳號")
     else:
         ask = Text(f"Which file holds the rows (its absolute path), which columns are {columns.en}, about how many "
                    "rows "
                    "are there, and do new ones keep coming?",
                    f"資料在哪個檔案（絕對路徑）？哪些欄位是{columns.zh}？大概幾筆？之後還會有新資料嗎？")
         examples = [Text("/home/ann/tickets.csv; columns body and topic; 1,200 rows, 50 new ones a week",
-                         "/home/ann/tickets.csv；欄位 body、topic；1,200 筆，每週新增 50 筆")]
+                         "/home/ann/tickets.csv；欄位 body、topic；1,200 筆，每週新增 50 筆"),
+                    Text("Nothing is labelled yet; the mails lie in a folder", "都還沒標，信件放在一個資料夾裡")]
+        default = Text(f"None yet: I label {figure('rows_to_start'):.0f} first",
+                       f"還沒有：我先標 {figure('rows_to_start'):.0f} 筆")
     why = Text("I read it once, keep an immutable copy with its hash, and show five rows before anything else happens.",
                "我會讀一次，留下帶雜湊值的不可變副本，先給你看五筆再做其他事。")
-    return Question(field="sources", ask=str(ask), why=str(why), examples=list(map(str, examples)))
+    return Question(field="sources", ask=str(ask), why=str(why), examples=list(map(str, examples)),
+                    default=str(default))
 
 
 def source_example(said: Said, task: Task | None) -> dict[str, Any]:
@@ -108,8 +135,9 @@ def generation_decision(task: Task | None) -> DecisionDue:
              "the real rows first, which freezes them as the test, and add generated rows afterwards.",
              "評估基準一定要用真實資料：生成的句子比實際情況簡單，分數會虛高。所以先準備真實資料、凍結成測試集，"
              "之後才加入生成的資料。"),
-        Text("It costs tokens and review time: plan to read at least one row in ten, and note which model wrote them.",
-             "這會花 token，也要花時間審閱：至少抽看十分之一，並記下是哪個模型寫的。"),
+        Text("It costs tokens and review time: plan to read at least one row in ten, and note which model wrote them "
+             "(llm-knowledge/synthetic-data).",
+             "這會花 token，也要花時間審閱：至少抽看十分之一，並記下是哪個模型寫的（llm-knowledge/synthetic-data）。"),
     ]
     if inside:
         reasons.insert(0, Text("This task's data must stay on-premise: no real row may serve as an example for an "
@@ -136,81 +164,7 @@ def generation_question() -> Question:
                      "手上有多少筆真實、而且有正確答案的資料可以拿來測試？零散的也算。")),
         why=str(Text("Without real rows nobody can tell whether the generated ones helped.",
                      "沒有真實資料，就沒有人知道生成的資料有沒有幫助。")),
-        examples=[str(Text("About 150, in a spreadsheet", "大約 150 筆，在試算表裡"))],
+        examples=[str(Text("About 150, in a spreadsheet", "大約 150 筆，在試算表裡")),
+                  str(Text("None with an answer, but thousands without", "有答案的沒有，沒答案的有好幾千筆"))],
         default=str(Text("None yet: label 100 first", "還沒有：先標 100 筆")),
     )
-
-
-def retrieval_decision() -> DecisionDue:
-    """Facts that live in documents are looked up, not trained in."""
-    return DecisionDue(
-        what=str(Text("Train a model, or look the answers up", "要訓練模型，還是用檢索")),
-        options=[str(Text("Retrieval: search your documents, let an untrained model answer from what was found",
-                          "檢索：先搜尋你的文件，再讓未經訓練的模型根據找到的內容回答")),
-                 str(Text("Prompting with examples", "用提示詞加上範例")),
-                 str(Text("Fine-tuning", "微調"))],
-        recommendation=str(Text("Retrieval; do not train for this", "用檢索；這件事不要訓練")),
-        reasons=[str(Text("Training teaches form and behaviour; facts learnt that way go stale with the next change, "
-                          "and nobody can see where an answer came from.",
-                          "訓練教的是形式與行為；用訓練記住的事實，內容一改就過時，也看不出答案從哪裡來。")),
-                 str(Text("A looked-up answer can be cited, and changing a document changes the answer the same "
-                          "minute.",
-                          "檢索的答案可以附上出處，文件一改，答案馬上跟著改。"))],
-        changes_if=str(Text("If the work is to decide (which kind of question, urgent or not, which department), that "
-                            "part is classification, and worth training.",
-                            "如果其中有判斷的部分（哪一類問題、急不急、給哪個部門），那是分類，值得訓練。")),
-    )
-
-
-def retrieval_question() -> Question:
-    return Question(
-        field="goal",
-        ask=str(Text("Is there a decision in it, one of a few fixed answers, that people make again and again?",
-                     "這裡面有沒有大家一再重複、答案固定就那幾種的判斷？")),
-        why=str(Text("That part can be trained and measured; the rest is better looked up.",
-                     "這個部分可以訓練、也量得出來；其餘的用檢索比較好。")),
-        examples=[str(Text("Which team a question belongs to", "這個問題該交給哪一組")),
-                  str(Text("No, only answers from the documents", "沒有，就是從文件找答案"))],
-    )
-
-
-def few_rows(rows: int | None) -> DecisionDue | None:
-    """With very few rows: rather prompt, or collect, than train."""
-    least = figure("rows_to_start")
-    if rows is None or rows >= least:
-        return None
-    return DecisionDue(
-        what=str(Text("Train now, or not yet", "現在訓練，還是先不要")),
-        options=[str(Text("Prompt an untrained model with a few examples", "用提示詞加幾個範例，不訓練")),
-                 str(Text("Collect more rows first", "先收集更多資料")), str(Text("Train anyway", "還是要訓練"))],
-        recommendation=str(Text("Collect rows, and prompt in the meantime", "先收集資料，這段期間用提示詞")),
-        reasons=[str(Text(f"{rows} rows: supervised fine-tuning begins to pay at about {least:.0f}, and a test split "
-                          "of "
-                          "that size shows nothing.",
-                          f"只有 {rows} 筆：監督式微調大約 {least:.0f} 筆起才划算，而且這樣切出來的測試集看不出差別。"
-                          ""))],
-        changes_if=str(Text(f"From about {figure('rows_typical'):.0f} rows on a first version is worth measuring.",
-                            f"累積到大約 {figure('rows_typical'):.0f} 筆，就值得做第一版來量。")),
-    )
-
-
-def contradictions(
-    *, rows: int | None = None, labels: int | None = None, threshold: float | None = None,
-    baseline: float | None = None,
-) -> list[Text]:
-    """What cannot be true, or cannot work, at once."""
-    found = []
-    least = figure("rows_per_label")
-    if rows and labels and labels > 1 and rows * _TRAIN_SHARE / labels < least:
-        found.append(Text(
-            f"{rows} rows over {labels} labels leaves about {rows * _TRAIN_SHARE / labels:.0f} training rows a label "
-            f"(I would want {least:.0f} at the very least): merge labels, or collect for the rare ones first.",
-            f"{rows} 筆分給 {labels} 個標籤，每個標籤大約只有 {rows * _TRAIN_SHARE / labels:.0f} 筆可以訓練"
-            f"（至少要有 {least:.0f} 筆）：請先合併標籤，或替少見的標籤補資料。"))
-    if labels == 1:
-        found.append(Text("One label leaves nothing to decide: what is the answer for all other texts?",
-                          "只有一個標籤就沒有東西可以判斷：其他文字的答案是什麼？"))
-    if threshold is not None and baseline is not None and threshold <= baseline:
-        found.append(Text(f"The threshold {threshold:g} is not above today's {baseline:g}: reaching it would change "
-                          "nothing.", f"門檻 {threshold:g} 沒有高於目前的 {baseline:g}：達成了也不會有改變。"))
-    return found

@@ -1,45 +1,48 @@
 """Before there is a task: from a wish to the arguments of `create_task`, one question at a time.
 
 Nothing is remembered between calls: what was answered so far travels in `answers`, which every answer hands back
-inside its next call. A task is created as soon as its core is known; what else there is to ask is then kept in it.
+inside its next call, with `asked`: the questions put so far, so that none is put a third time. A task is created as
+soon as its core is known; what else there is to ask is asked when it matters, and kept in the task.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any
 
 from ...resources.answer import NextStep
-from ...resources.errors import TaskError
 from ...resources.language import Text, spoken_language
-from ...resources.task import Privacy, TaskType
-from .advice import contradictions, few_rows
+from ...resources.task import TASK_TYPES
 from .answer import CoachAnswer, DecisionDue, Question
-from .intents import Said, count_in
+from .answers import ASKED, LONGEST_ANSWER, Heard, number_in, read_answers
+from .choosing import few_rows
+from .contradictions import Facts, contradictions, wanted_answer
+from .intents import Said, count_in, heard
 from .questions import (
-    BEFORE_CREATING,
+    CORE,
     EXAMPLE,
     FURTHER,
-    GOAL,
     LABELS,
+    LATER,
     PAIN,
     PRIVACY,
-    TOPICS,
     Topic,
     placeholders_for,
+    split_labels,
 )
-from .wording import joined, listed, quote
+from .wording import joined, listed, quote, short
 
-_CORE = (PAIN, GOAL, EXAMPLE, LABELS, PRIVACY)
-_PLACEHOLDER = re.compile(r"\s*<[^<>]*>\s*")
-_SEPARATORS = re.compile(r"\s*[,，、;；/|\n]\s*")
-_LONGEST_ANSWER = 2_000
 _TITLE_CHARACTERS = {"en": 60, "zh-TW": 24}
-_SUMMARISED = (("pain_point", Text("the problem", "問題")), ("current_method", Text("today's way", "目前做法")),
-               ("impact", Text("the cost", "代價")), ("goal", Text("the goal", "目標")),
-               ("labels", Text("the labels", "標籤")))
+_ALSO_STORIES = ("performance", "deployed_bad", "evaluate", "progress", "deploy", "undeploy", "setup")
+_STORY = (6, 12)  # English words, Chinese characters: long enough to be the story of a problem
+_MANY_THINGS = (30, 50)  # long enough to hold several answers
+_LABELLING_TYPES = 2  # classification and entity-classification
+_LONGEST_SHOWN = 200
+_GREETED = {
+    "pain_point": Text("the problem", "問題"), "goal": Text("the goal", "目標"), "labels": Text("the labels", "標籤"),
+    "example": Text("the example", "例子"), "privacy": Text("privacy", "隱私"),
+}
 
 
 def clarify(said: Said, answers: Mapping[str, Any], opening: str = "", decision: DecisionDue | None = None
@@ -53,119 +56,177 @@ def clarify(said: Said, answers: Mapping[str, Any], opening: str = "", decision:
     Raises:
         TaskError: an answer has a name or a value that does not fit; the nearest is offered.
     """
-    known = checked(answers)
-    if PAIN.key not in known and _describes_a_problem(said):
-        known[PAIN.key] = said.message[:_LONGEST_ANSWER]
-    rows = said.rows or (count_in(str(known["rows"])) if "rows" in known else None)
-    if rows:
-        known.setdefault("rows", rows)
-    labels = len(known.get("labels") or ()) or said.labels
-    warned = [*contradictions(rows=rows, labels=labels, threshold=_number(known.get("threshold")),
-                              baseline=_number(known.get("baseline"))), _other_type(said)]
-    decision = decision or few_rows(rows)
-    missing = [topic for topic in BEFORE_CREATING if not _answered(topic, known)]
-    if not any(topic in missing for topic in _CORE):
-        return _ready(known, missing, warned, opening, decision)
-    return _asking(missing[0], known, missing, joined(opening, _so_far(known, bool(opening)), *warned), decision)
-
-
-def checked(answers: Mapping[str, Any]) -> dict[str, Any]:
-    """The answers that say something, under names that mean something.
-
-    Raises:
-        TaskError: an unknown name, or a type or privacy that does not exist.
-    """
-    allowed = [*TOPICS, *FURTHER]
-    known: dict[str, Any] = {}
-    for key, value in answers.items():
-        if key not in allowed:
-            near = listed(difflib.get_close_matches(key, allowed, n=3) or allowed)
-            raise TaskError(
-                Text(f"There is no answer named {str(key)[:40]!r}.", f"沒有名為「{str(key)[:40]}」的回答。"),
-                Text(f"Use one of: {near}.", f"可用的名稱：{near}。"), field=f"answers.{str(key)[:40]}",
-            )
-        if not _is_blank(value):
-            known[key] = _split_labels(value) if key == "labels" else _cut(value)
-    if EXAMPLE.key in known and "type" not in known:
-        known["type"] = "classification"
-    _check_choice(known, "type", get_args(TaskType))
-    _check_choice(known, "privacy", get_args(Privacy))
-    return known
+    told = read_answers(answers, said)
+    known = told.known
+    if not answers and _holds_many_things(said):
+        return _sort_out(said, known, opening, decision)
+    if PAIN.key not in known and not answers and _describes_a_problem(said):
+        known[PAIN.key] = said.message[:LONGEST_ANSWER]
+    if said.rows:
+        known.setdefault("rows", said.rows)
+    assumed = _assume(told)
+    facts = _facts(known, said)
+    warned = [*contradictions(facts), _other_type(said)]
+    decision = decision or few_rows(facts.rows)
+    if not facts.rows and heard("no_rows", known.get("rows")):
+        decision = decision or few_rows(0)
+    missing = [topic for topic in CORE if not _answered(topic, known)]
+    if not missing:
+        return _ready(known, joined(opening, assumed), warned, decision)
+    again = Text("No problem, let me ask it another way.", "沒關係，我換個方式問。") if told.times(missing[0]) else None
+    message = joined(opening, assumed or again or _noted(known, missing, bool(opening)), *warned)
+    return _asking(missing[0], told, missing, message, decision)
 
 
 def create_arguments(known: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `create_task`, as far as they are known."""
-    language = known.get("language") or spoken_language()
-    goal = str(known["goal"])
-    if "example" in known:
-        example = Text(f"Example: {known['example']}", f"例如：{known['example']}").to(spoken_language())
-        goal = f"{goal}\n{example}"
+    groups: dict[str, dict[str, Any]] = {"constraints": {}, "success_criteria": {}, "resources": {}, "versioning": {}}
+    for key, path in {**FURTHER, **{topic.key: topic.path for topic in (PRIVACY, *LATER)}}.items():
+        group, _, field = path.rpartition(".")
+        if group and key in known:
+            value = number_in(known[key]) if key in ("threshold", "baseline") else known[key]
+            groups[group][field] = str(value) if group in ("resources", "versioning") else value
+    more = {**{key: known[key] for key in ("affected", "example") if key in known},
+            **{group: groups[group] for group in ("resources", "versioning") if groups[group]}}
     plain = {key: known[key] for key in ("pain_point", "current_method", "impact", "name") if key in known}
-    constraints = {key: known[key] for key in ("deadline", "privacy", "hardware", "budget", "deployment")
-                   if key in known}
-    criteria = {key: value for key in ("metric", "threshold", "baseline")
-                if (value := _number(known.get(key)) if key != "metric" else known.get(key)) is not None}
     return {
-        "title": known.get("title") or _title(str(known["goal"])), "type": known["type"], "language": language,
-        "labels": known["labels"], "goal": goal, **plain,
-        **({"constraints": constraints} if constraints else {}),
-        **({"success_criteria": criteria} if criteria else {}),
+        "title": known.get("title") or _title(str(known["goal"])), "type": known["type"],
+        "language": known.get("language") or spoken_language(), "labels": known["labels"], "goal": known["goal"],
+        **plain, **{group: groups[group] for group in ("constraints", "success_criteria") if groups[group]},
+        **({"more": more} if more else {}),
     }
 
 
-def _asking(topic: Topic, known: dict[str, Any], missing: list[Topic], message: str, decision: DecisionDue | None
+def _assume(told: Heard) -> Text | None:
+    """Put down the default of what they could not answer, and say so."""
+    taken = []
+    for topic in told.defaults:
+        value = split_labels(str(topic.default)) if topic is LABELS else str(topic.default)
+        if topic is LABELS and (answer := wanted_answer(str(told.known.get(EXAMPLE.key) or ""))):
+            value = [answer, str(Text("other", "其他"))]
+        if topic is EXAMPLE:
+            told.known["type"] = "classification"
+        else:
+            told.known[topic.key] = value
+        taken.append(listed(map(short, value)) if isinstance(value, list) else str(value))
+    if not taken:
+        return None
+    shown = "; ".join(taken) if spoken_language() == "en" else "；".join(taken)
+    return Text(f"That is fine: I put down “{shown}” for now, and you can change it any time.",
+                f"沒關係，我先寫「{shown}」，之後隨時可以改。")
+
+
+def _asking(topic: Topic, told: Heard, missing: list[Topic], message: str, decision: DecisionDue | None
             ) -> CoachAnswer:
     say = Text(
-        "Ask that one question, in your own words, and wait. Then call coach with everything said so far in `answers` "
-        "(several at once if they told you more); put the default where they do not know.",
-        "只問這一個問題（可用自己的話），等對方回答，再把目前所有答案放進 `answers` 呼叫 coach；"
-        "對方一次說了好幾件事就一起填，不知道的填預設值。")
+        "Ask that one question, in your own words, and wait. Then call coach with everything said so far in `answers`, "
+        f"in their words (they told more? further keys: {listed(_further(told.known))}). No answer? Leave the <…> as it "
+        "is: the coach then asks another way, or goes on with the default.",
+        "只問這一個問題（可用自己的話），等對方回答，再把目前所有答案照他的話放進 `answers` 呼叫 coach"
+        f"（他多說了別的，也可以填：{listed(_further(told.known))}）。沒有回答就讓 <…> 維持原樣，"
+        "coach 會換個方式問，或用預設值往下走。")
+    asked = [*told.asked, topic.key]
     return CoachAnswer(
-        stage="clarifying" if known else "no_task", message=message, question=topic.question(), decision=decision,
-        known=known, missing=[waiting.key for waiting in missing],
-        next_step=NextStep(say=str(say), tool="coach", arguments={"answers": {**known, **placeholders_for(topic)}}),
+        stage="clarifying" if told.known else "no_task", message=message, decision=decision,
+        question=topic.question(again=told.times(topic) > 0), known=_shown(told.known),
+        missing=[waiting.key for waiting in missing],
+        next_step=NextStep(say=str(say), tool="coach", arguments={
+            "answers": {**told.known, **placeholders_for(topic), ASKED: asked}}),
     )
 
 
-def _ready(known: dict[str, Any], missing: list[Topic], warned: list[Text | None], opening: str,
-           decision: DecisionDue | None) -> CoachAnswer:
-    arguments = create_arguments(known)
+def _sort_out(said: Said, known: dict[str, Any], opening: str, decision: DecisionDue | None) -> CoachAnswer:
+    """They told a lot at once: what they said is filed before anything more is asked."""
+    if said.rows:
+        known["rows"] = said.rows
+    if said.path:
+        known["source"] = said.path
+    if heard("inside", said.message):
+        known["privacy"] = "on-premise"
+    message = joined(opening if said.intent != "file" else "", Text(
+        "That helps a lot. Let me sort what you told me first, so that I only ask for what is really missing.",
+        "這些資訊很有用。我先整理你說的，之後只問真正缺的。"), *contradictions(_facts(known, said)), _other_type(said))
+    places = {key: value for topic in CORE if not _answered(topic, known)
+              for key, value in placeholders_for(topic).items()}
+    say = Text(
+        "Do not ask yet. Put each thing they said into its place, in their own words, and leave every <…> they said "
+        f"nothing about as it is (further keys: {listed(_further(known))}); then call this.",
+        "先不要問。把對方說過的每件事照他的話放到對應的位置，沒提到的 <…> 就維持原樣"
+        f"（其他可填的：{listed(_further(known))}），再呼叫這個。")
+    missing = [topic for topic in CORE if not _answered(topic, known)]
+    return CoachAnswer(
+        stage="clarifying", message=message, known=_shown(known), missing=[topic.key for topic in missing],
+        decision=decision or few_rows(said.rows),
+        next_step=NextStep(say=str(say), tool="coach", arguments={"answers": {**known, **places}}),
+    )
+
+
+def _ready(known: dict[str, Any], opening: str, warned: list[Text | None], decision: DecisionDue | None) -> CoachAnswer:
     summary = Text(
-        f"This is what I understood: {quote(known['pain_point'])} is the problem, {quote(known['goal'])} the goal; the "
-        f"model answers with one of {listed(known['labels'])}. Nothing is created before you agree.",
+        f"This is what I understood. The problem: {quote(known['pain_point'])}. The goal: {quote(known['goal'])}. The "
+        f"model answers with one of: {listed(map(short, known['labels']))}.{_further_words(known).en} Row text "
+        f"{_privacy(known).en}. Nothing is created before you agree.",
         f"我的理解是：問題是{quote(known['pain_point'])}，目標是{quote(known['goal'])}，"
-        f"模型會從 {listed(known['labels'])} 當中選一個回答。你確認之前不會建立任何東西。")
+        f"模型會從 {listed(map(short, known['labels']))} 當中選一個回答。{_further_words(known).zh}"
+        f"資料原文{_privacy(known).zh}。你確認之前不會建立任何東西。")
     confirm = Question(
         field="confirmation",
         ask=str(Text("Is that right, or should a word change?", "這樣對嗎？有沒有哪裡要改？")),
         why=str(Text("Your words go into task.yaml, and every result is held against them.",
                      "這些話會寫進 task.yaml，之後每個結果都會拿來對照。")),
         examples=[str(Text("Yes, go ahead", "對，開始吧")), str(Text("Add the label “mixed”", "再加一個標籤「混合」"))],
+        default=str(Text("Yes, go ahead; it can all be changed later", "對，先開始，之後都可以改")),
     )
-    say = Text("Show the summary. When they agree, call create_task with exactly these arguments; further answers are "
-               "then kept with update_task.",
-               "先把摘要給對方看；同意後，用這些參數呼叫 create_task；之後的答案再用 update_task 存進任務。")
+    say = Text("Show the summary. When they agree, call create_task with exactly these arguments (a Chinese title needs "
+               "a short English `name`); what else matters is asked later, when it does.",
+               "先把摘要給對方看；同意後，用這些參數呼叫 create_task（中文標題請另給簡短英文 `name`）；"
+               "其他的之後用到時再問。")
     return CoachAnswer(
         stage="clarifying", message=joined(opening, summary, *warned), question=confirm, decision=decision,
-        known=known, missing=[topic.key for topic in missing],
-        next_step=NextStep(say=str(say), tool="create_task", arguments=arguments),
+        known=_shown(known), missing=[topic.key for topic in LATER if topic.key not in known],
+        next_step=NextStep(say=str(say), tool="create_task", arguments=create_arguments(known)),
     )
 
 
-def _so_far(known: Mapping[str, Any], after_opening: bool) -> str:
-    parts = [f"{words}{_is()}{quote(_plain(known[key]), 60)}" for key, words in _SUMMARISED if key in known]
-    if not parts and after_opening:
-        return str(Text("First, though, what it is for.", "不過先來弄清楚，這是為了解決什麼。"))
-    if not parts:
-        return str(Text("Good, let us do it properly: the problem first, the model later.",
-                        "好，我們一步一步來：先把問題弄清楚，再談模型。"))
-    left = [topic for topic in _CORE if not _answered(topic, known)]
-    return str(Text(f"Noted so far: {'; '.join(parts)}. {len(left)} more things before I can set the task up.",
-                    f"目前記下的是：{'；'.join(parts)}。再弄清楚 {len(left)} 件事，就可以建立任務。"))
+def _further_words(known: Mapping[str, Any]) -> Text:
+    """The numbers they gave, as part of the summary."""
+    parts = []
+    if rows := known.get("rows"):
+        parts.append(Text(f"Rows: {quote(str(rows), 40)}.", f"資料：{quote(str(rows), 40)}。"))
+    if (threshold := number_in(known.get("threshold"))) is not None:
+        parts.append(Text(f"You would use it from {threshold:g} on.", f"分數到 {threshold:g} 就會開始用。"))
+    return Text("".join(f" {part.en}" for part in parts), "".join(part.zh for part in parts))
 
 
-def _is() -> str:
-    return str(Text(" is ", "是"))
+def _privacy(known: Mapping[str, Any]) -> Text:
+    return Text("stays out of this chat", "不會出現在這個對話裡") if known.get("privacy") == "on-premise" else Text(
+        "may be shown in this chat", "可以出現在這個對話裡")
+
+
+def _noted(known: Mapping[str, Any], missing: list[Topic], after_opening: bool) -> Text:
+    """What was noted last and how much is left; at the very beginning a word of welcome."""
+    last = next((key for key in reversed(list(known)) if key in _GREETED), None)
+    if last is None:
+        return Text("First, though, what it is for.", "不過先來弄清楚，這是為了解決什麼。") if after_opening else Text(
+            "Good, let us do it properly: the problem first, the model later. Five short answers and the task stands.",
+            "好，我們一步一步來：先把問題弄清楚，再談模型。回答五個小問題，任務就能建立。")
+    value = known[last]
+    shown = quote(listed(map(short, value)) if isinstance(value, list) else str(value), 60)
+    left = len(missing)
+    things = Text("one more thing" if left == 1 else f"{left} more things", f"再弄清楚 {left} 件事")
+    return Text(f"Noted, {_GREETED[last].en}: {shown}; {things.en} before I can set the task up.",
+                f"記下了，{_GREETED[last].zh}是{shown}；{things.zh}就可以建立任務。")
+
+
+def _shown(known: Mapping[str, Any]) -> dict[str, Any]:
+    """The answers, cut: whole they stand in the arguments of the next call."""
+    return {key: value[:_LONGEST_SHOWN] if isinstance(value, str) else value for key, value in known.items()}
+
+
+def _further(known: Mapping[str, Any]) -> list[str]:
+    offered = [*(topic.key for topic in LATER), "impact", "affected", "deadline", "budget", "baseline", "rows", "source",
+               "renewal"]
+    return [key for key in offered if key not in known]
 
 
 def _answered(topic: Topic, known: Mapping[str, Any]) -> bool:
@@ -176,59 +237,43 @@ def _answered(topic: Topic, known: Mapping[str, Any]) -> bool:
     return topic.key in known
 
 
+def _facts(known: Mapping[str, Any], said: Said) -> Facts:
+    rows = count_in(str(known["rows"])) if "rows" in known else None
+    return Facts(
+        rows=said.rows or rows, labels=tuple(known.get("labels") or ()), label_count=said.labels,
+        threshold=number_in(known.get("threshold")), baseline=number_in(known.get("baseline")),
+        deadline=str(known.get("deadline") or ""), privacy=str(known.get("privacy") or ""),
+        hardware=f"{known.get('hardware') or ''} {said.message}", budget=str(known.get("budget") or ""),
+        deployment=str(known.get("deployment") or ""), source=f"{known.get('source') or ''} {said.message}",
+        example=str(known.get(EXAMPLE.key) or ""),
+    )
+
+
+def _holds_many_things(said: Said) -> bool:
+    return not said.unsure and said.intent not in ("generate_data", "retrieval", "whether", "rules", "stop") and (
+        _long_enough(said.message, _MANY_THINGS))
+
+
 def _describes_a_problem(said: Said) -> bool:
     """Whether a message that asks for nothing in particular is long enough to be the story of a problem."""
-    if said.intent in ("train", "analyze", "list", "compare", "generate_data", "retrieval", "database", "api", "web",
-                       "file", "source_help", "setup", "generate_project", "lineage", "reproduce"):
+    if said.unsure or said.foreign or (said.intent and said.intent not in _ALSO_STORIES):
         return False
-    han = len(re.findall(r"[\u3400-\u9fff]", said.message))
-    return han >= 12 or len(re.findall(r"[A-Za-z']{2,}", said.message)) >= 6
+    return _long_enough(said.message, _STORY)
+
+
+def _long_enough(text: str, least: tuple[int, int]) -> bool:
+    words, han = len(re.findall(r"[A-Za-z']{2,}", text)), len(re.findall(r"[\u3400-\u9fff]", text))
+    return words >= least[0] or han >= least[1]
 
 
 def _other_type(said: Said) -> Text | None:
-    if not said.other_type:
+    if not said.other_type or len(TASK_TYPES) > _LABELLING_TYPES:
         return None
     return Text("One honest word first: this installation trains models that choose a label (for a text, or for one "
                 "thing named in it), not yet ones that extract or write text; often the need can be put as a choice "
                 "of labels.",
                 "先老實說：目前能訓練的是「選標籤」的模型（針對整段文字，或其中一個對象），還不能訓練擷取或撰寫文字的模型；"
                 "不過很多需求可以改成選標籤來做。")
-
-
-def _split_labels(value: Any) -> list[str]:
-    items = value if isinstance(value, list) else _SEPARATORS.split(str(value))
-    return list(dict.fromkeys(str(item).strip()[:100] for item in items if str(item).strip()))
-
-
-def _is_blank(value: Any) -> bool:
-    if isinstance(value, list):
-        return not [item for item in value if not _is_blank(item)] or any(
-            _PLACEHOLDER.fullmatch(str(item)) for item in value)
-    return value is None or not str(value).strip() or bool(_PLACEHOLDER.fullmatch(str(value)))
-
-
-def _cut(value: Any) -> Any:
-    return value.strip()[:_LONGEST_ANSWER] if isinstance(value, str) else value
-
-
-def _check_choice(known: Mapping[str, Any], key: str, allowed: tuple[str, ...]) -> None:
-    if key in known and known[key] not in allowed:
-        raise TaskError(
-            Text(f"{key} cannot be {str(known[key])[:40]!r}.", f"{key} 不能是「{str(known[key])[:40]}」。"),
-            Text(f"Use one of: {', '.join(allowed)}.", f"可用的值：{'、'.join(allowed)}。"), field=f"answers.{key}",
-        )
-
-
-def _plain(value: Any) -> str:
-    return listed(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _number(value: Any) -> float | None:
-    found = re.search(r"\d+(?:\.\d+)?", str(value)) if value is not None else None
-    if not found:
-        return None
-    number = float(found[0])
-    return number / 100 if 1 < number <= 100 else number
 
 
 def _title(goal: str) -> str:

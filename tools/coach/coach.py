@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,20 +10,17 @@ from typing import Any
 
 from ...resources.answer import NextStep
 from ...resources.contents import without_secrets
-from ...resources.language import Text, as_language, detect_language, speaking
+from ...resources.language import Text, as_language, speaking
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
-from .advice import (
-    generation_decision,
-    retrieval_decision,
-    retrieval_question,
-    secret_warning,
-    source_advice,
-    source_example,
-)
+from .advice import generation_decision, secret_warning, source_advice, source_example
 from .answer import CoachAnswer, DecisionDue, Question
+from .answers import ASKED
+from .choosing import retrieval_decision, retrieval_question, rules_decision, whether_to_train
 from .clarify import clarify
-from .intents import Said, understand
+from .intents import LONGEST_READ, Said, heard, understand
+from .intents.foreign import language_of, polite_line
+from .leaving import stop_before_a_task, stop_everything
 from .replies import reply
 from .situation import look
 from .wording import joined, listed, quote
@@ -32,8 +30,9 @@ _TITLE_BYTES = 600
 _TITLE = re.compile(r"(?m)^title:[ ]*['\"]?(.+?)['\"]?[ ]*$")
 # What makes sense only about a task that stands.
 _ABOUT_A_TASK = ("compare", "evaluate", "results", "deploy", "undeploy", "progress", "stop", "performance", "reproduce",
-                 "lineage",
-                 "generate_project")
+                 "lineage", "generate_project", "deployed_bad", "accept", "errors")
+_CUT = Text(f"(Your message was long: I read its first {LONGEST_READ:,} characters. A file is better told by its path.)",
+            f"（訊息很長，我只讀了前 {LONGEST_READ:,} 個字；檔案的話，給我路徑比較好。）")
 
 
 def coach(
@@ -43,28 +42,32 @@ def coach(
     """Where we stand, one question, the decision now due, and the exact next call.
 
     Arguments:
-        message: what the person said.
-        task: the task it is about; found in the message, or the only one there is, where it is left out.
+        message: what the person said; what stands beyond the first 4,000 characters is not read.
+        task: the task it is about; found in the message, or the only one there is, where it is left out. One that does
+            not exist is no error: the nearest are offered.
         language: `en` or `zh-TW`; by default that of the message, else the one being spoken.
         answers: about a goal that has no task yet, everything answered so far.
 
     Raises:
-        TaskError: the task is unknown (the nearest are offered) or unreadable, or an answer does not fit.
+        TaskError: the task's file is unreadable, or an answer does not fit.
     """
-    han = detect_language(message) if detect_language(message) == "zh-TW" else None
-    with speaking(as_language(language) or han):
-        clean = without_secrets(message or "")
+    said = (message or "").strip()
+    read = said[:LONGEST_READ]
+    with speaking(as_language(language) or language_of(read)):
+        clean = without_secrets(read)
         answered = _answered(workspace, understand(clean), task, without_secrets(dict(answers or {})))
-        if clean == (message or ""):
+        notes = [_CUT if len(said) > LONGEST_READ else None, polite_line(read),
+                 secret_warning() if clean != read else None]
+        if not any(notes):
             return answered
-        return answered.model_copy(update={"message": joined(secret_warning(), answered.message)})
+        return answered.model_copy(update={"message": joined(*notes, answered.message)})
 
 
 def about(workspace: Workspace, intent: str, task: str | None = None, version: str | None = None) -> CoachAnswer:
     """The answer to one known intent (`evaluate`, `deploy`, …), as the flows of the prompts ask for it.
 
     Raises:
-        TaskError: the task is unknown or unreadable.
+        TaskError: the task's file is unreadable.
     """
     said = Said(intent=intent, versions=[version] if version else [])
     return _answered(workspace, said, task, {})
@@ -73,20 +76,38 @@ def about(workspace: Workspace, intent: str, task: str | None = None, version: s
 def _answered(workspace: Workspace, said: Said, task: str | None, answers: Mapping[str, Any]) -> CoachAnswer:
     if said.intent == "list" and not answers:
         return _listing(workspace)
-    if task:
-        return reply(look(workspace, workspace.task(task)), said)
+    if task and (folder := _folder(workspace, task)):
+        return reply(look(workspace, folder), said)
     names = workspace.task_names()
     if answers or not names:
-        return _new_goal(said, answers, names)
-    if named := _named(workspace, names, said):
-        return reply(look(workspace, named), said)
+        if said.intent == "stop":
+            return stop_before_a_task(answers)
+        return _new_goal(said, {**({"name": task} if task and answers else {}), **answers}, names)
+    if task:
+        return _no_such_task(workspace, names, said, task)
+    named = _named(workspace, names, said)
+    if len(named) > 1:
+        return _two_tasks(named, said)
+    if named:
+        return reply(look(workspace, TaskFolder(workspace.root / named[0])), said)
     if said.intent == "train":
         return _new_goal(said, {}, names)
     if said.name and said.versions:
-        return _no_such_task(workspace, names, said)
+        return _no_such_task(workspace, names, said, said.name)
     if len(names) == 1:
         return reply(look(workspace, TaskFolder(workspace.root / names[0])), said)
+    if said.intent == "stop":
+        return stop_everything(workspace, _recent(workspace, names))
     return _which_task(workspace, names, said)
+
+
+def _folder(workspace: Workspace, task: str) -> TaskFolder | None:
+    """The task of that name or title; None where there is none."""
+    folder = TaskFolder(workspace.root / task) if re.fullmatch(r"[^/\\:\0]{1,200}", task) and ".." not in task else None
+    if folder and folder.file.is_file() and not task.startswith("."):
+        return folder
+    titled = [name for name in workspace.task_names() if _title(workspace.root / name / "task.yaml") == task]
+    return TaskFolder(workspace.root / titled[0]) if titled else None
 
 
 def _listing(workspace: Workspace) -> CoachAnswer:
@@ -109,16 +130,18 @@ def _new_goal(said: Said, answers: Mapping[str, Any], names: list[str]) -> Coach
         shown = listed(names[:_SHOWN_TASKS])
         opening = str(Text(f"(Already here: {shown}. Name one to go on with it.)",
                            f"（已經有的任務：{shown}；想繼續哪一個就說名字。）"))
+    if heard("only_documents", answers.get("goal")) and set(answers) - {ASKED} == {"goal"}:
+        return _only_documents()
     answered = clarify(said, answers, opening, decision)
     if said.intent in ("database", "file") and answered.next_step.tool == "coach":
         answered.known["source"] = said.path or said.intent
         answered.next_step.arguments["answers"]["source"] = answered.known["source"]
         answered.known["source_example"] = source_example(said, None)
     if said.intent == "retrieval" and not answers:
-        say = Text("Ask that one question. If they name a decision, call coach with it as answers.goal; if not, say so "
-                   "plainly: retrieval is the way, and there is nothing to train here.",
-                   "只問這一題。對方說得出判斷，就放進 answers.goal 呼叫 coach；說不出來就直說：用檢索，"
-                   "這裡不需要訓練。")
+        say = Text("Ask that one question and call coach with their answer, in their words, as answers.goal: a decision "
+                   "can be trained; answers from documents alone need no training.",
+                   "只問這一題，把對方的話放進 answers.goal 呼叫 coach：有判斷的部分可以訓練，"
+                   "只是從文件找答案就不需要訓練。")
         step = NextStep(say=str(say), tool="coach", arguments={"answers": {"goal": "<the decision, in their words>"}})
         return answered.model_copy(update={"message": opening, "question": retrieval_question(), "next_step": step})
     return answered
@@ -129,6 +152,12 @@ def _advice(said: Said) -> tuple[str, DecisionDue | None]:
         return str(Text("Generated rows can help training, never testing; I put the honest version under the decision.",
                         "生成的資料可以幫助訓練，但不能拿來測試；老實的建議放在下面的決定裡。"
                         "")), generation_decision(None)
+    if said.intent == "whether":
+        return str(Text("Perhaps not: it depends on what the answers look like and how many rows there are.",
+                        "不一定要訓練，要看答案長什麼樣子、有幾筆資料。")), whether_to_train(said.rows)
+    if said.intent == "rules":
+        return str(Text("If a few words settle it, write the rule and do not train.",
+                        "如果幾個字就能確定，寫規則就好，不用訓練。")), rules_decision()
     if said.intent == "retrieval":
         return str(Text("If the wish is answers from your documents, do not train: look them up.",
                         "如果想要的是從文件找答案，不要訓練，用檢索。")), retrieval_decision()
@@ -137,19 +166,42 @@ def _advice(said: Said) -> tuple[str, DecisionDue | None]:
     return "", None
 
 
-def _named(workspace: Workspace, names: list[str], said: Said) -> TaskFolder | None:
-    """The task whose name stands in the message (the longest one), or whose title does."""
+def _only_documents() -> CoachAnswer:
+    """Nothing to decide, only to look up: how to go about that, and an end without a task."""
+    message = Text(
+        "Then there is nothing to train, and that is good news: it can be tried this week. Put the documents in one "
+        "place, search them for the passages that fit a question, let an untrained model answer from those passages "
+        "alone and cite them. Before you build it, write down 30 questions with the answers you would want: the share "
+        "it gets right, and whether the right passage was among those found, are your measure.",
+        "那就不需要訓練，而且這個星期就能試。把文件放在一起，先搜尋和問題有關的段落，再讓未經訓練的模型只根據這些段落回答並附上出處。"
+        "動手之前先寫下 30 個問題和你要的答案：答對幾題、該找到的段落有沒有找到，就是衡量的標準。")
+    question = Question(
+        field="pain_point",
+        ask=str(Text("Is there another task in which people decide the same few things again and again?",
+                     "還有沒有別的工作，是大家一再做同樣幾種判斷的？")),
+        why=str(Text("That one would be worth training a model for.", "那種才值得訓練模型。")),
+        examples=[str(Text("Which department a request goes to", "申請要轉給哪個部門")), str(Text("No, that was it", "沒有了"))],
+        default=str(Text("No, that was it", "沒有了")))
+    step = NextStep(say=str(Text("Read this page and tell them the steps that fit; there is no task to create.",
+                                 "讀這一頁，說明適合他的步驟；不需要建立任務。")),
+                    tool="read_resource",
+                    arguments={"uri": "nlp-skills://skills/llm-knowledge/retrieval-or-training"})
+    return CoachAnswer(stage="no_task", message=str(message), question=question, decision=retrieval_decision(),
+                       next_step=step)
+
+
+def _named(workspace: Workspace, names: list[str], said: Said) -> list[str]:
+    """The tasks whose names stand in the message, in its order (of overlapping ones the longest), else by title."""
     lowered = said.message.lower()
-    found = [name for name in names if name in lowered
-             and re.search(rf"(?<![a-z0-9-]){re.escape(name)}(?![a-z0-9-])", lowered)]
-    if found:
-        return TaskFolder(workspace.root / max(found, key=len))
+    places = {name: place.start() for name in names if name in lowered and (
+        place := re.search(rf"(?<![a-z0-9-]){re.escape(name)}(?![a-z0-9-])", lowered))}
+    if places:
+        return sorted(places, key=lambda name: places[name])
     if said.intent in _ABOUT_A_TASK and len(names) > 1:
-        for name in names:
-            title = _title(workspace.root / name / "task.yaml")
-            if len(title) > 1 and title.lower() in lowered:
-                return TaskFolder(workspace.root / name)
-    return None
+        titles = {name: _title(workspace.root / name / "task.yaml").lower() for name in names}
+        found = [name for name, title in titles.items() if len(title) > 1 and title in lowered]
+        return sorted(found, key=lambda name: -len(titles[name]))[:1]
+    return []
 
 
 def _title(path: Path) -> str:
@@ -159,17 +211,41 @@ def _title(path: Path) -> str:
     return found[1].strip() if found else ""
 
 
-def _no_such_task(workspace: Workspace, names: list[str], said: Said) -> CoachAnswer:
-    name = quote(said.name or "", 60)
-    answered = _which_task(workspace, names, said)
-    note = Text(f"There is no task {name} here.", f"這裡沒有{name}這個任務。")
-    return answered.model_copy(update={"message": f"{note}{Text(' ', '')}{answered.message}"})
+def _no_such_task(workspace: Workspace, names: list[str], said: Said, wanted: str) -> CoachAnswer:
+    """A name that no task has: the nearest are offered."""
+    near = difflib.get_close_matches(wanted.lower(), names, n=3, cutoff=0.5)
+    answered = _which_task(workspace, names, said, near)
+    note = Text(f"There is no task {quote(wanted, 60)} here.", f"這裡沒有{quote(wanted, 60)}這個任務。")
+    return answered.model_copy(update={"message": joined(note, answered.message)})
 
 
-def _which_task(workspace: Workspace, names: list[str], said: Said) -> CoachAnswer:
-    recent = _recent(workspace, names)
-    message = Text(f"There are {len(names)} tasks here; the ones last worked on: {listed(recent)}.",
-                   f"這裡有 {len(names)} 個任務，最近動過的是：{listed(recent)}。")
+def _two_tasks(named: list[str], said: Said) -> CoachAnswer:
+    """Two tasks in one sentence: one at a time, and scores of different tests are not ranked."""
+    first, *others = named
+    message = Text(
+        f"You named {listed(named[:_SHOWN_TASKS])}. Each has its own test, so their scores cannot be ranked against each "
+        f"other; I can show them side by side, or go on with one of them.",
+        f"你提到 {listed(named[:_SHOWN_TASKS])}。它們各有自己的測試集，分數不能直接比高低；"
+        "可以並排看，或先繼續其中一個。")
+    question = Question(
+        field="task", ask=str(Text("With which one shall we go on?", "先繼續哪一個？")),
+        why=str(Text("One thing at a time keeps the data and the decisions apart.", "一次一個，資料和決定才不會混在一起。")),
+        examples=named[:3], default=first)
+    if said.intent == "compare":
+        say = Text("Show both rows of the list, then ask with which one to go on.", "把這幾列給對方看，再問要繼續哪一個。")
+        return CoachAnswer(stage="no_task", message=str(message), question=question, known={"tasks": named},
+                           next_step=NextStep(say=str(say), tool="list_tasks", arguments={}))
+    say = Text(f"Ask, and put its name for <task> (next: {listed(others[:2])}).",
+               f"問一下，把名稱填進 <task>（另一個之後再談：{listed(others[:2])}）。")
+    return CoachAnswer(stage="no_task", message=str(message), question=question, known={"tasks": named},
+                       next_step=NextStep(say=str(say), tool="coach", arguments=_asking_again(said)))
+
+
+def _which_task(workspace: Workspace, names: list[str], said: Said, near: list[str] | None = None) -> CoachAnswer:
+    recent = near or _recent(workspace, names)
+    message = Text(f"Did you mean {listed(recent)}?", f"是不是要找 {listed(recent)}？") if near else Text(
+        f"There are {len(names)} tasks here; the ones last worked on: {listed(recent)}.",
+        f"這裡有 {len(names)} 個任務，最近動過的是：{listed(recent)}。")
     question = Question(
         field="task", ask=str(Text("Which one is it about, or is it something new?", "是關於哪一個？還是新的事情？")),
         why=str(Text("Each task is a project of its own, with its own data and goal.",
@@ -179,11 +255,13 @@ def _which_task(workspace: Workspace, names: list[str], said: Said) -> CoachAnsw
     say = Text("Ask which one; put its name for <task>. For something new call coach with their problem in "
                "answers.pain_point.",
                "問是哪一個，把名稱填進 <task>；如果是新的事情，就把問題放進 answers.pain_point 呼叫 coach。")
-    arguments: dict[str, Any] = {"task": "<task>"}
-    if said.message:
-        arguments["message"] = said.message[:300]
     return CoachAnswer(stage="no_task", message=str(message), question=question, known={"tasks": recent},
-                       next_step=NextStep(say=str(say), tool="coach", arguments=arguments))
+                       next_step=NextStep(say=str(say), tool="coach", arguments=_asking_again(said)))
+
+
+def _asking_again(said: Said) -> dict[str, Any]:
+    """The same message about a task that is still to be named."""
+    return {"task": "<task>", **({"message": said.message[:300]} if said.message and not said.unsure else {})}
 
 
 def _recent(workspace: Workspace, names: list[str]) -> list[str]:

@@ -14,12 +14,14 @@ from .analysis import (
     result_of,
     where_it_stands,
 )
-from .answer import CoachAnswer, DecisionDue
+from .answer import CoachAnswer
+from .choosing import decision
+from .closing import beside_today, cost_of_version
 from .intents import Said
-from .questions import SUCCESS
+from .questions import DEPLOYMENT, SUCCESS, unanswered
 from .situation import Situation
-from .telling import ask, told, with_source
-from .wording import joined, reminder
+from .telling import ask, consent, told, with_source
+from .wording import benefit, joined
 
 
 def deciding(situation: Situation) -> CoachAnswer:
@@ -29,12 +31,13 @@ def deciding(situation: Situation) -> CoachAnswer:
     if newest is None or best is None:
         step = NextStep(say=str(Text("Plan a training.", "先規劃訓練。")), tool="plan_training",
                         arguments={"task": situation.name})
-        return told(situation, "plan", reminder(situation.task), step)
+        return told(situation, "plan", benefit(situation.task), step)
     learned = [where_it_stands(newest), against_the_parent(newest), against_the_simplest(newest)]
     if best.version.number != newest.version.number:
         learned.append(Text(f"{best.version.name} is still the best so far ({best.value:.3f}).",
                             f"目前最好的仍是 {best.version.name}（{best.value:.3f}）。"))
-    message = joined(reminder(situation.task), *learned)
+    message = joined(benefit(situation.task), *learned, beside_today(situation.task, best),
+                     cost_of_version(newest.version, evaluated=True))
     if best.standing == "no_goal":
         return ask(situation, SUCCESS, message, "deciding")
     if best.standing == "met" and (situation.deployment or {}).get("version") != best.version.name:
@@ -47,43 +50,58 @@ def _ready_to_deploy(situation: Situation, best: Result, message: str) -> CoachA
     doubtful = best.low is not None and best.threshold is not None and best.low < best.threshold
     deploy_it = Text(f"Deploy {best.version.name}", f"部署 {best.version.name}")
     simple = Text("Use the simple method instead", "改用簡單的方法")
-    reasons = [where_it_stands(best)]
+    reasons = [Text(f"{best.value:.3f} on {best.rows} rows it never saw, your goal {best.threshold:g}.",
+                    f"在 {best.rows} 筆沒看過的資料上得到 {best.value:.3f}，你的目標是 {best.threshold:g}。")]
     if doubtful:
-        reasons.append(Text(f"The lower end of the interval ({best.low:.2f}) is below the goal: another set of rows "
-                            "might say otherwise.",
-                            f"信賴區間的下緣（{best.low:.2f}）低於目標：換一批資料結論可能不同。"))
-    decision = DecisionDue(
-        what=str(Text("Deploy, or improve first", "要部署，還是先再改進")),
-        options=[str(deploy_it), str(Text("One more version first", "先再做一版")), str(simple)],
-        recommendation=str(simple if simple_wins else deploy_it), reasons=list(map(str, reasons)),
-        changes_if=str(Text("If mistakes are costly in one label, look at its recall before going live.",
-                            "如果某個標籤判錯的代價很高，上線前先看它的召回率。")),
-    )
+        reasons.append(Text(
+            f"The lower end of the interval ({best.low:.2f}) is below the goal: another set of rows might say otherwise "
+            "(llm-knowledge/statistics).",
+            f"信賴區間的下緣（{best.low:.2f}）低於目標：換一批資料結論可能不同（llm-knowledge/statistics）。"))
+    if simple_wins:
+        reasons.append(Text("The simple method scores at least as high (llm-knowledge/choosing-a-method).",
+                            "簡單的方法分數至少一樣高（llm-knowledge/choosing-a-method）。"))
+    due = decision(
+        Text("Deploy, or improve first", "要部署，還是先再改進"),
+        [deploy_it, Text("One more version first", "先再做一版"), simple], simple if simple_wins else deploy_it, reasons,
+        Text("If mistakes are costly in one label, look at its recall before going live.",
+             "如果某個標籤判錯的代價很高，上線前先看它的召回率。"))
+    where = unanswered((DEPLOYMENT,), situation.task)
     say = Text("When they agree: the endpoint is started and asked the whole benchmark again before it counts as done.",
                "對方同意就部署：會啟動端點，並把整個評估基準再問一次，一致才算完成。")
+    if where:
+        say = Text(f"{say.en} Keep where they want it with update_task (constraints.deployment).",
+                   f"{say.zh}對方說要放在哪裡，用 update_task 記在 constraints.deployment。")
     step = NextStep(say=str(say), tool="deploy", arguments={"task": situation.name, "version": best.version.name})
-    return told(situation, "deploy", message, step, decision=decision)
+    question = where[0].question() if where else consent(
+        Text("Shall it go live?", "要上線嗎？"),
+        Text("It can be taken down at any time, and what was live before stays until this one answers.",
+             "隨時可以下線；新的確定答得出來之前，舊的會繼續服務。"),
+        [Text("Yes", "好"), Text("Let me look at the report first", "我先看報告")], Text("Yes", "好"))
+    return told(situation, "deploy", message, step, decision=due, question=question)
 
 
 def improving(situation: Situation, result: Result, message: str) -> CoachAnswer:
     """Short of the goal: the one change to try, as the exact next call."""
     change = next_change(situation, result)
-    decision = DecisionDue(
-        what=str(Text("What to change in the next version", "下一版要改什麼")),
-        options=[str(change.what), *_other_ways(result)], recommendation=str(change.what),
-        reasons=[*map(str, change.reasons), str(Text(f"Expected: {change.expected.en}",
-                                                     f"預期：{change.expected.zh}"))],
-        changes_if=str(Text("One change at a time, so that we know what helped.",
-                            "一次只改一件事，才知道是什麼有用。")),
-    )
-    return told(situation, "deciding", message, _step_of(situation, result, change), decision=decision)
+    due = decision(
+        Text("What to change in the next version", "下一版要改什麼"),
+        [change.what, *_other_ways(result)], change.what,
+        [*change.reasons, Text(f"Expected: {change.expected.en}", f"預期：{change.expected.zh}")],
+        Text("One change at a time, so that we know what helped.", "一次只改一件事，才知道是什麼有用。"))
+    question = consent(
+        Text("Try that one change, or stop here with what stands?", "要試這一個改動，還是先用現在的版本？"),
+        Text("One change for each version: only then the next result says what helped.",
+             "一版只改一件事，下一次的結果才說得出是什麼有用。"),
+        [Text("Try it", "試試看"), Text("Show me the wrong answers first", "先讓我看答錯的"),
+         Text("This is good enough", "這樣就夠用了")], Text("Try it", "試試看"))
+    return told(situation, "deciding", message, _step_of(situation, result, change), decision=due, question=question)
 
 
-def _other_ways(result: Result) -> list[str]:
+def _other_ways(result: Result) -> list[Text]:
     ways = [Text("Stop here and use what stands", "先到這裡，用現有的版本")]
     if result.simplest and result.simplest["outcome"] == "wins":
         ways.insert(0, Text("Take the simple method", "改用簡單的方法"))
-    return list(map(str, ways))
+    return ways
 
 
 def _step_of(situation: Situation, result: Result, change: Change) -> NextStep:

@@ -1,4 +1,4 @@
-"""The questions a goal is made clear with, in the order they are asked: the pain first, the settings last."""
+"""The questions a goal is made clear with: the core before a task is created, the rest at the moment it matters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ class Topic:
     Arguments:
         key: its name among the answers.
         path: the field of `task.yaml` it is kept in.
-        default: what to put down when the person does not know.
+        again: how to ask somebody who could not answer: something to choose from.
+        default: what to put down when the person does not know; `value` where the file wants something else.
+        easy: whether the default is taken at the first "I don't know" (else the question is asked the second way).
+        beside: further fields that an answer often holds as well.
     """
 
     key: str
@@ -26,12 +29,17 @@ class Topic:
     ask: Text
     why: Text
     examples: tuple[Text, ...]
-    default: Text | None = None
+    again: Text
+    default: Text
+    value: Any = None
+    easy: bool = True
+    beside: tuple[str, ...] = ()
 
-    def question(self) -> Question:
+    def question(self, again: bool = False) -> Question:
+        """The question in the spoken language, `again` in its second form."""
         return Question(
-            field=self.path, ask=str(self.ask), why=str(self.why), examples=[str(example) for example in self.examples],
-            default=str(self.default) if self.default else None,
+            field=self.path, ask=str(self.again if again else self.ask), why=str(self.why),
+            examples=[str(example) for example in self.examples], default=str(self.default),
         )
 
 
@@ -46,25 +54,11 @@ PAIN = Topic(
           "兩位同事每天早上手動分 400 封客服信，急件常常拖到中午才被看到。"),
      Text("Analysts read all the news to find the few lines that are bad for our companies.",
           "分析師要讀完所有新聞，才找得到對持股公司不利的那幾句。")),
-)
-METHOD = Topic(
-    "current_method", "current_method",
-    Text("How do you deal with it now, and where does that way fall short?", "目前怎麼處理？這個做法哪裡不夠好？"),
-    Text("It is what the model has to beat, and its mistakes show which cases are hard.",
-         "這就是模型要贏過的對手；它常犯的錯，也告訴我們哪些情況比較難。"),
-    (Text("By hand in a spreadsheet; the two of us disagree on one in ten.",
-          "用試算表人工標，兩個人每十筆就有一筆意見不同。"),
-     Text("Keyword rules; they miss irony and negation.", "用關鍵字規則，遇到反諷和否定句就會出錯。")),
-    Text("Nothing yet: nobody does it", "目前沒有人處理"),
-)
-IMPACT = Topic(
-    "impact", "impact",
-    Text("Who feels it, and what does it cost them in a week?", "受影響的是誰？一個星期大概要付出多少代價？"),
-    Text("That is how much effort the cure may cost, and who will tell us whether it helped.",
-         "這決定值得投入多少力氣，也決定之後由誰來說有沒有幫助。"),
-    (Text("Six support agents, about ten hours a week, and angry customers.",
-          "六位客服，每週約十小時，還有等不到回覆的客人。"),),
-    Text("Not measured yet", "還沒有估算過"),
+    Text("Which comes closest? (a) sorting incoming texts, (b) judging how something is spoken of, (c) finding answers "
+         "in documents, (d) nothing in particular, just trying it out.",
+         "哪一個最接近？（甲）要替湧進來的文字分類、（乙）要判斷別人對某件事的評價、（丙）要從文件找答案、"
+         "（丁）沒有特別的問題，只是想試試看。"),
+    Text("No particular problem: we want to try it out", "沒有特定的問題，想先試試看"), easy=False,
 )
 GOAL = Topic(
     "goal", "goal",
@@ -73,15 +67,13 @@ GOAL = Topic(
     Text("I hold every result against this sentence, so it should be yours.",
          "之後每個結果我都會拿來對照這句話，所以要用你自己的話說。"),
     (Text("Every mail is in the right queue within a minute; people only read the urgent ones first.",
-          "每封信一分鐘內進到正確的佇列，同事先看急件就好。"),),
-)
-DEADLINE = Topic(
-    "deadline", "constraints.deadline",
-    Text("When do you need a first version you could use?", "什麼時候需要一個可以先用的版本？"),
-    Text("A week allows one small model on the data at hand; a quarter allows collecting better data.",
-         "一週內適合先用手上的資料做小模型；若有一季，就值得先收集更好的資料。"),
-    (Text("End of next month", "下個月底"), Text("No hard date", "沒有硬性期限")),
-    Text("No hard date", "沒有硬性期限"),
+          "每封信一分鐘內進到正確的佇列，同事先看急件就好。"),
+     Text("Analysts open the ten worst sentences first instead of reading four hundred.",
+          "分析師先看最不利的十句就好，不必讀完四百句。")),
+    Text("Which one would make you say it was worth it? (a) time saved, (b) fewer mistakes, (c) answers sooner, (d) "
+         "seeing whether it can work at all.",
+         "做到哪一點你會覺得值得？（甲）省時間、（乙）少出錯、（丙）更快有答案、（丁）先看看做不做得到。"),
+    Text("See whether a small model can take this work over", "先看看小模型能不能接手這件事"), easy=False,
 )
 EXAMPLE = Topic(
     "example", "type",
@@ -95,6 +87,11 @@ EXAMPLE = Topic(
     (Text("“My parcel is late again” → delivery   (classification)", "「包裹又延遲了」→ 物流（classification）"),
      Text("“A won the order that B lost”, about B → negative   (entity-classification)",
           "「甲公司拿下乙公司丟掉的訂單」，問乙公司 → 負面（entity-classification）")),
+    Text("An invented one will do: a sentence as it might come in, an arrow, and the word you would write beside it. "
+         "If even that is hard: one text in, one label out.",
+         "自己編一句也可以：寫一句可能會收到的話、一個箭頭，再寫上你會標的字。"
+         "連這個都難想的話，就先當成「一段文字，一個標籤」。"),
+    Text("One text in, one label out (classification)", "一段文字，一個標籤（classification）"), easy=False,
 )
 LABELS = Topic(
     "labels", "labels",
@@ -104,6 +101,10 @@ LABELS = Topic(
          "少而明確、兩個人會標得一樣的標籤，勝過又多又細的：每個標籤都需要自己的資料。"),
     (Text("positive, neutral, negative", "正面、中立、負面"),
      Text("delivery, billing, product, other", "物流、帳務、商品、其他")),
+    Text("Start with two: what do you want to catch, and everything else? Labels can still change until the data is "
+         "prepared.",
+         "先從兩個開始就好：你最想抓出來的是什麼，其餘都算「其他」。資料準備好之前都還能改。"),
+    Text("yes, no", "是、否"), easy=False,
 )
 PRIVACY = Topic(
     "privacy", "constraints.privacy",
@@ -113,34 +114,78 @@ PRIVACY = Topic(
     Text("`on-premise` keeps the text of every row out of everything I show; training works the same.",
          "選 `on-premise`，我顯示的任何內容都不會帶出資料原文；訓練完全不受影響。"),
     (Text("open", "open"), Text("on-premise", "on-premise")),
+    Text("Would your customers mind if a row of theirs stood in this chat? If you are not sure: on-premise.",
+         "如果你的客戶看到自己的資料出現在這個對話裡，會不會介意？不確定就選 on-premise。"),
     Text("on-premise", "on-premise"),
+)
+TODAY = Topic(
+    "current_method", "current_method",
+    Text("How is it done today, where does that go wrong, and who pays for it (about how much a week)?",
+         "目前怎麼處理？哪裡容易出錯？是誰在承擔，一個星期大概要付出多少代價？"),
+    Text("It is what the model has to beat; its mistakes show which cases are hard, and its price says how much effort "
+         "the cure may cost.",
+         "這就是模型要贏過的對手；它常犯的錯告訴我們哪裡難，它的代價決定值得投入多少力氣。"),
+    (Text("By hand in a spreadsheet, the two of us disagree on one in ten; six agents, ten hours a week.",
+          "用試算表人工標，兩個人每十筆就有一筆意見不同；六位客服，每週約十小時。"),
+     Text("Keyword rules; they miss irony and negation, and customers complain.",
+          "用關鍵字規則，遇到反諷和否定句就會出錯，客人常來抱怨。")),
+    Text("Who would notice first if it stopped being done, and how do they do it now?",
+         "如果這件事沒人做了，最先發現的會是誰？他們現在是怎麼做的？"),
+    Text("Nobody does it yet", "目前沒有人處理"), beside=("affected", "impact"),
 )
 HARDWARE = Topic(
     "hardware", "constraints.hardware",
-    Text("Which machine may do the training, and is there a budget for it?", "可以用哪一台機器訓練？有沒有預算？"),
-    Text("It decides the size of the base model: a laptop takes a small one, a 24 GB GPU takes 4B with LoRA.",
-         "這決定基礎模型的大小：筆電適合小模型，24 GB 顯示卡可以用 LoRA 訓練 4B。"),
-    (Text("This laptop, no GPU, no budget", "就這台筆電，沒有 GPU，也沒有預算"),
-     Text("One RTX 4090 with 24 GB", "一張 24 GB 的 RTX 4090")),
-    Text("This machine, no budget", "就這台機器，沒有預算"),
+    Text("Which machine may do the training, is there a budget for it, and when do you need a first usable version?",
+         "可以用哪一台機器訓練？有沒有預算？什麼時候需要一個可以先用的版本？"),
+    Text("It decides the size of the base model: a laptop takes a small one, a 24 GB GPU takes 4B with LoRA "
+         "(llm-knowledge/memory-time-cost).",
+         "這決定基礎模型的大小：筆電適合小模型，24 GB 顯示卡可以用 LoRA 訓練 4B（llm-knowledge/memory-time-cost）。"),
+    (Text("This laptop, no GPU, no budget, end of the month", "就這台筆電，沒有 GPU、沒有預算，月底前"),
+     Text("One RTX 4090 with 24 GB; no hard date", "一張 24 GB 的 RTX 4090，沒有硬性期限")),
+    Text("Is this machine fine to begin with? A first small model costs nothing but its time.",
+         "先用這台機器可以嗎？第一個小模型除了時間，不花別的。"),
+    Text("This machine", "就這台機器"), beside=("constraints.budget", "constraints.deadline"),
 )
 SUCCESS = Topic(
     "threshold", "success_criteria.threshold",
     Text("From which score on would you use it, and how right is today's way (0 to 1)?",
          "分數到多少你就會開始用？目前的做法又有多準（0 到 1）？"),
     Text("Set before the first training, so that the goal cannot drift to wherever the result lands. Macro-F1 counts "
-         "every label alike, rare ones too.",
-         "先定好再訓練，標準才不會跟著結果跑。macro-F1 對每個標籤一視同仁，少見的也算數。"),
+         "every label alike, rare ones too (llm-knowledge/evaluation).",
+         "先定好再訓練，標準才不會跟著結果跑。macro-F1 對每個標籤一視同仁，少見的也算數（llm-knowledge/evaluation）。"),
     (Text("0.80; our people agree on 0.90", "0.80；同事之間的一致程度是 0.90"),
      Text("0.70 is enough to sort the queue", "0.70 就足夠先幫忙排序")),
-    Text("0.8", "0.8"),
+    Text("If it got one in five wrong, could you still use it (0.8)? One in ten (0.9)? One in three (0.67)?",
+         "每五筆錯一筆還能用嗎（0.8）？每十筆錯一筆（0.9）？還是每三筆錯一筆也行（0.67）？"),
+    Text("0.8", "0.8"), value=0.8, beside=("success_criteria.baseline",),
+)
+DEPLOYMENT = Topic(
+    "deployment", "constraints.deployment",
+    Text("Where will it answer (this machine, Ollama, a server of yours), will new rows keep coming, and how many "
+         "versions do you want to keep?",
+         "模型之後要放在哪裡用（這台機器、Ollama、你們的伺服器）？會一直有新資料嗎？想保留幾個版本？"),
+    Text("The place decides the format, and the format must answer as it was evaluated; new rows decide when the next "
+         "version is due (llm-knowledge/deployment).",
+         "放在哪裡決定檔案格式，換了格式還要答得和評估時一樣；有沒有新資料決定何時要做下一版（llm-knowledge/deployment）。"),
+    (Text("This machine first; 50 new mails a week; keep the last three", "先放這台機器；每週新增 50 封；保留最近三版"),
+     Text("In Ollama on the office server; no new rows", "放在辦公室伺服器的 Ollama，不會有新資料")),
+    Text("Is an endpoint on this machine good enough to begin with?", "先在這台機器開一個端點，可以嗎？"),
+    Text("This machine", "這台機器"),
+    beside=("resources.renewal", "versioning.iterations", "versioning.retention"),
 )
 
-BEFORE_CREATING = (PAIN, METHOD, IMPACT, GOAL, DEADLINE, EXAMPLE, LABELS, PRIVACY)
-BEFORE_PLANNING = (HARDWARE, SUCCESS)
-TOPICS = {topic.key: topic for topic in (*BEFORE_CREATING, *BEFORE_PLANNING)}
-# What else an answer may be called: fields of `create_task`, and further words that serve the advice.
-FURTHER = ("title", "name", "type", "language", "rows", "source", "metric", "baseline", "budget", "deployment")
+CORE = (PAIN, GOAL, EXAMPLE, LABELS, PRIVACY)
+BEFORE_PLANNING = (TODAY, SUCCESS, HARDWARE)
+LATER = (*BEFORE_PLANNING, DEPLOYMENT)
+TOPICS = {topic.key: topic for topic in (*CORE, *LATER)}
+# Where each answer that is not a topic's own goes in `task.yaml`.
+FURTHER = {
+    "title": "title", "name": "name", "type": "type", "language": "language", "impact": "impact",
+    "affected": "affected", "deadline": "constraints.deadline", "budget": "constraints.budget",
+    "metric": "success_criteria.metric", "baseline": "success_criteria.baseline", "rows": "resources.rows",
+    "source": "resources.source", "renewal": "resources.renewal", "balance": "resources.balance",
+    "iterations": "versioning.iterations", "retention": "versioning.retention",
+}
 
 
 def unanswered(topics: tuple[Topic, ...], task: Task) -> list[Topic]:
@@ -150,13 +195,15 @@ def unanswered(topics: tuple[Topic, ...], task: Task) -> list[Topic]:
 
 def changes_for(topic: Topic) -> dict[str, Any]:
     """The `changes` of `update_task` that keep the answer to `topic`."""
-    if topic is SUCCESS:
-        return {"success_criteria.threshold": "<0 to 1>", "success_criteria.baseline": "<0 to 1, or leave out>"}
-    if topic is HARDWARE:
-        return {"constraints.hardware": "<the answer>", "constraints.budget": "<the answer, or leave out>"}
     if topic is LABELS:
         return {"labels": ["<label>", "<label>"]}
-    return {topic.path: "<the answer, in their words>"}
+    return {topic.path: "<0 to 1>" if topic is SUCCESS else "<the answer, in their words>"}
+
+
+def default_for(topic: Topic) -> dict[str, Any]:
+    """The `changes` of `update_task` that put the default down."""
+    value = topic.value if topic.value is not None else str(topic.default)
+    return {topic.path: split_labels(value) if topic is LABELS else value}
 
 
 def placeholders_for(topic: Topic) -> dict[str, Any]:
@@ -168,6 +215,18 @@ def placeholders_for(topic: Topic) -> dict[str, Any]:
     if topic is PRIVACY:
         return {"privacy": "<open or on-premise>"}
     return {topic.key: "<the answer, in their words>"}
+
+
+def split_labels(value: Any) -> list[str]:
+    """The labels in a list or in a sentence (`物流、帳務、其他`), each once."""
+    items = value if isinstance(value, list) else _split(str(value))
+    return list(dict.fromkeys(str(item).strip()[:100] for item in items if str(item).strip()))
+
+
+def _split(text: str) -> list[str]:
+    for separator in ",，、;；/|\n":
+        text = text.replace(separator, "\x00")
+    return text.split("\x00")
 
 
 def _value(task: Task, path: str) -> Any:

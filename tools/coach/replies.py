@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from ...resources.answer import NextStep
 from ...resources.language import Text
-from ...resources.version import VersionFolder
 from . import states
-from .advice import (
-    few_rows,
-    generation_decision,
-    generation_question,
-    retrieval_decision,
-    retrieval_question,
-    source_advice,
-)
-from .analysis import against_the_parent, against_the_simplest, best_result, result_of, where_it_stands
+from .advice import generation_decision, generation_question, source_advice, source_decision
+from .analysis import against_the_simplest, best_result, result_of, where_it_stands
 from .answer import CoachAnswer, Stage
+from .choosing import few_rows, retrieval_decision, retrieval_question, rules_decision, whether_to_train
+from .contradictions import contradictions, facts_of
 from .deciding import improving
-from .intents import Said
+from .intents import Said, heard
+from .leaving import stop
 from .situation import Situation
-from .telling import source_answer, told, with_source
-from .wording import joined, listed, reminder
+from .telling import call, chosen_version, consent, source_answer, told, with_source
+from .trouble import accept, bad_after_deployment, performance
+from .wording import benefit, joined, listed
 
 Reply = Callable[[Situation, Said], CoachAnswer]
 
@@ -36,13 +30,9 @@ def reply(situation: Situation, said: Said, opening: str = "") -> CoachAnswer:
     """
     about = _REPLIES.get(said.intent)
     if about is None:
-        return states.answer(situation, opening)
+        return _delegated(states.answer(situation, said, opening), said)
     answered = about(situation, said)
     return answered.model_copy(update={"message": joined(opening, answered.message)}) if opening else answered
-
-
-def call(tool: str, say: Text, **arguments: Any) -> NextStep:
-    return NextStep(say=str(say), tool=tool, arguments=arguments)
 
 
 def _compare(situation: Situation, said: Said) -> CoachAnswer:
@@ -50,7 +40,7 @@ def _compare(situation: Situation, said: Said) -> CoachAnswer:
     pair = said.versions[:2] if len(said.versions) >= 2 else evaluated[-2:]
     missing = [name for name in pair if name not in evaluated]
     if len(pair) < 2:
-        return states.answer(situation, Text("There are not two evaluated versions to compare yet.",
+        return states.answer(situation, opening=Text("There are not two evaluated versions to compare yet.",
                                              "還沒有兩個評估過的版本可以比較。"))
     if missing:
         if missing[0] in [version.name for version in situation.trained]:
@@ -59,10 +49,10 @@ def _compare(situation: Situation, said: Said) -> CoachAnswer:
             first = Text(f"{missing[0]} is trained but not evaluated, so it cannot be compared yet.",
                            f"{missing[0]} 訓練好了但還沒評估，先評估才能比較。")
             return told(situation, "evaluation", str(first), step)
-        return states.answer(situation, Text(
+        return states.answer(situation, opening=Text(
             f"{situation.name} has no evaluated {listed(missing)}; there are: {listed(evaluated) or 'none'}.",
             f"{situation.name} 沒有評估過的 {listed(missing)}；目前有：{listed(evaluated) or '沒有'}。"))
-    message = joined(reminder(situation.task), Text(
+    message = joined(benefit(situation.task), Text(
         f"{pair[0]} and {pair[1]} answered the same frozen questions, so they can be compared row by row; a difference "
         "that chance could make is called “not shown”.",
         f"{pair[0]} 和 {pair[1]} 回答過同一份凍結的題目，可以逐列比較；可能只是碰巧的差距，會說「看不出差別」。"))
@@ -71,12 +61,12 @@ def _compare(situation: Situation, said: Said) -> CoachAnswer:
 
 
 def _evaluate(situation: Situation, said: Said) -> CoachAnswer:
-    chosen = _chosen(situation, said, situation.trained)
+    chosen = chosen_version(said, situation.trained)
     if chosen is None:
-        return states.answer(situation, Text("There is no trained version to evaluate yet.",
+        return states.answer(situation, opening=Text("There is no trained version to evaluate yet.",
                                              "還沒有訓練好的版本可以評估。"))
     known = result_of(situation.task, chosen)
-    message = joined(reminder(situation.task), where_it_stands(known) if known else None,
+    message = joined(benefit(situation.task), where_it_stands(known) if known else None,
                      against_the_simplest(known) if known else None,
                      Text("Evaluating again adds a dated record; the one before stays.",
                           "再評估一次會新增一筆有日期的紀錄，先前的會保留。")
@@ -88,25 +78,25 @@ def _evaluate(situation: Situation, said: Said) -> CoachAnswer:
 
 def _results(situation: Situation, said: Said) -> CoachAnswer:
     """What an evaluation means; where there is none yet, the evaluation first."""
-    chosen = _chosen(situation, said, situation.trained)
+    chosen = chosen_version(said, situation.trained)
     if chosen is None or not chosen.evaluations():
         return _evaluate(situation, said)
-    return _performance(situation, said) if said.versions else states.answer(situation)
+    return performance(situation, said) if said.versions else states.answer(situation)
 
 
 def _deploy(situation: Situation, said: Said) -> CoachAnswer:
     best = best_result(situation)
-    chosen = _chosen(situation, said, situation.evaluated) if said.versions else best.version if best else None
+    chosen = chosen_version(said, situation.evaluated) if said.versions else best.version if best else None
     result = result_of(situation.task, chosen) if chosen else None
     if chosen is None or result is None:
-        return states.answer(situation, Text("Nothing unmeasured is deployed, and nothing is measured yet.",
+        return states.answer(situation, opening=Text("Nothing unmeasured is deployed, and nothing is measured yet.",
                                              "沒有量過的模型不部署，目前還沒有量過的版本。"))
     if result.standing in ("gap", "close"):
         below = Text(f"{chosen.name} is below your own goal, so deployment is refused unless you record a reason "
                      "(override_reason). My advice is to improve it first.",
                      f"{chosen.name} 低於你自己訂的目標，除非寫下理由（override_reason），否則不會部署。我建議先改進。")
-        return improving(situation, result, joined(reminder(situation.task), where_it_stands(result), below))
-    message = joined(reminder(situation.task), where_it_stands(result), against_the_simplest(result), Text(
+        return improving(situation, result, joined(benefit(situation.task), where_it_stands(result), below))
+    message = joined(benefit(situation.task), where_it_stands(result), against_the_simplest(result), Text(
         "Deploying merges the adapter, starts an OpenAI-compatible endpoint on this machine and asks it the whole "
         "benchmark again; only when it answers alike is it done.",
         "部署會合併轉接器、在這台機器啟動相容 OpenAI 的端點，再把整個評估基準問一次；回答一致才算完成。"))
@@ -117,7 +107,7 @@ def _deploy(situation: Situation, said: Said) -> CoachAnswer:
 
 def _undeploy(situation: Situation, _said: Said) -> CoachAnswer:
     if situation.deployment is None:
-        return states.answer(situation, Text("Nothing is live.", "目前沒有任何部署。"))
+        return states.answer(situation, opening=Text("Nothing is live.", "目前沒有任何部署。"))
     message = Text(f"{situation.deployment.get('version')} is live; stopping it keeps its record and its model.",
                    f"{situation.deployment.get('version')} 正在服務；停止後紀錄與模型都會保留。")
     return told(situation, "live", str(message),
@@ -127,35 +117,23 @@ def _undeploy(situation: Situation, _said: Said) -> CoachAnswer:
 def _progress(situation: Situation, _said: Said) -> CoachAnswer:
     if situation.job:
         return states.answer(situation)
-    return states.answer(situation, Text("Nothing is running at the moment.", "目前沒有工作在執行。"))
-
-
-def _stop(situation: Situation, _said: Said) -> CoachAnswer:
-    if situation.job and situation.job.active:
-        running = Text(f"{situation.job.name.en} is running. Stopping it loses nothing: it can be resumed later.",
-                       f"{situation.job.name.zh}正在進行。停下來不會遺失任何東西，之後可以接續。")
-        step = call("cancel_job", Text("Stop it when they agree.", "對方同意就停止。"), job_id=situation.job.id)
-        return told(situation, "training", str(running), step)
-    best = best_result(situation)
-    message = joined(reminder(situation.task), where_it_stands(best) if best else None, Text(
-        f"Stopping here is fine: everything stays in {situation.folder.root}, with how it came about, and can be taken "
-        "up again any day.",
-        f"停在這裡沒問題：所有東西和來龍去脈都留在 {situation.folder.root}，哪天想繼續都可以。"))
-    step = call("update_task", Text("Put it away if they like (note why); nothing is deleted.",
-                                    "要的話把任務封存並記下原因，不會刪除任何東西。"),
-                task=situation.name, archived=True, note="<why we stop, in their words>")
-    return told(situation, _stage(situation), message, step)
+    return states.answer(situation, opening=Text("Nothing is running at the moment.", "目前沒有工作在執行。"))
 
 
 def _source(situation: Situation, said: Said) -> CoachAnswer:
-    message = joined(reminder(situation.task), source_advice(said))
-    return source_answer(situation, said, message, few_rows(said.rows))
+    none = heard("no_rows", said.message) or heard("no_rows", situation.task.resources.rows)
+    if said.intent == "source_help" and none and not situation.sources.sources and not said.rows:
+        return states.without_rows(situation)
+    facts = facts_of(situation.task, said.rows, bool(situation.data))
+    message = joined(benefit(situation.task), source_advice(said), *contradictions(facts))
+    decision = few_rows(said.rows) or (source_decision(situation.task) if said.intent == "source_help" else None)
+    return source_answer(situation, said, message, decision)
 
 
 def _generate_data(situation: Situation, said: Said) -> CoachAnswer:
     decision = generation_decision(situation.task)
     real = bool(situation.data)
-    message = joined(reminder(situation.task), Text(
+    message = joined(benefit(situation.task), Text(
         "Rows written by a model can help training, never testing.",
         "模型寫的資料可以幫助訓練，但絕不能拿來測試。"), Text(
         "Your real rows are already frozen as the test, so generated ones can be added." if real else
@@ -167,8 +145,67 @@ def _generate_data(situation: Situation, said: Said) -> CoachAnswer:
                 question=generation_question(), decision=decision)
 
 
+def _whether(situation: Situation, _said: Said) -> CoachAnswer:
+    """Whether training is the cure at all: from what is measured, else from how much there is to learn from."""
+    best = best_result(situation)
+    rows = situation.counts.get("train") or facts_of(situation.task, None, False).rows
+    message = joined(benefit(situation.task), where_it_stands(best) if best else Text(
+        "Nothing is measured yet, so this is judgement; the first evaluation settles it.",
+        "還沒有量過，所以這是判斷；第一次評估就會有答案。"))
+    step = call("read_resource", Text("Read the page, tell them what fits their case, and keep their choice with "
+                                      "update_task(decision, reason).",
+                                      "讀這一頁，說明哪一種適合他，再用 update_task(decision, reason) 記下選擇。"),
+                uri="nlp-skills://skills/llm-knowledge/choosing-a-method")
+    question = consent(
+        Text("Which would you rather do?", "你想選哪一個？"),
+        Text("It is kept as a decision with its reason, so that nobody has to ask again.",
+             "會連同理由記成一個決定，之後不必再問一次。"),
+        [Text("Your recommendation", "照你的建議"), Text("Train anyway, I want to see the difference", "還是訓練，想看差別")],
+        Text("Your recommendation", "照你的建議"))
+    return told(situation, _stage(situation), message, step, question=question,
+                decision=whether_to_train(rows, best))
+
+
+def _rules(situation: Situation, said: Said) -> CoachAnswer:
+    answered = _whether(situation, said)
+    return answered.model_copy(update={"decision": rules_decision(best_result(situation))})
+
+
+def _errors(situation: Situation, said: Said) -> CoachAnswer:
+    """Where the wrong answers can be read."""
+    version = chosen_version(said, situation.evaluated)
+    if version is None:
+        return states.answer(situation, opening=Text("There are no measured answers to look at yet.",
+                                                     "還沒有量過的答案可以看。"))
+    page = version.report_file
+    where = Text(f"The wrong answers stand in {page}, to be opened in a browser.", f"答錯的句子都在 {page}，用瀏覽器打開就能看。") \
+        if page.is_file() else Text(f"Every answer stands in {version.predictions_file}.",
+                                    f"每一個答案都在 {version.predictions_file}。")
+    question = consent(
+        Text("Reading twenty of them: is it the model that is wrong, or sometimes the label?",
+             "看個二十筆：是模型錯，還是有些標籤本來就標錯？"),
+        Text("Wrong labels are mended in the data, not by training (llm-knowledge/trouble-label-noise).",
+             "標錯的要改資料，訓練救不了（llm-knowledge/trouble-label-noise）。"),
+        [Text("Five of twenty are wrongly labelled", "二十筆裡有五筆是標錯"), Text("The model, nearly always", "幾乎都是模型錯")],
+        Text("The model", "模型錯"))
+    return told(situation, "deciding", str(where), call(
+        "diagnose", Text("Then diagnose: it ranks the causes with their figures.", "接著診斷：把原因連同數字排序。"),
+        task=situation.name, version=version.name), question=question)
+
+
+def _delegated(answered: CoachAnswer, said: Said) -> CoachAnswer:
+    """They leave it to the coach ("whatever you think"): then its recommendation is taken, and said so."""
+    if not said.unsure or answered.next_step.tool not in _TAKEN:
+        return answered
+    taken = Text("Then I go by my recommendation.", "那就照我的建議走。")
+    return answered.model_copy(update={"message": joined(taken, answered.message)})
+
+
+_TAKEN = ("prepare_data", "plan_training", "train", "evaluate", "deploy", "resume_job")
+
+
 def _retrieval(situation: Situation, _said: Said) -> CoachAnswer:
-    message = joined(reminder(situation.task), Text("Questions about documents that change are better looked up than "
+    message = joined(benefit(situation.task), Text("Questions about documents that change are better looked up than "
                                                     "trained.", "會變動的文件內容，用檢索比用訓練好。"))
     step = call("update_task", Text("Record what they decide, in their words.", "把對方的決定用他的話記下來。"),
                 task=situation.name, decision="<what they decide>", reason="<why>")
@@ -176,29 +213,10 @@ def _retrieval(situation: Situation, _said: Said) -> CoachAnswer:
                 decision=retrieval_decision())
 
 
-def _performance(situation: Situation, said: Said) -> CoachAnswer:
-    """Something is not good enough: what the figures say, and the one change to try."""
-    chosen = _chosen(situation, said, situation.evaluated)
-    result = result_of(situation.task, chosen) if chosen else None
-    if result is None or (situation.job and situation.job.active):
-        return states.answer(situation)
-    if situation.deployment and result.standing == "met":
-        message = joined(reminder(situation.task), where_it_stands(result), Text(
-            "When it does well on the benchmark and badly in life, life sends texts the data does not hold. Collect "
-            "what it got wrong, with the right labels: that file is the next version's data, and a second benchmark.",
-            "評估時好、實際用起來不好，通常表示實際的文字和資料不一樣。把答錯的句子連同正確標籤收集起來："
-            "它就是下一版的資料，也可以當第二份評估基準。"))
-        say = Text("Fill in the file of corrected rows, then call this.", "填上更正資料的檔案，再呼叫。")
-        return told(situation, "deciding", message, with_source(situation, Said(), say))
-    message = joined(reminder(situation.task), where_it_stands(result), against_the_parent(result),
-                     against_the_simplest(result))
-    return improving(situation, result, message)
-
-
 def _reproduce(situation: Situation, said: Said) -> CoachAnswer:
-    chosen = _chosen(situation, said, situation.trained)
+    chosen = chosen_version(said, situation.trained)
     if chosen is None:
-        return states.answer(situation, Text("There is no trained version to reproduce yet.",
+        return states.answer(situation, opening=Text("There is no trained version to reproduce yet.",
                                              "還沒有訓練好的版本可以重現。"))
     message = Text(f"{chosen.name} is replayed from its snapshot: same rows, same settings, same seed; what differs, "
                    "if "
@@ -220,8 +238,8 @@ def _generate_project(situation: Situation, _said: Said) -> CoachAnswer:
     message = Text(f"The task is a project of its own in {situation.folder.root}: six scripts run without this server.",
                    f"這個任務本身就是完整的專案，位於 {situation.folder.root}：六支腳本不需要這個伺服器也能執行。")
     return told(situation, _stage(situation), str(message), call(
-        "generate_project", Text("Write or renew its files; what was edited by hand is kept.",
-                                 "產生或更新檔案；手動改過的會保留。"), task=situation.name))
+        "manage_task", Text("Write or renew its files; what was edited by hand is kept.",
+                            "產生或更新檔案；手動改過的會保留。"), task=situation.name, action="generate"))
 
 
 def _setup(situation: Situation, _said: Said) -> CoachAnswer:
@@ -233,14 +251,6 @@ _SETUP = Text("Training runs in an environment of its own (PyTorch and the train
               "訓練會在獨立的環境執行（PyTorch 與訓練函式庫，CPU 版約 2 GB）。")
 
 
-def _chosen(situation: Situation, said: Said, offered: list[VersionFolder]) -> VersionFolder | None:
-    """The named version where it is offered, else the newest offered one."""
-    named = [version for version in offered if version.name in said.versions]
-    if named or said.versions:
-        return named[0] if named else None
-    return offered[-1] if offered else None
-
-
 def _stage(situation: Situation) -> Stage:
     return states.answer(situation).stage
 
@@ -248,7 +258,8 @@ def _stage(situation: Situation) -> Stage:
 _REPLIES: dict[str, Reply] = {
     "compare": _compare, "evaluate": _evaluate, "results": _results, "deploy": _deploy, "undeploy": _undeploy,
     "progress": _progress,
-    "stop": _stop, "database": _source, "file": _source, "api": _source, "web": _source, "source_help": _source,
-    "generate_data": _generate_data, "retrieval": _retrieval, "performance": _performance, "reproduce": _reproduce,
+    "stop": stop, "database": _source, "file": _source, "api": _source, "web": _source, "source_help": _source,
+    "generate_data": _generate_data, "retrieval": _retrieval, "performance": performance,
+    "deployed_bad": bad_after_deployment, "accept": accept, "errors": _errors, "whether": _whether, "rules": _rules, "reproduce": _reproduce,
     "lineage": _lineage, "generate_project": _generate_project, "setup": _setup,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,22 @@ from ..compute.jobs import failure
 from ..compute.words import kind_name, progress_line
 
 _JOBS_LOOKED_AT = 4
+_TROUBLES = {
+    "trouble-out-of-memory": re.compile(r"(?i)out of memory|\bmemory\b"),
+    "trouble-loss-nan": re.compile(r"(?i)\bnan\b|not finite|infinite"),
+    "trouble-truncation": re.compile(r"(?i)truncat|max_length"),
+    "trouble-end-of-turn": re.compile(r"(?i)end[ -]of[ -]turn"),
+}
 _WARNINGS_KEPT = 2
 
 
 @dataclass(frozen=True)
 class JobNow:
-    """A job that matters now: one that runs, or the newest one where it did not succeed."""
+    """A job that matters now: one that runs, or the newest one where it did not succeed.
+
+    Arguments:
+        page: the page of `llm-knowledge` about its trouble, where there is one.
+    """
 
     id: str
     kind: str
@@ -32,6 +43,7 @@ class JobNow:
     line: str
     problem: str = ""
     fix: str = ""
+    page: str = ""
 
     @property
     def active(self) -> bool:
@@ -88,11 +100,22 @@ class Situation:
     def train_labels(self) -> dict[str, int]:
         """Training rows of each of the task's labels."""
         counts = ((self.data or {}).get("label_counts") or {}).get("train") or {}
-        return {label: count for label, count in counts.items() if not self.task.labels or label in self.task.labels}
+        shown = self.task.labels or (() if self.task.constraints.privacy == "on-premise" else counts)
+        return {label: count for label, count in counts.items() if label in shown}
 
     @property
     def labels(self) -> list[str]:
-        return list(self.task.labels) or sorted(self.train_labels)
+        """The task's labels, else those of the data (which may be row text where a column was mapped wrongly, so
+        on-premise they are not named)."""
+        if self.task.labels or self.task.constraints.privacy == "on-premise":
+            return list(self.task.labels)
+        return sorted(self.train_labels)
+
+    @property
+    def answered_since_data(self) -> bool:
+        """Whether `task.yaml` was changed after the data was prepared: then the data was spoken of already."""
+        current = self.folder.data / "current.json"
+        return current.is_file() and self.folder.file.stat().st_mtime > current.stat().st_mtime
 
     @property
     def data_is_newer(self) -> bool:
@@ -155,7 +178,11 @@ def _job_now(folder: TaskFolder) -> JobNow | None:
         return None
     error = failure(job) if state == "failed" else None
     return JobNow(job.id, job.spec().kind, state, "", str(error.problem) if error else "",
-                  str(error.fix) if error else "")
+                  str(error.fix) if error else "", _trouble_page(error.problem.en) if error else "")
+
+
+def _trouble_page(problem: str) -> str:
+    return next((page for page, words in _TROUBLES.items() if words.search(problem)), "")
 
 
 def _changed_since(folder: TaskFolder, job: JobFolder) -> bool:

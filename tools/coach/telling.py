@@ -7,12 +7,14 @@ from typing import Any
 from ...resources.answer import NextStep
 from ...resources.contents import without_secrets
 from ...resources.language import Text
+from ...resources.version import VersionFolder
 from .advice import source_example, source_question
 from .analysis import best_result
-from .answer import CoachAnswer, DecisionDue, Stage
+from .answer import CoachAnswer, DecisionDue, Question, Stage
 from .intents import Said
-from .questions import BEFORE_CREATING, BEFORE_PLANNING, Topic, changes_for, unanswered
+from .questions import CORE, HARDWARE, LATER, SUCCESS, TODAY, Topic, changes_for, default_for, unanswered
 from .situation import Situation
+from .wording import joined, short
 
 
 def told(
@@ -20,39 +22,77 @@ def told(
 ) -> CoachAnswer:
     """An answer about this task, its known facts and open questions filled in."""
     return CoachAnswer(
-        stage=stage, message=message, next_step=step, known=known_facts(situation),
-        missing=[topic.path for topic in unanswered((*BEFORE_CREATING, *BEFORE_PLANNING), situation.task)], **more,
-    )
+        stage=stage, message=message, next_step=step, known=known_facts(situation), missing=_missing(situation), **more)
 
 
 def known_facts(situation: Situation) -> dict[str, Any]:
     """The facts behind the answer, small: the person's words cut, figures as they are on disk."""
     task, counts = situation.task, situation.counts
     said = {"pain_point": task.pain_point, "current_method": task.current_method, "impact": task.impact,
-            "goal": task.goal}
+            "affected": task.affected, "goal": task.goal, "example": task.example}
     best = best_result(situation)
     facts: dict[str, Any] = {
         "task": situation.name, "path": str(situation.folder.root), "title": task.title[:80], "type": task.type,
-        "labels": situation.labels[:30], **{key: words[:200] for key, words in said.items() if words},
+        "labels": [short(label) for label in situation.labels[:30]],
+        **{key: words[:160] for key, words in said.items() if words},
         "constraints": task.constraints.model_dump(exclude_none=True),
+        "resources": task.resources.model_dump(exclude_none=True),
+        "versioning": task.versioning.model_dump(exclude_none=True),
         "success_criteria": task.success_criteria.model_dump(exclude_none=True),
         "sources": [source.type for source in situation.sources.sources],
         "rows": counts, "versions": [f"{version.name}: {version.status()}" for version in situation.versions[-6:]],
         "plan": situation.plan, "best": {"version": best.version.name, best.metric: best.value} if best else None,
         "deployed": (situation.deployment or {}).get("version"),
     }
-    return {key: value for key, value in facts.items() if value not in (None, "", [], {})}
+    return {key: _cut(value) for key, value in facts.items() if value not in (None, "", [], {})}
 
 
-def ask(situation: Situation, topic: Topic, message: str, stage: Stage = "clarifying", **more: Any) -> CoachAnswer:
+def ask(situation: Situation, topic: Topic, message: str, stage: Stage = "clarifying", again: bool = False,
+        **more: Any) -> CoachAnswer:
     """Ask about `topic` and keep the answer in the task."""
-    say = Text("Ask that one question and wait; then keep the answer in their own words with update_task, and come "
-               "back "
-               "to coach. They may skip it: then use the default.",
-               "只問這一題，等對方回答；再用 update_task 以對方的話記下來，然後回到 coach。對方可以跳過，就填預設值。")
+    beside = Text(f" What they say beyond it goes into {', '.join(topic.beside)}.",
+                  f"多說的部分放進 {'、'.join(topic.beside)}。") if topic.beside else Text("", "")
+    say = Text(
+        f"Ask that one question and wait; keep the answer in their own words with update_task, then call coach.{beside.en} "
+        "They don't know? Put the default down and go on.",
+        f"只問這一題，等對方回答；用他的話以 update_task 記下來，再呼叫 coach。{beside.zh}不知道就填預設值繼續。")
     step = NextStep(say=str(say), tool="update_task",
                     arguments={"task": situation.name, "changes": changes_for(topic)})
-    return told(situation, stage, message, step, question=topic.question(), **more)
+    return told(situation, stage, message, step, question=topic.question(again), **more)
+
+
+def assume(situation: Situation, topic: Topic, message: str, stage: Stage) -> CoachAnswer:
+    """They could not answer: put the default down, as the exact next call, and go on."""
+    default = str(topic.default)
+    said = Text(f"That is fine: I put down “{default}” for now; you can change it any time.",
+                f"沒關係，先寫「{default}」，之後隨時可以改。")
+    say = Text("Call this; then coach goes on with the next thing.", "直接呼叫這個，再由 coach 接著往下走。")
+    step = NextStep(say=str(say), tool="update_task",
+                    arguments={"task": situation.name, "changes": default_for(topic)})
+    return told(situation, stage, joined(said, message), step, question=consent(
+        Text("Or do you know it after all?", "還是你其實知道答案？"),
+        Text("A real answer is worth more than a default; a default is worth more than standing still.",
+             "真正的答案比預設值好，有預設值又比停在這裡好。"),
+        [topic.examples[0], Text("No, go on", "不知道，繼續吧")], Text("Go on", "繼續")))
+
+
+def consent(ask: Text, why: Text, examples: list[Text], default: Text) -> Question:
+    """A question that needs no field to be kept in: may the next call be made?"""
+    return Question(field="confirmation", ask=str(ask), why=str(why), examples=[str(example) for example in examples],
+                    default=str(default))
+
+
+def call(tool: str, say: Text, **arguments: Any) -> NextStep:
+    """The exact next call."""
+    return NextStep(say=str(say), tool=tool, arguments=arguments)
+
+
+def chosen_version(said: Said, offered: list[VersionFolder]) -> VersionFolder | None:
+    """The named version where it is offered, else the newest offered one."""
+    named = [version for version in offered if version.name in said.versions]
+    if named or said.versions:
+        return named[0] if named else None
+    return offered[-1] if offered else None
 
 
 def source_answer(situation: Situation, said: Said, message: str, decision: DecisionDue | None = None) -> CoachAnswer:
@@ -79,3 +119,24 @@ def with_source(situation: Situation, said: Said | None, say: Text) -> NextStep:
     added = [source_example(said, situation.task)] if said else []
     return NextStep(say=str(say), tool="set_data_source",
                     arguments={"task": situation.name, "sources": [*kept, *added]})
+
+
+def _missing(situation: Situation) -> list[str]:
+    """What is not known or not done yet, in the order it will matter."""
+    stages = [
+        (not situation.sources.sources and not situation.data, Text("where the rows come from", "資料來源")),
+        (not situation.data, Text("prepared data", "準備好的資料")),
+        (not situation.trained, Text("a trained version", "訓練好的版本")),
+        (not situation.evaluated, Text("an evaluation", "評估結果")),
+        (situation.deployment is None, Text("a deployment", "部署")),
+    ]
+    asked = (TODAY, SUCCESS, HARDWARE) if not situation.trained else LATER
+    return [*(topic.path for topic in unanswered((*CORE, *asked), situation.task)),
+            *(str(what) for open_, what in stages if open_)]
+
+
+def _cut(value: Any) -> Any:
+    """Mappings of the person's words, each word cut."""
+    if isinstance(value, dict):
+        return {key: inner[:120] if isinstance(inner, str) else inner for key, inner in value.items()}
+    return value

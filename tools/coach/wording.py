@@ -8,6 +8,10 @@ from ...resources.language import Text, spoken_language
 from ...resources.task import Task
 
 _LONGEST_QUOTE = 90
+_SHORT_QUOTE = 60
+_LONGEST_LABEL = 40
+_MOST_COUNTED = 12
+_NO_QUOTES = {ord(mark): None for mark in "“”「」"}
 
 
 def quote(words: str, limit: int = _LONGEST_QUOTE) -> str:
@@ -41,15 +45,21 @@ def interval(low: float | None, high: float | None) -> str:
     return str(Text(f" ({low:.2f}–{high:.2f})", f"（{low:.2f}–{high:.2f}）"))
 
 
-def reminder(task: Task) -> str:
+def benefit(task: Task) -> str:
     """What this is for, in the person's own words; it opens what the coach says."""
-    if task.pain_point:
-        said = quote(task.pain_point)
-        return str(Text(f"This is about {said}.", f"我們要解決的是{said}。"))
     if task.goal:
-        said = quote(task.goal)
-        return str(Text(f"You want: {said}.", f"你的目標是{said}。"))
+        said = quote(task.goal.split("\n")[0], _SHORT_QUOTE)
+        return str(Text(f"Your goal: {said}.", f"目標：{said}。"))
+    if task.pain_point:
+        said = quote(task.pain_point, _SHORT_QUOTE)
+        return str(Text(f"The problem: {said}.", f"要解決的是{said}。"))
     return ""
+
+
+def short(label: str) -> str:
+    """A label, or another word of somebody else's, fit for a sentence: on one line, cut, no quotation marks."""
+    plain = " ".join(label.split()).translate(_NO_QUOTES)
+    return plain if len(plain) <= _LONGEST_LABEL else plain[:_LONGEST_LABEL] + "…"
 
 
 def named(task: Task) -> str:
@@ -60,4 +70,6 @@ def named(task: Task) -> str:
 def counted(counts: dict[str, int], order: Sequence[str]) -> str:
     """`positive 120, negative 80`."""
     known = [label for label in order if label in counts] or list(counts)
-    return listed(f"{label} {counts[label]}" for label in known)
+    more = len(known) - _MOST_COUNTED
+    shown = [f"{short(label)} {counts[label]}" for label in known[:_MOST_COUNTED]]
+    return listed([*shown, str(Text(f"{more} more", f"其餘 {more} 個"))] if more > 0 else shown)

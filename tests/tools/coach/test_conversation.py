@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mcp import Client
 
 from nlp_skills.resources.errors import TaskError
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
+from nlp_skills.server.app import build_server
+from nlp_skills.server.settings import Settings
 from nlp_skills.tools.coach.coach import coach
 from nlp_skills.tools.coach.intents import intents, understand
 from nlp_skills.tools.tasks.create import create_task
-from nlp_skills.tools.tasks.update import update_task
 
+pytestmark = pytest.mark.anyio
 Make = Callable[..., Any]
 
 # The seed's six sentences with their English counterparts, and the intent each must be read as.
@@ -69,7 +72,7 @@ def test_a_wish_is_first_asked_for_its_pain(workspace: Workspace) -> None:
         assert answer.question is not None
         assert answer.question.field == "pain_point"
         assert answer.next_step.tool == "coach"
-        assert set(answer.next_step.arguments["answers"]) == {"pain_point"}
+        assert set(answer.next_step.arguments["answers"]) == {"pain_point", "asked"}
     assert "問題" in coach(workspace, "我想訓練一個模型").message
 
 
@@ -134,61 +137,84 @@ def test_other_sources_are_refused_with_a_way_round(workspace: Workspace, a_task
         assert answer.next_step.arguments["sources"][0]["type"] == "file"
 
 
+PERSON: dict[str, Any] = {
+    "pain_point": "Two people sort 400 mails by hand", "goal": "Every mail in the right queue",
+    "example": "My parcel is late → delivery", "type": "classification", "labels": ["billing", "delivery", "other"],
+    "privacy": "open",
+}
+
+
 def test_a_goal_becomes_a_task_one_answer_at_a_time(workspace: Workspace) -> None:
     """A person who answers one question at a time, and a client that only fills in what next_step leaves open."""
-    person = {
-        "pain_point": "Two people sort 400 mails by hand", "current_method": "By hand", "impact": "Ten hours a week",
-        "goal": "Every mail in the right queue", "deadline": "May", "example": "My parcel is late → delivery",
-        "type": "classification", "labels": ["billing", "delivery", "other"], "privacy": "open", "hardware": "laptop",
-        "budget": "none", "threshold": 0.8, "baseline": 0.6,
-    }
     answer = coach(workspace, "I want to train a model")
     asked = []
-    for _ in range(20):
-        step = answer.next_step
-        if step.tool == "create_task":
-            arguments = dict(step.arguments)
-            made = create_task(workspace, arguments.pop("title"), arguments.pop("type"), arguments.pop("language"),
-                               name="mail", **arguments)
-            answer = coach(workspace, task=made.folder.name)
-        elif step.tool == "update_task":
-            changes = {path: person[path.rpartition(".")[2]] for path in step.arguments["changes"]}
-            update_task(TaskFolder(workspace.root / "mail"), changes)
-            answer = coach(workspace, task="mail")
-        elif step.tool == "coach":
-            asked.append(answer.question.field if answer.question else None)
-            given = step.arguments["answers"]
-            answer = coach(workspace, answers={key: person[key] if "<" in str(value) else value
-                                               for key, value in given.items()})
-        else:
-            break
-    assert asked == ["pain_point", "current_method", "impact", "goal", "constraints.deadline", "type", "labels",
-                     "constraints.privacy"]
-    assert answer.next_step.tool == "set_data_source"
-    task = TaskFolder(workspace.root / "mail").load()
-    assert task.pain_point == person["pain_point"]
-    assert task.constraints.deadline == "May"
-    assert task.goal == "Every mail in the right queue\nExample: My parcel is late → delivery"
+    while answer.next_step.tool == "coach":
+        asked.append(answer.question.field if answer.question else None)
+        answer = coach(workspace, answers=filled(answer.next_step.arguments["answers"]))
+    assert asked == ["pain_point", "goal", "type", "labels", "constraints.privacy"]
+    assert answer.next_step.tool == "create_task"
+    assert "Nothing is created before you agree" in answer.message
+    arguments = dict(answer.next_step.arguments)
+    made = create_task(workspace, arguments.pop("title"), arguments.pop("type"), arguments.pop("language"), name="mail",
+                       **arguments)
+    assert made.task.pain_point == PERSON["pain_point"]
+    assert made.task.example == PERSON["example"]
+    assert coach(workspace, task="mail").next_step.tool == "set_data_source"
+
+
+def filled(answers: dict[str, Any]) -> dict[str, Any]:
+    return {key: PERSON[key] if "<" in str(value) else value for key, value in answers.items()}
 
 
 def test_a_clear_goal_is_created_early_and_the_rest_is_asked_later(workspace: Workspace) -> None:
     answer = coach(workspace, answers={
         "pain_point": "人工分信太慢", "goal": "每封信分到正確的佇列", "type": "classification",
-        "labels": "物流、帳務、其他",
-        "privacy": "on-premise", "threshold": "80%", "baseline": 0.6}, language="zh-TW")
+        "labels": "物流、帳務、其他", "privacy": "on-premise", "threshold": "80%", "baseline": 0.6, "rows": "大約 1,200 筆",
+        "affected": "六位客服", "renewal": "每週 50 筆", "retention": "最近三版", "deadline": "月底"}, language="zh-TW")
     assert answer.next_step.tool == "create_task"
-    assert answer.next_step.arguments["labels"] == ["物流", "帳務", "其他"]
-    assert answer.next_step.arguments["success_criteria"] == {"threshold": 0.8, "baseline": 0.6}
-    assert answer.next_step.arguments["constraints"] == {"privacy": "on-premise"}
-    assert answer.missing == ["current_method", "impact", "deadline"]
-    assert answer.question is not None
+    arguments = answer.next_step.arguments
+    assert arguments["labels"] == ["物流", "帳務", "其他"]
+    assert arguments["success_criteria"] == {"threshold": 0.8, "baseline": 0.6}
+    assert arguments["constraints"] == {"privacy": "on-premise", "deadline": "月底"}
+    assert arguments["more"] == {"affected": "六位客服", "resources": {"rows": "大約 1,200 筆", "renewal": "每週 50 筆"},
+                                 "versioning": {"retention": "最近三版"}}
+    assert answer.missing == ["current_method", "hardware", "deployment"]
+    assert "1,200" in answer.message
+
+
+async def test_everything_answered_reaches_task_yaml_through_the_tools(tmp_path: Path) -> None:
+    answers = {**PERSON, "rows": 1200, "affected": "Six agents", "iterations": 3, "hardware": "laptop", "budget": 0}
+    async with Client(build_server(Settings(workspace=tmp_path))) as client:
+        led = (await client.call_tool("coach", {"answers": answers})).structured_content or {}
+        made = await client.call_tool(led["next_step"]["tool"], {**led["next_step"]["arguments"], "name": "mail"})
+        assert not made.is_error, made.content
+    task = TaskFolder(tmp_path / "mail").load()
+    assert (task.resources.rows, task.versioning.iterations, task.affected) == ("1200", "3", "Six agents")
+    assert (task.constraints.hardware, task.constraints.budget) == ("laptop", "0")
 
 
 def test_a_story_told_without_answers_counts_as_the_pain(workspace: Workspace) -> None:
     answer = coach(workspace, "Our analysts read about 400 news sentences a day and mark them by hand.")
     assert answer.known["pain_point"].startswith("Our analysts")
     assert answer.question is not None
-    assert answer.question.field == "current_method"
+    assert answer.question.field == "goal"
+
+
+@pytest.mark.parametrize("story", [
+    "I want to train a classifier for our support mails. Every morning two people sort 400 mails by hand into billing, "
+    "delivery and other. We have 1,200 labelled rows in /home/ann/mails.csv, and they must stay in house.",
+    "我們每天早上有兩位同事手動把 400 封客服信分成帳務、物流和其他三類，急件常常拖到中午。手上有 1,200 筆標好的資料在 "
+    "/home/ann/mails.csv，資料不能外流，0.85 就夠用。",
+])
+def test_a_whole_paragraph_is_sorted_before_anything_is_asked(workspace: Workspace, story: str) -> None:
+    answer = coach(workspace, story)
+    given = answer.next_step.arguments["answers"]
+    assert (given["rows"], given["source"], given["privacy"]) == (1200, "/home/ann/mails.csv", "on-premise")
+    assert {"pain_point", "goal", "example", "labels"} <= set(given)
+    assert answer.question is None
+    after = coach(workspace, answers={**given, "pain_point": "Mails wait", "labels": ["billing", "delivery", "other"]})
+    assert after.question is not None
+    assert after.question.field == "goal"
 
 
 def test_few_rows_for_many_labels_are_noticed(workspace: Workspace) -> None:
@@ -226,11 +252,31 @@ def test_a_task_is_found_by_its_title(workspace: Workspace, a_task: Make) -> Non
 def test_unknown_names_offer_the_nearest(workspace: Workspace, a_task: Make) -> None:
     a_task("entity-sentiment")
     a_task("news")
-    with pytest.raises(TaskError, match="entity-sentiment"):
-        raise_with_fix(lambda: coach(workspace, task="entity-sentimant"))
+    answer = coach(workspace, "部署它", task="entity-sentimant", language="zh-TW")
+    assert answer.question is not None
+    assert answer.question.default == "entity-sentiment"
+    assert "沒有「entity-sentimant」這個任務" in answer.message
     assert "no task" in coach(workspace, "compare topic-model v1 and v2").message
     with pytest.raises(TaskError, match="pain_point"):
         raise_with_fix(lambda: coach(workspace, answers={"pain_pont": "x"}))
+
+
+def test_a_name_that_comes_with_answers_is_that_of_the_task_to_be(workspace: Workspace, a_task: Make) -> None:
+    a_task("news")
+    answer = coach(workspace, task="mail-topics", answers=PERSON)
+    assert answer.next_step.arguments["name"] == "mail-topics"
+
+
+@pytest.mark.parametrize(("message", "tool"), [
+    ("Compare mail with news", "list_tasks"), ("Is news or mail better?", "coach"), ("mail 和 news 哪個好", "coach")])
+def test_two_tasks_in_one_sentence_are_taken_one_at_a_time(workspace: Workspace, a_task: Make, message: str, tool: str
+                                                           ) -> None:
+    a_task("mail")
+    a_task("news")
+    answer = coach(workspace, message)
+    assert answer.next_step.tool == tool
+    assert answer.question is not None
+    assert set(answer.question.examples) == {"mail", "news"}
 
 
 def raise_with_fix(call: Callable[[], Any]) -> None:

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nlp_skills.resources.workspace import Workspace
+from nlp_skills.tools import coach as coach_package
 from nlp_skills.tools.coach.coach import coach
+from nlp_skills.tools.tasks.update import update_task
 
 LONGEST_TOKENS = 2_000
 ERROR = {"code": "training", "problem": {"en": "The base model is gone.", "zh": "基礎模型不見了。"},
          "fix": {"en": "Put it back.", "zh": "請放回去。"}}
 IMBALANCED = {"billing": 500, "delivery": 300, "other": 40}
+COACH = Path(coach_package.__file__).parent
+PAGES = {
+    "choosing-a-method", "retrieval-or-training", "base-models", "lora", "hyperparameters", "preference-methods",
+    "reward-methods", "data-sizes", "annotation", "imbalance", "synthetic-data", "memory-time-cost", "sentiment",
+    "ner-and-extraction", "chat-templates", "output-formats", "evaluation", "statistics", "deployment", "quantization",
+    "traditional-chinese", *(f"trouble-{name}" for name in (
+        "out-of-memory", "underfitting", "overfitting", "rate-too-high", "loss-nan", "label-noise", "imbalance",
+        "wrong-template", "end-of-turn", "truncation", "invalid-answers", "forgetting", "not-better",
+        "bad-after-deployment", "simplified-characters", "slow-training")),
+}
 Make = Callable[..., Any]
 
 Build = Callable[[Any], Any]
@@ -63,6 +79,10 @@ def test_every_state_has_one_exact_next_call(workspace: Workspace, a_task: Make,
     assert answer.message
     assert answer.next_step.say
     assert answer.next_step.arguments
+    assert answer.question is not None
+    assert answer.question.why
+    assert answer.question.default
+    assert 2 <= len(answer.question.examples) <= 3
     size = len(json.dumps(answer.model_dump(mode="json"), ensure_ascii=False))
     assert size / 4 <= LONGEST_TOKENS
 
@@ -82,9 +102,60 @@ def test_every_state_is_told_in_chinese_when_chinese_is_spoken(workspace: Worksp
         assert han >= 2, text
 
 
-def test_the_message_opens_with_the_persons_own_pain(workspace: Workspace, a_task: Make) -> None:
+def test_the_message_opens_with_the_benefit_in_their_own_words_and_once(workspace: Workspace, a_task: Make) -> None:
     a_task().source().data().version().evaluation(value=0.6)
-    assert coach(workspace, task="mail").message.startswith("This is about “Two people sort 400 mails by hand")
+    message = coach(workspace, task="mail").message
+    assert message.startswith("Your goal: “Every mail in the right queue within a minute”.")
+    assert message.count("right queue") == 1
+
+
+def test_who_waits_for_a_job_does_not_hear_the_goal_at_every_look(workspace: Workspace, a_task: Make) -> None:
+    a_task().source().data().plan().job("train", "running")
+    assert "right queue" not in coach(workspace, task="mail").message
+
+
+@pytest.mark.parametrize(("build", "told"), [
+    (lambda t: t.source().data(), ["570 rows to train on", "840 rows kept", "no money", "goal is macro-F1 0.8"]),
+    (lambda t: t.source().data().version(training={"tokens": 173480}),
+     ["2 min of training", "173,480 tokens", "no money", "not measured yet"]),
+    (lambda t: t.source().data().version().evaluation(value=0.6),
+     ["still short of your goal of 0.8", "not above today's way (0.6)", "2 min of training", "no money"]),
+])
+def test_a_stage_is_closed_with_what_was_learned_what_it_cost_and_the_score(
+    workspace: Workspace, a_task: Make, build: Build, told: list[str]
+) -> None:
+    build(a_task())
+    message = coach(workspace, task="mail").message
+    assert [words for words in told if words not in message] == []
+
+
+def test_the_data_is_told_once_and_not_with_every_question(workspace: Workspace, a_task: Make) -> None:
+    task = a_task(current_method=None, success_criteria={}, constraints={}).source().data()
+    assert "570 rows" in coach(workspace, task="mail").message
+    later = time.time() + 60
+    update_task(task.folder, {"current_method": "By hand"})
+    os.utime(task.folder.file, (later, later))
+    answer = coach(workspace, task="mail")
+    assert "570 rows" not in answer.message
+    assert answer.question is not None
+    assert answer.question.field == "success_criteria.threshold"
+    assert "±0.06" in answer.message
+
+
+@pytest.mark.parametrize("language", ["en", "zh-TW"])
+def test_every_page_that_is_cited_is_one_of_the_knowledge(workspace: Workspace, a_task: Make, language: str) -> None:
+    cited = set()
+    for number, (fields, build, _, _) in enumerate(STATES.values()):
+        build(a_task(f"task-{number}", language, **fields))
+        cited |= set(re.findall(r"llm-knowledge/([a-z-]+)", coach(workspace, task=f"task-{number}").model_dump_json()))
+    assert len(cited) >= 8
+    assert cited <= PAGES
+
+
+def test_the_sources_of_the_coach_cite_no_page_that_does_not_exist() -> None:
+    cited = {page for path in COACH.rglob("*.py")
+             for page in re.findall(r"llm-knowledge/(?:\"\s*\n\s*f?\")?([a-z-]+)\b", path.read_text(encoding="utf-8"))}
+    assert cited - {"figures"} <= PAGES
 
 
 def test_a_failed_job_is_told_with_its_own_cause_and_cure(workspace: Workspace, a_task: Make) -> None:
@@ -170,7 +241,8 @@ def test_a_threshold_below_todays_way_is_noticed(workspace: Workspace, a_task: M
 def test_an_inline_password_is_never_shown(workspace: Workspace, a_task: Make) -> None:
     a_task().source(type="database", connection="postgresql://ann:hunter2@db/crm", query="SELECT 1").data().version(
     ).evaluation(value=0.6)
-    for message in ("The rows are in PostgreSQL", "The results are bad", None):
+    for message, tool in (("The rows are in PostgreSQL", "set_data_source"), ("The results are bad", "diagnose"),
+                          (None, "set_data_source")):
         answer = coach(workspace, message, task="mail")
         assert "hunter2" not in answer.model_dump_json()
-        assert answer.next_step.tool == "set_data_source"
+        assert answer.next_step.tool == tool

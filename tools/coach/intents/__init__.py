@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ....resources.files import read_yaml
 from ....resources.language import LANGUAGES, Language, detect_language
+from .foreign import folded, polite_line
 
 LONGEST_READ = 4_000  # characters; what a person wants stands near the beginning of a long message
 _VERSION = re.compile(r"(?<![a-z0-9-])v([1-9][0-9]{0,3})(?![0-9a-z])", re.IGNORECASE)
@@ -18,6 +19,8 @@ _PATH = re.compile(r"(?<![A-Za-z0-9_.\-])(?:[A-Za-z]:[\\/]|~?/)[^\s，。；：�
                    re.IGNORECASE)
 _NOT_NAMES = {"and", "between", "compare", "comparing", "evaluate", "deploy", "of", "or", "than", "the", "to",
               "version", "versions", "vs", "with", "is", "for", "reproduce", "my", "task"}
+_PUNCTUATION = re.compile(r"[\s.?!…。？！～~，,、;；:：\-_*\U0001f300-\U0001faff]+")
+_LONGEST_NON_ANSWER = 40
 _MULTIPLES = {"k": 1_000, "K": 1_000, "千": 1_000, "萬": 10_000}
 
 
@@ -31,6 +34,9 @@ class Said:
         name: the word before a version (`entity-sentiment v1`), which may be a task's name.
         path: a data file it names.
         rows, labels: how many of them the person says there are.
+        unsure: it answers nothing ("?", "whatever", 「不知道」).
+        cut: it was longer than what is read.
+        foreign: it is written in a language that is not spoken here.
         other_type: it asks for a kind of task that is not trained here.
         other_database: the database it names, where that is not PostgreSQL.
     """
@@ -42,6 +48,9 @@ class Said:
     path: str | None = None
     rows: int | None = None
     labels: int | None = None
+    unsure: bool = False
+    cut: bool = False
+    foreign: bool = False
     other_type: bool = False
     other_database: str | None = None
 
@@ -53,13 +62,17 @@ class _Rules:
     other_database: re.Pattern[str]
     rows: re.Pattern[str]
     labels: re.Pattern[str]
+    unsure: re.Pattern[str]
+    heard: dict[str, re.Pattern[str]]
 
 
 def understand(message: str | None) -> Said:
     """Read a message: by the rules of its own language first, then by those of the other."""
-    text = (message or "").strip()[:LONGEST_READ]
-    if not text:
+    whole = (message or "").strip()
+    said = whole[:LONGEST_READ]
+    if not said:
         return Said()
+    text = folded(said)
     first = detect_language(text) or "en"
     rules = [_rules(language) for language in sorted(LANGUAGES, key=lambda language: language != first)]
     named = [found[1] for found in _BEFORE_VERSION.finditer(text) if found[1].lower() not in _NOT_NAMES]
@@ -67,13 +80,15 @@ def understand(message: str | None) -> Said:
     path = _PATH.search(text)
     other = next((found for rule in rules if (found := rule.other_database.search(text))), None)
     return Said(
-        message=text,
+        message=said,
         intent=next((intent for rule in rules if (intent := _intent(rule, text))), ""),
         versions=list(dict.fromkeys(f"v{int(found[1])}" for found in _VERSION.finditer(text))),
         name=names[0] if names else None,
         path=path[0] if path else None,
         rows=next((count for rule in rules if (count := _count(rule.rows, text))), None),
         labels=next((count for rule in rules if (count := _count(rule.labels, text))), None),
+        unsure=answers_nothing(said), cut=len(whole) > LONGEST_READ,
+        foreign=polite_line(said) is not None,
         other_type=any(pattern.search(text) for rule in rules for pattern in rule.other_type),
         other_database=other[0] if other else None,
     )
@@ -85,6 +100,21 @@ def count_in(text: str) -> int | None:
     if found is None and (plain := re.search(r"\d[\d,]*", text)):
         found = int(plain[0].replace(",", ""))
     return found
+
+
+def answers_nothing(text: str) -> bool:
+    """Whether the whole of `text` is no answer to any question: "?", "whatever", 「不知道」, 「隨便」."""
+    bare = _PUNCTUATION.sub(" ", folded(text[:_LONGEST_NON_ANSWER + 1])).strip()
+    if not bare:
+        return bool(text.strip())
+    return len(bare) <= _LONGEST_NON_ANSWER and any(
+        _rules(language).unsure.fullmatch(bare) for language in LANGUAGES)
+
+
+def heard(what: str, *texts: object) -> bool:
+    """Whether one of the texts speaks of `what` (`cloud`, `soon`, `no_money`, …: the rule files' `heard`)."""
+    said = [folded(str(text)[:LONGEST_READ]) for text in texts if text]
+    return any(_rules(language).heard[what].search(text) for language in LANGUAGES for text in said)
 
 
 def intents(language: Language) -> list[str]:
@@ -113,6 +143,8 @@ def _rules(language: Language) -> _Rules:
         other_type=[_compiled(pattern) for pattern in content["other_type"]],
         other_database=_compiled(content["other_database"]),
         rows=_compiled(content["rows"]), labels=_compiled(content["labels"]),
+        unsure=_compiled(content["unsure"]),
+        heard={what: _compiled(pattern) for what, pattern in content["heard"].items()},
     )
 
 

@@ -1,0 +1,147 @@
+"""Reading the answers that travel with the call: what they say, what they leave open, and what answers nothing."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+from ...resources.errors import TaskError
+from ...resources.language import Text
+from ...resources.task import Privacy, TaskType
+from .intents import Said, answers_nothing, heard
+from .questions import CORE, EXAMPLE, FURTHER, LABELS, PRIVACY, TOPICS, Topic, split_labels
+from .wording import listed
+
+ASKED = "asked"
+_MOST_TIMES = 2  # a question is put at most twice, the second time in other words
+_PLACEHOLDER = re.compile(r"\s*<[^<>]*>\s*")
+LONGEST_ANSWER = 2_000
+
+
+@dataclass
+class Heard:
+    """What the answers say.
+
+    Arguments:
+        known: by name, in the order they were given.
+        asked: the questions put so far, as often as they were put.
+        defaults: the topics nobody could answer, whose default is due now.
+    """
+
+    known: dict[str, Any]
+    asked: list[str] = field(default_factory=list)
+    defaults: list[Topic] = field(default_factory=list)
+
+    def times(self, topic: Topic) -> int:
+        return self.asked.count(topic.key)
+
+
+def read_answers(answers: Mapping[str, Any], said: Said) -> Heard:
+    """The answers that say something, under names that mean something.
+
+    A message beside them is the answer to the question asked last, where that is still open.
+
+    Raises:
+        TaskError: an unknown name, or a type or privacy that does not exist.
+    """
+    given = dict(answers)
+    asked = [str(key) for key in given.pop(ASKED, None) or () if str(key) in TOPICS]
+    _take_message(given, asked, said)
+    known, unsure = {}, []
+    for key, value in given.items():
+        _check_name(key)
+        if _is_blank(value):
+            continue
+        if key in TOPICS and isinstance(value, str) and answers_nothing(value):
+            unsure.append(TOPICS[key])
+        else:
+            known[key] = _tidy(key, value)
+    if EXAMPLE.key in known and "type" not in known:
+        known["type"] = "classification"
+    _check_choice(known, "type", get_args(TaskType))
+    _check_choice(known, "privacy", get_args(Privacy))
+    heard_so_far = Heard(known, asked)
+    _who_cannot_answer(heard_so_far, unsure, said)
+    return heard_so_far
+
+
+def number_in(value: Any) -> float | None:
+    """The score in an answer (`0.8`, `80%`, `85 percent`), between 0 and 1; None where there is none."""
+    found = re.search(r"\d+(?:\.\d+)?", str(value)) if value is not None else None
+    if not found:
+        return None
+    number = float(found[0])
+    if number > 1:
+        number /= 100
+    return number if number <= 1 else None
+
+
+def _take_message(given: dict[str, Any], asked: list[str], said: Said) -> None:
+    """What they said in reply, where the caller did not file it itself."""
+    if not asked or not said.message or said.unsure or said.intent == "stop":
+        return
+    topic = TOPICS[asked[-1]]
+    if topic not in CORE or not _is_blank(given.get(topic.key)):
+        return
+    if topic is PRIVACY and not (heard("inside", said.message) or heard("open", said.message)):
+        return
+    if topic is LABELS and len(split_labels(said.message)) < 2:
+        return
+    given[topic.key] = said.message
+
+
+def _who_cannot_answer(told: Heard, unsure: list[Topic], said: Said) -> None:
+    """Count a question as put where it could not be answered, and find those whose default is due.
+
+    Who has let one question pass twice is not asked any other one twice.
+    """
+    waiting = [topic for topic in CORE if topic.key not in told.known and not (
+        topic is EXAMPLE and "type" in told.known)]
+    if said.unsure and waiting and waiting[0] not in unsure:
+        unsure.append(waiting[0])
+    patient = not any(told.times(topic) >= _MOST_TIMES and topic not in waiting for topic in CORE)
+    for topic in unsure:
+        if not told.times(topic):
+            told.asked.append(topic.key)
+        if topic.easy or not patient or told.times(topic) >= _MOST_TIMES:
+            told.defaults.append(topic)
+    told.defaults += [topic for topic in waiting if topic not in unsure and told.times(topic) >= _MOST_TIMES]
+
+
+def _check_name(key: str) -> None:
+    allowed = [*TOPICS, *FURTHER]
+    if key not in allowed:
+        near = listed(difflib.get_close_matches(key, allowed, n=3) or allowed)
+        raise TaskError(
+            Text(f"There is no answer named {str(key)[:40]!r}.", f"沒有名為「{str(key)[:40]}」的回答。"),
+            Text(f"Use one of: {near}.", f"可用的名稱：{near}。"), field=f"answers.{str(key)[:40]}",
+        )
+
+
+def _tidy(key: str, value: Any) -> Any:
+    if key == LABELS.key:
+        return split_labels(value)
+    if key == PRIVACY.key and value not in get_args(Privacy):
+        return "on-premise" if heard("inside", value) else "open" if heard("open", value) else value
+    if key == "type" and value not in get_args(TaskType) and "entity" in str(value).lower():
+        return "entity-classification"
+    return value.strip()[:LONGEST_ANSWER] if isinstance(value, str) else value
+
+
+def _is_blank(value: Any) -> bool:
+    if isinstance(value, list):
+        return not [item for item in value if not _is_blank(item)] or any(
+            _PLACEHOLDER.fullmatch(str(item)) for item in value)
+    return value is None or not str(value).strip() or bool(_PLACEHOLDER.fullmatch(str(value)))
+
+
+def _check_choice(known: Mapping[str, Any], key: str, allowed: tuple[str, ...]) -> None:
+    if key in known and known[key] not in allowed:
+        raise TaskError(
+            Text(f"{key} cannot be {str(known[key])[:40]!r}.", f"{key} 不能是「{str(known[key])[:40]}」。"),
+            Text(f"Use one of: {', '.join(allowed)}.", f"可用的值：{'、'.join(allowed)}。"), field=f"answers.{key}",
+        )
+
