@@ -245,15 +245,16 @@ def _diagnosis(workspace: Workspace, task: str | None, version: str) -> dict[str
     return {
         "version": trained[0].name, "standing": found.standing,
         "causes": [{"cause": str(cause.title), "evidence": cause.share, "reasons": list(map(str, cause.reasons)),
-                    "remedy": str(cause.say), "page": cause.page, **_expected(cause)}
-                   for cause in found.causes[:_CAUSES]],
-        "not_looked_at": sorted(found.unknown),
+                    "remedy": str(cause.say), "page": cause.page} for cause in found.causes[:_CAUSES]],
+        "advice": _advised(found.advice) if found.advice else None, "not_looked_at": sorted(found.unknown),
     }
 
 
-def _expected(cause: Cause) -> dict[str, Any]:
-    expected = cause.expects
-    return {"expects": {"metric": expected.metric, "low": expected.low, "high": expected.high}} if expected else {}
+def _advised(advice: Cause) -> dict[str, Any]:
+    """The one change, and where the metric should come to stand by it."""
+    expected = advice.expects
+    return {"change": str(advice.say), "expects": expected and {
+        "metric": expected.metric, "low": expected.low, "high": expected.high}}
 
 
 def _wished(workspace: Workspace, wish: str) -> State:

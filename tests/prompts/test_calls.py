@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -21,6 +22,7 @@ from nlp_skills.server.settings import Settings
 CALL = re.compile(r"`([a-z_]+)\(((?:[^`]|`(?=\)))*)\)`")
 PLAIN_CALL = re.compile(r"→ ([a-z_]+)\(([^)]*)\)")
 ADDRESS = re.compile(r"nlp-skills://[A-Za-z0-9/_<>.{}-]+")
+VALUE = re.compile(r"(\w+)=\"(\w+)\"")
 NAME = re.compile(r"`([a-z]+(?:_[a-z]+)+)`")
 PAGES = sorted([*flows.FLOWS.glob("*.md"), *(path for name in ("llm-coach", "task-manager", "data-pipeline")
                                              for path in (SKILLS / name).glob("*.md"))])
@@ -58,6 +60,8 @@ def test_every_call_named_exists_with_its_arguments(tools: dict[str, Tool]) -> N
             else:
                 known = tools[name].input_schema["properties"]
                 unknown += [f"{place}: {name}({argument})" for argument in _names(arguments) if argument not in known]
+                unknown += [f"{place}: {name}({argument}={value})" for argument, value in VALUE.findall(arguments)
+                            if value not in _choices(known.get(argument, {}), value)]
     assert not unknown
     assert len(seen) >= 12
 
@@ -124,6 +128,12 @@ def _texts() -> Iterator[tuple[str, str]]:
     for path in PAGES:
         yield path.name, re.sub(r"\s+", " ", path.read_text(encoding="utf-8"))
     yield "instructions", flows.INSTRUCTIONS
+
+
+def _choices(schema: dict[str, Any], value: str) -> list[str]:
+    """The values a schema allows; any where it does not say."""
+    options = [schema, *schema.get("anyOf", [])]
+    return [choice for option in options for choice in option.get("enum", [])] or [value]
 
 
 def _names(arguments: str) -> list[str]:

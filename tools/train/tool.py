@@ -61,9 +61,10 @@ def register(server: MCPServer, workspace: Workspace) -> None:
 
     @server.tool(
         name="diagnose", title="Diagnose a version · 診斷版本",
-        description="Why are the results poor, the answers wrong, or v2 worse than v1? Ranked causes with the figures "
-        "and rows behind them, and what to change next: one change as a ready plan with its predicted effect. "
-        "效果不好、準確率太低、答錯、為什麼、怎麼改善、下一步改什麼、v2 變差。",
+        description="Why are the results poor, the answers wrong, labels mixed up, scores lower than hoped or "
+        "dropping after deployment; did it overfit, is v2 worse? Call after every evaluation. Ranked causes with "
+        "the figures and rows behind them, and one change as a ready plan with its predicted effect. 效果不好、分數低、判錯、"
+        "為什麼、準確率一直掉、怎麼改善、過度擬合。",
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True),
         structured_output=True,
     )
