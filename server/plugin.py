@@ -22,33 +22,66 @@ from .clients import SERVER_NAME, ClientError
 from .launch import command_line, launch_environment
 from .settings import Settings
 
-# What each command calls before it speaks, and how its arguments are shown.
-COMMANDS = {
-    "coach": ("coach(task, message)", "[task] [what you want to say · 想說的話]"),
-    "tasks": ("list_tasks()", ""),
-    "new-task": ("coach(message)", "[what you would like to solve · 想解決的事]"),
-    "data-source": ("coach(task, message)", "[task] [where the data is · 資料在哪裡]"),
-    "generate": ("coach(task, message)", "[task]"),
-    "evaluate": ("diagnose(task, version)", "[task] [version]"),
-    "deploy": ("coach(task, message)", "[task] [version]"),
+# What stands for the live state of each flow: the call that brings it, in the words the coach listens for.
+_WORDS = Text('coach(task, message="<their words>")', 'coach(task, message="<對方的話>")')
+_WISH = Text('coach(message="<their words>")', 'coach(message="<對方的話>")')
+_SOURCE = Text('coach(task, message="Where can the data come from? <their words>")',
+               'coach(task, message="資料可以從哪裡來？<對方的話>")')
+_DIAGNOSIS = Text("diagnose(task, version)", "diagnose(task, version)")
+CALLS = {
+    "coach": _WORDS,
+    "tasks": Text("list_tasks()", "list_tasks()"),
+    "new-task": _WISH,
+    "data-source": _SOURCE,
+    "generate": Text('coach(task, message="Generate the project")', 'coach(task, message="產生專案結構")'),
+    "evaluate": Text('coach(task, message="What are the results of <version>?")',
+                     'coach(task, message="<版本> 的結果怎麼樣？")'),
+    "deploy": Text('coach(task, message="Deploy <version>")', 'coach(task, message="部署 <版本>")'),
+    "goal-clarifier": _WISH,
+    "data-source-advisor": _SOURCE,
+    "problem-diagnoser": _DIAGNOSIS,
+    "result-analyzer": _DIAGNOSIS,
 }
-AGENTS = {
-    "goal-clarifier": ("coach(message)", Text(
+HINTS = {
+    "coach": "[task] [what you want to say · 想說的話]",
+    "tasks": "",
+    "new-task": "[what you would like to solve · 想解決的事]",
+    "data-source": "[task] [where the data is · 資料在哪裡]",
+    "generate": "[task]",
+    "evaluate": "[task] [version]",
+    "deploy": "[task] [version]",
+}
+TRIGGERS = {
+    "goal-clarifier": Text(
         "Use proactively when a wish for a model is vague or its goal, labels or measure are unclear",
-        "想要模型但需求模糊、目標或標籤或衡量方式不清楚時主動使用，例如「我想訓練一個模型」「幫我分析這個任務該怎麼做」")),
-    "data-source-advisor": ("coach(task, message)", Text(
+        "想要模型但需求模糊、目標或標籤或衡量方式不清楚時主動使用，例如「我想訓練一個模型」「幫我分析這個任務該怎麼做」"),
+    "data-source-advisor": Text(
         "Use proactively when someone asks where training data comes from or how to connect it",
-        "詢問資料從哪裡來、怎麼接時主動使用，例如「資料從 PostgreSQL 來」「用 GPT 生成訓練資料」")),
-    "problem-diagnoser": ("diagnose(task, version)", Text(
+        "詢問資料從哪裡來、怎麼接時主動使用，例如「資料從 PostgreSQL 來」「用 GPT 生成訓練資料」"),
+    "problem-diagnoser": Text(
         "Use proactively when a model performs badly, in training, evaluation or after deployment",
-        "模型效果不好時主動使用（訓練、評估或上線後），例如「為什麼準確率這麼低」")),
-    "result-analyzer": ("diagnose(task, version)", Text(
+        "模型效果不好時主動使用（訓練、評估或上線後），例如「為什麼準確率這麼低」"),
+    "result-analyzer": Text(
         "Use proactively after a training or an evaluation has finished, to decide what comes next",
-        "訓練或評估剛結束、要決定下一步時主動使用，例如「訓練好了，結果怎麼樣」")),
+        "訓練或評估剛結束、要決定下一步時主動使用，例如「訓練好了，結果怎麼樣」"),
 }
 _MATCHER = "Write|Edit|MultiEdit"
 _HOOK_SECONDS = 60
 _ADVISES_ONLY = "Write, Edit, NotebookEdit, Bash"
+_COMMAND = f"""\
+What the person wrote after the command (empty: nothing): $ARGUMENTS
+
+Follow the flow of the language they write in. Its calls go to the MCP server `{SERVER_NAME}`; leave out arguments and
+<angle brackets> they said nothing about.
+照對方使用的語言選擇下面的流程。所有呼叫都送到 MCP 伺服器 `{SERVER_NAME}`；對方沒提到的參數與 <角括號> 就省略。
+"""
+_AGENT = f"""\
+You work for the assistant who speaks with the person; you cannot speak with the person yourself. Where the flow says to ask
+and wait, end with that question, in the person's language, and the exact next call. Calls go to the MCP server
+`{SERVER_NAME}`; leave out arguments and <angle brackets> you were told nothing about.
+你替正在和對方說話的助理工作，不能直接和對方說話。流程要你發問並等待的地方，就以那個問題（用對方的語言）和接下來一字不差的呼叫作結。\
+所有呼叫都送到 MCP 伺服器 `{SERVER_NAME}`；沒有告訴你的參數與 <角括號> 就省略。
+"""
 
 
 def build_plugin(folder: Path, settings: Settings, *, portable: bool = False) -> Path:
@@ -121,15 +154,15 @@ def _fill(draft: Path, settings: Settings, portable: bool) -> None:
         "name": SERVER_NAME, "description": about, "owner": {"name": "nlp-skills"},
         "plugins": [{**named, "source": "./"}],
     })
-    for command, (call, hint) in COMMANDS.items():
+    for command, hint in HINTS.items():
         _write_page(draft / "commands" / f"{command}.md", {
             "description": _about(command), **({"argument-hint": hint} if hint else {}),
-        }, _command_text(command, call))
-    for agent, (call, trigger) in AGENTS.items():
+        }, f"{_COMMAND}\n{_flow_texts(command)}")
+    for agent, trigger in TRIGGERS.items():
         _write_page(draft / "agents" / f"{agent}.md", {
             "name": agent, "description": f"{_about(agent)} {trigger.en}. {trigger.zh}。",
             "disallowedTools": _ADVISES_ONLY,
-        }, _agent_text(agent, call))
+        }, f"{_AGENT}\n{_flow_texts(agent)}")
     shutil.copytree(SKILLS, draft / "skills", ignore=shutil.ignore_patterns("__pycache__", ".*"))
     for skill in skill_names():
         _write_skill(draft / "skills" / skill / f"{MAIN_PAGE}.md", skill)
@@ -144,29 +177,11 @@ def _about(name: str) -> str:
     return f"{flow.about.en} {flow.about.zh}"
 
 
-def _command_text(name: str, call: str) -> str:
-    return f"""What the person wrote after the command (empty: nothing): $ARGUMENTS
-
-First call `{call}` of the MCP server `{SERVER_NAME}`, with what they wrote; leave out the arguments they did not name.
-先呼叫 MCP 伺服器 `{SERVER_NAME}` 的 `{call}`，帶入對方寫的內容；沒提到的參數就省略。
-
-{_flow_texts(name, call)}"""
-
-
-def _agent_text(name: str, call: str) -> str:
-    return f"""You work for the assistant who speaks with the person; you cannot speak with the person yourself. Where the \
-flow says to ask and wait, end with that question, in the person's language, and the exact next call.
-你替正在和對方說話的助理工作，不能直接和對方說話。流程要你發問並等待的地方，就以那個問題（用對方的語言）和接下來一字不差的呼叫作結。
-
-First call `{call}` with what you were told. 先用收到的內容呼叫 `{call}`。
-
-{_flow_texts(name, call)}"""
-
-
-def _flow_texts(name: str, call: str) -> str:
-    """The flow in both languages, for the one the person speaks."""
-    flow = next(flow for flow in flows.ALL if flow.name == name)
-    state = Text(f"(what `{call}` just answered)", f"（剛才 `{call}` 的回答）")
+def _flow_texts(name: str) -> str:
+    """The flow in both languages, its live state replaced by the call that brings it."""
+    flow, call = next(flow for flow in flows.ALL if flow.name == name), CALLS[name]
+    state = Text(f"(Call `{call.en}` now: what it answers stands here.)",
+                 f"（現在呼叫 `{call.zh}`：它的回答就是這裡的內容。）")
     return "\n".join(
         f"<flow language=\"{language}\">\n{flows.template(flow, language).replace('{state}', state.to(language)).strip()}"
         "\n</flow>" for language in LANGUAGES) + "\n"

@@ -21,8 +21,9 @@ from nlp_skills.resources.language import LANGUAGES
 from nlp_skills.server.app import build_server
 from nlp_skills.server.cli import HOOKS, main
 from nlp_skills.server.clients import ClientError
-from nlp_skills.server.plugin import build_plugin
+from nlp_skills.server.plugin import CALLS, build_plugin
 from nlp_skills.server.settings import Settings
+from nlp_skills.tools.coach.intents import understand
 
 SEVEN = {"coach", "tasks", "new-task", "data-source", "generate", "evaluate", "deploy"}
 FOUR = {"goal-clarifier", "data-source-advisor", "problem-diagnoser", "result-analyzer"}
@@ -87,6 +88,16 @@ def test_no_state_is_left_in_a_file_and_every_call_is_to_a_tool_there_is(plugin:
         assert "{state}" not in body
         calls = set(CALL.findall(body))
         assert calls and calls <= known, (path.name, calls - known)
+
+
+@pytest.mark.parametrize(("name", "intent"), [
+    ("data-source", "source_help"), ("data-source-advisor", "source_help"), ("generate", "generate_project"),
+    ("deploy", "deploy"), ("evaluate", ""),
+])
+def test_the_coach_understands_the_calls_that_stand_for_the_state(name: str, intent: str) -> None:
+    for call in CALLS[name]:
+        said = understand(re.sub(r"<[^>]*>", "v2", call.partition('"')[2].rstrip('")')))
+        assert said.intent == intent and (name not in ("deploy", "evaluate") or said.versions == ["v2"])
 
 
 def test_the_texts_are_the_flows_own(plugin: Path) -> None:
