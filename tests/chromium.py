@@ -6,6 +6,7 @@ import base64
 import contextlib
 import json
 import os
+import select
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+_PATIENCE_SECONDS = 60
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _OPTIONS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--no-first-run",
@@ -103,8 +105,9 @@ class Page:
 
     def _receive(self) -> dict[str, Any]:
         while b"\0" not in self._held:
-            piece = os.read(self._from, 1 << 16)
-            assert piece, "Chromium ended"
+            ready, _, _ = select.select([self._from], [], [], _PATIENCE_SECONDS)
+            piece = os.read(self._from, 1 << 16) if ready else b""
+            assert piece, "Chromium ended" if ready else "Chromium says nothing"
             self._held += piece
         content, _, self._held = self._held.partition(b"\0")
         return dict(json.loads(content))
