@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 # Simplified forms that Big5 happens to hold as rare characters of their own.
-_ALSO_SIMPLIFIED = frozenset("个们这体与无尔")
+_ALSO_SIMPLIFIED = frozenset("\u4e2a\u4eec\u8fd9\u4f53\u4e0e\u65e0\u5c14")
 
 
 @cache
