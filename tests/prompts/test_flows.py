@@ -117,7 +117,8 @@ async def test_an_unknown_task_or_version_is_answered_with_the_nearest_and_a_way
     async with Client(server_of(workspace_with("evaluated"))) as client:
         for name in ABOUT_A_TASK:
             text = await said(client, name, task="mial", language=language)
-            assert "mial" in text and re.search(r"\bmail\b", text) and "`coach(task)`" in text, name
+            assert "mial" in text and re.search(r"\bmail\b", text), name
+            assert re.search(r'`coach\(task\)`|"tool": "coach"', text), name
             assert is_chinese(re.sub(r"[\x00-\x7f]", "", text) or "x") == (language == "zh-TW")
         for name in ABOUT_A_VERSION:
             text = await said(client, name, task="mail", version="v9", language=language)

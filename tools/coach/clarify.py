@@ -58,9 +58,10 @@ def clarify(said: Said, answers: Mapping[str, Any], opening: str = "", decision:
     """
     told = read_answers(answers, said)
     known = told.known
-    if not answers and _holds_many_things(said):
+    nothing_yet = not known
+    if nothing_yet and _holds_many_things(said):
         return _sort_out(said, known, opening, decision)
-    if PAIN.key not in known and not answers and _describes_a_problem(said):
+    if nothing_yet and _describes_a_problem(said):
         known[PAIN.key] = said.message[:LONGEST_ANSWER]
     if said.rows:
         known.setdefault("rows", said.rows)

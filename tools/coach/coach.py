@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +51,26 @@ def coach(
     Raises:
         TaskError: the task's file is unreadable, or an answer does not fit.
     """
+    return _heard(message, language, lambda said: _answered(workspace, said, task, without_secrets(dict(answers or {}))))
+
+
+def new_goal(workspace: Workspace, wish: str = "") -> CoachAnswer:
+    """The first question about a goal that has no task yet, whatever tasks stand here; as the flows of the prompts ask.
+
+    Arguments:
+        wish: what the person said, read as what it is: a problem, a bot, a source, or just a wish.
+    """
+    names = workspace.task_names()
+    return _heard(wish, None, lambda said: _new_goal(said if said.message else Said(intent="train"), {}, names))
+
+
+def _heard(message: str | None, language: str | None, answer: Callable[[Said], CoachAnswer]) -> CoachAnswer:
+    """Read a message in its language and without its secrets, answer it, and say what was not read or kept."""
     said = (message or "").strip()
     read = said[:LONGEST_READ]
     with speaking(as_language(language) or language_of(read)):
         clean = without_secrets(read)
-        answered = _answered(workspace, understand(clean), task, without_secrets(dict(answers or {})))
+        answered = answer(understand(clean))
         notes = [_CUT if len(said) > LONGEST_READ else None, polite_line(read),
                  secret_warning() if clean != read else None]
         if not any(notes):
@@ -67,10 +82,10 @@ def about(workspace: Workspace, intent: str, task: str | None = None, version: s
     """The answer to one known intent (`evaluate`, `deploy`, …), as the flows of the prompts ask for it.
 
     Raises:
-        TaskError: the task's file is unreadable.
+        TaskError: the task is unknown (the nearest are offered) or unreadable.
     """
     said = Said(intent=intent, versions=[version] if version else [])
-    return _answered(workspace, said, task, {})
+    return _answered(workspace, said, workspace.task(task).name if task else None, {})
 
 
 def _answered(workspace: Workspace, said: Said, task: str | None, answers: Mapping[str, Any]) -> CoachAnswer:
