@@ -23,7 +23,7 @@ from ..resources.version import VersionFolder, version_numbers
 from ..resources.version import version as version_named
 from ..resources.workspace import Workspace
 from ..tools.coach.answer import CoachAnswer
-from ..tools.coach.coach import about, coach
+from ..tools.coach.coach import about, coach, new_goal
 from ..tools.evaluate.diagnosis import Cause, diagnose
 
 FLOWS = Path(__file__).parent / "flows"
@@ -117,7 +117,7 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
 
     @_prompt(server, NEW_TASK)
     def new_task(wish: Wish = "", language: Spoken = "") -> str:
-        return flow(NEW_TASK, language, _wished(workspace, wish), wish)
+        return flow(NEW_TASK, language, _coached(lambda: new_goal(workspace, wish)), wish)
 
     @_prompt(server, DATA_SOURCE)
     def data_source(task: Task = "", language: Spoken = "") -> str:
@@ -137,7 +137,7 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
 
     @_prompt(server, GOAL_CLARIFIER)
     def goal_clarifier(wish: Wish = "", task: Task = "", language: Spoken = "") -> str:
-        state = _about(workspace, "analyze", task) if task else _wished(workspace, wish)
+        state = _about(workspace, "analyze", task) if task else _coached(lambda: new_goal(workspace, wish))
         return flow(GOAL_CLARIFIER, language, state, wish)
 
     @_prompt(server, DATA_SOURCE_ADVISOR)
@@ -255,15 +255,6 @@ def _advised(advice: Cause) -> dict[str, Any]:
     expected = advice.expects
     return {"change": str(advice.say), "expects": expected and {
         "metric": expected.metric, "low": expected.low, "high": expected.high}}
-
-
-def _wished(workspace: Workspace, wish: str) -> State:
-    """The first question about a new goal; the wish is read as what it is, a problem, a bot, a source or just a wish."""
-    if not wish:
-        return _coached(lambda: about(workspace, "train"))
-    # With other tasks here, an answer that says nothing keeps the coach from taking the wish for one of them.
-    answers = {"pain_point": ""} if workspace.task_names() else None
-    return _coached(lambda: coach(workspace, wish, answers=answers))
 
 
 def _all_tasks(workspace: Workspace, room: int) -> str:
