@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ....resources.errors import NlpSkillsError
@@ -133,6 +134,6 @@ def _snapshot(folder: VersionFolder) -> Snapshot | None:
     return Snapshot(root) if digest and (root / "manifest.json").is_file() else None
 
 
-def json_or_empty(path: Any) -> dict[str, Any]:
+def json_or_empty(path: Path) -> dict[str, Any]:
     """The JSON object in a file; empty where there is no such file."""
     return dict(read_json(path)) if path.is_file() else {}

@@ -20,9 +20,8 @@ def reproducing(material: Material) -> Html:
     environment = json_or_empty(folder.environment_file)
     model = json_or_empty(folder.model_info_file)
     return html(
-        tag("p", Text("Say to your assistant:", "對助理說："), " ",
-            both(f"“Reproduce {folder.name} of {task}.”", f"「重現 {task} 的 {folder.name}」。"), " ",
-            Text("Or by hand:", "或自己執行：")),
+        tag("p", both(f"Say to your assistant: “Reproduce {folder.name} of {task}.” Or by hand:",
+                      f"對助理說：「重現 {task} 的 {folder.name}」，或自己執行：")),
         tag("pre", f"python -m nlp_skills.tools.train.reproduce {folder.task.root} {folder.name}\n"
                    f"python scripts/05_evaluate.py --version {folder.name}"),
         _training(model), definitions(_facts(material, environment)),

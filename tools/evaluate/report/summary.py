@@ -11,7 +11,7 @@ from ..diagnosis import Diagnosis
 from ..record import INVALID
 from .causes import expected
 from .figures import Point, day, difference, forest, number
-from .markup import Content, Html, html, tag
+from .markup import Content, Html, both, html, tag
 from .material import Material, score
 
 _MOST_MISTAKES = 1
@@ -31,7 +31,7 @@ def summary(material: Material) -> Html:
                material.threshold),
         _legend(material),
         tag("h3", Text("What it means", "這代表什麼")), tag("p", _meaning(material)),
-        tag("h3", Text("Is it better than …", "它比這些好嗎？")), _better(material),
+        tag("h3", Text("Is it better than …", "比其他方法好嗎？")), _better(material),
         tag("h3", Text("What to do next", "接下來做什麼")), _next(material),
         tag("p", Text(f"Evaluated {day(record['created'])}.", f"評估時間：{day(record['created'])}。"), class_="soft"),
     )
@@ -65,7 +65,7 @@ def _standing(material: Material) -> Content:
     value, title = number(material.record["verdict"]["value"]), material.metric_title()
     verdict = tag("strong", _STANDINGS[stands], class_=f"standing {stands}")
     if material.threshold is None:
-        return html(verdict, " ", Text(f"{version} scores {value} in {title.en}; without a threshold nothing says "
+        return html(verdict, both(" ", ""), Text(f"{version} scores {value} in {title.en}; without a threshold nothing says "
                                        "whether that is enough.",
                                        f"{version} 的{_joined(title.zh)}是 {value}；沒有門檻，就無法判斷是否足夠。"))
     wanted = f"{material.threshold:.3f}"
@@ -74,7 +74,7 @@ def _standing(material: Material) -> Content:
     across = found is not None and found["low"] <= material.threshold <= found["high"]
     doubt = Text(" The interval reaches across the goal, so another set of rows might say otherwise.",
                  "信賴區間跨過目標，換一批資料結論可能不同。") if across else Text("", "")
-    return html(verdict, " ", Text(
+    return html(verdict, both(" ", ""), Text(
         f"{version} scores {value} in {title.en}; you asked for {at_least.en} {wanted}.{doubt.en}",
         f"{version} 的{_joined(title.zh)}是 {value}，你的目標是{at_least.zh} {wanted}。{doubt.zh}"))
 
