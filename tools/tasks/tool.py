@@ -126,8 +126,8 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
 
     @server.tool(
         name="update_task", title="Change a task · 修改任務",
-        description="Change a task's goal, labels, success threshold or constraints; record a decision or a note. "
-        "Without changes: show it. 修改目標、標籤、門檻，改任務設定，記錄決策。",
+        description="Change a task's goal, labels, success threshold or constraints; record a decision, or add a "
+        "note. Without changes: show it. 修改目標、標籤、門檻，改任務設定，記錄決策、備註。",
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False),
         structured_output=True,
     )
@@ -178,9 +178,10 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
 
     @server.tool(
         name="manage_task", title="Manage a task · 管理任務",
-        description="Promote a version to current or roll_back to the previous one; tidy (free disk space, old models "
-        "go), archive, restore, clone, export or import (backup, another machine), generate the project's scripts. "
-        "What removes is previewed until confirm. 設為正式版本、退回上一版、清空間、封存、複製任務、匯出備份、匯入、生成專案結構。",
+        description="Promote a version to current, or go back (roll_back) to the one before; tidy: clean up old "
+        "models to free disk; archive, restore, clone; export the whole task as one zip to send or back up, import "
+        "it; generate its scripts. What removes is previewed until confirm. 設為正式版本、退回上一版、清硬碟空間、刪舊版本、封存、複製任務、匯出備份、匯入、"
+        "生成專案結構。",
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=False),
         structured_output=True,
     )
@@ -206,9 +207,10 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
 
     @server.tool(
         name="read_resource", title="Read or search · 讀取與搜尋",
-        description="Read any nlp-skills:// resource, a page at a time: tasks, tasks/{task}[/data-source|/data|/notes"
-        "|/versions[/{version}[/lineage]]|/lineage|/lineage.mmd|/jobs], jobs[/{job_id}], skills[/{skill}[/{page}]]. "
-        "Or search the knowledge pages by words. 查看任務、版本、譜系、備註；搜尋知識。",
+        description="Read any nlp-skills:// resource, a page at a time: tasks, "
+        "tasks/{task}[/data-source|/data|/notes|/versions[/{version}[/lineage]]|/lineage|/lineage.mmd|/jobs], "
+        "jobs[/{job_id}], skills[/{skill}[/{page}]]. Or search the knowledge: what a term means (LoRA, rank). 查看任務、"
+        "版本、譜系、備註；搜尋知識、名詞是什麼意思。",
         annotations=ToolAnnotations(read_only_hint=True),
         structured_output=True,
     )
