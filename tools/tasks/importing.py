@@ -119,7 +119,7 @@ def inspect(workspace: Workspace, file: Path) -> Manifest:
             raise _refused(file, Text(f"it holds {len(entries):,} entries", f"裡面有 {len(entries):,} 個項目"))
         manifest = _manifest(archive, file)
         _check_entries(file, entries, manifest)
-    _check_size(workspace, file, manifest)
+    _check_size(workspace, file, manifest, entries)
     return manifest
 
 
@@ -170,12 +170,7 @@ def _opened(file: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(file)
     except (zipfile.BadZipFile, ValueError) as error:
-        raise TaskError(
-            Text(f"{file} is no whole export: it is truncated, damaged, or another kind of file.",
-                 f"{file} 不是完整的匯出檔：可能被截斷、損壞，或是別種檔案。"),
-            Text("Copy it again and compare its SHA-256 with the one the export named.",
-                 "請重新複製一次，並與匯出時顯示的 SHA-256 比對。"), field="path",
-        ) from error
+        raise _no_export(file) from error
 
 
 def _manifest(archive: zipfile.ZipFile, file: Path) -> Manifest:
@@ -186,7 +181,7 @@ def _manifest(archive: zipfile.ZipFile, file: Path) -> Manifest:
         with archive.open(info) as opened:
             return Manifest.model_validate_json(opened.read(_MANIFEST_BYTES))
     except KeyError as error:
-        raise _refused(file, Text(f"it has no {MANIFEST}", f"裡面沒有 {MANIFEST}")) from error
+        raise _no_export(file) from error
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"])
         raise _refused(file, Text(f"its {MANIFEST} is not of format 1 [{where}]",
@@ -233,11 +228,12 @@ def _unsafe(info: zipfile.ZipInfo, models: bool) -> Text | None:
     return None
 
 
-def _check_size(workspace: Workspace, file: Path, manifest: Manifest) -> None:
-    total, packed = manifest.bytes, file.stat().st_size
-    if total > _SWELLING_FROM and total > _SWELLING * packed:
-        raise _refused(file, Text(f"it would swell from {size(packed)} to {size(total)}",
-                                  f"解開後會從 {size(packed)} 膨脹到 {size(total)}"))
+def _check_size(workspace: Workspace, file: Path, manifest: Manifest, entries: list[zipfile.ZipInfo]) -> None:
+    total = manifest.bytes
+    for swollen, packed in ((total, file.stat().st_size), *((one.file_size, one.compress_size) for one in entries)):
+        if swollen > _SWELLING_FROM and swollen > _SWELLING * packed:
+            raise _refused(file, Text(f"it would swell from {size(packed)} to {size(swollen)}",
+                                      f"解開後會從 {size(packed)} 膨脹到 {size(swollen)}"))
     place = next(folder for folder in (workspace.root, *workspace.root.parents) if folder.exists())
     free = shutil.disk_usage(place).free
     if total + _SPARE_BYTES > free:
@@ -286,6 +282,15 @@ def _foreign_scripts(folder: TaskFolder) -> list[str]:
     found = sorted(path for path in folder.scripts.rglob("*.py") if path.is_file())
     return [path.relative_to(folder.root).as_posix() for path in found
             if ours.get(path.relative_to(folder.scripts).as_posix()) != path.read_text(encoding="utf-8", errors="replace")]
+
+
+def _no_export(file: Path) -> TaskError:
+    return TaskError(
+        Text(f"{file} is no whole export: it is truncated, damaged, or another kind of file.",
+             f"{file} 不是完整的匯出檔：可能被截斷、損壞，或是別種檔案。"),
+        Text("Copy it again and compare its SHA-256 with the one the export named.",
+             "請重新複製一次，並與匯出時顯示的 SHA-256 比對。"), field="path",
+    )
 
 
 def _refused(file: Path, why: Text) -> TaskError:
