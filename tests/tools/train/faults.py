@@ -6,7 +6,9 @@ planted around it, never by a switch in it.
 
 from __future__ import annotations
 
+import os
 import random
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,6 +20,7 @@ from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.task import Prompt, SuccessCriteria, Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
+from nlp_skills.tools.compute.libraries import settle_libraries
 from nlp_skills.tools.compute.running import RunningJob
 from nlp_skills.tools.data.rows import Row, row_id
 from nlp_skills.tools.data.snapshot import current_snapshot
@@ -81,9 +84,14 @@ def trained_and_evaluated(task: TaskFolder, base: Path, **settings: Any) -> Vers
     workspace = Workspace(task.root.parent)
     given = {"base_model": str(base), "threads": 1, "save_every": 10_000, **settings}
     plan_training(workspace, task, given, "none", [], "first")
-    folder = training._reserve(_job(task, "train"), task, "first")
-    training.train_version(_job(task, "train"), task.load(), folder)
-    evaluating.evaluate_version(_job(task, "evaluate"), folder)
+    return trained_from(task, "first")
+
+
+def trained_from(task: TaskFolder, plan: str) -> VersionFolder:
+    """Train a plan that stands, and evaluate what came of it."""
+    folder = training._reserve(_job(task, f"train-{plan}"), task, plan)
+    training.train_version(_job(task, f"train-{plan}"), task.load(), folder)
+    evaluating.evaluate_version(_job(task, f"evaluate-{plan}"), folder)
     return folder
 
 
@@ -190,3 +198,15 @@ FAULTS: dict[str, Plant] = {
     "label_noise": label_noise, "imbalance": imbalance, "wrong_template": wrong_template,
     "end_of_turn": end_of_turn_untrained, "truncation": truncation,
 }
+
+
+def quiet() -> None:
+    """Before a process that plants faults begins: two of them share the machine."""
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+    os.environ["NLP_SKILLS_WORKER"] = sys.executable
+    settle_libraries()
+
+
+def plant(name: str, root: Path, base: Path, seed: int) -> None:
+    """One fault by its name, or a healthy run."""
+    FAULTS.get(name, healthy)(root, base, seed)

@@ -208,7 +208,7 @@ class Case:
         value, ceiling = self.result.value, max(simple, self.result.value)
         said = because or Text(f"TF-IDF reaches {simple:.2f} on the same rows, so that much can be learnt from them.",
                                f"同一批資料 TF-IDF 可以到 {simple:.2f}，至少這些是學得到的。")
-        return self.expects(value + (ceiling - value) / 2, max(ceiling, value + (1 - value) / 2), said)
+        return self.expects(value + (ceiling - value) / 2, max(ceiling + 0.03, value + (1 - value) / 2), said)
 
     def train_texts(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """The training rows of those ids that are on this machine."""

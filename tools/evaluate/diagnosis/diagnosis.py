@@ -18,7 +18,7 @@ from .otherwise import otherwise
 from .standing import Result, Standing, best_of, result_of
 
 _TEXT = 120
-_POINTED_AT = 0.05
+_POINTED_AT = 0.15
 _SURE = 0.05
 _BY_ROW_TEXT = ("answer",)
 

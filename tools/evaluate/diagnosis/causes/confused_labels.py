@@ -21,7 +21,7 @@ class ConfusedLabels(CauseKind):
     words: ClassVar[tuple[str, ...]] = ("confus", "mix", "similar", "混淆", "搞混", "分不清")
 
     def look(self, case: Case) -> Cause | None:
-        mistakes = [answer for answer in case.mistakes() if answer["predicted"] is not None]
+        mistakes = [answer for answer in case.answers if not answer["correct"] and answer["predicted"] is not None]
         if not mistakes:
             return None
         (gold, said), count = Counter((str(row["gold"]), str(row["predicted"])) for row in mistakes).most_common(1)[0]
