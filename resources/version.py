@@ -7,7 +7,6 @@
     lineage.yaml         what those commits say, in one file (see lineage.py)
     reservation.json     which job reserved it, after which plan
     evidence.json            what the jobs saw that a diagnosis needs: `training` and `evaluation`
-    diagnosis.json           the remedy last advised for it, with what it should bring
     environment.json, events.jsonl, predictions.jsonl, report.html; failure.json where training did not finish
 """
 
@@ -50,7 +49,6 @@ class VersionFolder:
         self.predictions_file = self.root / "predictions.jsonl"
         self.report_file = self.root / "report.html"
         self.evidence_file = self.root / "evidence.json"
-        self.diagnosis_file = self.root / "diagnosis.json"
         self.failure_file = self.root / "failure.json"
         self.reservation_file = self.root / "reservation.json"
         self.models = task.models / self.name

@@ -146,6 +146,7 @@ async def _train_and_deploy(call: Session, base_model: Path) -> None:
     await call.job("train", task=TASK, confirm=True)
     await call.job("evaluate", task=TASK, version="v2")
     await call.job("compare_versions", task=TASK, a="v1", b="v2")
+    await call("diagnose", task=TASK, version="v2", complaint="no better than before")
     await call.job("reproduce", task=TASK, version="v1")
     await call.job("deploy", task=TASK, version="v2", override_reason="a test of the road, not of the model")
     await call("undeploy", task=TASK)

@@ -7,9 +7,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from ...resources.answer import Answer, NextStep
-from ...resources.clock import now
 from ...resources.errors import TrainingError
-from ...resources.files import write_json
 from ...resources.language import Text, detect_language, speaking
 from ...resources.lineage import prediction_of, prediction_said
 from ...resources.task import TaskFolder
@@ -90,8 +88,6 @@ def diagnose_version(workspace: Workspace, task: TaskFolder, name: str = "latest
         going_live = _good_enough(found, complaint)
         advice = None if going_live else found.advice
         plan = _plan(workspace, task, found, advice) if advice is not None else None
-        if advice is not None:
-            _keep(folder, advice, plan)
         return _answer(workspace, task, found, advice, plan)
 
 
@@ -132,15 +128,6 @@ def _plan(workspace: Workspace, task: TaskFolder, found: Diagnosis, advice: Caus
             parent = str(config.get("parent") or NO_PARENT)
         plan_training(workspace, task, settings, parent, [str(advice.say)], name, expects)
     return read_plan(task, name)
-
-
-def _keep(folder: VersionFolder, advice: Cause, plan: Plan | None) -> None:
-    """What was advised last, so that a version trained on it can be held against it."""
-    write_json(folder.diagnosis_file, {
-        "format": 1, "created": now(), "cause": advice.name, "share": advice.share, "say": advice.say._asdict(),
-        "change": advice.change, "plan": plan.name if plan else None,
-        "expects": advice.expects.to_dict() if advice.expects else None,
-    })
 
 
 def _answer(

@@ -10,12 +10,12 @@ from pydantic import Field
 from ...resources.answer import Answer, NextStep
 from ...resources.changes import data_changes, setting_changes, settings_of
 from ...resources.errors import TrainingError
-from ...resources.files import read_json
 from ...resources.language import Text
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder
 from ...resources.workspace import Workspace
 from ..compute.words import duration
+from ..evaluate.diagnosis import diagnose
 from .choosing import BaseModelOption, base_model_options, usual_base_model, why_base_model
 from .elsewhere import GpuOption, said_of
 from .estimate import Estimate
@@ -54,8 +54,8 @@ def plan_training(
     """Write `configs/<name>.yaml` and say what it means.
 
     Arguments:
-        expects: what a diagnosis predicts for it; by default what the parent's diagnosis predicted of a change in the
-            data, where nothing but the data differs.
+        expects: what a diagnosis predicts for it; by default what the parent's predicts, where this is the change that
+            it advises.
 
     Raises:
         TrainingError: a setting, the plan's name or the parent cannot be used.
@@ -68,7 +68,7 @@ def plan_training(
                      or usual_base_model(workspace))
     seen = survey(workspace, task, base_model)
     plan, reasons = make_plan(plan_name, given, building_on, changes, seen.situation, base_model,
-                              expects or _expected_of_data(building_on, given))
+                              expects or _expected(building_on, given, seen))
     if not building_on and "base_model" not in given:
         reasons = {"base_model": why_base_model(workspace, base_model), **reasons}
     path = write_plan(task, plan)
@@ -116,12 +116,14 @@ def _with_source(setting: str, why: Text) -> str:
     return f"{why} [llm-knowledge/{page}]" if page else str(why)
 
 
-def _expected_of_data(parent: VersionFolder | None, given: dict[str, Any]) -> dict[str, Any] | None:
-    """The prediction of a diagnosis whose remedy lay in the data."""
-    if parent is None or given or not parent.diagnosis_file.is_file():
+def _expected(parent: VersionFolder | None, given: dict[str, Any], seen: Preflight) -> dict[str, Any] | None:
+    """What the parent's diagnosis predicts, where this is the very change it advises."""
+    advice = diagnose(parent, texts=False).advice if parent else None
+    if parent is None or advice is None or advice.expects is None:
         return None
-    found = read_json(parent.diagnosis_file)
-    return found.get("expects") if found.get("change") is None else None
+    other_rows = seen.has_data and seen.snapshot.hash != parent.data_snapshot().get("hash")
+    advised = advice.change == given if given else advice.change is None and other_rows
+    return advice.expects.to_dict() if advised else None
 
 
 def _with_whole_path(settings: dict[str, Any]) -> dict[str, Any]:

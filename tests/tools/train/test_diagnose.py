@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from mcp import Client
 
-from nlp_skills.resources.files import read_json, read_yaml, sha256_file, write_json, write_yaml
+from nlp_skills.resources.files import dump_jsonl, read_yaml, sha256_file, write_atomic, write_json, write_yaml
 from nlp_skills.resources.language import Language
 from nlp_skills.resources.lineage import load_lineage, prediction_said
 from nlp_skills.resources.task import Constraints, SuccessCriteria, TaskFolder
@@ -314,11 +314,20 @@ async def test_a_change_of_data_carries_its_prediction_into_the_next_plan(plante
     planted.evaluated(planted.trained(), lambda _, gold: "中性" if gold == "負面" else gold)
     answer = await ask(planted)
     assert answer["plan"] is None and answer["next_step"]["tool"] == "set_data_source"
-    assert read_json(VersionFolder(planted.task, 1).diagnosis_file)["cause"] == answer["causes"][0]["name"]
-    plan_training(planted.workspace, planted.task, {}, "v1", [], "more-rows")
-    assert read_yaml(planted.task.configs / "more-rows.yaml")["expects"]["low"] == answer["expected"]["low"]
+    plan_training(planted.workspace, planted.task, {}, "v1", [], "the-same")
+    rows = planted.snapshot.rows("train")
+    write_atomic(planted.task.data / "train.jsonl", dump_jsonl(rows[1:]))
+    plan_training(planted.workspace, planted.task, {}, "v1", [], "other-rows")
     plan_training(planted.workspace, planted.task, {"epochs": 3}, "v1", [], "another")
-    assert "expects" not in read_yaml(planted.task.configs / "another.yaml")
+    planned = {name: read_yaml(planted.task.configs / f"{name}.yaml") for name in ("the-same", "other-rows", "another")}
+    assert planned["other-rows"]["expects"]["low"] == answer["expected"]["low"]
+    assert "expects" not in planned["the-same"] and "expects" not in planned["another"]
+
+
+async def test_the_advised_change_keeps_its_prediction_whoever_plans_it(planted: Planted) -> None:
+    planted.evaluated(planted.trained(None, NOTHING_LEARNT, learning_rate=0.05), mostly_wrong)
+    plan_training(planted.workspace, planted.task, {"learning_rate": 2e-3}, "v1", [], "by-the-coach")
+    assert read_yaml(planted.task.configs / "by-the-coach.yaml")["expects"]["metric"] == "macro_f1"
 
 
 async def test_row_text_is_quoted_as_data_and_hidden_on_premise(planted: Planted) -> None:

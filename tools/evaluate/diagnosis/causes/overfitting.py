@@ -20,7 +20,7 @@ class Overfitting(CauseKind):
 
     title: ClassVar[Text] = Text("overfitting", "過度擬合")
     page: ClassVar[str] = "llm-knowledge/trouble-overfitting"
-    words: ClassVar[tuple[str, ...]] = ("overfit", "by heart", "memor", "過擬合", "過度擬合", "死背", "背答案")
+    words: ClassVar[tuple[str, ...]] = ("overfit", "by heart", "memor", "擬合", "死背", "背答案")
 
     def look(self, case: Case) -> Cause | None:
         scored = [epoch for epoch in case.epochs if "valid_loss" in epoch]

@@ -20,7 +20,7 @@ class Underfitting(CauseKind):
 
     title: ClassVar[Text] = Text("not trained long enough", "訓練不足")
     page: ClassVar[str] = "llm-knowledge/trouble-underfitting"
-    words: ClassVar[tuple[str, ...]] = ("underfit", "learns nothing", "too short", "訓練不足", "學不會", "欠擬合")
+    words: ClassVar[tuple[str, ...]] = ("underfit", "learns nothing", "too short", "訓練不足", "學不會", "擬合")
 
     def look(self, case: Case) -> Cause | None:
         learnt = case.learnt
