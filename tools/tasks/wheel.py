@@ -15,6 +15,7 @@ import os
 import tomllib
 import zipfile
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,15 @@ _WHEEL = "Wheel-Version: 1.0\nGenerator: nlp-skills\nRoot-Is-Purelib: true\nTag:
 def package_wheel() -> bytes:
     """The bytes of the wheel (PEP 427), with the metadata and entry points of this installation."""
     metadata, entry_points = _from_checkout() or _from_installation()
-    contents = {f"nlp_skills/{name}": path.read_bytes() for name, path in _package_files()}
+    files = ((name, path, path.stat()) for name, path in _package_files())
+    return _packed(tuple((name, path, found.st_mtime_ns, found.st_size) for name, path, found in files),
+                   metadata, entry_points)
+
+
+@lru_cache(maxsize=1)
+def _packed(files: tuple[tuple[str, Path, int, int], ...], metadata: str, entry_points: str) -> bytes:
+    """The wheel of `files` (name, path, time, size): packed once, and again when one of them has changed."""
+    contents = {f"nlp_skills/{name}": path.read_bytes() for name, path, _, _ in files}
     contents |= {
         f"{_DIST_INFO}/METADATA": metadata.encode(),
         f"{_DIST_INFO}/WHEEL": _WHEEL.encode(),
