@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from typing import Any, Literal
@@ -108,6 +109,21 @@ async def test_the_diagnosis_stands_in_short_in_what_looks_at_results(workspace_
                 assert (diagnosis["version"], diagnosis["standing"]) == ("v1", "gap")
                 assert all({"cause", "reasons", "remedy", "page"} <= set(cause) for cause in diagnosis["causes"])
         assert "diagnosis" not in state_of(await said(client, "evaluate", task="mail"))
+
+
+async def test_an_advised_plan_that_a_later_version_has_overtaken_is_not_offered_again(
+    workspace_with: WorkspaceWith
+) -> None:
+    workspace = workspace_with("evaluated")
+    plan, version = workspace.root / "mail" / "configs" / "after-v0.yaml", workspace.root / "mail" / "versions" / "v1"
+    plan.parent.mkdir()
+    plan.write_text("format: 1\nname: after-v0\nmethod: sft\nepochs: 4\n", encoding="utf-8")
+    config = (version / "config.yaml").stat().st_mtime
+    async with Client(server_of(workspace)) as client:
+        for age, pending in ((60, False), (-60, True)):
+            os.utime(plan, (config - age, config - age))
+            step = state_of(await said(client, "result-analyzer", task="mail", version="v1"))["next_step"]
+            assert (step["tool"] == "train") == pending, step
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -81,7 +81,8 @@ def _results(situation: Situation, said: Said) -> CoachAnswer:
     chosen = chosen_version(said, situation.trained)
     if chosen is None or not chosen.evaluations():
         return _evaluate(situation, said)
-    return performance(situation, said) if said.versions else states.answer(situation)
+    newest = chosen.number == situation.trained[-1].number
+    return states.answer(situation) if newest else performance(situation, said)
 
 
 def _deploy(situation: Situation, said: Said) -> CoachAnswer:

@@ -61,7 +61,7 @@ class Situation:
     Arguments:
         data: the manifest of the current snapshot, None where there is none.
         warnings: what validation found about it.
-        plan: the newest plan that no version was trained from yet.
+        plan: the newest plan that no version was trained from yet, nor any version since.
         versions: all reserved versions, oldest first.
         deployment: what is live, `serving` whether its process is.
         source_problem: why `data_source.yaml` cannot be read, if it cannot.
@@ -138,9 +138,10 @@ def look(workspace: Workspace, folder: TaskFolder) -> Situation:
         sources, source_problem = DataSource(), str(error)
     data, warnings = _data(folder)
     deployment = folder.current_deployment()
+    versions = [VersionFolder(folder, number) for number in version_numbers(folder)]
     return Situation(
         folder=folder, task=task, sources=sources, source_problem=source_problem, data=data, warnings=warnings,
-        plan=_newest_plan(folder), versions=[VersionFolder(folder, number) for number in version_numbers(folder)],
+        plan=_newest_plan(folder, versions), versions=versions,
         job=_job_now(folder), deployment=deployment, serving=_serving(workspace, deployment),
     )
 
@@ -156,9 +157,14 @@ def _data(folder: TaskFolder) -> tuple[dict[str, Any] | None, list[str]]:
     return read_json(root / "manifest.json"), [str(Text(**found["message"])) for found in findings[:_WARNINGS_KEPT]]
 
 
-def _newest_plan(folder: TaskFolder) -> str | None:
+def _newest_plan(folder: TaskFolder, versions: list[VersionFolder]) -> str | None:
+    """The newest plan, unless a version was trained since: what was planned before it has been overtaken."""
     plans = list(folder.configs.glob("*.yaml")) if folder.configs.is_dir() else []
-    return max(plans, key=lambda path: path.stat().st_mtime).stem if plans else None
+    newest = max(plans, key=lambda path: path.stat().st_mtime, default=None)
+    trained = [version for version in versions if version.model_info_file.is_file() and version.config_file.is_file()]
+    if newest is None or (trained and trained[-1].config_file.stat().st_mtime > newest.stat().st_mtime):
+        return None
+    return newest.stem
 
 
 def _job_now(folder: TaskFolder) -> JobNow | None:
