@@ -21,6 +21,7 @@ from ...resources.task import TaskFolder
 from .mapping import plain_value
 from .reading import LONGEST_ROW
 from .sources import Record, SourceKind
+from .watching import Watch
 
 
 @dataclass(frozen=True)
@@ -38,23 +39,27 @@ class RawSnapshot:
 
 
 def fetch(
-    task: TaskFolder, source: SourceKind, number: int, each_batch: Callable[[int], None] = lambda rows: None
+    task: TaskFolder, source: SourceKind, number: int, each_batch: Callable[[int], None] = lambda rows: None,
+    watch: Watch | None = None,
 ) -> RawSnapshot:
     """Stream the source's records to disk and commit them whole.
 
     Arguments:
         number: the source's place in `data_source.yaml`, for errors.
         each_batch: called with the number of records so far; may raise to stop.
+        watch: handed to the source; what it notes is recorded as `provenance`.
 
     Raises:
         DataSourceError, DataError, SecretError: the source cannot be read or has no rows; nothing is left behind.
         WorkspaceError: the disk is full.
     """
+    watch = watch or Watch()
     temporary = task.raw / f".{uuid.uuid4().hex[:12]}.tmp"
     with describing_disk_errors(task.raw):
         temporary.mkdir(parents=True)
         try:
-            digest, count, columns = _stream(task, source, number, temporary / "rows.jsonl", each_batch)
+            digest, count, columns = _stream(task, source, number, temporary / "rows.jsonl", each_batch,
+                                             watch)
             if not count:
                 raise no_rows(task, source, number)
             definition = source.definition()
@@ -62,6 +67,7 @@ def fetch(
             write_json(temporary / "source.json", {
                 "format": 1, "hash": whole, "rows_sha256": digest, "count": count, "columns": columns,
                 "source": definition, "origin": source.origin(task.root), "fetched": now(),
+                "provenance": watch.provenance,
             })
             final = task.raw / whole[:12]
             if not final.exists():
@@ -84,11 +90,12 @@ def sweep(folder: Path) -> None:
 
 
 def _stream(
-    task: TaskFolder, source: SourceKind, number: int, path: Path, each_batch: Callable[[int], None]
+    task: TaskFolder, source: SourceKind, number: int, path: Path, each_batch: Callable[[int], None], watch: Watch
 ) -> tuple[str, int, list[str]]:
     """Write the records; return the file's SHA-256, their number and their columns in order of appearance."""
     digest, count, columns = hashlib.sha256(), 0, dict[str, None]()
-    with path.open("wb") as file, closing(source.batches(task.root, f"sources[{number}]")) as batches:
+    with path.open("wb") as file, closing(
+            source.batches(task.root, f"sources[{number}]", watch)) as batches:
         for batch in batches:
             lines: list[bytes] = []
             for record in batch:

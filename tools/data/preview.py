@@ -18,6 +18,7 @@ from .fetch import no_rows
 from .mapping import Conversion, find_columns, plain_value, shown_columns
 from .rows import Row
 from .sources import ANNOUNCED, Record, SourceKind, source_kind
+from .watching import Watch
 
 MODULE = "nlp_skills.tools.data.preview"
 PREVIEWED_ROWS = 5
@@ -59,12 +60,12 @@ def preview(task: TaskFolder, job: RunningJob) -> dict[str, Any]:
         kind = source_kind(source, number)
         name = source_name(kind, number)
         job.progress(number, len(data_source.sources), Text(f"Reading {name}", f"讀取 {name}"))
-        looks.append(_look(task, definition, kind, number))
+        looks.append(_look(task, definition, kind, number, Watch(job.check_cancelled, job.warn)))
     return {"sources": looks, **_told(task, definition, looks)}
 
 
-def _look(task: TaskFolder, definition: Task, kind: SourceKind, number: int) -> dict[str, Any]:
-    records = _first_records(task, kind, number)
+def _look(task: TaskFolder, definition: Task, kind: SourceKind, number: int, watch: Watch) -> dict[str, Any]:
+    records = _first_records(task, kind, number, watch)
     available = list(dict.fromkeys(column for record in records for column in record))
     columns = find_columns(available, kind, definition)
     conversion = Conversion(definition)
@@ -82,9 +83,9 @@ def _look(task: TaskFolder, definition: Task, kind: SourceKind, number: int) -> 
     }
 
 
-def _first_records(task: TaskFolder, kind: SourceKind, number: int) -> list[Record]:
+def _first_records(task: TaskFolder, kind: SourceKind, number: int, watch: Watch) -> list[Record]:
     records: list[Record] = []
-    with closing(kind.batches(task.root, f"sources[{number}]")) as batches:
+    with closing(kind.batches(task.root, f"sources[{number}]", watch)) as batches:
         for batch in batches:
             records += [plain_value(record) for record in batch]
             if len(records) >= _LOOKED_AT:

@@ -27,6 +27,7 @@ from .snapshot import adopt, blocked, edited_splits, head, keep_edits, working_f
 from .sources import SourceKind
 from .split import SKELETON, SPLITS, split_rows
 from .store import Snapshot, commit_snapshot
+from .watching import Watch
 
 SCRIPT = "scripts/01_regenerate_data.py"
 MODULE = "nlp_skills.tools.data.regenerate"
@@ -107,6 +108,10 @@ class _Steps:
     def __init__(self, job: RunningJob, total: int) -> None:
         self._job, self._total, self._done = job, total, 0
 
+    @property
+    def watch(self) -> Watch:
+        return Watch(self._job.check_cancelled, self._job.warn)
+
     def begin(self, message: Text) -> None:
         self._job.check_cancelled()
         self._job.progress(self._done, self._total, message)
@@ -121,7 +126,7 @@ def _fetch(task: TaskFolder, kind: SourceKind, number: int, steps: _Steps) -> Ra
     name = source_name(kind, number)
     steps.begin(Text(f"Fetching {name}", f"擷取 {name}"))
     return fetch(task, kind, number, lambda rows: steps.within(
-        Text(f"Fetching {name}: {rows} rows", f"擷取 {name}：{rows} 列"), rows))
+        Text(f"Fetching {name}: {rows} rows", f"擷取 {name}：{rows} 列"), rows), steps.watch)
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,12 @@ from ....resources.data_source import Source
 from ....resources.errors import DataSourceError
 from ....resources.language import Text
 from ....resources.wording import problem_in_words
+from ..watching import Watch
 
 Record = dict[str, Any]
 
 # Named by the format, brought by later versions: such a file loads, and says so only when it is fetched.
-ANNOUNCED = ("api", "web_scrape", "llm_generated")
+ANNOUNCED = ("web_scrape", "llm_generated")
 _NEAR = 0.75
 
 
@@ -40,12 +41,13 @@ class SourceKind(BaseModel, ABC):
     secret_fields: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
-    def batches(self, folder: Path, field: str) -> Generator[list[Record], None, None]:
+    def batches(self, folder: Path, field: str, watch: Watch | None = None) -> Generator[list[Record], None, None]:
         """The records as they come, in batches of bounded size.
 
         Arguments:
             folder: the task's folder; relative paths start there.
             field: how errors name this source, such as `sources[0]`.
+            watch: says when to stop, hears warnings, and keeps what is recorded of the reading.
 
         Raises:
             DataSourceError, DataError, SecretError: it cannot be read; one clear cause.

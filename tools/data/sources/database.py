@@ -17,6 +17,7 @@ from ....resources.errors import DataSourceError
 from ....resources.language import Text
 from ....resources.secrets import redact, resolve
 from ..database_errors import described
+from ..watching import Watch
 from . import Record, SourceKind
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class DatabaseSource(SourceKind):
 
     secret_fields: ClassVar[tuple[str, ...]] = ("connection",)
 
-    def batches(self, folder: Path, field: str) -> Generator[list[Record], None, None]:
+    def batches(self, folder: Path, field: str, watch: Watch | None = None) -> Generator[list[Record], None, None]:
         stream = self._stream(field)
         with asyncio.Runner() as runner:
             try:

@@ -13,6 +13,7 @@ from ....resources.errors import DataError, DataSourceError
 from ....resources.language import Text
 from ..encoding import check_encoding, detect_encoding
 from ..reading import delimited_records, json_records, jsonl_records, parquet_records
+from ..watching import Watch
 from . import Record, SourceKind
 
 FileFormat = Literal["csv", "tsv", "json", "jsonl", "parquet"]
@@ -34,7 +35,7 @@ class FileSource(SourceKind):
     encoding: str | None = Field(None, description="Recognised where it is left out.")
     delimiter: str | None = Field(None, min_length=1, max_length=1, description="Of a CSV; recognised otherwise.")
 
-    def batches(self, folder: Path, field: str) -> Generator[list[Record], None, None]:
+    def batches(self, folder: Path, field: str, watch: Watch | None = None) -> Generator[list[Record], None, None]:
         records = self._records(self._checked_path(folder, field), field)
         while batch := list(islice(records, _BATCH)):
             yield batch

@@ -1,0 +1,413 @@
+from __future__ import annotations
+
+import email.utils
+import json
+import logging
+import time
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nlp_skills.resources import secrets
+from nlp_skills.resources.data_source import Source
+from nlp_skills.resources.errors import Cancelled, DataSourceError
+from nlp_skills.resources.files import read_json, write_yaml
+from nlp_skills.resources.language import Text
+from nlp_skills.resources.task import TaskFolder
+from nlp_skills.tools.compute.running import RunningJob, cancelled
+from nlp_skills.tools.data.sources import source_kind
+from nlp_skills.tools.data.watching import Watch
+from nlp_skills.tools.data.web.paging import Pagination, next_link
+from tests.tools.data.conftest import Rows, sentences
+from tests.tools.data.misbehaving import Asked, Peer, Said, as_json, as_page, bomb, dripping, first, packed, peer
+
+ROWS = sentences(25)
+
+
+@pytest.fixture
+def server() -> Iterator[Peer]:
+    with peer() as here:
+        yield here
+
+
+def records(endpoint: str, watch: Watch | None = None, **fields: Any) -> Rows:
+    source = source_kind(Source.model_validate({
+        "type": "api", "endpoint": endpoint, "allow_hosts": ["127.0.0.1"], "retry_seconds": 0.01, **fields}), 0)
+    return [record for batch in source.batches(Path(), "sources[0]", watch) for record in batch]
+
+
+def refusal(endpoint: str, **fields: Any) -> DataSourceError:
+    with pytest.raises(DataSourceError) as caught:
+        records(endpoint, **fields)
+    assert caught.value.problem.zh and caught.value.fix.zh and str(caught.value.field).startswith("sources[0].")
+    return caught.value
+
+
+def in_pages(size: int, rows: Rows = ROWS, cap: int = 1000) -> Any:
+    """Pages by number, offset or cursor, whichever is asked for; never more than `cap` rows."""
+    def route(asked: Asked) -> Said:
+        wanted = min(int(asked.params.get("limit", size)), cap)
+        if "page" in asked.params:
+            begin = (int(asked.params["page"]) - 1) * wanted
+        else:
+            begin = int(asked.params.get("offset") or asked.params.get("cursor") or 0)
+        page, end = rows[begin:begin + wanted], begin + wanted
+        return as_json({"data": {"items": page}, "meta": {"next_cursor": str(end) if end < len(rows) else None}})
+
+    return route
+
+
+def test_the_seeds_source_works_as_it_stands(server: Peer) -> None:
+    url = server.serve("/data", lambda asked: as_json(ROWS[:int(asked.params["limit"])]))
+
+    assert records(url, params={"limit": 1000}) == ROWS
+    assert server.asked[0].params == {"limit": "1000"}
+
+
+@pytest.mark.parametrize("pagination", [
+    {"type": "page", "size_param": "limit", "size": 10},
+    {"type": "offset", "size_param": "limit", "size": 10},
+    {"type": "cursor", "next": "meta.next_cursor"},
+])
+def test_every_page_is_read(server: Peer, pagination: dict[str, Any]) -> None:
+    url = server.serve("/rows", in_pages(10))
+
+    assert records(url, records="data.items", pagination=pagination) == ROWS
+
+
+def test_a_server_that_gives_smaller_pages_than_asked_for_loses_no_row(server: Peer) -> None:
+    url = server.serve("/rows", in_pages(10, cap=4))
+
+    assert records(url, records="data.items",
+                   pagination={"type": "offset", "size_param": "limit", "size": 1000}) == ROWS
+
+
+def test_link_headers_are_followed_without_being_asked(server: Peer) -> None:
+    def route(asked: Asked) -> Said:
+        begin = int(asked.params.get("at", 0))
+        said = as_json(ROWS[begin:begin + 10])
+        if begin + 10 < len(ROWS):
+            said.headers["Link"] = f'</rows?at=0>; rel="first", </rows?at={begin + 10}>; rel="next"'
+        return said
+
+    assert records(server.serve("/rows", route)) == ROWS
+
+
+def test_a_cursor_in_the_body_of_a_post(server: Peer) -> None:
+    def route(asked: Asked) -> Said:
+        asked_for = json.loads(asked.body)
+        assert asked_for["kind"] == "news"
+        begin = int(asked_for.get("after") or 0)
+        return as_json({"items": ROWS[begin:begin + 10], "next": begin + 10 if begin + 10 < len(ROWS) else None})
+
+    assert records(server.serve("/search", route), method="POST", body={"kind": "news"},
+                   pagination={"type": "cursor", "param": "after", "place": "body"}) == ROWS
+
+
+@pytest.mark.parametrize(("auth", "header", "value"), [
+    ({"type": "bearer", "token": "${API_KEY}"}, "Authorization", "Bearer s3cret-value"),
+    ({"type": "basic", "username": "me", "password": "${API_KEY}"}, "Authorization", "Basic bWU6czNjcmV0LXZhbHVl"),
+    ({"type": "key", "api_key": "${API_KEY}"}, "X-API-Key", "s3cret-value"),
+])
+def test_keys_are_sent_and_shown_nowhere(
+    server: Peer, auth: dict[str, Any], header: str, value: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    secrets.store("API_KEY", "s3cret-value")
+
+    records(server.serve("/rows", as_json(ROWS)), auth=auth)
+    assert server.asked[0].headers[header] == value
+    error = refusal(server.serve("/closed", as_json({}, 401)), auth=auth)
+    assert "s3cret-value" not in f"{error} {error.to_dict()} {caplog.text}" and "secret set" in error.fix.en
+
+
+def test_a_key_in_the_address_is_never_written(
+    server: Peer, task: TaskFolder, prepare: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    secrets.store("API_KEY", "s3cret-value")
+    url = server.serve("/rows", lambda asked: as_json(sentences(60)) if asked.params.get("key") else as_json({}, 401))
+    write_yaml(task.data_source_file, {"sources": [
+        {"type": "api", "endpoint": url, "allow_hosts": ["127.0.0.1"],
+         "auth": {"type": "key", "api_key": "${API_KEY}", "name": "key", "place": "query"}}]})
+
+    result = prepare()
+
+    assert sum(result["counts"].values()) == 60
+    written = "".join(path.read_text("utf-8") for path in task.root.rglob("*") if path.is_file())
+    assert "s3cret-value" not in written + caplog.text + json.dumps(result)
+    kept = read_json(Path(result["raw"][0]) / "source.json")
+    assert kept["provenance"] == {"requests": 1, "pages": 1} and kept["count"] == 60
+    assert kept["source"]["auth"]["api_key"] == "${API_KEY}"
+
+
+@pytest.mark.parametrize("bad", [
+    as_json({}, 429, Retry_After="0"), as_json({}, 500), as_json({}, 503), Said(b"[" * 400, cut=100),
+    Said(b"\x1f\x8b\x08\x00broken-gzip", headers={"Content-Encoding": "gzip"}),
+])
+def test_a_server_that_recovers_is_asked_again(server: Peer, bad: Said) -> None:
+    watch = Watch()
+
+    assert records(server.serve("/rows", first(2, bad, as_json(ROWS))), watch=watch) == ROWS
+    assert watch.provenance["retries"] == 2
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_retry_after_is_waited_for(server: Peer, form: str) -> None:
+    after = "1" if form == "seconds" else email.utils.formatdate(time.time() + 2, usegmt=True)
+    records(server.serve("/rows", first(1, as_json({}, 429, Retry_After=after), as_json(ROWS))))
+
+    assert server.asked[1].at - server.asked[0].at > 0.9
+
+
+def test_a_wait_longer_than_anybody_would_is_not_begun(server: Peer) -> None:
+    began = time.monotonic()
+    error = refusal(server.serve("/rows", as_json({}, 429, Retry_After="86400")))
+
+    assert "too often" not in error.fix.en and "429" in error.problem.en and time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("status", [429, 500, 502])
+def test_a_storm_of_failures_ends(server: Peer, status: int) -> None:
+    error = refusal(server.serve("/rows", as_json({}, status)), retries=3)
+
+    assert len(server.asked) == 4 and str(status) in error.problem.en and "untouched" in error.fix.en
+
+
+def test_a_server_that_dies_between_pages_leaves_the_earlier_data(
+    server: Peer, task: TaskFolder, prepare: Any
+) -> None:
+    pages = in_pages(30, sentences(90))
+    url = server.serve("/rows", pages)
+    write_yaml(task.data_source_file, {"sources": [
+        {"type": "api", "endpoint": url, "allow_hosts": ["127.0.0.1"], "records": "data.items", "retry_seconds": 0.01,
+         "pagination": {"type": "page"}}]})
+    before, kept = prepare(), sorted(path.name for path in task.raw.iterdir())
+    server.serve("/rows", lambda asked: pages(asked) if asked.params["page"] == "1" else Said(b"[" * 90, cut=9))
+
+    with pytest.raises(DataSourceError, match="broke the connection"):
+        prepare()
+    assert read_json(task.data / "current.json")["hash"] == before["snapshot"]
+    assert sorted(path.name for path in task.raw.iterdir()) == kept
+
+
+def test_the_same_page_again_and_again_is_an_error(server: Peer) -> None:
+    error = refusal(server.serve("/rows", as_json(ROWS)), pagination={"type": "page"})
+
+    assert error.field == "sources[0].pagination" and "same rows" in error.problem.en and len(server.asked) == 2
+
+
+def test_a_last_page_that_repeats_ends_the_reading_with_a_warning(server: Peer) -> None:
+    told: list[Text] = []
+    url = server.serve("/rows", lambda asked: as_json(ROWS[:10] if asked.params["page"] == "1" else ROWS[10:]))
+
+    assert records(url, watch=Watch(warn=told.append), pagination={"type": "page"}) == ROWS
+    assert "repeats" in told[0].en
+
+
+def test_pages_without_end_are_stopped(server: Peer) -> None:
+    def route(asked: Asked) -> Said:
+        number = int(asked.params.get("cursor", 0))
+        return as_json({"items": [{"text": f"row {number}"}], "next": number + 1})
+
+    error = refusal(server.serve("/rows", route), pagination={"type": "cursor"}, max_pages=5)
+    assert error.field == "sources[0].max_pages" and len(server.asked) == 5
+
+
+def test_rows_beyond_the_limit_are_not_taken_and_that_is_said(server: Peer) -> None:
+    told: list[Text] = []
+    url = server.serve("/rows", in_pages(10))
+
+    assert records(url, watch=Watch(warn=told.append), records="data.items", pagination={"type": "page"},
+                   max_rows=15) == ROWS[:15]
+    assert "max_rows" in told[0].en
+
+
+def test_an_answer_that_points_to_more_is_noticed(server: Peer) -> None:
+    told: list[Text] = []
+    records(server.serve("/rows", as_json({"items": ROWS, "meta": {"next_cursor": "x"}})), Watch(warn=told.append))
+
+    assert "meta.next_cursor" in told[0].en
+
+
+def test_a_gzip_bomb_is_not_unpacked(server: Peer) -> None:
+    tracemalloc.start()
+    try:
+        error = refusal(server.serve("/rows", lambda asked: bomb(64)), max_answer_mb=4)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert "larger than 4 MB" in error.problem.en and peak < 24 << 20
+
+
+def test_a_packed_answer_is_read(server: Peer) -> None:
+    assert records(server.serve("/rows", packed(as_json(ROWS)))) == ROWS
+
+
+def test_an_answer_that_only_drips_is_given_up(server: Peer) -> None:
+    began = time.monotonic()
+    error = refusal(server.serve("/rows", lambda asked: dripping(0.05)), timeout_seconds=0.3, retries=0)
+
+    assert "in time" in error.problem.en and time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(("encoding", "claimed", "readable"), [
+    ("utf-8", "big5", True), ("utf-8-sig", "utf-8", True), ("utf-16", "utf-8", True), ("cp950", "big5", True),
+    ("cp950", "utf-8", False), ("cp950", "no-such-charset", False)])
+def test_a_charset_that_lies(server: Peer, encoding: str, claimed: str, readable: bool) -> None:
+    content = json.dumps(ROWS, ensure_ascii=False).encode(encoding)
+    url = server.serve("/rows", Said(content, headers={"Content-Type": f"application/json; charset={claimed}"}))
+
+    if readable:
+        assert records(url) == ROWS
+    else:
+        assert "encoding" in refusal(url).problem.en
+
+
+@pytest.mark.parametrize(("said", "words"), [
+    (as_page("<html><body>Please log in</body></html>"), "web page instead of JSON"),
+    (Said(b"a,b\n1,2\n", headers={"Content-Type": "text/csv"}), "text/csv instead of JSON"),
+    (Said(b"", headers={"Content-Type": "application/json"}), "instead of JSON"),
+    (Said(b"[" * 100_000, headers={"Content-Type": "application/json"}), "instead of JSON"),
+])
+def test_what_is_not_json_is_named(server: Peer, said: Said, words: str) -> None:
+    assert words in refusal(server.serve("/rows", said)).problem.en
+
+
+def test_the_places_where_rows_could_be_are_named(server: Peer) -> None:
+    url = server.serve("/rows", as_json({"page": {"rows": ROWS}, "links": ["x"], "tags": []}))
+    error = refusal(url)
+
+    assert error.field == "sources[0].records" and "page.rows" in error.fix.en
+    assert records(url, records="page.rows") == ROWS
+
+
+def test_a_redirect_to_another_host_does_not_carry_the_key(server: Peer) -> None:
+    secrets.store("API_KEY", "s3cret-value")
+    with peer() as other:
+        target = other.serve("/rows", as_json(ROWS))
+        url = server.serve("/rows", Said(status=302, headers={"Location": target}))
+        assert records(url, auth={"type": "bearer", "token": "${API_KEY}"}, headers={"X-Mine": "${API_KEY}"}) == ROWS
+
+        assert "Authorization" in server.asked[0].headers
+        assert not {"Authorization", "X-Mine"} & set(other.asked[0].headers)
+        posted = server.serve("/post", Said(status=307, headers={"Location": target}))
+        assert "was not sent" in refusal(posted, method="POST", body={"q": "private"}).problem.en
+
+
+def test_a_next_page_on_another_host_does_not_get_the_key(server: Peer) -> None:
+    secrets.store("API_KEY", "s3cret-value")
+    with peer() as other:
+        more = other.serve("/more", as_json(ROWS[10:]))
+        url = server.serve("/rows", as_json(ROWS[:10], Link=f'<{more}>; rel=next'))
+
+        assert records(url, auth={"type": "key", "api_key": "${API_KEY}", "name": "key", "place": "query"}) == ROWS
+        assert server.asked[0].params == {"key": "s3cret-value"} and other.asked[0].params == {}
+
+
+def test_a_circle_of_redirects_ends(server: Peer) -> None:
+    error = refusal(server.serve("/rows", Said(status=302, headers={"Location": "/rows"})))
+
+    assert "circle" in error.problem.en and len(server.asked) < 10
+
+
+@pytest.mark.parametrize(("target", "said"), [
+    ("http://169.254.169.254/latest/meta-data/", "its own keys"), ("http://[fd00:ec2::254]/", "its own keys"),
+    ("http://2852039166/", "its own keys"), ("http://10.0.0.1/", "private network"),
+    ("http://167772161/", "private network"), ("http://012.0.0.1/", "not a web address"),
+    ("http://0xa.1/", "private network"), ("http://[", "not a web address"), ("http://[::ffff:10.0.0.1]/", "private network"),
+    ("http://[64:ff9b::a00:1]/", "private network"), ("file:///etc/passwd", "not a web address")])
+def test_a_redirect_into_a_private_network_is_refused(server: Peer, target: str, said: str) -> None:
+    error = refusal(server.serve("/rows", Said(status=302, headers={"Location": target})))
+
+    assert said in error.problem.en and len(server.asked) == 1
+
+
+def test_a_private_address_is_refused_until_the_person_allows_it(server: Peer) -> None:
+    error = refusal(server.serve("/rows", as_json(ROWS)), allow_hosts=[])
+
+    assert "allow_hosts: [127.0.0.1]" in error.fix.en and not server.asked
+
+
+def test_requests_are_spread_over_time(server: Peer) -> None:
+    records(server.serve("/rows", in_pages(10)), records="data.items", pagination={"type": "page"},
+            requests_per_second=10)
+
+    gaps = [later.at - earlier.at for earlier, later in zip(server.asked, server.asked[1:], strict=False)]
+    assert len(gaps) == 3 and min(gaps) > 0.08
+
+
+def test_a_person_who_cancels_does_not_wait_for_the_server(server: Peer) -> None:
+    def check() -> None:
+        if server.asked:
+            raise cancelled()
+
+    began = time.monotonic()
+    with pytest.raises(Cancelled):
+        records(server.serve("/rows", as_json({}, 503, Retry_After="300")), watch=Watch(check))
+    assert time.monotonic() - began < 5
+
+
+def test_a_host_nobody_knows_is_said_so_at_once() -> None:
+    error = refusal("http://no-such-host.invalid/rows", retry_seconds=30)
+
+    assert "not known" in error.problem.en
+
+
+@pytest.mark.parametrize("fields", [
+    {"pagination": {"type": "pages"}}, {"auth": {"type": "bearer"}}, {"method": "PUT"}, {"max_rows": 0},
+    {"pagination": {"type": "page", "sizes": 3}}])
+def test_a_wrong_field_is_named(fields: dict[str, Any]) -> None:
+    assert refusal("http://127.0.0.1/rows", **fields).field.split(".")[1] in fields  # type: ignore[union-attr]
+
+
+def test_only_changed_content_makes_a_new_snapshot(
+    server: Peer, task: TaskFolder, prepare: Any, job: RunningJob
+) -> None:
+    url = server.serve("/rows", as_json(sentences(60)))
+    write_yaml(task.data_source_file, {"sources": [
+        {"type": "api", "endpoint": url, "allow_hosts": ["127.0.0.1"]}]})
+    first_time, second = prepare(), prepare()
+    server.serve("/rows", as_json(sentences(61)))
+
+    assert second["unchanged"] and second["snapshot"] == first_time["snapshot"]
+    assert not prepare()["unchanged"]
+
+
+@given(total=st.integers(0, 60), size=st.integers(1, 20), cap=st.integers(1, 20),
+       kind=st.sampled_from(["page", "offset", "cursor"]))
+def test_pages_of_any_size_give_every_row_once(total: int, size: int, cap: int, kind: Any) -> None:
+    pagination, rows = Pagination(type=kind, next="next"), list(range(total))
+    asked, got, served = dict(pagination.first()), [], min(size, cap)
+    for _ in range(total + 2):
+        at = (asked["page"] - 1) * served if kind == "page" else int(asked.get(kind) or 0)
+        page = rows[at:at + served]
+        got += page
+        following = pagination.following(
+            asked, len(page), {"next": at + served if at + served < total else None}, {}, "http://h/")
+        if following is None:
+            break
+        assert isinstance(following, dict)
+        asked = following
+    assert got == rows
+
+
+@given(st.text(max_size=60))
+def test_no_link_header_breaks_the_reader(header: str) -> None:
+    assert next_link(header) is None or isinstance(next_link(header), str)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["first", "prev", "last", "next"]), st.integers(0, 99)), max_size=5),
+       st.booleans())
+def test_the_next_link_is_found_among_others(links: list[tuple[str, int]], quotes: bool) -> None:
+    mark = '"' if quotes else ""
+    header = ", ".join(f'</rows?page={page},x>; title="a, b"; rel={mark}{rel}{mark}' for rel, page in links)
+    wanted = next((f"/rows?page={page},x" for rel, page in links if rel == "next"), None)
+
+    assert next_link(header) == wanted

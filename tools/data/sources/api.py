@@ -1,0 +1,293 @@
+"""Rows from an HTTP API that answers with JSON."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ....resources.errors import DataSourceError
+from ....resources.files import sha256_bytes
+from ....resources.language import Text
+from ....resources.secrets import resolve
+from ..mapping import plain_value
+from ..watching import Watch
+from ..web.client import Answer, Ask, Limits, Web, shown
+from ..web.decoding import json_text
+from ..web.failures import refused
+from ..web.paging import Pagination, at_path
+from . import Record, SourceKind
+
+_MORE = ("next", "next_page", "next_cursor", "nextPageToken", "next_page_token", "has_more", "hasMore")
+
+
+class Auth(BaseModel):
+    """Who is asking: `{type: bearer, token: ${KEY}}`, `{type: basic, username, password: ${KEY}}` or
+    `{type: key, api_key: ${KEY}, name: X-API-Key, place: header}`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: Literal["bearer", "basic", "key"]
+    token: str | None = None
+    username: str | None = None
+    password: str | None = None
+    api_key: str | None = None
+    name: str = "X-API-Key"
+    place: Literal["header", "query"] = "header"
+
+    @model_validator(mode="after")
+    def _complete(self) -> Auth:
+        needed = {"bearer": self.token, "basic": self.username, "key": self.api_key}[self.type]
+        if not needed:
+            raise ValueError(f"{self.type} needs {({'bearer': 'token', 'basic': 'username', 'key': 'api_key'})[self.type]}")
+        return self
+
+    def headers(self) -> dict[str, str]:
+        """The header it is sent in, secrets resolved."""
+        if self.type == "bearer":
+            return {"Authorization": f"Bearer {resolve(self.token or '')}"}
+        if self.type == "basic":
+            pair = f"{resolve(self.username or '')}:{resolve(self.password or '')}"
+            return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode('ascii')}"}
+        return {self.name: resolve(self.api_key or "")} if self.place == "header" else {}
+
+    def params(self) -> dict[str, str]:
+        return {self.name: resolve(self.api_key or "")} if self.type == "key" and self.place == "query" else {}
+
+
+@dataclass
+class _Seen:
+    """What guards against pages without end: the pages met, and the rows of them."""
+
+    pages: set[str]
+    rows: set[str]
+
+    def is_new(self, rows: list[Record]) -> bool:
+        keys = [sha256_bytes(json.dumps(row, sort_keys=True, default=str).encode()) for row in rows]
+        page = sha256_bytes("".join(keys).encode())
+        fresh = page not in self.pages and any(key not in self.rows for key in keys)
+        self.pages.add(page)
+        self.rows.update(keys)
+        return fresh
+
+
+class ApiSource(SourceKind):
+    """Rows of an HTTP API: pages of JSON, read until the last one.
+
+    Keys belong into the store of secrets: `auth: {type: bearer, token: ${API_TOKEN}}`. Busy servers (429, 5xx) are
+    asked again, as `Retry-After` says. Private addresses are read only where `allow_hosts` names the host; proxies
+    are not used. `Link: rel="next"` headers are followed without being asked; other APIs need `pagination`.
+    """
+
+    endpoint: str = Field(min_length=1, description="https://host/path")
+    method: Literal["GET", "POST"] = "GET"
+    params: dict[str, Any] = Field(default_factory=dict, description="Parameters in the address.")
+    headers: dict[str, str] = Field(default_factory=dict, description="Sent to this host only.")
+    body: Any = Field(None, description="JSON body of a POST.")
+    auth: Auth | None = Field(None, description="bearer, basic or key; values as ${NAME}.")
+    records: str | None = Field(None, description="Where the rows are: data.items. Found alone where unmistakable.")
+    pagination: Pagination = Field(default_factory=Pagination,
+                                   description="{type: page | offset | cursor | link | none, …}")
+    max_rows: int = Field(1_000_000, gt=0)
+    max_pages: int = Field(10_000, gt=0)
+    max_answer_mb: float = Field(32, gt=0)
+    max_seconds: float = Field(3600, gt=0)
+    timeout_seconds: float = Field(60, gt=0)
+    requests_per_second: float | None = Field(None, gt=0)
+    retries: int = Field(4, ge=0, le=20)
+    retry_seconds: float = Field(1.0, gt=0, description="Before the first retry; doubles.")
+    allow_hosts: list[str] = Field(default_factory=list, description="Private hosts you allow, such as localhost.")
+
+    secret_fields: ClassVar[tuple[str, ...]] = ("endpoint", "params", "headers", "body", "auth")
+
+    def batches(self, folder: Path, field: str, watch: Watch | None = None) -> Generator[list[Record], None, None]:
+        watch = watch or Watch()
+        limits = Limits(
+            answer_bytes=int(self.max_answer_mb * (1 << 20)), answer_seconds=self.timeout_seconds,
+            total_seconds=self.max_seconds, retries=self.retries, retry_seconds=self.retry_seconds,
+            between_seconds=1 / self.requests_per_second if self.requests_per_second else 0.0)
+        with Web(self.allow_hosts, limits, f"{field}.endpoint", watch) as web:
+            yield from self._pages(web, field, watch)
+
+    def origin(self, folder: Path) -> str:
+        return shown(self.endpoint)
+
+    def _pages(self, web: Web, field: str, watch: Watch) -> Generator[list[Record], None, None]:
+        address, seen, rows = _Address.of(self), _Seen(set(), set()), 0
+        paged: dict[str, Any] = self.pagination.first()
+        link: str | None = None
+        for page in range(1, self.max_pages + 1):
+            answer = web.ask(self._ask(address, paged, link))
+            content = self._parsed(answer, field)
+            records = self._records(content, field)
+            if records and not seen.is_new(records):
+                self._same_again(page, field, watch)
+                return
+            watch.provenance["pages"] = page
+            kept = records[: self.max_rows - rows]
+            rows += len(kept)
+            yield kept
+            try:
+                following = self.pagination.following(paged, len(records), content, answer.headers, answer.url)
+            except ValueError:  # the address of the next page is none
+                raise refused(shown(self.endpoint), f"{field}.pagination") from None
+            if rows >= self.max_rows and (following or len(kept) < len(records)):
+                watch.warn(Text(f"{shown(self.endpoint)}: stopped at max_rows ({self.max_rows}); there may be more.",
+                                f"{shown(self.endpoint)}：到 max_rows（{self.max_rows}）為止，後面可能還有資料。"))
+                return
+            if following is None:
+                self._notice_more(content, page, watch)
+                return
+            if isinstance(following, str):
+                link = following
+            else:
+                paged = following
+        raise DataSourceError(
+            Text(f"{shown(self.endpoint)} has more than {self.max_pages} pages.",
+                 f"{shown(self.endpoint)} 超過 {self.max_pages} 頁。"),
+            Text("Ask for larger pages, or raise max_pages if that is right.",
+                 "請加大每頁筆數；若頁數正常，可調高 max_pages。"), field=f"{field}.max_pages")
+
+    def _ask(self, address: _Address, paged: Mapping[str, Any], link: str | None) -> Ask:
+        in_body = self.pagination.place == "body"
+        body = address.body
+        if in_body and paged:
+            body = {**(body if isinstance(body, dict) else {}), **paged}
+        private = dict(address.private)
+        if link is not None:
+            same = urlsplit(link)[:2] == urlsplit(address.url)[:2]  # scheme and host
+            url = _with_params(link, address.auth_params) if same else link
+            return Ask(url, self.method if same else "GET", address.headers, private if same else {},
+                       body if self.method == "POST" and same else None)
+        params = {**address.params, **({} if in_body else paged), **address.auth_params}
+        return Ask(_with_params(address.url, params), self.method, address.headers, private,
+                   (body if body is not None else {}) if self.method == "POST" else None)
+
+    def _parsed(self, answer: Answer, field: str) -> Any:
+        text = json_text(answer.content, answer.charset)
+        where = shown(answer.url)
+        if text is None:
+            raise DataSourceError(
+                Text(f"{where} answers in an encoding other than it says ({answer.charset or 'none named'}).",
+                     f"{where} 的回應編碼與宣告的不符（{answer.charset or '未宣告'}）。"),
+                Text("JSON is UTF-8: ask whoever runs the API to mend it, or save the data as a file and name its "
+                     "encoding there.", "JSON 應為 UTF-8：請管理者修正，或把資料存成檔案並指定 encoding。"),
+                field=f"{field}.endpoint")
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            html = "html" in answer.media_type or text.lstrip()[:1] == "<"
+            raise DataSourceError(
+                Text(f"{where} answers with {'a web page' if html else answer.media_type or 'text'} instead of JSON.",
+                     f"{where} 回應的是{'網頁' if html else f'「{answer.media_type or chr(32)}」'}，不是 JSON。"),
+                Text("It may want a login or another address: look at it in a browser; pages are read by type "
+                     "web_scrape." if html else "Check the address, and ask for JSON (headers: {Accept: "
+                     "application/json}).",
+                     "可能需要登入或換網址：請用瀏覽器看看；若要抓網頁請用 web_scrape。" if html
+                     else "請檢查網址，並要求 JSON（headers: {Accept: application/json}）。"),
+                field=f"{field}.endpoint") from None
+
+    def _records(self, content: Any, field: str) -> list[Record]:
+        if self.records is not None:
+            found = at_path(content, self.records)
+            if found is None and not self.records:
+                found = content
+        elif isinstance(content, dict):
+            lists = [value for value in content.values() if isinstance(value, list)]
+            found = lists[0] if len(lists) == 1 else None
+        else:
+            found = content
+        if isinstance(found, list) and all(isinstance(row, dict) for row in found):
+            return [plain_value(row) for row in found]
+        there = ", ".join(_lists(content)[:10])
+        raise DataSourceError(
+            Text(f"No rows {f'at {self.records!r}' if self.records else 'were found'} in the answer of "
+                 f"{shown(self.endpoint)}.",
+                 f"{shown(self.endpoint)} 的回應裡{f'，「{self.records}」' if self.records else ''}找不到資料列。"),
+            Text(f"Set records to where the list of rows is; lists in the answer: {there or 'none'}.",
+                 f"請把 records 設成資料列所在的位置；回應裡的清單有：{there or '沒有'}。"),
+            field=f"{field}.records")
+
+    def _same_again(self, page: int, field: str, watch: Watch) -> None:
+        """A page without anything new: the parameter is ignored by the server, or it repeats its last page."""
+        if page == 2 and self.pagination.type in ("page", "offset", "cursor"):
+            raise DataSourceError(
+                Text(f"{shown(self.endpoint)} gives the same rows for every page.",
+                     f"{shown(self.endpoint)} 每一頁都給相同的資料。"),
+                Text("The server does not know that parameter: correct pagination (type, param), or set "
+                     "{type: none} for one page.",
+                     "伺服器不認得這個參數：請修正 pagination（type、param），或設成 {type: none} 只讀一頁。"),
+                field=f"{field}.pagination")
+        watch.warn(Text(f"{shown(self.endpoint)}: page {page} repeats earlier rows; reading ended there.",
+                        f"{shown(self.endpoint)}：第 {page} 頁都是先前的資料，讀取到此為止。"))
+
+    def _notice_more(self, content: Any, page: int, watch: Watch) -> None:
+        if page > 1 or self.pagination != Pagination() or not isinstance(content, dict):
+            return
+        hints = [f"{place}{name}" for place, inner in [("", content), *(
+            (f"{key}.", value) for key, value in content.items() if isinstance(value, dict))]
+            for name in _MORE if inner.get(name)]
+        if hints:
+            watch.warn(Text(
+                f"{shown(self.endpoint)}: only the first page was read; the answer points to more ({hints[0]}). "
+                f"Set pagination, perhaps {{type: cursor, param: …, next: {hints[0]}}}.",
+                f"{shown(self.endpoint)}：只讀了第一頁，但回應顯示還有更多（{hints[0]}）。"
+                f"請設定 pagination，例如 {{type: cursor, param: …, next: {hints[0]}}}。"))
+
+
+@dataclass(frozen=True)
+class _Address:
+    """The request with its secrets in place."""
+
+    url: str
+    params: dict[str, Any]
+    auth_params: dict[str, str]
+    headers: dict[str, str]
+    private: dict[str, str]
+    body: Any
+
+    @classmethod
+    def of(cls, source: ApiSource) -> _Address:
+        auth = source.auth
+        return cls(
+            url=resolve(source.endpoint.strip(), lambda value: quote(value, safe="")),
+            params=_resolved(source.params), auth_params=auth.params() if auth else {},
+            headers={"Accept": "application/json"},
+            private={**_resolved(source.headers), **(auth.headers() if auth else {})}, body=_resolved(source.body))
+
+
+def _resolved(value: Any) -> Any:
+    if isinstance(value, str):
+        return resolve(value)
+    if isinstance(value, Mapping):
+        return {str(key): _resolved(inner) for key, inner in value.items()}
+    return [_resolved(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _with_params(url: str, params: Mapping[str, Any]) -> str:
+    """`url` with `params` added to its query, replacing those of the same name."""
+    parts = urlsplit(url)
+    kept = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name not in params]
+    added = [(name, _written(one)) for name, value in params.items() if value is not None
+             for one in (value if isinstance(value, list) else [value])]
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode(kept + added), ""))
+
+
+def _written(value: Any) -> str:
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+
+
+def _lists(value: Any, path: str = "", depth: int = 0) -> list[str]:
+    """The dotted paths of the lists of objects in `value`."""
+    if isinstance(value, list):
+        return [path or "(top)"] if value and isinstance(value[0], dict) else []
+    if not isinstance(value, dict) or depth > 4:
+        return []
+    return [found for key, inner in value.items()
+            for found in _lists(inner, f"{path}.{key}" if path else str(key), depth + 1)]

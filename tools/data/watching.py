@@ -1,0 +1,41 @@
+"""What a source may say while it reads, and how it hears that it should stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ...resources.language import Text
+
+_LOOK_SECONDS = 0.25
+
+
+class Watch:
+    """Handed to a source with each reading.
+
+    Arguments:
+        check: raises `Cancelled` when the person asked for the job to stop.
+        warn: tells the person something that does not stop the reading.
+
+    `provenance` is what the source adds to the record beside its rows: how it was asked, what it met; no secrets.
+    """
+
+    def __init__(
+        self, check: Callable[[], None] = lambda: None, warn: Callable[[Text], None] = lambda message: None
+    ) -> None:
+        self.check = check
+        self.warn = warn
+        self.provenance: dict[str, Any] = {}
+
+    def count(self, name: str, more: int = 1) -> None:
+        """Add to a figure of the provenance, such as `requests`."""
+        self.provenance[name] = self.provenance.get(name, 0) + more
+
+    def pause(self, seconds: float) -> None:
+        """Wait, looking now and then whether to stop."""
+        ends = time.monotonic() + seconds
+        while (left := ends - time.monotonic()) > 0:
+            self.check()
+            time.sleep(min(left, _LOOK_SECONDS))
+        self.check()
