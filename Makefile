@@ -67,6 +67,7 @@ test: setup lint ## Everything: lint, the light tests, the worker tests
 
 bench: setup ## The measurements behind the figures in the docs
 	.venv/bin/python benchmarks/startup.py
+	.venv/bin/python benchmarks/coach.py
 	.venv/bin/python benchmarks/demo.py
 	.worker/bin/python benchmarks/training_throughput.py
 

@@ -15,29 +15,45 @@ from .wording import quote
 SECRET_NAME = "PG_PASSWORD"
 
 
+_POSTGRESQL = f"postgresql://<user>:${{{SECRET_NAME}}}@<host>:5432/<database>"
+_CONNECTIONS = {"mysql": f"mysql://<user>:${{{SECRET_NAME}}}@<host>:3306/<database>",
+                "mariadb": f"mysql://<user>:${{{SECRET_NAME}}}@<host>:3306/<database>",
+                "sqlite": "sqlite:///<absolute path>"}
+_KIND_OF = {"api": "api", "web": "web_scrape"}
+
+
 def source_advice(said: Said) -> Text:
     """What to know about the source a person named (or asked for), honestly about what is not installed."""
-    if said.other_database:
+    if said.other_database and not reads(said.other_database):
         return Text(
-            f"{said.other_database}: this version reads PostgreSQL only, so export the rows to a CSV (UTF-8) there and "
-            "give me its path; the file is kept as an immutable snapshot, so the export stays reproducible.",
-            f"{said.other_database}：目前只能直接讀 PostgreSQL，請先在那邊匯出成 CSV（UTF-8），再告訴我路徑；"
+            f"{said.other_database} cannot be read directly here: export the rows to a CSV (UTF-8) there and give me its "
+            "path; the file is kept as an immutable snapshot, so the export stays reproducible.",
+            f"{said.other_database} 目前不能直接讀取：請先在那邊匯出成 CSV（UTF-8），再告訴我路徑；"
             "匯出檔會存成不可變的快照，之後一樣可以重現。")
     if said.intent == "database":
         return Text(
-            "PostgreSQL works: one read-only query, streamed. The password never goes into this chat: run `nlp-skills "
+            f"{said.other_database or 'PostgreSQL'} works: one read-only query, streamed. The password never goes into this chat: run `nlp-skills "
             f"secret set {SECRET_NAME}` in a terminal and write ${{{SECRET_NAME}}} in the address.",
-            "PostgreSQL 可以直接用：以唯讀方式執行一句查詢、串流讀取。密碼不要打在對話裡：請在終端機執行 "
+            f"{said.other_database or 'PostgreSQL'} 可以直接用：以唯讀方式執行一句查詢、串流讀取。密碼不要打在對話裡：請在終端機執行 "
             f"`nlp-skills secret set {SECRET_NAME}`，連線字串裡寫 ${{{SECRET_NAME}}} 就好。")
-    if said.intent in ("api", "web") and said.intent.replace("web", "web_scrape") not in kinds():
+    if said.intent in _KIND_OF and _KIND_OF[said.intent] not in kinds():
         return Text(
-            f"Fetching from {'an API' if said.intent == 'api' else 'web pages'} is part of the format but not "
-            "installed "
-            "in this version: it reads files and PostgreSQL. Save the rows to a CSV or JSONL first (mind the site's "
-            "terms), then I take that file.",
-            f"{'API' if said.intent == 'api' else '網頁'}來源在格式裡有定義，但這個版本還不能抓取，"
-            "目前只讀檔案和 PostgreSQL。"
+            f"Fetching from {'an API' if said.intent == 'api' else 'web pages'} is part of the format but not installed "
+            "here. Save the rows to a CSV or JSONL first (mind the site's terms), then I take that file.",
+            f"{'API' if said.intent == 'api' else '網頁'}來源在格式裡有定義，但這裡還不能抓取。"
             "請先存成 CSV 或 JSONL（也請留意網站的使用條款），再把檔案交給我。")
+    if said.intent == "api":
+        return Text(
+            "An API works: JSON, page by page until the last one. Its key never goes into this chat: run `nlp-skills "
+            "secret set API_TOKEN` in a terminal and write ${API_TOKEN} in auth. Such rows usually have no label yet.",
+            "API 可以直接用：讀 JSON，一頁一頁讀到最後。金鑰不要打在對話裡：請在終端機執行 "
+            "`nlp-skills secret set API_TOKEN`，auth 裡寫 ${API_TOKEN} 就好。這類資料通常還沒有標籤。")
+    if said.intent == "web":
+        return Text(
+            "Web pages work: addresses and keywords; robots.txt is obeyed, and the site's terms are yours to mind. Such "
+            "rows have no label yet: people decide that first (llm-knowledge/annotation).",
+            "網頁可以直接抓：給網址和關鍵字；會遵守 robots.txt，網站的使用條款請你自己留意。"
+            "抓來的文字還沒有標籤，要先由人判斷（llm-knowledge/annotation）。")
     if said.intent == "file":
         return Text("A file works: CSV, TSV, JSON, JSONL or Parquet; UTF-8 and Big5 are recognised. (Excel: save as "
                     "“CSV UTF-8”.)",
@@ -74,6 +90,11 @@ def source_decision(task: Task) -> DecisionDue:
                             "如果以前的判斷很隨便，不如重新標幾百筆。")))
 
 
+def reads(database: str) -> bool:
+    """Whether the database source of this installation says that it reads that database."""
+    return database.lower() in (kinds()["database"].__doc__ or "").lower()
+
+
 def secret_warning() -> Text:
     """A password was typed into the chat: too late to hide it, not too late to change it."""
     return Text("There was a password in your message. I did not keep it, but this chat did: change it where it is "
@@ -87,7 +108,7 @@ def source_question(said: Said, task: Task) -> Question:
     entity = task.type == "entity-classification"
     columns = Text("text, entity and label" if entity else "text and label",
                    "文字、對象、標籤" if entity else "文字、標籤")
-    if said.intent == "database" and not said.other_database:
+    if _asks_a_database(said):
         ask = Text(f"Which table or query gives one row each with {columns.en}, and on which host, database and user? "
                    "(Not the password.)",
                    f"哪個資料表或查詢可以每列給出{columns.zh}？主機、資料庫名稱和使用者是什麼？（不要給密碼）")
@@ -110,15 +131,22 @@ def source_question(said: Said, task: Task) -> Question:
                     default=str(default))
 
 
+def _asks_a_database(said: Said) -> bool:
+    return said.intent == "database" and (not said.other_database or reads(said.other_database))
+
+
 def source_example(said: Said, task: Task | None) -> dict[str, Any]:
     """A `sources[]` entry filled as far as it is known, placeholders where the answer goes."""
     entity = task is not None and task.type == "entity-classification"
-    if said.intent == "database" and not said.other_database:
+    if _asks_a_database(said):
         names = ("text", "entity", "label") if entity else ("text", "label")
         columns = ", ".join(f"<{name} column> AS {name}" for name in names)
         return {"type": "database",
-                "connection": f"postgresql://<user>:${{{SECRET_NAME}}}@<host>:5432/<database>",
+                "connection": _CONNECTIONS.get((said.other_database or "").lower(), _POSTGRESQL),
                 "query": f"SELECT {columns} FROM <table>"}
+    if said.intent in _KIND_OF and _KIND_OF[said.intent] in kinds():
+        place = {"endpoint": "<https://host/path>"} if said.intent == "api" else {"urls": ["<https://…>"]}
+        return {"type": _KIND_OF[said.intent], **place, "mapping": {"text": "<its field>"}}
     mapping = {"text": "<its column>", **({"entity": "<its column>"} if entity else {}), "label": "<its column>"}
     return {"type": "file", "path": said.path or "<absolute path of the reviewed file>", "mapping": mapping}
 

@@ -15,8 +15,10 @@ from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.app import build_server
 from nlp_skills.server.settings import Settings
+from nlp_skills.tools.coach.advice import reads
 from nlp_skills.tools.coach.coach import coach
 from nlp_skills.tools.coach.intents import intents, understand
+from nlp_skills.tools.data.sources import kinds
 from nlp_skills.tools.tasks.create import create_task
 
 pytestmark = pytest.mark.anyio
@@ -129,12 +131,15 @@ def test_a_bot_that_knows_documents_is_told_retrieval(workspace: Workspace) -> N
     assert answer.question is not None
 
 
-def test_other_sources_are_refused_with_a_way_round(workspace: Workspace, a_task: Make) -> None:
+def test_other_sources_are_refused_with_a_way_round_or_taken(workspace: Workspace, a_task: Make) -> None:
     a_task()
-    for sentence in ("The rows are in MySQL", "scrape them from the web", "from our REST API"):
+    for sentence, kind, installed in (
+        ("The rows are in Oracle", "database", reads("oracle")), ("The rows are in MySQL", "database", reads("mysql")),
+        ("scrape them from the web", "web_scrape", "web_scrape" in kinds()), ("from our REST API", "api", "api" in kinds()),
+    ):
         answer = coach(workspace, sentence, task="mail")
-        assert "CSV" in answer.message
-        assert answer.next_step.arguments["sources"][0]["type"] == "file"
+        assert answer.next_step.arguments["sources"][0]["type"] == (kind if installed else "file")
+        assert installed or "CSV" in answer.message
 
 
 PERSON: dict[str, Any] = {
