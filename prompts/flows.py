@@ -43,7 +43,7 @@ set_data_source
 - training just finished 「訓練好了」 → evaluate, then diagnose
 - list tasks 「列出所有任務」 → list_tasks · compare versions 「比較 v1 和 v2」 → compare_versions
 - progress 「好了嗎」 → job_status · roll back, tidy up, export 「退回舊版」 → manage_task
-- what a term means, why a recommendation → read_resource, skills/llm-knowledge
+- what a term means, why a recommendation → read_resource(search=words)
 
 Rules:
 - Every result has next_step: say it, then make exactly that call; fill <…> with the person's answer. Unsure → coach.
