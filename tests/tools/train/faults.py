@@ -68,7 +68,7 @@ def rows_of(count: int, seed: int, shares: tuple[float, float, float] = (1, 1, 1
     return list(found.values())
 
 
-def make_task(root: Path, splits: dict[str, list[Row]], threshold: float = 0.9) -> TaskFolder:
+def make_task(root: Path, splits: dict[str, list[Row]], threshold: float = 0.85) -> TaskFolder:
     task = TaskFolder(root)
     task.root.mkdir(parents=True)
     prompt = Prompt(system="Which one: {labels}?", user="{text}")  # short: every token of it is paid for in each row

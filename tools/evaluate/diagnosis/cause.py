@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 ACCUSED = 0.5
 WORTH_A_WORD = 0.2
+_NO_FAULT = 0.45
 
 
 class NotKnown(Exception):
@@ -96,6 +97,11 @@ class CauseKind(ABC):
         Raises:
             NotKnown: the files do not say.
         """
+
+    def improvement(self, share: float, case: Case) -> float:
+        """The share of what could be better, but is no fault where the person's goal is met all the same."""
+        met = case.result is not None and case.result.standing == "met"
+        return min(share, _NO_FAULT) if met else share
 
     def found(
         self, share: float, figures: Mapping[str, Any], reasons: Sequence[Text], remedy: Remedy,

@@ -48,5 +48,5 @@ class ConfusedLabels(CauseKind):
                                 "At most all of these mistakes go.", "最多是這些錯誤全部消失。")))
         rows = [{"id": row["id"], "split": "test", "label": gold, "predicted": said} for row in mistakes
                 if (str(row["gold"]), str(row["predicted"])) == (gold, said)]
-        return self.found(share, {"label": gold, "answered": said, "rows": count, "of": of_label,
-                                  "mistakes": len(mistakes)}, reasons, remedy, rows[:5])
+        figures = {"label": gold, "answered": said, "rows": count, "of": of_label, "mistakes": len(mistakes)}
+        return self.found(self.improvement(share, case), figures, reasons, remedy, rows[:5])

@@ -45,4 +45,4 @@ class LittleData(CauseKind):
                             "資料加倍通常能補回和訓練資料之間的一部分差距。")))
         wrong = [{"id": answer["id"], "split": "test", "label": answer["gold"], "predicted": answer["predicted"]}
                  for answer in case.mistakes()]
-        return self.found(share, figures, reasons, remedy, wrong[:3])
+        return self.found(self.improvement(share, case), figures, reasons, remedy, wrong[:3])

@@ -35,5 +35,6 @@ class SimpleBaseline(CauseKind):
                              f"除非模型另有好處，否則直接用{title.zh}；或先處理上面的原因"),
                         call={"tool": "coach", "arguments": {"task": case.folder.task.name}},
                         expects=case.expects(value, value, Text("It is measured already.", "已經量過了。")))
-        return self.found(0.5 + 0.15 * ramp(behind, 0.0, 0.2),
-                          {"method": simplest["name"], "value": value, "version": result.value}, reasons, remedy)
+        share = self.improvement(0.5 + 0.15 * ramp(behind, 0.0, 0.2), case)
+        figures = {"method": simplest["name"], "value": value, "version": result.value}
+        return self.found(share, figures, reasons, remedy)
