@@ -40,7 +40,8 @@ _LEFT_OUT_SHOWN = 10
 
 
 class Exported(NamedTuple):
-    """The file written, its size and hash, what is in it, and the links that were left out."""
+    """The file written, its size and hash, what is in it, the links that were left out, and whether its rows are to stay
+    on the premises."""
 
     path: Path
     bytes: int
@@ -48,6 +49,7 @@ class Exported(NamedTuple):
     files: int
     models: bool
     left_out: list[str]
+    on_premise: bool
 
 
 def main(arguments: list[str]) -> int:
@@ -106,7 +108,8 @@ def export(
             os.replace(temporary, to)
         finally:
             temporary.unlink(missing_ok=True)
-    return Exported(to, to.stat().st_size, sha256_file(to), len(files), models, left_out)
+    return Exported(to, to.stat().st_size, sha256_file(to), len(files), models, left_out,
+                    task.constraints.privacy == "on-premise")
 
 
 def chosen_files(folder: TaskFolder, models: bool) -> tuple[dict[str, Path], list[str]]:
@@ -161,11 +164,13 @@ def said_of(done: Exported) -> Text:
     models = Text("with its models", "含模型") if done.models else Text("without models", "不含模型")
     links = Text(f" {len(done.left_out)} links were left out.", f"略過 {len(done.left_out)} 個連結。") \
         if done.left_out else Text("", "")
+    rows = Text(" It holds rows that must stay on-premise: keep it inside.", "其中的資料不得離開內部環境，請勿外傳。") \
+        if done.on_premise else Text("", "")
     return Text(
         f"Written to {done.path}: {done.files} files, {size(done.bytes)}, {models.en}; no secret is in it. SHA-256 "
-        f"{done.sha256}.{links.en}",
+        f"{done.sha256}.{links.en}{rows.en}",
         f"已匯出到 {done.path}：{done.files} 個檔案，{size(done.bytes)}，{models.zh}；其中沒有任何密碼。"
-        f"SHA-256 為 {done.sha256}。{links.zh}",
+        f"SHA-256 為 {done.sha256}。{links.zh}{rows.zh}",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -45,7 +45,7 @@ def with_changes(task: Task, changes: Mapping[str, Any]) -> Task:
     except ValidationError as error:
         raise _misfit(error) from error
     if "success_criteria.metric" in flat:
-        _check_metric(changed.success_criteria.metric)
+        _check_metric(changed.success_criteria.metric, changed.labels)
     return changed
 
 
@@ -131,10 +131,15 @@ def _misfit(error: ValidationError) -> TaskError:
     return TaskError(Text(f"{field}: {said.en}.", f"{field}：{said.zh}。"), fix, field=field)
 
 
-def _check_metric(name: str) -> None:
-    offered = [known for known, metric in known_metrics().items() if not metric.per_class]
-    if name in offered:
+def _check_metric(name: str, labels: Sequence[str]) -> None:
+    """A goal is one metric over all labels (`macro_f1`) or one label's (`recall.negative`)."""
+    metrics = known_metrics()
+    kind, _, label = name.partition(".")
+    metric = metrics.get(kind)
+    if metric is not None and (bool(label) and (label in labels or not labels) if metric.per_class else not label):
         return
+    offered = [known for known, found in metrics.items() if not found.per_class]
+    offered += [f"{known}.{one}" for known, found in metrics.items() if found.per_class for one in labels]
     near = difflib.get_close_matches(name, offered, n=1)
     shown = ", ".join(near or offered)
     raise TaskError(

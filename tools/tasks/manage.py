@@ -121,10 +121,8 @@ def _after_promotion(folder: TaskFolder, done: promote.Promoted, said: Text) -> 
 
 def _tidy(_workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed:
     done = tidy.tidy(folder, wish.keep, wish.confirm)
-    listed = "; ".join(f"{one.path} ({one.what}, {size(one.bytes)})" for one in done.removed[:_SHOWN])
-    more = len(done.removed) - _SHOWN
-    listed += f"; +{more}" if more > 0 else ""
-    kept = "; ".join(f"{one.version} ({', '.join(one.why)})" for one in done.kept[:_SHOWN])
+    listed = _listed([(one.path, [one.what, size(one.bytes)]) for one in done.removed])
+    kept = _listed([(one.version, one.why) for one in done.kept])
     stays = Text(f" Kept: {kept}. Records of versions, snapshots and benchmarks are never removed." if kept else "",
                  f"保留：{kept}。版本紀錄、快照與評估基準絕不移除。" if kept else "")
     details = {**done.model_dump(exclude={"removed", "done"}),
@@ -222,6 +220,13 @@ def _managed(folder: TaskFolder, said: Text, step: NextStep, *, path: Path | Non
              details: dict[str, Any] | None = None, warnings: list[str] | None = None) -> Managed:
     return Managed(message=str(said), next_step=step, task=folder.name, done=done, path=str(path or folder.root),
                    details=details or {}, warnings=warnings or [])
+
+
+def _listed(entries: list[tuple[str, list[str]]]) -> str:
+    """`v3 (recent, best score); v1 (deployed); +2`, in the call's language."""
+    shown = [str(Text(f"{name} ({', '.join(said)})", f"{name}（{'，'.join(said)}）")) for name, said in entries[:_SHOWN]]
+    more = [f"+{len(entries) - _SHOWN}"] if len(entries) > _SHOWN else []
+    return str(Text("; ", "；")).join([*shown, *more])
 
 
 def _spoken(step: dict[str, Any]) -> NextStep:

@@ -121,6 +121,12 @@ async def test_a_task_is_cloned_exported_and_imported_by_its_next_step(
     assert len((await call(client, "list_tasks"))["tasks"]) == 3
 
 
+async def test_an_export_of_an_on_premise_task_says_to_keep_it_inside(client: Client, task: TaskFolder) -> None:
+    update_task(task, {"constraints.privacy": "on-premise"})
+    written = await call(client, "manage_task", action="export", task="reviews")
+    assert spoken(client, written, "keep it inside", "請勿外傳")
+
+
 async def test_a_large_task_is_exported_and_imported_by_a_job(
     english: Client, workspace: Workspace, task: TaskFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -97,7 +97,7 @@ def test_a_task_comes_out_of_its_file_as_it_was(
     make_version(0.8)
     (with_data.root / "notes.txt").write_text("asked Ann", encoding="utf-8")
     done = export(with_data, tmp_path / "reviews.zip", models=True)
-    assert done.sha256 == sha256_file(done.path) and done.bytes == done.path.stat().st_size
+    assert not done.on_premise and done.sha256 == sha256_file(done.path) and done.bytes == done.path.stat().st_size
     made = import_task(other, done.path)
     assert made.folder.name == "reviews" and made.without_model == [] and made.foreign_scripts == []
     assert everything_below(made.folder.root) == everything_below(with_data.root)
