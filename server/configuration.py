@@ -98,8 +98,14 @@ class ConfigurationFile:
             shown = (self.client.section, SERVER_NAME)
             return masked(text, comments=self.client.comments, shown=shown).splitlines() if text else []
 
-        name = str(self.named)
-        return "\n".join(difflib.unified_diff(lines(self.text), lines(after), name, name, n=1, lineterm=""))
+        old, new, name = lines(self.text), lines(after), str(self.named)
+        # Only the part between the common beginning and end is compared line by line: such files grow to megabytes.
+        begin = _common(old, new)
+        end = _common(old[begin:][::-1], new[begin:][::-1])
+        changed = difflib.unified_diff(old[begin:len(old) - end], new[begin:len(new) - end], n=0, lineterm="")
+        around = [[f" {line}" for line in part] for part in (old[max(0, begin - 1):begin], old[len(old) - end:][:1])]
+        return "\n".join([f"--- {name}", f"+++ {name}", *around[0],
+                          *[line for line in list(changed)[2:] if not line.startswith("@@")], *around[1]])
 
     def back_up(self) -> Path | None:
         """Copy the file as it is to a dated sibling, with its permissions."""
@@ -250,6 +256,12 @@ def merged(standing: Mapping[str, Any] | None, entry: Mapping[str, Any]) -> dict
     environment = kept.get("env")
     variables = {**(environment if isinstance(environment, dict) else {}), **entry["env"]}
     return {**kept, **entry, "env": variables}
+
+
+def _common(one: list[str], other: list[str]) -> int:
+    """How many lines at the beginning are the same."""
+    return next((number for number, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
+                min(len(one), len(other)))
 
 
 def _content(path: Path) -> bytes | None:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from ..resources.errors import NlpSkillsError
 from ..resources.files import read_json
 from ..resources.language import Text
+from ..resources.secrets import redact
 from .clients import SERVER_NAME, Client, ClientError, Place, client_named, clients
 from .configuration import ConfigurationFile, merged, read_configuration
 from .launch import launch_entry, passing_warning
@@ -168,7 +169,7 @@ def _show(file: ConfigurationFile, after: str | None, own: list[list[str]]) -> N
     }[what])
     if file.named != file.path:
         print(Text(f"(a link to {file.path}, which is what changes)", f"（這是連結，實際更動的是 {file.path}）"))
-    print(file.difference(after))
+    print(redact(file.difference(after)))
     for command in own:
         shown = " ".join("'{…}'" if part.startswith("{") else part for part in command)
         print(Text(f"{file.client.title} makes it itself: {shown}", f"由 {file.client.title} 自己執行：{shown}"))

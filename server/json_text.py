@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 from ..resources.language import Text
@@ -60,8 +61,9 @@ def position(text: str, offset: int) -> tuple[int, int]:
     return text.count("\n", 0, offset) + 1, offset - (text.rfind("\n", 0, offset) + 1) + 1
 
 
+@lru_cache(maxsize=8)
 def parse(text: str, *, comments: bool) -> Node:
-    """The whole text as one value.
+    """The whole text as one value; remembered, because one change looks at the same text several times.
 
     Raises:
         JsonProblem: it is not JSON (JSONC, where `comments` are allowed).
@@ -139,9 +141,8 @@ def masked(text: str, *, comments: bool, shown: tuple[str, ...]) -> str:
             hidden.append((node.start, node.end))
 
     look(parse(text, comments=comments), ())
-    for start, end in reversed(hidden):
-        text = f'{text[:start]}"…"{text[end:]}'
-    return text
+    edges = [0, *(edge for place in hidden for edge in place), len(text)]
+    return '"…"'.join(text[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True))
 
 
 def _rendered(text: str, value: Any, old: Node, indentation: str) -> str:

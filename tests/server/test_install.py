@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,26 @@ def test_taking_it_out_keeps_what_was_changed_since() -> None:
     path.write_bytes(later)
     assert install("claude-desktop", "--remove") == 0
     assert path.read_bytes() == DESKTOP.replace(b'"Ctrl+Space"', b'"Alt+Space"')
+
+
+def test_a_file_of_megabytes_takes_seconds_not_minutes() -> None:
+    rows = {f"/p/{number}": {"history": [{"display": "x" * 80, "n": 1}] * 20} for number in range(300)}
+    original = json.dumps({"projects": rows, "numStartups": 7}, indent=2).encode()
+    path = file_of("claude-code", original)
+    began = time.process_time()
+    assert install("claude-code") == install("claude-code", "--remove") == 0
+    assert time.process_time() - began < 10
+    assert path.read_bytes() == original
+
+
+def test_exactly_the_lines_that_change_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    file_of("cursor", b'{\n  "mcpServers": {\n    "a": {}\n  },\n  "b": 1\n}\n')
+    install("cursor")
+    shown = capsys.readouterr().out.splitlines()
+    diff = shown[shown.index(next(line for line in shown if line.startswith("+++"))) + 1:]
+    diff = diff[:diff.index("")]
+    assert diff[:4] == ['   "mcpServers": {', '-    "a": {}', '+    "a": {},', '+    "nlp-skills": {']
+    assert diff[-1] == "   }," and all(line.startswith("+") for line in diff[2:-1])
 
 
 def test_the_change_is_shown_without_the_secrets_of_other_servers(capsys: pytest.CaptureFixture[str]) -> None:
