@@ -14,6 +14,7 @@ from mcp_types import PromptReference
 
 from nlp_skills.prompts import flows
 from nlp_skills.resources.language import LANGUAGES, Language
+from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.app import build_server
 from nlp_skills.server.boundary import GuardedServer
@@ -147,6 +148,18 @@ async def test_a_name_given_as_a_task_is_not_obeyed_or_able_to_break_out(workspa
         assert len(text) <= MOST_CHARACTERS and "{problem}" not in text
         text = await said(client, "coach", message="``` {state} ```" + "很長 " * 30_000, task="mail")
         assert len(text) <= MOST_CHARACTERS and text.count("```") == 2
+
+
+async def test_a_task_of_huge_fields_still_fits(workspace_with: WorkspaceWith) -> None:
+    workspace = workspace_with("new")
+    folder = TaskFolder(workspace.root / "mail")
+    folder.save(folder.load().model_copy(update={
+        "title": "標題" * 2_000, "pain_point": "痛" * 50_000, "goal": "x" * 50_000,
+        "labels": [f"標籤{number}" for number in range(400)]}))
+    async with Client(server_of(workspace)) as client:
+        for name in NAMES:
+            text = await said(client, name)
+            assert len(text) <= MOST_CHARACTERS and (name == "tasks" or state_of(text)["next_step"]["tool"]), name
 
 
 async def test_an_unknown_language_is_answered_in_the_servers_own(workspace_with: WorkspaceWith) -> None:
