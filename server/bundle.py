@@ -17,7 +17,7 @@ from .. import __version__
 from ..prompts.flows import ALL
 from ..resources.files import write_atomic
 from ..resources.language import Text
-from ..tools.tasks.wheel import WHEEL_NAME, package_wheel
+from ..tools.compute.wheel import WHEEL_NAME, package_wheel
 from .app import build_server
 from .clients import SERVER_NAME
 from .settings import Settings

@@ -17,7 +17,7 @@ from ..prompts import flows
 from ..resources.files import commit_folder, write_json
 from ..resources.knowledge import MAIN_PAGE, SKILLS, Skill, read_page, skill_names, skills
 from ..resources.language import LANGUAGES, Language, Text, speaking
-from ..tools.tasks.wheel import WHEEL_NAME, package_wheel
+from ..tools.compute.wheel import WHEEL_NAME, package_wheel
 from .clients import SERVER_NAME, ClientError
 from .launch import command_line, launch_environment
 from .settings import Settings

@@ -27,12 +27,12 @@ from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version_numbers
 from ...resources.workspace import Workspace, check_name
 from ..compute.running import RunningJob, run_job
+from ..compute.wheel import WHEEL_NAME
 from ..compute.words import size
 from .create import new_folder
 from .export_file import CHUNK_BYTES, MANIFEST, Entry, Manifest, Tell, travels
 from .project import FOLDERS
 from .scripts import script_texts
-from .wheel import WHEEL_NAME
 
 ENTRY = ["-m", "nlp_skills.tools.tasks.importing"]
 _MOST_FILES = 100_000

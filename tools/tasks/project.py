@@ -9,9 +9,9 @@ from pydantic import BaseModel, Field
 from ... import __version__
 from ...resources.files import lock, read_json, sha256_bytes, sha256_file, write_atomic, write_json
 from ...resources.task import Task, TaskFolder
+from ..compute.wheel import WHEEL_NAME, package_wheel
 from . import documents
 from .scripts import SCRIPTS, script_texts
-from .wheel import WHEEL_NAME, package_wheel
 
 FOLDERS = ("versions", "data/raw", "scripts", "configs", "models", "benchmarks", "docs", "jobs")
 RECORD = ".generated.json"

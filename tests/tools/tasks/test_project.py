@@ -13,7 +13,7 @@ from nlp_skills.tools.tasks import documents, project
 from nlp_skills.tools.tasks.create import create_task
 from nlp_skills.tools.tasks.project import FOLDERS, generate
 from nlp_skills.tools.tasks.update import update_task
-from nlp_skills.tools.tasks.wheel import WHEEL_NAME
+from nlp_skills.tools.compute.wheel import WHEEL_NAME
 
 TRAIN = "scripts/04_train.py"
 

@@ -17,7 +17,7 @@ import pytest
 
 from nlp_skills import __version__
 from nlp_skills.resources.task import TaskFolder
-from nlp_skills.tools.tasks.wheel import PACKAGE, WHEEL_NAME, package_wheel
+from nlp_skills.tools.compute.wheel import PACKAGE, WHEEL_NAME, package_wheel
 
 DIST_INFO = f"nlp_skills-{__version__}.dist-info"
 
@@ -34,7 +34,7 @@ def test_the_same_files_give_the_same_bytes() -> None:
 def test_every_file_of_the_package_is_in_it_and_nothing_hidden(wheel: zipfile.ZipFile) -> None:
     names = {name for name in wheel.namelist() if not name.startswith(DIST_INFO)}
     assert {"nlp_skills/__init__.py", "nlp_skills/py.typed", "nlp_skills/server/cli.py",
-            "nlp_skills/tools/tasks/wheel.py"} <= names
+            "nlp_skills/tools/compute/wheel.py"} <= names
     for part in ("server", "tools", "resources", "prompts"):
         on_disk = {f"nlp_skills/{path.relative_to(PACKAGE).as_posix()}" for path in (PACKAGE / part).rglob("*.py")}
         assert on_disk <= names
@@ -85,7 +85,7 @@ def test_it_installs_into_a_fresh_environment_and_runs_a_copied_folders_script(
     assert Path(where.strip()).is_relative_to(fresh.resolve())
     assert __version__ in run(programs / "nlp-skills", "--version", environment=borrowed)
     assert "usage" in run(python, task.scripts / "02_validate_data.py", "--help", environment=borrowed)
-    repack = ("import io, zipfile; from nlp_skills.tools.tasks.wheel import package_wheel; "
+    repack = ("import io, zipfile; from nlp_skills.tools.compute.wheel import package_wheel; "
               "print(*zipfile.ZipFile(io.BytesIO(package_wheel())).namelist(), sep='\\n')")
     with zipfile.ZipFile(task.root / "wheels" / WHEEL_NAME) as original:
         assert set(run(python, "-c", repack, environment=borrowed).split()) == set(original.namelist())
