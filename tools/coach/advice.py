@@ -10,7 +10,7 @@ from ..data.sources import kinds
 from .answer import DecisionDue, Question
 from .figures import figure
 from .intents import Said
-from .wording import quote
+from .wording import listed, quote
 
 SECRET_NAME = "PG_PASSWORD"
 
@@ -60,9 +60,9 @@ def source_advice(said: Said) -> Text:
                     "檔案可以直接用：CSV、TSV、JSON、JSONL、Parquet 都行，"
                     "會自動辨識 UTF-8 與 Big5（Excel 請另存成「CSV UTF-8」）。")
     return Text(
-        f"Rows can come from a file or from PostgreSQL. No labels yet? Begin with {figure('rows_to_start'):.0f} rows "
+        f"Rows can come from {listed(here.en for here in _sources_here())}. No labels yet? Begin with {figure('rows_to_start'):.0f} rows "
         "labelled by two people: where they disagree, the labels need better words first (llm-knowledge/annotation).",
-        f"資料可以來自檔案或 PostgreSQL。還沒有標註？先由兩個人各標 {figure('rows_to_start'):.0f} 筆："
+        f"資料可以來自{listed(here.zh for here in _sources_here())}。還沒有標註？先由兩個人各標 {figure('rows_to_start'):.0f} 筆："
         "意見不同的地方，表示標籤定義要先說清楚（llm-knowledge/annotation）。")
 
 
@@ -88,6 +88,14 @@ def source_decision(task: Task) -> DecisionDue:
         recommendation=str(decided), reasons=list(map(str, reasons)),
         changes_if=str(Text("If old decisions were careless, label a few hundred anew instead.",
                             "如果以前的判斷很隨便，不如重新標幾百筆。")))
+
+
+def _sources_here() -> list[Text]:
+    """The kinds of sources that are installed, in words."""
+    words = {"file": Text("files", "檔案"), "database": Text("databases", "資料庫"), "api": Text("APIs", "API"),
+             "web_scrape": Text("web pages", "網頁"), "huggingface": Text("Hugging Face data sets", "Hugging Face 資料集"),
+             "llm_generated": Text("a model service", "模型服務")}
+    return [words[kind] for kind in words if kind in kinds()]
 
 
 def reads(database: str) -> bool:
@@ -155,10 +163,13 @@ def generation_decision(task: Task | None) -> DecisionDue:
     """Rows written by a language model: what is honest to say about it."""
     inside = task is not None and task.constraints.privacy == "on-premise"
     reasons = [
-        Text("This version fetches rows from files and PostgreSQL; it calls no model service itself. The model in this "
-             "chat can write rows into a CSV that a person reviews.",
-             "這個版本從檔案和 PostgreSQL 取得資料，不會自己呼叫模型服務；可以請這個對話的模型把資料寫成 CSV，"
-             "再由人審閱。"),
+        Text("This installation calls a model service as a source of its own (llm_generated): each row is checked and "
+             "its cost counted. The model in this chat can also write rows that a person reviews.",
+             "這裡可以直接把模型服務當來源（llm_generated）：每筆都會檢查並計算花費；也可以請這個對話的模型寫，再由人審閱。")
+        if "llm_generated" in kinds() else
+        Text("This installation calls no model service itself. The model in this chat can write rows into a CSV that a "
+             "person reviews.",
+             "這裡不會自己呼叫模型服務；可以請這個對話的模型把資料寫成 CSV，再由人審閱。"),
         Text("The benchmark must be real rows: generated ones are easier than life and flatter every score. So prepare "
              "the real rows first, which freezes them as the test, and add generated rows afterwards.",
              "評估基準一定要用真實資料：生成的句子比實際情況簡單，分數會虛高。所以先準備真實資料、凍結成測試集，"

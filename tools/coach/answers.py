@@ -12,12 +12,11 @@ from ...resources.errors import TaskError
 from ...resources.language import Text
 from ...resources.task import Privacy, TaskType
 from .intents import Said, answers_nothing, heard
-from .questions import CORE, EXAMPLE, FURTHER, LABELS, PRIVACY, TOPICS, Topic, split_labels
+from .questions import CORE, EXAMPLE, FURTHER, LABELS, OPEN, PRIVACY, TOPICS, Topic, split_labels
 from .wording import listed
 
 ASKED = "asked"
 _MOST_TIMES = 2  # a question is put at most twice, the second time in other words
-_PLACEHOLDER = re.compile(r"\s*<[^<>]*>\s*")
 LONGEST_ANSWER = 2_000
 
 
@@ -134,8 +133,8 @@ def _tidy(key: str, value: Any) -> Any:
 def _is_blank(value: Any) -> bool:
     if isinstance(value, list):
         return not [item for item in value if not _is_blank(item)] or any(
-            _PLACEHOLDER.fullmatch(str(item)) for item in value)
-    return value is None or not str(value).strip() or bool(_PLACEHOLDER.fullmatch(str(value)))
+            OPEN.fullmatch(str(item)) for item in value)
+    return value is None or not str(value).strip() or bool(OPEN.fullmatch(str(value)))
 
 
 def _check_choice(known: Mapping[str, Any], key: str, allowed: tuple[str, ...]) -> None:

@@ -82,9 +82,9 @@ def few_rows(rows: int | None) -> DecisionDue | None:
         Text("Train now, or not yet", "現在訓練，還是先不要"),
         [_PROMPT, _COLLECT, Text("Train anyway", "還是要訓練")],
         Text("Collect rows, and prompt in the meantime", "先收集資料，這段期間用提示詞"),
-        [Text(f"{rows} rows: supervised fine-tuning begins to pay at about {least:.0f}, and a test split of that size "
-              "shows nothing (llm-knowledge/data-sizes).",
-              f"只有 {rows} 筆：監督式微調大約 {least:.0f} 筆起才划算，而且這樣切出來的測試集看不出差別"
+        [Text(f"{rows or 'No labelled'} rows: supervised fine-tuning begins to pay at about {least:.0f}, and a test "
+              "split smaller than that shows nothing (llm-knowledge/data-sizes).",
+              f"{f'只有 {rows} 筆' if rows else '還沒有標好的資料'}：監督式微調大約 {least:.0f} 筆起才划算，而且這樣切出來的測試集看不出差別"
               "（llm-knowledge/data-sizes）。"),
          Text("What the prompt gets wrong, corrected by a person, is the best first data there is.",
               "提示詞答錯、再由人更正的那些，就是最好的第一批資料。")],

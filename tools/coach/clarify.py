@@ -120,12 +120,10 @@ def _assume(told: Heard) -> Text | None:
 def _asking(topic: Topic, told: Heard, missing: list[Topic], message: str, decision: DecisionDue | None
             ) -> CoachAnswer:
     say = Text(
-        "Ask that one question, in your own words, and wait. Then call coach with everything said so far in `answers`, "
-        f"in their words (they told more? further keys: {listed(_further(told.known))}). No answer? Leave the <…> as it "
-        "is: the coach then asks another way, or goes on with the default.",
-        "只問這一個問題（可用自己的話），等對方回答，再把目前所有答案照他的話放進 `answers` 呼叫 coach"
-        f"（他多說了別的，也可以填：{listed(_further(told.known))}）。沒有回答就讓 <…> 維持原樣，"
-        "coach 會換個方式問，或用預設值往下走。")
+        "Ask that one question and wait; then call coach with all answers so far, in their words (what they told beyond "
+        f"it: {listed(_further(told.known))}). No answer? Leave the <…>: the coach asks another way or takes the default.",
+        "只問這一題，等對方回答，再把目前所有答案照他的話放進 `answers` 呼叫 coach"
+        f"（多說的可以放進 {listed(_further(told.known))}）。沒有回答就讓 <…> 維持原樣，coach 會換個方式問，或用預設值。")
     asked = [*told.asked, topic.key]
     return CoachAnswer(
         stage="clarifying" if told.known else "no_task", message=message, decision=decision,
@@ -168,7 +166,7 @@ def _ready(known: dict[str, Any], opening: str, warned: list[Text | None], decis
         f"model answers with one of: {listed(map(short, known['labels']))}.{_further_words(known).en} Row text "
         f"{_privacy(known).en}. Nothing is created before you agree.",
         f"我的理解是：問題是{quote(known['pain_point'])}，目標是{quote(known['goal'])}，"
-        f"模型會從 {listed(map(short, known['labels']))} 當中選一個回答。{_further_words(known).zh}"
+        f"模型會從「{listed(map(short, known['labels']))}」當中選一個回答。{_further_words(known).zh}"
         f"資料原文{_privacy(known).zh}。你確認之前不會建立任何東西。")
     confirm = Question(
         field="confirmation",
@@ -193,7 +191,8 @@ def _further_words(known: Mapping[str, Any]) -> Text:
     """The numbers they gave, as part of the summary."""
     parts = []
     if rows := known.get("rows"):
-        parts.append(Text(f"Rows: {quote(str(rows), 40)}.", f"資料：{quote(str(rows), 40)}。"))
+        shown = Text(str(rows), f"{rows} 筆") if isinstance(rows, int) else Text(*[quote(str(rows), 40)] * 2)
+        parts.append(Text(f"Rows: {shown.en}.", f"資料有 {shown.zh}。"))
     if (threshold := number_in(known.get("threshold"))) is not None:
         parts.append(Text(f"You would use it from {threshold:g} on.", f"分數到 {threshold:g} 就會開始用。"))
     return Text("".join(f" {part.en}" for part in parts), "".join(part.zh for part in parts))

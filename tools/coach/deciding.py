@@ -85,7 +85,7 @@ def improving(situation: Situation, result: Result, message: str) -> CoachAnswer
     change = next_change(situation, result)
     due = decision(
         Text("What to change in the next version", "下一版要改什麼"),
-        [change.what, *_other_ways(result)], change.what,
+        [change.what, *_other_ways(situation, result)], change.what,
         [*change.reasons, Text(f"Expected: {change.expected.en}", f"預期：{change.expected.zh}")],
         Text("One change at a time, so that we know what helped.", "一次只改一件事，才知道是什麼有用。"))
     question = consent(
@@ -97,8 +97,10 @@ def improving(situation: Situation, result: Result, message: str) -> CoachAnswer
     return told(situation, "deciding", message, _step_of(situation, result, change), decision=due, question=question)
 
 
-def _other_ways(result: Result) -> list[Text]:
-    ways = [Text("Stop here and use what stands", "先到這裡，用現有的版本")]
+def _other_ways(situation: Situation, result: Result) -> list[Text]:
+    best = best_result(situation)
+    keep = best.version.name if best else result.version.name
+    ways = [Text(f"Stop here and use {keep}, the best so far", f"先到這裡，用目前最好的 {keep}")]
     if result.simplest and result.simplest["outcome"] == "wins":
         ways.insert(0, Text("Take the simple method", "改用簡單的方法"))
     return ways

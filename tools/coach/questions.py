@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from ...resources.language import Text
 from ...resources.task import Task
 from .answer import Question
+
+OPEN = re.compile(r"\s*<[^<>]*>\s*")  # what an answer goes into: `<the answer, in their words>`
 
 
 @dataclass(frozen=True)
@@ -190,7 +193,7 @@ FURTHER = {
 
 def unanswered(topics: tuple[Topic, ...], task: Task) -> list[Topic]:
     """The topics `task.yaml` says nothing about. Privacy always says something, and so does the type."""
-    return [topic for topic in topics if topic not in (PRIVACY, EXAMPLE) and _value(task, topic.path) in (None, "", [])]
+    return [topic for topic in topics if topic not in (PRIVACY, EXAMPLE) and _says_nothing(_value(task, topic.path))]
 
 
 def changes_for(topic: Topic) -> dict[str, Any]:
@@ -227,6 +230,13 @@ def _split(text: str) -> list[str]:
     for separator in ",，、;；/|\n":
         text = text.replace(separator, "\x00")
     return text.split("\x00")
+
+
+def _says_nothing(value: Any) -> bool:
+    """Whether a field is empty, or holds a `<…>` that nobody filled in."""
+    if isinstance(value, list):
+        return not value or all(_says_nothing(item) for item in value)
+    return value is None or (isinstance(value, str) and bool(OPEN.fullmatch(value) or not value.strip()))
 
 
 def _value(task: Task, path: str) -> Any:

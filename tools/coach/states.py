@@ -12,7 +12,7 @@ from .closing import cost_of_data, cost_of_deployment, cost_of_version, goal_lin
 from .contradictions import contradictions, facts_of
 from .deciding import deciding
 from .figures import figure
-from .intents import Said, heard
+from .intents import Said, heard, understand
 from .planning import first_plan_decision, fits_the_test, start_decision
 from .questions import BEFORE_PLANNING, CORE, unanswered
 from .situation import Situation
@@ -28,9 +28,9 @@ def answer(situation: Situation, said: Said | None = None, opening: str | Text =
         said: what the person said; where it answers nothing, a default is put down instead of asking again.
         opening: what to say first.
     """
-    unsure = bool(said and said.unsure)
+    said = said or Said()
     for speak in (_archived, _job, _clarifying, _source, _prepare, _live, _evaluate, _train, _plan, _deciding):
-        if told := speak(situation, unsure):
+        if told := speak(situation, said):
             return told.model_copy(update={"message": joined(opening, told.message)}) if opening else told
     raise AssertionError("deciding always answers")
 
@@ -38,13 +38,13 @@ def answer(situation: Situation, said: Said | None = None, opening: str | Text =
 _KINDS = {"file": Text("a file", "檔案"), "database": Text("a database", "資料庫")}
 
 
-def warnings(situation: Situation) -> list[Text]:
-    """What does not fit together in this task."""
-    rows = sum(situation.counts.values()) if situation.data else None
+def warnings(situation: Situation, told_rows: int | None = None) -> list[Text]:
+    """What does not fit together in this task; `told_rows` is how many rows they said just now."""
+    rows = sum(situation.counts.values()) if situation.data else told_rows
     return contradictions(facts_of(situation.task, rows, bool(situation.data)))
 
 
-def _archived(situation: Situation, _unsure: bool) -> CoachAnswer | None:
+def _archived(situation: Situation, _said: Said) -> CoachAnswer | None:
     if not situation.task.archived:
         return None
     best = best_result(situation)
@@ -61,29 +61,29 @@ def _archived(situation: Situation, _unsure: bool) -> CoachAnswer | None:
     return told(situation, "archived", message, step, question=question)
 
 
-def _job(situation: Situation, _unsure: bool) -> CoachAnswer | None:
+def _job(situation: Situation, _said: Said) -> CoachAnswer | None:
     """A running job comes before everything; one that did not succeed is dealt with first."""
     return job_now(situation) if situation.job else None
 
 
-def _clarifying(situation: Situation, unsure: bool) -> CoachAnswer | None:
+def _clarifying(situation: Situation, said: Said) -> CoachAnswer | None:
     """The core is made clear before data is spoken of; later only what a step really needs is asked."""
     if situation.sources.sources or situation.data or situation.versions:
         return None
     missing = unanswered(CORE, situation.task)
     if not missing:
         return None
-    if unsure:
+    if said.unsure:
         topic = missing[0]
         return assume(situation, topic, "", "clarifying") if topic.easy else ask(situation, topic, "", again=True)
     things = Text("one thing is" if len(missing) == 1 else f"{len(missing)} things are", f"還有 {len(missing)} 件事")
     message = joined(benefit(situation.task), Text(
         f"The task stands in {situation.folder.root}; {things.en} missing before data is spoken of.",
-        f"任務已經建立在 {situation.folder.root}；談資料之前，{things.zh}要先說清楚。"), *warnings(situation))
+        f"任務已經建立在 {situation.folder.root}；談資料之前，{things.zh}要先說清楚。"))
     return ask(situation, missing[0], message)
 
 
-def _source(situation: Situation, unsure: bool) -> CoachAnswer | None:
+def _source(situation: Situation, said: Said) -> CoachAnswer | None:
     if situation.source_problem:
         step = NextStep(say=str(Text("Mend the file, or describe the sources again.", "請修正檔案，或重新設定來源。")),
                         tool="set_data_source", arguments={"task": situation.name})
@@ -91,15 +91,15 @@ def _source(situation: Situation, unsure: bool) -> CoachAnswer | None:
         return told(situation, "data", message, step, question=source_question(Said(), situation.task))
     if situation.sources.sources or situation.data:
         return None
-    if unsure or heard("no_rows", situation.task.resources.rows):
+    if said.unsure or heard("no_rows", situation.task.resources.rows):
         return without_rows(situation)
-    labels = counted_labels(situation)
+    labels, named = counted_labels(situation), understand(situation.task.resources.source)
     message = joined(benefit(situation.task), Text(
         f"That is settled ({labels.en}), and so far it cost nothing but this talk. Now it needs examples to learn from.",
         f"這部分說清楚了（{labels.zh}），到這裡除了聊天沒有別的花費。接下來需要可以學習的例子。"), goal_line(situation.task),
-        *warnings(situation), source_advice(Said()))
-    few = few_rows(facts_of(situation.task, None, False).rows)
-    return source_answer(situation, Said(), message, few or source_decision(situation.task))
+        *warnings(situation, said.rows), source_advice(named))
+    few = few_rows(facts_of(situation.task, said.rows, False).rows)
+    return source_answer(situation, named, message, few or source_decision(situation.task))
 
 
 def without_rows(situation: Situation) -> CoachAnswer:
@@ -125,7 +125,7 @@ def counted_labels(situation: Situation) -> Text:
                                                                               "標籤會從資料來")
 
 
-def _prepare(situation: Situation, _unsure: bool) -> CoachAnswer | None:
+def _prepare(situation: Situation, _said: Said) -> CoachAnswer | None:
     if situation.data:
         return None
     kinds = listed(dict.fromkeys(str(_KINDS.get(source.type, source.type)) for source in situation.sources.sources))
@@ -134,7 +134,7 @@ def _prepare(situation: Situation, _unsure: bool) -> CoachAnswer | None:
         f"The source is known ({kinds}); now I fetch it, split it {policy.train:.0%}/{policy.valid:.0%}/{policy.test:.0%} "
         "and check it. The test part is frozen as the benchmark and is never trained on.",
         f"來源已經設定好（{kinds}），接著取回、依 {policy.train:.0%}／{policy.valid:.0%}／{policy.test:.0%} 切分、檢查。"
-        "測試的部分會凍結成評估基準，永遠不會拿來訓練。"), *warnings(situation))
+        "測試的部分會凍結成評估基準，永遠不會拿來訓練。"))
     question = consent(
         Text("Do several rows belong together (one customer, one article, one template with other names in it)?",
              "有沒有好幾筆其實是同一組（同一位客戶、同一篇文章、同一個句型只換名字）？"),
@@ -154,7 +154,7 @@ def _prepare(situation: Situation, _unsure: bool) -> CoachAnswer | None:
     return told(situation, "data", message, step, question=question)
 
 
-def _live(situation: Situation, _unsure: bool) -> CoachAnswer | None:
+def _live(situation: Situation, _said: Said) -> CoachAnswer | None:
     deployed = situation.deployment
     if deployed is None:
         return None
@@ -207,7 +207,7 @@ def _all_evaluated(situation: Situation) -> bool:
     return not situation.trained or bool(situation.trained[-1].evaluations())
 
 
-def _evaluate(situation: Situation, _unsure: bool) -> CoachAnswer | None:
+def _evaluate(situation: Situation, _said: Said) -> CoachAnswer | None:
     if _all_evaluated(situation):
         return None
     newest = situation.trained[-1]
@@ -232,14 +232,13 @@ def _evaluate(situation: Situation, _unsure: bool) -> CoachAnswer | None:
     return told(situation, "evaluation", message, step, question=question)
 
 
-def _train(situation: Situation, _unsure: bool) -> CoachAnswer | None:
+def _train(situation: Situation, _said: Said) -> CoachAnswer | None:
     if not situation.plan:
         return None
     message = joined(benefit(situation.task), Text(
         f"The plan {situation.plan} stands and nothing but your yes is missing. Every row's label is checked before the "
         "first step, and it can be stopped and resumed at any time.",
-        f"計畫 {situation.plan} 已經寫好，只等你點頭。第一步之前會逐列檢查標籤，隨時可以停下再接續。"),
-        *warnings(situation))
+        f"計畫 {situation.plan} 已經寫好，只等你點頭。第一步之前會逐列檢查標籤，隨時可以停下再接續。"))
     question = consent(
         Text("Shall it start, or should the plan be changed first?", "要開始嗎？還是計畫要先改？"),
         Text("From here on the machine is busy; nothing else is used up.", "開始之後機器會忙一陣子，不會用掉別的東西。"),
@@ -250,14 +249,14 @@ def _train(situation: Situation, _unsure: bool) -> CoachAnswer | None:
     return told(situation, "training", message, step, question=question, decision=start_decision(situation))
 
 
-def _plan(situation: Situation, unsure: bool) -> CoachAnswer | None:
+def _plan(situation: Situation, said: Said) -> CoachAnswer | None:
     """Before the first version: what the data looks like, what success means, then a plan."""
     if situation.trained and not situation.data_is_newer:
         return None
     if situation.trained:
         return _plan_on_new_data(situation)
     missing = unanswered(BEFORE_PLANNING, situation.task)
-    if missing and unsure:
+    if missing and said.unsure:
         return assume(situation, missing[0], "", "plan")
     few = few_rows(situation.counts.get("train"))
     if missing:
@@ -310,5 +309,5 @@ def _data_words(situation: Situation) -> Text:
         f"測試 {counts.get('test', 0)} 筆。訓練集的標籤：{shown}。")
 
 
-def _deciding(situation: Situation, _unsure: bool) -> CoachAnswer:
+def _deciding(situation: Situation, _said: Said) -> CoachAnswer:
     return deciding(situation)

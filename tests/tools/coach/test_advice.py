@@ -39,6 +39,19 @@ def test_thirty_rows_are_answered_with_prompting_and_collecting(workspace: Works
                                               "先收集資料，這段期間用提示詞")
 
 
+def test_few_rows_said_in_a_task_count_though_nothing_is_prepared(workspace: Workspace, a_task: Make) -> None:
+    a_task()
+    for message in ("we have 30 rows", "我們有 30 筆資料"):
+        answer = coach(workspace, message, task="mail")
+        assert answer.decision is not None
+        assert "30" in answer.decision.reasons[0]
+
+
+def test_a_source_they_named_before_is_filled_in(workspace: Workspace, a_task: Make) -> None:
+    a_task(resources={"source": "標好的在 /data/信件.csv", "rows": "1200"})
+    assert coach(workspace, task="mail").next_step.arguments["sources"][0]["path"] == "/data/信件.csv"
+
+
 @pytest.mark.parametrize("message", ["Do I need to train at all, or is prompting enough?", "需要訓練嗎？提示詞不就好了"])
 def test_whether_to_train_is_answered_by_what_was_measured(workspace: Workspace, a_task: Make, message: str) -> None:
     before = coach(workspace, message)

@@ -119,7 +119,7 @@ def test_generated_rows_are_spoken_of_honestly(workspace: Workspace, a_task: Mak
         answer = coach(workspace, sentence, task="mail", language="en")
         assert answer.decision is not None
         told = " ".join(answer.decision.reasons)
-        for honest in ("calls no model service itself", "must be real rows", "costs tokens", "on-premise"):
+        for honest in ("The model in this chat", "must be real rows", "costs tokens", "on-premise"):
             assert honest in told
         assert answer.next_step.tool == "set_data_source"
 
