@@ -56,15 +56,21 @@ def measure(endpoint: str, model: str, parts: tuple[str, ...] = PARTS, key: str 
             calls = list(pool.map(asked, entries))
         misses = [{"say": entry["say"], "wanted": entry["calls"], "called": call}
                   for entry, call in zip(entries, calls, strict=True) if not acceptable(entry, call)]
-        report[part] = {"sentences": len(entries), "hits": len(entries) - len(misses),
+        tools_right = sum(acceptable(entry, call, values=False) for entry, call in zip(entries, calls, strict=True))
+        report[part] = {"sentences": len(entries), "hits": len(entries) - len(misses), "tools_right": tools_right,
                         "rate": round(1 - len(misses) / len(entries), 3), "misses": misses}
     return report
 
 
-def acceptable(entry: dict[str, Any], call: dict[str, Any] | None) -> bool:
-    """Whether the call is one of those the sentence should bring about, with the values that belong to it."""
+def acceptable(entry: dict[str, Any], call: dict[str, Any] | None, values: bool = True) -> bool:
+    """Whether the call is one of those the sentence should bring about.
+
+    Arguments:
+        values: with the argument values that belong to the sentence, too.
+    """
     return call is not None and any(
         call["tool"] == wanted["tool"] and all(
+            not values or
             str(part).casefold() in json.dumps(call["arguments"].get(name), ensure_ascii=False).casefold()
             for name, part in wanted.get("with", {}).items())
         for wanted in entry["calls"])
@@ -117,10 +123,16 @@ def main() -> None:
         return
     for part in PARTS:
         if measured := report.get(part):
-            print(f"{part}: {measured['hits']} of {measured['sentences']} first calls right ({measured['rate']:.0%})")
+            print(f"{part}: {measured['hits']} of {measured['sentences']} first calls right ({measured['rate']:.0%}); "
+                  f"the right tool in {measured['tools_right']}")
             for miss in measured["misses"]:
-                called = miss["called"]["tool"] if miss["called"] else "no call"
-                print(f"  {miss['say']} → {called} (wanted {' or '.join(w['tool'] for w in miss['wanted'])})")
+                called = _written(miss["called"]["tool"], miss["called"]["arguments"]) if miss["called"] else "no call"
+                wanted = " or ".join(_written(call["tool"], call.get("with", {})) for call in miss["wanted"])
+                print(f"  {miss['say']} → {called} (wanted {wanted})")
+
+
+def _written(tool: str, arguments: dict[str, Any]) -> str:
+    return f"{tool}({', '.join(f'{name}={value!r}' for name, value in arguments.items())})"
 
 
 if __name__ == "__main__":

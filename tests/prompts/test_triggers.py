@@ -94,7 +94,7 @@ def test_the_runner_measures_a_model_behind_an_endpoint(runner: ModuleType, endp
     report = runner.measure(endpoint.address, "fake", key="k")
     for part in ("tuning", "held_out"):
         wanted = [entry for entry in TRIGGERS[part] if "coach" in [call["tool"] for call in entry["calls"]]]
-        assert report[part]["hits"] == len(wanted)
+        assert report[part]["hits"] == report[part]["tools_right"] == len(wanted)
         assert report[part]["rate"] == round(len(wanted) / len(TRIGGERS[part]), 3)
         assert {miss["say"] for miss in report[part]["misses"]} == \
             {entry["say"] for entry in TRIGGERS[part]} - {entry["say"] for entry in wanted}
