@@ -26,7 +26,7 @@ def score_of(evaluation: Mapping[str, Any], metric: str) -> float | None:
         value = ((evaluation.get("per_class") or {}).get(label) or {}).get(kind)
     else:
         value = ((evaluation.get("metrics") or {}).get(kind) or {}).get("value")
-    return None if value is None else round(float(value), 4)
+    return None if value is None else float(value)
 
 
 def reaches(metric: str, score: float, threshold: float) -> bool:

@@ -10,6 +10,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import PromptReference, ResourceTemplateReference, TextResourceContents
 
 from nlp_skills.resources import published
+from nlp_skills.resources.promotion import Current, save_current
 from nlp_skills.resources.reading import ADDRESSES
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
@@ -76,7 +77,7 @@ async def test_a_path_out_of_the_workspace_is_no_resource(client: Client, worksp
 
 
 async def test_arguments_are_completed_by_what_exists(
-    client: Client, make_task: MakeTask, make_version: MakeVersion
+    client: Client, workspace: Workspace, make_task: MakeTask, make_version: MakeVersion
 ) -> None:
     for name in ("news-entity", "entity-sentiment", "reviews"):
         make_task(name)
@@ -84,6 +85,8 @@ async def test_arguments_are_completed_by_what_exists(
     uri = "nlp-skills://tasks/{task}/versions/{version}"
     assert await completed(client, uri, "task", "ent") == ["entity-sentiment", "news-entity"]
     assert await completed(client, uri, "version", "", task="versioned") == ["v1", "latest"]
+    save_current(TaskFolder(workspace.root / "versioned"), Current(version="v1"))
+    assert await completed(client, uri, "version", "", task="versioned") == ["v1", "latest", "current"]
     assert await completed(client, uri, "version", "", task="unknown") == []
     assert await completed(client, uri, "other", "") == []
 

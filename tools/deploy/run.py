@@ -15,6 +15,7 @@ from ...resources.clock import now
 from ...resources.errors import DeploymentError
 from ...resources.language import Text
 from ...resources.lineage import track_version
+from ...resources.score import reaches, score_of
 from ...resources.task import Task, TaskFolder
 from ...resources.version import VersionFolder, version
 from ...resources.workspace import Workspace
@@ -81,10 +82,10 @@ def criteria_gate(task: Task, chosen: VersionFolder, override: str) -> list[dict
                  "請先呼叫 evaluate；沒有量測過的模型不部署。"),
             field="version",
         )
-    measured = evaluation["metrics"].get(criteria.metric, {}).get("value")
-    if criteria.threshold is None or (measured is not None and measured >= criteria.threshold):
+    measured = score_of(evaluation, criteria.metric)
+    if criteria.threshold is None or (measured is not None and reaches(criteria.metric, measured, criteria.threshold)):
         return []
-    figures = f"{criteria.metric} {measured} < {criteria.threshold}"
+    figures = f"{criteria.metric} {measured}, {criteria.threshold} wanted"
     if override:
         return [{"gate": "success_criteria", "reason": override, "figures": figures}]
     raise DeploymentError(

@@ -103,7 +103,7 @@ def _column(folder: TaskFolder) -> Column:
 def _fill_best(folder: TaskFolder, column: Column, best: Best) -> None:
     benchmark, figures = best.evaluation["benchmark"], (best.evaluation.get("metrics") or {}).get(column.metric) or {}
     config: dict[str, Any] = VersionFolder(folder, int(best.version[1:])).config()
-    column.best_version, column.best_score = best.version, best.score
+    column.best_version, column.best_score = best.version, round(best.score, 4)
     column.interval = [figures["low"], figures["high"]] if figures.get("low") is not None else None
     column.met = None if column.threshold is None else reaches(column.metric, best.score, column.threshold)
     column.benchmark, column.benchmark_hash = str(benchmark["name"]), str(benchmark["hash"])[:12]

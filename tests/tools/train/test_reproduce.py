@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from nlp_skills.resources.files import dump_jsonl, read_json, read_jsonl, write_atomic, write_json
 from nlp_skills.resources.job import JobFolder
+from nlp_skills.resources.language import Text
+from nlp_skills.resources.removal import record_removal, removal
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
@@ -74,6 +77,19 @@ def test_a_version_is_reproduced_and_a_difference_is_found(
     assert different["what"] == "answers" and different["different"] == 1
     assert result["environment"]["python"]["then"] == "3.10.0"  # type: ignore[index]
     assert "1 of 15 answers are others" in result["message"]["en"]  # type: ignore[index]
+
+
+def test_a_model_that_was_removed_comes_back_where_the_same_comes_out(
+    workspace: Workspace, task: TaskFolder, worker: Path, version: VersionFolder
+) -> None:
+    files = {path: path.read_bytes() for path in (version.models / "adapter").iterdir()}
+    record_removal(version, Text("it was tidied away", "已清理"), 1)
+    shutil.rmtree(version.models)
+    result = replayed(workspace, task, worker)
+    assert result["identical"] is True and result["brought_back"] is True, result
+    assert "back in its place" in result["message"]["en"]  # type: ignore[index]
+    assert {path: path.read_bytes() for path in (version.models / "adapter").iterdir()} == files
+    assert removal(version) is None
 
 
 def _forge_an_answer(version: VersionFolder) -> None:
