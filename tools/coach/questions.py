@@ -134,7 +134,7 @@ TODAY = Topic(
           "用關鍵字規則，遇到反諷和否定句就會出錯，客人常來抱怨。")),
     Text("Who would notice first if it stopped being done, and how do they do it now?",
          "如果這件事沒人做了，最先發現的會是誰？他們現在是怎麼做的？"),
-    Text("Nobody does it yet", "目前沒有人處理"), beside=("affected", "impact"),
+    Text("Nobody does it yet", "目前沒有人處理"), beside=("affected",),
 )
 HARDWARE = Topic(
     "hardware", "constraints.hardware",
@@ -200,6 +200,9 @@ def changes_for(topic: Topic) -> dict[str, Any]:
     """The `changes` of `update_task` that keep the answer to `topic`."""
     if topic is LABELS:
         return {"labels": ["<label>", "<label>"]}
+    if topic is TODAY:
+        return {"current_method": "<how it is done and where it goes wrong>",
+                "impact": "<what it costs, in their words; or leave out>"}
     return {topic.path: "<0 to 1>" if topic is SUCCESS else "<the answer, in their words>"}
 
 
