@@ -258,14 +258,13 @@ def _advised(advice: Cause) -> dict[str, Any]:
 
 
 def _all_tasks(workspace: Workspace, room: int) -> str:
-    for limit in range(_LISTED_TASKS, 0, -1):
-        page = list_tasks(workspace, limit=limit)
-        block = _block({
-            "workspace": str(workspace.root), "total": page.total, "next_cursor": page.next_cursor,
-            "tasks": [row.model_dump(mode="json", exclude_none=True, exclude={"path"}) for row in page.rows]})
-        if len(block) <= room or limit == 1:
-            break
-    return block
+    page = list_tasks(workspace, limit=_LISTED_TASKS)
+    rows = [row.model_dump(mode="json", exclude_none=True, exclude={"path"}) for row in page.rows]
+    content = {"workspace": str(workspace.root), "total": page.total, "next_cursor": page.next_cursor, "tasks": rows}
+    while len(_block(content)) > room and len(rows) > 1:
+        rows.pop()
+        content["next_cursor"] = rows[-1]["name"]
+    return _block(content)
 
 
 def _block(content: dict[str, Any]) -> str:
