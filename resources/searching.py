@@ -2,7 +2,7 @@
 
 Pages are ranked by BM25F (Zaragoza et al., 2004; parameters of Robertson and Zaragoza, 2009): a word in a title or among
 the keywords counts more than one in the text. Latin words are compared without case and plural; Han is cut into
-overlapping pairs of characters, which needs no dictionary. What a page holds is counted once and again when it changes.
+overlapping pairs of characters (and single ones, which count less), which needs no dictionary. What a page holds is counted once and again when it changes.
 """
 
 from __future__ import annotations
@@ -25,11 +25,19 @@ _BLOCK = re.compile(r"\n\s*\n|\n(?=\s*(?:[|*-]|\d+\.) ?)")  # paragraphs, rows o
 _MARKDOWN = re.compile(r"^#+\s*|[*`\[\]]|^[>-]\s*|^\|\s*|\s*\|$", re.MULTILINE)
 _HEADINGS = re.compile(r"^#{1,6}\s+(.+)$", re.MULTILINE)
 _K1, _B = 1.2, 0.75
+_SINGLE, _ACROSS = 0.3, 0.1
+_FUNCTION = frozenset("我你的了嗎要怎麼什多少會是有才好很都在")
 _TITLE, _KEYWORD, _HEADING, _DESCRIPTION = 4.0, 4.0, 2.0, 2.0
 _PASSAGE_CHARACTERS = 320
 _FILES_KEPT = 500
 # Words of a question that say nothing of its subject.
-_ASKING = frozenset(["a", "an", "and", "are", "can", "do", "does", "for", "how", "i", "in", "is", "it", "my", "of", "on", "or", "should", "the", "to", "we", "what", "when", "which", "why", "with", "什麼", "怎麼", "如何", "為什", "為何", "可以", "應該", "哪個", "哪些", "多少", "幾個"])
+_ASKING = frozenset([
+    "a", "about", "an", "and", "are", "at", "be", "can", "do", "does", "for", "get", "how", "i", "in", "is", "it",
+    "many", "me", "much", "my", "need", "of", "on", "or", "should", "the", "to", "we", "what", "when", "which",
+    "why", "with", "you", "your",
+    "什麼", "怎麼", "如何", "為什", "為何", "可以", "應該", "哪個", "哪些", "多少", "幾個", "我", "你", "的", "了",
+    "嗎", "要", "怎", "麼", "什", "多", "少", "會", "是", "有", "才", "好", "很", "都", "在",
+])
 
 
 class Found(NamedTuple):
@@ -70,15 +78,21 @@ class _Shelf(NamedTuple):
 
 
 def words_of(text: str) -> list[str]:
-    """The words a text is found by: `The LoRA ranks` → the, lora, rank; `類別不平衡` → 類別, 別不, 不平, 平衡."""
+    """The words a text is found by: `The LoRA ranks` → the, lora, rank; `類別不平衡` → its characters, 類別, 別不, 不平, 平衡."""
     found: list[str] = []
     for word in _WORD.findall(unicodedata.normalize("NFKC", text).lower()):
         if word[0] >= "\u3400":
-            found += [word[place:place + 2] for place in range(max(1, len(word) - 1))]
+            found += [*word, *(word[place:place + 2] for place in range(len(word) - 1))]
         else:
             plain = word.rstrip(".+") or word
-            found.append(plain[:-1] if len(plain) > 3 and plain.endswith("s") and not plain.endswith("ss") else plain)
+            found.append(_singular(plain))
     return found
+
+
+def _singular(word: str) -> str:
+    if len(word) <= 3 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
+        return word
+    return word[:-2] if word.endswith(("sses", "xes", "ches", "shes")) else word[:-1]
 
 
 def search(query: str, limit: int = 5, offset: int = 0) -> tuple[list[Found], int]:
@@ -114,14 +128,23 @@ def _answer(asked: list[str], uri: str, shelf: _Shelf) -> tuple[float, str, Lang
 def _score(asked: list[str], page: _Indexed, rarity: dict[str, float], mean: float) -> float:
     norm = _K1 * (1 - _B + _B * page.length / mean)
     weights = ((word, page.weights[word]) for word in asked if word in page.weights)
-    return sum(rarity[word] * weight * (_K1 + 1) / (weight + norm) for word, weight in weights)
+    return sum(_share(word) * rarity[word] * weight * (_K1 + 1) / (weight + norm) for word, weight in weights)
+
+
+def _share(word: str) -> float:
+    """How much a word of a query counts: a single Han character says less than a pair, and a pair across the edge of a
+    word (少資 in 多少資料) is rare without saying anything."""
+    if word < "\u3400":
+        return 1.0
+    return _SINGLE if len(word) == 1 else _ACROSS if not _FUNCTION.isdisjoint(word) else 1.0
 
 
 def _passage(asked: list[str], uri: str, language: Language, shelf: _Shelf) -> str:
     """The paragraph whose words of the query are rarest together; of equals the first."""
     rarity = shelf.rarity
     passages = shelf.pages[uri][language].passages
-    best = max(passages, key=lambda one: sum(rarity[word] for word in asked if word in one[1]), default=("", frozenset()))
+    best = max(passages, key=lambda one: sum(_share(word) * rarity[word] for word in asked if word in one[1]),
+               default=("", frozenset()))
     text = best[0]
     return text if len(text) <= _PASSAGE_CHARACTERS else text[:_PASSAGE_CHARACTERS].rstrip() + "…"
 

@@ -6,10 +6,31 @@ from pathlib import Path
 import pytest
 
 from nlp_skills.resources import knowledge
-from nlp_skills.resources.language import speaking
+from nlp_skills.resources.language import detect_language, speaking
 from nlp_skills.resources.searching import search, words_of
 
 PAGE = "---\ntitle: {title}\ndescription: {about}\nkeywords: [{keywords}]\n---\n# {title}\n\n{text}\n"
+
+# What people ask, and the page that answers it.
+QUESTIONS = [
+    ("what to do about rare classes", "imbalance"), ("類別不平衡怎麼辦", "imbalance"),
+    ("loss is nan", "trouble-loss-nan"), ("loss 變成 nan", "trouble-loss-nan"),
+    ("CUDA out of memory", "trouble-out-of-memory"), ("記憶體不足", "trouble-out-of-memory"),
+    ("how many rows do I need", "data-sizes"), ("要多少資料才夠", "data-sizes"),
+    ("how long will training take and cost", "memory-time-cost"), ("訓練要多久、多少錢", "memory-time-cost"),
+    ("which GPU", "memory-time-cost"), ("model answers in simplified chinese", "trouble-simplified-characters"),
+    ("模型回簡體字", "trouble-simplified-characters"), ("model never stops writing", "trouble-end-of-turn"),
+    ("回答停不下來", "trouble-end-of-turn"), ("DPO or SFT", "preference-methods"),
+    ("a bot that knows our documents", "retrieval-or-training"), ("懂我們文件的機器人", "retrieval-or-training"),
+    ("LoRA rank", "lora"), ("學習率要設多少", "hyperparameters"), ("learning rate", "hyperparameters"),
+    ("label guideline annotators disagree", "annotation"), ("標註不一致", "annotation"),
+    ("GPT generated data", "synthetic-data"), ("用 GPT 產生資料", "synthetic-data"), ("int4 gguf", "quantization"),
+    ("量化", "quantization"), ("overfitting", "trouble-overfitting"), ("過度擬合", "trouble-overfitting"),
+    ("training is slow", "trouble-slow-training"), ("訓練好慢", "trouble-slow-training"),
+    ("forgets other skills", "trouble-forgetting"), ("confidence interval", "statistics"),
+    ("部署後變差", "trouble-bad-after-deployment"), ("worse after deployment", "trouble-bad-after-deployment"),
+    ("Taiwanese wording", "traditional-chinese"), ("PPO reward model", "reward-methods"), ("GRPO", "reward-methods"),
+]
 
 
 @pytest.fixture
@@ -32,7 +53,8 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_words_are_compared_without_case_and_plural_and_han_by_pairs() -> None:
     assert words_of("The LoRA Ranks, class") == ["the", "lora", "rank", "class"]
-    assert words_of("類別不平衡") == ["類別", "別不", "不平", "平衡"]
+    assert words_of("losses, batches and classes") == ["loss", "batch", "and", "class"]
+    assert words_of("不平衡") == ["不", "平", "衡", "不平", "平衡"]
     assert words_of("用ＬｏＲＡ嗎") == ["用", "lora", "嗎"]
 
 
@@ -83,6 +105,16 @@ def test_every_shipped_page_is_found_first_by_its_own_title() -> None:
         for page in skill.pages:
             found, _ = search(f"{page.title} {' '.join(page.keywords)}")
             assert found[0].uri == knowledge.page_uri(skill.name, page.name), page.title
+
+
+def test_what_people_ask_leads_to_its_page_among_the_first_three() -> None:
+    missed = []
+    for question, page in QUESTIONS:
+        with speaking(detect_language(question)):
+            found, _ = search(question, limit=3)
+        if page not in [one.uri.rpartition("/")[2] for one in found]:
+            missed.append(question)
+    assert len(missed) <= len(QUESTIONS) // 10, missed
 
 
 def test_eighty_pages_are_searched_within_twenty_milliseconds(shelf: Path) -> None:
