@@ -28,6 +28,7 @@ _ALIASES = {
     "label": ("sentiment", "class", "category", "polarity", "tag", "target_label", "annotation", "y",
               "標籤", "情感", "情緒", "類別", "分類", "標註", "極性"),
 }
+_TRACED = ("url", "file")  # columns that say where a record stood
 _COLUMNS_NAMED = 30
 _LONGEST_NAME = 40
 
@@ -49,7 +50,7 @@ def find_columns(available: Sequence[str], source: SourceKind, task: Task) -> Co
     suggested: the person decides.
     """
     by_name = {_plain(name): name for name in reversed(available)}
-    needed = ("text", "entity", "label") if task.type == "entity-classification" else ("text", "label")
+    needed = ("text",) if source.unlabelled else _needed(task)
     found: dict[str, str] = {}
     for role in {**dict.fromkeys(ROLES), **source.mapping}:
         wanted = source.mapping.get(role, role)
@@ -61,6 +62,10 @@ def find_columns(available: Sequence[str], source: SourceKind, task: Task) -> Co
     free = [name for name in available if name not in found.values()]
     suggestions = {role: near for role in missing if (near := _suggested(role, source.mapping.get(role), free))}
     return Columns(found, missing, suggestions, tuple(available))
+
+
+def _needed(task: Task) -> tuple[str, ...]:
+    return ("text", "entity", "label") if task.type == "entity-classification" else ("text", "label")
 
 
 def _plain(name: str) -> str:
@@ -110,6 +115,7 @@ class Conversion:
     task: Task
     kept: frozenset[str] = frozenset()
     rows: list[Row] = field(default_factory=list)
+    unlabelled: list[Row] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
     respelled: int = 0
 
@@ -119,18 +125,35 @@ class Conversion:
             forms.setdefault(_plain(label), set()).add(label)
         self._labels = {form: next(iter(spelled)) for form, spelled in forms.items() if len(spelled) == 1}
 
-    def add(self, records: Iterable[Record], columns: Columns, source: SourceKind, name: str) -> None:
-        """Convert the records of one source."""
-        for record in records:
+    def add(self, records: Iterable[Record], columns: Columns, source: SourceKind, name: str, raw: str = "") -> None:
+        """Convert the records of one source.
+
+        Arguments:
+            raw: the first 12 characters of the raw snapshot's hash, for the provenance of rows without a label.
+        """
+        for line, record in enumerate(records, start=1):
+            if source.unlabelled and (apart := self._without_label(record, columns, name)):
+                apart["provenance"] = {"raw": raw, "line": line, **{
+                    column: record[column] for column in _TRACED if isinstance(record.get(column), str)}}
+                self.unlabelled.append(apart)
+                continue
             row = self.convert(record, columns, source, name)
             if row is not None:
                 self.rows.append(row)
 
+    def _without_label(self, record: Record, columns: Columns, name: str) -> Row | None:
+        """The row of a record that has a text but not all that training needs."""
+        values = {role: as_text(record.get(column)) for role, column in columns.found.items() if role in ROLES}
+        if not values.get("text") or all(values.get(role) for role in _needed(self.task)):
+            return None
+        entity = values.get("entity") or None
+        return {"id": row_id(values["text"], entity), "text": values["text"],
+                **({"entity": entity} if entity else {}), "source": name}
+
     def convert(self, record: Record, columns: Columns, source: SourceKind, name: str) -> Row | None:
         """The canonical row of one record; None where text, label or a needed entity is empty (counted)."""
         values = {role: as_text(record.get(column)) for role, column in columns.found.items() if role in ROLES}
-        needed = ("text", "label", "entity") if self.task.type == "entity-classification" else ("text", "label")
-        for role in needed:
+        for role in _needed(self.task):
             if not values.get(role):
                 self.left_out[role] += 1
                 return None

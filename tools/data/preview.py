@@ -77,7 +77,8 @@ def _look(task: TaskFolder, definition: Task, kind: SourceKind, number: int, wat
         "source": number, "type": kind.type, "origin": kind.origin(task.root),
         "columns": shown_columns(available, definition), "mapping": columns.found,
         "missing": list(columns.missing), "suggestions": columns.suggestions,
-        "rows": [_safe(definition, row) for row in conversion.rows[:PREVIEWED_ROWS]],
+        "rows": [_safe(definition, row) for row in [*conversion.rows, *conversion.unlabelled][:PREVIEWED_ROWS]],
+        "unlabelled": len(conversion.unlabelled),
         "empty": dict(conversion.left_out),
         "unknown_labels": [quoted(definition, label, 40) for label in labels if known and label not in known][:10],
     }
@@ -114,12 +115,25 @@ def _told(task: TaskFolder, definition: Task, looks: Sequence[dict[str, Any]]) -
             Text("Ask whether these labels belong to the task (update_task labels), or what they mean "
                  "(label_values of the source).",
                  "請確認這些標籤是否屬於這個任務（用 update_task 更新 labels），或各代表什麼（來源的 label_values）。"))
+    if not any(look["rows"] for look in looks) or any(look["unlabelled"] for look in looks):
+        return _without_labels(task, looks)
     return _say(
         Text(f"{len(looks)} source(s) can be read; every needed column was found.",
              f"{len(looks)} 個來源都能讀取，需要的欄位也都找到了。"),
         "prepare_data", {"task": task.name},
         Text("Check the preview rows with the person, then prepare the data.",
              "和使用者確認預覽的資料列，再準備資料。"))
+
+
+def _without_labels(task: TaskFolder, looks: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    apart = sum(look["unlabelled"] for look in looks)
+    return _say(
+        Text(f"{len(looks)} source(s) can be read; {apart} of the rows looked at carry no label and will be kept apart "
+             "until they are labelled.",
+             f"{len(looks)} 個來源都能讀取；看過的資料裡有 {apart} 列沒有標籤，會先另外存放，等標註後才用來訓練。"),
+        "prepare_data", {"task": task.name},
+        Text("Check the preview rows with the person; prepare_data keeps the rows, labels come afterwards.",
+             "和使用者確認預覽的資料列；prepare_data 會保存這些列，之後再標註。"))
 
 
 def _ask_for_columns(task: TaskFolder, look: dict[str, Any]) -> dict[str, Any]:

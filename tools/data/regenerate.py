@@ -27,6 +27,7 @@ from .snapshot import adopt, blocked, edited_splits, head, keep_edits, working_f
 from .sources import SourceKind
 from .split import SKELETON, SPLITS, split_rows
 from .store import Snapshot, commit_snapshot
+from .unlabelled import keep_unlabelled
 from .watching import Watch
 
 SCRIPT = "scripts/01_regenerate_data.py"
@@ -75,6 +76,10 @@ def _regenerate(
     raws = [_fetch(task, kind, number, steps) for number, kind in enumerate(kinds)]
     steps.begin(Text("Converting and removing duplicates", "轉換並去除重複"))
     prepared = _prepare(task, definition, data_source, raws)
+    apart = keep_unlabelled(task, prepared.unlabelled)
+    if not prepared.rows:
+        stamp_last_run(task)
+        return _only_unlabelled(task, prepared, raws, apart)
     steps.begin(Text("Splitting", "切分"))
     splits = split_rows(prepared.rows, data_source.split, _previous(parent, data_source.split), held_out_rows(task))
     steps.begin(Text("Validating", "驗證"))
@@ -94,7 +99,7 @@ def _regenerate(
             raw=[raw.hash for raw in raws], source_hash=source_hash(raws), policy=data_source.split)
         adopt(task, snapshot)
     stamp_last_run(task)
-    return _result(task, prepared, snapshot, parent, raws, replaced, report)
+    return _result(task, prepared, snapshot, parent, raws, replaced, report) | _kept_apart(prepared, apart)
 
 
 def source_hash(raws: Sequence[RawSnapshot]) -> str:
@@ -135,6 +140,7 @@ class _Prepared:
 
     definition: Task
     rows: list[Row]
+    unlabelled: list[Row]
     fetched: int
     removed: int
     notes: list[Finding]
@@ -149,9 +155,9 @@ def _prepare(task: TaskFolder, definition: Task, data_source: DataSource, raws: 
         columns = find_columns(raw.columns, kind, definition)
         if columns.missing:
             raise missing_columns(columns, number, kind.origin(task.root), definition)
-        conversion.add(raw.records(), columns, kind, source_name(kind, number))
+        conversion.add(raw.records(), columns, kind, source_name(kind, number), raw.hash[:12])
     fetched = sum(raw.count for raw in raws)
-    if not conversion.rows:
+    if not conversion.rows and not conversion.unlabelled:
         raise DataError(
             Text(f"None of the {fetched} records has all of text, label and entity.",
                  f"{fetched} 筆資料裡，沒有一筆同時具備所需的文字、標籤與對象。"),
@@ -164,7 +170,7 @@ def _prepare(task: TaskFolder, definition: Task, data_source: DataSource, raws: 
         notes.append(finding("duplicates_removed", removed, Text(
             f"{removed} exact duplicates were removed.", f"已移除 {removed} 筆完全重複的資料。")))
     errors = [conflict_finding([[("", first), ("", second)] for first, second in conflicts])] if conflicts else []
-    return _Prepared(_with_labels(definition, unique), unique, fetched, removed, notes, errors)
+    return _Prepared(_with_labels(definition, unique), unique, conversion.unlabelled, fetched, removed, notes, errors)
 
 
 def _with_labels(definition: Task, rows: Sequence[Row]) -> Task:
@@ -237,6 +243,27 @@ def _result(
             "say": Text("Look at the figures together; then plan the first training.",
                         "先一起看過這些數字，再規劃第一次訓練。")._asdict(),
         },
+    }
+
+
+def _kept_apart(prepared: _Prepared, files: Sequence[Path]) -> dict[str, Any]:
+    return {"unlabelled": len(prepared.unlabelled), "unlabelled_files": [str(file) for file in files]} if files else {}
+
+
+def _only_unlabelled(
+    task: TaskFolder, prepared: _Prepared, raws: Sequence[RawSnapshot], files: Sequence[Path]
+) -> dict[str, Any]:
+    count = len(prepared.unlabelled)
+    return {
+        "fetched": prepared.fetched, "raw": [str(raw.root) for raw in raws], **_kept_apart(prepared, files),
+        "message": Text(
+            f"{prepared.fetched} records fetched; none carries a label. {count} rows are kept in "
+            f"{task.data / 'unlabelled'}; the data to train on is as it was.",
+            f"擷取 {prepared.fetched} 筆，都沒有標籤。{count} 列已保存在 {task.data / 'unlabelled'}；"
+            "可訓練的資料維持原狀。")._asdict(),
+        "next_step": {"tool": "coach", "arguments": {"task": task.name, "message": "label the unlabelled rows"},
+                      "say": Text("Ask how these rows should get their labels.",
+                                  "接著討論這些資料要怎麼標註。")._asdict()},
     }
 
 

@@ -200,7 +200,7 @@ def test_an_unknown_type_or_field_offers_the_nearest(tmp_path: Path) -> None:
 
 def test_an_announced_type_loads_and_is_refused_only_when_fetched() -> None:
     with pytest.raises(DataSourceError) as caught:
-        source_kind(Source(type="web_scrape"), 2)
+        source_kind(Source(type="llm_generated"), 2)
 
     assert caught.value.field == "sources[2].type" and "not available" in caught.value.problem.en
 

@@ -22,7 +22,7 @@ from ..watching import Watch
 Record = dict[str, Any]
 
 # Named by the format, brought by later versions: such a file loads, and says so only when it is fetched.
-ANNOUNCED = ("web_scrape", "llm_generated")
+ANNOUNCED = ("llm_generated",)
 _NEAR = 0.75
 
 
@@ -37,6 +37,8 @@ class SourceKind(BaseModel, ABC):
         default_factory=dict, description="Which column holds text, label, entity: {text: 內容, label: 標籤}.")
     label_values: dict[str, str] = Field(
         default_factory=dict, description="What the label column's values mean: {'1': positive, '0': negative}.")
+    unlabelled: bool = Field(
+        False, description="Keep rows without a label apart, in data/unlabelled/, instead of leaving them out.")
 
     secret_fields: ClassVar[tuple[str, ...]] = ()
 

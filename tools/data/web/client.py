@@ -111,6 +111,7 @@ class Web:
     def slow_down(self, host: str, seconds: float) -> None:
         """Leave at least so long between two requests to `host`."""
         self._delays[host] = max(seconds, self._delays.get(host, 0.0))
+        self._next[host] = max(time.monotonic() + seconds, self._next.get(host, 0.0))
 
     def ask(self, ask: Ask, accepted: frozenset[int] = frozenset()) -> Answer:
         """The final answer, redirects followed.
@@ -148,7 +149,7 @@ class Web:
 
     def _joined(self, url: str, location: str) -> httpx.URL:
         try:
-            return self._checked(urljoin(url, location))
+            return self.check(urljoin(url, location))
         except ValueError:
             raise refused(shown(location), self.source) from None
 
@@ -179,7 +180,7 @@ class Web:
 
     def _once(self, ask: Ask) -> Answer:
         where, limits = shown(ask.url), self.limits
-        self._take_turn(self._checked(ask.url).netloc.decode("ascii"))
+        self._take_turn(self.check(ask.url).netloc.decode("ascii"))
         self.watch.count("requests")
         headers = {"User-Agent": AGENT, "Accept-Encoding": "gzip, deflate", **ask.headers, **ask.private}
         try:
@@ -221,7 +222,8 @@ class Web:
                 Text("Ask whoever runs it for gzip or plain answers.", "請管理者改用 gzip 或不壓縮。"),
                 field=self.source) from None
 
-    def _checked(self, url: str) -> httpx.URL:
+    def check(self, url: str) -> httpx.URL:
+        """`url` as a web address; raises `DataSourceError` where it is none."""
         try:
             parsed = httpx.URL(url)
         except (httpx.InvalidURL, ValueError):

@@ -15,6 +15,8 @@ _FREQUENT = {"cp950": (0xA4, 0xC6), "big5hkscs": (0xA4, 0xC6), "gb18030": (0xB0,
 _FAMILY = {"big5": "cp950", "big5-hkscs": "big5hkscs", "cp950": "cp950", "gb2312": "gb18030", "gbk": "gb18030",
            "gb18030": "gb18030"}
 _CLAIM_COUNTS = 0.1
+_LIKELY = 0.7
+_DEFAULTS = ("utf-8", "iso8859-1", "cp1252", "ascii")  # what servers claim of pages they never looked at
 _WORST = 0.01  # of the characters may be damaged before a page is given up
 
 
@@ -31,15 +33,15 @@ def page_text(content: bytes, claimed: str | None) -> str | None:
     claims = [name for name in (_named(content), claimed) if name and _known(name)]
     if (text := _strict(content, "utf-8")) is not None:
         return text
-    others = [name for name in claims if _FAMILY.get(_plain(name)) is None and _plain(name) != "utf-8"]
+    others = [name for name in claims if _FAMILY.get(_plain(name)) is None and _plain(name) not in _DEFAULTS]
     for name in others:
         if (text := _strict(content, name)) is not None:
             return text
     wanted = {_FAMILY[_plain(name)] for name in claims if _plain(name) in _FAMILY}
     scored = [(_plausible(text, name) + (_CLAIM_COUNTS if name in wanted else 0.0), text)
               for name in _FREQUENT if (text := _strict(content, name)) is not None]
-    if scored:
-        return max(scored, key=lambda pair: pair[0])[1]
+    if scored and (best := max(scored, key=lambda pair: pair[0]))[0] > _LIKELY:
+        return best[1]
     for name in dict.fromkeys([*wanted, *claims, "utf-8"]):
         text = content.decode(name, "replace")
         if text.count("\ufffd") <= _WORST * len(text):

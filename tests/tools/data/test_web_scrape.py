@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import gzip
+import itertools
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nlp_skills.resources.data_source import Source
+from nlp_skills.resources.errors import DataSourceError, NlpSkillsError
+from nlp_skills.resources.files import dump_jsonl, read_json, read_jsonl, write_yaml
+from nlp_skills.resources.language import Text
+from nlp_skills.resources.task import TaskFolder
+from nlp_skills.tools.data.sources import source_kind
+from nlp_skills.tools.data.watching import Watch
+from nlp_skills.tools.data.web.decoding import page_text
+from tests.tools.data.conftest import Rows, sentences
+from tests.tools.data.misbehaving import Peer, Said, as_page, first, peer
+
+NEWS = "台積電今日公布第三季營收，金額創下歷史新高，市場反應熱烈，分析師普遍看好後續表現，股價應聲上漲。"
+SIMPLIFIED = "台积电今日公布第三季营收，金额创下历史新高，市场反应热烈，分析师普遍看好后续表现，股价应声上涨。"
+
+
+@pytest.fixture
+def server() -> Iterator[Peer]:
+    with peer() as here:
+        yield here
+
+
+def article(text: str = NEWS, title: str = "營收創新高", meta: str = "") -> str:
+    return (f"<!doctype html><html><head>{meta}<title>{title}</title></head><body><nav><a href='/'>首頁</a></nav>"
+            f"<article><h1>{title}</h1><p>{text}</p><p>{text[::-1]}</p></article><footer>footer</footer></body></html>")
+
+
+def records(watch: Watch | None = None, **fields: Any) -> Rows:
+    source = source_kind(Source.model_validate({
+        "type": "web_scrape", "allow_hosts": ["127.0.0.1"], "delay_seconds": 0, "retry_seconds": 0.01, **fields}), 0)
+    return [record for batch in source.batches(Path(), "sources[0]", watch) for record in batch]
+
+
+def refusal(**fields: Any) -> NlpSkillsError:
+    with pytest.raises(NlpSkillsError) as caught:
+        records(**fields)
+    assert caught.value.problem.zh and caught.value.fix.zh
+    return caught.value
+
+
+def test_the_main_text_of_a_page_is_read(server: Peer) -> None:
+    url = server.serve("/news", as_page(article()))
+    row = records(urls=[url])[0]
+
+    assert NEWS in row["text"] and "footer" not in row["text"]
+    assert row["url"] == url and row["title"] == "營收創新高"
+
+
+def test_the_seeds_keywords_keep_the_pages_that_contain_one(server: Peer) -> None:
+    urls = [server.serve("/a", as_page(article())), server.serve("/b", as_page(article("貓" * 60, "寵物")))]
+    watch = Watch()
+
+    rows = records(urls=urls, keywords=["金融", "股價"], watch=watch)
+    assert [row["url"] for row in rows] == urls[:1]
+    assert watch.provenance["without_keyword"] == 1
+
+
+def test_selectors_pick_rows_and_labels(server: Peer) -> None:
+    page = ("<ul>" + "".join(f"<li class=r><b>評論 {n}</b><script>x()</script><i>{'好' if n % 2 else '壞'}</i></li>"
+                             for n in range(4)) + "</ul>")
+    url = server.serve("/list", as_page(page))
+
+    rows = records(urls=[url], selectors={"row": "li.r", "text": "b", "label": "i"})
+    assert [(row["text"], row["label"]) for row in rows] == [("評論 0", "壞"), ("評論 1", "好"), ("評論 2", "壞"),
+                                                              ("評論 3", "好")]
+    assert "not CSS" in refusal(urls=[url], selectors={"text": "b[["}).problem.en
+
+
+def test_paragraphs_may_be_rows(server: Peer) -> None:
+    rows = records(urls=[server.serve("/news", as_page(article()))], per="paragraph")
+
+    assert NEWS in [row["text"] for row in rows] and len(rows) >= 2
+
+
+@pytest.mark.parametrize("text", [NEWS, SIMPLIFIED])
+@pytest.mark.parametrize("claimed", [None, "utf-8", "big5", "gbk", "iso-8859-1", "no-such"])
+@pytest.mark.parametrize("in_page", ["", "<meta charset=utf-8>"])
+def test_big5_and_gbk_pages_are_read_right_whatever_they_claim(text: str, claimed: str | None, in_page: str) -> None:
+    encoding = "cp950" if text == NEWS else "gbk"
+    read = page_text(article(text, meta=in_page, title=text[:8]).encode(encoding), claimed)
+    assert read is not None and text in read
+
+
+@pytest.mark.parametrize("encoding", ["iso-8859-1", "cp1252", "iso-8859-15"])
+def test_a_latin_page_stays_latin(encoding: str) -> None:
+    text = "<p>Déjà vu: l'été dernier, où était Zoë? À la plage, près de la forêt, bien sûr.</p>"
+
+    assert page_text(text.encode(encoding), encoding) == text
+
+
+@given(st.text(alphabet=NEWS + "abc <>", min_size=40), st.sampled_from(["big5", "gbk", "utf-8", None]))
+def test_utf8_is_known_by_its_bytes(text: str, claimed: str | None) -> None:
+    assert page_text(text.encode(), claimed) == text
+
+
+def test_robots_txt_is_obeyed(server: Peer) -> None:
+    server.serve("/robots.txt", Said(b"User-agent: *\nDisallow: /*secret\nAllow: /\n"))
+    open_page, closed = (server.serve(path, as_page(article())) for path in ("/open", "/a-secret"))
+    told: list[Text] = []
+
+    assert [row["url"] for row in records(urls=[open_page, closed], watch=Watch(warn=told.append))] == [open_page]
+    assert "/a-secret" not in server.paths() and "robots.txt" in told[0].en
+    assert "forbids" in refusal(urls=[closed]).problem.en
+    assert server.paths().count("/robots.txt") == 2  # once for each reading
+
+
+def test_a_site_whose_rules_cannot_be_asked_for_is_not_read(server: Peer) -> None:
+    server.serve("/robots.txt", Said(status=503))
+    url = server.serve("/news", as_page(article()))
+
+    assert "503" in refusal(urls=[url]).problem.en and "/news" not in server.paths()
+
+
+def test_the_pause_that_robots_txt_asks_for_is_kept(server: Peer) -> None:
+    server.serve("/robots.txt", Said(b"User-agent: nlp-skills\nCrawl-delay: 0.3\n"))
+    records(urls=[server.serve(f"/{n}", as_page(article(title=str(n)))) for n in range(3)])
+
+    times = [asked.at for asked in server.asked]
+    assert min(later - earlier for earlier, later in itertools.pairwise(times)) > 0.25
+
+
+def test_a_pause_of_an_hour_is_told_instead_of_waited_for(server: Peer) -> None:
+    server.serve("/robots.txt", Said(b"User-agent: *\nCrawl-delay: 3600\n"))
+    began = time.monotonic()
+
+    assert "3600 seconds" in refusal(urls=[server.serve("/news", as_page(article()))]).problem.en
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_sitemaps_are_followed(server: Peer, packed: bool) -> None:
+    pages = [server.serve(f"/{n}", as_page(article(title=str(n)))) for n in range(3)]
+    space = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'
+    inner = f"<urlset {space}>{''.join(f'<url><loc>{page}</loc></url>' for page in pages)}</urlset>".encode()
+    inside = server.serve("/inner.xml.gz", Said(gzip.compress(inner) if packed else inner))
+    index = server.serve("/sitemap.xml", Said(
+        f"<sitemapindex {space}><sitemap><loc>{inside}</loc></sitemap></sitemapindex>".encode()))
+
+    assert [row["url"] for row in records(sitemaps=[index])] == pages
+
+
+def test_what_is_no_sitemap_is_said_so(server: Peer) -> None:
+    bomb = gzip.compress(b" " * (40 << 20))
+
+    assert "not a sitemap" in refusal(sitemaps=[server.serve("/s", as_page(article()))]).problem.en
+    assert "not a sitemap" in refusal(sitemaps=[server.serve("/b", Said(bomb))], max_answer_mb=2).problem.en
+
+
+def test_a_page_that_fails_is_told_and_the_others_are_read(server: Peer) -> None:
+    told: list[Text] = []
+    urls = [server.url + "/gone", server.serve("/file", Said(b"%PDF", headers={"Content-Type": "application/pdf"})),
+            server.serve("/flaky", first(1, Said(status=500), as_page(article())))]
+
+    assert [row["url"] for row in records(urls=urls, watch=Watch(warn=told.append))] == urls[2:]
+    assert "404" in told[0].en and "application/pdf" in told[1].en
+
+
+def test_a_site_that_dies_is_not_taken_for_a_short_one(server: Peer) -> None:
+    urls = [server.serve("/ok", as_page(article())), *(server.serve(f"/{n}", Said(status=500)) for n in range(9))]
+    error = refusal(urls=urls, retries=0)
+
+    assert "500" in error.problem.en and len(server.asked) < 9
+
+
+@pytest.mark.parametrize(("url", "said"), [
+    ("http://169.254.169.254/latest", "its own keys"), ("http://10.0.0.1/", "private network"),
+    ("http://[::1]/", "private network"), ("ftp://x/", "not a web address"), ("https://...", "not known")])
+def test_private_addresses_are_refused(url: str, said: str) -> None:
+    assert said in refusal(urls=[url]).problem.en
+
+
+def test_a_redirect_to_a_metadata_address_is_refused(server: Peer) -> None:
+    url = server.serve("/news", Said(status=301, headers={"Location": "http://169.254.169.254/"}))
+
+    assert "its own keys" in refusal(urls=[url]).problem.en
+
+
+def test_a_source_without_pages_is_refused() -> None:
+    error = refusal()
+
+    assert isinstance(error, DataSourceError) and "urls or sitemaps" in error.problem.en
+
+
+def test_rows_without_a_label_are_kept_apart_and_train_nothing(server: Peer, task: TaskFolder, prepare: Any) -> None:
+    pages = [server.serve(f"/{n}", as_page(article(f"第{n}則：{NEWS}", str(n)))) for n in range(3)]
+    scrape = {"type": "web_scrape", "urls": pages, "allow_hosts": ["127.0.0.1"], "delay_seconds": 0}
+    write_yaml(task.data_source_file, {"sources": [scrape]})
+
+    result = prepare()
+    assert result["unlabelled"] == 3 and not (task.data / "current.json").exists()
+    raw = Path(result["raw"][0])
+    kept = list(read_jsonl(task.data / "unlabelled" / f"{raw.name}.jsonl"))
+    assert list(kept[0]) == ["id", "text", "source", "provenance"]
+    assert kept[1]["provenance"] == {"raw": raw.name, "line": 2, "url": pages[1]}
+    assert read_json(raw / "source.json")["provenance"]["pages"] == 3
+
+    (task.root / "news.jsonl").write_bytes(dump_jsonl(sentences(30)))
+    write_yaml(task.data_source_file, {"sources": [{"type": "file", "path": "news.jsonl"}, scrape]})
+    both = prepare()
+    assert sum(both["counts"].values()) == 30 and both["unlabelled"] == 3

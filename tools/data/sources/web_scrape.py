@@ -1,0 +1,159 @@
+"""Rows from web pages."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, model_validator
+
+from ....resources.errors import DataSourceError
+from ....resources.language import Text
+from ..rows import normalised
+from ..watching import Watch
+from ..web.client import Answer, Ask, Limits, Web, shown
+from ..web.decoding import page_text
+from ..web.pages import main_text, selected
+from ..web.robots import Robots
+from ..web.sitemaps import sitemap_pages
+from . import Record, SourceKind
+
+_PAGES = ("text/html", "application/xhtml+xml", "text/plain", "application/xml", "text/xml", "")
+_FAILURES_IN_A_ROW = 5
+
+
+class WebScrapeSource(SourceKind):
+    """The main text of web pages, or what CSS selectors pick out of them.
+
+    `robots.txt` is obeyed, its crawl delay too, and every host gets a pause between two pages. Big5 and GBK pages are
+    read right whatever they claim. Private addresses are read only where `allow_hosts` names the host. Pages rarely
+    carry labels: rows without one are kept apart, in `data/unlabelled/`. Ask whether the site's terms allow it.
+    """
+
+    urls: list[str] = Field(default_factory=list, description="Pages to read.")
+    sitemaps: list[str] = Field(default_factory=list, description="Sitemaps (.xml, .xml.gz, .txt) that name pages.")
+    keywords: list[str] = Field(default_factory=list, description="Keep rows that contain at least one of these.")
+    selectors: dict[str, str] = Field(
+        default_factory=dict,
+        description="column: CSS selector, instead of the main text; row: what repeats on the page.")
+    per: Literal["page", "paragraph"] = Field("page", description="One row for each page, or for each paragraph.")
+    max_pages: int = Field(1000, gt=0)
+    delay_seconds: float = Field(1.0, ge=0, description="Between two pages of one host; more where robots.txt says.")
+    max_answer_mb: float = Field(10, gt=0)
+    max_seconds: float = Field(6 * 3600, gt=0)
+    timeout_seconds: float = Field(30, gt=0)
+    retries: int = Field(2, ge=0, le=20)
+    retry_seconds: float = Field(1.0, gt=0, description="Before the first retry; doubles.")
+    allow_hosts: list[str] = Field(default_factory=list, description="Private hosts you allow, such as localhost.")
+    unlabelled: bool = Field(True, description="Keep rows without a label apart, to be labelled later.")
+
+    @model_validator(mode="after")
+    def _names_pages(self) -> WebScrapeSource:
+        if not self.urls and not self.sitemaps:
+            raise ValueError("urls or sitemaps must name at least one page")
+        return self
+
+    def batches(self, folder: Path, field: str, watch: Watch | None = None) -> Generator[list[Record], None, None]:
+        watch = watch or Watch()
+        limits = Limits(
+            answer_bytes=int(self.max_answer_mb * (1 << 20)), answer_seconds=self.timeout_seconds,
+            total_seconds=self.max_seconds, retries=self.retries, retry_seconds=self.retry_seconds,
+            between_seconds=self.delay_seconds)
+        with Web(self.allow_hosts, limits, f"{field}.urls", watch) as web:
+            yield from self._pages(web, Robots(web), field, watch)
+
+    def origin(self, folder: Path) -> str:
+        named = [*self.urls, *self.sitemaps]
+        return shown(named[0]) + (f" (+{len(named) - 1})" if len(named) > 1 else "")
+
+    def _pages(self, web: Web, robots: Robots, field: str, watch: Watch) -> Generator[list[Record], None, None]:
+        failed: list[DataSourceError] = []
+        in_a_row = read = 0
+        for number, url in enumerate(self._addresses(web)):
+            if number >= self.max_pages:
+                watch.warn(Text(f"Stopped at max_pages ({self.max_pages}); there are more pages.",
+                                f"到 max_pages（{self.max_pages}）為止，後面還有頁面。"))
+                break
+            try:
+                rows = self._rows(web, robots, url, field, watch)
+                in_a_row, read = 0, read + 1
+                yield rows
+            except DataSourceError as error:
+                if not (error.field or "").endswith(".urls"):
+                    raise  # the definition is wrong, not the page
+                failed.append(error)
+                in_a_row += 1
+                watch.count("failed")
+                watch.warn(error.problem)
+                if in_a_row >= _FAILURES_IN_A_ROW:
+                    raise
+        if failed and not read:
+            raise failed[0]
+
+    def _addresses(self, web: Web) -> Iterator[str]:
+        seen: set[str] = set()
+        for url in self.urls:
+            if url not in seen:
+                seen.add(url)
+                yield url
+        for sitemap in self.sitemaps:
+            for url in sitemap_pages(web, sitemap):
+                if url not in seen:
+                    seen.add(url)
+                    yield url
+
+    def _rows(self, web: Web, robots: Robots, url: str, field: str, watch: Watch) -> list[Record]:
+        web.check(url)
+        if not robots.allow(url):
+            watch.count("forbidden")
+            raise DataSourceError(
+                Text(f"The robots.txt of {urlsplit(url).netloc} forbids reading {shown(url)}; it was not read.",
+                     f"{urlsplit(url).netloc} 的 robots.txt 不允許讀取 {shown(url)}，因此沒有讀。"),
+                Text("Leave the page out, or ask the site's owner for the data.",
+                     "請移除該頁，或向網站管理者索取資料。"), field=f"{field}.urls")
+        answer = web.ask(Ask(url, headers={"Accept": "text/html,application/xhtml+xml,text/plain;q=0.8"}))
+        if urlsplit(answer.url).netloc != urlsplit(url).netloc and not robots.allow(answer.url):
+            watch.count("forbidden")
+            return []
+        watch.count("pages")
+        rows = self._records(answer, field)
+        kept = [row for row in rows if self._wanted(row)]
+        watch.count("without_keyword", len(rows) - len(kept))
+        return kept
+
+    def _records(self, answer: Answer, field: str) -> list[Record]:
+        if answer.media_type not in _PAGES:
+            raise DataSourceError(
+                Text(f"{shown(answer.url)} is not a page but {answer.media_type}.",
+                     f"{shown(answer.url)} 不是網頁，而是 {answer.media_type}。"),
+                Text("Download it and add it as a source of type file.", "請下載後以 file 類型加入。"),
+                field=f"{field}.urls")
+        text = page_text(answer.content, answer.charset)
+        if text is None:
+            raise DataSourceError(
+                Text(f"{shown(answer.url)} is in no encoding that can be recognised.",
+                     f"無法判斷 {shown(answer.url)} 的文字編碼。"),
+                Text("Save the page as a UTF-8 file and add that.", "請把網頁另存成 UTF-8 檔案再加入。"),
+                field=f"{field}.urls")
+        if self.selectors:
+            rows = selected(text, answer.url, self.selectors, field)
+        elif answer.media_type == "text/plain":
+            rows = [{"url": answer.url, "text": text.strip()}] if text.strip() else []
+        else:
+            found = main_text(text, answer.url)
+            rows = [found] if found else []
+        return [each for row in rows for each in self._cut(row)]
+
+    def _cut(self, row: Record) -> list[Record]:
+        text = row.get("text")
+        if self.per == "page" or not isinstance(text, str):
+            return [row]
+        return [{**row, "text": line.strip()} for line in text.splitlines() if line.strip()]
+
+    def _wanted(self, row: Record) -> bool:
+        if not self.keywords:
+            return True
+        whole = normalised(" ".join(str(value) for column, value in row.items() if value and column != "url")).casefold()
+        return any(normalised(keyword).casefold() in whole for keyword in self.keywords)

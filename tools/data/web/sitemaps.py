@@ -1,0 +1,65 @@
+"""The pages a sitemap names (sitemaps.org), packed or plain, indexes followed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ....resources.errors import DataSourceError
+from ....resources.language import Text
+from .bounded import TooLarge, Truncated, collected
+from .client import Ask, Web, shown
+from .decoding import page_text
+from .pages import missing
+
+_GZIP = b"\x1f\x8b"
+_DEEPEST = 3
+
+
+def sitemap_pages(web: Web, url: str, deep: int = 0) -> Iterator[str]:
+    """The addresses of pages, in the sitemap's order.
+
+    Raises:
+        DataSourceError: it cannot be read, or is no sitemap.
+    """
+    answer = web.ask(Ask(url))
+    content = answer.content
+    if content.startswith(_GZIP):
+        try:
+            content = collected([content], "gzip", web.limits.answer_bytes)
+        except (TooLarge, Truncated):
+            raise _no_sitemap(web, url) from None
+    name, places = _places(content, answer.charset)
+    if name == "sitemapindex" and deep < _DEEPEST:
+        for place in places:
+            yield from sitemap_pages(web, place, deep + 1)
+    elif name == "urlset":
+        yield from places
+    else:
+        raise _no_sitemap(web, url)
+
+
+def _places(content: bytes, claimed: str | None) -> tuple[str, list[str]]:
+    """The name of the outermost element, and what its `loc` elements say; a text file lists one address a line."""
+    try:
+        from lxml import etree  # type: ignore[import-untyped, import-not-found, unused-ignore]
+    except ImportError as error:
+        raise missing("lxml") from error
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False, recover=True)
+    try:
+        tree = etree.fromstring(content, parser=parser)
+    except (etree.XMLSyntaxError, ValueError):
+        tree = None
+    if tree is None:
+        lines = [line.strip() for line in (page_text(content, claimed) or "").splitlines()]
+        found = [line for line in lines if line.startswith(("http://", "https://"))]
+        return ("urlset" if found and len(found) == len([line for line in lines if line]) else ""), found
+    return etree.QName(tree).localname, [
+        element.text.strip() for element in tree.iterfind(".//{*}loc")
+        if element.text and etree.QName(element.getparent()).localname in ("url", "sitemap")]
+
+
+def _no_sitemap(web: Web, url: str) -> DataSourceError:
+    return DataSourceError(
+        Text(f"{shown(url)} is not a sitemap.", f"{shown(url)} 不是網站地圖（sitemap）。"),
+        Text("Look for a Sitemap line in the site's /robots.txt, or list the pages in urls.",
+             "請在網站的 /robots.txt 找 Sitemap 那一行，或直接把頁面列在 urls。"), field=web.source)
