@@ -2,7 +2,8 @@
 
 Pages are ranked by BM25F (Zaragoza et al., 2004; parameters of Robertson and Zaragoza, 2009): a word in a title or among
 the keywords counts more than one in the text. Latin words are compared without case and plural; Han is cut into
-overlapping pairs of characters (and single ones, which count less), which needs no dictionary. What a page holds is counted once and again when it changes.
+overlapping pairs of characters (and single ones, which count less), which needs no dictionary. What a page holds is
+counted once, and again when it changes.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _BLOCK = re.compile(r"\n\s*\n|\n(?=\s*(?:[|*-]|\d+\.) ?)")  # paragraphs, rows o
 _MARKDOWN = re.compile(r"^#+\s*|[*`\[\]]|^[>-]\s*|^\|\s*|\s*\|$", re.MULTILINE)
 _HEADINGS = re.compile(r"^#{1,6}\s+(.+)$", re.MULTILINE)
 _K1, _B = 1.2, 0.75
-_SINGLE, _ACROSS = 0.3, 0.1
+_SINGLE, _ACROSS = 0.3, 0.1  # tried on the questions of tests/resources/test_searching.py
 _FUNCTION = frozenset("我你的了嗎要怎麼什多少會是有才好很都在")
 _TITLE, _KEYWORD, _HEADING, _DESCRIPTION = 4.0, 4.0, 2.0, 2.0
 _PASSAGE_CHARACTERS = 320
