@@ -239,9 +239,9 @@ def _result(
         "replaced_edits": str(replaced) if replaced else None,
         "message": _message(prepared.fetched, total, counts, first)._asdict(),
         "next_step": {
-            "tool": "plan_training", "arguments": {"task": task.name},
-            "say": Text("Look at the figures together; then plan the first training.",
-                        "先一起看過這些數字，再規劃第一次訓練。")._asdict(),
+            "tool": "coach", "arguments": {"task": task.name},
+            "say": Text("Look at the figures together; the coach says what they mean, and what is still open before a "
+                        "plan.", "先一起看過這些數字，教練會說明代表什麼、規劃之前還缺什麼。")._asdict(),
         },
     }
 

@@ -59,7 +59,7 @@ async def test_a_source_is_tested_previewed_and_then_prepared(client: Client, ta
     assert answer["next_step"]["tool"] == "prepare_data"
 
     prepared = await call(client, "prepare_data")
-    assert prepared["job"]["state"] == "succeeded" and prepared["next_step"]["tool"] == "plan_training"
+    assert prepared["job"]["state"] == "succeeded" and prepared["next_step"]["tool"] == "coach"
     assert len(list(read_jsonl(Path(prepared["job"]["result"]["files"]["train"])))) == 42
 
     shown = await call(client, "set_data_source")
