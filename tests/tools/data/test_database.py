@@ -161,7 +161,7 @@ def test_an_unknown_secret_names_the_command_that_stores_it(postgres: PostgresSe
 
 
 def test_another_database_system_is_refused_before_connecting() -> None:
-    assert refusal(connection="mysql://me:pw@127.0.0.1/db", query=QUERY).field == "sources[0].connection"
+    assert refusal(connection="oracle://me:pw@127.0.0.1/db", query=QUERY).field == "sources[0].connection"
 
 
 def test_rows_stream_with_bounded_memory(postgres: PostgresServer) -> None:

@@ -1,0 +1,87 @@
+"""PostgreSQL: a server-side cursor in a read-only transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dates
+import ssl
+from collections.abc import AsyncIterator, Generator
+from typing import TYPE_CHECKING, Any
+
+from ..database_errors import described
+from . import BATCH, Query, Record, moment_of, without_date
+
+if TYPE_CHECKING:
+    from asyncpg import Connection
+    from asyncpg.prepared_stmt import PreparedStatement
+
+_GOODBYE_SECONDS = 5.0
+
+
+def read(query: Query) -> Generator[list[Record], None, None]:
+    """The rows of the query; `$1` in it stands for the snapshot date."""
+    stream = _stream(query)
+    with asyncio.Runner() as runner:
+        try:
+            while True:
+                try:
+                    yield runner.run(anext(stream))  # type: ignore[arg-type]
+                except StopAsyncIteration:
+                    return
+        finally:
+            runner.run(stream.aclose())  # type: ignore[attr-defined]
+
+
+async def _stream(query: Query) -> AsyncIterator[list[Record]]:
+    import asyncpg
+
+    try:
+        connection = await asyncpg.connect(
+            query.address, timeout=query.connect_seconds, command_timeout=query.batch_seconds,
+            server_settings={"default_transaction_read_only": "on", "application_name": "nlp-skills"},
+        )
+    except (OSError, ssl.SSLError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        raise described(error, query.where, f"{query.field}.connection") from None  # its text may hold the address
+    try:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            async for batch in _batches(connection, query):
+                yield batch
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise described(error, query.where, f"{query.field}.query") from None
+    finally:
+        await _close(connection)
+
+
+async def _batches(connection: Connection, query: Query) -> AsyncIterator[list[Record]]:
+    await connection.execute("SELECT 1")  # after a first statement the transaction cannot be made writable again
+    statement = await connection.prepare(query.text)
+    cursor = await statement.cursor(*_arguments(statement, query))
+    while rows := await cursor.fetch(BATCH):
+        yield [dict(row) for row in rows]
+
+
+def _arguments(statement: PreparedStatement[Any], query: Query) -> list[Any]:
+    """What the query's `$1` is bound to, in the type PostgreSQL expects there."""
+    parameters = statement.get_parameters()
+    if not parameters:
+        return []
+    if len(parameters) > 1 or query.snapshot_date is None:
+        raise without_date(query)
+    kind = parameters[0].name
+    if not kind.startswith(("date", "timestamp")):
+        return [query.snapshot_date]
+    moment = moment_of(query)
+    if kind == "date":
+        return [moment.date()]
+    return [moment.replace(tzinfo=moment.tzinfo or dates.UTC) if kind == "timestamptz"
+            else moment.replace(tzinfo=None)]
+
+
+async def _close(connection: Connection) -> None:
+    """Say goodbye to the server; let go of it where it does not answer."""
+    import asyncpg
+
+    try:
+        await connection.close(timeout=_GOODBYE_SECONDS)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        connection.terminate()

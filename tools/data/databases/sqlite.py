@@ -1,0 +1,87 @@
+"""SQLite: the file opened for reading alone."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Generator
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
+
+from ....resources.errors import DataSourceError
+from ....resources.language import Text
+from . import BATCH, Query, Record, date_text, without_date, writes
+
+_STEPS = 10_000  # of SQLite's machine, between two looks at the clock
+
+
+def file_of(address: str, folder: Path) -> Path:
+    """`sqlite:///relative.db` from the task's folder, `sqlite:////absolute.db`, `sqlite:///~/home.db`."""
+    named = Path(unquote(urlsplit(address).path.removeprefix("/"))).expanduser()
+    return (folder / named).resolve()
+
+
+def read(query: Query) -> Generator[list[Record], None, None]:
+    """The rows of the query; `:snapshot_date` in it stands for the snapshot date."""
+    file = file_of(query.address, query.folder)
+    if not file.is_file():
+        raise DataSourceError(
+            Text(f"There is no SQLite file {file}.", f"找不到 SQLite 檔案 {file}。"),
+            Text("Write sqlite:////absolute/path.db, or sqlite:///path.db from the task's folder.",
+                 "請寫成 sqlite:////絕對路徑.db，或從任務資料夾起算的 sqlite:///路徑.db。"),
+            field=f"{query.field}.connection")
+    try:
+        connection = sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True, timeout=query.connect_seconds)
+    except sqlite3.Error as error:
+        raise _described(error, file, query) from error
+    with closing(connection):
+        try:
+            connection.execute("PRAGMA query_only = ON")
+            connection.set_authorizer(_no_other_file)
+            connection.row_factory = sqlite3.Row
+            ends = [time.monotonic() + query.batch_seconds]
+            connection.set_progress_handler(lambda: time.monotonic() > ends[0], _STEPS)
+            cursor = connection.execute(query.text, _arguments(query))
+            if cursor.description is None:
+                raise writes(query.field)
+            while rows := cursor.fetchmany(BATCH):
+                yield [dict(row) for row in rows]
+                ends[0] = time.monotonic() + query.batch_seconds
+        except (sqlite3.Error, sqlite3.Warning) as error:
+            raise _described(error, file, query) from error
+
+
+def _no_other_file(action: int, *_: object) -> int:
+    return sqlite3.SQLITE_DENY if action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH) else sqlite3.SQLITE_OK
+
+
+def _arguments(query: Query) -> dict[str, str]:
+    return {} if query.snapshot_date is None else {"snapshot_date": date_text(query)}
+
+
+def _described(error: sqlite3.Error | sqlite3.Warning, file: Path, query: Query) -> DataSourceError:
+    said, field = str(error), f"{query.field}.query"
+    if "binding" in said or "did not supply" in said:
+        return without_date(query)
+    if "readonly" in said or "read-only" in said or "not authorized" in said or "prohibited" in said:
+        return writes(query.field)
+    if "not a database" in said or "malformed" in said:
+        return DataSourceError(
+            Text(f"{file} is not a sound SQLite database: {said}.", f"{file} 不是完好的 SQLite 資料庫：{said}。"),
+            Text("Check the path, or restore the file from a backup.", "請檢查路徑，或從備份還原。"),
+            field=f"{query.field}.connection")
+    if "locked" in said:
+        return DataSourceError(
+            Text(f"{file} is being written by another program.", f"{file} 正被其他程式寫入。"),
+            Text("Try again when it has finished; the earlier data is untouched.", "等它完成後再試；先前的資料沒有變動。"),
+            field=f"{query.field}.connection")
+    if "interrupted" in said:
+        return DataSourceError(
+            Text(f"The query took longer than {query.batch_seconds:g} seconds.",
+                 f"查詢超過 {query.batch_seconds:g} 秒。"),
+            Text("Narrow it, or raise batch_timeout_seconds.", "請縮小範圍，或調高 batch_timeout_seconds。"), field=field)
+    return DataSourceError(
+        Text(f"SQLite does not accept the query: {said[:300]}", f"SQLite 不接受這個查詢：{said[:300]}"),
+        Text("Correct the query; try it in sqlite3 first. One statement only.",
+             "請修正查詢，可以先在 sqlite3 試；只能有一句。"), field=field)
