@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...resources.figures import figure
 from ...resources.language import Text
 from ...resources.task import Task
 from ..data.sources import kinds
 from .answer import DecisionDue, Question
-from .figures import figure
 from .intents import Said
 from .wording import listed, quote
 

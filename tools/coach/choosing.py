@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ...resources.figures import figure
 from ...resources.language import Text
 from .analysis import Result
 from .answer import DecisionDue, Question
-from .figures import figure
 
 _PROMPT = Text("Prompt an untrained model with a few examples", "用提示詞加幾個範例，不訓練")
 _LOOK_UP = Text("Retrieval: search the documents, answer from what was found", "檢索：先搜尋文件，再根據找到的內容回答")

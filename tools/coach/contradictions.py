@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ...resources.figures import figure
 from ...resources.language import Text
 from ...resources.task import Task
-from .figures import figure
 from .intents import count_in, heard
 from .wording import quote, short
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from ...resources.figures import figure
 from ...resources.files import read_yaml
 from ...resources.language import Text
 from ..compute.words import duration
 from .answer import DecisionDue
 from .choosing import decision
 from .closing import precision_of
-from .figures import figure
 from .intents import heard
 from .questions import SUCCESS, Topic
 from .situation import Situation

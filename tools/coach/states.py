@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...resources.answer import NextStep
+from ...resources.figures import figure
 from ...resources.language import Text
 from .advice import source_advice, source_decision, source_question
 from .analysis import best_result, where_it_stands
@@ -11,7 +12,6 @@ from .choosing import few_rows
 from .closing import cost_of_data, cost_of_deployment, cost_of_version, goal_line
 from .contradictions import contradictions, facts_of
 from .deciding import deciding
-from .figures import figure
 from .intents import Said, heard, understand
 from .planning import first_plan_decision, fits_the_test, start_decision
 from .questions import BEFORE_PLANNING, CORE, unanswered

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ...resources.answer import NextStep
+from ...resources.figures import figure
 from ...resources.language import Text
 from ...resources.version import VersionFolder
 from . import states
 from .analysis import Result, against_the_parent, against_the_simplest, result_of, where_it_stands
 from .answer import CoachAnswer, Question
 from .choosing import decision
-from .figures import figure
 from .intents import Said, heard
 from .situation import Situation
 from .telling import call, chosen_version, consent, told
