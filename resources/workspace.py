@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import sys
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,17 @@ _RESERVED = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(1, 10)), *(f
 def default_workspace() -> Path:
     """`NLP_SKILLS_WORKSPACE`, else `~/nlp-skills`."""
     return Path(os.environ.get("NLP_SKILLS_WORKSPACE") or Path.home() / "nlp-skills").expanduser().resolve()
+
+
+def cache_folder() -> Path:
+    """What can be fetched or built again: `NLP_SKILLS_CACHE`, else the user's cache folder."""
+    if named := os.environ.get("NLP_SKILLS_CACHE"):
+        return Path(named)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "nlp-skills" / "cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "nlp-skills"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nlp-skills"
 
 
 class Workspace:

@@ -7,12 +7,12 @@ import hashlib
 import os
 import re
 import subprocess
-import sys
 from importlib.resources import files
 from pathlib import Path
 
 from ...resources.errors import JobError
 from ...resources.language import Language, Text
+from ...resources.workspace import cache_folder
 from ...tools.data.rows import Skeletons
 from .told import Told
 
@@ -20,17 +20,6 @@ _RECIPE = ("base_model.py", "corpus.py", "corpus_en.py", "corpus_lexicon.py", "c
 _PROGRESS = re.compile(r"(\d+)/(\d+) (.*)")
 _LATER_SHARES = {"neutral": 0.45, "中立": 0.45}
 _LATER_SHARE = 0.28
-
-
-def cache_folder() -> Path:
-    """`NLP_SKILLS_CACHE`, else the user's cache folder."""
-    if named := os.environ.get("NLP_SKILLS_CACHE"):
-        return Path(named)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "nlp-skills" / "cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "nlp-skills"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nlp-skills"
 
 
 def base_model(worker: Path, told: Told) -> Path:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field
+
+from ...resources.clock import now
+from ...resources.errors import DeploymentError
 from ...resources.files import read_json, write_json
-from ...resources.job import ACTIVE_STATES, JobFolder
+from ...resources.job import ACTIVE_STATES, JobFolder, job_folder
+from ...resources.language import Text
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
 from ..compute import jobs
-
-_HEALTH_SECONDS = 2.0
+from .targets import Live, target
 
 
 class Deployment(BaseModel):
-    """One deployment: what answers, where, and how well it agrees with what was evaluated."""
+    """One deployment: what answers, where, and how well it agrees with what was evaluated.
+
+    Arguments:
+        parity: shares of rows, `{raw, label, count}`; None where nothing answers yet.
+        ended: when it was replaced or taken down.
+        restores: the deployment a roll-back brought back.
+    """
 
     model_config = ConfigDict(extra="allow")
 
@@ -23,19 +33,32 @@ class Deployment(BaseModel):
     task: str
     version: str
     target: str
+    settings: dict[str, Any] = Field(default_factory=dict)
     url: str | None = None
     model: str
     job: str | None = None
-    parity: dict[str, float | int]
-    overrides: list[dict[str, str]]
+    api_key: str | None = None
+    files: list[str] = Field(default_factory=list)
+    digest: str | None = None
+    system_is_baked: bool = False
+    parity: dict[str, float | int] | None = None
+    overrides: list[dict[str, str]] = Field(default_factory=list)
     created: str
+    ended: str | None = None
+    restores: str | None = None
+
+    def live(self) -> Live:
+        return Live.model_validate(self.model_dump(include=set(Live.model_fields)))
 
 
 def record(task: TaskFolder, deployment: Deployment) -> None:
-    """Keep the deployment and make it the current one."""
-    content = deployment.model_dump(mode="json")
-    write_json(task.deployments / f"{deployment.id}.json", content)
-    write_json(task.deployments / "current.json", content)
+    """Keep the deployment. One that answers becomes the current one; files do where nothing else is."""
+    standing = current(task)
+    write_json(task.deployments / f"{deployment.id}.json", deployment.model_dump(mode="json"))
+    if standing is None or deployment.url is not None:
+        write_json(task.deployments / "current.json", deployment.model_dump(mode="json"))
+        if standing is not None:
+            _end(task, standing)
 
 
 def current(task: TaskFolder) -> Deployment | None:
@@ -50,16 +73,39 @@ def history(task: TaskFolder) -> list[Deployment]:
     return sorted(found, key=lambda deployment: deployment.id, reverse=True)
 
 
+def trouble(workspace: Workspace, deployment: Deployment) -> Text | None:
+    """None while what was deployed answers as it was left, else what is wrong with it."""
+    if deployment.job and job_folder(workspace, deployment.job).state() not in ACTIVE_STATES:
+        return Text("Its process is not running (the machine may have been restarted).",
+                    "服務的程序沒有在執行（可能是機器重新開機過）。")
+    return target(deployment.target, deployment.settings).healthy(deployment.live())
+
+
 def answers(deployment: Deployment) -> bool:
     """Whether its endpoint is alive at this moment."""
-    if deployment.url is None:
-        return False
-    import httpx  # with the sixty modules it brings, only where something is asked
+    healthy = target(deployment.target, deployment.settings).healthy(deployment.live())
+    return deployment.url is not None and healthy is None
 
-    try:
-        return httpx.get(f"{deployment.url}/health", timeout=_HEALTH_SECONDS, trust_env=False).status_code == 200
-    except httpx.HTTPError:
-        return False
+
+def before(task: TaskFolder) -> Deployment:
+    """The deployment to roll back to: the newest of an endpoint that stood before the current one.
+
+    Raises:
+        DeploymentError: there is none.
+    """
+    told = history(task)
+    standing = current(task)
+    place = standing.restores or standing.id if standing else None
+    older = told[[one.id for one in told].index(place) + 1:] if place in [one.id for one in told] else told
+    for deployment in older:
+        if deployment.url is not None and not deployment.restores:
+            return deployment
+    raise DeploymentError(
+        Text(f"{task.name} has no deployment before this one.", f"{task.name} 在這之前沒有別的部署。"),
+        Text("Deploy a version by its number: deploy(task=…, version='v1').",
+             "請直接指定版本部署：deploy(task=…, version='v1')。"),
+        field="action",
+    )
 
 
 def serving_jobs(workspace: Workspace, task: TaskFolder) -> list[JobFolder]:
@@ -83,13 +129,24 @@ def stop_unused(workspace: Workspace, task: TaskFolder, keep: str | None) -> Non
 
 
 def undeploy(workspace: Workspace, task: TaskFolder) -> Deployment | None:
-    """Stop what is deployed; the record stays in the history. Returns what was stopped."""
+    """Stop what is deployed; the record and the files stay. Returns what was stopped.
+
+    Raises:
+        NlpSkillsError: the server that holds it cannot be asked; it stays the current one.
+    """
     deployment = current(task)
-    (task.deployments / "current.json").unlink(missing_ok=True)
+    if deployment is not None:
+        target(deployment.target, deployment.settings).take_down(workspace, deployment.live())
+        (task.deployments / "current.json").unlink(missing_ok=True)
+        _end(task, deployment)
     stop_unused(workspace, task, keep=None)
     return deployment
 
 
+def _end(task: TaskFolder, deployment: Deployment) -> None:
+    content = {**deployment.model_dump(mode="json"), "ended": now()}
+    write_json(task.deployments / f"{deployment.id}.json", content)
+
+
 def _argument(arguments: list[str], name: str) -> str | None:
     return arguments[arguments.index(name) + 1] if name in arguments else None
-

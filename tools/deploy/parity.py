@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -13,12 +13,8 @@ from ...resources.task import Prompt
 from ...resources.version import VersionFolder
 from ..data.benchmark import frozen_benchmark
 from ..data.prompting import chat_messages, parse_label
+from ..evaluate.endpoint import Endpoint, ask
 from ..evaluate.record import evaluated_answers
-
-if TYPE_CHECKING:
-    import httpx
-
-REQUEST_SECONDS = 120.0
 
 
 class Disagreement(BaseModel):
@@ -39,27 +35,6 @@ class Parity(BaseModel):
     disagreements: list[Disagreement] = Field(default_factory=list)
 
 
-def ask(client: httpx.Client, model: str, messages: list[dict[str, str]]) -> str:
-    """One stock chat request: the model's name and the messages, nothing a user's client would not send.
-
-    Raises:
-        DeploymentError: the endpoint does not answer as the OpenAI protocol says.
-    """
-    import httpx
-
-    try:
-        response = client.post("/v1/chat/completions", json={"model": model, "messages": messages})
-        response.raise_for_status()
-        return str(response.json()["choices"][0]["message"]["content"] or "")
-    except (httpx.HTTPError, KeyError, IndexError, ValueError, TypeError) as error:
-        raise DeploymentError(
-            Text(f"The endpoint {client.base_url} did not answer a chat request: {error}",
-                 f"端點 {client.base_url} 沒有正確回應對話請求：{error}"),
-            Text("Look at the serve job's log with job_status, then deploy again.",
-                 "請用 job_status 查看 serve 工作的紀錄，再重新部署。"),
-        ) from error
-
-
 def same_text(answer: str, prediction: dict[str, Any]) -> bool:
     """Whether the endpoint wrote what was evaluated; evaluation cuts an endless answer short, a server lets it go on."""
     deployed, evaluated = answer.strip(), str(prediction["raw"]).strip()
@@ -67,14 +42,17 @@ def same_text(answer: str, prediction: dict[str, Any]) -> bool:
 
 
 def measure_parity(
-    version: VersionFolder, url: str, model: str, on_row: Callable[[int, int], None] = lambda _done, _total: None
+    version: VersionFolder,
+    endpoint: Endpoint,
+    on_row: Callable[[int, int], None] = lambda _done, _total: None,
+    *,
+    system_is_baked: bool = False,
 ) -> Parity:
     """Ask the benchmark of the version's newest evaluation again over HTTP and compare.
 
     Arguments:
-        url: the endpoint's base, `http://127.0.0.1:PORT`.
-        model: the name requests carry.
         on_row: called with rows done and rows in all.
+        system_is_baked: the endpoint carries the system prompt itself, so users send their text alone and so do we.
 
     Raises:
         DeploymentError: the version has not been evaluated, or the endpoint fails.
@@ -94,12 +72,11 @@ def measure_parity(
     predictions = evaluated_answers(version, evaluation)
     same_raw = same_label = 0
     disagreements = []
-    import httpx
-
-    with httpx.Client(base_url=url, timeout=REQUEST_SECONDS, trust_env=False) as client:
+    with endpoint.client() as client:
         for done, prediction in enumerate(predictions, start=1):
             row = rows[prediction["id"]]
-            answer = ask(client, model, chat_messages(row, prompt, labels))
+            messages = chat_messages(row, prompt, labels)
+            answer = ask(client, endpoint.model, messages[1:] if system_is_baked else messages)
             raw_agrees = same_text(answer, prediction)
             label_agrees = parse_label(answer, labels) == prediction["predicted"]
             same_raw += raw_agrees

@@ -1,4 +1,4 @@
-"""Deploying as a job: gates → bring up beside what is live → parity → switch over.
+"""Deploying as a job: needs → gates → bring up beside what is live → parity → switch over.
 
 `python -m nlp_skills.tools.deploy.run TASK --version vN`. A failed step leaves the previous deployment answering.
 """
@@ -6,27 +6,25 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from ...resources.answer import quoted
 from ...resources.clock import now
-from ...resources.errors import DeploymentError
 from ...resources.language import Text
 from ...resources.lineage import track_version
-from ...resources.score import reaches, score_of
-from ...resources.task import Task, TaskFolder
-from ...resources.version import VersionFolder, version
+from ...resources.task import TaskFolder
+from ...resources.version import version
 from ...resources.workspace import Workspace
 from ..compute.running import RunningJob, run_job
+from ..evaluate.endpoint import Endpoint
 from . import deployments
+from .gates import PARITY_THRESHOLD, criteria_gate, parity_gate
 from .parity import Parity, measure_parity
 from .targets import target
 
 ENTRY = ["-m", "nlp_skills.tools.deploy.run"]
-PARITY_THRESHOLD = 0.99
-_EXAMPLES_SHOWN = 5
 
 
 def main(arguments: list[str]) -> int:
@@ -34,93 +32,51 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("task", type=Path, help="the task's folder")
     parser.add_argument("--version", default="latest")
     parser.add_argument("--target", default="local")
-    parser.add_argument("--port", type=int)
+    parser.add_argument("--settings", type=_settings, default={}, help="the target's settings, as JSON")
     parser.add_argument("--parity-threshold", type=float, default=PARITY_THRESHOLD)
     parser.add_argument("--override", default="", help="why to deploy although a gate says no; it is recorded")
+    parser.add_argument("--restores", default=None, metavar="ID", help="the deployment this brings back")
     options = parser.parse_args(arguments)
     return run_job("deploy", lambda job: _deploy(job, options), entry=ENTRY, arguments=arguments, task=options.task,
                    resumable=True)
+
+
+def _settings(text: str) -> dict[str, Any]:
+    return dict(json.loads(text))
 
 
 def _deploy(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
     workspace, task = Workspace(), TaskFolder(options.task)
     chosen = version(task, options.version)
     track_version(chosen)
-    settings = {"port": options.port} if options.port else {}
-    destination = target(options.target).model_validate(settings)
+    destination = target(options.target, options.settings)
+    destination.check(task.load())
     overrides = criteria_gate(task.load(), chosen, options.override)
     previous = deployments.current(task)
     deployments.stop_unused(workspace, task, keep=previous.job if previous else None)
     live = destination.bring_up(workspace, chosen, job)
     try:
-        parity = measure_parity(chosen, live.url, live.model, lambda done, total: _asked(job, done, total))
-        overrides += parity_gate(task.load(), chosen, parity, options.parity_threshold, options.override)
+        parity: Parity | None = None
+        if live.url is not None:
+            endpoint = Endpoint(url=live.url, model=live.model, api_key=live.api_key)
+            parity = measure_parity(chosen, endpoint, lambda done, total: _asked(job, done, total),
+                                    system_is_baked=live.system_is_baked)
+            overrides += parity_gate(task.load(), chosen, parity, options.parity_threshold, options.override)
+        job.check_cancelled()
+        live = destination.switch_over(workspace, live)
         deployment = deployments.Deployment(
-            id=job.folder.id, task=task.name, version=chosen.name, target=options.target, url=live.url,
-            model=live.model, job=live.job, overrides=overrides, created=now(),
-            parity={"raw": parity.raw, "label": parity.label, "count": parity.count},
+            id=job.folder.id, task=task.name, version=chosen.name, target=options.target, settings=options.settings,
+            overrides=overrides, created=now(), restores=options.restores,
+            parity={"raw": parity.raw, "label": parity.label, "count": parity.count} if parity else None,
+            **live.model_dump(),
         )
         deployments.record(task, deployment)
     except BaseException:
         destination.take_down(workspace, live)
         raise
-    deployments.stop_unused(workspace, task, keep=live.job)
+    standing = deployments.current(task)
+    deployments.stop_unused(workspace, task, keep=standing.job if standing else None)
     return _told(task, deployment)
-
-
-def criteria_gate(task: Task, chosen: VersionFolder, override: str) -> list[dict[str, str]]:
-    """Refuse a version below the task's own success criteria, unless a reason is recorded.
-
-    Returns:
-        the overrides used, `{gate, reason, figures}`.
-    """
-    criteria, evaluation = task.success_criteria, chosen.latest_evaluation()
-    if evaluation is None:
-        raise DeploymentError(
-            Text(f"{chosen.name} has not been evaluated.", f"{chosen.name} 還沒有評估。"),
-            Text("Call evaluate for this version first; nothing unmeasured is deployed.",
-                 "請先呼叫 evaluate；沒有量測過的模型不部署。"),
-            field="version",
-        )
-    measured = score_of(evaluation, criteria.metric)
-    if criteria.threshold is None or (measured is not None and reaches(criteria.metric, measured, criteria.threshold)):
-        return []
-    figures = f"{criteria.metric} {measured}, {criteria.threshold} wanted"
-    if override:
-        return [{"gate": "success_criteria", "reason": override, "figures": figures}]
-    raise DeploymentError(
-        Text(f"{chosen.name} is below your own success criteria: {figures}.",
-             f"{chosen.name} 低於你設定的成功標準：{figures}。"),
-        Text("Improve it (ask coach what to change), or deploy with override_reason and say why.",
-             "請先改善（可問 coach 該改什麼），或在 override_reason 寫明理由後部署。"),
-        field="override_reason", details={"measured": measured, "threshold": criteria.threshold},
-    )
-
-
-def parity_gate(
-    task: Task, chosen: VersionFolder, parity: Parity, threshold: float, override: str
-) -> list[dict[str, str]]:
-    """Refuse an endpoint that answers differently from what was evaluated, unless a reason is recorded."""
-    if min(parity.raw, parity.label) >= threshold:
-        return []
-    figures = f"label {parity.label:.3f}, text {parity.raw:.3f} < {threshold}"
-    if override:
-        return [{"gate": "parity", "reason": override, "figures": figures}]
-    raise DeploymentError(
-        Text(f"The endpoint does not answer as {chosen.name} did when it was evaluated "
-             f"({parity.count} rows: {figures}).",
-             f"端點的回答與 {chosen.name} 評估時不一致（共 {parity.count} 筆：{figures}）。"),
-        Text("Usual causes: another chat template, a missing end-of-turn, an unmerged adapter, another base model. "
-             "The rows are in details; what was live before still answers.",
-             "常見原因：對話模板不同、缺少結束標記、轉接器沒有合併、基礎模型不同。"
-             "不一致的資料列在 details；先前的部署仍在服務。"),
-        field="version",
-        details={"disagreements": [
-            {"id": row.id, "text": quoted(task, row.text), "evaluated": quoted(task, row.evaluated),
-             "deployed": quoted(task, row.deployed)}
-            for row in parity.disagreements[:_EXAMPLES_SHOWN]
-        ]},
-    )
 
 
 def _asked(job: RunningJob, done: int, total: int) -> None:
@@ -130,19 +86,37 @@ def _asked(job: RunningJob, done: int, total: int) -> None:
 
 
 def _told(task: TaskFolder, deployment: deployments.Deployment) -> dict[str, Any]:
-    parity = deployment.parity
-    message = Text(
-        f"{deployment.version} answers at {deployment.url}/v1 (OpenAI-compatible). Parity over {parity['count']} "
-        f"benchmark rows: label {parity['label']:.1%}, text {parity['raw']:.1%}.",
-        f"{deployment.version} 已在 {deployment.url}/v1 提供服務（相容 OpenAI 協定）。"
-        f"以評估基準 {parity['count']} 筆比對：標籤一致 {parity['label']:.1%}，文字一致 {parity['raw']:.1%}。",
-    )
-    say = Text("It is live. Ask the coach what to watch for, or stop it with undeploy.",
-               "已上線。可以請教練說明上線後要注意什麼，或用 undeploy 停止。")
+    place, parity = deployment.url, deployment.parity
+    files = ", ".join(deployment.files)
+    if place:
+        first = Text(f"{deployment.version} answers at {place}/v1 (OpenAI-compatible) as {deployment.model}.",
+                     f"{deployment.version} 已在 {place}/v1 提供服務（相容 OpenAI 協定），模型名稱 {deployment.model}。")
+        say = Text("It is live. Ask the coach what to watch for; deploy with action='undeploy' stops it, action='list' "
+                   "shows its health, action='roll_back' brings back the one before.",
+                   "已上線。可以請教練說明上線後要注意什麼；deploy 的 action='undeploy' 會停止它，action='list' 看健康狀況，"
+                   "action='roll_back' 回到前一個部署。")
+    else:
+        first = Text(f"{deployment.version} stands ready: {files}.", f"{deployment.version} 已備妥：{files}。")
+        say = Text("Take the files where they are to run. Once an endpoint of them runs, prove it with "
+                   "deploy(target='endpoint', settings={url, model}).",
+                   "可以把檔案帶到要執行的地方。端點啟動後，用 deploy(target='endpoint', settings={url, model}) 驗證。")
+    if parity:
+        second = Text(f" Parity over {parity['count']} benchmark rows: label {parity['label']:.1%}, "
+                      f"text {parity['raw']:.1%}.",
+                      f"以評估基準 {parity['count']} 筆比對：標籤一致 {parity['label']:.1%}，文字一致 {parity['raw']:.1%}。")
+    else:
+        second = Text(" Nothing answers yet, so parity was not measured.", "目前沒有端點在回答，因此沒有量一致性。")
+    if deployment.api_key:
+        named = deployment.api_key.strip("${}")
+        second = Text(f"{second.en} Requests carry the secret {named} as bearer token (choose your own with "
+                      f"nlp-skills secret set {named} before deploying).",
+                      f"{second.zh}請求要帶密鑰 {named} 作為 bearer token"
+                      f"（可在部署前用 nlp-skills secret set {named} 自訂）。")
+    message = Text(first.en + second.en, first.zh + second.zh)
     return {
         "message": message._asdict(),
         "next_step": {"tool": "coach", "arguments": {"task": task.name}, "say": say._asdict()},
-        **deployment.model_dump(mode="json"),
+        **deployment.model_dump(mode="json", exclude={"settings"}),
     }
 
 

@@ -1,23 +1,39 @@
-"""A managed, durable process that serves a merged model on the loopback, speaking the OpenAI protocol.
+"""A managed, durable process that serves a model on the loopback, speaking the OpenAI protocol.
 
-`python -m nlp_skills.tools.deploy.serve --model FOLDER --port N`, run as a job of kind `serve`: it lives until it is
-cancelled, and `resume_job` brings it back after a restart of the machine.
+`python -m nlp_skills.tools.deploy.serve --model FOLDER --port N` (`--engine llama.cpp` for a GGUF file), run as a job
+of kind `serve`: it lives until it is cancelled, and `resume_job` brings it back after a restart of the machine.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import secrets as randomness
 import socket
 import sys
-from typing import Any
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from ...resources import secrets
 from ...resources.errors import DeploymentError, MissingRequirement
+from ...resources.job import ACTIVE_STATES, JobFolder
 from ...resources.language import Text
+from ...resources.version import VersionFolder
+from ...resources.workspace import Workspace
+from ..compute import jobs
 from ..compute.running import RunningJob, cancelled, run_job
+from .health import answers_at
+
+if TYPE_CHECKING:
+    from .targets import Live
 
 ENTRY = ["-m", "nlp_skills.tools.deploy.serve"]
 HOST = "127.0.0.1"
+KEY_NAME = "NLP_SKILLS_SERVING_KEY"
+START_SECONDS = 180.0
+_POLL_SECONDS = 0.2
+_TRANSFORMERS, _LLAMA_CPP = "transformers", "llama.cpp"
 
 
 def free_port() -> int:
@@ -37,25 +53,100 @@ def port_is_free(port: int) -> bool:
     return True
 
 
-def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m nlp_skills.tools.deploy.serve", description=__doc__)
-    parser.add_argument("--model", required=True, help="folder of the merged model")
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--task", default="", help="the task's folder, for those who list what is live")
-    parser.add_argument("--version", default="")
-    options = parser.parse_args(arguments)
-    return run_job("serve", lambda job: _serve(job, options), entry=ENTRY, arguments=arguments, resumable=True)
-
-
-def _serve(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
-    if not port_is_free(options.port):
+def check_port(port: int) -> None:
+    """Raise `DeploymentError` where another program listens on that port."""
+    if not port_is_free(port):
         raise DeploymentError(
-            Text(f"Port {options.port} is taken by another program.", f"連接埠 {options.port} 已被其他程式占用。"),
+            Text(f"Port {port} is taken by another program.", f"連接埠 {port} 已被其他程式占用。"),
             Text("Deploy again (a free port is chosen), or stop the other program.",
                  "請重新部署（會自動選可用的連接埠），或先停止那個程式。"),
             field="port",
         )
+
+
+def serve_merged(
+    workspace: Workspace, version: VersionFolder, model: Path, job: RunningJob, *, port: int | None = None,
+    device: str = "auto", seconds: float = START_SECONDS,
+) -> Live:
+    """Serve a merged model with `transformers serve` and wait until it answers."""
+    arguments = ["--device", device]
+    return _start(workspace, version, model, str(model), arguments, job, port, seconds)
+
+
+def serve_gguf(
+    workspace: Workspace, version: VersionFolder, file: Path, job: RunningJob, *, port: int | None = None,
+    seconds: float = START_SECONDS,
+) -> Live:
+    """Serve a GGUF file with llama.cpp and wait until it answers. Requests carry the serving key."""
+    key = serving_key()
+    arguments = ["--engine", _LLAMA_CPP, "--alias", file.stem]
+    return _start(workspace, version, file, file.stem, arguments, job, port, seconds, key)
+
+
+def serving_key() -> str:
+    """A reference to the key llama.cpp's server asks for; made up and kept in the store of secrets on first need."""
+    if secrets.lookup(KEY_NAME) is None:
+        secrets.store(KEY_NAME, randomness.token_urlsafe(24))
+    return f"${{{KEY_NAME}}}"
+
+
+def _start(
+    workspace: Workspace, version: VersionFolder, model: Path, name: str, options: list[str], job: RunningJob,
+    port: int | None, seconds: float, key: str | None = None,
+) -> Live:
+    from .targets import Live
+
+    chosen = port or free_port()
+    arguments = ["--model", str(model), "--port", str(chosen), *options,
+                 "--task", str(version.task.root), "--version", version.name]
+    serving = jobs.submit(workspace, "serve", ENTRY, arguments, python=sys.executable, resumable=True)
+    live = Live(url=f"http://{HOST}:{chosen}", model=name, job=serving.id, api_key=key)
+    try:
+        job.progress(0, None, Text(f"Starting the endpoint {live.url}", f"啟動端點 {live.url}"))
+        _wait_until_it_answers(serving, live, job, seconds)
+    except BaseException:
+        jobs.cancel(serving)
+        raise
+    return live
+
+
+def _wait_until_it_answers(serving: JobFolder, live: Live, job: RunningJob, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        job.check_cancelled()
+        if serving.state() not in ACTIVE_STATES:
+            raise jobs.failure(serving) or _did_not_start(serving)
+        if answers_at(live) is None:
+            return
+        time.sleep(_POLL_SECONDS)
+    raise _did_not_start(serving)
+
+
+def _did_not_start(serving: JobFolder) -> DeploymentError:
+    return DeploymentError(
+        Text(f"The endpoint did not start; the end of its log is in {os.fspath(serving.output_file)}.",
+             f"端點沒有成功啟動；紀錄結尾在 {os.fspath(serving.output_file)}。"),
+        Text("Read that log, mend what it names, and deploy again; what was live before still answers.",
+             "請查看紀錄並排除問題後重新部署；先前的部署仍在服務。"),
+    )
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m nlp_skills.tools.deploy.serve", description=__doc__)
+    parser.add_argument("--model", required=True, help="folder of the merged model, or a GGUF file")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--engine", choices=[_TRANSFORMERS, _LLAMA_CPP], default=_TRANSFORMERS)
+    parser.add_argument("--alias", default="", help="the name llama.cpp lists the model by")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--task", default="", help="the task's folder, for those who list what is live")
+    parser.add_argument("--version", default="")
+    options = parser.parse_args(arguments)
+    serve = _serve_gguf if options.engine == _LLAMA_CPP else _serve
+    return run_job("serve", lambda job: serve(job, options), entry=ENTRY, arguments=arguments, resumable=True)
+
+
+def _serve(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
+    check_port(options.port)
     os.environ["HF_HUB_OFFLINE"] = "1"  # everything it serves is in the folder
     try:
         from transformers.cli.serve import Serve
@@ -68,6 +159,19 @@ def _serve(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
             Text("Run: pip install 'transformers[serving]'", "請執行：pip install 'transformers[serving]'"),
         ) from error
     # uvicorn ends on SIGTERM by itself and returns here.
+    raise cancelled()
+
+
+def _serve_gguf(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
+    from ..evaluate.llama_cpp import start_server
+
+    check_port(options.port)
+    job.progress(0, 1, Text(f"loading {options.model}", f"載入 {options.model}"))
+    key = secrets.resolve(serving_key())
+    server, _url = start_server(Path(options.model), key=key, port=options.port, alias=options.alias)
+    while server is not None:  # llama.cpp answers on threads of its own; SIGTERM ends this one
+        time.sleep(1.0)
+        job.check_cancelled()
     raise cancelled()
 
 

@@ -2,61 +2,102 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from typing import Annotated, Any, Literal
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp_types import ToolAnnotations
-from pydantic import Field
+from pydantic import BaseModel, Field
 
-from ...resources.answer import Answer, JobAnswer, NextStep
+from ...resources import secrets
+from ...resources.answer import Answer, JobView, NextStep
 from ...resources.language import Text
 from ...resources.removal import require_model
+from ...resources.task import TaskFolder
 from ...resources.version import version as find_version
 from ...resources.workspace import Workspace
 from ..compute import jobs
 from ..compute.view import follow
 from ..compute.worker import worker_python
 from . import deployments, run
+from .gates import criteria_gate
 from .targets import target as find_target
+from .targets import targets
+
+_SHOWN = 10
+_KNOWN = ", ".join(targets())
 
 
-class Undeployed(Answer):
-    """What was stopped, if anything was live."""
+class DeploymentRow(BaseModel):
+    """One deployment: `standing` is live, down (it should answer and does not), ready (files) or ended."""
 
+    id: str
+    version: str
+    target: str
+    standing: Literal["live", "down", "ready", "ended"]
+    problem: str | None = None
+    url: str | None = None
+    model: str
+    files: list[str] = Field(default_factory=list)
+    parity: dict[str, float | int] | None = None
+    created: str
+
+
+class Deploying(Answer):
+    """A deployment under way (`job`), what stands, newest first, or the version that was `stopped`."""
+
+    job: JobView | None = None
+    deployments: list[DeploymentRow] = Field(default_factory=list)
     stopped: str | None = None
 
 
 def register(server: MCPServer, workspace: Workspace) -> None:
-    """Register `deploy` and `undeploy`."""
-
+    """Register `deploy`."""
     @server.tool(
         name="deploy", title="Deploy a version · 部署版本",
-        description="Put an evaluated version into production: serve it behind an OpenAI-compatible API and prove "
-        "it answers as evaluated (parity). Refused below the success criteria or parity threshold unless "
-        "override_reason is given. 部署、上線、放上去給同事或 app 用、API。",
-        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True),
+        description="Put an evaluated version into production (local API, Ollama, GGUF, vLLM, Hugging Face, …) and "
+        "prove it answers as evaluated (parity). Refused below the success criteria or parity unless override_reason "
+        "is given. Also: list what is live, roll_back, undeploy. 部署、上線、放上去給同事或 app 用、API、下線、停止部署。",
+        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True),
         structured_output=True,
     )
     async def deploy(
         context: Context,
         task: str,
         version: Annotated[str, Field(description="v1, v2, … or latest")] = "latest",
-        target: str = "local",
+        target: Annotated[str, Field(description=_KNOWN)] = "local",
+        action: Literal["deploy", "list", "roll_back", "undeploy"] = "deploy",
         override_reason: Annotated[str, Field(description="the person's recorded reason to pass a gate")] = "",
-    ) -> JobAnswer:
+        settings: Annotated[dict[str, Any] | None, Field(
+            description="of the target: {port}, {quantization, serve}, {name, url}, {repo, content}, …")] = None,
+    ) -> Deploying:
         folder = workspace.task(task)
+        if action == "list":
+            return _listed(workspace, folder)
+        if action == "undeploy":
+            return _stopped(workspace, folder)
+        restores = None
+        if action == "roll_back":
+            earlier = deployments.before(folder)
+            version, target, settings, restores = earlier.version, earlier.target, earlier.settings, earlier.id
         chosen = find_version(folder, version)
-        find_target(target)
+        given, _moved = secrets.move_inline(settings or {}, prefix="deploy_")
+        find_target(target, given)
         # Gates that need no machine are asked before anything is started.
         require_model(chosen)
-        run.criteria_gate(folder.load(), chosen, override_reason)
+        criteria_gate(folder.load(), chosen, override_reason)
         arguments = [str(folder.root), "--version", chosen.name, "--target", target]
+        if given:
+            arguments += ["--settings", json.dumps(given, ensure_ascii=False)]
         if override_reason:
             arguments += ["--override", override_reason]
+        if restores:
+            arguments += ["--restores", restores]
         job = jobs.submit(workspace, "deploy", run.ENTRY, arguments, python=worker_python(workspace), task=folder,
                           resumable=True)
-        return await follow(job, workspace, report=context.report_progress)
+        answer = await follow(job, workspace, report=context.report_progress)
+        return Deploying(message=answer.message, next_step=answer.next_step, job=answer.job)
 
     @server.tool(
         name="undeploy", title="Stop a deployment · 停止部署",
@@ -64,12 +105,57 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True),
         structured_output=True,
     )
-    def undeploy(task: str) -> Undeployed:
-        stopped = deployments.undeploy(workspace, workspace.task(task))
-        message = (
-            Text(f"{stopped.version} at {stopped.url} was stopped.", f"已停止 {stopped.url} 上的 {stopped.version}。")
-            if stopped else Text("Nothing was live.", "目前沒有任何部署。")
-        )
-        say = Text("Deploy again whenever you like.", "之後隨時可以再部署。")
-        return Undeployed(message=str(message), stopped=stopped.version if stopped else None,
-                          next_step=NextStep(say=str(say), tool="deploy", arguments={"task": task}))
+    def undeploy(task: str) -> Deploying:
+        return _stopped(workspace, workspace.task(task))
+
+
+def _listed(workspace: Workspace, folder: TaskFolder) -> Deploying:
+    standing = deployments.current(folder)
+    rows = [_row(workspace, deployment, standing) for deployment in deployments.history(folder)[:_SHOWN]]
+    live = next((row for row in rows if standing and row.id == standing.id), None)
+    if live is None:
+        message = Text("Nothing is live.", "目前沒有任何部署。")
+        step = NextStep(say=str(Text("Deploy a version when it is good enough.", "版本夠好時就可以部署。")), tool="coach",
+                        arguments={"task": folder.name})
+    elif live.standing == "down":
+        message = Text(f"{live.version} ({live.target}) should answer and does not: {live.problem}",
+                       f"{live.version}（{live.target}）應該在服務，但沒有：{live.problem}")
+        call = {"task": folder.name, "version": live.version, "target": live.target}
+        step = (NextStep(say=str(Text("Start it again.", "重新啟動它。")), tool="resume_job",
+                         arguments={"job_id": standing.job}) if standing and standing.job else
+                NextStep(say=str(Text("Deploy it again.", "再部署一次。")), tool="deploy", arguments=call))
+    else:
+        place = live.url or ", ".join(live.files)
+        message = Text(f"{live.version} ({live.target}) is {live.standing}: {place}.",
+                       f"{live.version}（{live.target}）{'正在服務' if live.standing == 'live' else '已備妥'}：{place}。")
+        step = NextStep(say=str(Text("Ask the coach what to watch for.", "請教練說明要注意什麼。")), tool="coach",
+                        arguments={"task": folder.name})
+    return Deploying(message=str(message), next_step=step, deployments=rows)
+
+
+def _row(
+    workspace: Workspace, deployment: deployments.Deployment, standing: deployments.Deployment | None
+) -> DeploymentRow:
+    live = standing is not None and deployment.id == standing.id and deployment.url is not None
+    problem = deployments.trouble(workspace, deployment) if live else None
+    state: Literal["live", "down", "ready", "ended"] = (
+        "ended" if deployment.ended or (deployment.url and not live) else "ready" if not live
+        else "down" if problem else "live")
+    return DeploymentRow(
+        id=deployment.id, version=deployment.version, target=deployment.target, standing=state,
+        problem=str(problem) if problem else None, url=deployment.url, model=deployment.model,
+        files=deployment.files, parity=deployment.parity, created=deployment.created,
+    )
+
+
+def _stopped(workspace: Workspace, folder: TaskFolder) -> Deploying:
+    stopped = deployments.undeploy(workspace, folder)
+    place = (stopped.url or ", ".join(stopped.files)) if stopped else ""
+    message = (
+        Text(f"{stopped.version} at {place} was stopped; its record and files stay.",
+             f"已停止 {place} 上的 {stopped.version}；紀錄與檔案都保留。")
+        if stopped else Text("Nothing was live.", "目前沒有任何部署。")
+    )
+    say = Text("Deploy again whenever you like.", "之後隨時可以再部署。")
+    return Deploying(message=str(message), stopped=stopped.version if stopped else None,
+                     next_step=NextStep(say=str(say), tool="deploy", arguments={"task": folder.name}))

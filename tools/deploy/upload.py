@@ -22,8 +22,8 @@ from ...resources.version import VersionFolder, version
 from ..compute.running import RunningJob, run_job
 from ..evaluate.model import version_paths
 from .card import model_card
+from .gates import criteria_gate
 from .merge import merged_model
-from .run import criteria_gate
 
 ENTRY = ["scripts/06_upload_hf.py"]
 

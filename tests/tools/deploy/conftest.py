@@ -23,6 +23,7 @@ from nlp_skills.tools.compute.worker import find_worker
 
 ROWS = 60
 TINY_MODEL = Path(__file__).parents[2] / "tiny_model.py"
+TEST_CACHE = Path(__file__).parents[3] / ".cache" / "tests"
 
 
 class Conversation:
@@ -39,7 +40,10 @@ class Conversation:
                 result = await client.call_tool("job_status", {"job_id": job})
         if result.is_error:
             return {"error": "".join(getattr(part, "text", "") for part in result.content)}
-        return dict(result.structured_content or {})
+        answer = dict(result.structured_content or {})
+        if (answer.get("job") or {}).get("state") == "failed":  # it took longer than a call, so job_status told it
+            return {"error": f"{answer['message']} {answer['next_step']['say']}"}
+        return answer
 
 
 def _running(answer: Any) -> bool:
@@ -112,3 +116,21 @@ def conversation(workspace: Workspace) -> Conversation:
 @pytest.fixture
 def task(workspace: Workspace) -> TaskFolder:
     return workspace.task("mood")
+
+
+@pytest.fixture(scope="session")
+def llama_cpp(worker: Path) -> Path:
+    """llama.cpp's converter, fetched once a machine; where it cannot be had the tests that need it are left out."""
+    probe = ("from pathlib import Path; import sys; from unittest.mock import MagicMock; "
+             "from nlp_skills.tools.deploy.llama_cpp import converter_folder; import xllamacpp; "
+             "print(converter_folder(None, MagicMock()))")
+    environment = {**os.environ, "NLP_SKILLS_CACHE": os.environ.get("NLP_SKILLS_CACHE") or str(TEST_CACHE)}
+    found = subprocess.run([worker, "-c", probe], capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                           env=environment, check=False)
+    if found.returncode:
+        why = found.stderr.strip().splitlines()[-1]
+        if os.environ.get("CI"):
+            pytest.fail(why)
+        pytest.skip(why)
+    os.environ["LLAMA_CPP"] = found.stdout.strip()
+    return Path(found.stdout.strip())

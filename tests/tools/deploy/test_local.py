@@ -25,7 +25,7 @@ async def test_a_deployed_version_answers_as_evaluated_and_a_different_one_never
     answer = await conversation.call("deploy", task="mood", version="v1")
     assert answer["job"]["state"] == "succeeded", answer
     live = deployments.current(task)
-    assert live is not None and (live.parity["raw"], live.parity["label"]) == (1.0, 1.0) and live.parity["count"] > 5
+    assert live is not None and live.parity and (live.parity["raw"], live.parity["label"]) == (1.0, 1.0) and live.parity["count"] > 5
     assert deployments.answers(live)
     asked = httpx.post(f"{live.url}/v1/chat/completions", trust_env=False, timeout=60, json={
         "model": live.model, "messages": [{"role": "user", "content": "rose by 3"}], "max_tokens": 4})
@@ -44,10 +44,10 @@ async def test_a_deployed_version_answers_as_evaluated_and_a_different_one_never
     assert deployments.current(task) == live and deployments.answers(live)
     assert [folder.id for folder in deployments.serving_jobs(workspace, task)] == [live.job]
 
-    stopped = await conversation.call("undeploy", task="mood")
+    stopped = await conversation.call("deploy", task="mood", action="undeploy")
     assert stopped["stopped"] == "v1"
     assert not deployments.answers(live) and deployments.current(task) is None
-    assert deployments.history(task) == [live]
+    assert [one.id for one in deployments.history(task)] == [live.id] and deployments.history(task)[0].ended
     assert task.state() == "evaluating"
 
 

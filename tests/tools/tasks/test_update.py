@@ -60,6 +60,8 @@ def test_fields_of_the_persons_own_are_kept_and_can_be_changed(task: TaskFolder)
     ({"cloned_from.task": "x"}, "cloned_from.task", "keeps its name"),
     ({"success_criteria.threshold": 85}, "success_criteria.threshold", "write 85 % as 0.85"),
     ({"success_criteria.metric": "f1_macro"}, "success_criteria.metric", "macro_f1"),
+    ({"labels": ["up", "down"], "success_criteria.metric": "recall.dwn"}, "success_criteria.metric", "recall.down"),
+    ({"success_criteria.metric": "recall"}, "success_criteria.metric", "recall."),
     ({"labels": ["a"]}, "labels", "two labels"),
     ({"labels": "a, b"}, "labels", "value that fits"),
     ({"decisions": ["why not"]}, "decisions[0]", "value that fits"),
@@ -74,6 +76,11 @@ def test_a_wrong_change_is_named_and_changes_nothing(
     assert hint in caught.value.fix.en
     assert caught.value.problem.zh and caught.value.fix.zh
     assert task.file.read_bytes() == before
+
+
+def test_a_goal_may_be_about_one_label(task: TaskFolder) -> None:
+    update_task(task, {"labels": ["正面", "負面"], "success_criteria.metric": "recall.負面"})
+    assert task.load().success_criteria.metric == "recall.負面"
 
 
 def test_a_decision_is_dated_and_appears_in_the_docs(task: TaskFolder) -> None:

@@ -6,24 +6,41 @@ import difflib
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from functools import cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ....resources.errors import DeploymentError
 from ....resources.language import Text
+from ....resources.task import Task, field_of
 from ....resources.version import VersionFolder
+from ....resources.wording import problem_in_words
 from ....resources.workspace import Workspace
 from ...compute.running import RunningJob
 
 
 class Live(BaseModel):
-    """An endpoint that answers: its base address, the name requests carry, the job that keeps it alive."""
+    """What a target brought up.
 
-    url: str
+    Arguments:
+        url: the base address of an OpenAI-compatible endpoint; None where nothing answers (files were made).
+        model: the name requests carry, or the place of the files.
+        job: the serve job that keeps it alive.
+        api_key: a `${NAME}` reference to what requests must carry.
+        files: what stands on disk or at an address now.
+        digest: what the server calls this content; another one under the same name is another model.
+        system_is_baked: the endpoint carries the system prompt itself.
+    """
+
+    url: str | None = None
     model: str
     job: str | None = None
+    api_key: str | None = None
+    files: list[str] = Field(default_factory=list)
+    digest: str | None = None
+    system_is_baked: bool = False
 
 
 class Target(BaseModel, ABC):
@@ -32,17 +49,33 @@ class Target(BaseModel, ABC):
     model_config = ConfigDict(frozen=True, extra="forbid")
     kind: ClassVar[str]
 
+    def check(self, task: Task) -> None:
+        """What it needs, before anything is started.
+
+        Raises:
+            NlpSkillsError: something is missing; the fix names what provides it.
+        """
+        return
+
     @abstractmethod
     def bring_up(self, workspace: Workspace, version: VersionFolder, job: RunningJob) -> Live:
-        """Make the version answer at a new endpoint, beside whatever is live now.
+        """Make the version answer at a new endpoint, or write its files, beside whatever is live now.
 
         Raises:
             DeploymentError: it could not; nothing is left running.
         """
 
-    @abstractmethod
+    def switch_over(self, workspace: Workspace, live: Live) -> Live:
+        """Called once the gates are passed: take the final name, stop what ran only to be measured."""
+        return live
+
     def take_down(self, workspace: Workspace, live: Live) -> None:
-        """Stop that endpoint."""
+        """Stop that endpoint; files stay."""
+        return
+
+    def healthy(self, live: Live) -> Text | None:
+        """None while it answers as it was left, else what is wrong."""
+        return None
 
 
 @cache
@@ -58,19 +91,30 @@ def targets() -> dict[str, type[Target]]:
     return found
 
 
-def target(name: str) -> type[Target]:
-    """The target of that name.
+def target(name: str, settings: Mapping[str, Any] | None = None) -> Target:
+    """The target of that name with its settings.
 
     Raises:
-        DeploymentError: there is none; the nearest is offered.
+        DeploymentError: there is none, or a setting is unknown or does not fit; the nearest is offered.
     """
-    if name in targets():
-        return targets()[name]
-    known = ", ".join(targets())
-    near = difflib.get_close_matches(name, targets(), n=1)
-    raise DeploymentError(
-        Text(f"There is no deployment target {name[:40]!r}.", f"沒有「{name[:40]}」這個部署目標。"),
-        Text((f"Did you mean {near[0]!r}? " if near else "") + f"Available: {known}.",
-             (f"你是指「{near[0]}」嗎？" if near else "") + f"可用的目標：{known}。"),
-        field="target",
-    )
+    if name not in targets():
+        known = ", ".join(targets())
+        near = difflib.get_close_matches(name, targets(), n=1)
+        raise DeploymentError(
+            Text(f"There is no deployment target {name[:40]!r}.", f"沒有「{name[:40]}」這個部署目標。"),
+            Text((f"Did you mean {near[0]!r}? " if near else "") + f"Available: {known}.",
+                 (f"你是指「{near[0]}」嗎？" if near else "") + f"可用的目標：{known}。"),
+            field="target",
+        )
+    kind = targets()[name]
+    try:
+        return kind.model_validate(dict(settings or {}))
+    except ValidationError as error:
+        first, field = error.errors()[0], field_of(error)
+        said = problem_in_words(first)
+        offered = ", ".join(kind.model_fields)
+        raise DeploymentError(
+            Text(f"settings.{field} of target {name}: {said.en}.", f"目標 {name} 的 settings.{field}：{said.zh}。"),
+            Text(f"Its settings are: {offered}.", f"可用的設定：{offered}。"),
+            field=f"settings.{field}",
+        ) from error

@@ -1,0 +1,70 @@
+"""The gates before a deployment: goals over all labels, of one label, and such as are better lower."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from nlp_skills.resources.errors import DeploymentError
+from nlp_skills.resources.task import SuccessCriteria, Task
+from nlp_skills.resources.version import VersionFolder
+from nlp_skills.tools.deploy.gates import criteria_gate, parity_gate
+from nlp_skills.tools.deploy.parity import Disagreement, Parity
+
+EVALUATION: dict[str, Any] = {
+    "metrics": {"macro_f1": {"value": 0.79996, "low": 0.7, "high": 0.9},
+                "invalid_rate": {"value": 0.02, "low": 0.0, "high": 0.05}},
+    "per_class": {label: {"recall": recall, "f1": 0.8, "intervals": {"recall": [0.6, 0.95], "f1": [0.7, 0.9]}}
+                  for label, recall in (("正面", 0.9), ("負面", 0.7))},
+}
+
+
+def version(evaluation: dict[str, Any] | None = EVALUATION) -> VersionFolder:
+    return cast(VersionFolder, SimpleNamespace(name="v1", latest_evaluation=lambda: evaluation))
+
+
+def task(metric: str, threshold: float, **more: Any) -> Task:
+    return Task(name="news", labels=["正面", "負面"],
+                success_criteria=SuccessCriteria(metric=metric, threshold=threshold), **more)
+
+
+@pytest.mark.parametrize(("metric", "threshold"), [
+    ("macro_f1", 0.79), ("recall.正面", 0.9), ("invalid_rate", 0.02), ("invalid_rate", 0.05),
+])
+def test_a_version_that_reaches_its_goal_passes(metric: str, threshold: float) -> None:
+    assert criteria_gate(task(metric, threshold), version(), "") == []
+
+
+@pytest.mark.parametrize(("metric", "threshold", "said"), [
+    ("macro_f1", 0.8, "below your own success criteria: macro-F1, macro_f1 0.8000 < 0.8"),
+    ("recall.負面", 0.8, "below your own success criteria: recall of 負面, recall.負面 0.7000 < 0.8"),
+    ("invalid_rate", 0.01, "above your own success criteria: invalid answers, invalid_rate 0.0200 > 0.01"),
+])
+def test_a_version_that_misses_its_goal_needs_a_recorded_reason(metric: str, threshold: float, said: str) -> None:
+    with pytest.raises(DeploymentError) as refused:
+        criteria_gate(task(metric, threshold), version(), "")
+    assert said in refused.value.problem.en and "成功標準" in refused.value.problem.zh
+    [override] = criteria_gate(task(metric, threshold), version(), "for a demonstration")
+    assert override["gate"] == "success_criteria" and override["reason"] == "for a demonstration"
+
+
+def test_a_goal_that_was_not_measured_and_a_version_that_was_not_are_refused() -> None:
+    with pytest.raises(DeploymentError) as unknown:
+        criteria_gate(task("recall.中立", 0.8), version(), "whatever")
+    assert unknown.value.field == "success_criteria.metric"
+    with pytest.raises(DeploymentError):
+        criteria_gate(task("macro_f1", 0.8), version(None), "whatever")
+
+
+def test_rows_an_endpoint_answers_differently_are_shown_but_never_those_of_an_on_premise_task() -> None:
+    differing = Disagreement(id="1", text="secret row", evaluated="正面", deployed="負面")
+    parity = Parity(raw=0.9, label=0.9, count=10, disagreements=[differing])
+    with pytest.raises(DeploymentError) as shown:
+        parity_gate(task("macro_f1", 0.8), version(), parity, 0.99, "")
+    assert shown.value.details["disagreements"][0]["text"] == "secret row"
+    with pytest.raises(DeploymentError) as hidden:
+        parity_gate(task("macro_f1", 0.8, constraints={"privacy": "on-premise"}), version(), parity, 0.99, "")
+    assert "secret row" not in str(hidden.value.details)
+    assert parity_gate(task("macro_f1", 0.8), version(), parity, 0.99, "known and accepted")[0]["gate"] == "parity"

@@ -1,0 +1,89 @@
+"""What stands between a version and its users: the task's own success criteria, and parity with the evaluation."""
+
+from __future__ import annotations
+
+from ...resources.answer import quoted
+from ...resources.errors import DeploymentError, EvaluationError
+from ...resources.language import Text
+from ...resources.score import LOWER_IS_BETTER, reaches
+from ...resources.task import Task
+from ...resources.version import VersionFolder
+from ..evaluate.metric import check_metric, metric_title
+from ..evaluate.verdict import headline
+from .parity import Parity
+
+PARITY_THRESHOLD = 0.99
+_EXAMPLES_SHOWN = 5
+
+
+def criteria_gate(task: Task, chosen: VersionFolder, override: str) -> list[dict[str, str]]:
+    """Refuse a version below the task's own success criteria, unless a reason is recorded.
+
+    The goal may be over all labels (`macro_f1`), one label's (`recall.negative`), or a metric that is better lower
+    (`invalid_rate`).
+
+    Returns:
+        the overrides used, `{gate, reason, figures}`.
+    """
+    criteria, evaluation = task.success_criteria, chosen.latest_evaluation()
+    if evaluation is None:
+        raise DeploymentError(
+            Text(f"{chosen.name} has not been evaluated.", f"{chosen.name} 還沒有評估。"),
+            Text("Call evaluate for this version first; nothing unmeasured is deployed.",
+                 "請先呼叫 evaluate；沒有量測過的模型不部署。"),
+            field="version",
+        )
+    if criteria.threshold is None:
+        return []
+    try:
+        check_metric(criteria.metric, list(evaluation["per_class"]))
+        measured = float(headline(evaluation, criteria.metric)["value"])
+    except (EvaluationError, KeyError) as error:
+        raise DeploymentError(
+            Text(f"The goal is about {criteria.metric}, which the newest evaluation of {chosen.name} did not measure.",
+                 f"目標是 {criteria.metric}，但 {chosen.name} 最近一次評估沒有量到它。"),
+            Text("Correct success_criteria.metric with update_task, or evaluate the version again.",
+                 "請用 update_task 更正 success_criteria.metric，或重新評估這個版本。"),
+            field="success_criteria.metric",
+        ) from error
+    if reaches(criteria.metric, measured, criteria.threshold):
+        return []
+    lower = criteria.metric in LOWER_IS_BETTER
+    title, sign = metric_title(criteria.metric), ">" if lower else "<"
+    figures = f"{criteria.metric} {measured:.4f} {sign} {criteria.threshold}"
+    if override:
+        return [{"gate": "success_criteria", "reason": override, "figures": figures}]
+    en, zh = ("above", "高於") if lower else ("below", "低於")
+    raise DeploymentError(
+        Text(f"{chosen.name} is {en} your own success criteria: {title.en}, {figures}.",
+             f"{chosen.name} {zh}你設定的成功標準：{title.zh}，{figures}。"),
+        Text("Improve it (ask coach what to change), or deploy with override_reason and say why.",
+             "請先改善（可問 coach 該改什麼），或在 override_reason 寫明理由後部署。"),
+        field="override_reason", details={"measured": measured, "threshold": criteria.threshold},
+    )
+
+
+def parity_gate(
+    task: Task, chosen: VersionFolder, parity: Parity, threshold: float, override: str
+) -> list[dict[str, str]]:
+    """Refuse an endpoint that answers differently from what was evaluated, unless a reason is recorded."""
+    if min(parity.raw, parity.label) >= threshold:
+        return []
+    figures = f"label {parity.label:.3f}, text {parity.raw:.3f} < {threshold}"
+    if override:
+        return [{"gate": "parity", "reason": override, "figures": figures}]
+    raise DeploymentError(
+        Text(f"The endpoint does not answer as {chosen.name} did when it was evaluated "
+             f"({parity.count} rows: {figures}).",
+             f"端點的回答與 {chosen.name} 評估時不一致（共 {parity.count} 筆：{figures}）。"),
+        Text("Usual causes: another chat template or system prompt, a missing end-of-turn, an unmerged adapter, another "
+             "base model, fewer bits. The rows are in details; what was live before still answers.",
+             "常見原因：對話模板或系統提示不同、缺少結束標記、轉接器沒有合併、基礎模型不同、量化位元較少。"
+             "不一致的資料列在 details；先前的部署仍在服務。"),
+        field="version",
+        details={"label": parity.label, "raw": parity.raw, "disagreements": [
+            {"id": row.id, "text": quoted(task, row.text), "evaluated": quoted(task, row.evaluated),
+             "deployed": quoted(task, row.deployed)}
+            for row in parity.disagreements[:_EXAMPLES_SHOWN]
+        ]},
+    )

@@ -1,0 +1,38 @@
+"""Whether what was deployed still answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...resources.errors import NlpSkillsError
+from ...resources.language import Text
+from ..evaluate.endpoint import Endpoint
+
+if TYPE_CHECKING:
+    from .targets import Live
+
+SECONDS = 2.0
+
+
+def answers_at(live: Live) -> Text | None:
+    """None where the endpoint is alive at this moment and lists the model, else what is wrong."""
+    import httpx  # with the sixty modules it brings, only where something is asked
+
+    if live.url is None:
+        return None
+    try:
+        with Endpoint(url=live.url, model=live.model, api_key=live.api_key).client(SECONDS) as client:
+            if client.get("/health").status_code == 200:
+                return None
+            found = client.get("/v1/models")
+            if found.status_code != 200:
+                return Text(f"{live.url} answers with HTTP {found.status_code}.",
+                            f"{live.url} 回應 HTTP {found.status_code}。")
+            names = [str(entry.get("id")) for entry in found.json().get("data", [])]
+    except NlpSkillsError as error:
+        return error.problem
+    except (httpx.HTTPError, ValueError, AttributeError):
+        return Text(f"{live.url} does not answer.", f"{live.url} 沒有回應。")
+    if live.model in names:
+        return None
+    return Text(f"{live.url} no longer has {live.model}.", f"{live.url} 已經沒有 {live.model}。")

@@ -1,0 +1,122 @@
+"""llama.cpp's converter: the person's own, or one fetched once through the package index. Never carried along here."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path, PurePosixPath
+
+from ...resources.errors import MissingRequirement
+from ...resources.files import commit_folder, sha256_file
+from ...resources.language import Text
+from ...resources.workspace import cache_folder
+from ..compute.redaction import without_secrets
+from ..compute.running import RunningJob
+
+VARIABLE = "LLAMA_CPP"
+CONVERTER = "convert_hf_to_gguf.py"
+_PACKAGE, _VERSION = "llama-cpp-python", "0.3.36"
+_SHA256 = "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e"
+_BYTES = 76_589_250
+_WANTED = ("convert_hf_to_gguf.py", "LICENSE", "conversion", "gguf-py")  # below vendor/llama.cpp of the source archive
+_FETCH_SECONDS = 900.0
+
+
+def converter_folder(named: str | None, job: RunningJob) -> Path:
+    """The folder that holds `convert_hf_to_gguf.py` with what it imports.
+
+    Looked for in `named`, in `LLAMA_CPP`, on PATH, and in the cache; else the source archive of llama-cpp-python,
+    which carries it, is fetched through the package index and its hash checked.
+
+    Raises:
+        MissingRequirement: a named folder has none, or it could not be fetched.
+    """
+    for place, field in ((named, "llama_cpp"), (os.environ.get(VARIABLE), VARIABLE)):
+        if place:
+            return _named(Path(place).expanduser(), field)
+    if found := shutil.which(CONVERTER):
+        return Path(found).resolve().parent
+    folder = cache_folder() / f"llama.cpp-{_VERSION}"
+    if not (folder / CONVERTER).is_file():
+        megabytes = _BYTES // 1_000_000
+        job.progress(0, None, Text(f"Fetching llama.cpp's converter ({megabytes} MB, once)",
+                                   f"取得 llama.cpp 的轉換程式（{megabytes} MB，只需一次）"))
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        commit_folder(folder, _fetch)
+    return folder
+
+
+def _named(place: Path, field: str) -> Path:
+    folder = place.parent if place.name == CONVERTER else place
+    if (folder / CONVERTER).is_file():
+        return folder
+    raise MissingRequirement(
+        Text(f"{place} has no {CONVERTER}.", f"{place} 裡沒有 {CONVERTER}。"),
+        Text("Name the folder of a llama.cpp checkout, or leave it out and it is fetched.",
+             "請指定 llama.cpp 原始碼的資料夾；不指定就會自動取得。"),
+        field=field,
+    )
+
+
+def _fetch(destination: Path) -> None:
+    """Fill `destination` with the converter out of the source archive."""
+    with tempfile.TemporaryDirectory(prefix="nlp-skills-llama-cpp-") as place:
+        archive = _download(Path(place))
+        if sha256_file(archive) != _SHA256:
+            raise _not_fetched(f"{archive.name}: sha256 is not {_SHA256}")
+        with tarfile.open(archive) as opened:
+            for member in opened:
+                parts = PurePosixPath(member.name).parts
+                if parts[1:3] != ("vendor", "llama.cpp") or len(parts) < 4 or parts[3] not in _WANTED:
+                    continue
+                if ".." in parts or not member.isfile() or (content := opened.extractfile(member)) is None:
+                    continue
+                path = destination.joinpath(*parts[3:])
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content.read())
+
+
+def _download(place: Path) -> Path:
+    requirement = place / "requirements.txt"
+    requirement.write_text(f"{_PACKAGE}=={_VERSION} --hash=sha256:{_SHA256}\n", encoding="utf-8")
+    command = [*_pip(place), "download", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps",
+               "--no-binary", _PACKAGE, "--require-hashes", "--requirement", str(requirement), "--dest", str(place)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False,
+                              timeout=_FETCH_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise _not_fetched(f"no end after {_FETCH_SECONDS:.0f} s") from error
+    found = list(place.glob("*.tar.gz"))
+    if done.returncode or not found:
+        raise _not_fetched(without_secrets((done.stderr.strip().splitlines() or ["?"])[-1])[:300])
+    return found[0]
+
+
+def _pip(place: Path) -> list[str]:
+    """A pip: this environment's, or one in an environment made for the purpose (uv makes them without)."""
+    if importlib.util.find_spec("pip"):
+        return [sys.executable, "-m", "pip"]
+    made = place / "pip"
+    done = subprocess.run([sys.executable, "-m", "venv", str(made)], capture_output=True, text=True, check=False,
+                          stdin=subprocess.DEVNULL)
+    if done.returncode:
+        raise _not_fetched((done.stderr.strip().splitlines() or ["no pip"])[-1][:300])
+    python = made / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    return [str(python), "-m", "pip"]
+
+
+def _not_fetched(why: str) -> MissingRequirement:
+    return MissingRequirement(
+        Text(f"llama.cpp's converter is not on this machine and could not be fetched: {why}",
+             f"這台機器上沒有 llama.cpp 的轉換程式，也無法取得：{why}"),
+        Text(f"Clone https://github.com/ggml-org/llama.cpp and set {VARIABLE} to its folder (or settings.llama_cpp), "
+             "then deploy again.",
+             f"請 clone https://github.com/ggml-org/llama.cpp，把 {VARIABLE}（或 settings.llama_cpp）"
+             "設成該資料夾，再部署一次。"),
+        field="llama_cpp",
+    )

@@ -1,0 +1,37 @@
+"""Any endpoint that somebody else runs: measured, and recorded as what is live."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from ....resources.language import Text
+from ....resources.task import Task
+from ....resources.version import VersionFolder
+from ....resources.workspace import Workspace
+from ...compute.running import RunningJob
+from ...evaluate.endpoint import base_url, check_reach
+from ..health import answers_at
+from . import Live, Target
+
+
+class Endpoint(Target):
+    """An OpenAI-compatible endpoint that runs already (vLLM, a server elsewhere): asked the benchmark, then recorded.
+
+    It is neither started nor stopped from here.
+    """
+
+    url: str = Field(description="its base, such as http://127.0.0.1:8000")
+    model: str = Field(min_length=1, description="the name requests carry")
+    api_key: str | None = Field(None, description="a stored secret, as ${NAME}")
+    system_is_baked: bool = Field(False, description="the endpoint carries the system prompt itself")
+    allow_remote: bool = Field(False, description="rows of an on-premise task may leave this network")
+
+    def check(self, task: Task) -> None:
+        check_reach(task, base_url(self.url), self.allow_remote)
+
+    def bring_up(self, workspace: Workspace, version: VersionFolder, job: RunningJob) -> Live:
+        return Live(url=base_url(self.url), model=self.model, api_key=self.api_key,
+                    system_is_baked=self.system_is_baked)
+
+    def healthy(self, live: Live) -> Text | None:
+        return answers_at(live)

@@ -1,0 +1,58 @@
+"""One GGUF file, for llama.cpp and everything built on it."""
+
+from __future__ import annotations
+
+import importlib.util
+
+from pydantic import Field
+
+from ....resources.job import job_folder
+from ....resources.language import Text
+from ....resources.task import Task
+from ....resources.version import VersionFolder
+from ....resources.workspace import Workspace
+from ...compute import jobs
+from ...compute.running import RunningJob
+from ...evaluate.llama_cpp import missing_llama_cpp
+from ..gguf import Quantization, gguf_file
+from ..health import answers_at
+from ..serve import START_SECONDS, check_port, serve_gguf
+from . import Live, Target
+
+
+class Gguf(Target):
+    """A GGUF file in `models/vN/gguf`, written by llama.cpp's converter and asked the benchmark in llama.cpp itself.
+
+    With `serve` it goes on answering on the loopback, for clients that carry the key NLP_SKILLS_SERVING_KEY.
+    """
+
+    quantization: Quantization = Field("f16", description="f16, or q8_0 at about half the size")
+    serve: bool = Field(False, description="keep an endpoint of it running")
+    port: int | None = Field(None, ge=1024, le=65535, description="the port; a free one is chosen by default")
+    pre_tokenizer: str | None = Field(None, description="for a tokenizer llama.cpp does not know: qwen2, gpt-2, …")
+    llama_cpp: str | None = Field(None, description="folder of llama.cpp; LLAMA_CPP, PATH or a fetched one by default")
+    start_seconds: float = Field(START_SECONDS, gt=0, description="how long the model may take to load")
+
+    def check(self, task: Task) -> None:
+        if self.port:
+            check_port(self.port)
+        if importlib.util.find_spec("xllamacpp") is None:
+            raise missing_llama_cpp()
+
+    def bring_up(self, workspace: Workspace, version: VersionFolder, job: RunningJob) -> Live:
+        file = gguf_file(version, self.quantization, job, pre_tokenizer=self.pre_tokenizer, llama_cpp=self.llama_cpp)
+        live = serve_gguf(workspace, version, file, job, port=self.port, seconds=self.start_seconds)
+        return live.model_copy(update={"files": [str(file)]})
+
+    def switch_over(self, workspace: Workspace, live: Live) -> Live:
+        if self.serve:
+            return live
+        self.take_down(workspace, live)
+        return Live(model=live.files[0], files=live.files)
+
+    def take_down(self, workspace: Workspace, live: Live) -> None:
+        if live.job:
+            jobs.cancel(job_folder(workspace, live.job))
+
+    def healthy(self, live: Live) -> Text | None:
+        return answers_at(live)

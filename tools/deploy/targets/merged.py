@@ -1,0 +1,39 @@
+"""The merged model as a folder."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from ....resources.job import job_folder
+from ....resources.language import Text
+from ....resources.version import VersionFolder
+from ....resources.workspace import Workspace
+from ...compute import jobs
+from ...compute.running import RunningJob
+from ..merge import merged_model
+from ..serve import START_SECONDS, serve_merged
+from . import Live, Target
+
+
+class Merged(Target):
+    """The folder `models/vN/merged`: adapter and base as one model, with tokenizer, template and greedy settings.
+
+    It is served for a moment, only to ask it the benchmark again.
+    """
+
+    device: str = Field("auto", description="auto, cpu, cuda:0, mps: where parity is measured")
+    start_seconds: float = Field(START_SECONDS, gt=0, description="how long the model may take to load")
+
+    def bring_up(self, workspace: Workspace, version: VersionFolder, job: RunningJob) -> Live:
+        job.progress(0, None, Text("Merging the adapter into the base model", "將轉接器合併進基礎模型"))
+        model = merged_model(version)
+        live = serve_merged(workspace, version, model, job, device=self.device, seconds=self.start_seconds)
+        return live.model_copy(update={"files": [str(model)]})
+
+    def switch_over(self, workspace: Workspace, live: Live) -> Live:
+        self.take_down(workspace, live)
+        return Live(model=live.model, files=live.files)
+
+    def take_down(self, workspace: Workspace, live: Live) -> None:
+        if live.job:
+            jobs.cancel(job_folder(workspace, live.job))
