@@ -161,6 +161,8 @@ def _live(situation: Situation, _said: Said) -> CoachAnswer | None:
     best = best_result(situation)
     if best and best.version.name != deployed.get("version") and best.standing == "met":
         return None  # a better version stands ready: deciding says so
+    if best and best.standing in ("gap", "close") and not deployed.get("overrides"):
+        return None  # what is live falls short of the goal, and nobody said that this is good enough
     if situation.plan or situation.data_is_newer or not _all_evaluated(situation):
         return None
     if not situation.serving:

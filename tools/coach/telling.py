@@ -88,8 +88,8 @@ def call(tool: str, say: Text, **arguments: Any) -> NextStep:
 
 
 def chosen_version(said: Said, offered: list[VersionFolder]) -> VersionFolder | None:
-    """The named version where it is offered, else the newest offered one."""
-    named = [version for version in offered if version.name in said.versions]
+    """The version named first where it is offered, else the newest offered one."""
+    named = [version for name in said.versions for version in offered if version.name == name]
     if named or said.versions:
         return named[0] if named else None
     return offered[-1] if offered else None

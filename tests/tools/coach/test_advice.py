@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from nlp_skills.resources.files import read_json, write_json
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.coach.coach import coach
 
@@ -89,6 +90,20 @@ def test_a_complaint_about_results_leads_to_the_diagnosis(workspace: Workspace, 
     assert answer.next_step.tool == "diagnose"
     assert answer.next_step.arguments == {"task": "mail", "version": "v1", "complaint": message}
     assert "0.600" in answer.message
+
+
+@pytest.mark.parametrize("message", ["v2 is worse than v1, why?", "v2 比 v1 差，為什麼？"])
+def test_the_version_that_is_complained_of_is_the_one_diagnosed(workspace: Workspace, a_task: Make, message: str) -> None:
+    a_task().source().data().version().evaluation(value=0.7).version(2, parent="v1").evaluation(2, value=0.6)
+    assert coach(workspace, message, task="mail").next_step.arguments["version"] == "v2"
+
+
+def test_what_is_live_below_the_goal_is_improved_unless_they_took_it_as_it_is(workspace: Workspace, a_task: Make) -> None:
+    task = a_task().source().data().version().evaluation(value=0.7).deployed()
+    assert coach(workspace, "What now?", task="mail").stage == "deciding"
+    record = read_json(task.folder.deployments / "current.json")
+    write_json(task.folder.deployments / "current.json", {**record, "overrides": ["good enough for a trial"]})
+    assert coach(workspace, "What now?", task="mail").stage == "live"
 
 
 def test_a_complaint_before_anything_is_measured_leads_to_the_measurement(workspace: Workspace, a_task: Make) -> None:
