@@ -153,7 +153,7 @@ async def _deployment(told: Told, client: Conversation, script: Script) -> None:
         asked = {"model": live["model"], "messages": chat_messages(row, prompt, version["model"]["labels"])}
         answer = (await http.post("/v1/chat/completions", json=asked)).json()
     told.model(live["version"], answer["choices"][0]["message"]["content"])
-    told.coach((await client.call("undeploy", task=TASK))["message"])
+    told.coach((await client.call("deploy", task=TASK, action="undeploy"))["message"])
 
 
 async def _where_everything_is(told: Told, client: Conversation, workspace: Path) -> None:
