@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ...resources.errors import DataError
 from ...resources.language import Text
+from .compression import opened
 
 _CHUNK = 1 << 20
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -20,20 +21,20 @@ def detect_encoding(path: Path, field: str) -> str:
     Raises:
         DataError: none of them does; says where UTF-8 breaks.
     """
-    with path.open("rb") as file:
+    with opened(path, field) as file:
         start = file.read(4)
     for bom, name in _BOMS:
         if start.startswith(bom):
             return name
-    failure = _failure(path, "utf-8")
+    failure = _failure(path, "utf-8", field)
     if failure is None:
         return "utf-8"
     offset, seen_other_than_ascii = failure
     if not seen_other_than_ascii:  # a file that began as real UTF-8 is damaged UTF-8, not Big5
         for name in _BIG5:
-            if _failure(path, name) is None:
+            if _failure(path, name, field) is None:
                 return name
-    line = _line_of(path, offset)
+    line = _line_of(path, offset, field)
     raise DataError(
         Text(f"{path} is neither UTF-8 nor Big5: byte {offset} (line {line}) cannot be decoded.",
              f"{path} 不是 UTF-8 也不是 Big5：第 {offset} 個位元組（第 {line} 行）無法解碼。"),
@@ -50,7 +51,7 @@ def check_encoding(path: Path, name: str, field: str) -> str:
         DataError: it does not.
     """
     try:
-        failure = _failure(path, codecs.lookup(name).name)
+        failure = _failure(path, codecs.lookup(name).name, field)
     except LookupError as error:
         raise DataError(
             Text(f"There is no encoding {name[:40]!r}.", f"沒有「{name[:40]}」這種編碼。"),
@@ -61,18 +62,18 @@ def check_encoding(path: Path, name: str, field: str) -> str:
     if failure is None:
         return name
     raise DataError(
-        Text(f"{path} is not {name}: byte {failure[0]} (line {_line_of(path, failure[0])}) cannot be decoded.",
-             f"{path} 不是 {name}：第 {failure[0]} 個位元組（第 {_line_of(path, failure[0])} 行）無法解碼。"),
+        Text(f"{path} is not {name}: byte {failure[0]} (line {_line_of(path, failure[0], field)}) cannot be decoded.",
+             f"{path} 不是 {name}：第 {failure[0]} 個位元組（第 {_line_of(path, failure[0], field)} 行）無法解碼。"),
         Text("Leave encoding out to have it recognised.", "可以不填 encoding，讓系統自動判斷。"),
         field=f"{field}.encoding",
     )
 
 
-def _failure(path: Path, name: str) -> tuple[int, bool] | None:
+def _failure(path: Path, name: str, field: str) -> tuple[int, bool] | None:
     """Where `name` fails to decode `path`, and whether more than ASCII came before; None when it reads all of it."""
     decoder = codecs.getincrementaldecoder(name)("strict")
     offset, other_than_ascii = 0, False
-    with path.open("rb") as file:
+    with opened(path, field) as file:
         while True:
             chunk = file.read(_CHUNK)
             pending = decoder.getstate()[0]
@@ -89,9 +90,9 @@ def _failure(path: Path, name: str) -> tuple[int, bool] | None:
             offset += len(chunk)
 
 
-def _line_of(path: Path, offset: int) -> int:
+def _line_of(path: Path, offset: int, field: str) -> int:
     lines, left = 1, offset
-    with path.open("rb") as file:
+    with opened(path, field) as file:
         while left > 0 and (chunk := file.read(min(_CHUNK, left))):
             lines += chunk.count(b"\n")
             left -= len(chunk)

@@ -10,6 +10,7 @@ from typing import IO, Any
 
 from ...resources.errors import DataError, MissingRequirement
 from ...resources.language import Text
+from .compression import opened_text
 
 Record = dict[str, Any]
 LONGEST_ROW = 8 << 20  # characters: a longer one is a broken file, not a text to classify
@@ -20,9 +21,9 @@ _PARQUET_BATCH = 1000
 def delimited_records(path: Path, encoding: str, delimiter: str | None, field: str) -> Iterator[Record]:
     """The rows of a CSV or TSV file whose first line names the columns."""
     csv.field_size_limit(LONGEST_ROW)
-    with path.open(encoding=encoding, newline="") as file:
+    with opened_text(path, encoding, field, newline="") as file:
         first = next(_lines(file, path, field), "")
-        file.seek(0)
+    with opened_text(path, encoding, field, newline="") as file:
         reader = csv.reader(_lines(file, path, field), delimiter=delimiter or _guess_delimiter(first), strict=True)
         try:
             header = _checked_header(next(reader, []), path, field)
@@ -64,7 +65,7 @@ def _record(header: list[str], cells: list[str], path: Path, line: int, field: s
 
 def jsonl_records(path: Path, encoding: str, field: str) -> Iterator[Record]:
     """The objects of a JSON-lines file."""
-    with path.open(encoding=encoding, newline="\n") as file:
+    with opened_text(path, encoding, field, newline="\n") as file:
         for number, line in enumerate(_lines(file, path, field), start=1):
             if line.strip():
                 yield _object(_decoded(line, path, number, field), path, number, field)
@@ -72,9 +73,9 @@ def jsonl_records(path: Path, encoding: str, field: str) -> Iterator[Record]:
 
 def json_records(path: Path, encoding: str, field: str) -> Iterator[Record]:
     """The objects of a JSON array, one at a time; or of the one array an object holds (`{"data": […]}`)."""
-    with path.open(encoding=encoding) as file:
+    with opened_text(path, encoding, field) as file:
         start = file.read(_CHUNK)
-        file.seek(0)
+    with opened_text(path, encoding, field) as file:
         if start.lstrip().startswith("["):
             yield from _array_elements(file, path, field)
             return

@@ -1,4 +1,4 @@
-"""Rows from a file on this machine."""
+"""Rows from files on this machine."""
 
 from __future__ import annotations
 
@@ -11,34 +11,50 @@ from pydantic import Field
 
 from ....resources.errors import DataError, DataSourceError
 from ....resources.language import Text
+from ..compression import unpacked_name
 from ..encoding import check_encoding, detect_encoding
+from ..excel import excel_records
 from ..reading import delimited_records, json_records, jsonl_records, parquet_records
 from ..watching import Watch
 from . import Record, SourceKind
 
-FileFormat = Literal["csv", "tsv", "json", "jsonl", "parquet"]
+FileFormat = Literal["csv", "tsv", "json", "jsonl", "parquet", "xlsx"]
 _SUFFIXES: dict[str, FileFormat] = {
     ".csv": "csv", ".txt": "csv", ".tsv": "tsv", ".tab": "tsv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl",
-    ".parquet": "parquet", ".pq": "parquet",
+    ".parquet": "parquet", ".pq": "parquet", ".xlsx": "xlsx", ".xlsm": "xlsx",
 }
+_WHOLE = ("parquet", "xlsx")  # packed already, read from their end
+_WILD = "*?["
 _BATCH = 1000
 
 
 class FileSource(SourceKind):
-    """A CSV, TSV, JSON, JSONL or Parquet file.
+    """A CSV, TSV, JSON, JSONL, Excel (.xlsx) or Parquet file; or all of them in a folder or under a pattern.
 
-    The encoding is recognised (UTF-8 with or without BOM, UTF-16 with BOM, Big5/cp950) unless it is named.
+    Text files may be packed (.gz, .zst). The encoding is recognised (UTF-8 with or without BOM, UTF-16 with BOM,
+    Big5/cp950) unless it is named. Rows of several files say in `file` which one they come from.
     """
 
-    path: str = Field(min_length=1, description="Absolute, below ~, or relative to the task's folder.")
+    path: str = Field(
+        min_length=1,
+        description="A file, a folder or a pattern (data/*.csv.gz): absolute, below ~, or from the task's folder.")
     format: FileFormat | None = Field(None, description="Taken from the file's ending where it is left out.")
     encoding: str | None = Field(None, description="Recognised where it is left out.")
     delimiter: str | None = Field(None, min_length=1, max_length=1, description="Of a CSV; recognised otherwise.")
+    sheet: str | None = Field(None, description="Of an Excel file; the first where it is left out.")
 
     def batches(self, folder: Path, field: str, watch: Watch | None = None) -> Generator[list[Record], None, None]:
-        records = self._records(self._checked_path(folder, field), field)
-        while batch := list(islice(records, _BATCH)):
-            yield batch
+        files, several = self._files(folder, field)
+        if watch and several:
+            watch.provenance["files"] = len(files)
+        top = self._located(folder)
+        for file in files:
+            records = self._records(_checked(file, field), field)
+            if several:
+                name = str(file.relative_to(top)) if top.is_dir() else file.name
+                records = ({"file": name, **record} for record in records)
+            while batch := list(islice(records, _BATCH)):
+                yield batch
 
     def origin(self, folder: Path) -> str:
         return str(self._located(folder))
@@ -46,34 +62,59 @@ class FileSource(SourceKind):
     def _located(self, folder: Path) -> Path:
         return (folder / Path(self.path).expanduser()).resolve()
 
-    def _checked_path(self, folder: Path, field: str) -> Path:
+    def _files(self, folder: Path, field: str) -> tuple[list[Path], bool]:
+        """The files meant, in the order of their names; whether a folder or a pattern was given."""
         path = self._located(folder)
-        if not path.is_file():
+        if path.is_file():
+            return [path], False
+        if path.is_dir():
+            found = [file for file in path.rglob("*") if file.is_file() and self._format(file)
+                     and not any(part.startswith((".", "~$")) for part in file.relative_to(path).parts)]
+        elif any(sign in self.path for sign in _WILD):
+            top = Path(path.anchor)
+            found = [file for file in top.glob(str(path.relative_to(top)))
+                     if file.is_file() and not file.name.startswith((".", "~$"))]
+        else:
             raise DataSourceError(
                 Text(f"There is no file {path}.", f"找不到檔案 {path}。"),
-                Text("Give its absolute path.", "請給檔案的絕對路徑。") if not path.is_dir() else
-                Text("That is a folder: name one file in it.", "這是資料夾，請指定其中一個檔案。"),
-                field=f"{field}.path",
-            )
-        if not path.stat().st_size:
-            raise DataError(Text(f"{path} is empty.", f"{path} 是空檔案。"),
-                            Text("Export the data again.", "請重新匯出資料。"), field=f"{field}.path")
-        return path
+                Text("Give its absolute path.", "請給檔案的絕對路徑。"), field=f"{field}.path")
+        if not found:
+            raise DataSourceError(
+                Text(f"No file at {path} can be read.", f"{path} 沒有可讀取的檔案。"),
+                Text(f"Files with these endings are read: {', '.join(_SUFFIXES)}, packed as .gz or .zst too.",
+                     f"可讀取的副檔名：{'、'.join(_SUFFIXES)}，也可以是 .gz 或 .zst。"), field=f"{field}.path")
+        return sorted(found), True
+
+    def _format(self, path: Path) -> FileFormat | None:
+        return self.format or _SUFFIXES.get(unpacked_name(path).suffix.lower())
 
     def _records(self, path: Path, field: str) -> Iterator[Record]:
-        kind = self.format or _SUFFIXES.get(path.suffix.lower())
+        kind = self._format(path)
         if kind is None:
             raise DataSourceError(
                 Text(f"The ending of {path.name} does not say its format.", f"從副檔名看不出 {path.name} 的格式。"),
-                Text("Add format: csv, tsv, json, jsonl or parquet. (Excel: save as 'CSV UTF-8'.)",
-                     "請加上 format：csv、tsv、json、jsonl 或 parquet（Excel 請另存成「CSV UTF-8」）。"),
+                Text("Add format: csv, tsv, json, jsonl, xlsx or parquet. (An old .xls: save it as .xlsx.)",
+                     "請加上 format：csv、tsv、json、jsonl、xlsx 或 parquet（舊的 .xls 請另存成 .xlsx）。"),
                 field=f"{field}.format",
             )
+        if kind in _WHOLE and unpacked_name(path) != path:
+            raise DataSourceError(
+                Text(f"{path.name} cannot be read while it is packed.", f"{path.name} 不能在壓縮狀態下讀取。"),
+                Text("Unpack it first.", "請先解壓縮。"), field=f"{field}.path")
         if kind == "parquet":
             return parquet_records(path, field)
+        if kind == "xlsx":
+            return excel_records(path, self.sheet, field)
         encoding = check_encoding(path, self.encoding, field) if self.encoding else detect_encoding(path, field)
         if kind == "json":
             return json_records(path, encoding, field)
         if kind == "jsonl":
             return jsonl_records(path, encoding, field)
         return delimited_records(path, encoding, self.delimiter or ("\t" if kind == "tsv" else None), field)
+
+
+def _checked(path: Path, field: str) -> Path:
+    if not path.stat().st_size:
+        raise DataError(Text(f"{path} is empty.", f"{path} 是空檔案。"),
+                        Text("Export the data again.", "請重新匯出資料。"), field=f"{field}.path")
+    return path

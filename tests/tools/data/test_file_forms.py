@@ -1,0 +1,133 @@
+"""Files that are packed, Excel workbooks, folders and patterns."""
+
+from __future__ import annotations
+
+import datetime
+import gzip
+import io
+from pathlib import Path
+from typing import Any
+
+import openpyxl  # type: ignore[import-untyped, import-not-found, unused-ignore]
+import pytest
+import zstandard
+
+from nlp_skills.resources.files import dump_jsonl, write_yaml
+from nlp_skills.resources.task import TaskFolder
+from tests.tools.data.conftest import Rows, sentences
+from tests.tools.data.test_file import ROWS, as_csv, read, refusal, write
+
+
+def packed(content: bytes, ending: str) -> bytes:
+    return gzip.compress(content) if ending == "gz" else zstandard.ZstdCompressor().compress(content)
+
+
+def workbook(path: Path, *sheets: tuple[str, list[list[Any]]]) -> Path:
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for name, rows in sheets:
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
+    return path
+
+
+@pytest.mark.parametrize("ending", ["gz", "zst"])
+@pytest.mark.parametrize(("name", "encoding"), [("a.csv", "utf-8"), ("a.csv", "cp950"), ("a.jsonl", "utf-8"),
+                                                ("a.json", "utf-8"), ("a.tsv", "utf-8")])
+def test_packed_files_are_read_like_plain_ones(tmp_path: Path, ending: str, name: str, encoding: str) -> None:
+    text = {"a.csv": as_csv(ROWS), "a.tsv": as_csv(ROWS, "\t"), "a.jsonl": dump_jsonl(ROWS).decode(),
+            "a.json": "[" + ",".join(dump_jsonl(ROWS).decode().splitlines()) + "]"}[name]
+
+    assert read(write(tmp_path / f"{name}.{ending}", packed(text.encode(encoding), ending))) == ROWS
+
+
+@pytest.mark.parametrize("ending", ["gz", "zst"])
+def test_a_packed_file_that_is_cut_off_is_told(tmp_path: Path, ending: str) -> None:
+    whole = packed(as_csv(sentences(5000)).encode(), ending)
+
+    assert "damaged" in refusal(write(tmp_path / f"a.csv.{ending}", whole[: len(whole) // 2])).problem.en
+    assert "damaged" in refusal(write(tmp_path / f"b.csv.{ending}", b"no such stream" * 20)).problem.en
+
+
+def test_a_sheet_of_a_workbook_is_read(tmp_path: Path) -> None:
+    rows: list[list[Any]] = [[], ["text", "label", None], [" 營收創新高 ", "正面", datetime.datetime(2026, 1, 5)], [None, None, None],
+            ["獲利下滑", 1.0, None]]
+    path = workbook(tmp_path / "a.xlsx", ("資料", rows), ("其他", [["x"], ["y"]]))
+
+    assert read(path) == [
+        {"text": " 營收創新高 ", "label": "正面", "column_3": datetime.datetime(2026, 1, 5)},
+        {"text": "獲利下滑", "label": 1, "column_3": None}]
+    assert read(path, sheet="其他") == [{"x": "y"}]
+    error = refusal(path, sheet="沒有")
+    assert "資料, 其他" in error.fix.en and error.field == "sources[0].sheet"
+
+
+@pytest.mark.parametrize("content", [b"\xd0\xcf\x11\xe0 old workbook" * 50, b"PK\x03\x04 broken", b"text,label\n"])
+def test_what_is_no_workbook_is_told(tmp_path: Path, content: bytes) -> None:
+    assert ".xlsx" in refusal(write(tmp_path / "a.xlsx", content)).problem.en
+
+
+def test_a_zip_that_holds_no_workbook_is_told(tmp_path: Path) -> None:
+    import zipfile
+
+    with zipfile.ZipFile(tmp_path / "a.xlsx", "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    assert ".xlsx" in refusal(tmp_path / "a.xlsx").problem.en
+
+
+def in_files(folder: Path, rows: Rows) -> None:
+    folder.mkdir()
+    (folder / "inner").mkdir()
+    write(folder / "b.csv", as_csv(rows[:20]))
+    write(folder / "inner" / "a.jsonl.gz", gzip.compress(dump_jsonl(rows[20:40])))
+    workbook(folder / "c.xlsx", ("一", [list(rows[0]), *(list(row.values()) for row in rows[40:])]))
+    write(folder / "notes.md", "not data")
+    write(folder / "~$c.xlsx", "a lock of Excel")
+    write(folder / ".hidden.csv", "x\n1\n")
+
+
+def test_a_folder_is_all_its_files(tmp_path: Path, task: TaskFolder, prepare: Any) -> None:
+    in_files(tmp_path / "data", sentences(60))
+    rows = read(tmp_path / "data")
+
+    assert [row["file"] for row in rows[::20]] == ["b.csv", "c.xlsx", "inner/a.jsonl.gz"]
+    assert {row["text"] for row in rows} == {row["text"] for row in sentences(60)}
+    write_yaml(task.data_source_file, {"sources": [{"type": "file", "path": str(tmp_path / "data")}]})
+    assert sum(prepare()["counts"].values()) == 60
+
+
+def test_a_pattern_is_the_files_it_fits(tmp_path: Path) -> None:
+    in_files(tmp_path / "data", sentences(60))
+
+    assert {row["file"] for row in read(tmp_path / "data" / "*.csv")} == {"b.csv"}
+    assert {row["file"] for row in read(tmp_path / "data" / "**" / "*.gz")} == {"a.jsonl.gz"}
+    assert "No file" in refusal(tmp_path / "data" / "*.parquet").problem.en
+
+
+def test_a_folder_without_data_is_told(tmp_path: Path) -> None:
+    write(tmp_path / "notes.md", "nothing")
+
+    assert ".csv" in refusal(tmp_path).fix.en
+
+
+def test_a_packed_file_streams(tmp_path: Path) -> None:
+    import tracemalloc
+
+    buffer = io.BytesIO()
+    with gzip.GzipFile(fileobj=buffer, mode="wb") as file:
+        for number in range(40_000):
+            file.write(('{"text": "' + "長" * 300 + f'{number}"}}\n').encode())
+    path = write(tmp_path / "a.jsonl.gz", buffer.getvalue())
+    from nlp_skills.resources.data_source import Source
+    from nlp_skills.tools.data.sources import source_kind
+
+    source = source_kind(Source.model_validate({"type": "file", "path": str(path)}), 0)
+    tracemalloc.start()
+    try:
+        rows = sum(len(batch) for batch in source.batches(tmp_path, "sources[0]"))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert rows == 40_000 and peak < 12 << 20
