@@ -22,10 +22,11 @@ from .baselines import marked, text_features
 from .model import LoadedModel
 from .predict import Prediction, prompt_ids
 
-_FORM = 1  # raise when what is found may change
+_FORM = 2  # raise when what is found may change
 _FOLDS = 3
 _MOST_ROWS = 4_000  # looked at for suspect labels and for near-duplicates; beyond, an even sample
 _STRENGTH = 10.0
+_SURE = 0.8  # chance from which on the simple model counts as sure of a row
 _ALIKE = 0.95  # cosine of TF-IDF vectors above which two texts are near-duplicates
 _EXAMPLES = 8
 _MOST_IDS = 1_000
@@ -97,11 +98,13 @@ def _label_suspects(vectors: Any, rows: Sequence[Row]) -> dict[str, Any]:
     best = sure.argmax(axis=1)
     likelier = np.array(labels)[best]
     suspect = (sure.max(axis=1) > 0) & (likelier != given)
+    sure_of = chances.max(axis=1) >= _SURE
     order = sorted(np.flatnonzero(suspect).tolist(), key=lambda at: own[at] - chances[at, best[at]])
     return {
         "rows": len(rows), "found": len(order), "agreement": round(float((chances.argmax(axis=1) == np.array(
             [labels.index(label) for label in given])).mean()), 4),
-        "own": round(float(own.mean()), 4),
+        "sure": {"rows": int(sure_of.sum()), "denied": int((sure_of & (np.array(labels)[chances.argmax(axis=1)]
+                                                                       != given)).sum())},
         "pairs": [{"label": pair[0], "likelier": pair[1], "rows": count} for pair, count in Counter(
             (str(given[at]), str(likelier[at])) for at in order).most_common(3)],
         "examples": [{"id": rows[at]["id"], "label": str(given[at]), "likelier": str(likelier[at]),

@@ -216,6 +216,7 @@ async def test_each_cause_is_seen_in_its_evidence(
         ids = [row["id"] for row in planted.snapshot.rows("train")]
         training = {"answers": {"rows": 60, "right": 45, "wrong": ids[:15], "labels": {}}}
         evaluation = {"label_suspects": {"rows": 60, "found": 15, "agreement": 0.7, "pairs": [], "ids": ids[:15],
+                                         "sure": {"rows": 40, "denied": 12},
                                          "examples": [{"id": ids[0], "label": "正面", "likelier": "負面", "chance": 0.9}]}}
     planted.evaluated(planted.trained(None, training), answers, evidence=evaluation, **record)
     answer = await ask(planted)

@@ -38,6 +38,13 @@ class LabelNoise(CauseKind):
                 f"The trained model itself denies {len(case.doubted)} of them among {asked} asked, although it was "
                 "trained on them.",
                 f"抽問 {asked} 筆，訓練後的模型對其中 {len(case.doubted)} 筆也不同意，即使它是照這些標註訓練的。"))
+        sure = suspects.get("sure") or {}
+        if case.noise and sure:
+            reasons.append(Text(
+                f"Of {sure['rows']} rows that simple model is sure of, the label denies {sure['denied'] / sure['rows']:.0%}; "
+                "where labels are right, however hard the rows, it is about one in ten.",
+                f"簡單模型很有把握的 {sure['rows']} 筆裡，有 {sure['denied'] / sure['rows']:.0%} 和標註不同；"
+                "標註正確時，再難的資料也大約只有一成。"))
         first = [row for row in suspects["examples"] if row["id"] in set(case.doubted)]
         rows = [{**row, "split": "train"} for row in [*first, *suspects["examples"]]]
         unique = list({row["id"]: row for row in rows}.values())[:5]

@@ -9,10 +9,11 @@ from .....resources.language import Text
 from ..case import Case
 from ..cause import Cause, CauseKind, Remedy, ramp
 
-# Set on seeds 101 and 202: after one epoch 35 % and 39 % of the training rows were right, healthy runs had 97-100 %.
+# Set on seeds 101 and 202 of the planted faults: after one epoch 35 % of the training rows were right, in healthy runs all.
 _UNEXPLAINED, _MANY = 0.04, 0.25
 _TOO_FAST, _TOO_SLOW = 3.0, 1 / 3
 _MOST_EPOCHS = 100
+_TRIED_LONGER = 2  # epochs after the kept one
 
 
 class Underfitting(CauseKind):
@@ -29,9 +30,12 @@ class Underfitting(CauseKind):
         answers = case.seen_in_training["answers"]
         unexplained = 1 - learnt - len(case.doubted) / answers["rows"]
         share = 0.95 * ramp(unexplained, _UNEXPLAINED, _MANY)
-        if (case.rate_ratio or 1.0) >= _TOO_FAST:
+        fast = (case.rate_ratio or 1.0) >= _TOO_FAST
+        if fast:
             share *= 0.5  # more of the same steps would not help
         share *= 1 - 0.5 * case.noise  # rows that contradict each other cannot all be learnt
+        if case.kept_epoch is not None and len(case.epochs) - case.kept_epoch >= _TRIED_LONGER and not fast:
+            share *= 0.5  # longer was tried, and the validation rows preferred an earlier epoch
         last = case.epochs[-2:]
         figures = {"training_rows_right": round(learnt, 3), "training_rows_asked": answers["rows"],
                    "epochs": case.config.get("epochs"), "last_loss": last[-1]["train_loss"] if last else None}
