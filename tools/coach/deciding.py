@@ -112,6 +112,9 @@ def _step_of(situation: Situation, result: Result, change: Change) -> NextStep:
         return NextStep(say=str(say), tool="plan_training", arguments={
             "task": situation.name, "parent": result.version.name, "settings": change.settings,
             "changes": [str(change.what)]})
+    if change.call is not None and change.call["tool"] not in ("set_data_source", "coach"):
+        say = Text(f"{change.what.en}; then this call.", f"{change.what.zh}；完成後呼叫這個工具。")
+        return NextStep(say=str(say), tool=change.call["tool"], arguments=dict(change.call["arguments"]))
     say = Text("Ask where such rows could come from; add their file (fill in the <…>), then prepare_data. The frozen "
                "benchmark stays as it is.",
                "問對方這種資料可以從哪裡來；把檔案加進來源（填好 <…>），再呼叫 prepare_data。凍結的評估基準不會變動。")
