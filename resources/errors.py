@@ -107,6 +107,18 @@ class MissingRequirement(NlpSkillsError):
     code = "missing_requirement"
 
 
+class MachineError(NlpSkillsError):
+    """A named machine is misdescribed, cannot be used, or is not the one it was."""
+
+    code = "machine"
+
+
+class MachineUnreachable(MachineError):
+    """A named machine does not answer, or the link to it was cut."""
+
+    code = "machine_unreachable"
+
+
 class TrainingError(NlpSkillsError):
     """A plan cannot be trained, or training stopped."""
 

@@ -31,6 +31,7 @@ from .workspace import Workspace
 
 JOB_VARIABLE = "NLP_SKILLS_JOB"  # names the job's folder to its process, and to nothing that process starts
 FAMILY_VARIABLE = "NLP_SKILLS_JOB_FAMILY"  # names it to every process below
+MACHINE_VARIABLE = "NLP_SKILLS_MACHINE"  # names the machine to a job that was sent to another one
 JobState = Literal["queued", "running", "succeeded", "failed", "cancelled", "interrupted"]
 ACTIVE_STATES: tuple[JobState, ...] = ("queued", "running")
 _STARTER_SECONDS = 60.0  # a living starter needs no longer from its record to the child's pid

@@ -15,9 +15,11 @@ from typing import Literal
 
 from .. import __version__
 from ..resources import secrets
+from ..resources.errors import MachineError
 from ..resources.language import Text
 from ..resources.workspace import Workspace
 from ..tools.compute.machine import Machine, describe_machine
+from ..tools.compute.machines import named_machine, named_machines
 from ..tools.compute.worker import WORKER_VARIABLE, find_worker
 from .install import standings
 from .settings import Settings
@@ -53,7 +55,7 @@ def examine(settings: Settings) -> list[Finding]:
     workspace = Workspace(settings.workspace)
     machine = describe_machine(workspace)
     surroundings = [_python(), _workspace(workspace), _disk(machine), _memory(machine)]
-    return [*surroundings, *_worker(workspace, machine), _secrets(), *_clients()]
+    return [*surroundings, *_worker(workspace, machine), *_machines(workspace), _secrets(), *_clients()]
 
 
 def show(findings: list[Finding]) -> int:
@@ -148,6 +150,15 @@ def _worker_libraries(worker: Path) -> Finding:
                                       f"工作環境裡是 nlp-skills {other}，不是 {__version__}。"), _BUILD)
     shown = ", ".join(f"{name} {version}" for name, version in found.items() if name != "nlp-skills")
     return Finding("ok", Text(f"Worker environment {worker}: {shown}", f"工作環境 {worker}：{shown}"))
+
+
+def _machines(workspace: Workspace) -> Iterator[Finding]:
+    """Each machine of `machines.yaml`."""
+    try:
+        for name in named_machines(workspace):
+            yield from (Finding(*standing) for standing in named_machine(workspace, name).examine(name))
+    except MachineError as error:
+        yield Finding("broken", error.problem, error.fix)
 
 
 def _secrets() -> Finding:

@@ -8,17 +8,21 @@ from typing import Any, Literal
 from pydantic import Field
 
 from ...resources.answer import Answer, JobView, NextStep
-from ...resources.errors import TrainingError
+from ...resources.errors import MissingRequirement, TrainingError
 from ...resources.job import ACTIVE_STATES, JobFolder, active_job, job_folders
 from ...resources.language import Text
 from ...resources.workspace import Workspace
 from . import download, environment, jobs
 from .base_model import cached_model, check_causal_model
+from .bootstrap import build_there, needed_disk
+from .host_keys import UnknownHostKey
 from .machine import describe_machine
+from .machines import keep_machine, make_machine, named_machine, named_machines
+from .machines.ssh import Ssh
 from .words import size
 from .worker import built_worker, find_worker, worker_python
 
-What = Literal["environment", "base_model"]
+What = Literal["environment", "base_model", "machine"]
 
 
 class SetUp(Answer):
@@ -74,6 +78,71 @@ def set_up_base_model(workspace: Workspace, name: str | None, confirm: bool) -> 
         return jobs.resume(stopped, workspace)
     return jobs.submit(workspace, "base_model", download.ENTRY, ["--name", name, "--commit", offered.commit],
                        python=worker_python(workspace), resumable=True)
+
+
+def set_up_machine(
+    workspace: Workspace, name: str | None, settings: dict[str, Any] | None, confirm: bool
+) -> SetUp | JobFolder:
+    """A named machine: kept in `machines.yaml` once it answers; its host key and what would be installed there are
+    asked first. Without a name: which machines there are.
+
+    Raises:
+        MachineError: it is unknown, misdescribed, does not answer, or is not the one it was.
+        WorkspaceError: it has no room.
+    """
+    if name is None:
+        return _machines(workspace)
+    given = dict(settings or {})
+    fingerprint = given.pop("fingerprint", None)
+    known = named_machines(workspace).get(name)
+    if known is None and not given:
+        named_machine(workspace, name)
+    machine = make_machine(name, {**(known or {}), **given})
+    assert isinstance(machine, Ssh)
+    try:
+        with machine.reached(name, str(fingerprint) if fingerprint and confirm else None) as far:
+            keep_machine(workspace, name, machine)
+            try:
+                worker = far.require_worker()
+            except MissingRequirement:
+                if machine.python:
+                    raise
+                download, disk = needed_disk(far)
+            else:
+                words = Text(f"{name} is ready: {worker} ({far.libraries_shown()}).",
+                             f"{name} 可以使用了：{worker}（{far.libraries_shown()}）。")
+                return _stands(words, worker)
+            if confirm:
+                return build_there(workspace, name)
+            words = Text(
+                f"{name} answers (Python {far.python_version}, {far.machine.cores} cores, {len(far.machine.gpus)} GPU) and "
+                f"is kept in machines.yaml. It has no worker environment yet: about {size(download)} to download and "
+                f"{size(disk)} on disk ({size(far.machine.disk_free)} free) in {far.folder}.",
+                f"{name} 有回應（Python {far.python_version}、{far.machine.cores} 核心、{len(far.machine.gpus)} 張 GPU），"
+                f"已記在 machines.yaml。它還沒有工作環境：下載約 {size(download)}，占用磁碟約 {size(disk)}"
+                f"（可用 {size(far.machine.disk_free)}），位置 {far.folder}。")
+            plan = {"machine": name, "folder": far.folder, "download": download, "disk": disk,
+                    "disk_free": far.machine.disk_free, "gpus": [gpu.name for gpu in far.machine.gpus]}
+            return _asks(plan, words, "machine", name)
+    except UnknownHostKey as unknown:
+        if fingerprint and confirm and fingerprint == unknown.details["fingerprint"]:
+            raise
+        plan = {"machine": name, **unknown.details}
+        step = NextStep(say=str(unknown.fix), tool="set_up", arguments={
+            "what": "machine", "name": name, "confirm": True,
+            "settings": {"kind": machine.kind, **machine.model_dump(mode="json", exclude_defaults=True),
+                         "fingerprint": unknown.details["fingerprint"]}})
+        return SetUp(message=str(unknown.problem), plan=plan, next_step=step)
+
+
+def _machines(workspace: Workspace) -> SetUp:
+    known = named_machines(workspace)
+    shown = ", ".join(f"{name} ({settings.get('host', '?')})" for name, settings in sorted(known.items()))
+    words = Text(f"Machines: {shown}." if shown else "No other machine is known yet.",
+                 f"機器：{shown}。" if shown else "目前還沒有其他機器。")
+    say = Text("Name one to check it, or a new one with settings={'host': alias of the SSH config}.",
+               "指定一台來檢查，或以 settings={'host': SSH 設定裡的別名} 新增一台。")
+    return SetUp(message=str(words), plan={"machines": known}, next_step=NextStep(say=str(say), tool="set_up"))
 
 
 def _stopped(workspace: Workspace, kind: What, name: str | None) -> JobFolder | None:

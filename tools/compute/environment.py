@@ -100,6 +100,11 @@ def plan(workspace: Workspace) -> Plan:
     return planned
 
 
+def sizes_of(flavour: Accelerator) -> tuple[int, int]:
+    """About how many bytes a worker environment takes: to download, and on disk."""
+    return _SIZES[flavour]
+
+
 def find_uv() -> str | None:
     """uv, as it told the processes it started, or on the path."""
     named = os.environ.get("UV")

@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 from ...resources.clock import now
-from ...resources.errors import JobError, NlpSkillsError
-from ...resources.files import append_jsonl, describing_disk_errors, lock, write_json
+from ...resources.errors import JobError, MachineError, NlpSkillsError
+from ...resources.files import append_jsonl, describing_disk_errors, lock, read_jsonl, write_json
 from ...resources.job import ACTIVE_STATES, JobFolder, JobSpec, JobState, Progress, active_job
 from ...resources.language import Text, spoken_language
 from ...resources.process import identity
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
 from .events import JobEvents, close_torn_line
-from .machines import local
+from .machines import LOCAL, local, named_machine
 from .page import refresh_views
 from .redaction import without_secrets
 from .running import already_running, new_job_id
@@ -36,6 +37,7 @@ def submit(
     task: TaskFolder | None = None,
     resumable: bool = False,
     alone: bool = False,
+    machine: str = "local",
 ) -> JobFolder:
     """Start a job as a detached process and return at once.
 
@@ -43,6 +45,7 @@ def submit(
         entry: `["scripts/04_train.py"]` (relative to the task) or `["-m", "nlp_skills.tools…"]`.
         python: the interpreter, see `worker.worker_python`.
         alone: refuse beside a running job of the same kind; always so within a task.
+        machine: where the work is done; the process started here only tends it where that is another one.
 
     Raises:
         JobError: the same kind of job is already running.
@@ -58,7 +61,7 @@ def submit(
             folder.root.mkdir()
         spec = JobSpec(
             id=folder.id, kind=kind, entry=entry, arguments=arguments or [], task=str(task.root) if task else None,
-            python=str(python), language=spoken_language(), created=now(), resumable=resumable,
+            python=str(python), language=spoken_language(), created=now(), resumable=resumable, machine=machine,
         )
         _record_starter(folder)
         write_json(folder.spec_file, spec.model_dump(mode="json"))
@@ -86,9 +89,14 @@ def failure(folder: JobFolder) -> NlpSkillsError | None:
         return _never_began(folder) if folder.state() == "failed" else None
     if not ended.error:
         return None
-    return _error_classes(NlpSkillsError).get(ended.error["code"], JobError)(
-        Text(**ended.error["problem"]), Text(**ended.error["fix"]), field=ended.error.get("field"),
-        details={**(ended.error.get("details") or {}), "job_id": folder.id},
+    return error_of(ended.error, job_id=folder.id)
+
+
+def error_of(told: dict[str, Any], **details: Any) -> NlpSkillsError:
+    """The error that `NlpSkillsError.to_dict()` was taken of, of its own class."""
+    return _error_classes(NlpSkillsError).get(told["code"], JobError)(
+        Text(**told["problem"]), Text(**told["fix"]), field=told.get("field"),
+        details={**(told.get("details") or {}), **details},
     )
 
 
@@ -124,14 +132,36 @@ def log_tail(folder: JobFolder, lines: int) -> list[str]:
 def cancel(folder: JobFolder) -> JobState:
     """Ask the job to stop, then end its whole family; on a job that has ended it only clears what that left behind.
 
-    Takes at most twice `local.GRACE_SECONDS`.
+    Takes at most twice `local.GRACE_SECONDS`, and where it runs on another machine the time of a connection.
+
+    Raises:
+        MachineError: that machine did not answer, so the job may still run there.
     """
     if folder.state() in ACTIVE_STATES:
         folder.cancel_file.touch()
         append_jsonl(folder.events_file, {"time": now(), "kind": "cancel_requested"})
     local.stop(folder)
     refresh_views(folder)
+    _stop_elsewhere(folder)
     return folder.state()
+
+
+def _stop_elsewhere(folder: JobFolder) -> None:
+    """End the job on the machine it was sent to, unless the process that tended it has done so or it ended well."""
+    name = folder.spec().machine
+    if name == LOCAL or folder.state() == "succeeded":
+        return
+    if any(event["kind"] == "stopped_there" for event in read_jsonl(folder.events_file)):
+        return
+    try:
+        named_machine(Workspace(folder.root.parents[2]), name).stop(name, folder.id)
+    except MachineError as error:
+        raise type(error)(
+            Text(f"The job is cancelled here, but it may still run on {name}: {error.problem.en}",
+                 f"這裡的工作已取消，但在 {name} 上可能還在執行：{error.problem.zh}"),
+            Text(f"Call cancel_job(job_id={folder.id!r}) again once {name} answers.",
+                 f"等 {name} 恢復連線後，請再呼叫一次 cancel_job(job_id={folder.id!r})。"), field="machine") from error
+    append_jsonl(folder.events_file, {"time": now(), "kind": "stopped_there"})
 
 
 def resume(folder: JobFolder, workspace: Workspace) -> JobFolder:

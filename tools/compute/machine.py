@@ -135,9 +135,14 @@ def nvidia_gpus() -> list[Gpu]:
         told = subprocess.run(query, capture_output=True, text=True, timeout=_ASK_SECONDS, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return []
+    return gpus_told(told)
+
+
+def gpus_told(table: str) -> list[Gpu]:
+    """The rows that `nvidia-smi` answered: name, memory, free memory (MiB) and driver."""
     return [
         Gpu(name=name, memory=_mebibytes(total), free=_mebibytes(free), driver=driver)
-        for name, total, free, driver in (row for row in csv.reader(told.splitlines(), skipinitialspace=True)
+        for name, total, free, driver in (row for row in csv.reader(table.splitlines(), skipinitialspace=True)
                                           if len(row) == 4)
     ]
 

@@ -89,6 +89,20 @@ class RunningJob:
             shown = " ".join(f"{name}={value:.4g}" for name, value in measures.items() if value is not None)
             print(f"[{step}{f'/{total}' if total is not None else ''}] {message or ''} {shown}".rstrip(), flush=True)
 
+    def relay(self, lines: bytes, **mark: int) -> None:
+        """Append events that another machine wrote, and after them one that says how far they were read: in a single
+        write, so that a kill leaves both or neither.
+
+        Arguments:
+            lines: events, whole ones.
+            mark: what `relayed` says.
+        """
+        line = json.dumps({"time": now(), "kind": "relayed", **mark}) + "\n"
+        with describing_disk_errors(self.folder.events_file), self.folder.events_file.open("ab", buffering=0) as file:
+            file.write(lines + line.encode())
+        if time.monotonic() >= self._draw_next:
+            self.draw()
+
     def warn(self, message: Text, **fields: Any) -> None:
         """Tell the person something they should know, without stopping."""
         self.event("warning", message=message._asdict(), **fields)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import anyio.to_thread
 from mcp.server import MCPServer
@@ -16,7 +16,7 @@ from ...resources.answer import JobAnswer
 from ...resources.job import JobFolder, job_folder
 from ...resources.workspace import Workspace
 from . import jobs
-from .consent import SetUp, What, set_up_base_model, set_up_environment
+from .consent import SetUp, What, set_up_base_model, set_up_environment, set_up_machine
 from .view import LONGEST_WAIT_SECONDS, JobStatus, chart_of, follow, list_answer, settled, status_answer
 
 _RESUMED_SECONDS = 15.0
@@ -80,20 +80,22 @@ def register(server: MCPServer, workspace: Workspace) -> None:
 
     @server.tool(
         name="set_up", title="Prepare this machine · 準備環境",
-        description="Install what is missing: the worker environment (PyTorch, training libraries), or download a "
-        "base model from a hub. Without confirm it only tells size, place and licence: ask the person, then "
-        "confirm. 安裝環境、沒有安裝 PyTorch、下載模型。",
+        description="Install what is missing: the worker environment (PyTorch, training libraries), a base model from a "
+        "hub, or another machine over SSH to train on. Without confirm it only tells size, place, licence or host key: "
+        "ask the person, then confirm. 安裝環境、沒有安裝 PyTorch、下載模型、SSH 遠端機器。",
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True),
         structured_output=True,
     )
     async def set_up(
         context: Context,
         what: What,
-        name: Annotated[str | None, Field(description="hub id of the base model")] = None,
+        name: Annotated[str | None, Field(description="hub id of the base model; the machine's name")] = None,
+        settings: Annotated[dict[str, Any] | None, Field(description="of a machine: host, folder, python, …")] = None,
         confirm: Annotated[bool, Field(description="the person said yes")] = False,
     ) -> SetUp:
-        prepare = (partial(set_up_environment, workspace, confirm) if what == "environment"
-                   else partial(set_up_base_model, workspace, name, confirm))
+        prepare = {"environment": partial(set_up_environment, workspace, confirm),
+                   "base_model": partial(set_up_base_model, workspace, name, confirm),
+                   "machine": partial(set_up_machine, workspace, name, settings, confirm)}[what]
         done = await anyio.to_thread.run_sync(prepare)
         if not isinstance(done, JobFolder):
             return done

@@ -30,6 +30,7 @@ _KINDS: dict[str, Text] = {
     "serve": Text("Model service", "模型服務"),
     "environment": Text("Worker environment", "工作環境"),
     "base_model": Text("Base model download", "下載基礎模型"),
+    "machine": Text("Worker environment on another machine", "其他機器的工作環境"),
 }
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 from typing import Any
 
+from ...resources.job import MACHINE_VARIABLE
 from ..compute.machine import Machine
 
 _PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "tokenizers", "safetensors", "numpy")
@@ -23,8 +25,9 @@ def environment_of(machine: Machine) -> dict[str, Any]:
             packages[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             packages[name] = None
+    away = os.environ.get(MACHINE_VARIABLE)
     return {
-        "format": 1, "nlp_skills": __version__, "python": platform.python_version(), "platform": platform.platform(),
+        "format": 1, **({"machine": away} if away else {}), "nlp_skills": __version__, "python": platform.python_version(), "platform": platform.platform(),
         "packages": packages,
         "hardware": {"system": machine.system, "processor": platform.processor() or platform.machine(),
                      "cores": machine.cores, "memory_bytes": machine.memory, "gpus": [gpu.name for gpu in machine.gpus],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import Field
 
@@ -14,6 +14,7 @@ from ...resources.language import Text
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder
 from ...resources.workspace import Workspace
+from ..compute.machine import Machine
 from ..compute.words import duration
 from ..evaluate.diagnosis import diagnose
 from .choosing import BaseModelOption, base_model_options, usual_base_model, why_base_model
@@ -86,28 +87,48 @@ def plan_training(
     )
 
 
-def ready_to_train(workspace: Workspace, task: TaskFolder, plan: str | None, confirm: bool) -> str:
+class Away(NamedTuple):
+    """Another machine to train on: its name and what it has."""
+
+    name: str
+    machine: Machine
+
+
+def ready_to_train(
+    workspace: Workspace, task: TaskFolder, plan: str | None, confirm: bool, away: Away | None = None
+) -> str:
     """The name of the plan to train, once nothing stands against it.
 
     Raises:
         NlpSkillsError: the first blocking finding, or the person has not agreed to the time and memory.
     """
     name = find_plan(task, plan)
-    checked = check(workspace, task, read_plan(task, name))
+    checked = check(workspace, task, read_plan(task, name), away=away.machine if away else None)
     if blocking := first_blocking(checked.findings):
         raise blocking
     to_confirm = [finding for finding in checked.findings if finding.level == "confirm"]
+    if away and task.load().constraints.privacy == "on-premise":
+        to_confirm.insert(0, _leaves(task, away.name))
+    there = f", machine={away.name!r}" if away else ""
     if to_confirm and not confirm:
         raise TrainingError(
             Text(" ".join(finding.problem.en for finding in to_confirm),
                  "".join(finding.problem.zh for finding in to_confirm)),
-            Text(f"If the person agrees, call train(task={task.name!r}, plan={name!r}, confirm=True). Otherwise: "
+            Text(f"If the person agrees, call train(task={task.name!r}, plan={name!r}{there}, confirm=True). Otherwise: "
                  f"{to_confirm[0].fix.en}",
-                 f"使用者同意的話，請呼叫 train(task={task.name!r}, plan={name!r}, confirm=True)。"
+                 f"使用者同意的話，請呼叫 train(task={task.name!r}, plan={name!r}{there}, confirm=True)。"
                  f"不同意的話：{to_confirm[0].fix.zh}"),
             field="confirm",
         )
     return name
+
+
+def _leaves(task: TaskFolder, machine: str) -> Finding:
+    return Finding(
+        "confirm", "privacy",
+        Text(f"{task.name} is on-premise, and its data will be sent to {machine}.",
+             f"{task.name} 的資料不得外流，而訓練時會送到 {machine}。"),
+        Text("Train on this machine.", "請在這台機器上訓練。"))
 
 
 def _with_source(setting: str, why: Text) -> str:

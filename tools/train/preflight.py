@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
-from ...resources.errors import NlpSkillsError, TrainingError
+from ...resources.errors import MissingRequirement, NlpSkillsError, TrainingError
 from ...resources.files import read_json
 from ...resources.job import active_job
 from ...resources.language import Text
@@ -96,24 +96,31 @@ def _gpu_name(machine: Machine) -> str | None:
     return max(machine.gpus, key=lambda gpu: gpu.memory).name if gpu_memory(machine) else None
 
 
-def survey(workspace: Workspace, task: TaskFolder, base_model: str) -> Preflight:
+def survey(workspace: Workspace, task: TaskFolder, base_model: str, away: Machine | None = None) -> Preflight:
     """Data and base model alone, for the defaults of a plan."""
     findings: list[Finding] = []
     snapshot = _found(findings, "data", lambda: current_snapshot(task))
     base = _found(findings, "base_model", lambda: read_base_model(resolve_base_model(workspace, base_model)))
-    return Preflight(findings, _situation(workspace, snapshot, base, base_model), snapshot, base)
+    if away:  # a hub model is downloaded there
+        findings = [finding for finding in findings if not isinstance(finding.error, MissingRequirement)]
+    machine = away or describe_machine(workspace)
+    return Preflight(findings, _situation(machine, snapshot, base, base_model), snapshot, base)
 
 
-def check(workspace: Workspace, task: TaskFolder, plan: Plan, job: str | None = None) -> Preflight:
+def check(
+    workspace: Workspace, task: TaskFolder, plan: Plan, job: str | None = None, away: Machine | None = None
+) -> Preflight:
     """Everything that could stop `plan`, and what it will need.
 
     Arguments:
         job: the id of the training job that asks; None in the server, before there is one.
+        away: the machine it will be trained on, where that is not this one.
     """
-    seen = survey(workspace, task, plan.settings.base_model)
+    seen = survey(workspace, task, plan.settings.base_model, away)
+    machine = away or describe_machine(workspace)
     findings, snapshot = list(seen.findings), seen._snapshot
     _found(findings, "benchmark", lambda: frozen_benchmark(task))
-    if job is None:
+    if job is None and not away:
         _found(findings, "worker", lambda: worker_python(workspace))
         if not (task.scripts / "04_train.py").is_file():
             findings.append(Finding(
@@ -129,7 +136,7 @@ def check(workspace: Workspace, task: TaskFolder, plan: Plan, job: str | None = 
                  f"這個任務的訓練工作 {running.id} 還在執行。"),
             Text(f"Wait for it with job_status(job_id={running.id!r}), or stop it with cancel_job.",
                  f"請用 job_status(job_id={running.id!r}) 等它完成，或用 cancel_job 停止。")))
-    findings += [Finding("warning", "machine", text, _BUILD_AGAIN) for text in describe_machine(workspace).warnings()]
+    findings += [Finding("warning", "machine", text, _BUILD_AGAIN) for text in machine.warnings()]
     findings += [_can_go_on(folder, owner) for folder, owner in interrupted(task) if owner != job]
     if snapshot:
         findings += _labels(task, snapshot)
@@ -139,10 +146,10 @@ def check(workspace: Workspace, task: TaskFolder, plan: Plan, job: str | None = 
     settings, _ = plan.settings.resolved(seen.situation)
     content = settings.model_dump(mode="json")
     rows = _rows(task, snapshot, settings.rows_per_epoch(seen.situation), seen.base)
-    machine = describe_machine(workspace)
     needed = estimate(content, base, rows, machine.cores, _gpu_name(machine), _measured(task, seen.base))
     findings += [Finding("warning", "settings", text, _CHANGE_IT) for text in settings.warnings(seen.situation)]
-    findings += _room(task, needed, gpu_memory(machine) or machine.free_memory)
+    findings += _room(needed, gpu_memory(machine) or machine.free_memory,
+                      away.disk_free if away else shutil.disk_usage(task.root).free)
     return Preflight(findings, seen.situation, snapshot, seen.base, needed, gpu_options(content, base, rows))
 
 
@@ -155,13 +162,13 @@ def _found(findings: list[Finding], code: str, look: Callable[[], _T]) -> _T | N
         return None
 
 
-def _situation(workspace: Workspace, snapshot: Snapshot | None, base: BaseModel | None, base_model: str) -> Situation:
+def _situation(machine: Machine, snapshot: Snapshot | None, base: BaseModel | None, base_model: str) -> Situation:
     counts = snapshot.counts if snapshot else {"train": 0, "valid": 0}
     return Situation(
         train_rows=counts["train"], valid_rows=counts["valid"],
         label_counts=snapshot.label_counts["train"] if snapshot else {},
         parameters=base.parameters if base else known.parameters if (known := outline(base_model)) else None,
-        context=base.context if base else None, gpu_bytes=gpu_memory(describe_machine(workspace)),
+        context=base.context if base else None, gpu_bytes=gpu_memory(machine),
     )
 
 
@@ -228,10 +235,9 @@ def _measured(task: TaskFolder, base: BaseModel | None) -> VersionFolder | None:
     return None
 
 
-def _room(task: TaskFolder, needed: Estimate, available: int) -> list[Finding]:
-    """Whether disk and memory (`available` bytes) suffice, and how long it takes."""
+def _room(needed: Estimate, available: int, free: int) -> list[Finding]:
+    """Whether memory (`available` bytes) and disk (`free` bytes) suffice, and how long it takes."""
     found = []
-    free = shutil.disk_usage(task.root).free
     if needed.disk_bytes > free:
         found.append(Finding(
             "blocking", "disk",

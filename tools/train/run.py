@@ -31,7 +31,7 @@ from ...resources.version import VersionFolder, reserve_version, version, versio
 from ...resources.workspace import Workspace
 from ..compute.base_model import resolve_base_model
 from ..compute.libraries import settle_libraries
-from ..compute.machine import describe_machine
+from ..compute.machine import Machine, describe_machine
 from ..compute.running import RunningJob, run_job
 from ..data.convert import rendered
 from ..data.prompting import task_prompt
@@ -84,14 +84,18 @@ def _version_of(job: RunningJob, task: TaskFolder, plan: str | None, resume: str
             return folder
     if plan is None and (left := interrupted(task)):
         return left[-1][0]
-    return _reserve(job, task, find_plan(task, plan))
+    return reserve(job, task, find_plan(task, plan))
 
 
-def _reserve(job: RunningJob, task: TaskFolder, name: str) -> VersionFolder:
-    """Reserve the next version with all that shapes its run, so that resuming needs neither plan nor working copies."""
+def reserve(job: RunningJob, task: TaskFolder, name: str, away: Machine | None = None) -> VersionFolder:
+    """Reserve the next version with all that shapes its run, so that resuming needs neither plan nor working copies.
+
+    Arguments:
+        away: the machine it will be trained on, where that is not this one.
+    """
     workspace = Workspace()
     plan, definition = read_plan(task, name), task.load()
-    checked = check(workspace, task, plan, job=job.folder.id)
+    checked = check(workspace, task, plan, job=job.folder.id, away=away)
     if blocking := first_blocking(checked.findings):
         raise blocking
     snapshot, situation = checked.snapshot, checked.situation
@@ -114,30 +118,38 @@ def _reserve(job: RunningJob, task: TaskFolder, name: str) -> VersionFolder:
     return folder
 
 
-def train_version(job: RunningJob, task: Task, folder: VersionFolder) -> dict[str, Any]:
-    """Train the reserved version, from its last checkpoint where it has one; what is trained already is kept."""
+def train_version(
+    job: RunningJob, task: Task, folder: VersionFolder, base_folder: Path | None = None
+) -> dict[str, Any]:
+    """Train the reserved version, from its last checkpoint where it has one; what is trained already is kept.
+
+    Arguments:
+        base_folder: where the base model stands on this machine, if the name in the config means another one's disk.
+    """
     if folder.status() not in ("trained", "evaluated"):
         folder.failure_file.unlink(missing_ok=True)
         try:
-            base, run = _prepared(job, task, folder)
+            base, run = _prepared(job, task, folder, base_folder)
             outcome = method_of(folder.config()).train(run)
-            _commit(job, folder, base, run, outcome)
+            _commit(job, folder, base, run, outcome, str(folder.config()["base_model"]) if base_folder else None)
         except BaseException as error:
             try:
-                _record_failure(job, folder, error)
+                record_failure(job, folder, error)
             except Cancelled:  # the marker and the signal of one cancellation can come a moment apart; no third does
-                _record_failure(job, folder, error)
+                record_failure(job, folder, error)
             raise
     track_version(folder)
     shutil.rmtree(folder.models / "checkpoints", ignore_errors=True)
-    _forget_plan(folder)
-    return _result(folder)
+    forget_plan(folder)
+    return trained_result(folder)
 
 
-def _prepared(job: RunningJob, task: Task, folder: VersionFolder) -> tuple[BaseModel, TrainingRun]:
+def _prepared(
+    job: RunningJob, task: Task, folder: VersionFolder, base_folder: Path | None
+) -> tuple[BaseModel, TrainingRun]:
     """Everything the method works with, the environment written down first and unchanged since."""
     config = folder.config()
-    base = read_base_model(resolve_base_model(Workspace(), str(config["base_model"])))
+    base = read_base_model(base_folder or resolve_base_model(Workspace(), str(config["base_model"])))
     job.progress(0, None, Text("Checking the base model's files", "檢查基礎模型檔案"))
     if folder.environment_file.is_file():
         environment = read_json(folder.environment_file)
@@ -162,15 +174,22 @@ def _prepared(job: RunningJob, task: Task, folder: VersionFolder) -> tuple[BaseM
     )
 
 
-def _commit(job: RunningJob, folder: VersionFolder, base: BaseModel, run: TrainingRun, outcome: Outcome) -> None:
-    """Put the model in its place and freeze the version: `model_info.json` comes last and is the commit."""
+def _commit(
+    job: RunningJob, folder: VersionFolder, base: BaseModel, run: TrainingRun, outcome: Outcome, base_name: str | None
+) -> None:
+    """Put the model in its place and freeze the version: `model_info.json` comes last and is the commit.
+
+    Arguments:
+        base_name: what the version's files call the base model; None: the folder it stands in here.
+    """
+    base_name = base_name or str(base.folder)
     place = folder.models / outcome.kind
     shutil.rmtree(place, ignore_errors=True)  # of an earlier try that was killed before its commit
 
     def fill(draft: Path) -> None:
         for file in model_files(outcome.checkpoint):
             if file.name == "adapter_config.json":
-                write_json(draft / file.name, _in_order(read_json(file)))
+                write_json(draft / file.name, _in_order({**read_json(file), "base_model_name_or_path": base_name}))
             else:
                 _link(file, draft / file.name)
 
@@ -184,7 +203,7 @@ def _commit(job: RunningJob, folder: VersionFolder, base: BaseModel, run: Traini
     config = folder.config()
     write_json(folder.model_info_file, {
         "format": 1, "created": now(),
-        "base_model": {"name": config["base_model"], "path": str(base.folder), "hash": base.hash},
+        "base_model": {"name": config["base_model"], "path": base_name, "hash": base.hash},
         "method": config["method"], "adapter": relative if outcome.kind == "adapter" else None,
         "model": relative if outcome.kind == "model" else None, "files": files, "parameters": outcome.parameters,
         "training": outcome.training, "label_audit": outcome.audit,
@@ -206,7 +225,7 @@ def _link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _record_failure(job: RunningJob, folder: VersionFolder, error: BaseException) -> None:
+def record_failure(job: RunningJob, folder: VersionFolder, error: BaseException) -> None:
     """The version keeps its number and says why it was not trained."""
     if folder.model_info_file.is_file():
         return
@@ -216,7 +235,7 @@ def _record_failure(job: RunningJob, folder: VersionFolder, error: BaseException
                                      "error": told})
 
 
-def _forget_plan(folder: VersionFolder) -> None:
+def forget_plan(folder: VersionFolder) -> None:
     """`configs/` holds plans for versions not yet trained: this one is in config.yaml now, unless edited since."""
     if not folder.reservation_file.is_file():
         return
@@ -226,7 +245,7 @@ def _forget_plan(folder: VersionFolder) -> None:
         path.unlink()
 
 
-def _result(folder: VersionFolder) -> dict[str, Any]:
+def trained_result(folder: VersionFolder) -> dict[str, Any]:
     info = folder.model_info()
     training, audit = info["training"], info["label_audit"]
     valid = training.get("valid_recall")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import anyio.to_thread
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp_types import ToolAnnotations
@@ -12,10 +13,12 @@ from pydantic import Field
 from ...resources.answer import JobAnswer
 from ...resources.workspace import Workspace
 from ..compute import jobs
+from ..compute.machines import LOCAL
 from ..compute.view import follow
 from ..compute.worker import worker_python
 from ..evaluate.model import trained_version
 from . import planning, reproduce
+from .away import submit_away
 from .diagnose import DiagnosisAnswer, diagnose_version
 from .run import ENTRY
 
@@ -52,8 +55,12 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         task: str,
         plan: str | None = None,
         confirm: Annotated[bool, Field(description="the person agreed to the time and memory")] = False,
+        machine: Annotated[str | None, Field(description="a machine of set_up; default this one")] = None,
     ) -> JobAnswer:
         folder = workspace.task(task)
+        if machine not in (None, LOCAL):
+            sent = await anyio.to_thread.run_sync(submit_away, workspace, folder, plan, machine, confirm)
+            return await follow(sent, workspace, report=context.report_progress)
         name = planning.ready_to_train(workspace, folder, plan, confirm)
         job = jobs.submit(workspace, "train", ENTRY, ["--plan", name], python=worker_python(workspace), task=folder,
                           resumable=True)

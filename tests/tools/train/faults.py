@@ -89,7 +89,7 @@ def trained_and_evaluated(task: TaskFolder, base: Path, **settings: Any) -> Vers
 
 def trained_from(task: TaskFolder, plan: str) -> VersionFolder:
     """Train a plan that stands, and evaluate what came of it."""
-    folder = training._reserve(_job(task, f"train-{plan}"), task, plan)
+    folder = training.reserve(_job(task, f"train-{plan}"), task, plan)
     training.train_version(_job(task, f"train-{plan}"), task.load(), folder)
     evaluating.evaluate_version(_job(task, f"evaluate-{plan}"), folder)
     return folder

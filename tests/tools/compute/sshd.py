@@ -1,0 +1,167 @@
+"""A real OpenSSH server on loopback with a second account, and a small proxy in front of it that can cut the link."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+ACCOUNT = "nlpremote"
+_SSHD = "/usr/sbin/sshd"
+
+
+def require_sshd() -> None:
+    """Skip (fail where CI is set) unless this process may start a server and use a second account."""
+    lacks = "root" if os.name != "posix" or os.geteuid() else "" if Path(_SSHD).is_file() else "openssh-server"
+    lacks = lacks or ("" if sys.platform == "linux" else "Linux")
+    if lacks and os.environ.get("CI"):
+        pytest.fail(f"machines over SSH cannot be tested: {lacks} is missing")
+    if lacks:
+        pytest.skip(f"needs {lacks}, to run a real SSH server with a second account")
+    with contextlib.suppress(KeyError):
+        pwd.getpwnam(ACCOUNT)
+        return
+    subprocess.run(["useradd", "-m", "-s", "/bin/sh", ACCOUNT], check=True)
+    subprocess.run(["usermod", "-p", "*", ACCOUNT], check=True)  # no password, but not locked
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Sshd:
+    """The server, and a client's home folder whose SSH config names it `gpubox`."""
+
+    def __init__(self, root: Path, home: Path) -> None:
+        self.root, self.home = root, home
+        self.port = free_port()
+        root.mkdir(parents=True)
+        ssh = home / ".ssh"
+        ssh.mkdir(parents=True, mode=0o700)
+        self.config, self.known_hosts = ssh / "config", ssh / "known_hosts"
+        for key in (root / "host_key", ssh / "id_ed25519"):
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+        keys = root / "authorized_keys"
+        shutil.copyfile(ssh / "id_ed25519.pub", keys)
+        for folder in (root, *root.parents):  # the account must be able to look up its keys
+            if folder.stat().st_uid == os.geteuid() and folder != Path("/"):
+                folder.chmod(folder.stat().st_mode | 0o711)
+        keys.chmod(0o644)
+        (root / "sshd_config").write_text(
+            f"ListenAddress 127.0.0.1\nPort {self.port}\nHostKey {root / 'host_key'}\nPidFile {root / 'pid'}\n"
+            f"AuthorizedKeysFile {keys}\nStrictModes no\nPasswordAuthentication no\nUsePAM no\n"
+            "Subsystem sftp internal-sftp\nMaxStartups 100\nAllowTcpForwarding yes\n")
+        self.process: subprocess.Popen[bytes] | None = None
+        self.start()
+        self.point_to(self.port)
+
+    def start(self) -> None:
+        Path("/run/sshd").mkdir(exist_ok=True)
+        with (self.root / "log").open("ab") as log:
+            self.process = subprocess.Popen([_SSHD, "-D", "-e", "-f", str(self.root / "sshd_config")], stderr=log)
+        until = time.monotonic() + 10
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as tried:
+                assert tried.recv(4)
+                return
+            assert time.monotonic() < until and self.process.poll() is None, (self.root / "log").read_text()
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        if self.process:
+            self.process.terminate()
+            self.process.wait(10)
+
+    def new_host_key(self) -> None:
+        self.stop()
+        for file in (self.root / "host_key", self.root / "host_key.pub"):
+            file.unlink()
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.root / "host_key")], check=True)
+        self.start()
+
+    def fingerprint(self) -> str:
+        told = subprocess.run(["ssh-keygen", "-lf", str(self.root / "host_key.pub")], check=True, capture_output=True,
+                              text=True).stdout
+        return told.split()[1]
+
+    def point_to(self, port: int, more: str = "") -> None:
+        self.config.write_text(f"Host gpubox\n  HostName 127.0.0.1\n  Port {port}\n  User {ACCOUNT}\n"
+                               f"  HostKeyAlias gpubox\n{more}")
+
+    def trust(self) -> None:
+        key = (self.root / "host_key.pub").read_text().split()
+        self.known_hosts.write_text(f"[gpubox]:{self.port} {key[0]} {key[1]}\ngpubox {key[0]} {key[1]}\n")
+
+
+class Proxy:
+    """TCP in between: lets `limit` bytes towards the server through (None: all), then cuts; refuses while `down`."""
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self.limit: int | None = None
+        self.limit_back: int | None = None
+        self.down = False
+        self._open: list[socket.socket] = []
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._server.getsockname()[1])
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        """End every connection now."""
+        opened, self._open = self._open, []
+        for end in opened:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+    def close(self) -> None:
+        self.cut()
+        self._server.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._server.accept()
+                if self.down:
+                    client.close()
+                    continue
+                server = socket.create_connection(("127.0.0.1", self._target))
+                self._open += [client, server]
+                threading.Thread(target=self._pump, args=(client, server, "limit"), daemon=True).start()
+                threading.Thread(target=self._pump, args=(server, client, "limit_back"), daemon=True).start()
+
+    def _pump(self, source: socket.socket, target: socket.socket, limit: str) -> None:
+        passed = 0
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                passed += len(data)
+                most: int | None = getattr(self, limit)
+                if most is not None and passed > most:
+                    setattr(self, limit, None)  # once
+                    self.cut()
+                    return
+                target.sendall(data)
+        with contextlib.suppress(OSError):
+            target.shutdown(socket.SHUT_RDWR)
+
+
+def account_processes() -> list[psutil.Process]:
+    """What runs under the second account, but for the SSH server's own processes."""
+    found = []
+    for process in psutil.process_iter(["username", "name", "status"]):
+        if process.info["username"] == ACCOUNT and process.info["name"] != "sshd" \
+                and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(process)
+    return found

@@ -1,0 +1,301 @@
+"""Tend a job that runs on another machine: send what it needs, start it once, follow it, fetch what it made.
+
+The tending process is an ordinary job here. Everything it does there may be repeated, so a cut link is tried again, and
+a tending process that was killed finds the job there by its id and goes on.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ...resources.errors import Cancelled, JobError, MachineUnreachable, NlpSkillsError
+from ...resources.files import read_jsonl, sha256_bytes, sha256_file, write_json
+from ...resources.job import JOB_VARIABLE, MACHINE_VARIABLE
+from ...resources.language import Text, spoken_language
+from .events import JobEvents
+from .far import Far, greet, own_wheel
+from .jobs import error_of
+from .link import Link, failed_writing
+from .machines.ssh import Ssh
+from .running import RunningJob
+from .words import size
+
+T = TypeVar("T")
+_POLL_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 30.0
+_SPARE_BYTES = 200_000_000
+_MEGABYTE = 1_000_000
+_ENDED = ("succeeded", "failed", "cancelled", "interrupted")
+
+
+@dataclass(frozen=True)
+class Errand:
+    """What is to be done there.
+
+    Arguments:
+        files: what it needs, by its place below the run's folder.
+        command: arguments of the interpreter, started in the run's folder; None: build a worker environment.
+        note: settings for it, as `note.json` in its job folder.
+    """
+
+    files: dict[str, Path]
+    command: list[str] | None = None
+    note: dict[str, Any] = field(default_factory=dict)
+
+
+class Tending:
+    """One job's link to its machine, for as long as this process lives.
+
+    Arguments:
+        name: the machine's name.
+    """
+
+    def __init__(self, job: RunningJob, name: str, machine: Ssh, link: Link) -> None:
+        self.job, self.name, self.machine, self.link = job, name, machine, link
+        self.run = job.folder.id
+        self._attempt = uuid.uuid4().hex
+        self._far: Far | None = None
+        self._cut_since: float | None = None
+        self._step = 0
+        self._total: int | None = None
+
+    @property
+    def far(self) -> Far:
+        if self._far is None:
+            self._far = greet(self.link, self.machine.folder, self.machine.python)
+        return self._far
+
+    def again(self, operation: Callable[[], T]) -> T:
+        """What `operation` gives, tried again for as long as the machine does not answer.
+
+        Raises:
+            MachineUnreachable: the person's patience is over.
+            Cancelled: the person asked this job to stop.
+        """
+        pause = 0.5
+        while True:
+            self.job.check_cancelled()
+            try:
+                done = operation()
+                self._cut_since = None
+                return done
+            except MachineUnreachable as error:
+                self.link.drop()
+                self._bear(error)
+            time.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+    def verb(self, name: str, **given: Any) -> dict[str, Any]:
+        return self.again(lambda: self.far.verb(name, run=self.run, **given))
+
+    def _bear(self, error: MachineUnreachable) -> None:
+        now = time.monotonic()
+        if self._cut_since is None:
+            self._cut_since = now
+            print(f"link to {self.name} lost: {error.problem}", flush=True)
+            self.job.warn(Text(f"The link to {self.name} was cut and is tried again; what runs there goes on.",
+                               f"與 {self.name} 的連線中斷，正在重試；那裡的工作會繼續。"))
+        if now - self._cut_since > self.machine.patience_hours * 3600:
+            raise MachineUnreachable(
+                error.problem,
+                Text("What runs there goes on without this machine. Call resume_job once it answers again.",
+                     "那裡的工作不會因此停止。等它恢復連線後，請呼叫 resume_job。"), field="machine") from error
+
+    def go(self, errand: Errand) -> dict[str, Any]:
+        """Do the errand, or go on with it where it was begun; returns how it ended there (`exit.json`).
+
+        Raises:
+            NlpSkillsError: it failed there, with its own error; or it cannot be begun.
+            JobError: its process there was killed; resuming carries on from its last checkpoint.
+        """
+        try:
+            standing = self.verb("look", events=0, log=0)["state"]
+            if standing not in ("running", "succeeded"):
+                self._begin(errand)
+            return self._follow()
+        except Cancelled:
+            if self.job.folder.cancel_file.exists() or self.job.by_hand:
+                self._cancel()
+            raise
+
+    def _begin(self, errand: Errand) -> None:
+        wheel, spec = self.job.folder.root / ".package.whl", self.job.folder.root / ".spec.json"
+        wheel.write_bytes(own_wheel())
+        write_json(spec, self.job.folder.spec().model_copy(update={"task": None}).model_dump(mode="json"))
+        files = {**errand.files, f"jobs/{self.run}/spec.json": spec}
+        try:
+            self._send({wheel, *files.values()})
+            places = {place: sha256_file(file) for place, file in files.items()}
+        finally:
+            for made in (wheel, spec):
+                made.unlink(missing_ok=True)
+        laid = self.verb("lay", files=places, package=sha256_bytes(own_wheel()))
+        far = self.far
+        if errand.command is None:
+            command = [far.python, "-I", far.script, "build", far.folder, self.run]
+        else:
+            command = [far.require_worker(), *errand.command]
+        self.verb("start", attempt=self._attempt, command=command, note=errand.note, environment={
+            JOB_VARIABLE: laid["job"], MACHINE_VARIABLE: self.name, "PYTHONPATH": laid["package"],
+            "NLP_SKILLS_LANGUAGE": spoken_language(), "NLP_SKILLS_WORKSPACE": far.folder, "PYTHONUNBUFFERED": "1",
+            "PYTHONUTF8": "1", "PYTHONSAFEPATH": "1", "OMP_WAIT_POLICY": "PASSIVE"})
+
+    def _send(self, files: set[Path]) -> None:
+        """Bring the files' content there that is not there yet, going on in the middle of a file."""
+        known = {sha256_file(file): file for file in sorted(files)}
+        sizes = {sha: file.stat().st_size for sha, file in known.items()}
+        asked = self.verb("have", blobs=[[sha, sizes[sha]] for sha in known])
+        missing = {sha: min(have, sizes[sha]) for sha, have in asked["missing"].items()}
+        total = sum(sizes[sha] - have for sha, have in missing.items())
+        if total + _SPARE_BYTES > asked["disk_free"] and total:
+            raise self.link.full(self.far.folder)
+        done = 0
+        for sha in missing:
+            file, before = known[sha], done
+            while True:
+                self.again(lambda file=file, sha=sha, before=before: self._send_one(  # type: ignore[misc]
+                    file, sha, before, total))
+                if self.verb("seal", sha256=sha)["sealed"]:
+                    break
+            done += sizes[sha] - missing[sha]
+
+    def _send_one(self, file: Path, sha: str, before: int, total: int) -> None:
+        whole = file.stat().st_size
+        have = self.far.verb("have", run=self.run, blobs=[[sha, whole]])["missing"].get(sha)
+        if have is None:
+            return
+
+        def tell(sent: int) -> None:
+            arrived = before + sent - have
+            self.job.progress(arrived // _MEGABYTE, max(1, total // _MEGABYTE), Text(
+                f"sending to {self.name}: {size(arrived)} of {size(total)}",
+                f"傳送到 {self.name}：{size(arrived)}，共 {size(total)}"))
+
+        try:
+            self.link.put(file, f"{self.far.folder}/blobs/{sha}.part", have if have <= whole else 0, tell)
+        except Exception as error:
+            if failed_writing(error):
+                raise self.link.full(f"{self.far.folder}") from error
+            raise
+
+    def _follow(self) -> dict[str, Any]:
+        """Relay what it says until it ends."""
+        mark = _last_mark(self.job.folder.events_file)
+        while True:
+            seen = self.verb("look", **mark)
+            events, log = base64.b64decode(seen["events"]), base64.b64decode(seen["log"])
+            if log:
+                sys.stdout.buffer.write(log)
+                sys.stdout.buffer.flush()
+            if events or log:
+                mark = {"events": mark["events"] + len(events), "log": mark["log"] + len(log)}
+                self.job.relay(_passed_on(events), **mark)
+            if seen["state"] in _ENDED and not seen["more"] and not events:
+                return self._ended(seen["state"], seen["exit"], log)
+            if not seen["more"]:
+                self.job.check_cancelled()
+                time.sleep(_POLL_SECONDS)
+
+    def _ended(self, state: str, ended: dict[str, Any] | None, log: bytes) -> dict[str, Any]:
+        if state == "succeeded" and ended:
+            return ended
+        if ended and ended.get("error"):
+            raise error_of(ended["error"])
+        last = (ended or {}).get("said") or (log.decode(errors="replace").strip().splitlines() or [""])[-1][:300]
+        if state == "cancelled":
+            raise Cancelled(Text(f"It was cancelled on {self.name}.", f"已在 {self.name} 上取消。"),
+                            Text("Start it again when you want to.", "想繼續時再重新開始。"))
+        raise JobError(
+            Text(f"The job's process on {self.name} ended before its work was done{f': {last}' if last else '.'}",
+                 f"{self.name} 上的程序在完成之前就結束了{f'：{last}' if last else '。'}"),
+            Text("It was killed, ran out of memory, or that machine went down. resume_job carries on from its last "
+                 "checkpoint there.",
+                 "可能被強制終止、記憶體不足或該機器關機。呼叫 resume_job 會從那裡最後的檢查點接續。"),
+            field="machine")
+
+    def _cancel(self) -> None:
+        """End it there too; where that machine does not answer now, say so."""
+        try:
+            self.link.drop()
+            self.far.verb("cancel", run=self.run)
+            self.job.event("stopped_there")
+        except (NlpSkillsError, OSError) as error:
+            print(f"not cancelled there: {error}", flush=True)
+            self.job.event("warning", message=Text(
+                f"{self.name} did not answer: what runs there may still run. Call cancel_job again once it answers.",
+                f"{self.name} 沒有回應，那裡的工作可能還在執行。等它恢復連線後，請再呼叫一次 cancel_job。")._asdict())
+
+    def fetch(self, patterns: list[str], into: Path) -> Path:
+        """Bring the run's files that match there whole to `into` (kept from an earlier try), each checked by hash."""
+        found = self.verb("manifest", patterns=patterns)
+        reached = JobEvents(self.job.folder).progress()
+        self._step, self._total = reached.step, reached.total
+        total = sum(one[1] for one in found["files"])
+        done = 0
+        for relative, length, sha in found["files"]:
+            target = into / relative
+            target.parent.mkdir(parents=True, exist_ok=True)
+            while not (target.is_file() and target.stat().st_size == length and sha256_file(target) == sha):
+                target.unlink(missing_ok=True)
+                self.again(lambda relative=relative, target=target, length=length, done=done: self._fetch_one(  # type: ignore[misc]
+                    f"{found['run']}/{relative}", target, length, done, total))
+            done += length
+        return into
+
+    def _fetch_one(self, source: str, target: Path, length: int, before: int, total: int) -> None:
+        part = target.with_name(f"{target.name}.part")
+        if part.is_file() and part.stat().st_size > length:
+            part.unlink()
+
+        def tell(have: int) -> None:  # the steps stay those of the work that was done there
+            self.job.progress(self._step, self._total, Text(
+                f"fetching from {self.name}: {size(before + have)} of {size(total)}",
+                f"從 {self.name} 取回：{size(before + have)}，共 {size(total)}"), even=False)
+
+        _ = self.far  # greeted before the first byte
+        self.link.get(source, part, length, tell)
+        if part.stat().st_size == length:
+            part.replace(target)
+
+    def forget(self) -> None:
+        """Remove the run there; where that machine does not answer just now, it is left behind."""
+        try:
+            self.far.verb("forget", run=self.run)
+        except NlpSkillsError as error:
+            print(f"left behind on {self.name}: {error.problem}", flush=True)
+
+
+@contextmanager
+def tending(job: RunningJob, name: str, machine: Ssh) -> Iterator[Tending]:
+    with Link(name, machine.host) as link:
+        yield Tending(job, name, machine, link)
+
+
+def _last_mark(events: Path) -> dict[str, int]:
+    """How far events and log were relayed before."""
+    mark = {"events": 0, "log": 0}
+    with contextlib.suppress(FileNotFoundError):
+        for line in read_jsonl(events):
+            if line["kind"] == "relayed":
+                mark = {"events": line["events"], "log": line["log"]}
+    return mark
+
+
+def _passed_on(events: bytes) -> bytes:
+    """What belongs into this job's own events: not that the process there started or ended."""
+    kept = []
+    for line in events.splitlines(keepends=True):
+        with contextlib.suppress(ValueError):
+            if json.loads(line)["kind"] not in ("ended", "relayed"):
+                kept.append(line)
+    return b"".join(kept)

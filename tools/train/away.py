@@ -1,0 +1,156 @@
+"""Train a plan on another machine: `python -m nlp_skills.tools.train.away TASK_FOLDER --machine NAME --plan NAME`.
+
+The version is reserved here, with all that shapes it; what the training needs is sent; what comes of it is fetched,
+checked by hash and committed here as if it had been trained here. The process that does this only tends the job there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from ...resources.errors import Cancelled, TrainingError
+from ...resources.files import commit_folder, lock, read_json, sha256_file, write_atomic
+from ...resources.job import JobFolder
+from ...resources.language import Text
+from ...resources.lineage import track_version
+from ...resources.task import TaskFolder
+from ...resources.version import VersionFolder, version_numbers
+from ...resources.workspace import Workspace
+from ..compute import jobs
+from ..compute.base_model import HUB_NAME, resolve_base_model
+from ..compute.bootstrap import ssh_machine
+from ..compute.running import RunningJob, run_job
+from ..compute.tending import Errand, Tending, tending
+from ..data.snapshot import load_snapshot
+from . import there
+from .planning import Away, ready_to_train
+from .run import forget_plan, record_failure, reserve, trained_result
+
+ENTRY = ["-m", "nlp_skills.tools.train.away"]
+_OF_A_MODEL = (".safetensors", ".bin", ".json", ".model", ".txt", ".jinja", ".py")
+_FETCHED = ("environment.json", "events.jsonl", "evidence.json", "model_info.json")  # the last one is the commit
+
+
+def submit_away(workspace: Workspace, task: TaskFolder, plan: str | None, machine: str, confirm: bool) -> JobFolder:
+    """Start the job that has the plan trained on that machine, once nothing stands against it.
+
+    Raises:
+        NlpSkillsError: the machine cannot be used, or the first blocking finding of the plan.
+    """
+    with ssh_machine(workspace, machine).reached(machine) as far:
+        far.require_worker()
+        name = ready_to_train(workspace, task, plan, confirm, Away(machine, far.machine))
+    return jobs.submit(workspace, "train", ENTRY, [str(task.root), "--machine", machine, "--plan", name],
+                       python=sys.executable, task=task, resumable=True, machine=machine)
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m nlp_skills.tools.train.away", description=__doc__)
+    parser.add_argument("task", type=Path, help="the task's folder")
+    parser.add_argument("--machine", required=True, help="a name of machines.yaml")
+    parser.add_argument("--plan", required=True, help="a plan of configs/")
+    given = parser.parse_args(arguments)
+
+    def work(job: RunningJob) -> dict[str, Any]:
+        task = TaskFolder(job.folder.root.parents[1]) if not job.by_hand else TaskFolder(given.task)
+        machine = ssh_machine(Workspace(), given.machine)
+        with tending(job, given.machine, machine) as tended:
+            folder = _reserved(task, job.folder.id) or reserve(
+                job, task, given.plan, tended.again(lambda: tended.far).machine)
+            with lock(folder.root):
+                return train_away(job, folder, tended)
+
+    return run_job("train", work, entry=ENTRY, arguments=arguments, task=given.task, resumable=True)
+
+
+def train_away(job: RunningJob, folder: VersionFolder, tended: Tending) -> dict[str, Any]:
+    """Have the reserved version trained there and commit what came of it; what is trained already is kept."""
+    if folder.status() not in ("trained", "evaluated"):
+        folder.failure_file.unlink(missing_ok=True)
+        try:
+            tended.go(_errand(folder))
+            _fetch(folder, tended)
+        except (Cancelled, TrainingError) as error:
+            record_failure(job, folder, error)
+            raise
+    track_version(folder)
+    shutil.rmtree(_arriving(folder), ignore_errors=True)
+    tended.forget()
+    forget_plan(folder)
+    return trained_result(folder)
+
+
+def _reserved(task: TaskFolder, job: str) -> VersionFolder | None:
+    """The version this job reserved before it was killed."""
+    for number in reversed(version_numbers(task)):
+        folder = VersionFolder(task, number)
+        if folder.reservation_file.is_file() and read_json(folder.reservation_file)["job"] == job:
+            return folder
+    return None
+
+
+def _errand(folder: VersionFolder) -> Errand:
+    """What the training needs: the task's description, its snapshot, the reserved version, and a base model that is a
+    folder here (a hub model is downloaded there)."""
+    task = folder.task
+    snapshot = load_snapshot(task, str(folder.data_snapshot()["hash"]))
+    needed = [task.file, *(file for file in sorted(snapshot.root.iterdir()) if file.is_file()),
+              folder.config_file, folder.data_snapshot_file, folder.reservation_file]
+    files = {f"{task.name}/{file.relative_to(task.root).as_posix()}": file for file in needed}
+    name = str(folder.config()["base_model"])
+    command = [*there.ENTRY, task.name, folder.name]
+    if _is_hub_name(name):
+        return Errand(files, [*command, "--hub", name])
+    base = resolve_base_model(Workspace(), name)
+    return Errand({**files, **{f"base/{file.name}": file for file in _base_files(base)}}, [*command, "--base", "base"])
+
+
+def _is_hub_name(name: str) -> bool:
+    standing = any(folder.is_dir() for folder in (Path(name).expanduser(), Workspace().root / name))
+    return bool(HUB_NAME.fullmatch(name)) and not standing
+
+
+def _base_files(base: Path) -> list[Path]:
+    """Weights, config and tokenizer."""
+    return [file for file in sorted(base.iterdir()) if file.is_file() and file.suffix in _OF_A_MODEL]
+
+
+def _fetch(folder: VersionFolder, tended: Tending) -> None:
+    """Bring the version's parts home and commit them: first the model, checked against `model_info.json` as it was
+    written there, then the files beside it, that one last."""
+    task = folder.task
+    arrived = _arriving(folder)
+    version = f"{task.name}/versions/{folder.name}"
+    tended.fetch([*(f"{version}/{name}" for name in _FETCHED), f"{task.name}/models/{folder.name}/adapter/*",
+                  f"{task.name}/models/{folder.name}/model/*"], arrived)
+    info = read_json(arrived / version / "model_info.json")
+    for relative, expected in info["files"].items():
+        file = arrived / task.name / relative
+        if not file.is_file() or sha256_file(file) != expected:
+            raise TrainingError(
+                Text(f"{relative} did not arrive whole from {tended.name}.", f"{relative} 沒有從 {tended.name} 完整取回。"),
+                Text("Call resume_job to fetch it again.", "請呼叫 resume_job 重新取回。"), field="machine")
+    place = str(info["adapter"] or info["model"])
+    final = task.root / place
+    shutil.rmtree(final, ignore_errors=True)  # of an earlier try that was killed before its commit
+
+    def fill(draft: Path) -> None:
+        for relative in info["files"]:
+            shutil.copyfile(arrived / task.name / relative, draft / Path(relative).name)
+
+    commit_folder(final, fill)
+    for name in _FETCHED:
+        if (file := arrived / version / name).is_file():
+            write_atomic(folder.root / name, file.read_bytes())
+
+
+def _arriving(folder: VersionFolder) -> Path:
+    return folder.task.cache / "arriving" / folder.name
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
