@@ -122,6 +122,11 @@ def main(arguments: list[str]) -> int:
                    arguments=arguments, resumable=True)
 
 
+def download_model(job: RunningJob, name: str) -> Path:
+    """Fetch a hub model whole within a job, and return its folder."""
+    return _fetch(job, offer(name))
+
+
 def _download(job: RunningJob, name: str, commit: str | None) -> dict[str, Any]:
     offered = offer(name)
     if commit and commit != offered.commit:
