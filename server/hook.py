@@ -161,14 +161,13 @@ def _check_definition(task: TaskFolder) -> Iterator[Text]:
         DataSourceError: a field is wrong or a source's type is unknown.
     """
     from ..tools.data.definition import load_definition, rotate_notice
-    from ..tools.data.sources import ANNOUNCED, source_kind
+    from ..tools.data.sources import source_kind
 
     data_source, moved = load_definition(task)
     if notice := rotate_notice(moved):
         yield notice
     for number, source in enumerate(data_source.sources):
-        if source.type not in ANNOUNCED:
-            source_kind(source, number)
+        source_kind(source, number)
 
 
 def _check_rows(task: TaskFolder) -> None:

@@ -17,7 +17,7 @@ from ...resources.files import dump_yaml, lock, parse_yaml, read_yaml, write_ato
 from ...resources.language import Text
 from ...resources.secrets import move_inline
 from ...resources.task import TaskFolder, describe_validation, field_of
-from .sources import ANNOUNCED, SourceKind, check_kind, source_kind
+from .sources import SourceKind, check_kind, source_kind
 from .split import check_policy
 
 _LAST_RUN = re.compile(r"(?m)^(?P<before>[ \t]+last_run:[ \t]*)(?P<value>[^#\n]*?)(?P<after>[ \t]*(?:#.*)?)$")
@@ -79,8 +79,7 @@ def _checked(task: TaskFolder, content: Mapping[str, Any]) -> DataSource:
         raise DataSourceError(*describe_validation(error, task.data_source_file), field=field_of(error)) from None
     check(data_source)
     for number, source in enumerate(data_source.sources):
-        if source.type not in ANNOUNCED:
-            source_kind(source, number)
+        source_kind(source, number)
     return data_source
 
 
@@ -100,8 +99,8 @@ def source_kinds(data_source: DataSource, task: TaskFolder) -> list[SourceKind]:
     if not data_source.sources:
         raise DataSourceError(
             Text(f"{task.data_source_file} names no source.", f"{task.data_source_file} 沒有任何資料來源。"),
-            Text("Say where the rows come from with set_data_source, for example a CSV file or a PostgreSQL query.",
-                 "請用 set_data_source 說明資料從哪裡來，例如 CSV 檔或 PostgreSQL 查詢。"),
+            Text("Say where the rows come from with set_data_source, for example a CSV file or a database query.",
+                 "請用 set_data_source 說明資料從哪裡來，例如 CSV 檔或資料庫查詢。"),
             field="sources",
         )
     return [source_kind(source, number) for number, source in enumerate(data_source.sources)]

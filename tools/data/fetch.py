@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +80,19 @@ def fetch(
 def load_raw(root: Path) -> RawSnapshot:
     content = read_json(root / "source.json")
     return RawSnapshot(content["hash"], root, content["count"], tuple(content["columns"]), content["source"])
+
+
+def latest_raw(task: TaskFolder, source: SourceKind, preferred: Sequence[str] = ()) -> RawSnapshot | None:
+    """What this very source gave last; None where it was never fetched.
+
+    Arguments:
+        preferred: hashes of raw snapshots to take before newer ones.
+    """
+    definition = source.definition()
+    found = [(raw.hash in preferred, content["fetched"], raw) for folder in sorted(task.raw.glob("[!.]*"))
+             if (folder / "source.json").is_file()
+             and (content := read_json(folder / "source.json"))["source"] == definition and (raw := load_raw(folder))]
+    return max(found, key=lambda each: each[:2])[2] if found else None
 
 
 def sweep(folder: Path) -> None:

@@ -164,7 +164,7 @@ class Conversion:
         row: Row = {"id": row_id(values["text"], entity), "text": values["text"]}
         if entity:
             row["entity"] = entity
-        row |= {"label": spelled, "source": name}
+        row |= {"label": spelled, "source": name, **({"synthetic": True} if source.synthetic else {})}
         for role, column in columns.found.items():
             if role not in ROLES:
                 row[role] = _scalar(record.get(column))

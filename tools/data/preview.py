@@ -13,16 +13,15 @@ from ...resources.answer import quoted
 from ...resources.language import Text
 from ...resources.task import Task, TaskFolder
 from ..compute.running import RunningJob, run_job
-from .definition import load_definition, source_kinds, source_name, telling
+from .definition import load_definition, source_name, telling
 from .fetch import no_rows
 from .mapping import Conversion, find_columns, plain_value, shown_columns
 from .rows import Row
-from .sources import ANNOUNCED, Record, SourceKind, source_kind
+from .sources import Record, SourceKind, source_kind
 from .watching import Watch
 
 MODULE = "nlp_skills.tools.data.preview"
 PREVIEWED_ROWS = 5
-_LOOKED_AT = 200
 
 
 def main(task: Path, arguments: list[str]) -> int:
@@ -48,15 +47,9 @@ def preview(task: TaskFolder, job: RunningJob) -> dict[str, Any]:
     """
     definition = task.load()
     data_source, _ = load_definition(task)
-    if all(source.type in ANNOUNCED for source in data_source.sources):
-        source_kinds(data_source, task)  # nothing here can be read: its error says which types can
     looks = []
     for number, source in enumerate(data_source.sources):
         job.check_cancelled()
-        if source.type in ANNOUNCED:
-            job.warn(Text(f"sources[{number}] ({source.type}) cannot be fetched by this version yet.",
-                          f"sources[{number}]（{source.type}）這個版本還不能擷取。"))
-            continue
         kind = source_kind(source, number)
         name = source_name(kind, number)
         job.progress(number, len(data_source.sources), Text(f"Reading {name}", f"讀取 {name}"))
@@ -79,6 +72,7 @@ def _look(task: TaskFolder, definition: Task, kind: SourceKind, number: int, wat
         "missing": list(columns.missing), "suggestions": columns.suggestions,
         "rows": [_safe(definition, row) for row in [*conversion.rows, *conversion.unlabelled][:PREVIEWED_ROWS]],
         "unlabelled": len(conversion.unlabelled),
+        **({"estimate": estimate} if (estimate := kind.estimate(task.root, f"sources[{number}]")) else {}),
         "empty": dict(conversion.left_out),
         "unknown_labels": [quoted(definition, label, 40) for label in labels if known and label not in known][:10],
     }
@@ -89,11 +83,11 @@ def _first_records(task: TaskFolder, kind: SourceKind, number: int, watch: Watch
     with closing(kind.batches(task.root, f"sources[{number}]", watch)) as batches:
         for batch in batches:
             records += [plain_value(record) for record in batch]
-            if len(records) >= _LOOKED_AT:
+            if len(records) >= kind.previewed:
                 break
     if not records:
         raise no_rows(task, kind, number)
-    return records[:_LOOKED_AT]
+    return records
 
 
 def _safe(task: Task, row: Row) -> Row:
@@ -117,12 +111,30 @@ def _told(task: TaskFolder, definition: Task, looks: Sequence[dict[str, Any]]) -
                  "請確認這些標籤是否屬於這個任務（用 update_task 更新 labels），或各代表什麼（來源的 label_values）。"))
     if not any(look["rows"] for look in looks) or any(look["unlabelled"] for look in looks):
         return _without_labels(task, looks)
+    if costly := next((look for look in looks if "estimate" in look), None):
+        return _before_paying(task, costly)
     return _say(
         Text(f"{len(looks)} source(s) can be read; every needed column was found.",
              f"{len(looks)} 個來源都能讀取，需要的欄位也都找到了。"),
         "prepare_data", {"task": task.name},
         Text("Check the preview rows with the person, then prepare the data.",
              "和使用者確認預覽的資料列，再準備資料。"))
+
+
+def _before_paying(task: TaskFolder, look: dict[str, Any]) -> dict[str, Any]:
+    estimate = look["estimate"]
+    cost = f", {estimate['cost']:g}" if "cost" in estimate else ""
+    figures = Text(
+        f"about {estimate['requests']} requests, {estimate['input_tokens']} tokens asked and "
+        f"{estimate['output_tokens']} written{cost}",
+        f"約 {estimate['requests']} 次請求、輸入 {estimate['input_tokens']} 個 token、"
+        f"輸出 {estimate['output_tokens']} 個 token{cost}")
+    return _say(
+        Text(f"{look['origin']} answers and writes usable rows. All of them will take {figures.en}.",
+             f"{look['origin']} 有回應，寫出的資料可用。全部寫完{figures.zh}。"),
+        "prepare_data", {"task": task.name},
+        Text(f"Check the rows with the person and get a yes to the cost ({figures.en}), then prepare the data.",
+             f"和使用者確認這幾列資料，並取得對費用的同意（{figures.zh}），再準備資料。"))
 
 
 def _without_labels(task: TaskFolder, looks: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -20,13 +20,15 @@ from .benchmark import MAIN, held_out_rows
 from .checks import Finding, Report, conflict_finding, finding, rules_of, shown, validation_report
 from .deduplicate import deduplicate
 from .definition import load_definition, rotate_notice, source_kinds, source_name, stamp_last_run, telling
-from .fetch import RawSnapshot, fetch, sweep
+from .difference import difference, in_words
+from .fetch import RawSnapshot, fetch, latest_raw, sweep
 from .mapping import Conversion, find_columns, missing_columns
 from .rows import Row
 from .snapshot import adopt, blocked, edited_splits, head, keep_edits, working_file
 from .sources import SourceKind
 from .split import SKELETON, SPLITS, split_rows
 from .store import Snapshot, commit_snapshot
+from .synthetic import admitted, into_train, notes_of, refused_ids, write_sheet
 from .unlabelled import keep_unlabelled
 from .watching import Watch
 
@@ -44,18 +46,27 @@ def main(task: Path, arguments: list[str]) -> int:
     )
     parser.add_argument("--replace-manual-edits", action="store_true",
                         help="replace data edited by hand (a copy is kept) 取代手動修改過的資料（會保留備份）")
+    parser.add_argument("--source", type=int, metavar="N",
+                        help="fetch only the source at this place, counted from 0; the others as they were fetched last "
+                             "只重新擷取第 N 個來源（從 0 起算），其他沿用上次的內容")
     options = parser.parse_args(arguments)
     folder = TaskFolder(task)
-    return run_job("regenerate", lambda job: regenerate(folder, job, options.replace_manual_edits),
+    return run_job("regenerate", lambda job: regenerate(folder, job, options.replace_manual_edits, options.source),
                    entry=[SCRIPT], arguments=arguments, task=Path(task))
 
 
-def regenerate(task: TaskFolder, job: RunningJob, replace_manual_edits: bool = False) -> dict[str, Any]:
-    """Do the whole stage and return the job's result; until the last step the current data stays as it was."""
+def regenerate(
+    task: TaskFolder, job: RunningJob, replace_manual_edits: bool = False, only: int | None = None
+) -> dict[str, Any]:
+    """Do the whole stage and return the job's result; until the last step the current data stays as it was.
+
+    Arguments:
+        only: the place of the one source to fetch; the others are taken as they were fetched last.
+    """
     with lock(task.data / "regenerate"):
         data_source, moved = load_definition(task)
         with telling(moved):
-            result = _regenerate(task, job, data_source, replace_manual_edits)
+            result = _regenerate(task, job, data_source, replace_manual_edits, only)
     if notice := rotate_notice(moved):
         said = Text(**result["message"])
         result["message"] = Text(f"{said.en}\n{notice.en}", f"{said.zh}\n{notice.zh}")._asdict()
@@ -63,17 +74,19 @@ def regenerate(task: TaskFolder, job: RunningJob, replace_manual_edits: bool = F
 
 
 def _regenerate(
-    task: TaskFolder, job: RunningJob, data_source: DataSource, replace_manual_edits: bool
+    task: TaskFolder, job: RunningJob, data_source: DataSource, replace_manual_edits: bool, only: int | None
 ) -> dict[str, Any]:
     definition = task.load()
     kinds = source_kinds(data_source, task)
+    _check_place(only, kinds)
     with lock(task.data / "current.json"):
         sweep(task.raw)
         sweep(task.snapshots)
         parent = _head(task, job)
         replaced = _guard_edits(task, parent, replace_manual_edits)
     steps = _Steps(job, total=len(kinds) + 4)
-    raws = [_fetch(task, kind, number, steps) for number, kind in enumerate(kinds)]
+    raws = [_fetch(task, kind, number, steps) if only in (None, number) else _fetched(task, kind, number, parent)
+            for number, kind in enumerate(kinds)]
     steps.begin(Text("Converting and removing duplicates", "轉換並去除重複"))
     prepared = _prepare(task, definition, data_source, raws)
     apart = keep_unlabelled(task, prepared.unlabelled)
@@ -81,10 +94,13 @@ def _regenerate(
         stamp_last_run(task)
         return _only_unlabelled(task, prepared, raws, apart)
     steps.begin(Text("Splitting", "切分"))
-    splits = split_rows(prepared.rows, data_source.split, _previous(parent, data_source.split), held_out_rows(task))
+    held_out = held_out_rows(task)
+    real, written = prepared.by_origin()
+    splits = split_rows(real, data_source.split, _previous(parent, data_source.split), held_out)
+    used = into_train(splits, admitted(written, real, held_out, refused_ids(task)), data_source.split, held_out)
     steps.begin(Text("Validating", "驗證"))
     report = validation_report(splits, rules_of(prepared.definition, data_source, data_source.split.group_by),
-                               held_out_rows(task), prepared.notes)
+                               held_out, [*prepared.notes, *notes_of(len(written), len(used))])
     report["errors"] = [*prepared.errors, *report["errors"]]
     if report["errors"]:
         raise blocked(task, report, Text("The data does not pass validation", "資料沒有通過驗證"))
@@ -99,7 +115,10 @@ def _regenerate(
             raw=[raw.hash for raw in raws], source_hash=source_hash(raws), policy=data_source.split)
         adopt(task, snapshot)
     stamp_last_run(task)
-    return _result(task, prepared, snapshot, parent, raws, replaced, report) | _kept_apart(prepared, apart)
+    sheets = [sheet for number, kind in enumerate(kinds) if kind.synthetic and (sheet := write_sheet(
+        task, raws[number].hash[:12], [row for row in used if row["source"] == source_name(kind, number)]))]
+    return (_result(task, prepared, snapshot, parent, raws, replaced, report) | _kept_apart(prepared, apart)
+            | ({"review": [str(sheet) for sheet in sheets]} if sheets else {}))
 
 
 def source_hash(raws: Sequence[RawSnapshot]) -> str:
@@ -134,6 +153,28 @@ def _fetch(task: TaskFolder, kind: SourceKind, number: int, steps: _Steps) -> Ra
         Text(f"Fetching {name}: {rows} rows", f"擷取 {name}：{rows} 列"), rows), steps.watch)
 
 
+def _check_place(only: int | None, kinds: Sequence[SourceKind]) -> None:
+    if only is None or 0 <= only < len(kinds):
+        return
+    raise DataError(
+        Text(f"There is no source {only}: the places are 0 to {len(kinds) - 1}.",
+             f"沒有第 {only} 個來源：編號是 0 到 {len(kinds) - 1}。"),
+        Text("Call set_data_source with the task alone to see them.", "用 set_data_source 只帶任務名稱可查看。"),
+        field="source")
+
+
+def _fetched(task: TaskFolder, kind: SourceKind, number: int, parent: Snapshot | None) -> RawSnapshot:
+    """What a source that is not asked now gave last."""
+    raw = latest_raw(task, kind, parent.manifest["raw"] if parent else ())
+    if raw is None:
+        raise DataError(
+            Text(f"sources[{number}] ({source_name(kind, number)}) was never fetched as it is now.",
+                 f"sources[{number}]（{source_name(kind, number)}）以目前的設定還沒擷取過。"),
+            Text("Prepare the data without naming a source; all are fetched then.",
+                 "請不要指定來源，直接準備資料，會擷取全部。"), field="source")
+    return raw
+
+
 @dataclass(frozen=True)
 class _Prepared:
     """The rows to split, with what the stages before found."""
@@ -145,6 +186,11 @@ class _Prepared:
     removed: int
     notes: list[Finding]
     errors: list[Finding]
+
+    def by_origin(self) -> tuple[list[Row], list[Row]]:
+        """The real rows, and those a model wrote."""
+        return ([row for row in self.rows if not row.get("synthetic")],
+                [row for row in self.rows if row.get("synthetic")])
 
 
 def _prepare(task: TaskFolder, definition: Task, data_source: DataSource, raws: Sequence[RawSnapshot]) -> _Prepared:
@@ -164,13 +210,20 @@ def _prepare(task: TaskFolder, definition: Task, data_source: DataSource, raws: 
             Text("Look at the mapping of the columns in data_source.yaml.", "請檢查 data_source.yaml 的欄位對應。"),
             field="sources", details={"left_out": dict(conversion.left_out)},
         )
-    unique, removed, conflicts = deduplicate(conversion.rows, data_source.deduplicate_on)
+    unique, removed, conflicts = deduplicate(_real_first(conversion.rows), data_source.deduplicate_on)
     notes = conversion.notes()
     if removed:
         notes.append(finding("duplicates_removed", removed, Text(
             f"{removed} exact duplicates were removed.", f"已移除 {removed} 筆完全重複的資料。")))
     errors = [conflict_finding([[("", first), ("", second)] for first, second in conflicts])] if conflicts else []
     return _Prepared(_with_labels(definition, unique), unique, conversion.unlabelled, fetched, removed, notes, errors)
+
+
+def _real_first(rows: Sequence[Row]) -> list[Row]:
+    """Where a model wrote what a real row says too, the real one counts."""
+    real = [row for row in rows if not row.get("synthetic")]
+    known = {row["id"] for row in real}
+    return [*real, *(row for row in rows if row.get("synthetic") and row["id"] not in known)]
 
 
 def _with_labels(definition: Task, rows: Sequence[Row]) -> Task:
@@ -225,11 +278,13 @@ def _result(
     counts, definition = snapshot.counts, task.load()
     safe = shown(report, definition)
     total = sum(counts.values())
+    changes = difference(parent, snapshot) if parent else None
     warned = [found for found in report["warnings"] if found["code"] in _WORTH_SAYING]
     first = Text(**warned[0]["message"]) if warned else None
     return {
         "snapshot": snapshot.hash, "unchanged": bool(parent and parent.hash == snapshot.hash),
         "fetched": prepared.fetched, "duplicates_removed": prepared.removed, "counts": counts,
+        **({"changes": changes} if changes else {}),
         "labels": list(definition.labels), "label_counts": safe["figures"]["label_counts"],
         "characters": safe["figures"]["characters"], "warnings": safe["warnings"],
         "benchmark": {"name": MAIN, "hash": snapshot.manifest["benchmark"]["hash"][:12]}
@@ -237,7 +292,7 @@ def _result(
         "files": {name: str(working_file(task, name)) for name in SPLITS},
         "report": str(snapshot.root / "validation.json"), "raw": [str(raw.root) for raw in raws],
         "replaced_edits": str(replaced) if replaced else None,
-        "message": _message(prepared.fetched, total, counts, first)._asdict(),
+        "message": _message(prepared.fetched, total, counts, changes, first)._asdict(),
         "next_step": {
             "tool": "coach", "arguments": {"task": task.name},
             "say": Text("Look at the figures together; the coach says what they mean, and what is still open before a "
@@ -270,13 +325,16 @@ def _only_unlabelled(
 _WORTH_SAYING = ("imbalance", "label_without_rows", "no_test", "few_rows", "small_test")
 
 
-def _message(fetched: int, total: int, counts: dict[str, int], warning: Text | None) -> Text:
+def _message(
+    fetched: int, total: int, counts: dict[str, int], changes: dict[str, Any] | None, warning: Text | None
+) -> Text:
     train, valid, test = (counts[name] for name in SPLITS)
+    since = in_words(changes) if changes else Text("", "")
     return Text(
         f"{fetched} records fetched, {total} distinct rows: {train} train, {valid} valid, {test} test; "
-        f"validated.{f' Note: {warning.en}' if warning else ''}",
+        f"validated.{f' {since.en}' if since.en else ''}{f' Note: {warning.en}' if warning else ''}",
         f"擷取 {fetched} 筆，去重後 {total} 列：訓練 {train}、驗證 {valid}、測試 {test}，已通過驗證。"
-        f"{f'注意：{warning.zh}' if warning else ''}",
+        f"{since.zh}{f'注意：{warning.zh}' if warning else ''}",
     )
 
 

@@ -36,11 +36,11 @@ def register(server: MCPServer, workspace: Workspace) -> None:
 
     @server.tool(
         name="set_data_source", title="Set or show the data source · 設定資料來源",
-        description="Connect the labelled rows, test the source and preview 5 rows; without arguments: show it. "
-        "{type: file, path, mapping: {text, label, entity}} or {type: database, connection: "
-        "postgresql://user:${DB_PASSWORD}@host/db, query}. Excel, other databases, S3, APIs, hub datasets, rows GPT "
-        "wrote: as a CSV file first. Never ask for a password in chat: nlp-skills secret set NAME. 資料來源、資料放在資料庫或檔案、"
-        "GPT 生成資料。",
+        description="Connect the rows, test the source and preview 5; without arguments: show it. Types: file {path: CSV, "
+        "Excel, JSON, Parquet, folder}, database {connection: postgresql, mysql or sqlite://…${DB_PASSWORD}…, query}, api "
+        "{endpoint}, web_scrape {urls, keywords}, huggingface {dataset}, llm_generated {prompt_template, model, count}; "
+        "mapping: {text, label, entity}. Never ask for a password in chat: nlp-skills secret set NAME. "
+        "資料來源、資料放在資料庫或檔案、爬網頁、GPT 生成資料。",
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True,
                                     open_world_hint=True),
         structured_output=True,
@@ -84,10 +84,12 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         context: Context,
         task: str,
         replace_manual_edits: Annotated[bool, Field(description="a copy is kept; ask the person first")] = False,
+        source: Annotated[int | None, Field(description="fetch only this one, counted from 0")] = None,
     ) -> JobAnswer:
         folder = workspace.task(task)
         folder.load()
-        given = ["--replace-manual-edits"] if replace_manual_edits else []
+        given = [*(["--replace-manual-edits"] if replace_manual_edits else []),
+                 *([] if source is None else ["--source", str(source)])]
         has_script = (folder.root / regenerate.SCRIPT).is_file()
         entry = [regenerate.SCRIPT] if has_script else ["-m", regenerate.MODULE]
         job = submit(workspace, "regenerate", entry, given if has_script else [str(folder.root), *given],

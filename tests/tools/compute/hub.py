@@ -14,7 +14,7 @@ COMMIT = "c" * 40
 
 
 class Hub:
-    """One model's files; `gate` stops the weights after their first half until it is set."""
+    """One model's or data set's files; `gate` stops the weights after their first half until it is set."""
 
     def __init__(self, name: str, files: dict[str, bytes], licence: str = "apache-2.0") -> None:
         self.name = name
@@ -54,10 +54,10 @@ def serving(hub: Hub) -> Iterator[Hub]:
             self._answer(body=True)
 
         def _answer(self, body: bool) -> None:
-            path = self.path.partition("?")[0]
+            path = self.path.partition("?")[0].removeprefix("/datasets")
             if hub.token and self.headers.get("Authorization") != f"Bearer {hub.token}":
                 self._send(401, b"{}", {}, body)
-            elif path.startswith(f"/api/models/{hub.name}"):
+            elif path.startswith((f"/api/models/{hub.name}", f"/api/datasets/{hub.name}")):
                 if "/tree/" in path:
                     listed = [{"type": "file", "path": name, "size": len(content), "oid": _sha(content)[:40],
                                **({"lfs": {"oid": _sha(content), "size": len(content), "pointerSize": 130}}

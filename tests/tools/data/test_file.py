@@ -193,15 +193,8 @@ def test_an_unknown_type_or_field_offers_the_nearest(tmp_path: Path) -> None:
 
     assert "'database'" in kind.value.fix.en and kind.value.field == "sources[1].type"
     assert "'encoding'" in field.value.fix.en
-    assert set(kinds()) >= {"file", "database", "api"}
+    assert set(kinds()) >= {"file", "database", "api", "web_scrape", "llm_generated"}
     assert all(kind.__doc__ for kind in kinds().values())
-
-
-def test_an_announced_type_loads_and_is_refused_only_when_fetched() -> None:
-    with pytest.raises(DataSourceError) as caught:
-        source_kind(Source(type="llm_generated"), 2)
-
-    assert caught.value.field == "sources[2].type" and "not available" in caught.value.problem.en
 
 
 def test_an_ending_that_says_nothing_asks_for_the_format(tmp_path: Path) -> None:

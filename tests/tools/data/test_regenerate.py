@@ -252,7 +252,7 @@ def test_the_seeds_file_loads_as_it_stands_and_its_password_moves_out(task: Task
     task.data_source_file.write_text(seed, encoding="utf-8")
     error = refusal(prepare)
 
-    assert isinstance(error, DataSourceError) and error.field == "sources[3].type"
+    assert isinstance(error, DataSourceError) and error.field == "sources[0].connection"
     assert "nlp-skills secret set HOST_DB_PASSWORD" in error.fix.en and "更換密碼" in error.fix.zh
     expected = seed.replace("user:pass@", "user:${HOST_DB_PASSWORD}@")
     assert task.data_source_file.read_text("utf-8") == expected

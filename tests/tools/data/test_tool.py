@@ -114,7 +114,7 @@ async def test_a_wrong_password_still_says_that_it_was_moved(
     ({"sources": [{"path": "news.csv"}]}, "type"),
     ({"split": {"train": 0.5}}, "加起來是 0.8"),
     ({"split": {"train": 2}}, "split.train"),
-    ({"sources": [{"type": "llm_generated", "count": 5}]}, "還不支援"),
+    ({"sources": [{"type": "llm_generated", "count": 5}]}, "prompt_template"),
 ])
 async def test_a_wrong_definition_is_refused_with_the_field(
     client: Client, task: TaskFolder, arguments: dict[str, Any], said: str

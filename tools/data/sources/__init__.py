@@ -21,8 +21,6 @@ from ..watching import Watch
 
 Record = dict[str, Any]
 
-# Named by the format, brought by later versions: such a file loads, and says so only when it is fetched.
-ANNOUNCED = ("llm_generated",)
 _NEAR = 0.75
 
 
@@ -40,7 +38,10 @@ class SourceKind(BaseModel, ABC):
     unlabelled: bool = Field(
         False, description="Keep rows without a label apart, in data/unlabelled/, instead of leaving them out.")
 
+    synthetic: bool = Field(False, description="The rows were written by a model: they only ever train.")
+
     secret_fields: ClassVar[tuple[str, ...]] = ()
+    previewed: ClassVar[int] = 200  # records a first look reads at most
 
     @abstractmethod
     def batches(self, folder: Path, field: str, watch: Watch | None = None) -> Generator[list[Record], None, None]:
@@ -58,6 +59,10 @@ class SourceKind(BaseModel, ABC):
     def definition(self) -> dict[str, Any]:
         """The source as it is recorded beside its rows: its fields, secrets as references."""
         return self.model_dump(mode="json", exclude_none=True)
+
+    def estimate(self, folder: Path, field: str) -> dict[str, Any]:
+        """What fetching will use of what costs money; empty where it costs nothing."""
+        return {}
 
     def origin(self, folder: Path) -> str:
         """What this source reads, for people; never a secret."""
@@ -80,19 +85,11 @@ def source_kind(source: Source, number: int) -> SourceKind:
     """`source` as the kind it says it is, its fields validated.
 
     Raises:
-        DataSourceError: the kind is unknown (the nearest is offered) or not installed, or a field is wrong.
+        DataSourceError: the kind is unknown (the nearest is offered), or a field is wrong.
     """
     field = f"sources[{number}]"
     check_kind(source.type, field)
-    kind = kinds().get(source.type)
-    if kind is None:
-        raise DataSourceError(
-            Text(f"Sources of type {source.type!r} are not available in this version yet.",
-                 f"這個版本還不支援「{source.type}」類型的資料來源。"),
-            Text(f"Remove {field} from data_source.yaml or replace it; available are: {', '.join(sorted(kinds()))}.",
-                 f"請從 data_source.yaml 移除或換掉 {field}；目前可用的類型：{'、'.join(sorted(kinds()))}。"),
-            field=f"{field}.type",
-        )
+    kind = kinds()[source.type]
     given = source.model_dump(exclude_none=True)
     _check_spelling(given, kind, field)
     try:
@@ -109,8 +106,8 @@ def source_kind(source: Source, number: int) -> SourceKind:
 
 
 def check_kind(name: str, field: str) -> None:
-    """Raise `DataSourceError` with "did you mean" unless `name` is a kind the format knows."""
-    known = [*sorted(kinds()), *ANNOUNCED]
+    """Raise `DataSourceError` with "did you mean" unless `name` is an installed kind."""
+    known = sorted(kinds())
     if name in known:
         return
     near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)

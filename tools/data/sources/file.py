@@ -60,7 +60,7 @@ class FileSource(SourceKind):
         return str(self._located(folder))
 
     def _located(self, folder: Path) -> Path:
-        return (folder / Path(self.path).expanduser()).resolve()
+        return (folder / Path(self.path).expanduser()).absolute()
 
     def _files(self, folder: Path, field: str) -> tuple[list[Path], bool]:
         """The files meant, in the order of their names; whether a folder or a pattern was given."""

@@ -1,0 +1,302 @@
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nlp_skills.resources import secrets
+from nlp_skills.resources.data_source import Source
+from nlp_skills.resources.errors import DataSourceError, NlpSkillsError
+from nlp_skills.resources.files import dump_jsonl, read_json, read_jsonl, write_yaml
+from nlp_skills.resources.language import Text
+from nlp_skills.resources.task import TaskFolder
+from nlp_skills.tools.compute.running import RunningJob
+from nlp_skills.tools.data.benchmark import frozen_benchmark
+from nlp_skills.tools.data.generation.asking import parsed_rows
+from nlp_skills.tools.data.near_copies import NearCopies, pieces_of, similarity
+from nlp_skills.tools.data.preview import preview
+from nlp_skills.tools.data.snapshot import current_snapshot
+from nlp_skills.tools.data.sources import source_kind
+from nlp_skills.tools.data.watching import Watch
+from tests.tools.data.conftest import Rows, sentences
+from tests.tools.data.misbehaving import Asked, Peer, Said, as_json, first, peer
+
+LABELS = ("正面", "中性", "負面")
+SUBJECTS = "公車圖書館醫院餐廳旅館銀行學校市場劇場工廠農場機場港口車站郵局書店花店球場公園泳池"
+
+
+class Writer:
+    """A model that writes rows: each different from all before, or what `spoil` makes of them."""
+
+    def __init__(self) -> None:
+        self.written = 0
+        self.spoil: Any = lambda rows: rows
+
+    def __call__(self, asked: Asked) -> Said:
+        body = json.loads(asked.body)
+        system = body["messages"][0]["content"]
+        label = next(label for label in LABELS if f"「{label}」" in system)
+        wanted = int(re.search(r"寫 (\d+) 筆", system)[1])  # type: ignore[index]
+        rows = self.spoil([self.row(label) for _ in range(wanted)])
+        content = rows if isinstance(rows, str) else json.dumps({"rows": rows}, ensure_ascii=False)
+        return completion(content)
+
+    def row(self, label: str) -> dict[str, str]:
+        self.written += 1
+        number = self.written
+        entity = f"{SUBJECTS[number % 20 * 2:number % 20 * 2 + 2]}{number}號"
+        middle = "".join(chr(0x4E00 + (number * 7919 + step * 104729) % 6000) for step in range(14))
+        return {"text": f"{entity}：{middle}。", "entity": entity, "label": label}
+
+
+def completion(content: str) -> Said:
+    return as_json({"id": "1", "object": "chat.completion", "created": 1, "model": "writer-1", "choices": [
+        {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": content}}],
+        "usage": {"prompt_tokens": 100, "completion_tokens": 400, "total_tokens": 500}})
+
+
+@pytest.fixture
+def server() -> Iterator[Peer]:
+    with peer() as here:
+        yield here
+
+
+@pytest.fixture
+def writer(server: Peer) -> Writer:
+    model = Writer()
+    server.serve("/v1/chat/completions", model)
+    return model
+
+
+def fields(server: Peer, **more: Any) -> dict[str, Any]:
+    return {"type": "llm_generated", "prompt_template": "生成 {count} 筆金融情感分析訓練資料", "model": "writer",
+            "count": 30, "rows_per_request": 5, "base_url": f"{server.url}/v1", "retries": 1, **more}
+
+
+def records(task: TaskFolder, watch: Watch | None = None, **given_fields: Any) -> Rows:
+    source = source_kind(Source.model_validate(given_fields), 0)
+    return [record for batch in source.batches(task.root, "sources[0]", watch) for record in batch]
+
+
+def refusal(task: TaskFolder, **given_fields: Any) -> NlpSkillsError:
+    with pytest.raises(NlpSkillsError) as caught:
+        records(task, **given_fields)
+    assert caught.value.problem.zh and caught.value.fix.zh
+    return caught.value
+
+
+def test_the_rows_are_shared_out_over_the_labels(server: Peer, writer: Writer, task: TaskFolder) -> None:
+    watch = Watch()
+    rows = records(task, watch, **fields(server), price_per_million_input=1, price_per_million_output=10)
+
+    assert Counter(row["label"] for row in rows) == {"正面": 10, "中性": 10, "負面": 10}
+    assert json.loads(server.asked[0].body)["messages"][1]["content"] == "生成 5 筆金融情感分析訓練資料"
+    assert watch.provenance["input_tokens"] == 600 and watch.provenance["output_tokens"] == 2400
+    assert watch.provenance["cost"] == round((600 + 24000) / 1e6, 4)
+
+
+def test_quotas_of_labels_are_kept(server: Peer, writer: Writer, task: TaskFolder) -> None:
+    rows = records(task, **fields(server, per_label={"負面": 7, "正面": 2}))
+
+    assert Counter(row["label"] for row in rows) == {"負面": 7, "正面": 2}
+    assert refusal(task, **fields(server, per_label={"憤怒": 3})).field == "sources[0].per_label"
+
+
+def test_nothing_is_paid_for_twice(server: Peer, writer: Writer, task: TaskFolder) -> None:
+    dies = first(100, Said(status=500), writer)
+    server.serve("/v1/chat/completions", lambda asked: writer(asked) if len(server.asked) < 4 else dies(asked))
+    assert "kept" in refusal(task, **fields(server, retries=0)).fix.en
+    paid = len(list((task.data / "generation").iterdir()))
+
+    server.serve("/v1/chat/completions", writer)
+    before, watch = len(server.asked), Watch()
+    rows = records(task, watch, **fields(server))
+    assert len(rows) == 30 and paid == 3
+    assert len(server.asked) - before == 3 == watch.provenance["answers_kept"]
+    assert records(task, **fields(server)) == rows and len(server.asked) - before == 3
+    assert records(task, **fields(server, round=2)) != rows
+
+
+def test_near_copies_are_rejected_and_asked_for_again(server: Peer, writer: Writer, task: TaskFolder) -> None:
+    writer.spoil = lambda rows: [*rows[:3], rows[0], {**rows[1], "text": rows[1]["text"] + "！"}]
+    watch = Watch()
+    rows = records(task, watch, **fields(server))
+
+    assert len(rows) == 30 and watch.provenance["rejected"]["near_copy"] >= 6
+
+
+def test_copies_of_the_benchmark_never_come_in(
+    server: Peer, writer: Writer, task: TaskFolder, prepare: Any
+) -> None:
+    (task.root / "news.jsonl").write_bytes(dump_jsonl(sentences(60)))
+    write_yaml(task.data_source_file, {"sources": [{"type": "file", "path": "news.jsonl"}]})
+    prepare()
+    held = frozen_benchmark(task).rows()
+    writer.spoil = lambda rows: [{**held[0], "text": held[0]["text"] + "。", "label": rows[0]["label"]}, *rows[1:]]
+
+    assert held[0]["text"] not in {row["text"].removesuffix("。") + "。" for row in records(task, **fields(server))}
+
+
+def test_written_rows_only_train_and_real_ones_are_never_copied(
+    server: Peer, writer: Writer, task: TaskFolder, prepare: Any
+) -> None:
+    real = sentences(60)
+    (task.root / "news.jsonl").write_bytes(dump_jsonl(real))
+    writer.spoil = lambda rows: [{**real[1], "text": real[1]["text"].replace("本季", "本 季")}
+                                 if rows[0]["label"] == real[1]["label"] else rows[0], *rows[1:]]
+    write_yaml(task.data_source_file, {"sources": [fields(server, name="written"),
+                                                   {"type": "file", "path": "news.jsonl"}]})
+    result = prepare()
+
+    snapshot = current_snapshot(task)
+    by_split = {name: Counter(bool(row.get("synthetic")) for row in snapshot.rows(name))
+                for name in ("train", "valid", "test")}
+    assert by_split["valid"][True] == by_split["test"][True] == 0
+    assert by_split["train"][True] == 29 and by_split["train"][False] == 42
+    assert "synthetic_left_out" in {found["code"] for found in result["warnings"]}
+    raw = read_json(Path(result["raw"][0]) / "source.json")
+    assert raw["provenance"]["requests"] == 7 and raw["source"]["model"] == "writer"
+
+
+def test_a_tenth_is_reviewed_and_what_a_person_refuses_is_left_out(
+    server: Peer, writer: Writer, task: TaskFolder, prepare: Any
+) -> None:
+    write_yaml(task.data_source_file, {"sources": [fields(server, count=150, rows_per_request=25)]})
+    result = prepare()
+    sheet = Path(result["review"][0])
+    rows = list(csv.DictReader(sheet.read_text("utf-8-sig").splitlines()))
+    assert 5 <= len(rows) <= 30 and list(rows[0]) == ["keep", "id", "text", "entity", "label"]
+
+    with sheet.open("w", encoding="utf-8", newline="") as file:
+        file.write("keep,id,text\r\n" + f"否,{rows[0]['id']},x\r\nyes,{rows[1]['id']},x\r\n")
+    again = prepare()
+    assert sum(again["counts"].values()) == 149 and "否" in sheet.read_text("utf-8")
+    assert again["changes"]["removed"] == {rows[0]["label"]: 1}
+    assert rows[0]["id"] not in {row["id"] for row in read_jsonl(task.data / "train.jsonl")}
+
+
+@pytest.mark.parametrize(("spoil", "reason"), [
+    (lambda rows: "對不起，我不能協助。", "no JSON"),
+    (lambda rows: [{"text": row["text"]} for row in rows], "entity_not_in_text"),
+    (lambda rows: [{**row, "label": "憤怒"} for row in rows], "other_label"),
+    (lambda rows: [{**row, "text": ""} for row in rows], "incomplete"),
+    (lambda rows: [{**row, "entity": "不在文中"} for row in rows], "entity_not_in_text"),
+    (lambda rows: '{"rows": [{"text": "被切斷', "no JSON"),
+])
+def test_answers_that_are_no_rows_end_the_run_with_the_reason(
+    server: Peer, writer: Writer, task: TaskFolder, spoil: Any, reason: str
+) -> None:
+    writer.spoil = spoil
+    error = refusal(task, **fields(server))
+
+    assert reason in error.problem.en and error.field == "sources[0].prompt_template" and len(server.asked) == 3
+
+
+def test_a_label_that_stays_short_is_told(server: Peer, writer: Writer, task: TaskFolder) -> None:
+    told: list[Text] = []
+    writer.spoil = lambda rows: rows[:1]
+
+    assert len(records(task, Watch(warn=told.append), **fields(server, per_label={"正面": 10}))) == 6
+    assert "6 of 10" in told[0].en
+
+
+def test_the_budget_stops_the_run_and_a_higher_one_carries_on(server: Peer, writer: Writer, task: TaskFolder) -> None:
+    error = refusal(task, **fields(server, max_total_tokens=1200))
+
+    assert error.field == "sources[0].max_total_tokens" and len(server.asked) == 3
+    assert len(records(task, **fields(server, max_total_tokens=5000))) == 30 and len(server.asked) == 6
+
+
+@pytest.mark.parametrize(("said", "field", "words"), [
+    (as_json({"error": {"message": "bad key"}}, 401), "api_key", "does not accept the key"),
+    (as_json({"error": {"message": "no model"}}, 404), "model", "has no model 'writer'"),
+    (as_json({"error": {"message": "insufficient_quota"}}, 429), "base_url", "credit"),
+    (as_json({"error": {"message": "broken"}}, 500), "model", "failed"),
+])
+def test_what_can_go_wrong_is_told_apart(
+    server: Peer, task: TaskFolder, said: Said, field: str, words: str
+) -> None:
+    secrets.store("WRITER_KEY", "sk-s3cret-key")
+    server.serve("/v1/chat/completions", said)
+    error = refusal(task, **fields(server, retries=0, api_key="${WRITER_KEY}"))
+
+    assert words in error.problem.en and error.field == f"sources[0].{field}"
+    sent = {name.lower(): value for name, value in server.asked[0].headers.items()}
+    assert sent["authorization"] == "Bearer sk-s3cret-key" and "s3cret" not in f"{error.to_dict()}"
+
+
+def test_a_server_that_is_down_and_a_missing_key_name_the_way_out(
+    task: TaskFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    seed = {"type": "llm_generated", "prompt_template": "生成 {count} 筆", "model": "gpt-4o", "count": 500}
+
+    assert "secret set OPENAI_API_KEY" in refusal(task, **seed).fix.en
+    assert "11434" in refusal(task, **seed, base_url="http://127.0.0.1:9/v1", retries=0).fix.en
+
+
+def test_a_server_that_does_not_know_response_format_is_asked_without(
+    server: Peer, writer: Writer, task: TaskFolder
+) -> None:
+    server.serve("/v1/chat/completions", lambda asked: as_json({"error": {"message": "unknown field"}}, 400)
+                 if b"response_format" in asked.body else writer(asked))
+
+    assert len(records(task, **fields(server))) == 30 and len(server.asked) == 7
+
+
+def test_the_preview_asks_once_and_tells_what_all_will_cost(
+    server: Peer, writer: Writer, task: TaskFolder, job: RunningJob, prepare: Any
+) -> None:
+    write_yaml(task.data_source_file, {"sources": [
+        fields(server, count=300, price_per_million_input=1, price_per_million_output=10)]})
+    seen = preview(task, job)
+
+    assert len(server.asked) == 1 and len(seen["sources"][0]["rows"]) == 5
+    estimate = seen["sources"][0]["estimate"]
+    assert estimate["requests"] == 60 and estimate["output_tokens"] == 22500 and estimate["cost"] > 0.2
+    assert "60 requests" in seen["message"]["en"] and "同意" in seen["next_step"]["say"]["zh"]
+    prepare()
+    assert len(server.asked) == 60  # the preview's answer was kept
+
+
+def test_a_written_row_can_never_be_declared_real(server: Peer, task: TaskFolder) -> None:
+    assert "synthetic" in str(refusal(task, **fields(server, synthetic=False)).field or "") + refusal(
+        task, **fields(server, synthetic=False)).problem.en
+
+
+@pytest.mark.parametrize("text", [
+    '{"rows": [{"text": "a", "label": "b"}]}', '[{"text": "a", "label": "b"}]',
+    'Sure!\n```json\n{"rows": [{"text": "a", "label": "b"}]}\n```\nDone [1].', '{"text": "a", "label": "b"}\n',
+    '[1] as asked: [{"text": "a", "label": "b"}]'])
+def test_rows_are_found_in_what_models_say(text: str) -> None:
+    assert parsed_rows(text) == [{"text": "a", "label": "b"}]
+
+
+@given(st.text(max_size=200))
+def test_no_answer_breaks_the_reader(text: str) -> None:
+    assert isinstance(parsed_rows(text), list)
+
+
+@given(st.lists(st.text(alphabet="甲乙丙丁abc 。", min_size=1, max_size=24), max_size=12),
+       st.text(alphabet="甲乙丙丁abc 。", min_size=1, max_size=24), st.sampled_from([0.5, 0.8, 1.0]))
+def test_near_copies_are_all_found(known: list[str], text: str, threshold: float) -> None:
+    copies = NearCopies(threshold)
+    for each in known:
+        copies.add(each)
+
+    assert copies.like(text) == [number for number, each in enumerate(known)
+                                 if similarity(pieces_of(text), pieces_of(each)) >= threshold]
+
+
+def test_the_kind_is_documented() -> None:
+    with pytest.raises(DataSourceError) as caught:
+        source_kind(Source.model_validate({"type": "llm_generated", "model": "x", "prompt_tempalte": "y"}), 0)
+    assert "prompt_template" in caught.value.fix.en

@@ -1,0 +1,35 @@
+"""What changed between two snapshots of the data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from ...resources.language import Text
+from .split import SPLITS
+from .store import Snapshot
+
+
+def difference(before: Snapshot, after: Snapshot) -> dict[str, Any]:
+    """Rows by label: `added`, `removed`, and `relabelled` (`{from, to, count}`); a row is its input."""
+    old, new = _labels(before), _labels(after)
+    moved = Counter((old[key], new[key]) for key in old.keys() & new.keys() if old[key] != new[key])
+    return {
+        "added": dict(sorted(Counter(new[key] for key in new.keys() - old.keys()).items())),
+        "removed": dict(sorted(Counter(old[key] for key in old.keys() - new.keys()).items())),
+        "relabelled": [{"from": one, "to": other, "count": count} for (one, other), count in sorted(moved.items())],
+    }
+
+
+def in_words(changes: dict[str, Any]) -> Text:
+    """The difference as one sentence."""
+    added, removed = (sum(changes[name].values()) for name in ("added", "removed"))
+    relabelled = sum(each["count"] for each in changes["relabelled"])
+    if not added + removed + relabelled:
+        return Text("No row changed since the last snapshot.", "與上一個快照相比，資料列沒有變動。")
+    return Text(f"Since the last snapshot: {added} rows added, {removed} removed, {relabelled} relabelled.",
+                f"與上一個快照相比：新增 {added} 列、移除 {removed} 列、改標籤 {relabelled} 列。")
+
+
+def _labels(snapshot: Snapshot) -> dict[str, str]:
+    return {row["id"]: str(row["label"]) for name in SPLITS for row in snapshot.rows(name)}

@@ -1,0 +1,1 @@
+"""Rows that a language model writes: asked for, checked, counted, never paid for twice, reviewed."""

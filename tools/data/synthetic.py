@@ -1,0 +1,102 @@
+"""Rows a model wrote: they stand in train alone, apart from every real row and from the benchmark."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ...resources.data_source import SplitPolicy
+from ...resources.files import write_atomic
+from ...resources.language import Text
+from ...resources.task import TaskFolder
+from .checks import Finding, finding
+from .near_copies import NearCopies
+from .rows import Row
+from .split import group_keys
+
+_ONE_IN = 10
+_NO = frozenset({"no", "n", "0", "false", "x", "否", "不", "不要", "刪", "刪除"})
+
+
+def admitted(rows: Sequence[Row], real: Sequence[Row], held_out: Sequence[Row], refused: set[str]) -> list[Row]:
+    """The rows that all but repeat neither an earlier one of `rows`, nor a real row, nor the benchmark.
+
+    Arguments:
+        refused: ids that a person said no to.
+    """
+    known = NearCopies()
+    kept: dict[int, Row] = {}
+    for row in rows:
+        if row["id"] not in refused and not known.like(row["text"]):
+            kept[known.add(row["text"])] = row
+    for other in (*real, *held_out):
+        for number in known.like(other["text"]):
+            kept.pop(number, None)
+    return list(kept.values())
+
+
+def into_train(
+    splits: dict[str, list[Row]], rows: Sequence[Row], policy: SplitPolicy, held_out: Sequence[Row]
+) -> list[Row]:
+    """Add the rows to train, except those of a group that is tested on; returns the ones that were added."""
+    tested = [*splits["valid"], *splits["test"], *held_out]
+    if rows and (policy.group_by is None or any(policy.group_by in row for row in rows) or policy.group_by == "skeleton"):
+        keys = group_keys([*rows, *tested], policy.group_by)
+        closed = set(keys[len(rows):])
+        rows = [row for row, key in zip(rows, keys, strict=False) if key not in closed]
+    splits["train"] = sorted([*splits["train"], *rows], key=lambda row: str(row["id"]))
+    return list(rows)
+
+
+def notes_of(given: int, used: int) -> list[Finding]:
+    """What the report says of them."""
+    if not given:
+        return []
+    found = [finding("synthetic", used, Text(
+        f"{used} rows written by a model stand in train.", f"訓練資料裡有 {used} 列是模型寫的。"))]
+    if given > used:
+        found.append(finding("synthetic_left_out", given - used, Text(
+            f"{given - used} rows written by a model were left out: near-copies of each other, of real rows or of "
+            "tested ones, or refused in review.",
+            f"有 {given - used} 列模型寫的資料未採用：與彼此、真實資料或測試資料太像，或審閱時被剔除。")))
+    return found
+
+
+def write_sheet(task: TaskFolder, raw: str, rows: Iterable[Row]) -> Path | None:
+    """A tenth of the rows as a sheet to review, `data/review/<raw hash12>.csv`; a sheet that stands is left alone."""
+    path = _folder(task) / f"{raw}.csv"
+    sample = [row for row in rows if int(row["id"], 16) % _ONE_IN == 0]
+    if path.exists():
+        return path
+    if not sample:
+        return None
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["keep", "id", "text", "entity", "label"])
+    writer.writerows([["", row["id"], _harmless(row["text"]), _harmless(row.get("entity") or ""), _harmless(row["label"])]
+                      for row in sample])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, b"\xef\xbb\xbf" + out.getvalue().encode())
+    return path
+
+
+def refused_ids(task: TaskFolder) -> set[str]:
+    """The ids whose `keep` a person set to no in one of the sheets."""
+    refused: set[str] = set()
+    for path in sorted(_folder(task).glob("*.csv")):
+        text = path.read_bytes().decode("utf-8-sig", "replace")
+        for row in csv.DictReader(io.StringIO(text)):
+            if (row.get("keep") or "").strip().casefold() in _NO and row.get("id"):
+                refused.add(str(row["id"]).strip())
+    return refused
+
+
+def _folder(task: TaskFolder) -> Path:
+    return task.data / "review"
+
+
+def _harmless(text: str) -> str:
+    """`text` so that a spreadsheet shows it and does not compute it."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
