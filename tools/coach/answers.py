@@ -18,6 +18,8 @@ from .wording import listed
 ASKED = "asked"
 _MOST_TIMES = 2  # a question is put at most twice, the second time in other words
 LONGEST_ANSWER = 2_000
+_DIGITS = "零一二三四五六七八九"
+_TENTHS = re.compile(rf"([{_DIGITS}])成([{_DIGITS}])?")
 
 
 @dataclass
@@ -68,7 +70,9 @@ def read_answers(answers: Mapping[str, Any], said: Said) -> Heard:
 
 
 def number_in(value: Any) -> float | None:
-    """The score in an answer (`0.8`, `80%`, `85 percent`), between 0 and 1; None where there is none."""
+    """The score in an answer (`0.8`, `80%`, `85 percent`, 八成五), between 0 and 1; None where there is none."""
+    if spoken := _TENTHS.search(str(value)):
+        return (_DIGITS.index(spoken[1]) + (_DIGITS.index(spoken[2]) / 10 if spoken[2] else 0)) / 10
     found = re.search(r"\d+(?:\.\d+)?", str(value)) if value is not None else None
     if not found:
         return None

@@ -36,7 +36,7 @@ from .wording import joined, listed, quote, short
 _TITLE_CHARACTERS = {"en": 60, "zh-TW": 24}
 _ALSO_STORIES = ("performance", "deployed_bad", "evaluate", "progress", "deploy", "undeploy", "setup")
 _STORY = (6, 12)  # English words, Chinese characters: long enough to be the story of a problem
-_MANY_THINGS = (30, 50)  # long enough to hold several answers
+_MANY_THINGS = (22, 38)  # long enough to hold several answers
 _LABELLING_TYPES = 2  # classification and entity-classification
 _LONGEST_SHOWN = 200
 _GREETED = {
@@ -90,8 +90,11 @@ def create_arguments(known: Mapping[str, Any]) -> dict[str, Any]:
     more = {**{key: known[key] for key in ("affected", "example") if key in known},
             **{group: groups[group] for group in ("resources", "versioning") if groups[group]}}
     plain = {key: known[key] for key in ("pain_point", "current_method", "impact", "name") if key in known}
+    title = str(known.get("title") or _title(str(known["goal"])))
+    if not title.isascii():
+        plain.setdefault("name", "<short English folder name, such as mail-sorting>")
     return {
-        "title": known.get("title") or _title(str(known["goal"])), "type": known["type"],
+        "title": title, "type": known["type"],
         "language": known.get("language") or spoken_language(), "labels": known["labels"], "goal": known["goal"],
         **plain, **{group: groups[group] for group in ("constraints", "success_criteria") if groups[group]},
         **({"more": more} if more else {}),
@@ -176,9 +179,9 @@ def _ready(known: dict[str, Any], opening: str, warned: list[Text | None], decis
         examples=[str(Text("Yes, go ahead", "對，開始吧")), str(Text("Add the label “mixed”", "再加一個標籤「混合」"))],
         default=str(Text("Yes, go ahead; it can all be changed later", "對，先開始，之後都可以改")),
     )
-    say = Text("Show the summary. When they agree, call create_task with exactly these arguments (a Chinese title needs "
-               "a short English `name`); what else matters is asked later, when it does.",
-               "先把摘要給對方看；同意後，用這些參數呼叫 create_task（中文標題請另給簡短英文 `name`）；"
+    say = Text("Show the summary. When they agree, call create_task with exactly these arguments; what else matters is "
+               "asked later, when it does.",
+               "先把摘要給對方看；同意後，用這些參數呼叫 create_task（`name` 由你填一個簡短的英文）；"
                "其他的之後用到時再問。")
     return CoachAnswer(
         stage="clarifying", message=joined(opening, summary, *warned), question=confirm, decision=decision,
@@ -192,7 +195,7 @@ def _further_words(known: Mapping[str, Any]) -> Text:
     parts = []
     if rows := known.get("rows"):
         shown = Text(str(rows), f"{rows} 筆") if isinstance(rows, int) else Text(*[quote(str(rows), 40)] * 2)
-        parts.append(Text(f"Rows: {shown.en}.", f"資料有 {shown.zh}。"))
+        parts.append(Text(f"Rows: {shown.en}.", f"資料：{shown.zh}。"))
     if (threshold := number_in(known.get("threshold"))) is not None:
         parts.append(Text(f"You would use it from {threshold:g} on.", f"分數到 {threshold:g} 就會開始用。"))
     return Text("".join(f" {part.en}" for part in parts), "".join(part.zh for part in parts))

@@ -39,7 +39,7 @@ def test_a_clear_goal_is_led_to_a_plan_by_next_step_alone(tmp_path: Path, langua
         for label, text in WORDS[language].items():
             writer.writerows([text.format(number), label] for number in range(60))
     person = {**SAID[language], "type": "classification", "labels": list(WORDS[language]), "privacy": "open",
-              "threshold": 0.8, "baseline": 0.6, "path": str(rows), "text": "body", "label": "topic"}
+              "threshold": 0.8, "baseline": 0.6, "path": str(rows), "text": "body", "label": "topic", "name": "mail"}
     called = anyio.run(_led, tmp_path / "workspace", language, person)
     assert called[-1] == "plan_training"
     assert {"coach", "create_task", "set_data_source", "prepare_data"} <= set(called)
@@ -57,8 +57,6 @@ async def _led(workspace: Path, language: str, person: dict[str, Any]) -> list[s
             assert not answered.is_error, answered.content
             step = (answered.structured_content or {})["next_step"]
             tool, arguments = step["tool"], _filled(step["arguments"], person)
-            if tool == "create_task":
-                arguments.setdefault("name", "mail")
     return called
 
 
