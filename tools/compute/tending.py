@@ -31,7 +31,7 @@ from .running import RunningJob
 from .words import size
 
 T = TypeVar("T")
-_POLL_SECONDS = 1.0
+_SHORTEST_POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.4, 5.0  # each look starts an interpreter there
 _LONGEST_PAUSE_SECONDS = 30.0
 _SPARE_BYTES = 200_000_000
 _MEGABYTE = 1_000_000
@@ -66,8 +66,7 @@ class Tending:
         self._attempt = uuid.uuid4().hex
         self._far: Far | None = None
         self._cut_since: float | None = None
-        self._step = 0
-        self._total: int | None = None
+        self._events = JobEvents(job.folder)
 
     @property
     def far(self) -> Far:
@@ -177,9 +176,8 @@ class Tending:
 
         def tell(sent: int) -> None:
             arrived = before + sent - have
-            self.job.progress(arrived // _MEGABYTE, max(1, total // _MEGABYTE), Text(
-                f"sending to {self.name}: {size(arrived)} of {size(total)}",
-                f"傳送到 {self.name}：{size(arrived)}，共 {size(total)}"))
+            self._carried(arrived, total, Text(f"sending to {self.name}: {size(arrived)} of {size(total)}",
+                                               f"傳送到 {self.name}：{size(arrived)}，共 {size(total)}"))
 
         try:
             self.link.put(file, f"{self.far.folder}/blobs/{sha}.part", have if have <= whole else 0, tell)
@@ -188,9 +186,18 @@ class Tending:
                 raise self.link.full(f"{self.far.folder}") from error
             raise
 
+    def _carried(self, count: int, total: int, message: Text) -> None:
+        """Tell how much was carried; once work was done there, the steps stay those of the work."""
+        worked = self._events.progress()
+        if worked.measures:
+            self.job.progress(worked.step, worked.total, message, even=False)
+        else:
+            self.job.progress(count // _MEGABYTE, max(1, total // _MEGABYTE), message)
+
     def _follow(self) -> dict[str, Any]:
         """Relay what it says until it ends."""
         mark = _last_mark(self.job.folder.events_file)
+        pause = _SHORTEST_POLL_SECONDS
         while True:
             seen = self.verb("look", **mark)
             events, log = base64.b64decode(seen["events"]), base64.b64decode(seen["log"])
@@ -202,9 +209,10 @@ class Tending:
                 self.job.relay(_passed_on(events), **mark)
             if seen["state"] in _ENDED and not seen["more"] and not events:
                 return self._ended(seen["state"], seen["exit"], log)
+            pause = _SHORTEST_POLL_SECONDS if events else min(pause * 1.5, _LONGEST_POLL_SECONDS)
             if not seen["more"]:
                 self.job.check_cancelled()
-                time.sleep(_POLL_SECONDS)
+                time.sleep(pause)
 
     def _ended(self, state: str, ended: dict[str, Any] | None, log: bytes) -> dict[str, Any]:
         if state == "succeeded" and ended:
@@ -238,8 +246,6 @@ class Tending:
     def fetch(self, patterns: list[str], into: Path) -> Path:
         """Bring the run's files that match there whole to `into` (kept from an earlier try), each checked by hash."""
         found = self.verb("manifest", patterns=patterns)
-        reached = JobEvents(self.job.folder).progress()
-        self._step, self._total = reached.step, reached.total
         total = sum(one[1] for one in found["files"])
         done = 0
         for relative, length, sha in found["files"]:
@@ -257,10 +263,10 @@ class Tending:
         if part.is_file() and part.stat().st_size > length:
             part.unlink()
 
-        def tell(have: int) -> None:  # the steps stay those of the work that was done there
-            self.job.progress(self._step, self._total, Text(
+        def tell(have: int) -> None:
+            self._carried(before + have, total, Text(
                 f"fetching from {self.name}: {size(before + have)} of {size(total)}",
-                f"從 {self.name} 取回：{size(before + have)}，共 {size(total)}"), even=False)
+                f"從 {self.name} 取回：{size(before + have)}，共 {size(total)}"))
 
         _ = self.far  # greeted before the first byte
         self.link.get(source, part, length, tell)
@@ -296,6 +302,6 @@ def _passed_on(events: bytes) -> bytes:
     kept = []
     for line in events.splitlines(keepends=True):
         with contextlib.suppress(ValueError):
-            if json.loads(line)["kind"] not in ("ended", "relayed"):
+            if json.loads(line)["kind"] not in ("started", "ended", "relayed"):
                 kept.append(line)
     return b"".join(kept)

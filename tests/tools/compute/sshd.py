@@ -9,8 +9,10 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -55,10 +57,7 @@ class Sshd:
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
         keys = root / "authorized_keys"
         shutil.copyfile(ssh / "id_ed25519.pub", keys)
-        for folder in (root, *root.parents):  # the account must be able to look up its keys
-            if folder.stat().st_uid == os.geteuid() and folder != Path("/"):
-                folder.chmod(folder.stat().st_mode | 0o711)
-        keys.chmod(0o644)
+        keys.chmod(0o644)  # the account looks up its own
         (root / "sshd_config").write_text(
             f"ListenAddress 127.0.0.1\nPort {self.port}\nHostKey {root / 'host_key'}\nPidFile {root / 'pid'}\n"
             f"AuthorizedKeysFile {keys}\nStrictModes no\nPasswordAuthentication no\nUsePAM no\n"
@@ -106,20 +105,27 @@ class Sshd:
 
 
 class Proxy:
-    """TCP in between: lets `limit` bytes towards the server through (None: all), then cuts; refuses while `down`."""
+    """TCP in between: cuts every connection once so many more bytes have gone `there` or `back`, refuses while `down`.
+    """
 
     def __init__(self, port: int) -> None:
         self._target = port
-        self.limit: int | None = None
-        self.limit_back: int | None = None
+        self.passed = {"there": 0, "back": 0}
+        self._limits: dict[str, int] = {}
+        self.cuts = 0
         self.down = False
         self._open: list[socket.socket] = []
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._server.getsockname()[1])
         threading.Thread(target=self._accept, daemon=True).start()
 
+    def cut_after(self, way: str, count: int) -> None:
+        """End every connection once `count` more bytes have gone that way."""
+        self._limits[way] = self.passed[way] + count
+
     def cut(self) -> None:
         """End every connection now."""
+        self.cuts += 1
         opened, self._open = self._open, []
         for end in opened:
             with contextlib.suppress(OSError):
@@ -139,22 +145,23 @@ class Proxy:
                     continue
                 server = socket.create_connection(("127.0.0.1", self._target))
                 self._open += [client, server]
-                threading.Thread(target=self._pump, args=(client, server, "limit"), daemon=True).start()
-                threading.Thread(target=self._pump, args=(server, client, "limit_back"), daemon=True).start()
+                threading.Thread(target=self._pump, args=(client, server, "there"), daemon=True).start()
+                threading.Thread(target=self._pump, args=(server, client, "back"), daemon=True).start()
 
-    def _pump(self, source: socket.socket, target: socket.socket, limit: str) -> None:
-        passed = 0
+    def _pump(self, source: socket.socket, target: socket.socket, way: str) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
-                passed += len(data)
-                most: int | None = getattr(self, limit)
-                if most is not None and passed > most:
-                    setattr(self, limit, None)  # once
+                self.passed[way] += len(data)
+                if way in self._limits and self.passed[way] > self._limits[way]:
+                    del self._limits[way]
                     self.cut()
                     return
                 target.sendall(data)
         with contextlib.suppress(OSError):
             target.shutdown(socket.SHUT_RDWR)
+
+
+HOME = Path("/home") / ACCOUNT
 
 
 def account_processes() -> list[psutil.Process]:
@@ -165,3 +172,53 @@ def account_processes() -> list[psutil.Process]:
                 and process.info["status"] != psutil.STATUS_ZOMBIE:
             found.append(process)
     return found
+
+
+@pytest.fixture(scope="session")
+def sshd() -> Iterator[Sshd]:
+    require_sshd()
+    root = Path(tempfile.mkdtemp(prefix="nlp-skills-sshd-"))  # pytest closes its own folders to other accounts
+    root.chmod(0o755)
+    server = Sshd(root / "server", root / "home")
+    server.trust()
+    yield server
+    server.stop()
+    shutil.rmtree(root)
+
+
+@pytest.fixture(scope="session")
+def far_python(sshd: Sshd, worker: Path) -> Iterator[str]:
+    """An interpreter of the second account that sees the training libraries."""
+    system, ours = (subprocess.run(
+        [python, "-c", "import sys, sysconfig; print(sys.version_info[:2], sysconfig.get_path('purelib'), sep='|')"],
+        capture_output=True, text=True, check=True).stdout.strip().split("|") for python in ("/usr/bin/python3", worker))
+    if system[0] != ours[0]:
+        pytest.skip("the system's Python is another version than the worker environment's")
+    place = HOME / "libraries"
+    shutil.rmtree(place, ignore_errors=True)
+    subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", str(place)], check=True)
+    next(place.glob("lib/python3*/site-packages")).joinpath("worker.pth").write_text(ours[1] + "\n")
+    subprocess.run(["chmod", "-R", "a+rX", str(place)], check=True)
+    yield str(place / "bin" / "python")
+    shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.fixture
+def proxy(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    """The way to the machine; the person's home is that of the test."""
+    between = Proxy(sshd.port)
+    sshd.point_to(between.port)
+    monkeypatch.setenv("HOME", str(sshd.home))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    yield between
+    between.close()
+
+
+@pytest.fixture
+def far_folder() -> Iterator[Path]:
+    """Where the machine works, gone afterwards with whatever still runs."""
+    place = HOME / "work"
+    yield place
+    for process in account_processes():
+        process.kill()
+    shutil.rmtree(place, ignore_errors=True)

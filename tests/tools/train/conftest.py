@@ -16,6 +16,10 @@ from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute.machines import local
 from nlp_skills.tools.data.rows import row_id
+from tests.tools.compute.sshd import far_folder as far_folder
+from tests.tools.compute.sshd import far_python as far_python
+from tests.tools.compute.sshd import proxy as proxy
+from tests.tools.compute.sshd import sshd as sshd
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 LABELS = {"正面": ("營收創下新高", "獲利優於預期", "接獲大單"), "中性": ("召開股東會", "營收持平", "公布財報日期"),

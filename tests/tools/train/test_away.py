@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,68 +18,19 @@ from nlp_skills.tools.compute.machines import keep_machine
 from nlp_skills.tools.compute.machines.ssh import Ssh
 from nlp_skills.tools.train.away import submit_away
 from nlp_skills.tools.train.planning import plan_training
-from tests.tools.compute.sshd import ACCOUNT, Proxy, Sshd, account_processes, require_sshd
+from tests.tools.compute.sshd import Proxy, account_processes
 from tests.tools.compute.working import eventually
 
 SECONDS = 120.0
-HOME = Path("/home") / ACCOUNT
 SETTINGS = {"epochs": 2, "batch_size": 8, "gradient_accumulation": 1, "save_every": 5, "threads": 1}
-
-
-@pytest.fixture(scope="session")
-def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    require_sshd()
-    root = tmp_path_factory.mktemp("ssh")
-    server = Sshd(root / "server", root / "home")
-    server.trust()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="session")
-def far_python(sshd: Sshd, worker: Path) -> Iterator[str]:
-    """An interpreter of the second account that sees the training libraries."""
-    system, ours = (subprocess.run(
-        [python, "-c", "import sys, sysconfig; print(sys.version_info[:2], sysconfig.get_path('purelib'), sep='|')"],
-        capture_output=True, text=True, check=True).stdout.strip().split("|") for python in ("/usr/bin/python3", worker))
-    if system[0] != ours[0]:
-        pytest.skip("the system's Python is another version than the worker environment's")
-    place = HOME / "libraries"
-    shutil.rmtree(place, ignore_errors=True)
-    subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", str(place)], check=True)
-    next(place.glob("lib/python3*/site-packages")).joinpath("worker.pth").write_text(ours[1] + "\n")
-    subprocess.run(["chmod", "-R", "a+rX", str(place)], check=True)
-    yield str(place / "bin" / "python")
-    shutil.rmtree(place, ignore_errors=True)
-
-
-@pytest.fixture
-def proxy(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
-    """The way to the machine; the person's home is that of the test."""
-    between = Proxy(sshd.port)
-    sshd.point_to(between.port)
-    monkeypatch.setenv("HOME", str(sshd.home))
-    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    yield between
-    between.close()
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Where the machine works, gone afterwards with whatever still runs."""
-    place = HOME / "work"
-    yield place
-    for process in account_processes():
-        process.kill()
-    shutil.rmtree(place, ignore_errors=True)
 
 
 @pytest.fixture
 def send(
-    workspace: Workspace, task: TaskFolder, tiny_model: Path, far_python: str, proxy: Proxy, folder: Path
+    workspace: Workspace, task: TaskFolder, tiny_model: Path, far_python: str, proxy: Proxy, far_folder: Path
 ) -> Callable[[], JobFolder]:
     """Plan a small training and send it to the machine."""
-    keep_machine(workspace, "gpubox", Ssh(host="gpubox", folder=str(folder), python=far_python))
+    keep_machine(workspace, "gpubox", Ssh(host="gpubox", folder=str(far_folder), python=far_python))
 
     def start() -> JobFolder:
         plan_training(workspace, task, {"base_model": str(tiny_model), **SETTINGS}, "none", [], "first")
@@ -120,11 +69,11 @@ def whole(task: TaskFolder, job: JobFolder, folder: Path) -> VersionFolder:
 
 
 def test_a_training_sent_away_comes_home_as_if_it_had_been_trained_here(
-    task: TaskFolder, send: Callable[[], JobFolder], folder: Path
+    task: TaskFolder, send: Callable[[], JobFolder], far_folder: Path
 ) -> None:
     job = send()
     ended(job)
-    version = whole(task, job, folder)
+    version = whole(task, job, far_folder)
     points = JobEvents(job).points()
     assert points["loss"][-1][0] == version.model_info()["training"]["steps"] == 16
     assert job.page_file.is_file() and job.spec().machine == "gpubox"

@@ -1,0 +1,284 @@
+"""A job on a machine over SSH, with every link and process cut once: it finishes or is resumed, arrives whole, is started
+once, and leaves nothing running. Its work costs nothing; see test_away.py for a real training."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+import nlp_skills
+from nlp_skills.resources.errors import MachineError, MachineUnreachable, WorkspaceError
+from nlp_skills.resources.files import sha256_bytes
+from nlp_skills.resources.job import JobFolder
+from nlp_skills.resources.workspace import Workspace
+from nlp_skills.tools.compute import jobs
+from nlp_skills.tools.compute.events import JobEvents
+from nlp_skills.tools.compute.machines import keep_machine
+from nlp_skills.tools.compute.machines.ssh import Ssh
+from nlp_skills.tools.compute.tending import Tending
+from tests.tools.compute.errand import FAR_WORK
+from tests.tools.compute.sshd import HOME, Proxy, Sshd, account_processes
+from tests.tools.compute.working import eventually, kill_hard
+
+SECONDS = 60.0
+INPUT_BYTES = 6_000_000
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+class Case:
+    """One job sent to the machine, and what the test may do to it."""
+
+    def __init__(self, workspace: Workspace, place: Path, far_folder: Path) -> None:
+        self.workspace, self.place, self.far = workspace, place, far_folder
+        place.mkdir()
+        self.content = os.urandom(INPUT_BYTES)
+        (place / "input.bin").write_bytes(self.content)
+        (place / "far_work.py").write_text(FAR_WORK)
+        self.job: JobFolder
+
+    def start(self) -> JobFolder:
+        self.job = jobs.submit(self.workspace, "machine", ["-m", "tests.tools.compute.errand"], [str(self.place)],
+                               python=sys.executable, resumable=True, machine="gpubox")
+        return self.job
+
+    @property
+    def run(self) -> Path:
+        return self.far / "runs" / self.job.id
+
+    def half_way(self) -> None:
+        """Until it waits in the middle of its work, and that is known here."""
+        eventually(lambda: jobs.progress(self.job).step >= 10 or self.job.state() != "running", SECONDS)
+        assert self.job.state() == "running", self.log()
+
+    def go_on(self) -> None:
+        (self.run / "go").touch()
+
+    def far_pid(self) -> int:
+        return int((self.run / "starts").read_text().split()[-1])
+
+    def resume(self) -> None:
+        jobs.resume(self.job, self.workspace)
+
+    def log(self) -> str:
+        return f"{jobs.failure(self.job)}\n{self.job.output_file.read_text(encoding='utf-8')}"
+
+    def ends(self, state: str) -> None:
+        assert jobs.wait(self.job, SECONDS) == state, self.log()
+
+    def arrived(self, starts: int = 1) -> None:
+        """It ended well, what it made is here whole, nothing of it runs or stands there any more."""
+        self.ends("succeeded")
+        assert (self.place / "home" / "out" / "model.bin").read_bytes() == self.content[::-1]
+        ended = self.job.exit()
+        assert ended and ended.result["sha256"] == sha256_bytes(self.content[::-1])
+        assert ended.result["starts"] == starts
+        assert [step for step, _ in JobEvents(self.job).points()["loss"]] == list(range(1, 21))
+        assert "said at the end" in self.job.output_file.read_text(encoding="utf-8")
+        assert not account_processes() and not self.run.exists()
+
+
+@pytest.fixture
+def machine(far_folder: Path, far_python: str) -> Ssh:
+    return Ssh(host="gpubox", folder=str(far_folder), python=far_python)
+
+
+@pytest.fixture
+def case(
+    workspace: Workspace, tmp_path: Path, far_folder: Path, machine: Ssh, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Case]:
+    package = str(Path(nlp_skills.__path__[0]).parent)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([package, str(REPOSITORY)]))
+    keep_machine(workspace, "gpubox", machine)
+    yield Case(workspace, tmp_path / "errand", far_folder)
+    for process in account_processes():
+        process.kill()
+
+
+def test_a_link_cut_in_the_upload_goes_on_in_the_middle_of_the_file(case: Case, proxy: Proxy) -> None:
+    proxy.cut_after("there", INPUT_BYTES // 2)
+    case.start()
+    case.half_way()
+    assert proxy.cuts == 1 and proxy.passed["there"] < INPUT_BYTES * 1.5
+    assert "The link to gpubox was cut" in " ".join(JobEvents(case.job).warnings())
+    case.go_on()
+    case.arrived()
+
+
+def test_a_link_cut_while_it_works_there_costs_nothing(case: Case, proxy: Proxy) -> None:
+    case.start()
+    case.half_way()
+    proxy.down = True
+    proxy.cut()
+    case.go_on()
+    eventually(lambda: (case.run / "out" / "model.bin").is_file())
+    assert case.job.state() == "running"
+    proxy.down = False
+    case.arrived()
+
+
+def test_a_link_cut_while_fetching_goes_on_in_the_middle_of_the_file(case: Case, proxy: Proxy) -> None:
+    case.start()
+    case.half_way()
+    before = proxy.passed["back"]
+    proxy.cut_after("back", INPUT_BYTES // 2)
+    case.go_on()
+    case.arrived()
+    assert proxy.cuts == 1 and proxy.passed["back"] - before < INPUT_BYTES * 1.5
+
+
+def test_a_process_killed_there_is_told_and_resumed_from_its_checkpoint(case: Case) -> None:
+    case.start()
+    case.half_way()
+    os.kill(case.far_pid(), signal.SIGKILL)
+    case.ends("failed")
+    failure = jobs.failure(case.job)
+    assert failure and "gpubox" in failure.problem.en and "resume_job" in failure.fix.zh
+    case.resume()
+    case.go_on()
+    case.arrived(starts=2)
+
+
+def test_the_tending_process_killed_here_finds_the_job_there_again(case: Case) -> None:
+    case.start()
+    case.half_way()
+    kill_hard(case.job)
+    assert case.job.state() == "interrupted" and psutil.pid_exists(case.far_pid())
+    case.go_on()
+    case.resume()
+    case.arrived()
+
+
+def test_the_server_killed_leaves_the_tending_process_at_work(case: Case) -> None:
+    submit = ("import sys; from pathlib import Path; from nlp_skills.resources.workspace import Workspace; "
+              "from nlp_skills.tools.compute import jobs; import time\n"
+              "job = jobs.submit(Workspace(Path(sys.argv[1])), 'machine', ['-m', 'tests.tools.compute.errand'], "
+              "[sys.argv[2]], python=sys.executable, resumable=True, machine='gpubox')\n"
+              "print(job.root, flush=True); time.sleep(600)")
+    with subprocess.Popen([sys.executable, "-c", submit, str(case.workspace.root), str(case.place)],
+                          stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        case.job = JobFolder(Path(server.stdout.readline().strip()))
+        case.half_way()
+        server.kill()
+    case.go_on()
+    case.arrived()
+
+
+def test_everything_killed_is_resumed(case: Case, proxy: Proxy) -> None:
+    case.start()
+    case.half_way()
+    kill_hard(case.job)
+    os.kill(case.far_pid(), signal.SIGKILL)
+    proxy.cut()
+    case.resume()
+    case.go_on()
+    case.arrived(starts=2)
+
+
+def test_a_changed_host_key_is_refused_until_the_person_trusts_it(case: Case, sshd: Sshd, proxy: Proxy) -> None:
+    case.start()
+    case.half_way()
+    before = sshd.fingerprint()
+    sshd.new_host_key()
+    proxy.cut()
+    case.ends("failed")
+    failure = jobs.failure(case.job)
+    assert failure and failure.code == "host_key_changed"
+    assert before in failure.problem.zh and sshd.fingerprint() in failure.problem.zh
+    sshd.trust()
+    case.go_on()
+    case.resume()
+    case.arrived()
+
+
+def test_a_full_disk_there_is_told_and_what_arrived_is_kept(case: Case) -> None:
+    case.far.mkdir()
+    small = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=777", "tmpfs", str(case.far)], check=False)
+    if small.returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        case.start()
+        case.ends("failed")
+        failure = jobs.failure(case.job)
+        assert isinstance(failure, WorkspaceError) and "gpubox" in failure.problem.zh
+        subprocess.run(["mount", "-o", "remount,size=900m", str(case.far)], check=True)
+        case.resume()
+        case.half_way()
+        case.go_on()
+        case.arrived()
+    finally:
+        subprocess.run(["umount", "-l", str(case.far)], check=False)
+
+
+def test_a_disk_that_fills_up_in_the_middle_of_a_file_is_told(
+    case: Case, monkeypatch: pytest.MonkeyPatch, machine: Ssh
+) -> None:
+    """The disk was roomy when it was asked, and full a moment later."""
+    case.far.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m,mode=777", "tmpfs", str(case.far)], check=False).returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        with machine.reached("gpubox") as far, pytest.raises((WorkspaceError, MachineError)) as told:
+            there = _tending(case, machine, far.link)
+            (case.far / "blobs").mkdir(mode=0o777)
+            os.chmod(case.far / "blobs", 0o777)
+            there._send_one(case.place / "input.bin", "0" * 64, 0, INPUT_BYTES)
+        assert "gpubox" in told.value.problem.en and "full" in told.value.problem.en
+    finally:
+        subprocess.run(["umount", "-l", str(case.far)], check=False)
+
+
+def test_a_python_that_is_too_old_or_not_there_is_refused_before_anything_is_sent(
+    machine: Ssh, far_folder: Path, proxy: Proxy
+) -> None:
+    old = HOME / "old-python"
+    old.write_text("#!/bin/sh\necho 3.9\n")
+    old.chmod(0o755)
+    for python, said in ((str(old), "3.9"), ("/no/python", "/no/python")):
+        with pytest.raises(MachineError) as told, \
+                machine.model_copy(update={"python": python}).reached("gpubox"):
+            pass
+        assert said in told.value.problem.en and told.value.field == "settings.python"
+    assert not far_folder.exists()
+    old.unlink()
+
+
+def test_a_cancelled_job_ends_there_too_with_all_it_started(case: Case) -> None:
+    case.start()
+    case.half_way()
+    assert len(account_processes()) == 2
+    assert jobs.cancel(case.job) == "cancelled"
+    assert not account_processes() and (case.run / "jobs" / case.job.id / "cancel").is_file()
+    case.resume()
+    case.go_on()
+    case.arrived(starts=2)
+
+
+def test_a_job_cancelled_while_the_machine_is_away_is_ended_there_once_it_answers(case: Case, proxy: Proxy) -> None:
+    case.start()
+    case.half_way()
+    proxy.down = True
+    proxy.cut()
+    with pytest.raises(MachineUnreachable) as told:
+        jobs.cancel(case.job)
+    assert "cancel_job" in told.value.fix.zh and case.job.state() == "cancelled" and account_processes()
+    proxy.down = False
+    assert jobs.cancel(case.job) == "cancelled"
+    assert not account_processes()
+
+
+def _tending(case: Case, machine: Ssh, link: object) -> Tending:
+    from nlp_skills.tools.compute.link import Link
+    from nlp_skills.tools.compute.running import RunningJob
+
+    assert isinstance(link, Link)
+    folder = JobFolder(case.workspace.jobs / "by-hand")
+    folder.root.mkdir(parents=True)
+    return Tending(RunningJob(folder, None, by_hand=False), "gpubox", machine, link)
