@@ -109,10 +109,10 @@ def _told(task: TaskFolder, definition: Task, looks: Sequence[dict[str, Any]]) -
             Text("Ask whether these labels belong to the task (update_task labels), or what they mean "
                  "(label_values of the source).",
                  "請確認這些標籤是否屬於這個任務（用 update_task 更新 labels），或各代表什麼（來源的 label_values）。"))
-    if not any(look["rows"] for look in looks) or any(look["unlabelled"] for look in looks):
-        return _without_labels(task, looks)
     if costly := next((look for look in looks if "estimate" in look), None):
         return _before_paying(task, costly)
+    if any(look["unlabelled"] for look in looks):
+        return _without_labels(task, looks)
     return _say(
         Text(f"{len(looks)} source(s) can be read; every needed column was found.",
              f"{len(looks)} 個來源都能讀取，需要的欄位也都找到了。"),

@@ -1,0 +1,174 @@
+"""Several sources at once, through the doors: all or one, what changed, what the person hears."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp import Client
+
+from nlp_skills.resources.errors import DataError, NlpSkillsError
+from nlp_skills.resources.files import dump_jsonl, read_json, read_yaml, write_yaml
+from nlp_skills.resources.task import TaskFolder
+from nlp_skills.resources.workspace import Workspace
+from nlp_skills.server.boundary import GuardedServer
+from nlp_skills.tools.data.tool import register
+from tests.tools.data.conftest import sentences
+from tests.tools.data.misbehaving import Peer, Said, as_json, as_page, peer
+from tests.tools.data.test_llm_generated import Writer
+from tests.tools.data.test_tool import call, refused
+from tests.tools.data.test_web_scrape import article
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def server() -> Iterator[Peer]:
+    with peer() as here:
+        yield here
+
+
+@pytest.fixture
+async def client(workspace: Workspace) -> AsyncIterator[Client]:
+    server = GuardedServer(workspace=workspace, language="en", name="nlp-skills")
+    register(server, workspace)
+    async with Client(server) as client:
+        yield client
+
+
+def two_sources(server: Peer, task: TaskFolder) -> None:
+    (task.root / "news.jsonl").write_bytes(dump_jsonl(sentences(30)))
+    url = server.serve("/rows", as_json(sentences(30, 100)))
+    write_yaml(task.data_source_file, {"sources": [
+        {"type": "file", "path": "news.jsonl"}, {"type": "api", "endpoint": url, "allow_hosts": ["127.0.0.1"]}]})
+
+
+def test_one_source_is_fetched_and_the_others_stay_as_they_were(server: Peer, task: TaskFolder, prepare: Any) -> None:
+    two_sources(server, task)
+    prepare()
+    (task.root / "news.jsonl").write_bytes(dump_jsonl(sentences(33)))
+    server.serve("/rows", as_json(sentences(31, 100)))
+
+    only_api = prepare(only=1)
+    assert sum(only_api["counts"].values()) == 61 and sum(only_api["changes"]["added"].values()) == 1
+    server.routes.clear()
+    only_file = prepare(only=0)
+    assert sum(only_file["counts"].values()) == 64 and len(server.asked) == 2
+
+
+def test_a_source_that_was_never_fetched_is_not_left_out(server: Peer, task: TaskFolder, prepare: Any) -> None:
+    two_sources(server, task)
+
+    with pytest.raises(DataError, match="never fetched"):
+        prepare(only=0)
+    with pytest.raises(DataError, match="places are 0 to 1"):
+        prepare(only=2)
+    assert not (task.data / "current.json").exists()
+
+
+def test_what_changed_is_told_by_label(task: TaskFolder, prepare: Any) -> None:
+    rows = sentences(30)
+    (task.root / "news.jsonl").write_bytes(dump_jsonl(rows))
+    write_yaml(task.data_source_file, {"sources": [{"type": "file", "path": "news.jsonl"}]})
+    assert "changes" not in prepare()
+    rows[0]["label"] = "負面"
+    (task.root / "news.jsonl").write_bytes(dump_jsonl([*rows[:28], *sentences(3, 50)]))
+    result = prepare()
+
+    assert result["changes"] == {"added": {"中性": 1, "正面": 1, "負面": 1}, "removed": {"中性": 1, "負面": 1},
+                                 "relabelled": [{"from": "正面", "to": "負面", "count": 1}]}
+    assert "3 rows added, 2 removed, 1 relabelled" in result["message"]["en"]
+    assert "改標籤 1 列" in result["message"]["zh"]
+    again = prepare()
+    assert again["unchanged"] and "No row changed" in again["message"]["en"]
+
+
+@pytest.mark.parametrize("broken", range(3))
+def test_a_source_that_fails_replaces_nothing(
+    server: Peer, task: TaskFolder, prepare: Any, broken: int
+) -> None:
+    (task.root / "news.jsonl").write_bytes(dump_jsonl(sentences(40)))
+    rows, page = server.serve("/rows", as_json(sentences(30, 100))), server.serve("/page", as_page(article()))
+    shared = {"allow_hosts": ["127.0.0.1"], "retries": 0}
+    write_yaml(task.data_source_file, {"sources": [
+        {"type": "file", "path": "news.jsonl"}, {"type": "api", "endpoint": rows, **shared},
+        {"type": "web_scrape", "urls": [page], "delay_seconds": 0, **shared}]})
+    before = prepare()
+    kept = {path: path.read_bytes() for path in task.data.rglob("*.json*") if path.is_file()}
+    if broken == 0:
+        (task.root / "news.jsonl").write_bytes(dump_jsonl(sentences(41)) + b"{broken\n")
+    else:
+        server.serve(("/rows", "/page")[broken - 1], Said(status=500))
+
+    with pytest.raises(NlpSkillsError):
+        prepare()
+    assert read_json(task.data / "current.json")["hash"] == before["snapshot"]
+    assert all(path.read_bytes() == content for path, content in kept.items())
+
+
+def test_the_last_run_is_noted_and_comments_stay(task: TaskFolder, prepare: Any) -> None:
+    (task.root / "news.jsonl").write_bytes(dump_jsonl(sentences(30)))
+    task.data_source_file.write_text(
+        "sources:  # one file\n  - type: file\n    path: news.jsonl\n"
+        "regeneration:\n  last_run: 2026-01-06T10:30:00  # ours\n", encoding="utf-8")
+    prepare()
+
+    text = task.data_source_file.read_text("utf-8")
+    assert "# one file" in text and "# ours" in text
+    assert read_yaml(task.data_source_file)["regeneration"]["last_run"] > "2026-02"
+
+
+async def test_every_kind_of_the_seed_is_previewed_and_prepared(
+    client: Client, server: Peer, task: TaskFolder
+) -> None:
+    import sqlite3
+    from contextlib import closing
+
+    with closing(sqlite3.connect(task.root / "news.db")) as connection:
+        connection.execute("CREATE TABLE annotations (text, entity, label)")
+        connection.executemany("INSERT INTO annotations VALUES (:text, :entity, :label)", sentences(60))
+        connection.commit()
+    server.serve("/v1/chat/completions", Writer())
+    allowed = {"allow_hosts": ["127.0.0.1"]}
+    answer = await call(client, "set_data_source", sources=[
+        {"type": "database", "connection": "sqlite:///news.db", "snapshot_date": "2026-01-06",
+         "query": "SELECT text, entity, label FROM annotations"},
+        {"type": "api", "endpoint": server.serve("/data", as_json(sentences(30, 100))), "params": {"limit": 1000}, **allowed},
+        {"type": "web_scrape", "urls": [server.serve("/page", as_page(article()))], "keywords": ["金融", "股價"],
+         "delay_seconds": 0, **allowed},
+        {"type": "llm_generated", "prompt_template": "生成 {count} 筆金融情感分析訓練資料...", "model": "gpt-4o", "count": 20,
+         "rows_per_request": 10, "base_url": f"{server.url}/v1"}])
+
+    looks = answer["job"]["result"]["sources"]
+    assert [look["type"] for look in looks] == ["database", "api", "web_scrape", "llm_generated"]
+    assert [len(look["rows"]) for look in looks] == [5, 5, 1, 5] and answer["next_step"]["tool"] == "prepare_data"
+    assert "3 次請求" in answer["message"]
+    prepared = (await call(client, "prepare_data"))["job"]["result"]
+    assert sum(prepared["counts"].values()) == 110 and prepared["unlabelled"] == 1
+    assert len(json.dumps(prepared, ensure_ascii=False)) < 8000
+    again = (await call(client, "prepare_data", source=1))["job"]["result"]
+    assert again["unchanged"] and server.paths().count("/page") == 2
+
+
+async def test_a_private_address_is_refused_through_the_door_with_the_way_out(
+    client: Client, server: Peer, task: TaskFolder
+) -> None:
+    url = server.serve("/data", as_json(sentences(5)))
+
+    said = await refused(client, "set_data_source", sources=[{"type": "api", "endpoint": url}])
+    assert "allow_hosts: [127.0.0.1]" in said and "內部網路" in said and not server.asked
+
+
+async def test_an_api_key_typed_in_moves_to_the_store(client: Client, server: Peer, task: TaskFolder) -> None:
+    url = server.serve("/data", lambda asked: as_json(
+        sentences(30) if asked.headers.get("Authorization") == "Bearer sk-typed-in-chat" else {}))
+    answer = await call(client, "set_data_source", sources=[
+        {"type": "api", "endpoint": url, "auth": {"type": "bearer", "token": "sk-typed-in-chat"},
+         "allow_hosts": ["127.0.0.1"]}])
+
+    assert "secret set" in answer["message"] and len(answer["job"]["result"]["sources"][0]["rows"]) == 5
+    written = "".join(Path(path).read_text("utf-8") for path in task.root.rglob("*") if path.is_file())
+    assert "sk-typed-in-chat" not in written + json.dumps(answer)
