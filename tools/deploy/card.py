@@ -7,23 +7,25 @@ from typing import Any
 from ...resources.files import dump_yaml, read_yaml
 from ...resources.task import Task
 from ...resources.version import VersionFolder
+from .deployments import Deployment, history
 
 
 def model_card(task: Task, version: VersionFolder, content: str) -> str:
     """The README.md of an uploaded model.
 
     Arguments:
-        content: what is uploaded, `adapter` or `merged`.
+        content: what is uploaded, `adapter`, `merged` or `gguf`.
     """
     info, evaluation = version.model_info(), version.latest_evaluation()
     lineage: dict[str, Any] = read_yaml(version.lineage_file)
     base = info["base_model"]["name"]
     head = {
         "base_model": base,
-        "library_name": "peft" if content == "adapter" else "transformers",
+        "library_name": {"adapter": "peft", "gguf": "gguf"}.get(content, "transformers"),
         "pipeline_tag": "text-generation",
         "language": [task.language],
         "tags": ["nlp-skills", task.type, info["method"]],
+        **({"model-index": _index(task, version, evaluation)} if evaluation else {}),
     }
     lines = [f"# {task.title or task.name} {version.name}", ""]
     if task.goal:
@@ -32,9 +34,58 @@ def model_card(task: Task, version: VersionFolder, content: str) -> str:
               f"- Method: {info['method']}", f"- Content: {content}", ""]
     if evaluation:
         lines += _results(evaluation)
+    lines += _parity(version)
     lines += ["## Prompt", "", "System:", "", *_quoted(info["prompt"]["system"]), "", "User:", "",
               *_quoted(info["prompt"]["user"]), "", "## Lineage", "", "```yaml", dump_yaml(lineage).rstrip(), "```", ""]
     return "---\n" + dump_yaml(head) + "---\n\n" + "\n".join(lines)
+
+
+def dataset_card(task: Task, version: VersionFolder) -> str:
+    """The README.md of an uploaded dataset: the splits a version was trained on."""
+    data = version.data_snapshot()
+    splits = {path: [{"split": name, "path": f"{path}.jsonl"}]
+              for name, path in (("train", "train"), ("validation", "valid"), ("test", "test"))}
+    head = {"language": [task.language], "tags": ["nlp-skills", task.type],
+            "configs": [{"config_name": "default", "data_files": [one for parts in splits.values() for one in parts]}]}
+    counts = data.get("counts") or {}
+    lines = [f"# {task.title or task.name}: data of {version.name}", ""]
+    if task.goal:
+        lines += [task.goal, ""]
+    lines += [f"- Task: {task.type}; labels: {', '.join(task.labels)}",
+              f"- Rows: {', '.join(f'{name} {count}' for name, count in counts.items())}" if counts else "- Rows: see below",
+              f"- Snapshot: sha256 {data.get('hash', '?')}", f"- Source: sha256 {data.get('source_hash', '?')}", "",
+              "Check who owns these rows, and whether they name people, before anybody else may read them.", "",
+              "## Data snapshot", "", "```yaml", dump_yaml(data).rstrip(), "```", ""]
+    return "---\n" + dump_yaml(head) + "---\n\n" + "\n".join(lines)
+
+
+def _index(task: Task, version: VersionFolder, evaluation: dict[str, Any]) -> list[dict[str, Any]]:
+    """The results as the Hub's `model-index` has them."""
+    benchmark = evaluation["benchmark"]
+    metrics = [{"type": name, "name": name, "value": measured["value"]}
+               for name, measured in evaluation["metrics"].items()]
+    return [{"name": f"{task.name}-{version.name}", "results": [{
+        "task": {"type": "text-classification"}, "metrics": metrics,
+        "dataset": {"name": f"{task.name} {benchmark['name']}", "type": task.name,
+                    "revision": benchmark["hash"]},
+    }]}]
+
+
+def _parity(version: VersionFolder) -> list[str]:
+    """How each form of the version answered the benchmark again, newest of each target first."""
+    seen: dict[str, Deployment] = {}
+    for deployment in history(version.task):
+        if deployment.version == version.name and deployment.parity:
+            kind = deployment.settings.get("quantization")
+            seen.setdefault(f"{deployment.target} {kind}" if kind else deployment.target, deployment)
+    if not seen:
+        return []
+    lines = ["## Parity", "", "The deployed form, asked the whole benchmark again over HTTP, against the evaluated answers.",
+             "", "| form | label | text | rows |", "| --- | ---: | ---: | ---: |"]
+    for form, deployment in seen.items():
+        found = deployment.parity or {}
+        lines.append(f"| {form} | {found['label']:.3f} | {found['raw']:.3f} | {found['count']} |")
+    return [*lines, ""]
 
 
 def _results(evaluation: dict[str, Any]) -> list[str]:

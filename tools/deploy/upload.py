@@ -1,4 +1,4 @@
-"""Upload a version to the Hugging Face Hub: the sixth stage, `scripts/06_upload_hf.py`.
+"""Upload a version to the Hugging Face Hub: the sixth stage, `scripts/06_upload_hf.py`, and the target `huggingface`.
 
 Private unless asked otherwise; refused below the success criteria unless forced; running it again carries on, because
 the Hub's client skips what has arrived.
@@ -10,30 +10,52 @@ import argparse
 import os
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from ...resources.errors import DeploymentError, MissingRequirement, SecretError
+from pydantic import BaseModel, Field
+
+from ...resources.errors import DeploymentError, MissingRequirement, NlpSkillsError, SecretError
 from ...resources.files import write_atomic
 from ...resources.language import Text
 from ...resources.lineage import track_version
 from ...resources.secrets import redact, resolve
-from ...resources.task import TaskFolder
+from ...resources.task import Task
 from ...resources.version import VersionFolder, version
+from ..compute.download import endpoint
 from ..compute.running import RunningJob, run_job
+from ..data.store import load_snapshot
+from ..evaluate.endpoint import check_reach
 from ..evaluate.model import version_paths
-from .card import model_card
+from .card import dataset_card, model_card
 from .gates import criteria_gate
+from .gguf import Quantization, gguf_file
 from .merge import merged_model
 
 ENTRY = ["scripts/06_upload_hf.py"]
+Content = Literal["adapter", "merged", "gguf", "dataset"]
+_CONTENTS: tuple[Content, ...] = ("adapter", "merged", "gguf", "dataset")
+
+
+class Upload(BaseModel):
+    """What is uploaded and where to."""
+
+    repo: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", description="owner/name on the Hub")
+    content: Content = Field("adapter", description="adapter, merged, gguf, or the dataset it was trained on")
+    public: bool = Field(False, description="anybody may read it")
+    quantization: Quantization = Field("f16", description="of a GGUF file: f16 or q8_0")
+    pre_tokenizer: str | None = Field(None, description="for a tokenizer llama.cpp does not know: qwen2, gpt-2, …")
+    allow_remote: bool = Field(False, description="what belongs to an on-premise task may leave this network")
 
 
 def main(task: Path, arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="06_upload_hf.py", description=__doc__)
     parser.add_argument("--repo", required=True, help="owner/name on the Hub")
     parser.add_argument("--version", default="latest", help="v1, v2, … (default: latest)")
-    parser.add_argument("--content", choices=["adapter", "merged"], default="adapter")
+    parser.add_argument("--content", choices=_CONTENTS, default="adapter")
+    parser.add_argument("--quantization", choices=["f16", "q8_0"], default="f16", help="of a GGUF file")
+    parser.add_argument("--pre-tokenizer", default=None, help="for a tokenizer llama.cpp does not know: qwen2, gpt-2, …")
     parser.add_argument("--public", action="store_true", help="anybody may read it (default: private)")
+    parser.add_argument("--allow-remote", action="store_true", help="although the task's data stays on-premise")
     parser.add_argument("--force", metavar="REASON", default="", help="upload although it is below the success criteria")
     options = parser.parse_args(arguments)
     return run_job("upload", lambda job: _upload(job, options), entry=ENTRY, arguments=arguments, task=task,
@@ -44,39 +66,91 @@ def _upload(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
     assert job.task is not None
     chosen = version(job.task, options.version)
     track_version(chosen)
+    wanted = Upload(repo=options.repo, content=options.content, public=options.public,
+                    quantization=options.quantization, pre_tokenizer=options.pre_tokenizer,
+                    allow_remote=options.allow_remote)
+    check_upload(job.task.load(), wanted)
     criteria_gate(job.task.load(), chosen, options.force)
-    folder = _assemble(job.task, chosen, options.content)
-    try:
-        job.progress(0, 1, Text(f"Uploading {options.content} to {options.repo}",
-                                f"上傳 {options.content} 到 {options.repo}"))
-        url = _send(folder, options, chosen)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    job.progress(1, 1, Text(f"Uploaded: {url}", f"上傳完成：{url}"))
-    visibility = Text("public", "公開") if options.public else Text("private", "私有")
-    message = Text(f"{chosen.name} ({options.content}) is at {url} ({visibility.en}).",
-                   f"{chosen.name}（{options.content}）已上傳到 {url}（{visibility.zh}）。")
-    say = Text("Check the model card on the Hub before you share it.", "分享前請先到 Hub 檢查模型卡。")
-    return {"url": url, "version": chosen.name, "content": options.content, "message": message._asdict(),
+    url = upload_version(job, chosen, wanted)
+    visibility = Text("public", "公開") if wanted.public else Text("private", "私有")
+    message = Text(f"{chosen.name} ({wanted.content}) is at {url} ({visibility.en}).",
+                   f"{chosen.name}（{wanted.content}）已上傳到 {url}（{visibility.zh}）。")
+    say = Text("Check the card on the Hub before you share it.", "分享前請先到 Hub 檢查說明卡。")
+    return {"url": url, "version": chosen.name, "content": wanted.content, "message": message._asdict(),
             "next_step": {"tool": "coach", "arguments": {"task": job.task.name}, "say": say._asdict()}}
 
 
-def _assemble(task: TaskFolder, chosen: VersionFolder, content: str) -> Path:
-    """A folder with exactly what is uploaded: weights, tokenizer, card, lineage and results."""
-    info = chosen.model_info()
-    if content == "merged" or info["adapter"] is None:
-        source = merged_model(chosen)
-    else:
-        source = version_paths(chosen).adapter or task.root / info["adapter"]
-    folder = task.cache / f"upload-{chosen.name}-{content}"
+def check_upload(task: Task, wanted: Upload) -> None:
+    """What an upload needs, before anything is built.
+
+    Raises:
+        SecretError: no token is stored.
+        MissingRequirement: the Hub's client is not installed.
+        DeploymentError: the task is on-premise.
+    """
+    check_reach(task, endpoint(), wanted.allow_remote)
+    resolve("${HF_TOKEN}")
+    _client()
+
+
+def upload_version(job: RunningJob, chosen: VersionFolder, wanted: Upload) -> str:
+    """Upload the version and return the repository's address; run again after a cut, it sends what is missing.
+
+    Raises:
+        SecretError: the token is unknown, refused, or may only read.
+        DeploymentError: the Hub cannot be reached, or the upload was cut.
+    """
+    folder = _assemble(job, chosen, wanted)
+    try:
+        job.progress(0, 1, Text(f"Uploading {wanted.content} to {wanted.repo}",
+                                f"上傳 {wanted.content} 到 {wanted.repo}"))
+        url = _send(folder, wanted, chosen)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    job.progress(1, 1, Text(f"Uploaded: {url}", f"上傳完成：{url}"))
+    return url
+
+
+def _assemble(job: RunningJob, chosen: VersionFolder, wanted: Upload) -> Path:
+    """A folder with exactly what is uploaded: weights or rows, tokenizer, card, lineage and results."""
+    task = chosen.task
+    folder = task.cache / f"upload-{chosen.name}-{wanted.content}"
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(source, folder, copy_function=_link_or_copy)
+    if wanted.content == "dataset":
+        _rows(chosen, folder)
+        card = dataset_card(task.load(), chosen)
+    else:
+        _weights(job, chosen, wanted, folder)
+        card = model_card(task.load(), chosen, wanted.content)
     for file in (chosen.lineage_file, chosen.results_file, chosen.config_file):
-        if file.is_file():
+        if file.is_file() and wanted.content != "dataset":
             shutil.copy2(file, folder / file.name)
     (folder / "README.md").unlink(missing_ok=True)  # PEFT writes a template of its own
-    write_atomic(folder / "README.md", model_card(task.load(), chosen, content))
+    write_atomic(folder / "README.md", card)
     return folder
+
+
+def _weights(job: RunningJob, chosen: VersionFolder, wanted: Upload, folder: Path) -> None:
+    if wanted.content == "gguf":
+        file = gguf_file(chosen, wanted.quantization, job, pre_tokenizer=wanted.pre_tokenizer)
+        folder.mkdir(parents=True)
+        _link_or_copy(str(file), str(folder / file.name))
+        return
+    info = chosen.model_info()
+    if wanted.content == "merged" or info["adapter"] is None:
+        source = merged_model(chosen)
+    else:
+        source = version_paths(chosen).adapter or chosen.task.root / info["adapter"]
+    shutil.copytree(source, folder, copy_function=_link_or_copy)
+
+
+def _rows(chosen: VersionFolder, folder: Path) -> None:
+    """The splits the version was trained on, with the manifest that says where they came from."""
+    snapshot = load_snapshot(chosen.task, str(chosen.data_snapshot()["hash"]))
+    folder.mkdir(parents=True)
+    for path in snapshot.root.iterdir():
+        if path.suffix == ".jsonl" or path.name in ("manifest.json", "validation.json"):
+            shutil.copy2(path, folder / path.name)
 
 
 def _link_or_copy(source: str, destination: str) -> None:
@@ -86,34 +160,52 @@ def _link_or_copy(source: str, destination: str) -> None:
         shutil.copy2(source, destination)
 
 
-def _send(folder: Path, options: argparse.Namespace, chosen: VersionFolder) -> str:
+def _client() -> Any:
     try:
         from huggingface_hub import HfApi
-        from huggingface_hub.errors import HfHubHTTPError
     except ImportError as error:
         raise MissingRequirement(
             Text("Uploading needs huggingface_hub.", "上傳需要 huggingface_hub。"),
             Text("Run: pip install 'nlp-skills[train]'", "請執行：pip install 'nlp-skills[train]'"),
         ) from error
-    api = HfApi(token=resolve("${HF_TOKEN}"))
+    return HfApi
+
+
+def _send(folder: Path, wanted: Upload, chosen: VersionFolder) -> str:
+    api = _client()(token=resolve("${HF_TOKEN}"))
+    from huggingface_hub.errors import HfHubHTTPError
+
+    kind = "dataset" if wanted.content == "dataset" else "model"
     try:
-        repository = api.create_repo(options.repo, private=not options.public, exist_ok=True)
-        api.upload_folder(repo_id=repository.repo_id, folder_path=folder,
+        repository = api.create_repo(wanted.repo, private=not wanted.public, exist_ok=True, repo_type=kind)
+        api.upload_folder(repo_id=repository.repo_id, folder_path=folder, repo_type=kind,
                           commit_message=f"nlp-skills {chosen.task.name} {chosen.name}")
     except HfHubHTTPError as error:
-        status = error.response.status_code if error.response is not None else None
-        if status in (401, 403):
-            raise SecretError(
-                Text(f"The Hub refused the token for {options.repo} (HTTP {status}).",
-                     f"Hub 拒絕以這個權杖存取 {options.repo}（HTTP {status}）。"),
-                Text("Store a token with write access: nlp-skills secret set HF_TOKEN",
-                     "請存入有寫入權限的權杖：nlp-skills secret set HF_TOKEN"),
-                field="HF_TOKEN",
-            ) from error
-        raise _unreachable(options.repo, error) from error
+        raise _told_by_the_hub(wanted.repo, error) from error
     except Exception as error:  # the client raises its transport's own errors
-        raise _unreachable(options.repo, error) from error
+        raise _unreachable(wanted.repo, error) from error
     return str(repository)
+
+
+def _told_by_the_hub(repo: str, error: Any) -> NlpSkillsError:
+    status = error.response.status_code if error.response is not None else None
+    if status == 403:
+        return SecretError(
+            Text(f"The Hub's token may not write to {repo} (HTTP 403).", f"這個 Hub 權杖不能寫入 {repo}（HTTP 403）。"),
+            Text("It may be read-only or another owner's: make one with write access on the Hub, then nlp-skills secret "
+                 "set HF_TOKEN. Nothing was changed there.",
+                 "它可能只有讀取權限，或屬於別的帳號：請到 Hub 建立有寫入權限的權杖，再執行 nlp-skills secret set HF_TOKEN。"
+                 "Hub 上的內容沒有變動。"),
+            field="HF_TOKEN",
+        )
+    if status == 401:
+        return SecretError(
+            Text(f"The Hub refused the token for {repo} (HTTP 401).", f"Hub 拒絕以這個權杖存取 {repo}（HTTP 401）。"),
+            Text("Store a token with write access: nlp-skills secret set HF_TOKEN",
+                 "請存入有寫入權限的權杖：nlp-skills secret set HF_TOKEN"),
+            field="HF_TOKEN",
+        )
+    return _unreachable(repo, error)
 
 
 def _unreachable(repo: str, error: Exception) -> DeploymentError:

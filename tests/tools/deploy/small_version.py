@@ -34,7 +34,7 @@ LABELS = ["good", "bad"]
 OTHER = "other"
 PROMPT = Prompt(system="Say what the market did.\nLabels: {labels}", user="{text}")
 OTHER_SYSTEMS = ("You are a friendly assistant.", "Translate into French.", "")
-_STEPS, _BATCH = 240, 16
+_MOST_STEPS, _BATCH = 1500, 16
 
 
 def rows_of(count: int, start: int = 0) -> list[dict[str, Any]]:
@@ -72,7 +72,7 @@ def trained_base(folder: Path, seed: int) -> Path:
     draft = build_tiny_model(folder.with_name(f"{folder.name}-random"), seed=seed, hidden=48)
     model: Any = AutoModelForCausalLM.from_pretrained(str(draft))
     tokenizer: Any = AutoTokenizer.from_pretrained(str(draft))
-    _fit(model, tokenizer, opposite=True, rate=4e-3, seed=seed)
+    _fit(model, tokenizer, opposite=True, rate=3e-3, seed=seed)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
@@ -86,7 +86,7 @@ def adapter_on(base: Path, folder: Path) -> Path:
     tokenizer: Any = AutoTokenizer.from_pretrained(str(base))
     model: Any = AutoModelForCausalLM.from_pretrained(str(base))
     model = get_peft_model(model, LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM"))
-    _fit(model, tokenizer, opposite=False, rate=5e-3, seed=1)
+    _fit(model, tokenizer, opposite=False, rate=3e-3, seed=1)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
@@ -99,11 +99,12 @@ def _fit(model: Any, tokenizer: Any, *, opposite: bool, rate: float, seed: int) 
     import torch
 
     source, pad = random.Random(seed), tokenizer.pad_token_id
-    rows = rows_of(60)
+    rows = rows_of(110)  # the benchmark's too: what it says is what parity asks, not whether it generalises
     optimiser = torch.optim.AdamW([one for one in model.parameters() if one.requires_grad], lr=rate)
     torch.manual_seed(seed)
     model.train()
-    for _step in range(_STEPS):
+    learned = 0
+    for _step in range(_MOST_STEPS):
         ids, targets = [], []
         for row in source.sample(rows, _BATCH):
             messages = chat_messages(row, PROMPT, LABELS)
@@ -120,10 +121,13 @@ def _fit(model: Any, tokenizer: Any, *, opposite: bool, rate: float, seed: int) 
         wanted = torch.tensor([one + [-100] * (width - len(one)) for one in targets])
         loss = model(input_ids=batch, attention_mask=(wanted != -100) | (batch != pad), labels=wanted).loss
         loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         optimiser.zero_grad()
-        if loss.item() < 5e-3 and _step > 40:
-            break
+        learned = learned + 1 if loss.item() < 0.02 else 0
+        if learned == 8:
+            return
+    raise AssertionError("the small model did not learn its rows")
 
 
 def _version(task: TaskFolder, snapshot: Snapshot, base: Path) -> VersionFolder:

@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from nlp_skills.resources.files import read_json
+from nlp_skills.resources.files import read_json, sha256_bytes, sha256_file
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.task import TaskFolder
 from tests.tools.deploy.hub import Hub, serving
@@ -14,9 +14,13 @@ from tests.tools.deploy.hub import Hub, serving
 TOKEN = "hf_a_token_for_tests_only"
 
 
-def _upload(worker: Path, task: TaskFolder, hub: Hub, *arguments: str, token: str = TOKEN) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_TOKEN": token, "HF_HUB_DISABLE_XET": "1",
+def _upload(
+    worker: Path, task: TaskFolder, hub: Hub, *arguments: str, token: str = TOKEN
+) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_TOKEN": token,
                    "HF_HUB_DISABLE_TELEMETRY": "1", "NO_PROXY": "127.0.0.1"}
+    if hub.cas is None:
+        environment["HF_HUB_DISABLE_XET"] = "1"
     environment.pop("HF_HUB_OFFLINE", None)
     return subprocess.run([worker, "scripts/06_upload_hf.py", "--repo", "owner/mood", *arguments], cwd=task.root,
                           env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
@@ -52,3 +56,52 @@ def test_an_upload_below_the_success_criteria_needs_a_reason(worker: Path, task:
         assert refused.returncode == 1 and not hub.files
         assert _upload(worker, task, hub, "--force", "for the archive").returncode == 0
     assert hub.files
+
+
+def test_an_upload_that_was_cut_sends_only_what_is_missing_when_run_again(worker: Path, task: TaskFolder) -> None:
+    with serving(TOKEN, uploads_left=1) as hub:
+        cut = _upload(worker, task, hub, "--content", "merged")
+        assert cut.returncode == 1 and "Run the same command again" in cut.stderr and not hub.pointers
+        [first] = set(hub.puts)
+        hub.uploads_left = None
+        whole = _upload(worker, task, hub, "--content", "merged")
+        assert whole.returncode == 0, whole.stderr
+    assert hub.puts.count(first) == 1 and len(hub.pointers) == len(set(hub.puts)) == 2
+    stands = task.models / "v1" / "merged"
+    for path, pointer in hub.pointers.items():
+        assert sha256_file(stands / path) == pointer["oid"] == sha256_bytes(hub.files[path])
+
+
+def test_large_files_go_by_xet_where_the_hub_takes_it(worker: Path, task: TaskFolder, tmp_path: Path) -> None:
+    (tmp_path / "cas").mkdir()
+    with serving(TOKEN, cas=tmp_path / "cas") as hub:
+        done = _upload(worker, task, hub, "--content", "merged")
+    assert done.returncode == 0, done.stderr
+    assert "model.safetensors" in hub.pointers and not hub.puts
+    assert any(path.is_file() for path in (tmp_path / "cas").rglob("*"))
+
+
+def test_a_gguf_file_and_the_dataset_go_up_with_cards_of_their_own(
+    worker: Path, task: TaskFolder, llama_cpp: Path
+) -> None:
+    with serving(TOKEN) as hub:
+        done = _upload(worker, task, hub, "--content", "gguf", "--quantization", "q8_0")
+        assert done.returncode == 0, done.stderr
+        assert hub.files["mood-v1-q8_0.gguf"][:4] == b"GGUF" and "library_name: gguf" in hub.files["README.md"].decode()
+    with serving(TOKEN) as hub:
+        done = _upload(worker, task, hub, "--content", "dataset")
+        assert done.returncode == 0, done.stderr
+    assert hub.created[0]["type"] == "dataset" and hub.created[0]["visibility"] == "private"
+    assert {"train.jsonl", "valid.jsonl", "test.jsonl", "manifest.json", "README.md"} <= set(hub.files)
+
+
+def test_a_read_only_token_and_an_on_premise_task_are_refused(worker: Path, task: TaskFolder) -> None:
+    with serving(TOKEN, read_only=True) as hub:
+        refused = _upload(worker, task, hub)
+    assert refused.returncode == 1 and "may not write to owner/mood" in refused.stderr
+    with task.change() as changed:
+        changed.constraints.privacy = "on-premise"
+    with serving(TOKEN) as hub:
+        hub.url = "https://huggingface.co"
+        refused = _upload(worker, task, hub, "--content", "dataset")
+    assert refused.returncode == 1 and "stays on-premise" in refused.stderr
