@@ -7,6 +7,7 @@ from typing import Any
 from ...resources.figures import figure
 from ...resources.language import Text
 from ...resources.task import Task
+from ..data.adding import file_to_add
 from ..data.sources import kinds
 from .answer import DecisionDue, Question
 from .intents import Said
@@ -55,10 +56,10 @@ def source_advice(said: Said) -> Text:
             "網頁可以直接抓：給網址和關鍵字；會遵守 robots.txt，網站的使用條款請你自己留意。"
             "抓來的文字還沒有標籤，要先由人判斷（llm-knowledge/annotation）。")
     if said.intent == "file":
-        return Text("A file works: CSV, TSV, JSON, JSONL or Parquet; UTF-8 and Big5 are recognised. (Excel: save as "
-                    "“CSV UTF-8”.)",
-                    "檔案可以直接用：CSV、TSV、JSON、JSONL、Parquet 都行，"
-                    "會自動辨識 UTF-8 與 Big5（Excel 請另存成「CSV UTF-8」）。")
+        return Text("A file works: CSV, TSV, JSON, JSONL, Excel (.xlsx) or Parquet, or a folder of them; UTF-8 and Big5 "
+                    "are recognised.",
+                    "檔案可以直接用：CSV、TSV、JSON、JSONL、Excel（.xlsx）、Parquet，或整個資料夾都行，"
+                    "會自動辨識 UTF-8 與 Big5。")
     return Text(
         f"Rows can come from {listed(here.en for here in _sources_here())}. No labels yet? Begin with {figure('rows_to_start'):.0f} rows "
         "labelled by two people: where they disagree, the labels need better words first (llm-knowledge/annotation).",
@@ -155,8 +156,7 @@ def source_example(said: Said, task: Task | None) -> dict[str, Any]:
     if said.intent in _KIND_OF and _KIND_OF[said.intent] in kinds():
         place = {"endpoint": "<https://host/path>"} if said.intent == "api" else {"urls": ["<https://…>"]}
         return {"type": _KIND_OF[said.intent], **place, "mapping": {"text": "<its field>"}}
-    mapping = {"text": "<its column>", **({"entity": "<its column>"} if entity else {}), "label": "<its column>"}
-    return {"type": "file", "path": said.path or "<absolute path of the reviewed file>", "mapping": mapping}
+    return file_to_add(task, said.path)
 
 
 def generation_decision(task: Task | None) -> DecisionDue:

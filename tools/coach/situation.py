@@ -119,10 +119,14 @@ class Situation:
 
     @property
     def data_is_newer(self) -> bool:
-        """Whether the data changed since the newest trained version."""
+        """Whether what is trained on changed since the newest trained version."""
         if not self.data or not self.trained or not self.trained[-1].data_snapshot_file.is_file():
             return False
-        return bool(self.trained[-1].data_snapshot().get("hash") != self.data.get("hash"))
+        before = self.trained[-1].data_snapshot()
+        learnt_from = [{split: (seen.get("file_hashes") or {}).get(split) for split in ("train", "valid")}
+                       for seen in (before, self.data)]
+        return before.get("hash") != self.data.get("hash") and (
+            learnt_from[0] != learnt_from[1] or None in learnt_from[0].values())
 
 
 def look(workspace: Workspace, folder: TaskFolder) -> Situation:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ...resources.answer import NextStep
-from ...resources.contents import without_secrets
 from ...resources.language import Text
 from ...resources.version import VersionFolder
+from ..data.adding import arguments_with
 from .advice import source_example, source_question
 from .analysis import best_result
 from .answer import CoachAnswer, DecisionDue, Question, Stage
@@ -111,14 +111,13 @@ def with_source(situation: Situation, said: Said | None, say: Text) -> NextStep:
     Arguments:
         said: what is known about the new source; None adds none, so that those that stand can be corrected.
     """
-    kept = [source.model_dump(exclude_none=True, exclude_defaults=True) for source in situation.sources.sources]
-    if without_secrets(kept) != kept:
+    added = [source_example(said, situation.task)] if said else []
+    arguments = arguments_with(situation.name, situation.sources, *added)
+    if arguments is None:
         moved = Text("A password stands in data_source.yaml: this call moves it to the secret store first.",
                      "data_source.yaml 裡有明文密碼：這個呼叫會先把它移到密鑰庫。")
         return NextStep(say=str(moved), tool="set_data_source", arguments={"task": situation.name})
-    added = [source_example(said, situation.task)] if said else []
-    return NextStep(say=str(say), tool="set_data_source",
-                    arguments={"task": situation.name, "sources": [*kept, *added]})
+    return NextStep(say=str(say), tool="set_data_source", arguments=arguments)
 
 
 def _missing(situation: Situation) -> list[str]:

@@ -221,6 +221,11 @@ def _next_step(
         say = Text(f"{advice.say.en}; then this call. Fill in what stands in <…>.",
                    f"{advice.say.zh}；完成後呼叫這個工具，<…> 的部分請填好。")
         return NextStep(say=str(say), tool=advice.call["tool"], arguments=dict(advice.call["arguments"]))
+    live = (task.current_deployment() or {}).get("version")
+    if found.standing == "met" and live == found.version.name:
+        say = Text(f"The goal is met and {live} is live: nothing to change. The coach says what keeps it good.",
+                   f"已達標，{live} 也已上線，不需要改。教練會說怎麼讓它一直好用。")
+        return NextStep(say=str(say), tool="coach", arguments={"task": task.name})
     if found.standing == "met":
         say = Text(f"The goal is met. Deploy {found.version.name}?", f"已達標。要部署 {found.version.name} 嗎？")
         return NextStep(say=str(say), tool="deploy", arguments={"task": task.name, "version": found.version.name})

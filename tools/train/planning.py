@@ -76,6 +76,11 @@ def plan_training(
     checked = check(workspace, task, plan)
     found = _changes(plan, building_on, checked)
     message, next_step = _told(task, plan, checked, found)
+    if building_on and not found and next_step.tool == "train":
+        say = Text("Training the same again shows nothing new: ask what to change first.",
+                   "同樣的再訓練一次看不出什麼：先問問該改什麼。")
+        next_step = NextStep(say=str(say), tool="diagnose",
+                             arguments={"task": task.name, "version": building_on.name})
     return PlanAnswer(
         message=message, next_step=next_step, plan=plan.name, file=str(path), parent=plan.parent,
         settings=plan.settings.model_dump(mode="json", exclude_none=True),
@@ -214,5 +219,7 @@ def _next(task: TaskFolder, plan: Plan, blocking: Finding | None, confirm: bool)
         if blocking.code == "base_model":
             arguments["name"] = plan.settings.base_model
         return NextStep(say=str(blocking.fix), tool="set_up", arguments=arguments)
+    if blocking.code == "running":
+        return NextStep(say=str(blocking.fix), tool="job_status", arguments={"task": task.name})
     tool = "prepare_data" if blocking.code in ("data", "benchmark") else None
     return NextStep(say=str(blocking.fix), tool=tool, arguments={"task": task.name} if tool else {})

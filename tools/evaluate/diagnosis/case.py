@@ -12,6 +12,7 @@ from ....resources.files import read_json, read_jsonl
 from ....resources.language import Text
 from ....resources.task import Task
 from ....resources.version import VersionFolder
+from ...data.adding import arguments_with, file_to_add
 from ..record import evaluated_answers
 from .cause import Expectation, NotKnown, ramp
 from .standing import Result, headline, higher_is_better, result_of, train_counts
@@ -238,9 +239,10 @@ class Case:
         return " ".join(label.split())[:_LONGEST_LABEL]
 
     def more_rows(self) -> dict[str, Any]:
-        """The call that adds rows, its source to be filled in by the person."""
-        return {"tool": "set_data_source", "arguments": {
-            "task": self.folder.task.name, "sources": [{"type": "<file or database>", "path": "<the new rows>"}]}}
+        """The call that adds a file of rows to the sources that stand, to be filled in by the person."""
+        task = self.folder.task
+        arguments = arguments_with(task.name, load_data_source(task), file_to_add(task.load()))
+        return {"tool": "set_data_source", "arguments": arguments or {"task": task.name}}
 
     def plan_again(self) -> dict[str, Any]:
         """The call that plans on another base model."""
