@@ -112,7 +112,7 @@ def set_up_machine(
                 words = Text(f"{name} is ready: {worker} ({far.libraries_shown()}).",
                              f"{name} 可以使用了：{worker}（{far.libraries_shown()}）。")
                 return _stands(words, worker)
-            if confirm:
+            if confirm and not fingerprint:  # the yes to a host key is not one to an installation
                 return build_there(workspace, name)
             words = Text(
                 f"{name} answers (Python {far.python_version}, {far.machine.cores} cores, {len(far.machine.gpus)} GPU) and "

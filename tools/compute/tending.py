@@ -141,11 +141,11 @@ class Tending:
         laid = self.verb("lay", files=places, package=sha256_bytes(own_wheel()))
         far = self.far
         if errand.command is None:
-            command = [far.python, "-I", far.script, "build", far.folder, self.run]
+            command, ours = [far.python, "-I", far.script, "build", far.folder, self.run], {}
         else:
-            command = [far.require_worker(), *errand.command]
+            command, ours = [far.require_worker(), *errand.command], {"PYTHONPATH": laid["package"]}
         self.verb("start", attempt=self._attempt, command=command, note=errand.note, environment={
-            JOB_VARIABLE: laid["job"], MACHINE_VARIABLE: self.name, "PYTHONPATH": laid["package"],
+            JOB_VARIABLE: laid["job"], MACHINE_VARIABLE: self.name, **ours,
             "NLP_SKILLS_LANGUAGE": spoken_language(), "NLP_SKILLS_WORKSPACE": far.folder, "PYTHONUNBUFFERED": "1",
             "PYTHONUTF8": "1", "PYTHONSAFEPATH": "1", "OMP_WAIT_POLICY": "PASSIVE"})
 

@@ -14,6 +14,9 @@ from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute import jobs
 from nlp_skills.tools.compute.machines import local
+from tests.tools.compute.sshd import far_folder as far_folder
+from tests.tools.compute.sshd import proxy as proxy
+from tests.tools.compute.sshd import sshd as sshd
 from tests.tools.compute.working import write_work
 
 

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import psutil
 import pytest
@@ -26,15 +27,19 @@ def require_sshd() -> None:
     """Skip (fail where CI is set) unless this process may start a server and use a second account."""
     lacks = "root" if os.name != "posix" or os.geteuid() else "" if Path(_SSHD).is_file() else "openssh-server"
     lacks = lacks or ("" if sys.platform == "linux" else "Linux")
-    if lacks and os.environ.get("CI"):
-        pytest.fail(f"machines over SSH cannot be tested: {lacks} is missing")
     if lacks:
-        pytest.skip(f"needs {lacks}, to run a real SSH server with a second account")
+        _lacking(lacks)
     with contextlib.suppress(KeyError):
         pwd.getpwnam(ACCOUNT)
         return
     subprocess.run(["useradd", "-m", "-s", "/bin/sh", ACCOUNT], check=True)
     subprocess.run(["usermod", "-p", "*", ACCOUNT], check=True)  # no password, but not locked
+
+
+def _lacking(what: str) -> NoReturn:
+    if os.environ.get("CI"):
+        pytest.fail(f"machines over SSH cannot be tested: {what} is missing")
+    pytest.skip(f"needs {what}, to run a real SSH server with a second account")
 
 
 def free_port() -> int:
@@ -189,15 +194,20 @@ def sshd() -> Iterator[Sshd]:
 @pytest.fixture(scope="session")
 def far_python(sshd: Sshd, worker: Path) -> Iterator[str]:
     """An interpreter of the second account that sees the training libraries."""
-    system, ours = (subprocess.run(
-        [python, "-c", "import sys, sysconfig; print(sys.version_info[:2], sysconfig.get_path('purelib'), sep='|')"],
-        capture_output=True, text=True, check=True).stdout.strip().split("|") for python in ("/usr/bin/python3", worker))
-    if system[0] != ours[0]:
-        pytest.skip("the system's Python is another version than the worker environment's")
+    ask = "import sys, sysconfig; print(*sys.version_info[:2], sysconfig.get_path('purelib'), sys._base_executable)"
+    major, minor, libraries, base = subprocess.run([worker, "-c", ask], capture_output=True, text=True,
+                                                   check=True).stdout.split()
+    for python in (base, "/usr/bin/python3"):
+        told = subprocess.run(["runuser", "-u", ACCOUNT, "--", python, "-c", ask], capture_output=True, text=True,
+                              check=False).stdout.split()
+        if told[:2] == [major, minor]:
+            break
+    else:
+        _lacking(f"a Python {major}.{minor} that every account may run")
     place = HOME / "libraries"
     shutil.rmtree(place, ignore_errors=True)
-    subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", str(place)], check=True)
-    next(place.glob("lib/python3*/site-packages")).joinpath("worker.pth").write_text(ours[1] + "\n")
+    subprocess.run([python, "-m", "venv", "--without-pip", str(place)], check=True)
+    next(place.glob("lib/python3*/site-packages")).joinpath("worker.pth").write_text(libraries + "\n")
     subprocess.run(["chmod", "-R", "a+rX", str(place)], check=True)
     yield str(place / "bin" / "python")
     shutil.rmtree(place, ignore_errors=True)
