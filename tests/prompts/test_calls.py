@@ -18,6 +18,7 @@ from nlp_skills.resources.knowledge import SKILLS, page_names
 from nlp_skills.resources.task import Task, TaskFolder
 from nlp_skills.server.app import build_server
 from nlp_skills.server.settings import Settings
+from nlp_skills.tools.data.sources import kinds
 
 CALL = re.compile(r"`([a-z_]+)\(((?:[^`]|`(?=\)))*)\)`")
 PLAIN_CALL = re.compile(r"→ ([a-z_]+)\(([^)]*)\)")
@@ -28,8 +29,8 @@ PAGES = sorted([*flows.FLOWS.glob("*.md"), *(path for name in ("llm-coach", "tas
                                              for path in (SKILLS / name).glob("*.md"))])
 # What stands between backticks and is neither a tool nor one of its arguments or answers: parts of a file or a report.
 PARTS = frozenset((SKILLS / "data-pipeline" / "validation.md").read_text(encoding="utf-8").replace("`", " ").replace(
-    ",", " ").split()) | {"rows_to_start", "web_scrape", "llm_generated", "snapshot_date", "success_criteria",
-                          "data_source", "pain_point"}
+    ",", " ").split()) | {"rows_to_start", "success_criteria", "data_source", "pain_point", *kinds(), *(
+        field for kind in kinds().values() for field in kind.model_fields)}
 
 
 @pytest.fixture(scope="module")

@@ -36,9 +36,9 @@ def described(task: TaskFolder, data_source: DataSource, data: dict[str, Any] | 
         return (
             Text(f"{task.name} has no data source yet ({task.data_source_file}).",
                  f"{task.name} 還沒有設定資料來源（{task.data_source_file}）。"),
-            _next(Text("Ask where the labelled rows are: a file (CSV, TSV, JSON, JSONL, Parquet) or a PostgreSQL "
-                       "database; then call set_data_source with sources.",
-                       "請問標好的資料放在哪裡：檔案（CSV、TSV、JSON、JSONL、Parquet）或 PostgreSQL 資料庫；"
+            _next(Text("Ask where the rows are: files (CSV, Excel, JSON, Parquet), a database, an API, web pages "
+                       "or a hub data set; then call set_data_source with sources.",
+                       "請問資料放在哪裡：檔案（CSV、Excel、JSON、Parquet）、資料庫、API、網頁或 Hub 資料集；"
                        "再用 set_data_source 帶入 sources。"), "coach", task, message="data source"))
     kinds = ", ".join(source.type for source in data_source.sources) or "-"
     if data is None:
