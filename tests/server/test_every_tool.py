@@ -149,4 +149,7 @@ async def _train_and_deploy(call: Session, base_model: Path) -> None:
     await call("diagnose", task=TASK, version="v2", complaint="no better than before")
     await call.job("reproduce", task=TASK, version="v1")
     await call.job("deploy", task=TASK, version="v2", override_reason="a test of the road, not of the model")
-    await call("undeploy", task=TASK)
+    await call("deploy", task=TASK, action="list")
+    await call("deploy", task=TASK, action="undeploy")
+    answer = await call.job("try_model", task=TASK, model="v1", beside=["v2"], rows=2)
+    assert set(answer["job"]["result"]["rows"][0]["answers"]) == {"v1", "v2"}

@@ -46,8 +46,10 @@ def stop(situation: Situation, _said: Said) -> CoachAnswer:
                     question=_another_day())
     best = best_result(situation)
     live = situation.deployment if situation.serving else None
-    serving = Text(f"{live.get('version')} goes on answering at {live.get('url')}; undeploy stops it.",
-                   f"{live.get('version')} 會繼續在 {live.get('url')} 服務；要停掉用 undeploy。") if live else None
+    serving = Text(f"{live.get('version')} goes on answering at {live.get('url')}; deploy with action='undeploy' "
+                   "stops it.",
+                   f"{live.get('version')} 會繼續在 {live.get('url')} 服務；"
+                   "要停掉用 deploy 的 action='undeploy'。") if live else None
     message = joined(Text("Stopping here is fine.", "停在這裡沒問題。"), where_it_stands(best) if best else None, back,
                      serving)
     question = consent(

@@ -99,8 +99,10 @@ def _deploy(situation: Situation, said: Said) -> CoachAnswer:
         return improving(situation, result, joined(benefit(situation.task), where_it_stands(result), below))
     message = joined(benefit(situation.task), where_it_stands(result), against_the_simplest(result), Text(
         "Deploying merges the adapter, starts an OpenAI-compatible endpoint on this machine and asks it the whole "
-        "benchmark again; only when it answers alike is it done.",
-        "部署會合併轉接器、在這台機器啟動相容 OpenAI 的端點，再把整個評估基準問一次；回答一致才算完成。"))
+        "benchmark again; only when it answers alike is it done. It can go to Ollama, a GGUF file, vLLM or Hugging "
+        "Face instead (target).",
+        "部署會合併轉接器、在這台機器啟動相容 OpenAI 的端點，再把整個評估基準問一次；回答一致才算完成。"
+        "也可以改放到 Ollama、GGUF 檔、vLLM 或 Hugging Face（target）。"))
     step = call("deploy", Text("Deploy it when they agree.",
                 "對方同意就部署。"), task=situation.name, version=chosen.name)
     return told(situation, "deploy", message, step)
@@ -112,7 +114,8 @@ def _undeploy(situation: Situation, _said: Said) -> CoachAnswer:
     message = Text(f"{situation.deployment.get('version')} is live; stopping it keeps its record and its model.",
                    f"{situation.deployment.get('version')} 正在服務；停止後紀錄與模型都會保留。")
     return told(situation, "live", str(message),
-                call("undeploy", Text("Stop it when they agree.", "對方同意就停止。"), task=situation.name))
+                call("deploy", Text("Stop it when they agree.", "對方同意就停止。"), task=situation.name,
+                     action="undeploy"))
 
 
 def _progress(situation: Situation, _said: Said) -> CoachAnswer:

@@ -168,7 +168,12 @@ def _live(situation: Situation, _said: Said) -> CoachAnswer | None:
     if not situation.serving:
         return _not_serving(situation, deployed)
     more = figure("new_rows_for_version")
+    files = ", ".join(deployed.get("files") or [])
     message = joined(benefit(situation.task), Text(
+        f"{deployed.get('version')} stands ready as {files}; where it runs, prove it with "
+        "deploy(target='endpoint', settings={url, model}).",
+        f"{deployed.get('version')} 已備妥：{files}；在哪裡執行，就用 deploy(target='endpoint', settings={{url, model}}) "
+        "在那裡驗證。") if not deployed.get("url") and files else Text(
         f"{deployed.get('version')} is live at {deployed.get('url')} and answered the benchmark there as it did when it "
         "was evaluated.",
         f"{deployed.get('version')} 已在 {deployed.get('url')} 上線，在那裡回答評估基準的結果與評估時一致。"),
@@ -201,7 +206,8 @@ def _not_serving(situation: Situation, deployed: dict[str, object]) -> CoachAnsw
     question = consent(
         Text("Start it again, or is it no longer needed?", "要重新啟動，還是已經不需要了？"),
         Text("Nothing is lost either way: the merged model stands on disk.", "兩種都不會遺失東西：合併好的模型在磁碟上。"),
-        [Text("Start it", "啟動"), Text("Take it down (undeploy)", "下線（undeploy）")], Text("Start it", "啟動"))
+        [Text("Start it", "啟動"), Text("Take it down (deploy, action='undeploy')", "下線（deploy，action='undeploy'）")],
+        Text("Start it", "啟動"))
     return told(situation, "live", message, step, question=question)
 
 

@@ -23,6 +23,7 @@ _KINDS: dict[str, Text] = {
     "evaluate": Text("Evaluation", "評估"),
     "compare": Text("Comparison", "比較"),
     "reproduce": Text("Reproduction", "重現"),
+    "try": Text("Trying a model", "試用模型"),
     "deploy": Text("Deployment", "部署"),
     "upload": Text("Upload", "上傳"),
     "export": Text("Export", "匯出"),

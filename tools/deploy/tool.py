@@ -99,15 +99,6 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         answer = await follow(job, workspace, report=context.report_progress)
         return Deploying(message=answer.message, next_step=answer.next_step, job=answer.job)
 
-    @server.tool(
-        name="undeploy", title="Stop a deployment · 停止部署",
-        description="Take the live endpoint offline; its record stays. 下線、關掉服務、停止部署。",
-        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True),
-        structured_output=True,
-    )
-    def undeploy(task: str) -> Deploying:
-        return _stopped(workspace, workspace.task(task))
-
 
 def _listed(workspace: Workspace, folder: TaskFolder) -> Deploying:
     standing = deployments.current(folder)

@@ -12,19 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from ...resources.answer import quoted
-from ...resources.changes import changes_between
+from ...resources.changes import Change, changes_between
 from ...resources.errors import EvaluationError
 from ...resources.language import Text
 from ...resources.lineage import prediction_of, prediction_said
 from ...resources.task import Task, TaskFolder
 from ...resources.version import VersionFolder
-from ...resources.version import version as find_version
 from ..compute.running import RunningJob, run_job
 from ..data.benchmark import MAIN, benchmark_names, frozen_benchmark
 from ..data.rows import Row
 from .metric import check_metric, known_metrics, metric_title
 from .record import evaluated_answers, row_groups
 from .significance import Difference, McNemar, Resampler, mcnemar, rows_needed
+from .tried import TriedModel, predictor
 
 ENTRY = ["-m", "nlp_skills.tools.evaluate.compare"]
 _EXAMPLES = 3
@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
 
     def work(job: RunningJob) -> dict[str, Any]:
         task = TaskFolder(given.task)
-        result = compare(find_version(task, given.a), find_version(task, given.b))
+        result = compare(predictor(task, given.a), predictor(task, given.b))
         job.progress(1, 1, Text(**result["verdict"]["text"]))
         return result
 
@@ -62,7 +62,8 @@ def compare(a: VersionFolder, b: VersionFolder) -> dict[str, Any]:
     """
     task = a.task.load()
     record_a, record_b = common_records(a, b)
-    decoding = record_b["decoding"]
+    # A model that was tried answers freely; so is a version taken that it stands beside.
+    decoding = record_a["decoding"] if isinstance(a, TriedModel) else record_b["decoding"]
     answers_a, answers_b = evaluated_answers(a, record_a, decoding), evaluated_answers(b, record_b, decoding)
     gold = [str(answer["gold"]) for answer in answers_a]
     said = [[answer["predicted"] for answer in answers] for answers in (answers_a, answers_b)]
@@ -91,7 +92,7 @@ def compare(a: VersionFolder, b: VersionFolder) -> dict[str, Any]:
         "metrics": {kind: {"a": values[0][kind], "b": values[1][kind], "difference": one.to_dict()}
                     for kind, one in differences.items() if isinstance(one, Difference)},
         "per_class": _per_class(labels, values, differences["f1"]),
-        "changes": [change.to_dict() for change in changes_between(a, b)], "prediction": prediction_of(b),
+        "changes": [change.to_dict() for change in _changes(a, b)], "prediction": prediction_of(b),
         "examples": _examples(task, answers_a, answers_b),
         "message": _message(a, b, name, pair, main_difference, outcome, len(gold), needed, test)._asdict(),
         "next_step": _next_step(a, b, record_a, record_b, outcome, pair, metric.higher_is_better),
@@ -104,7 +105,7 @@ def common_records(a: VersionFolder, b: VersionFolder) -> tuple[dict[str, Any], 
     Raises:
         EvaluationError: names the evaluate calls that make a comparison possible.
     """
-    if a.number == b.number:
+    if a.root == b.root:
         raise EvaluationError(
             Text(f"{a.name} cannot be compared with itself.", f"{a.name} 不能和自己比較。"),
             Text("Name two different versions.", "請指定兩個不同的版本。"), field="b",
@@ -121,8 +122,7 @@ def common_records(a: VersionFolder, b: VersionFolder) -> tuple[dict[str, Any], 
     benchmark = next((record["benchmark"]["name"] for folder in (b, a) for record in reversed(folder.evaluations())
                       if record["benchmark"]["name"] in names), MAIN)
     lacking = [folder for folder in (a, b) if not _evaluated_on(folder, benchmark)] or [a, b]
-    calls = ", ".join(f"evaluate(task={a.task.name!r}, version={folder.name!r}, benchmark={benchmark!r})"
-                      for folder in lacking)
+    calls = ", ".join(_measuring(folder, benchmark) for folder in lacking)
     raise EvaluationError(
         Text(f"{a.name} and {b.name} have not been evaluated on the same benchmark, and figures from different test "
              "sets cannot be compared.",
@@ -130,6 +130,19 @@ def common_records(a: VersionFolder, b: VersionFolder) -> tuple[dict[str, Any], 
         Text(f"Call {calls}, then compare again.", f"請先呼叫 {calls}，再比較一次。"),
         field="benchmark", details={"evaluate": [folder.name for folder in lacking], "benchmark": benchmark},
     )
+
+
+def _measuring(folder: VersionFolder, benchmark: str) -> str:
+    """The call that measures it on that benchmark."""
+    if isinstance(folder, TriedModel):
+        return (f"try_model(task={folder.task.name!r}, model={folder.name!r}, action='evaluate', "
+                f"benchmark={benchmark!r})")
+    return f"evaluate(task={folder.task.name!r}, version={folder.name!r}, benchmark={benchmark!r})"
+
+
+def _changes(a: VersionFolder, b: VersionFolder) -> list[Change]:
+    """What differs in how they were made; nothing is known of that for a model trained elsewhere."""
+    return [] if isinstance(a, TriedModel) or isinstance(b, TriedModel) else changes_between(a, b)
 
 
 def _evaluated_on(folder: VersionFolder, name: str) -> bool:
@@ -210,7 +223,7 @@ def _message(
     rows: int, needed: int | None, test: McNemar,
 ) -> Text:
     said = _said(a.name, b.name, metric, pair, difference, outcome, rows, needed)
-    changes = changes_between(a, b)
+    changes = _changes(a, b)
     listed = Text("; ".join(change.text.en for change in changes[:6]) or "nothing",
                   "、".join(change.text.zh for change in changes[:6]) or "沒有")
     predicted = prediction_said(b) or Text("", "")
@@ -244,7 +257,7 @@ def _next_step(
     ahead = pair[1] >= pair[0] if higher_is_better else pair[1] <= pair[0]
     chosen, record = (b, record_b) if outcome == "better" or (outcome == "not_shown" and ahead) else (a, record_a)
     task = a.task.name
-    if record["verdict"]["met"] and not record["verdict"]["simplest_wins"]:
+    if record["verdict"]["met"] and not record["verdict"]["simplest_wins"] and not isinstance(chosen, TriedModel):
         say = Text(f"{chosen.name} meets the goal. Deploy it?", f"{chosen.name} 已達標。要部署嗎？")
         return {"tool": "deploy", "arguments": {"task": task, "version": chosen.name}, "say": say._asdict()}
     say = Text("Ask the coach what would help most.", "問教練怎麼改進最有效。")

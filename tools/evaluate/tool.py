@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
+from ...resources import secrets
 from ...resources.answer import JobAnswer
 from ...resources.removal import require_model
-from ...resources.version import version as find_version
 from ...resources.workspace import Workspace
 from ..compute import jobs
 from ..compute.view import follow
-from ..compute.worker import worker_python
+from ..compute.worker import light_python, worker_python
 from ..data.benchmark import frozen_benchmark
-from . import compare, run
+from . import compare, run, trying
+from .endpoint import check_reach
 from .model import trained_version
+from .tried import named_model, not_for_versions, predictor
 
 
 def register(server: MCPServer, workspace: Workspace) -> None:
-    """Register `evaluate` and `compare_versions`."""
+    """Register `evaluate`, `compare_versions` and `try_model`."""
 
     @server.tool(
         name="evaluate", title="Evaluate a version · 評估版本",
@@ -59,12 +61,61 @@ def register(server: MCPServer, workspace: Workspace) -> None:
     async def compare_versions(
         context: Context,
         task: str,
-        a: Annotated[str, Field(description="the earlier version, e.g. v1")],
+        a: Annotated[str, Field(description="the earlier version, e.g. v1, or a tried model, e.g. ollama:qwen3")],
         b: Annotated[str, Field(description="the later version, e.g. v2")],
     ) -> JobAnswer:
         folder = workspace.task(task)
-        one, other = find_version(folder, a), find_version(folder, b)
+        one, other = predictor(folder, a), predictor(folder, b)
         compare.common_records(one, other)  # what cannot be compared is told before a job is started
         job = jobs.submit(workspace, "compare", compare.ENTRY, [str(folder.root), one.name, other.name],
                           python=worker_python(workspace), task=folder)
+        return await follow(job, workspace, report=context.report_progress)
+
+    @server.tool(
+        name="try_model", title="Try a model · 試用模型",
+        description="Try any existing model before training: an Ollama model, a GGUF file, an OpenAI-compatible "
+        "endpoint, a base model, or a version. ask: a text or a few validation rows side by side; evaluate: the frozen "
+        "benchmark, to see whether it is good enough already. 試用現成模型、問一句看看、測 Ollama 模型。",
+        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True,
+                                    open_world_hint=True),
+        structured_output=True,
+    )
+    async def try_model(
+        context: Context,
+        task: str,
+        model: Annotated[str, Field(description="ollama:qwen3, gguf:/path.gguf, base:Qwen/Qwen3-0.6B, v2, or the name "
+                                                "at url")],
+        action: Literal["ask", "evaluate"] = "ask",
+        text: str = "",
+        entity: str = "",
+        rows: int = 3,
+        beside: Annotated[list[str] | None, Field(description="more models to ask the same")] = None,
+        url: Annotated[str, Field(description="of an endpoint")] = "",
+        api_key: Annotated[str, Field(description="a stored secret, as ${NAME}")] = "",
+        benchmark: str = "",
+        allow_remote: Annotated[bool, Field(description="on-premise rows may leave: the person says so")] = False,
+    ) -> JobAnswer:
+        folder = workspace.task(task)
+        moved, _names = secrets.move_inline({"api_key": api_key, "url": url}, prefix="endpoint_")
+        models = [named_model(workspace, folder, name, moved["url"], moved["api_key"])
+                  for name in [model, *(beside or [])]]
+        for one in models:
+            if one.url:
+                check_reach(folder.load(), one.url, allow_remote)
+        if action == "evaluate":
+            if models[0].kind == "version":
+                raise not_for_versions(models[0].name)
+            frozen_benchmark(folder, benchmark or None)
+        arguments = [str(folder.root), "--rows", str(rows)]
+        for name in [model, *(beside or [])]:
+            arguments += ["--model", name]
+        for option, value in (("--url", moved["url"]), ("--api-key", moved["api_key"]), ("--text", text),
+                              ("--entity", entity), ("--benchmark", benchmark)):
+            if value:
+                arguments += [option, value]
+        arguments += ["--evaluate"] if action == "evaluate" else []
+        arguments += ["--allow-remote"] if allow_remote else []
+        heavy = action == "evaluate" or any(one.url is None for one in models)
+        python = worker_python(workspace) if heavy else light_python(workspace)
+        job = jobs.submit(workspace, "try", trying.ENTRY, arguments, python=python, task=folder, resumable=True)
         return await follow(job, workspace, report=context.report_progress)

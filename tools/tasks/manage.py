@@ -153,7 +153,8 @@ def _archive(_workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed:
         return _managed(folder, said, next_step(folder.name, "archived"))
     warning = Text(f"{live} is still deployed and answers; stopping it is another step.",
                    f"{live} 仍在部署中並持續回答；停止是另一個步驟。")
-    step = NextStep(say=str(warning), tool="undeploy", arguments={"task": folder.name})
+    step = NextStep(say=str(warning), tool="deploy",
+                    arguments={"task": folder.name, "action": "undeploy"})
     return _managed(folder, said, step, warnings=[str(warning)])
 
 

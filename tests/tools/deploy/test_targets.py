@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -47,3 +50,66 @@ async def test_the_merged_folder_is_measured_and_then_left_alone(
     assert answer["job"]["result"]["parity"]["raw"] == 1.0
     assert answer["job"]["result"]["files"] == [str(task.models / "v1" / "merged")]
     assert not deployments.serving_jobs(workspace, task)
+
+
+@pytest.fixture
+def ollama(worker: Path, tmp_path: Path) -> Iterator[str]:
+    """The address of a server that speaks Ollama's protocol and answers with llama.cpp."""
+    with fake(worker, tmp_path / "ollama") as url:
+        yield url
+
+
+@contextlib.contextmanager
+def fake(worker: Path, folder: Path, fault: str = "") -> Iterator[str]:
+    script = Path(__file__).with_name("fake_ollama.py")
+    process = subprocess.Popen([worker, script, folder, fault], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout:
+            process.stdout.close()
+
+
+async def test_ollama_takes_over_is_listed_as_healthy_and_rolled_back(
+    conversation: Conversation, workspace: Workspace, task: TaskFolder, llama_cpp: Path, ollama: str, tmp_path: Path,
+    worker: Path,
+) -> None:
+    nothing = await conversation.call("deploy", task="mood", action="list")
+    assert nothing["deployments"] == []
+    assert "no deployment before" in (await conversation.call("deploy", task="mood", action="roll_back"))["error"]
+    first = await conversation.call("deploy", task="mood", target="gguf", settings={"serve": True})
+    assert first["job"]["state"] == "succeeded", first
+
+    # What fails leaves the one before it answering.
+    for fault, said in (("unknown_architecture", "unsupported architecture"), ("full_disk", "no space left"),
+                        ("other_system", "does not answer as v1 did")):
+        with fake(worker, tmp_path / fault, fault) as broken:
+            refused = await conversation.call("deploy", task="mood", target="ollama", settings={"url": broken})
+            assert said in refused["error"], fault
+            assert httpx.get(f"{broken}/api/tags", trust_env=False).json()["models"] == []
+    down = await conversation.call("deploy", task="mood", target="ollama", settings={"url": "http://127.0.0.1:9"})
+    assert "Ollama does not answer" in down["error"] and "ollama serve" in down["error"]
+    [row, *_] = (await conversation.call("deploy", task="mood", action="list"))["deployments"]
+    assert (row["target"], row["standing"]) == ("gguf", "live")
+
+    second = await conversation.call("deploy", task="mood", target="ollama", settings={"url": ollama})
+    assert second["job"]["result"]["parity"]["raw"] == 1.0 and second["job"]["result"]["model"] == "mood:v1"
+    assert (task.models / "v1" / "ollama" / "Modelfile").read_text(encoding="utf-8").startswith("FROM ../gguf/")
+    assert not deployments.serving_jobs(workspace, task)
+    listed = (await conversation.call("deploy", task="mood", action="list"))["deployments"]
+    assert [(row["target"], row["standing"]) for row in listed] == [("ollama", "live"), ("gguf", "ended")]
+
+    back = await conversation.call("deploy", task="mood", action="roll_back")
+    assert back["job"]["state"] == "succeeded", back
+    live = deployments.current(task)
+    assert live and live.target == "gguf" and live.restores == listed[1]["id"] and deployments.answers(live)
+
+    # The model Ollama still has under that name is ours, so it may be taken again; another's is not.
+    await conversation.call("deploy", task="mood", target="ollama", settings={"url": ollama})
+    stopped = await conversation.call("deploy", task="mood", action="undeploy")
+    assert stopped["stopped"] == "v1"
+    assert httpx.get(f"{ollama}/api/tags", trust_env=False).json()["models"] == []

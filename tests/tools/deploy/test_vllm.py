@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shlex
 import subprocess
@@ -42,7 +43,7 @@ def test_the_command_the_compose_file_and_the_request_say_the_same(version: Vers
     script, compose, request, template = map(Path, live.files)
     assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
     command = shlex.split(script.read_text(encoding="utf-8").splitlines()[-1])
-    options = dict(zip(command[4::1], command[5::1], strict=False))
+    options = dict(itertools.pairwise(command))
     assert command[:3] == ["exec", "vllm", "serve"] and "--enable-lora" in command
     assert options["--max-lora-rank"] == "32"  # the next that vLLM takes
     assert options["--lora-modules"] == f"news-v1={version.models / 'adapter'}"

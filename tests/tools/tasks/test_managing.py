@@ -98,7 +98,8 @@ async def test_tidying_is_previewed_and_the_next_step_does_it(client: Client, ma
 async def test_archive_warns_of_what_is_live_and_restore_brings_back(client: Client, task: TaskFolder) -> None:
     deployed(task, "v1")
     put_away = await call(client, "manage_task", action="archive", task="reviews")
-    assert put_away["next_step"]["tool"] == "undeploy" and put_away["warnings"]
+    assert put_away["next_step"]["tool"] == "deploy" and put_away["warnings"]
+    assert put_away["next_step"]["arguments"]["action"] == "undeploy"
     back = await call(client, "manage_task", action="restore", task="reviews")
     assert task.state() == "deployed" and back["next_step"]["tool"] == "coach"
 
@@ -226,7 +227,7 @@ async def test_a_listening_client_hears_of_what_was_managed(
 
 async def test_every_door_that_takes_a_task_offers_the_nearest(client: Client, task: TaskFolder) -> None:
     needed = {"version": "v1", "a": "v1", "b": "v2", "action": "archive", "sources": [{"type": "file", "path": "/x"}],
-              "message": ""}
+              "message": "", "model": "v1"}
     asked = 0
     for tool in (await client.list_tools()).tools:
         properties = tool.input_schema["properties"]
