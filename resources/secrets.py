@@ -29,7 +29,9 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _SECRET_FIELD = re.compile(
     r"(?:.*[_-])?(?:password|passwd|secret|token|api[_-]?key|access[_-]?key|authorization)", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(?P<before>[a-z][a-z0-9+.-]*://[^/\s:@]*:)(?P<password>[^/\s]*)(?=@)", re.IGNORECASE)
-_QUERY_PASSWORD = re.compile(r"(?P<before>[?&]password=)(?P<password>[^&#\s]+)", re.IGNORECASE)
+_QUERY_PASSWORD = re.compile(
+    r"(?P<before>[?&](?P<name>(?:[\w-]*[_-])?(?:password|passwd|secret|token|api[_-]?key|access[_-]?key))=)"
+    r"(?P<password>[^&#\s]+)", re.IGNORECASE)
 _URL_SHAPES = (_URL_PASSWORD, _QUERY_PASSWORD)
 _SHORTEST_REDACTED = 4
 _resolved: set[str] = set()
@@ -161,7 +163,7 @@ def _without_url_passwords(value: str, prefix: str, moved: list[str]) -> str:
         if not typed or _REFERENCE.search(typed):
             return found[0]
         address = urlsplit(value.strip())
-        parts = (address.hostname or "", address.path.strip("/"), "password")
+        parts = (address.hostname or "", address.path.strip("/"), found.groupdict().get("name") or "password")
         name = _free_name(prefix + "_".join(part for part in parts if part), unquote(typed))
         store(name, unquote(typed))
         moved.append(name)

@@ -178,3 +178,11 @@ def test_a_damaged_store_is_said_so_and_left_alone(folder: Path) -> None:
 
     assert (folder / "secrets.json").read_text(encoding="utf-8") == "{"
     assert not [name for name in os.listdir(folder) if name.endswith(".tmp")]
+
+
+@pytest.mark.parametrize("name", ["token", "access_token", "api_key", "apikey", "X-Api-Key", "client_secret", "password"])
+def test_a_secret_in_the_query_of_an_address_moves_out(name: str) -> None:
+    moved, names = secrets.move_inline({"endpoint": f"https://host/data?limit=5&{name}=hunter22&page=1"})
+
+    assert moved["endpoint"] == f"https://host/data?limit=5&{name}=${{{names[0]}}}&page=1"
+    assert secrets.lookup(names[0]) == "hunter22" and "hunter22" not in secrets.redact(f"failed: https://host/?{name}=hunter22")

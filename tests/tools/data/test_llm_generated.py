@@ -280,6 +280,13 @@ def test_rows_are_found_in_what_models_say(text: str) -> None:
     assert parsed_rows(text) == [{"text": "a", "label": "b"}]
 
 
+def test_rows_one_a_line_are_all_found_however_many() -> None:
+    lines = "\n".join(json.dumps({"text": str(number), "label": "b"}) for number in range(1500))
+
+    assert len(parsed_rows(lines)) == 1500
+    assert parsed_rows("[" * 100_000) == parsed_rows('{"text":' * 50_000) == []
+
+
 @given(st.text(max_size=200))
 def test_no_answer_breaks_the_reader(text: str) -> None:
     assert isinstance(parsed_rows(text), list)

@@ -210,3 +210,15 @@ def test_rows_without_a_label_are_kept_apart_and_train_nothing(server: Peer, tas
     write_yaml(task.data_source_file, {"sources": [{"type": "file", "path": "news.jsonl"}, scrape]})
     both = prepare()
     assert sum(both["counts"].values()) == 30 and both["unlabelled"] == 3
+
+
+def test_a_key_in_an_address_reaches_the_site_and_no_file(server: Peer, task: TaskFolder, prepare: Any) -> None:
+    url = server.serve("/news", lambda asked: as_page(article()) if asked.params.get("api_key") == "s3cret-value"
+                       else Said(status=403))
+    write_yaml(task.data_source_file, {"sources": [
+        {"type": "web_scrape", "urls": [f"{url}?api_key=s3cret-value"], "allow_hosts": ["127.0.0.1"],
+         "delay_seconds": 0}]})
+
+    assert prepare()["unlabelled"] == 1
+    written = "".join(path.read_text("utf-8") for path in task.root.rglob("*") if path.is_file())
+    assert "s3cret-value" not in written and "api_key=${" in task.data_source_file.read_text("utf-8")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,8 @@ from ....resources.secrets import redact
 if TYPE_CHECKING:
     from openai import OpenAI
 
+_BEGINNING = re.compile(r"[\[{]")
+_MOST_TRIES = 2000  # an answer of brackets alone must not take for ever
 _ROWS = {"type": "json_schema", "json_schema": {"name": "rows", "schema": {
     "type": "object", "required": ["rows"], "properties": {"rows": {"type": "array", "items": {
         "type": "object", "required": ["text", "label"],
@@ -148,20 +150,21 @@ def _client(base_url: str | None, key: str, timeout: float, retries: int) -> Ope
 
 
 def parsed_rows(text: str) -> list[dict[str, Any]]:
-    """The objects of an answer: `{"rows": […]}`, a bare list, or either inside prose or a code fence; else none."""
-    decoder = json.JSONDecoder()
-    for at, character in enumerate(text):
-        if character not in "[{":
+    """The objects of an answer: `{"rows": […]}`, a bare list, one object a line; inside prose or a code fence too."""
+    decoder, lines, at = json.JSONDecoder(), list[dict[str, Any]](), 0
+    for _ in range(_MOST_TRIES):
+        begun = _BEGINNING.search(text, at)
+        if begun is None:
+            break
+        at = begun.start() + 1
+        try:
+            value, end = decoder.raw_decode(text, begun.start())
+        except (ValueError, RecursionError):
             continue
-        with contextlib.suppress(ValueError, RecursionError):
-            value, _ = decoder.raw_decode(text, at)
-            rows = value.get("rows") if isinstance(value, dict) else value
-            if isinstance(rows, list) and any(isinstance(row, dict) for row in rows):
-                return [row for row in rows if isinstance(row, dict)]
-            if isinstance(value, dict) and "text" in value:  # one object a line
-                return [value, *parsed_rows(text[at + _length(decoder, text, at):])]
-    return []
-
-
-def _length(decoder: json.JSONDecoder, text: str, at: int) -> int:
-    return decoder.raw_decode(text, at)[1] - at
+        rows = value.get("rows") if isinstance(value, dict) else value
+        if isinstance(rows, list) and any(isinstance(row, dict) for row in rows):
+            return [row for row in rows if isinstance(row, dict)]
+        if isinstance(value, dict) and "text" in value:
+            lines.append(value)
+            at = end
+    return lines

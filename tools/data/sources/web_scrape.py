@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field, model_validator
 
 from ....resources.errors import DataSourceError
 from ....resources.language import Text
+from ....resources.secrets import redact, resolve
 from ..rows import normalised
 from ..watching import Watch
 from ..web.client import Answer, Ask, Limits, Web, shown
@@ -94,12 +95,12 @@ class WebScrapeSource(SourceKind):
 
     def _addresses(self, web: Web) -> Iterator[str]:
         seen: set[str] = set()
-        for url in self.urls:
+        for url in map(_resolved, self.urls):
             if url not in seen:
                 seen.add(url)
                 yield url
         for sitemap in self.sitemaps:
-            for url in sitemap_pages(web, sitemap):
+            for url in sitemap_pages(web, _resolved(sitemap)):
                 if url not in seen:
                     seen.add(url)
                     yield url
@@ -137,12 +138,13 @@ class WebScrapeSource(SourceKind):
                      f"無法判斷 {shown(answer.url)} 的文字編碼。"),
                 Text("Save the page as a UTF-8 file and add that.", "請把網頁另存成 UTF-8 檔案再加入。"),
                 field=f"{field}.urls")
+        url = redact(answer.url)
         if self.selectors:
-            rows = selected(text, answer.url, self.selectors, field)
+            rows = selected(text, url, self.selectors, field)
         elif answer.media_type == "text/plain":
-            rows = [{"url": answer.url, "text": text.strip()}] if text.strip() else []
+            rows = [{"url": url, "text": text.strip()}] if text.strip() else []
         else:
-            found = main_text(text, answer.url)
+            found = main_text(text, url)
             rows = [found] if found else []
         return [each for row in rows for each in self._cut(row)]
 
@@ -157,3 +159,7 @@ class WebScrapeSource(SourceKind):
             return True
         whole = normalised(" ".join(str(value) for column, value in row.items() if value and column != "url")).casefold()
         return any(normalised(keyword).casefold() in whole for keyword in self.keywords)
+
+
+def _resolved(url: str) -> str:
+    return resolve(url, lambda value: quote(value, safe=""))
