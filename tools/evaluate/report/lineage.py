@@ -22,7 +22,7 @@ _MOST_CHANGES = 8
 def lineage(material: Material) -> Html:
     chain = material.chain
     if not chain:
-        return tag("p", Text("No lineage is recorded.", "沒有版本系譜的紀錄。"))
+        return tag("p", Text("No lineage is recorded.", "沒有版本譜系的紀錄。"))
     parents = {str(one["version"]): one.get("parent") for one in chain}
     order = [str(one["version"]) for one in chain]
     lanes = lanes_of(order, parents)

@@ -34,7 +34,7 @@ _SECTIONS: dict[str, tuple[Text, Callable[[Material], Html]]] = {
     "causes": (Text("Why", "原因"), causes),
     "comparison": (Text("Earlier versions", "和先前版本比較"), comparison),
     "curves": (Text("Training", "訓練過程"), curves),
-    "lineage": (Text("Lineage", "版本系譜"), lineage),
+    "lineage": (Text("Lineage", "版本譜系"), lineage),
     "data": (Text("Data", "資料"), data),
     "reproducing": (Text("Making it again", "重現"), reproducing),
 }
