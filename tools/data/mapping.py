@@ -91,17 +91,26 @@ def shown_columns(available: Sequence[str], task: Task) -> list[str]:
     return [name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…" for name in available]
 
 
+def unlabelled_way_out(missing: Sequence[str]) -> Text:
+    """What else can be done where the label is missing: some sources have none."""
+    if "label" not in missing:
+        return Text("", "")
+    return Text(" If its rows carry no labels yet, set unlabelled: true on the source.",
+                "如果這些資料還沒有標籤，請在來源加上 unlabelled: true。")
+
+
 def missing_columns(columns: Columns, number: int, origin: str, task: Task) -> DataError:
     """The error for a source whose columns do not fit: names those that exist."""
     role = columns.missing[0]
     available = shown_columns(columns.available, task)
     there = ", ".join(available[:_COLUMNS_NAMED]) or "-"
     proposal = ", ".join(f"{name}: {columns.suggestions.get(name, '…')}" for name in columns.missing)
+    no_labels = unlabelled_way_out(columns.missing)
     return DataError(
         Text(f"{origin} has no column for {', '.join(columns.missing)}. Its columns are: {there}.",
              f"{origin} 找不到 {'、'.join(columns.missing)} 對應的欄位。現有欄位：{there}。"),
-        Text(f"Name them with set_data_source: mapping: {{{proposal}}}.",
-             f"請用 set_data_source 指定對應：mapping: {{{proposal}}}。"),
+        Text(f"Name them with set_data_source: mapping: {{{proposal}}}.{no_labels.en}",
+             f"請用 set_data_source 指定對應：mapping: {{{proposal}}}。{no_labels.zh}"),
         field=f"sources[{number}].mapping.{role}",
         details={"columns": available, "missing": list(columns.missing),
                  "suggestions": columns.suggestions},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -15,13 +16,14 @@ from ...resources.task import Task, TaskFolder
 from ..compute.running import RunningJob, run_job
 from .definition import load_definition, source_name, telling
 from .fetch import no_rows
-from .mapping import Conversion, find_columns, plain_value, shown_columns
+from .mapping import Conversion, find_columns, plain_value, shown_columns, unlabelled_way_out
 from .rows import Row
 from .sources import Record, SourceKind, source_kind
 from .watching import Watch
 
 MODULE = "nlp_skills.tools.data.preview"
 PREVIEWED_ROWS = 5
+_PATIENCE_SECONDS = 15.0  # with fewer records than wanted, a slow source is looked at no longer
 
 
 def main(task: Path, arguments: list[str]) -> int:
@@ -80,10 +82,11 @@ def _look(task: TaskFolder, definition: Task, kind: SourceKind, number: int, wat
 
 def _first_records(task: TaskFolder, kind: SourceKind, number: int, watch: Watch) -> list[Record]:
     records: list[Record] = []
+    began = time.monotonic()
     with closing(kind.batches(task.root, f"sources[{number}]", watch)) as batches:
         for batch in batches:
             records += [plain_value(record) for record in batch]
-            if len(records) >= kind.previewed:
+            if len(records) >= kind.previewed or (records and time.monotonic() - began > _PATIENCE_SECONDS):
                 break
     if not records:
         raise no_rows(task, kind, number)
@@ -151,12 +154,13 @@ def _without_labels(task: TaskFolder, looks: Sequence[dict[str, Any]]) -> dict[s
 def _ask_for_columns(task: TaskFolder, look: dict[str, Any]) -> dict[str, Any]:
     there = ", ".join(look["columns"][:30])
     proposal = ", ".join(f"{role}: {look['suggestions'].get(role, '?')}" for role in look["missing"])
+    no_labels = unlabelled_way_out(look["missing"])
     return _say(
         Text(f"{look['origin']} can be read, but has no column for {', '.join(look['missing'])}. Columns: {there}.",
              f"{look['origin']} 可以讀取，但找不到 {'、'.join(look['missing'])} 對應的欄位。現有欄位：{there}。"),
         "set_data_source", {"task": task.name},
-        Text(f"Ask which column is which and set the source's mapping, perhaps {{{proposal}}}.",
-             f"請問使用者各欄位的意義，再設定來源的 mapping，可能是 {{{proposal}}}。"))
+        Text(f"Ask which column is which and set the source's mapping, perhaps {{{proposal}}}.{no_labels.en}",
+             f"請問使用者各欄位的意義，再設定來源的 mapping，可能是 {{{proposal}}}。{no_labels.zh}"))
 
 
 def _say(message: Text, tool: str, arguments: dict[str, Any], say: Text) -> dict[str, Any]:

@@ -288,6 +288,13 @@ def test_the_places_where_rows_could_be_are_named(server: Peer) -> None:
     assert records(url, records="page.rows") == ROWS
 
 
+def test_fields_within_a_row_are_columns(server: Peer) -> None:
+    row = {"id": 1, "fields": {"body": "文字", "tags": ["a"], "by": {}}, "n": {"a": {"b": 2}}}
+
+    assert records(server.serve("/rows", as_json([row]))) == [
+        {"id": 1, "fields.body": "文字", "fields.tags": ["a"], "fields.by": {}, "n.a.b": 2}]
+
+
 def test_a_redirect_to_another_host_does_not_carry_the_key(server: Peer) -> None:
     secrets.store("API_KEY", "s3cret-value")
     with peer() as other:

@@ -153,6 +153,19 @@ async def test_every_kind_of_the_seed_is_previewed_and_prepared(
     assert again["unchanged"] and server.paths().count("/page") == 2
 
 
+async def test_a_source_without_a_label_column_names_both_ways_on(
+    client: Client, server: Peer, task: TaskFolder
+) -> None:
+    source = {"type": "api", "allow_hosts": ["127.0.0.1"], "endpoint": server.serve("/data", as_json(
+        [{"text": row["text"], "entity": row["entity"]} for row in sentences(5)]))}
+    asked = await call(client, "set_data_source", sources=[source])
+    assert asked["next_step"]["tool"] == "set_data_source" and "unlabelled: true" in asked["next_step"]["say"]
+
+    kept = await call(client, "set_data_source", sources=[{**source, "unlabelled": True}])
+    assert kept["next_step"]["tool"] == "prepare_data" and kept["job"]["result"]["sources"][0]["unlabelled"] == 5
+    assert (await call(client, "prepare_data"))["job"]["result"]["unlabelled"] == 5
+
+
 async def test_a_private_address_is_refused_through_the_door_with_the_way_out(
     client: Client, server: Peer, task: TaskFolder
 ) -> None:

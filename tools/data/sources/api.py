@@ -24,6 +24,7 @@ from ..web.failures import refused
 from ..web.paging import Pagination, at_path
 from . import Record, SourceKind
 
+_DEEPEST_COLUMN = 4
 _MORE = ("next", "next_page", "next_cursor", "nextPageToken", "next_page_token", "has_more", "hasMore")
 
 
@@ -82,7 +83,8 @@ class ApiSource(SourceKind):
 
     Keys belong into the store of secrets: `auth: {type: bearer, token: ${API_TOKEN}}`. Busy servers (429, 5xx) are
     asked again, as `Retry-After` says. Private addresses are read only where `allow_hosts` names the host; proxies
-    are not used. `Link: rel="next"` headers are followed without being asked; other APIs need `pagination`.
+    are not used. `Link: rel="next"` headers are followed without being asked; other APIs need `pagination`. Fields of
+    objects within a row are columns named `fields.body`.
     """
 
     endpoint: str = Field(min_length=1, description="https://host/path")
@@ -105,6 +107,7 @@ class ApiSource(SourceKind):
     allow_hosts: list[str] = Field(default_factory=list, description="Private hosts you allow, such as localhost.")
 
     secret_fields: ClassVar[tuple[str, ...]] = ("endpoint", "params", "headers", "body", "auth")
+    previewed: ClassVar[int] = 50
 
     def batches(self, folder: Path, field: str, watch: Watch | None = None) -> Generator[list[Record], None, None]:
         watch = watch or Watch()
@@ -204,7 +207,7 @@ class ApiSource(SourceKind):
         else:
             found = content
         if isinstance(found, list) and all(isinstance(row, dict) for row in found):
-            return [plain_value(row) for row in found]
+            return [_flat(plain_value(row)) for row in found]
         there = ", ".join(_lists(content)[:10])
         raise DataSourceError(
             Text(f"No rows {f'at {self.records!r}' if self.records else 'were found'} in the answer of "
@@ -281,6 +284,17 @@ def _with_params(url: str, params: Mapping[str, Any]) -> str:
 
 def _written(value: Any) -> str:
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
+
+
+def _flat(record: Record, path: str = "", depth: int = 0) -> Record:
+    """The fields of objects within the record as columns of their own: `fields.body`."""
+    flat: Record = {}
+    for name, value in record.items():
+        if isinstance(value, dict) and value and depth < _DEEPEST_COLUMN:
+            flat |= _flat(value, f"{path}{name}.", depth + 1)
+        else:
+            flat[f"{path}{name}"] = value
+    return flat
 
 
 def _lists(value: Any, path: str = "", depth: int = 0) -> list[str]:

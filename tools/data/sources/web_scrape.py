@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 from urllib.parse import quote, urlsplit
 
 from pydantic import Field, model_validator
@@ -49,6 +49,8 @@ class WebScrapeSource(SourceKind):
     retry_seconds: float = Field(1.0, gt=0, description="Before the first retry; doubles.")
     allow_hosts: list[str] = Field(default_factory=list, description="Private hosts you allow, such as localhost.")
     unlabelled: bool = Field(True, description="Keep rows without a label apart, to be labelled later.")
+
+    previewed: ClassVar[int] = 5  # each page takes its time
 
     @model_validator(mode="after")
     def _names_pages(self) -> WebScrapeSource:
