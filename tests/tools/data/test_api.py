@@ -199,7 +199,7 @@ def test_a_server_that_dies_between_pages_leaves_the_earlier_data(
 def test_the_same_page_again_and_again_is_an_error(server: Peer) -> None:
     error = refusal(server.serve("/rows", as_json(ROWS)), pagination={"type": "page"})
 
-    assert error.field == "sources[0].pagination" and "same rows" in error.problem.en and len(server.asked) == 2
+    assert error.field == "sources[0].pagination" and "same rows" in error.problem.en and len(server.asked) == 4
 
 
 def test_a_last_page_that_repeats_ends_the_reading_with_a_warning(server: Peer) -> None:
@@ -208,6 +208,13 @@ def test_a_last_page_that_repeats_ends_the_reading_with_a_warning(server: Peer) 
 
     assert records(url, watch=Watch(warn=told.append), pagination={"type": "page"}) == ROWS
     assert "repeats" in told[0].en
+
+
+def test_pages_of_repeated_rows_between_new_ones_are_kept(server: Peer) -> None:
+    rows = [ROWS[0], ROWS[0], ROWS[0], ROWS[1], ROWS[1], ROWS[1]]
+
+    assert records(server.serve("/rows", in_pages(1, rows)), records="data.items",
+                   pagination={"type": "cursor", "next": "meta.next_cursor"}) == rows
 
 
 def test_pages_without_end_are_stopped(server: Peer) -> None:

@@ -25,6 +25,7 @@ from ..web.paging import Pagination, at_path
 from . import Record, SourceKind
 
 _DEEPEST_COLUMN = 4
+_FRUITLESS = 3  # pages in a row without a new row end the reading
 _MORE = ("next", "next_page", "next_cursor", "nextPageToken", "next_page_token", "has_more", "hasMore")
 
 
@@ -62,20 +63,17 @@ class Auth(BaseModel):
         return {self.name: resolve(self.api_key or "")} if self.type == "key" and self.place == "query" else {}
 
 
-@dataclass
 class _Seen:
-    """What guards against pages without end: the pages met, and the rows of them."""
+    """What guards against pages without end: the rows met so far."""
 
-    pages: set[str]
-    rows: set[str]
+    def __init__(self) -> None:
+        self._rows: set[str] = set()
 
-    def is_new(self, rows: list[Record]) -> bool:
-        keys = [sha256_bytes(json.dumps(row, sort_keys=True, default=str).encode()) for row in rows]
-        page = sha256_bytes("".join(keys).encode())
-        fresh = page not in self.pages and any(key not in self.rows for key in keys)
-        self.pages.add(page)
-        self.rows.update(keys)
-        return fresh
+    def add(self, rows: list[Record]) -> bool:
+        """Whether any of `rows` is new."""
+        before = len(self._rows)
+        self._rows.update(sha256_bytes(json.dumps(row, sort_keys=True, default=str).encode())[:16] for row in rows)
+        return len(self._rows) > before
 
 
 class ApiSource(SourceKind):
@@ -122,35 +120,42 @@ class ApiSource(SourceKind):
         return shown(self.endpoint)
 
     def _pages(self, web: Web, field: str, watch: Watch) -> Generator[list[Record], None, None]:
-        address, seen, rows = _Address.of(self), _Seen(set(), set()), 0
+        address, seen, rows = _Address.of(self), _Seen(), 0
+        held: list[Record] = []  # rows all met before: kept only if new ones follow
+        fruitless = 0
         paged: dict[str, Any] = self.pagination.first()
         link: str | None = None
         for page in range(1, self.max_pages + 1):
             answer = web.ask(self._ask(address, paged, link))
             content = self._parsed(answer, field)
             records = self._records(content, field)
-            if records and not seen.is_new(records):
-                self._same_again(page, field, watch)
-                return
             watch.provenance["pages"] = page
-            kept = records[: self.max_rows - rows]
-            rows += len(kept)
+            fruitless = fruitless + 1 if records and not seen.add(records) else 0
+            if fruitless == _FRUITLESS:
+                self._same_again(page - fruitless + 1, field, watch)
+                return
+            held += records
+            kept: list[Record] = []
+            if not fruitless:
+                kept, held = held[: self.max_rows - rows], []
+                rows += len(kept)
             yield kept
             try:
                 following = self.pagination.following(paged, len(records), content, answer.headers, answer.url)
             except ValueError:  # the address of the next page is none
                 raise refused(shown(self.endpoint), f"{field}.pagination") from None
-            if rows >= self.max_rows and (following or len(kept) < len(records)):
+            if rows >= self.max_rows and (following or (not fruitless and len(kept) < len(records))):
                 watch.warn(Text(f"{shown(self.endpoint)}: stopped at max_rows ({self.max_rows}); there may be more.",
                                 f"{shown(self.endpoint)}：到 max_rows（{self.max_rows}）為止，後面可能還有資料。"))
                 return
             if following is None:
                 self._notice_more(content, page, watch)
+                yield held[: self.max_rows - rows]
                 return
             if isinstance(following, str):
                 link = following
             else:
-                paged = following
+                paged, link = following, None
         raise DataSourceError(
             Text(f"{shown(self.endpoint)} has more than {self.max_pages} pages.",
                  f"{shown(self.endpoint)} 超過 {self.max_pages} 頁。"),
