@@ -16,8 +16,6 @@ from mcp.client import Client
 from nlp_skills.resources.job import job_folders
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.server.app import build_server
-from nlp_skills.server.settings import Settings
 from nlp_skills.tools.compute import jobs
 from nlp_skills.tools.compute.worker import find_worker
 
@@ -33,6 +31,9 @@ class Conversation:
         self.workspace = workspace
 
     async def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        from nlp_skills.server.app import build_server  # the worker's tests of this folder need no server
+        from nlp_skills.server.settings import Settings
+
         async with Client(build_server(Settings(workspace=self.workspace.root))) as client:
             result = await client.call_tool(tool, arguments)
             while not result.is_error and _running(result.structured_content):
