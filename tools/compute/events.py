@@ -72,13 +72,13 @@ class JobEvents:
             self._warnings.clear()
 
     def _take_progress(self, event: dict[str, Any]) -> None:
-        step = event["step"]
-        if step < self._step:  # resumed from a checkpoint: what came after it did not count
+        step, measures = event["step"], event.get("measures") or {}
+        if measures and step < self._step:  # resumed from a checkpoint: what came after it did not count
             for points in self._points.values():
                 for later in [at for at in points if at > step]:
                     del points[later]
-        self._step = step
-        measures = event.get("measures") or {}
+        if measures:  # an event without any counts something else: files checked, bytes carried
+            self._step = step
         for name, value in measures.items():
             if value is not None:
                 self._points.setdefault(name, {})[step] = value

@@ -1,17 +1,25 @@
-"""Real trainings on a machine over SSH: a second account behind a real server, with every link and process cut once."""
+"""Real trainings on a machine over SSH: a second account behind a real server. Its faults: test_away_faults.py."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import os
+import signal
 from pathlib import Path
+from typing import Any
 
+import anyio
 import pytest
+from mcp import Client
 
+from nlp_skills.resources.errors import MissingRequirement, TrainingError
 from nlp_skills.resources.files import read_json, read_yaml, sha256_file
-from nlp_skills.resources.job import JobFolder
+from nlp_skills.resources.job import JobFolder, job_folder
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
+from nlp_skills.server.app import build_server
+from nlp_skills.server.settings import Settings
 from nlp_skills.tools.compute import jobs
 from nlp_skills.tools.compute.events import JobEvents
 from nlp_skills.tools.compute.machines import keep_machine
@@ -21,59 +29,114 @@ from nlp_skills.tools.train.planning import plan_training
 from tests.tools.compute.sshd import Proxy, account_processes
 from tests.tools.compute.working import eventually
 
-SECONDS = 120.0
-SETTINGS = {"epochs": 2, "batch_size": 8, "gradient_accumulation": 1, "save_every": 5, "threads": 1}
+SECONDS = 180.0
+SETTINGS = {"epochs": 5, "batch_size": 8, "gradient_accumulation": 1, "save_every": 5, "threads": 1,
+            "lora_dropout": 0.1}
+STEPS = 40
 
 
 @pytest.fixture
-def send(
-    workspace: Workspace, task: TaskFolder, tiny_model: Path, far_python: str, proxy: Proxy, far_folder: Path
-) -> Callable[[], JobFolder]:
-    """Plan a small training and send it to the machine."""
-    keep_machine(workspace, "gpubox", Ssh(host="gpubox", folder=str(far_folder), python=far_python))
-
-    def start() -> JobFolder:
-        plan_training(workspace, task, {"base_model": str(tiny_model), **SETTINGS}, "none", [], "first")
-        return submit_away(workspace, task, "first", "gpubox", confirm=False)
-
-    return start
+def machine(workspace: Workspace, far_python: str, proxy: Proxy, far_folder: Path) -> Ssh:
+    machine = Ssh(host="gpubox", folder=str(far_folder), python=far_python)
+    keep_machine(workspace, "gpubox", machine)
+    return machine
 
 
-def ended(job: JobFolder, wanted: str = "succeeded") -> None:
+def call(workspace: Workspace, tool: str, **arguments: Any) -> dict[str, Any]:
+    async def run() -> Any:
+        async with Client(build_server(Settings(workspace=workspace.root))) as client:
+            return await client.call_tool(tool, arguments)
+
+    result = anyio.run(run)
+    assert not result.is_error, result.content
+    return dict(result.structured_content)
+
+
+def ends(job: JobFolder, wanted: str) -> None:
     state = jobs.wait(job, SECONDS)
     assert state == wanted, (state, jobs.failure(job), job.output_file.read_text(encoding="utf-8"))
 
 
-def told(job: JobFolder) -> str:
-    return job.events_file.read_text(encoding="utf-8") if job.events_file.is_file() else ""
+def far_step(far_folder: Path, job: JobFolder, step: int) -> None:
+    """Until the training there has taken that step."""
+    events = far_folder / "runs" / job.id / "jobs" / job.id / "events.jsonl"
 
+    def reached() -> bool:
+        lines = events.read_text(encoding="utf-8").splitlines() if events.is_file() else []
+        last = [json.loads(line)["step"] for line in lines[-3:] if '"total": 40' in line]
+        return bool(last) and last[-1] >= step
 
-def step_reached(job: JobFolder, step: int) -> None:
-    eventually(lambda: (jobs.progress(job).measures and jobs.progress(job).step >= step) or job.state() != "running",
-               SECONDS)
+    eventually(lambda: reached() or job.state() != "running", SECONDS)
     assert job.state() == "running", job.output_file.read_text(encoding="utf-8")
 
 
-def whole(task: TaskFolder, job: JobFolder, folder: Path) -> VersionFolder:
-    """The version stands as if trained here, once, and nothing of it is left there."""
-    version = VersionFolder(task, 1)
-    assert [entry.name for entry in task.versions.glob("v*")] == ["v1"] and version.status() == "trained"
+def whole(task: TaskFolder, number: int, job: JobFolder, far_folder: Path) -> str:
+    """The version stands as if trained here and nothing of it is left there; the hash of its weights."""
+    version = VersionFolder(task, number)
+    assert len(list(task.versions.glob("v*"))) == number and version.status() == "trained"
     info = version.model_info()
     assert all(sha256_file(task.root / name) == digest for name, digest in info["files"].items())
     assert info["job"] == job.id and info["base_model"]["path"] == str(version.config()["base_model"])
     assert read_json(version.environment_file)["machine"] == "gpubox"
-    assert read_yaml(version.lineage_file)["environment"]["machine"] == "gpubox"
-    assert not version.failure_file.exists() and not (task.configs / "first.yaml").exists()
-    assert not list((folder / "runs").iterdir()) and not account_processes()
-    return version
+    lineage = read_yaml(version.lineage_file)
+    assert lineage["environment"]["machine"] == "gpubox" and lineage["hashes"]["model"]
+    assert not version.failure_file.exists() and not list(task.configs.glob("*.yaml"))
+    assert not list((far_folder / "runs").iterdir()) and not account_processes()
+    points = JobEvents(job).points()["loss"]
+    assert points[-1][0] == info["training"]["steps"] == STEPS and len(points) > 5
+    return sha256_file(version.models / "adapter" / "adapter_model.safetensors")
 
 
-def test_a_training_sent_away_comes_home_as_if_it_had_been_trained_here(
-    task: TaskFolder, send: Callable[[], JobFolder], far_folder: Path
+def test_trainings_sent_away_come_home_and_one_killed_and_cancelled_there_ends_with_the_same_weights(
+    workspace: Workspace, task: TaskFolder, tiny_model: Path, machine: Ssh, far_folder: Path
 ) -> None:
-    job = send()
-    ended(job)
-    version = whole(task, job, far_folder)
-    points = JobEvents(job).points()
-    assert points["loss"][-1][0] == version.model_info()["training"]["steps"] == 16
-    assert job.page_file.is_file() and job.spec().machine == "gpubox"
+    settings = {"base_model": str(tiny_model), **SETTINGS}
+    plan_training(workspace, task, settings, "none", [], "smooth")
+    begun = call(workspace, "train", task="news", plan="smooth", machine="gpubox")
+    job = job_folder(workspace, begun["job"]["id"])
+    ends(job, "succeeded")
+    answer = call(workspace, "job_status", job_id=job.id)
+    assert answer["next_step"]["tool"] == "evaluate" and answer["next_step"]["arguments"]["version"] == "v1"
+    weights = whole(task, 1, job, far_folder)
+    sent = {blob.name for blob in (far_folder / "blobs").iterdir()}
+    assert sha256_file(tiny_model / "model.safetensors") in sent and not any(name.endswith(".part") for name in sent)
+
+    plan_training(workspace, task, settings, "none", [], "rough")
+    job = submit_away(workspace, task, "rough", "gpubox", confirm=False)
+    far_step(far_folder, job, 8)
+    pid = read_json(far_folder / "runs" / job.id / "jobs" / job.id / "pid")["pid"]
+    os.kill(pid, signal.SIGKILL)
+    ends(job, "failed")
+    assert VersionFolder(task, 2).status() == "reserved"
+    jobs.resume(job, workspace)
+    far_step(far_folder, job, 22)
+    assert jobs.cancel(job) == "cancelled" and not account_processes()
+    assert VersionFolder(task, 2).status() == "cancelled"
+    jobs.resume(job, workspace)
+    ends(job, "succeeded")
+    assert whole(task, 2, job, far_folder) == weights
+
+
+def test_a_machine_without_training_libraries_is_refused_with_what_brings_them(
+    workspace: Workspace, task: TaskFolder, tiny_model: Path, machine: Ssh
+) -> None:
+    plan_training(workspace, task, {"base_model": str(tiny_model), **SETTINGS}, "none", [], "first")
+    keep_machine(workspace, "bare", machine.model_copy(update={"python": None}))
+    keep_machine(workspace, "lacking", machine.model_copy(update={"python": "/usr/bin/python3"}))
+    for name, said in (("bare", "set_up(what='machine', name='bare', confirm=True)"), ("lacking", "pip install")):
+        with pytest.raises(MissingRequirement) as told:
+            submit_away(workspace, task, "first", name, confirm=False)
+        assert said in told.value.fix.en
+    assert not (task.versions / "v1").exists()
+
+
+def test_data_that_must_stay_inside_is_sent_only_after_a_yes(
+    workspace: Workspace, task: TaskFolder, tiny_model: Path, machine: Ssh
+) -> None:
+    definition = task.load()
+    task.save(definition.model_copy(update={"constraints": definition.constraints.model_copy(
+        update={"privacy": "on-premise"})}))
+    plan_training(workspace, task, {"base_model": str(tiny_model), **SETTINGS}, "none", [], "first")
+    with pytest.raises(TrainingError) as asked:
+        submit_away(workspace, task, "first", "gpubox", confirm=False)
+    assert asked.value.field == "confirm" and "machine='gpubox', confirm=True" in asked.value.fix.en
