@@ -14,7 +14,7 @@ from .situation import Situation
 from .wording import score
 
 __all__ = ["Change", "Result", "against_the_parent", "against_the_simplest", "best_result", "next_change", "result_of",
-           "where_it_stands"]
+           "seen_in_training", "where_it_stands"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,13 @@ def against_the_parent(result: Result) -> Text | None:
     return Text(f"Against {result.parent} it went {better.en} by {abs(difference):.3f}; compare_versions says whether "
                 "that is more than chance.",
                 f"和 {result.parent} 相比{better.zh} {abs(difference):.3f}；是不是碰巧，要看 compare_versions。")
+
+
+def seen_in_training(result: Result) -> Text | None:
+    """Why the score may be too good, where the diagnosis finds test rows among the training rows."""
+    causes = diagnose(result.version, texts=False).causes
+    leak = next((cause for cause in causes if cause.name == "leak"), None)
+    return leak.reasons[0] if leak else None
 
 
 def next_change(situation: Situation, result: Result) -> Change:

@@ -16,6 +16,7 @@ from .questions import CORE, EXAMPLE, FURTHER, LABELS, OPEN, PRIVACY, TOPICS, To
 from .wording import listed
 
 ASKED = "asked"
+_FEWEST_LABELS = 2
 _MOST_TIMES = 2  # a question is put at most twice, the second time in other words
 LONGEST_ANSWER = 2_000
 _DIGITS = "零一二三四五六七八九"
@@ -56,7 +57,7 @@ def read_answers(answers: Mapping[str, Any], said: Said) -> Heard:
         _check_name(key)
         if _is_blank(value):
             continue
-        if key in TOPICS and isinstance(value, str) and answers_nothing(value):
+        if key in TOPICS and _says_nothing(value):
             unsure.append(TOPICS[key])
         else:
             known[key] = _tidy(key, value)
@@ -67,6 +68,15 @@ def read_answers(answers: Mapping[str, Any], said: Said) -> Heard:
     heard_so_far = Heard(known, asked)
     _who_cannot_answer(heard_so_far, unsure, said)
     return heard_so_far
+
+
+def is_answered(topic: Topic, known: Mapping[str, Any]) -> bool:
+    """Whether one of the core questions has its answer: one label alone is none."""
+    if topic is EXAMPLE:
+        return "type" in known
+    if topic is LABELS:
+        return len(known.get(LABELS.key) or ()) >= _FEWEST_LABELS
+    return topic.key in known
 
 
 def number_in(value: Any) -> float | None:
@@ -101,8 +111,7 @@ def _who_cannot_answer(told: Heard, unsure: list[Topic], said: Said) -> None:
 
     Who has let one question pass twice is not asked any other one twice.
     """
-    waiting = [topic for topic in CORE if topic.key not in told.known and not (
-        topic is EXAMPLE and "type" in told.known)]
+    waiting = [topic for topic in CORE if not is_answered(topic, told.known)]
     if said.unsure and waiting and waiting[0] not in unsure:
         unsure.append(waiting[0])
     patient = not any(told.times(topic) >= _MOST_TIMES and topic not in waiting for topic in CORE)
@@ -132,6 +141,12 @@ def _tidy(key: str, value: Any) -> Any:
     if key == "type" and value not in get_args(TaskType) and "entity" in str(value).lower():
         return "entity-classification"
     return value.strip()[:LONGEST_ANSWER] if isinstance(value, str) else value
+
+
+def _says_nothing(value: Any) -> bool:
+    """Whether it is no answer, or a question back; a list of one label as well."""
+    only = value[0] if isinstance(value, list) and len(value) == 1 else value
+    return isinstance(only, str) and (answers_nothing(only) or heard("puzzled", only))
 
 
 def _is_blank(value: Any) -> bool:

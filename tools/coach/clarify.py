@@ -15,7 +15,7 @@ from ...resources.answer import NextStep
 from ...resources.language import Text, spoken_language
 from ...resources.task import TASK_TYPES
 from .answer import CoachAnswer, DecisionDue, Question
-from .answers import ASKED, LONGEST_ANSWER, Heard, number_in, read_answers
+from .answers import ASKED, LONGEST_ANSWER, Heard, is_answered, number_in, read_answers
 from .choosing import few_rows
 from .contradictions import Facts, contradictions, wanted_answer
 from .intents import Said, count_in, heard
@@ -34,9 +34,11 @@ from .questions import (
 from .wording import joined, listed, quote, short
 
 _TITLE_CHARACTERS = {"en": 60, "zh-TW": 24}
-_ALSO_STORIES = ("performance", "deployed_bad", "evaluate", "progress", "deploy", "undeploy", "setup")
+_ALSO_STORIES = ("performance", "deployed_bad", "evaluate", "progress", "deploy", "undeploy", "setup", "archive", "roll_back",
+                 "export", "clone")
 _STORY = (6, 12)  # English words, Chinese characters: long enough to be the story of a problem
 _MANY_THINGS = (22, 38)  # long enough to hold several answers
+_COUNTED_THINGS = (12, 18)  # the same, where it counts rows and labels
 _LABELLING_TYPES = 2  # classification and entity-classification
 _LONGEST_SHOWN = 200
 _GREETED = {
@@ -71,7 +73,7 @@ def clarify(said: Said, answers: Mapping[str, Any], opening: str = "", decision:
     decision = decision or few_rows(facts.rows)
     if not facts.rows and heard("no_rows", known.get("rows")):
         decision = decision or few_rows(0)
-    missing = [topic for topic in CORE if not _answered(topic, known)]
+    missing = [topic for topic in CORE if not is_answered(topic, known)]
     if not missing:
         return _ready(known, joined(opening, assumed), warned, decision)
     again = Text("No problem, let me ask it another way.", "沒關係，我換個方式問。") if told.times(missing[0]) else None
@@ -108,6 +110,8 @@ def _assume(told: Heard) -> Text | None:
         value = split_labels(str(topic.default)) if topic is LABELS else str(topic.default)
         if topic is LABELS and (answer := wanted_answer(str(told.known.get(EXAMPLE.key) or ""))):
             value = [answer, str(Text("other", "其他"))]
+        if topic is LABELS and (named := told.known.get(LABELS.key)):
+            value = [*named, str(Text("other", "其他"))]
         if topic is EXAMPLE:
             told.known["type"] = "classification"
         else:
@@ -148,14 +152,14 @@ def _sort_out(said: Said, known: dict[str, Any], opening: str, decision: Decisio
     message = joined(opening if said.intent != "file" else "", Text(
         "That helps a lot. Let me sort what you told me first, so that I only ask for what is really missing.",
         "這些資訊很有用。我先整理你說的，之後只問真正缺的。"), *contradictions(_facts(known, said)), _other_type(said))
-    places = {key: value for topic in CORE if not _answered(topic, known)
+    places = {key: value for topic in CORE if not is_answered(topic, known)
               for key, value in placeholders_for(topic).items()}
     say = Text(
         "Do not ask yet. Put each thing they said into its place, in their own words, and leave every <…> they said "
         f"nothing about as it is (further keys: {listed(_further(known))}); then call this.",
         "先不要問。把對方說過的每件事照他的話放到對應的位置，沒提到的 <…> 就維持原樣"
         f"（其他可填的：{listed(_further(known))}），再呼叫這個。")
-    missing = [topic for topic in CORE if not _answered(topic, known)]
+    missing = [topic for topic in CORE if not is_answered(topic, known)]
     return CoachAnswer(
         stage="clarifying", message=message, known=_shown(known), missing=[topic.key for topic in missing],
         decision=decision or few_rows(said.rows),
@@ -232,14 +236,6 @@ def _further(known: Mapping[str, Any]) -> list[str]:
     return [key for key in offered if key not in known]
 
 
-def _answered(topic: Topic, known: Mapping[str, Any]) -> bool:
-    if topic is EXAMPLE:
-        return "type" in known
-    if topic is LABELS:
-        return len(known.get("labels") or ()) >= 2
-    return topic.key in known
-
-
 def _facts(known: Mapping[str, Any], said: Said) -> Facts:
     rows = count_in(str(known["rows"])) if "rows" in known else None
     return Facts(
@@ -253,8 +249,9 @@ def _facts(known: Mapping[str, Any], said: Said) -> Facts:
 
 
 def _holds_many_things(said: Said) -> bool:
+    several = _COUNTED_THINGS if said.rows and said.labels else _MANY_THINGS
     return not said.unsure and said.intent not in ("generate_data", "retrieval", "whether", "rules", "stop") and (
-        _long_enough(said.message, _MANY_THINGS))
+        _long_enough(said.message, several))
 
 
 def _describes_a_problem(said: Said) -> bool:

@@ -12,9 +12,10 @@ from .analysis import (
     best_result,
     next_change,
     result_of,
+    seen_in_training,
     where_it_stands,
 )
-from .answer import CoachAnswer
+from .answer import CoachAnswer, Question
 from .choosing import decision
 from .closing import beside_today, cost_of_version
 from .intents import Said
@@ -57,6 +58,8 @@ def _ready_to_deploy(situation: Situation, best: Result, message: str) -> CoachA
             f"The lower end of the interval ({best.low:.2f}) is below the goal: another set of rows might say otherwise "
             "(llm-knowledge/statistics).",
             f"信賴區間的下緣（{best.low:.2f}）低於目標：換一批資料結論可能不同（llm-knowledge/statistics）。"))
+    if seen := seen_in_training(best):
+        reasons.append(seen)
     if simple_wins:
         reasons.append(Text("The simple method scores at least as high (llm-knowledge/choosing-a-method).",
                             "簡單的方法分數至少一樣高（llm-knowledge/choosing-a-method）。"))
@@ -68,16 +71,30 @@ def _ready_to_deploy(situation: Situation, best: Result, message: str) -> CoachA
     where = unanswered((DEPLOYMENT,), situation.task)
     say = Text("When they agree: the endpoint is started and asked the whole benchmark again before it counts as done.",
                "對方同意就部署：會啟動端點，並把整個評估基準再問一次，一致才算完成。")
-    if where:
+    if simple_wins:
+        say = Text("Ask first. The simple method it is: keep that with update_task(decision, reason), nothing is "
+                   "deployed. Only if they want the model all the same: this call.",
+                   "先問對方。要用簡單的方法，就用 update_task(decision, reason) 記下來，不必部署；"
+                   "還是想用模型，才呼叫這個。")
+    elif where:
         say = Text(f"{say.en} Keep where they want it with update_task (constraints.deployment).",
                    f"{say.zh}對方說要放在哪裡，用 update_task 記在 constraints.deployment。")
     step = NextStep(say=str(say), tool="deploy", arguments={"task": situation.name, "version": best.version.name})
-    question = where[0].question() if where else consent(
+    question = _simple_or_model() if simple_wins else where[0].question() if where else consent(
         Text("Shall it go live?", "要上線嗎？"),
         Text("It can be taken down at any time, and what was live before stays until this one answers.",
              "隨時可以下線；新的確定答得出來之前，舊的會繼續服務。"),
         [Text("Yes", "好"), Text("Let me look at the report first", "我先看報告")], Text("Yes", "好"))
     return told(situation, "deploy", message, step, decision=due, question=question)
+
+
+def _simple_or_model() -> Question:
+    return consent(
+        Text("Will you take the simple method, or does the model bring you something else?",
+             "要改用簡單的方法嗎？還是模型有別的好處？"),
+        Text("It costs next to nothing to run, and nobody has to look after a GPU.", "它幾乎不花運算資源，也不必維護 GPU。"),
+        [Text("The simple method", "用簡單的方法"), Text("The model: it will learn more labels later", "用模型：之後還要加標籤")],
+        Text("The simple method", "用簡單的方法"))
 
 
 def improving(situation: Situation, result: Result, message: str) -> CoachAnswer:

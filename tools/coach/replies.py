@@ -9,6 +9,7 @@ from . import states
 from .advice import generation_decision, generation_question, source_advice, source_decision
 from .analysis import against_the_simplest, best_result, result_of, where_it_stands
 from .answer import CoachAnswer, Stage
+from .asides import asks, looked_up, looking_after, other_base_model
 from .choosing import few_rows, retrieval_decision, retrieval_question, rules_decision, whether_to_train
 from .contradictions import contradictions, facts_of
 from .deciding import improving
@@ -28,7 +29,9 @@ def reply(situation: Situation, said: Said, opening: str = "") -> CoachAnswer:
     Arguments:
         opening: what to say first.
     """
-    about = _REPLIES.get(said.intent)
+    if planned := other_base_model(situation, said):
+        return planned
+    about = looked_up if asks(said) else _REPLIES.get(said.intent)
     if about is None:
         return _delegated(states.answer(situation, said, opening), said)
     answered = about(situation, said)
@@ -92,6 +95,9 @@ def _deploy(situation: Situation, said: Said) -> CoachAnswer:
     if chosen is None or result is None:
         return states.answer(situation, opening=Text("Nothing unmeasured is deployed, and nothing is measured yet.",
                                              "沒有量過的模型不部署，目前還沒有量過的版本。"))
+    elsewhere = heard("elsewhere", said.message)
+    if situation.serving and (situation.deployment or {}).get("version") == chosen.name and not elsewhere:
+        return states.answer(situation, opening=Text(f"{chosen.name} is live already.", f"{chosen.name} 已經上線了。"))
     if result.standing in ("gap", "close"):
         below = Text(f"{chosen.name} is below your own goal, so deployment is refused unless you record a reason "
                      "(override_reason). My advice is to improve it first.",
@@ -265,5 +271,6 @@ _REPLIES: dict[str, Reply] = {
     "stop": stop, "database": _source, "file": _source, "api": _source, "web": _source, "source_help": _source,
     "generate_data": _generate_data, "retrieval": _retrieval, "performance": performance,
     "deployed_bad": bad_after_deployment, "accept": accept, "errors": _errors, "whether": _whether, "rules": _rules, "reproduce": _reproduce,
+    **dict.fromkeys(("archive", "roll_back", "export", "clone"), looking_after),
     "lineage": _lineage, "generate_project": _generate_project, "setup": _setup,
 }

@@ -163,3 +163,37 @@ def test_labels_of_a_wrong_column_are_not_shown_on_premise(workspace: Workspace,
     a_task(labels=[], constraints={"privacy": "on-premise", "hardware": "laptop"}).source().data(
         {"My name is Ann and my card is 4111": 300, "other": 290})
     assert "Ann" not in coach(workspace, task="mail").model_dump_json()
+
+
+@pytest.mark.parametrize("message", ["what do you mean?", "I don't understand", "這是什麼意思？", "舉個例子"])
+def test_a_question_back_is_no_answer(workspace: Workspace, message: str) -> None:
+    answer = coach(workspace, answers={"pain_point": message, "asked": ["pain_point"]})
+    assert "pain_point" not in answer.known
+    assert answer.question is not None
+    assert answer.question.field == "pain_point"
+
+
+def test_one_label_is_asked_about_once_more_and_then_gets_another_beside_it(workspace: Workspace) -> None:
+    known = {"pain_point": "mails wait", "goal": "sorted at once", "example": "a → urgent", "type": "classification"}
+    first = coach(workspace, answers={**known, "labels": ["urgent"], "asked": ["labels"]})
+    assert first.question is not None
+    assert first.question.field == "labels"
+    second = coach(workspace, answers={**known, "labels": ["urgent"], "asked": ["labels", "labels"]})
+    assert second.question is not None
+    assert second.question.field == "constraints.privacy"
+    assert second.known["labels"] == ["urgent", "other"]
+
+
+@pytest.mark.parametrize("words", ["on our own servers only", "GDPR applies", "只能放在公司內", "放在自己的機房"])
+def test_privacy_in_their_own_words_stays_inside(workspace: Workspace, words: str) -> None:
+    known = {"pain_point": "mails wait", "goal": "sorted at once", "type": "classification", "labels": ["a", "b"]}
+    answer = coach(workspace, answers={**known, "privacy": words, "asked": ["privacy"]})
+    assert answer.next_step.arguments["constraints"] == {"privacy": "on-premise"}
+
+
+def test_a_short_message_that_counts_rows_and_labels_is_filed_before_anything_is_asked(workspace: Workspace) -> None:
+    answer = coach(workspace, "We have 500 rows and 40 labels, want 99.9% accuracy by tomorrow with a budget of 0")
+    assert answer.question is None
+    assert "9 training rows a label" in answer.message
+    assert "threshold" in answer.next_step.say
+    assert "deadline" in answer.next_step.say

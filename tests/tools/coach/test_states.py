@@ -246,3 +246,16 @@ def test_an_inline_password_is_never_shown(workspace: Workspace, a_task: Make) -
         answer = coach(workspace, message, task="mail")
         assert "hunter2" not in answer.model_dump_json()
         assert answer.next_step.tool == tool
+
+
+@pytest.mark.parametrize("language", ["en", "zh-TW"])
+def test_where_the_simple_method_wins_nothing_asks_where_to_deploy(
+    workspace: Workspace, a_task: Make, language: str
+) -> None:
+    a_task(language=language).source().data().version().evaluation(value=0.9, tfidf=0.95)
+    answer = coach(workspace, task="mail", language=language)
+    assert answer.decision is not None
+    assert answer.question is not None
+    assert answer.question.field == "confirmation"
+    assert answer.question.default in answer.question.examples
+    assert "update_task" in answer.next_step.say
