@@ -16,6 +16,7 @@ from typing import Annotated, Any
 from mcp.server import MCPServer
 from pydantic import Field
 
+from ..resources.contents import without_secrets
 from ..resources.errors import NlpSkillsError
 from ..resources.language import LANGUAGES, Language, Text, as_language, detect_language, speaking, spoken_language
 from ..resources.listing import list_tasks
@@ -29,6 +30,7 @@ from ..tools.evaluate.diagnosis import Cause, diagnose
 FLOWS = Path(__file__).parent / "flows"
 MOST_CHARACTERS = 8_000  # of a prompt: 2,000 tokens at four characters a token
 _LISTED_TASKS = 30
+_REPEATED = 600  # characters of what the person typed with the command
 _CAUSES = 3
 
 INSTRUCTIONS = """\
@@ -160,11 +162,19 @@ def flow(which: Flow, language: str, state: State, said: str = "") -> str:
         language: asked for; else that of `said` (what the person typed), else the one being spoken.
     """
     with speaking(as_language(language) or detect_language(said)):
-        text = template(which, spoken_language())
+        text, words = template(which, spoken_language()), _words(said)
         try:
-            return text.replace("{state}", state(MOST_CHARACTERS - len(text)))
+            return text.replace("{state}", state(MOST_CHARACTERS - len(text) - len(words)) + words)
         except NlpSkillsError as error:
             return str(_CANNOT_BEGIN).replace("{problem}", str(error))
+
+
+def _words(said: str) -> str:
+    """What the person typed with the command, as data and without secrets: a client shows its model nothing else of it."""
+    clean = without_secrets(said.strip())
+    if not clean:
+        return ""
+    return "\n\n" + _block({"they_said": clean if len(clean) <= _REPEATED else clean[:_REPEATED] + "…"})
 
 
 def template(which: Flow, language: Language) -> str:
