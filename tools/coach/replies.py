@@ -79,6 +79,22 @@ def _evaluate(situation: Situation, said: Said) -> CoachAnswer:
     return told(situation, "evaluation", message, step)
 
 
+def _try_model(situation: Situation, said: Said) -> CoachAnswer:
+    """A model that exists already, before anything is trained."""
+    if situation.data is None:
+        return states.answer(situation, opening=Text(
+            "A model you have already can be measured as soon as there is a test set: prepare the data first.",
+            "手邊已有的模型，一有測試集就能量：請先準備資料。"))
+    message = Text(
+        "Measured on the same frozen benchmark, with your prompt: if it meets the goal, nothing has to be trained. It may be "
+        "in Ollama, a GGUF file, an OpenAI-compatible endpoint (url) or a base model; action='ask' only shows a few answers.",
+        "用同一份凍結的評估基準、你的提示詞來量：達標就不必訓練。可以是 Ollama 裡的模型、GGUF 檔、相容 OpenAI 的端點（url）"
+        "或基礎模型；action='ask' 只看幾則回答。")
+    return told(situation, _stage(situation), str(message), call(
+        "try_model", Text("Put in the model's name and measure it.", "填上模型名稱，量一次。"), task=situation.name,
+        model="ollama:<name>", action="evaluate"))
+
+
 def _results(situation: Situation, said: Said) -> CoachAnswer:
     """What an evaluation means; where there is none yet, the evaluation first."""
     chosen = chosen_version(said, situation.trained)
@@ -160,8 +176,10 @@ def _whether(situation: Situation, _said: Said) -> CoachAnswer:
     best = best_result(situation)
     rows = situation.counts.get("train") or facts_of(situation.task, None, False).rows
     message = joined(benefit(situation.task), where_it_stands(best) if best else Text(
-        "Nothing is measured yet, so this is judgement; the first evaluation settles it.",
-        "還沒有量過，所以這是判斷；第一次評估就會有答案。"))
+        "Nothing is measured yet, so this is judgement; the first evaluation settles it. A model you have already can be "
+        "measured before any training: try_model(model='ollama:NAME', action='evaluate').",
+        "還沒有量過，所以這是判斷；第一次評估就會有答案。手邊已有的模型，不用訓練就能先量："
+        "try_model(model='ollama:名稱', action='evaluate')。"))
     step = call("read_resource", Text("Read the page, tell them what fits their case, and keep their choice with "
                                       "update_task(decision, reason).",
                                       "讀這一頁，說明哪一種適合他，再用 update_task(decision, reason) 記下選擇。"),
@@ -267,7 +285,7 @@ def _stage(situation: Situation) -> Stage:
 
 _REPLIES: dict[str, Reply] = {
     "compare": _compare, "evaluate": _evaluate, "results": _results, "deploy": _deploy, "undeploy": _undeploy,
-    "progress": _progress,
+    "progress": _progress, "try_model": _try_model,
     "stop": stop, "database": _source, "file": _source, "api": _source, "web": _source, "source_help": _source,
     "generate_data": _generate_data, "retrieval": _retrieval, "performance": performance,
     "deployed_bad": bad_after_deployment, "accept": accept, "errors": _errors, "whether": _whether, "rules": _rules, "reproduce": _reproduce,

@@ -189,3 +189,12 @@ def test_stopping_twice_is_no_dead_end(workspace: Workspace, a_task: Make) -> No
     answer = coach(workspace, "I want to stop", task="mail")
     assert "put away already" in answer.message
     assert answer.next_step.tool == "list_tasks"
+
+
+@pytest.mark.parametrize("message", ["can we test the ollama model we have first?", "可以先試試現成的模型嗎"])
+def test_a_model_that_exists_already_is_measured_before_anything_is_trained(
+    workspace: Workspace, a_task: Make, message: str
+) -> None:
+    a_task().source().data()
+    step = coach(workspace, message, task="mail").next_step
+    assert step.tool == "try_model" and step.arguments["action"] == "evaluate"
