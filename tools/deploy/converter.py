@@ -41,12 +41,25 @@ def main(arguments: list[str]) -> int:
             return pre
 
     text_model.get_vocab_base_pre = recognise_or_use_named
+    _need_sentencepiece_only_for_its_models(text_model)
     try:
         converter.main()
     except NotImplementedError as error:
         print(error, file=sys.stderr, flush=True)
         return UNKNOWN_PRE_TOKENIZER if unknown and pre == "-" else UNKNOWN_ARCHITECTURE
     return 0
+
+
+def _need_sentencepiece_only_for_its_models(text_model: Any) -> None:
+    """The converter imports sentencepiece before it looks whether the model has a `tokenizer.model` at all."""
+    read: Callable[[Any], Any] = text_model._create_vocab_sentencepiece
+
+    def read_if_there(model: Any) -> Any:
+        if not (path := Path(model.dir_model) / "tokenizer.model").is_file():
+            raise FileNotFoundError(f"File not found: {path}")
+        return read(model)
+
+    text_model._create_vocab_sentencepiece = read_if_there
 
 
 if __name__ == "__main__":
