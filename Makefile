@@ -39,12 +39,12 @@ setup: .venv/.installed .worker/.installed ## Install both environments
 
 .venv/.installed: pyproject.toml constraints.txt
 	@echo '== .venv: the server, light'
-	$(call install,.venv,test)
+	$(call install,.venv,sources$(comma)ssh$(comma)test)
 	@touch $@
 
 .worker/.installed: pyproject.toml constraints.txt
 	@echo '== .worker: the training libraries (about 2 GB, a few minutes)'
-	$(call install,.worker,train$(comma)test)
+	$(call install,.worker,all$(comma)test)
 	@touch $@
 
 comma := ,
