@@ -118,6 +118,7 @@ def version(task: TaskFolder, name: str | int) -> VersionFolder:
         return VersionFolder(task, int(match[1]))
     offered = ", ".join(f"v{n}" for n in numbers)
     raise TaskError(
+        Text(f"{task.name} has no version yet.", f"{task.name} 還沒有任何版本。") if not offered else
         Text(f"{task.name} has no version {str(name)[:40]!r}.", f"{task.name} 沒有「{str(name)[:40]}」這個版本。"),
         Text(f"Use one of: {offered}." if offered else "Train one first: plan_training, then train.",
              f"可用的版本：{offered}。" if offered else "請先訓練：先 plan_training，再 train。"),

@@ -62,8 +62,11 @@ def rules_decision(result: Result | None = None) -> DecisionDue:
     measured = [Text(
         f"On your own benchmark {result.version.name} reaches {result.value:.3f}: the rule has to beat that.",
         f"在你自己的評估基準上，{result.version.name} 是 {result.value:.3f}：規則要贏過它才算數。")] if result else []
+    first = Text("Count on the same rows how often the rule is right, then choose",
+                 "先用同一批資料數數看規則對幾筆，再決定") if result else _RULES
     return decision(
-        Text("Train a model, or write rules", "要訓練模型，還是寫規則"), [_RULES, _TF_IDF, _TRAIN], _RULES,
+        Text("Train a model, or write rules", "要訓練模型，還是寫規則"), [first, *([_RULES] if result else []), _TF_IDF, _TRAIN],
+        first,
         [Text("Where a few words always settle it, a rule is exact, free, and everybody can read why "
               "(llm-knowledge/choosing-a-method).",
               "幾個字就能確定的事，寫規則最準、不花錢，誰都看得懂為什麼（llm-knowledge/choosing-a-method）。"),

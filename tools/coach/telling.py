@@ -111,8 +111,13 @@ def with_source(situation: Situation, said: Said | None, say: Text) -> NextStep:
     Arguments:
         said: what is known about the new source; None adds none, so that those that stand can be corrected.
     """
-    added = [source_example(said, situation.task)] if said else []
-    arguments = arguments_with(situation.name, situation.sources, *added)
+    added, standing = [source_example(said, situation.task)] if said else [], situation.sources
+    files = [source.model_dump().get("path") for source in standing.sources]
+    if said and said.path in files:
+        added = []
+    elif said and situation.job and situation.job.kind == "preview" and situation.job.state == "failed":
+        standing = standing.model_copy(update={"sources": standing.sources[:-1]})  # the new one takes its place
+    arguments = arguments_with(situation.name, standing, *added)
     if arguments is None:
         moved = Text("A password stands in data_source.yaml: this call moves it to the secret store first.",
                      "data_source.yaml 裡有明文密碼：這個呼叫會先把它移到密鑰庫。")

@@ -299,15 +299,19 @@ def _said_of_changes(updated: update.Updated) -> Text:
     """Every field with its value before and after, so that what was overwritten is seen."""
     if not updated.changed:
         return Text("Nothing differs from before.", "與先前相同，沒有變動。")
-    lines = [f"{field}: {_value(updated.before, field)} → {_value(updated.task, field)}"
-             if field not in ("notes", "decisions") else field for field in updated.changed[:_CHANGES_SHOWN]]
-    more = len(updated.changed) - _CHANGES_SHOWN
-    listed = "; ".join([*lines, *([f"+{more}"] if more > 0 else [])])
-    return Text(f"Changed {listed}.", f"已修改：{listed}。")
+    fields = updated.changed[:_CHANGES_SHOWN]
+    more = [f"+{len(updated.changed) - len(fields)}"] if len(updated.changed) > len(fields) else []
+    english, chinese = (
+        [f"{field}{colon}{_value(updated.before, field) or none} → {_value(updated.task, field) or none}"
+         if field not in ("notes", "decisions") else field for field in fields] + more
+        for colon, none in ((": ", "nothing"), ("：", "（空）")))
+    return Text(f"Changed {'; '.join(english)}.", f"已修改 {'；'.join(chinese)}。")
 
 
 def _value(task: Task, field: str) -> str:
-    return update.shown_value(value_at(task, field))
+    """A field's value on one line; "" where it is empty."""
+    value = value_at(task, field)
+    return "" if value is None else update.shown_value(value)
 
 
 def _said_of_page(page: Page, state: State | None, filtered: bool) -> Text:
@@ -315,6 +319,8 @@ def _said_of_page(page: Page, state: State | None, filtered: bool) -> Text:
     hidden = Text(f" {page.archived} archived are left out (state='archived').",
                   f"另有 {page.archived} 個已封存（state='archived'）。") \
         if page.archived and state != "archived" else Text("", "")
+    if not total and state == "archived":
+        return Text("No task is archived.", "沒有封存的任務。")
     if not total:
         return Text(f"There is no task yet.{hidden.en}", f"目前還沒有任務。{hidden.zh}")
     if filtered and not shown:

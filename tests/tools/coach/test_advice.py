@@ -198,3 +198,18 @@ def test_a_model_that_exists_already_is_measured_before_anything_is_trained(
     a_task().source().data()
     step = coach(workspace, message, task="mail").next_step
     assert step.tool == "try_model" and step.arguments["action"] == "evaluate"
+
+
+def test_a_file_that_is_a_source_already_is_not_added_again(workspace: Workspace, a_task: Make) -> None:
+    a_task().source()
+    step = coach(workspace, "the rows are in /data/mails.csv", task="mail").next_step
+    assert step.tool == "set_data_source"
+    assert [source["path"] for source in step.arguments["sources"]] == ["/data/mails.csv"]
+
+
+def test_a_source_whose_preview_failed_gives_way_to_the_one_they_name_instead(workspace: Workspace, a_task: Make) -> None:
+    error = {"code": "data_source", "problem": {"en": "no such file", "zh": "沒有這個檔案"},
+             "fix": {"en": "give its path", "zh": "請給路徑"}}
+    a_task().source().job("preview", "failed", error)
+    step = coach(workspace, "the rows are in /data/other.csv", task="mail").next_step
+    assert [source["path"] for source in step.arguments["sources"]] == ["/data/other.csv"]

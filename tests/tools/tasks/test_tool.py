@@ -57,7 +57,8 @@ async def test_a_task_is_shown_changed_archived_and_listed(client: Client) -> No
     changed = await call(client, "update_task", task="reviews", changes={"goal": "Sort mail"},
                          revision=shown["revision"])
     assert changed["changed"] == ["goal"] and changed["definition"]["goal"] == "Sort mail"
-    assert 'goal: null → "Sort mail"' in changed["message"]
+    assert 'goal: nothing → "Sort mail"' in changed["message"]
+    assert (await call(client, "list_tasks", state="archived"))["message"] == "No task is archived."
     put_away = await call(client, "manage_task", action="archive", task="reviews", reason="no time")
     assert (await call(client, "list_tasks"))["tasks"] == []
     listed = await call(client, "list_tasks", state="archived")
