@@ -62,20 +62,20 @@ def bad_after_deployment(situation: Situation, said: Said) -> CoachAnswer:
     due = decision(
         Text("Where the difference comes from", "差別從哪裡來"),
         [Text("The other program asks it differently (chat template, system prompt, quantization)",
-              "另一個程式問它的方式不同（對話範本、系統提示詞、量化）"),
+              "另一個程式問它的方式不同（對話模板、系統提示詞、量化）"),
          Text("The texts in use differ from the data (new topics, longer, typos)",
               "實際的文字和資料不一樣（新主題、更長、錯字）"),
          Text("The test was too easy (rows of one group on both sides of the split)",
               "測試太簡單（同一組的資料同時出現在訓練和測試）")],
-        Text("Check the template and quantization first", "先查範本與量化") if elsewhere else
+        Text("Check the template and quantization first", "先查模板與量化") if elsewhere else
         Text("Compare the failing texts with the data first", "先拿答錯的文字和資料比對"),
         [Text("Another template is the most frequent cause outside this server: the model was trained on one exact form "
               "(llm-knowledge/trouble-bad-after-deployment, llm-knowledge/chat-templates).",
-              "離開這個伺服器後，最常見的原因是範本不同：模型只學過一種固定的形式"
+              "離開這個伺服器後，最常見的原因是模板不同：模型只學過一種固定的形式"
               "（llm-knowledge/trouble-bad-after-deployment、llm-knowledge/chat-templates）。") if elsewhere else
          Text("The endpoint here answered the whole benchmark as the evaluation did before it counted as deployed, so "
               "template and weights are right; what is left is the texts (llm-knowledge/trouble-bad-after-deployment).",
-              "這裡的端點在部署完成前，已經把整個評估基準答得和評估時一樣，範本和權重沒有問題，剩下的就是文字本身"
+              "這裡的端點在部署完成前，已經把整個評估基準答得和評估時一樣，模板和權重沒有問題，剩下的就是文字本身"
               "（llm-knowledge/trouble-bad-after-deployment）。"),
          Text(f"Whatever the cause: the answers people correct, with the right label, are new data; {more:.0f} of them "
               "make the next version and a second benchmark (set_data_source adds their file).",
@@ -96,13 +96,13 @@ def _which_of_three(elsewhere: bool) -> Question:
             field="complaint",
             ask=str(Text("Give one text that fails there to this server too: does it answer the same? And is the model "
                          "there quantised (q4, q8), with which template?",
-                         "拿一句在那邊答錯的話，也問問這裡的端點：答案一樣嗎？那邊的模型有量化（q4、q8）嗎？用的是哪個範本？")),
+                         "拿一句在那邊答錯的話，也問問這裡的端點：答案一樣嗎？那邊的模型有量化（q4、q8）嗎？用的是哪個模板？")),
             why=str(Text("A different answer to the same text means the other program; the same wrong answer means the "
                          "texts.", "同一句話答案不同，是另一個程式的問題；一樣答錯，就是文字的問題。")),
             examples=[str(Text("Here it says delivery, in Ollama a whole paragraph; q4_K_M",
                                "這裡回答「物流」，Ollama 卻寫一整段；q4_K_M")),
                       str(Text("The same wrong answer in both", "兩邊一樣答錯"))],
-            default=str(Text("Not tried yet: suspect the template first", "還沒試：先懷疑範本")))
+            default=str(Text("Not tried yet: suspect the template first", "還沒試：先懷疑模板")))
     return Question(
         field="complaint",
         ask=str(Text("What is different about the texts it gets wrong: new topics, another channel, longer, typos?",

@@ -59,7 +59,7 @@ def frozen_benchmark(task: TaskFolder, name: str | None = None) -> Benchmark:
                  f"{task.name} 沒有凍結的評估基準「{wanted[:60]}」。"),
             Text(f"Use one of: {', '.join(names)}." if names
                  else "Call prepare_data: the first test split becomes the benchmark.",
-                 f"可用的基準：{'、'.join(names)}。" if names
+                 f"可用的評估基準：{'、'.join(names)}。" if names
                  else "請呼叫 prepare_data：第一次切出的測試集就會成為評估基準。"),
             field="benchmark",
         )

@@ -30,7 +30,7 @@ SCRIPTS = (
            Text("Train the next version from a plan in configs/; run it again to resume an interrupted training.",
                 "依 configs/ 裡的計畫訓練下一個版本；中斷後再執行一次就會接續。")),
     Script("05_evaluate.py", "nlp_skills.tools.evaluate.run",
-           Text("Evaluate a version on the frozen benchmark.", "用凍結的基準測試集評估一個版本。")),
+           Text("Evaluate a version on the frozen benchmark.", "用凍結的評估基準評估一個版本。")),
     Script("06_upload_hf.py", "nlp_skills.tools.deploy.upload",
            Text("Upload a version to the Hugging Face Hub, private unless you say otherwise.",
                 "把一個版本上傳到 Hugging Face Hub，除非另外指定，否則不公開。")),

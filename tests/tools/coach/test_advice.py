@@ -115,7 +115,7 @@ def test_a_complaint_before_anything_is_measured_leads_to_the_measurement(worksp
 
 @pytest.mark.parametrize(("message", "asked", "first"), [
     ("It is good in the test and bad in Ollama", "quantised", "Check the template and quantization first"),
-    ("測試時很好，放到 Ollama 就答非所問", "量化", "先查範本與量化"),
+    ("測試時很好，放到 Ollama 就答非所問", "量化", "先查模板與量化"),
     ("Since it went live the answers are bad", "different about the texts",
      "Compare the failing texts with the data first"),
     ("上線後變差了", "有什麼不同", "先拿答錯的文字和資料比對"),

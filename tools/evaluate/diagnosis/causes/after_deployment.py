@@ -35,7 +35,7 @@ class AfterDeployment(CauseKind):
                         f"評估基準 {parity.get('count')} 列裡有 {rows} 列，端點（{records[-1].get('target')}）"
                         "回答的標籤和評估時不同。")]
         remedy = Remedy(Text("Deploy the version again, served with the tokenizer and chat template saved with it",
-                             "重新部署這個版本，並使用一起存下的 tokenizer 與對話模板"),
+                             "重新部署這個版本，並使用一起存下的分詞器與對話模板"),
                         call={"tool": "deploy", "arguments": {"task": case.folder.task.name,
                                                               "version": case.folder.name}})
         return self.found(share, {"label_parity": parity["label"], "raw_parity": parity.get("raw"),

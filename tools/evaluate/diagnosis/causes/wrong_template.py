@@ -45,7 +45,7 @@ class WrongTemplate(CauseKind):
         remedy = Remedy(
             Text(f"Ask it with the tokenizer and chat template saved in {case.folder.models}, then evaluate again; "
                  "nothing needs to be trained",
-                 f"改用 {case.folder.models} 裡一起存下的 tokenizer 與對話模板，再評估一次；不需要重新訓練"),
+                 f"改用 {case.folder.models} 裡一起存下的分詞器與對話模板，再評估一次；不需要重新訓練"),
             call={"tool": "evaluate", "arguments": {"task": case.folder.task.name, "version": case.folder.name,
                                                     "benchmark": evaluation["benchmark"]["name"]}}, expects=expects)
         wrong = [{"id": answer["id"], "split": "test", "label": answer["gold"], "answer": answer["raw"]}
