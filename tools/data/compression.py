@@ -39,8 +39,8 @@ def opened(path: Path, field: str) -> Iterator[BinaryIO]:
             raise MissingRequirement(
                 Text("Reading .zst files needs zstandard, and the environment of this job lacks it.",
                      "讀取 .zst 檔需要 zstandard，但執行此工作的環境沒有安裝。"),
-                Text("Install it: pip install zstandard; or pack the file as .gz.",
-                     "請安裝：pip install zstandard；或改用 .gz 壓縮。"), field=f"{field}.path") from error
+                Text("Install it: pip install 'nlp-skills[zst]'; or pack the file as .gz.",
+                     "請安裝：pip install 'nlp-skills[zst]'；或改用 .gz 壓縮。"), field=f"{field}.path") from error
         try:
             with path.open("rb") as file, io.BufferedReader(_Zstandard(file)) as stream:
                 yield cast(BinaryIO, stream)

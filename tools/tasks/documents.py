@@ -43,11 +43,12 @@ _DATA_SOURCE = Text("""\
 format: 1
 sources: []
 #  - type: file
-#    path: /absolute/path/to/rows.csv        # CSV, TSV, JSON, JSONL or Parquet
+#    path: /absolute/path/to/rows.csv        # CSV, TSV, JSON, JSONL, Excel or Parquet
 #    mapping: {text: content, label: sentiment{entity_en}}   # ours: the file's column
 #  - type: database
 #    connection: postgresql://reader:${PG_PASSWORD}@host/db
 #    query: "SELECT text, label{entity_sql} FROM annotations"
+#  Also api, web_scrape, huggingface and llm_generated.
 deduplicate_on: [text, entity]
 split:
   train: 0.7
@@ -63,11 +64,12 @@ regeneration:
 format: 1
 sources: []
 #  - type: file
-#    path: /絕對路徑/資料.csv                # CSV、TSV、JSON、JSONL 或 Parquet
+#    path: /絕對路徑/資料.csv                # CSV、TSV、JSON、JSONL、Excel 或 Parquet
 #    mapping: {text: 內容, label: 標籤{entity_zh}}   # 我們的欄位: 檔案的欄位
 #  - type: database
 #    connection: postgresql://reader:${PG_PASSWORD}@host/db
 #    query: "SELECT text, label{entity_sql} FROM annotations"
+#  還有 api、web_scrape、huggingface、llm_generated。
 deduplicate_on: [text, entity]
 split:
   train: 0.7
