@@ -27,7 +27,7 @@ _SERVICE = "nlp-skills"
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _SECRET_FIELD = re.compile(
-    r"(?:.*[_-])?(?:password|passwd|secret|token|api[_-]?key|access[_-]?key|authorization)", re.IGNORECASE)
+    r"(?:.*[_-])?(?:password|passwd|secret|token|api[_-]?key|access[_-]?key|authorization|cookie)", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(?P<before>[a-z][a-z0-9+.-]*://[^/\s:@]*:)(?P<password>[^/\s]*)(?=@)", re.IGNORECASE)
 _QUERY_PASSWORD = re.compile(
     r"(?P<before>[?&](?P<name>(?:[\w-]*[_-])?(?:password|passwd|secret|token|api[_-]?key|access[_-]?key))=)"

@@ -186,3 +186,10 @@ def test_a_secret_in_the_query_of_an_address_moves_out(name: str) -> None:
 
     assert moved["endpoint"] == f"https://host/data?limit=5&{name}=${{{names[0]}}}&page=1"
     assert secrets.lookup(names[0]) == "hunter22" and "hunter22" not in secrets.redact(f"failed: https://host/?{name}=hunter22")
+
+
+@pytest.mark.parametrize("header", ["Authorization", "Cookie", "X-Api-Key", "X-Access-Token"])
+def test_a_header_that_carries_a_secret_moves_out(header: str) -> None:
+    moved, names = secrets.move_inline({"headers": {header: "session=hunter22", "Accept": "application/json"}})
+
+    assert moved["headers"] == {header: f"${{{names[0]}}}", "Accept": "application/json"}
