@@ -247,8 +247,10 @@ def _room(needed: Estimate, available: int, free: int) -> list[Finding]:
                  "請清出空間，或把工作區移到別處（NLP_SKILLS_WORKSPACE）。")))
     total = needed.memory_bytes["total"]
     least = needed.memory_bytes["weights"] + needed.memory_bytes["trained"]
-    smaller = Text("Use a smaller base model, batch_size 1, activation_checkpointing, or LoRA instead of full.",
-                   "請換小一點的基礎模型、batch_size 設 1、開啟 activation_checkpointing，或改用 LoRA。")
+    smaller = Text("Use a smaller base model, batch_size 1, activation_checkpointing, or LoRA instead of full; or train "
+                   "on a larger machine over SSH (set_up what='machine').",
+                   "請換小一點的基礎模型、batch_size 設 1、開啟 activation_checkpointing，或改用 LoRA；"
+                   "也可以透過 SSH 到較大的機器上訓練（set_up what='machine'）。")
     if least > available:
         found.append(Finding("blocking", "memory", Text(
             f"Weights and optimiser alone need {_size(least)}; {_size(available)} are free.",

@@ -180,7 +180,7 @@ def _commit(
     """Put the model in its place and freeze the version: `model_info.json` comes last and is the commit.
 
     Arguments:
-        base_name: what the version's files call the base model; None: the folder it stands in here.
+        base_name: where the base model is to be looked for; None: in the folder it stands in here.
     """
     base_name = base_name or str(base.folder)
     place = folder.models / outcome.kind
@@ -189,7 +189,8 @@ def _commit(
     def fill(draft: Path) -> None:
         for file in model_files(outcome.checkpoint):
             if file.name == "adapter_config.json":
-                write_json(draft / file.name, _in_order({**read_json(file), "base_model_name_or_path": base_name}))
+                named = {"base_model_name_or_path": str(folder.config()["base_model"])}
+                write_json(draft / file.name, _in_order({**read_json(file), **named}))
             else:
                 _link(file, draft / file.name)
 
@@ -212,7 +213,8 @@ def _commit(
 
 
 def _in_order(adapter: dict[str, Any]) -> dict[str, Any]:
-    """PEFT writes the names of the layers in an order that changes from run to run; a version's files must not."""
+    """PEFT writes the names of the layers in an order that changes from run to run; a version's files must not. Nor
+    may they name the place where one machine keeps the base model."""
     return {name: sorted(value) if name == "target_modules" and isinstance(value, list) else value
             for name, value in sorted(adapter.items())}
 

@@ -19,6 +19,9 @@ from typing import NoReturn
 import psutil
 import pytest
 
+from nlp_skills.resources.job import FAMILY_VARIABLE
+from nlp_skills.resources.process import environment_value
+
 ACCOUNT = "nlpremote"
 _SSHD = "/usr/sbin/sshd"
 
@@ -169,13 +172,14 @@ class Proxy:
 HOME = Path("/home") / ACCOUNT
 
 
-def account_processes() -> list[psutil.Process]:
-    """What runs under the second account, but for the SSH server's own processes."""
+def left_running(far_folder: Path) -> list[psutil.Process]:
+    """What jobs of that folder run under the second account: their processes and those that they started."""
     found = []
-    for process in psutil.process_iter(["username", "name", "status"]):
-        if process.info["username"] == ACCOUNT and process.info["name"] != "sshd" \
-                and process.info["status"] != psutil.STATUS_ZOMBIE:
-            found.append(process)
+    for process in psutil.process_iter(["username", "status"]):
+        if process.info["username"] == ACCOUNT and process.info["status"] != psutil.STATUS_ZOMBIE:
+            named = environment_value(process, FAMILY_VARIABLE)
+            if named and Path(named).is_relative_to(far_folder):
+                found.append(process)
     return found
 
 
@@ -204,7 +208,7 @@ def far_python(sshd: Sshd, worker: Path) -> Iterator[str]:
             break
     else:
         _lacking(f"a Python {major}.{minor} that every account may run")
-    place = HOME / "libraries"
+    place = HOME / f"libraries-{os.getpid()}"
     shutil.rmtree(place, ignore_errors=True)
     subprocess.run([python, "-m", "venv", "--without-pip", str(place)], check=True)
     next(place.glob("lib/python3*/site-packages")).joinpath("worker.pth").write_text(libraries + "\n")
@@ -227,8 +231,8 @@ def proxy(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
 @pytest.fixture
 def far_folder() -> Iterator[Path]:
     """Where the machine works, gone afterwards with whatever still runs."""
-    place = HOME / "work"
+    place = HOME / f"work-{os.getpid()}"
     yield place
-    for process in account_processes():
+    for process in left_running(place):
         process.kill()
     shutil.rmtree(place, ignore_errors=True)

@@ -22,7 +22,7 @@ from nlp_skills.tools.compute import bootstrap, jobs
 from nlp_skills.tools.compute.far import environment_key
 from nlp_skills.tools.compute.machines import keep_machine, named_machine
 from nlp_skills.tools.compute.machines.ssh import Ssh
-from tests.tools.compute.sshd import ACCOUNT, Proxy, Sshd, account_processes
+from tests.tools.compute.sshd import ACCOUNT, Proxy, Sshd, left_running
 
 
 def set_up(workspace: Workspace, **arguments: Any) -> Any:
@@ -175,4 +175,4 @@ def test_an_environment_is_built_there_from_our_wheel_and_found_again(
     assert ended and ended.result["python"] == str(far_folder / "environments" / environment_key() / "bin" / "python")
     with machine.reached("gpubox") as far:
         assert far.worker == ended.result["python"] and far.libraries["pydantic"]
-    assert not list((far_folder / "runs").iterdir()) and not account_processes()
+    assert not list((far_folder / "runs").iterdir()) and not left_running(far_folder)

@@ -24,7 +24,7 @@ from nlp_skills.tools.compute.machines import keep_machine
 from nlp_skills.tools.compute.machines.ssh import Ssh
 from nlp_skills.tools.compute.tending import Tending
 from tests.tools.compute.errand import FAR_WORK
-from tests.tools.compute.sshd import HOME, Proxy, Sshd, account_processes
+from tests.tools.compute.sshd import HOME, Proxy, Sshd, left_running
 from tests.tools.compute.working import eventually, kill_hard
 
 SECONDS = 60.0
@@ -81,7 +81,7 @@ class Case:
         assert ended.result["starts"] == starts
         assert [step for step, _ in JobEvents(self.job).points()["loss"]] == list(range(1, 21))
         assert "said at the end" in self.job.output_file.read_text(encoding="utf-8")
-        assert not account_processes() and not self.run.exists()
+        assert not left_running(self.far) and not self.run.exists()
 
 
 @pytest.fixture
@@ -97,8 +97,6 @@ def case(
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([package, str(REPOSITORY)]))
     keep_machine(workspace, "gpubox", machine)
     yield Case(workspace, tmp_path / "errand", far_folder)
-    for process in account_processes():
-        process.kill()
 
 
 def test_a_link_cut_in_upload_at_work_and_in_fetching_goes_on_in_the_middle_of_the_file(
@@ -228,7 +226,7 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_file_is_told(
 def test_a_python_that_is_too_old_or_not_there_is_refused_before_anything_is_sent(
     machine: Ssh, far_folder: Path, proxy: Proxy
 ) -> None:
-    old = HOME / "old-python"
+    old = HOME / f"old-python-{os.getpid()}"
     old.write_text("#!/bin/sh\necho 3.9\n")
     old.chmod(0o755)
     for python, said in ((str(old), "3.9"), ("/no/python", "/no/python")):
@@ -243,9 +241,9 @@ def test_a_python_that_is_too_old_or_not_there_is_refused_before_anything_is_sen
 def test_a_cancelled_job_ends_there_too_with_all_it_started(case: Case) -> None:
     case.start()
     case.half_way()
-    assert len(account_processes()) == 2
+    assert len(left_running(case.far)) == 2
     assert jobs.cancel(case.job) == "cancelled"
-    assert not account_processes() and (case.run / "jobs" / case.job.id / "cancel").is_file()
+    assert not left_running(case.far) and (case.run / "jobs" / case.job.id / "cancel").is_file()
     case.resume()
     case.go_on()
     case.arrived(starts=2)
@@ -258,10 +256,10 @@ def test_a_job_cancelled_while_the_machine_is_away_is_ended_there_once_it_answer
     proxy.cut()
     with pytest.raises(MachineUnreachable) as told:
         jobs.cancel(case.job)
-    assert "cancel_job" in told.value.fix.zh and case.job.state() == "cancelled" and account_processes()
+    assert "cancel_job" in told.value.fix.zh and case.job.state() == "cancelled" and left_running(case.far)
     proxy.down = False
     assert jobs.cancel(case.job) == "cancelled"
-    assert not account_processes()
+    assert not left_running(case.far)
 
 
 def _tending(case: Case, machine: Ssh, link: object) -> Tending:
