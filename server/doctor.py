@@ -66,7 +66,7 @@ def show(findings: list[Finding]) -> int:
             print(f"      → {finding.mends}")
     broken = sum(finding.state == "broken" for finding in findings)
     print(Text(f"\n{broken} thing(s) to mend." if broken else "\nReady.",
-               f"\n有 {broken} 項需要修正。" if broken else "\n一切就緒。"))
+               f"\n有 {broken} 項需要修正。" if broken else "\n可以使用了。"))
     return 1 if broken else 0
 
 

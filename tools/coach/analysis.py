@@ -49,7 +49,7 @@ def against_the_simplest(result: Result) -> Text | None:
                     "stands, the simple method is the better choice.",
                     f"老實說：{title.zh}在同一批資料上得到 {value}，幾秒就訓練好、不需要 GPU。以目前的結果，"
                     "簡單的方法比較好。")
-    return Text(f"It is not shown to beat {title.en} ({value}).", f"還沒有證據顯示它優於{title.zh}（{value}）。")
+    return Text(f"It is not shown to beat {title.en} ({value}).", f"還沒有證據顯示它優於最簡單的方法：{title.zh}（{value}）。")
 
 
 def against_the_parent(result: Result) -> Text | None:
