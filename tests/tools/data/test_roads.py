@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,15 @@ from typing import Any
 import pytest
 from mcp import Client
 
-from nlp_skills.resources.errors import DataError, NlpSkillsError
+from nlp_skills.resources.errors import Cancelled, DataError, NlpSkillsError
 from nlp_skills.resources.files import dump_jsonl, read_json, read_yaml, write_yaml
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.boundary import GuardedServer
+from nlp_skills.tools.compute.running import RunningJob
 from nlp_skills.tools.data.tool import register
 from tests.tools.data.conftest import sentences
-from tests.tools.data.misbehaving import Peer, Said, as_json, as_page, peer
+from tests.tools.data.misbehaving import Asked, Peer, Said, as_json, as_page, peer
 from tests.tools.data.test_llm_generated import Writer
 from tests.tools.data.test_tool import call, refused
 from tests.tools.data.test_web_scrape import article
@@ -107,6 +109,28 @@ def test_a_source_that_fails_replaces_nothing(
         prepare()
     assert read_json(task.data / "current.json")["hash"] == before["snapshot"]
     assert all(path.read_bytes() == content for path, content in kept.items())
+
+
+@pytest.mark.parametrize("kind", ["api", "web_scrape"])
+def test_a_job_cancelled_while_it_waits_for_a_server_ends_and_changes_nothing(
+    server: Peer, task: TaskFolder, prepare: Any, job: RunningJob, kind: str
+) -> None:
+    two_sources(server, task)
+    before = prepare()
+
+    def busy(asked: Asked) -> Said:
+        job.folder.cancel_file.touch()
+        return as_json({}, 503, Retry_After="300")
+
+    url = server.serve("/busy", busy)
+    where = {"endpoint": url} if kind == "api" else {"urls": [url]}
+    write_yaml(task.data_source_file, {"sources": [{"type": kind, **where, "allow_hosts": ["127.0.0.1"]}]})
+    began = time.monotonic()
+    with pytest.raises(Cancelled):
+        prepare()
+    assert time.monotonic() - began < 10
+    assert read_json(task.data / "current.json")["hash"] == before["snapshot"]
+    assert not list(task.raw.glob(".*"))
 
 
 def test_the_last_run_is_noted_and_comments_stay(task: TaskFolder, prepare: Any) -> None:
