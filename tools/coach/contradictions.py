@@ -181,8 +181,9 @@ def _too_large(facts: Facts) -> Text | None:
         return None
     return Text(
         "A model of that size does not train on a machine without a large GPU: begin with 0.6B here and see how far it "
-        "gets (llm-knowledge/base-models).",
-        "這麼大的模型沒有大型 GPU 是訓練不起來的：先在這台用 0.6B，看能做到哪裡（llm-knowledge/base-models）。")
+        "gets (llm-knowledge/base-models), or train on a machine with one over SSH (llm-knowledge/memory-time-cost).",
+        "這麼大的模型沒有大型 GPU 是訓練不起來的：先在這台用 0.6B，看能做到哪裡（llm-knowledge/base-models），"
+        "或透過 SSH 到有 GPU 的機器上訓練（llm-knowledge/memory-time-cost）。")
 
 
 def wanted_answer(example: str) -> str:

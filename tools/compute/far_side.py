@@ -17,7 +17,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -137,6 +136,8 @@ def lay(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
 
 def start(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
     """Start the run's command detached, unless it runs already or this very attempt has been started before."""
+    import fcntl  # Linux; this module is imported on other systems too
+
     run, job = folder / "runs" / given["run"], _job(folder, given["run"])
     with (run / ".lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
