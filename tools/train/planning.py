@@ -196,7 +196,7 @@ def _told(task: TaskFolder, plan: Plan, checked: Preflight, changes: list[Text])
         parts.append(rented)
     said = [finding for finding in checked.findings if finding.level != "blocking"]
     parts += [Text(f"Note: {finding.problem.en}", f"注意：{finding.problem.zh}") for finding in said]
-    blocking = next((finding for finding in checked.findings if finding.level == "blocking"), None)
+    blocking = _first_blocking(checked)
     if blocking:
         parts.append(Text(f"Before training: {blocking.problem.en}", f"訓練之前：{blocking.problem.zh}"))
     message = (Text(" ".join(part.en for part in parts), "".join(part.zh for part in parts)))
@@ -205,8 +205,14 @@ def _told(task: TaskFolder, plan: Plan, checked: Preflight, changes: list[Text])
 
 def next_call(task: TaskFolder, plan: Plan, checked: Preflight) -> NextStep:
     """What to call for a plan that was checked: train it, or first what stands against it."""
-    blocking = next((finding for finding in checked.findings if finding.level == "blocking"), None)
+    blocking = _first_blocking(checked)
     return _next(task, plan, blocking, any(finding.level == "confirm" for finding in checked.findings))
+
+
+def _first_blocking(checked: Preflight) -> Finding | None:
+    """What stands against a plan first: nothing is downloaded for a model that memory cannot hold."""
+    blocking = [finding for finding in checked.findings if finding.level == "blocking"]
+    return next((finding for finding in blocking if finding.code == "memory"), blocking[0] if blocking else None)
 
 
 def _next(task: TaskFolder, plan: Plan, blocking: Finding | None, confirm: bool) -> NextStep:
@@ -221,5 +227,8 @@ def _next(task: TaskFolder, plan: Plan, blocking: Finding | None, confirm: bool)
         return NextStep(say=str(blocking.fix), tool="set_up", arguments=arguments)
     if blocking.code == "running":
         return NextStep(say=str(blocking.fix), tool="job_status", arguments={"task": task.name})
+    if blocking.code == "memory":
+        return NextStep(say=str(blocking.fix), tool="plan_training", arguments={
+            "task": task.name, "name": plan.name, "settings": {"base_model": "<a smaller base model>"}})
     tool = "prepare_data" if blocking.code in ("data", "benchmark") else None
     return NextStep(say=str(blocking.fix), tool=tool, arguments={"task": task.name} if tool else {})

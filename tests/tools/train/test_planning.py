@@ -15,6 +15,7 @@ from nlp_skills.resources.language import speaking
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder, reserve_version
 from nlp_skills.resources.workspace import Workspace
+from nlp_skills.tools.compute.machine import describe_machine
 from nlp_skills.tools.data.snapshot import current_snapshot
 from nlp_skills.tools.train.base_facts import outline, parameters_in_name, read_base_model
 from nlp_skills.tools.train.estimate import Rows, estimate
@@ -183,6 +184,8 @@ def test_a_model_too_large_for_the_memory_is_refused_and_a_tight_or_long_one_ask
     huge = write_base(tmp_path / "huge", {"model.layers.0.mlp.up_proj.weight": [4_000_000, 4_000_000]})
     answer = plan(workspace, task, {"base_model": str(huge)})
     assert any(found["code"] == "memory" and found["level"] == "blocking" for found in answer.findings)
+    assert answer.next_step.tool == "plan_training"
+    assert answer.next_step.arguments["settings"] == {"base_model": "<a smaller base model>"}
     long = write_base(tmp_path / "long", {"model.layers.0.mlp.up_proj.weight": [60_000, 8_000]})
     answer = plan(workspace, task, {"base_model": str(long), "epochs": 100, "batch_size": 1}, name="slow")
     assert any(found["code"] == "time" and found["level"] == "confirm" for found in answer.findings)
@@ -190,6 +193,18 @@ def test_a_model_too_large_for_the_memory_is_refused_and_a_tight_or_long_one_ask
         ready_to_train(workspace, task, "slow", confirm=False)
     assert "confirm=True" in asked.value.fix.en and answer.next_step.arguments["confirm"] is True
     assert ready_to_train(workspace, task, "slow", confirm=True) == "slow"
+
+
+def test_nothing_is_downloaded_for_a_model_that_memory_cannot_hold(
+    workspace: Workspace, task: TaskFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = describe_machine(workspace).model_copy(
+        update={"gpus": [], "device": "cpu", "free_memory": 16_000_000_000})
+    monkeypatch.setattr("nlp_skills.tools.train.preflight.describe_machine", lambda _workspace: small)
+    answer = plan(workspace, task, {"base_model": "Qwen/Qwen3-8B"})
+    assert {"base_model", "memory"} <= {found["code"] for found in answer.findings if found["level"] == "blocking"}
+    assert answer.next_step.tool == "plan_training"
+    assert "Weights and optimiser alone" in answer.message
 
 
 def test_a_label_with_one_row_blocks_and_few_rows_warn(workspace: Workspace, base: Path) -> None:

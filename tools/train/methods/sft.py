@@ -368,8 +368,8 @@ def _batch(situation: Situation, tiny: bool) -> tuple[int, Text]:
         return 16, Text("It fits, and small batches learn better than large ones.",
                         "記憶體足夠，而且小批次學得比大批次好。")
     size = 4 if situation.gpu_bytes is None or parameters > 4 * _LARGE else 8
-    return size, Text(f"{size} rows at once fit in memory; accumulation makes up the rest of the step.",
-                      f"一次 {size} 列放得進記憶體，其餘靠累積補足。")
+    return size, Text(f"{size} rows at once keep the memory small; accumulation makes up the rest of the step.",
+                      f"一次只放 {size} 列比較省記憶體，其餘靠累積補足。")
 
 
 def _kept(valid_rows: int) -> tuple[str, Text]:
@@ -383,7 +383,8 @@ def _recompute(situation: Situation) -> tuple[bool, Text]:
     large = bool(situation.gpu_bytes) and (situation.parameters or _LARGE) >= _LARGE
     if large:
         return True, Text("Saves most of the activation memory on the GPU.", "可省下 GPU 上大部分的中間值記憶體。")
-    return False, Text("There is memory enough; recomputing would only cost time.", "記憶體足夠，重算只會變慢。")
+    return False, Text("Recomputing saves memory and costs time: it is for a large model on a GPU.",
+                       "重算是用時間換記憶體，大模型在 GPU 上訓練才需要。")
 
 
 def _imbalance(situation: Situation) -> float:
