@@ -210,6 +210,7 @@ def _derived(folder: VersionFolder, existing: dict[str, Any]) -> dict[str, Any]:
         "data": {
             "source_hash": data.get("source_hash"), "snapshot": data.get("hash"),
             **{f"{split}_count": counts.get(split) for split in ("train", "valid", "test")},
+            **({"accepted": data["accepted"]} if data.get("accepted") else {}),
         },
         "config": settings_of(config),
         "results": _results(evaluation),

@@ -179,14 +179,15 @@ def _check_rows(task: TaskFolder) -> None:
     from ..resources.data_source import load_data_source
     from ..tools.data.benchmark import held_out_rows
     from ..tools.data.checks import rules_of, validation_report
+    from ..tools.data.decisions import settled, standing
     from ..tools.data.editing import read_split
-    from ..tools.data.snapshot import blocked, working_file
+    from ..tools.data.snapshot import blocked, last_report, working_file
     from ..tools.data.split import SPLITS
 
     data_source = load_data_source(task)
     splits = {name: read_split(working_file(task, name)) for name in SPLITS}
     rules = rules_of(task.load(), data_source, data_source.split.group_by)
-    report = validation_report(splits, rules, held_out_rows(task))
+    report = settled(validation_report(splits, rules, held_out_rows(task)), standing(last_report(task)))
     if report["errors"]:
         raise blocked(task, report, Text("data/*.jsonl, as just written, does not pass validation",
                                          "剛寫入的 data/*.jsonl 沒有通過驗證"))

@@ -1,7 +1,7 @@
 """What validation looks at: fields, labels, lengths, class balance, conflicts, overlap. Errors stop, warnings advise.
 
-A report is `{format, rules, errors: [finding], warnings: [finding], figures}`; a finding is
-`{code, count, message: {en, zh}, examples: [{split, id, text, …}]}`.
+A report is `{format, rules, errors: [finding], warnings: [finding], accepted: [finding], figures}`; `accepted` are
+errors that a person overrode (see `decisions.py`); a finding is as `findings.py` says.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from ...resources.data_source import DataSource
 from ...resources.files import sha256_bytes
 from ...resources.language import Text
 from ...resources.task import Task
+from .content import content_findings, coverage_findings
+from .findings import Finding, finding
+from .near import near_benchmark, near_findings
+from .near_duplicates import Tick
 from .rows import Row, normalised
 from .split import SPLITS, group_keys
 
 Report = dict[str, Any]
-Finding = dict[str, Any]
-EXAMPLES = 5
-_SHOWN = ("id", "text", "entity", "label", "line")
 _ROW_TEXT = ("text", "entity", "label")
 _SMALL_TEST_ROWS = 100
 _FEW_PER_LABEL = 10
@@ -40,6 +41,7 @@ class Rules:
     max_characters: int
     max_imbalance: float
     group_by: str | None
+    traditional: bool = False
 
     @property
     def hash(self) -> str:
@@ -50,7 +52,8 @@ def rules_of(task: Task, data_source: DataSource, group_by: str | None) -> Rules
     """The rules that `task.yaml` and `data_source.yaml` set."""
     quality = data_source.quality
     return Rules(tuple(task.labels), task.type == "entity-classification", quality.min_characters,
-                 quality.max_characters, quality.max_imbalance, group_by)
+                 quality.max_characters, quality.max_imbalance, group_by,
+                 task.language == "zh-TW")
 
 
 def validation_report(
@@ -58,41 +61,44 @@ def validation_report(
     rules: Rules,
     held_out: Sequence[Row] = (),
     notes: Iterable[Finding] = (),
+    tick: Tick = lambda: None,
 ) -> Report:
     """Check the rows of all splits together.
 
     Arguments:
         held_out: the rows of frozen benchmarks.
         notes: warnings of the stages before (rows left out, duplicates removed), kept in the report.
+        tick: called now and then; may raise to stop.
     """
     placed = [(name, row) for name in SPLITS for row in splits.get(name, ())]
     broken = _field_errors(placed, rules)
     sound = [(name, row) for name, row in placed if _is_sound(row, rules)]
     errors = [*broken, *_label_errors(sound, rules), *_identity_errors(sound),
               *_benchmark_errors(sound, rules, held_out)]
+    tested = held_out or splits.get("test", ())  # the first test split becomes the benchmark
+    same = {row["id"] for row in tested}
+    errors += near_benchmark([(name, row) for name, row in sound if row["id"] not in same], tested, tick)
+    blocking, advice = content_findings(sound, rules.traditional)
+    uncovered, lacking = coverage_findings(sound, rules.labels, held_out)
+    errors += [*blocking, *uncovered]
     if not splits.get("train"):
         errors.append(finding("empty_train", 0, Text("There is no row to train on.", "沒有可訓練的資料列。")))
-    warnings = [*notes, *_shape_warnings(sound, rules), *_balance_warnings(sound, rules), *_overlap_warnings(sound)]
+    warnings = [*notes, *_shape_warnings(sound, rules), *_balance_warnings(sound, rules), *lacking,
+                *_overlap_warnings(sound), *near_findings(sound, tick), *advice]
     return {
         "format": 1,
         "rules": rules.hash,
         "errors": [e for e in errors if e],
         "warnings": [w for w in warnings if w],
+        "accepted": [],
         "figures": figures(placed),
     }
-
-
-def finding(code: str, count: int, message: Text, rows: Iterable[tuple[str, Row]] = ()) -> Finding:
-    """One thing validation found, with a few of the rows it concerns."""
-    examples = [{"split": name, **{key: row[key] for key in _SHOWN if row.get(key) is not None}}
-                for name, row in list(rows)[:EXAMPLES]]
-    return {"code": code, "count": count, "message": message._asdict(), "examples": examples}
 
 
 def shown(report: Report, task: Task) -> Report:
     """`report` fit for a tool result: row text cut short, or hidden where the task's privacy forbids it."""
     def safe(found: Finding) -> Finding:
-        return {**found, "examples": [
+        return {**{key: value for key, value in found.items() if key != "ids"}, "examples": [
             {key: quoted(task, str(value)) if key in _ROW_TEXT else value for key, value in row.items()}
             for row in found["examples"]
         ]}
@@ -103,6 +109,7 @@ def shown(report: Report, task: Task) -> Report:
     return {
         "errors": [safe(found) for found in report["errors"]],
         "warnings": [safe(found) for found in report["warnings"]],
+        "accepted": [safe(found) for found in report.get("accepted", [])],
         "figures": {**report["figures"], "label_counts": counts},
     }
 
@@ -223,8 +230,10 @@ def _balance_warnings(placed: Sequence[tuple[str, Row]], rules: Rules) -> list[F
     if train and (ratio := max(train.values()) / min(train.values())) > rules.max_imbalance:
         (most, _), (least, _) = train.most_common(1)[0], train.most_common()[-1]
         found.append(finding("imbalance", 1, Text(
-            f"{most} has {ratio:.1f} times as many rows as {least} (advice begins at {rules.max_imbalance:g}).",
-            f"「{most}」的列數是「{least}」的 {ratio:.1f} 倍（超過 {rules.max_imbalance:g} 倍就建議處理）。")))
+            f"{most} has {ratio:.1f} times as many rows as {least} (advice begins at {rules.max_imbalance:g}). Collect more "
+            f"of {least}; or train once as it is, and plan balance: oversample where its F1 stays behind.",
+            f"「{most}」的列數是「{least}」的 {ratio:.1f} 倍（超過 {rules.max_imbalance:g} 倍就建議處理）。"
+            f"最好多收集「{least}」；也可以先照原樣訓練一次，若它的 F1 落後，再規劃 balance: oversample。")))
     if train and not test:
         found.append(finding("no_test", 0, Text(
             "There is no test split, so nothing can be evaluated.", "沒有測試集，之後無法評估。")))

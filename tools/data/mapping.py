@@ -14,7 +14,7 @@ from ...resources.answer import quoted
 from ...resources.errors import DataError
 from ...resources.language import Text
 from ...resources.task import Task
-from .checks import Finding, finding
+from .findings import Finding, finding
 from .rows import Row, row_id
 from .sources import SourceKind
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,19 +17,32 @@ from ...resources.language import Text
 from ...resources.task import Task, TaskFolder
 from ..compute.running import RunningJob, run_job
 from .benchmark import MAIN, held_out_rows
-from .checks import Finding, Report, conflict_finding, finding, rules_of, shown, validation_report
+from .checks import Report, conflict_finding, rules_of, shown, validation_report
+from .decisions import Decision, decisions_of, settled, standing
 from .deduplicate import deduplicate
 from .definition import load_definition, rotate_notice, source_kinds, source_name, stamp_last_run, telling
 from .difference import difference, in_words
 from .fetch import RawSnapshot, fetch, latest_raw, sweep
+from .findings import Finding, finding
 from .mapping import Conversion, find_columns, missing_columns
+from .near import without_near_benchmark
 from .rows import Row
-from .snapshot import adopt, blocked, edited_splits, head, keep_edits, working_file
+from .snapshot import (
+    adopt,
+    blocked,
+    current_snapshot,
+    edited_splits,
+    head,
+    keep_edits,
+    keep_report,
+    working_file,
+)
 from .sources import SourceKind
 from .split import SKELETON, SPLITS, split_rows
 from .store import Snapshot, commit_snapshot
 from .synthetic import admitted, into_train, notes_of, refused_ids, write_sheet
 from .unlabelled import keep_unlabelled
+from .validate import validated
 from .watching import Watch
 
 SCRIPT = "scripts/01_regenerate_data.py"
@@ -49,24 +62,32 @@ def main(task: Path, arguments: list[str]) -> int:
     parser.add_argument("--source", type=int, metavar="N",
                         help="fetch only the source at this place, counted from 0; the others as they were fetched last "
                              "只重新擷取第 N 個來源（從 0 起算），其他沿用上次的內容")
+    parser.add_argument("--accept", action="append", default=[], metavar="FINDING=REASON",
+                        help="override an error of validation; the reason is recorded 接受一項驗證錯誤，並記錄理由")
     options = parser.parse_args(arguments)
     folder = TaskFolder(task)
-    return run_job("regenerate", lambda job: regenerate(folder, job, options.replace_manual_edits, options.source),
+    accept = {code: reason for code, _, reason in (given.partition("=") for given in options.accept)}
+    return run_job("regenerate",
+                   lambda job: regenerate(folder, job, options.replace_manual_edits, options.source, accept),
                    entry=[SCRIPT], arguments=arguments, task=Path(task))
 
 
 def regenerate(
-    task: TaskFolder, job: RunningJob, replace_manual_edits: bool = False, only: int | None = None
+    task: TaskFolder, job: RunningJob, replace_manual_edits: bool = False, only: int | None = None,
+    accept: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Do the whole stage and return the job's result; until the last step the current data stays as it was.
 
     Arguments:
         only: the place of the one source to fetch; the others are taken as they were fetched last.
+        accept: errors of validation to override, code → reason. Where the data was edited by hand (and is not to be
+            replaced), it is the edited data that is accepted, and nothing is fetched.
     """
+    decisions = decisions_of(accept or {})
     with lock(task.data / "regenerate"):
         data_source, moved = load_definition(task)
         with telling(moved):
-            result = _regenerate(task, job, data_source, replace_manual_edits, only)
+            result = _regenerate(task, job, data_source, replace_manual_edits, only, decisions)
     if notice := rotate_notice(moved):
         said = Text(**result["message"])
         result["message"] = Text(f"{said.en}\n{notice.en}", f"{said.zh}\n{notice.zh}")._asdict()
@@ -74,9 +95,12 @@ def regenerate(
 
 
 def _regenerate(
-    task: TaskFolder, job: RunningJob, data_source: DataSource, replace_manual_edits: bool, only: int | None
+    task: TaskFolder, job: RunningJob, data_source: DataSource, replace_manual_edits: bool, only: int | None,
+    decisions: Mapping[str, Decision],
 ) -> dict[str, Any]:
     definition = task.load()
+    if decisions and not replace_manual_edits and _is_edited(task, job):
+        return validated(task, current_snapshot(task, decisions))
     kinds = source_kinds(data_source, task)
     _check_place(only, kinds)
     with lock(task.data / "current.json"):
@@ -99,9 +123,15 @@ def _regenerate(
     splits = split_rows(real, data_source.split, _previous(parent, data_source.split), held_out)
     used = into_train(splits, admitted(written, real, held_out, refused_ids(task)), data_source.split, held_out)
     steps.begin(Text("Validating", "驗證"))
+    decided = {**standing(parent.validation if parent else None), **decisions}
+    alike: list[Finding] = []
+    if "near_benchmark" not in decided:
+        splits, alike = without_near_benchmark(splits, held_out, job.check_cancelled)
     report = validation_report(splits, rules_of(prepared.definition, data_source, data_source.split.group_by),
-                               held_out, [*prepared.notes, *notes_of(len(written), len(used))])
+                               held_out, [*prepared.notes, *notes_of(len(written), len(used)), *alike],
+                               job.check_cancelled)
     report["errors"] = [*prepared.errors, *report["errors"]]
+    report = settled(report, decided)
     if report["errors"]:
         raise blocked(task, report, Text("The data does not pass validation", "資料沒有通過驗證"))
     steps.begin(Text("Committing the snapshot", "保存快照"))
@@ -113,6 +143,7 @@ def _regenerate(
         snapshot = commit_snapshot(
             task, splits, report, kind="generated", parent=parent.hash if parent else None,
             raw=[raw.hash for raw in raws], source_hash=source_hash(raws), policy=data_source.split)
+        keep_report(snapshot, report)
         adopt(task, snapshot)
     stamp_last_run(task)
     sheets = [sheet for number, kind in enumerate(kinds) if kind.synthetic and (sheet := write_sheet(
@@ -250,6 +281,12 @@ def _head(task: TaskFolder, job: RunningJob) -> Snapshot | None:
         return None
 
 
+def _is_edited(task: TaskFolder, job: RunningJob) -> bool:
+    with lock(task.data / "current.json"):
+        parent = _head(task, job)
+        return parent is not None and bool(edited_splits(task, parent))
+
+
 def _guard_edits(task: TaskFolder, parent: Snapshot | None, replace: bool) -> Path | None:
     """Refuse to overwrite what a person changed by hand; where it is asked for, keep a copy of it."""
     edited = edited_splits(task, parent) if parent else [
@@ -287,6 +324,7 @@ def _result(
         **({"changes": changes} if changes else {}),
         "labels": list(definition.labels), "label_counts": safe["figures"]["label_counts"],
         "characters": safe["figures"]["characters"], "warnings": safe["warnings"],
+        **({"accepted": safe["accepted"]} if safe["accepted"] else {}),
         "benchmark": {"name": MAIN, "hash": snapshot.manifest["benchmark"]["hash"][:12]}
         if snapshot.manifest["benchmark"] else None,
         "files": {name: str(working_file(task, name)) for name in SPLITS},

@@ -7,6 +7,7 @@ replace (`replaces`), so that a checkout killed half way is carried on and never
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,14 @@ from ...resources.language import Text
 from ...resources.task import TaskFolder
 from .benchmark import MAIN, benchmark_names, freeze, held_out_rows
 from .checks import Report, rules_of, shown, validation_report
+from .decisions import ACCEPTABLE, Decision, settled, standing
 from .editing import read_split
 from .rows import Row
 from .split import SPLITS
 from .store import Snapshot, commit_snapshot, load_snapshot
 
-__all__ = ["Snapshot", "adopt", "blocked", "current_snapshot", "edited_splits", "head", "keep_edits", "load_snapshot",
-           "working_file"]
+__all__ = ["Snapshot", "adopt", "blocked", "current_snapshot", "edited_splits", "head", "keep_edits", "keep_report",
+           "last_report", "load_snapshot", "working_file"]
 
 
 def working_file(task: TaskFolder, split: str) -> Path:
@@ -31,11 +33,14 @@ def working_file(task: TaskFolder, split: str) -> Path:
     return task.data / f"{split}.jsonl"
 
 
-def current_snapshot(task: TaskFolder) -> Snapshot:
+def current_snapshot(task: TaskFolder, decisions: Mapping[str, Decision] | None = None) -> Snapshot:
     """The validated data to train on.
 
     An interrupted checkout is finished first; `data/*.jsonl` edited by hand are validated and committed as a manual
     snapshot, child of the one they were edited from.
+
+    Arguments:
+        decisions: errors that the person overrides now; those of earlier reports stand.
 
     Raises:
         DataError: there is no data yet, an edited file cannot be read, or validation found errors.
@@ -44,7 +49,7 @@ def current_snapshot(task: TaskFolder) -> Snapshot:
         snapshot = head(task)
         edited = edited_splits(task, snapshot)
         if edited or (snapshot is None and any(working_file(task, name).is_file() for name in SPLITS)):
-            return _commit_edits(task, snapshot)
+            return _commit_edits(task, snapshot, decisions or {})
         if snapshot is None:
             raise DataError(
                 Text(f"{task.name} has no data yet.", f"{task.name} 還沒有資料。"),
@@ -52,7 +57,7 @@ def current_snapshot(task: TaskFolder) -> Snapshot:
                      "請先用 set_data_source 說明資料從哪裡來，再呼叫 prepare_data。"),
                 field="task",
             )
-        return _checked(task, snapshot)
+        return _checked(task, snapshot, decisions or {})
 
 
 def head(task: TaskFolder) -> Snapshot | None:
@@ -112,27 +117,35 @@ def blocked(task: TaskFolder, report: Report, place: Text) -> DataError:
     first, more = report["errors"][0], len(report["errors"]) - 1
     also = Text(f" (and {more} more kinds of error)" if more else "", f"（另有 {more} 種錯誤）" if more else "")
     example = _first_example(safe)
+    accept = _HOW_TO_ACCEPT if first["code"] in ACCEPTABLE else Text("", "")
     return DataError(
         Text(f"{place.en}: {first['message']['en']}{also.en}{example.en}",
              f"{place.zh}：{first['message']['zh']}{also.zh}{example.zh}"),
         Text(f"Correct those rows where they come from, then try again; all findings are in {path}. "
-             "If a label is right and only missing from the task, add it with update_task.",
+             "If a label is right and only missing from the task, add it with update_task."
+             + accept.en.format(code=first["code"]),
              f"請在來源修正這些列後再試一次，完整結果在 {path}。"
-             "如果標籤是對的、只是任務沒有列出，請用 update_task 加上。"),
+             "如果標籤是對的、只是任務沒有列出，請用 update_task 加上。" + accept.zh.format(code=first["code"])),
         field=_FIELD_OF.get(first["code"], first["code"].removeprefix("missing_")),
         details=safe,
     )
 
 
 _FIELD_OF = {"unknown_label": "label", "conflicting_labels": "label", "empty_train": "train", "overlap": "split",
-             "duplicate": "id", "benchmark_leak": "split"}
+             "duplicate": "id", "benchmark_leak": "split", "near_benchmark": "split", "personal_id_number": "text",
+             "personal_card": "text", "benchmark_one_label": "split"}
+
+
+_HOW_TO_ACCEPT = Text(
+    " Where the person has looked and it is meant so: prepare_data(accept={{'{code}': 'why'}}).",
+    "如果對方看過、確定就是要這樣：prepare_data(accept={{'{code}': '理由'}})。")
 
 
 def _first_example(safe: Report) -> Text:
     examples = safe["errors"][0]["examples"]
     if not examples:
         return Text("", "")
-    row = {key: examples[0][key] for key in ("text", "entity", "label") if key in examples[0]}
+    row = {key: examples[0][key] for key in ("text", "entity", "label") if key in examples[0]} or examples[0]
     return Text("\n  e.g. " + ", ".join(f"{key}: {value}" for key, value in row.items()),
                 "\n  例如 " + "，".join(f"{key}：{value}" for key, value in row.items()))
 
@@ -151,11 +164,12 @@ def _check_out(task: TaskFolder, snapshot: Snapshot, replaces: dict[str, str]) -
             write_atomic(file, snapshot.file(name).read_bytes())
 
 
-def _commit_edits(task: TaskFolder, parent: Snapshot | None) -> Snapshot:
+def _commit_edits(task: TaskFolder, parent: Snapshot | None, decisions: Mapping[str, Decision]) -> Snapshot:
     definition, data_source = task.load(), load_data_source(task)
     policy = SplitPolicy.model_validate(parent.manifest["split"]) if parent else data_source.split
     splits: dict[str, list[Row]] = {name: read_split(working_file(task, name)) for name in SPLITS}
     report = validation_report(splits, rules_of(definition, data_source, policy.group_by), held_out_rows(task))
+    report = settled(report, {**standing(parent.validation if parent else None), **decisions})
     if report["errors"]:
         raise blocked(task, report, Text("data/*.jsonl, as edited by hand, does not pass validation",
                                                       "手動修改後的 data/*.jsonl 沒有通過驗證"))
@@ -166,19 +180,33 @@ def _commit_edits(task: TaskFolder, parent: Snapshot | None) -> Snapshot:
         raw=parent.manifest["raw"] if parent else [], policy=policy,
         source_hash=parent.source_hash if parent else sha256_bytes(b""),
     )
+    keep_report(snapshot, report)
     adopt(task, snapshot)
     write_json(task.data / "validation.json", report)
     return snapshot
 
 
-def _checked(task: TaskFolder, snapshot: Snapshot) -> Snapshot:
+def last_report(task: TaskFolder) -> Report | None:
+    """The report of the snapshot that `current.json` names, whatever became of the working files since."""
+    path = task.data / "current.json"
+    return load_snapshot(task, read_json(path)["hash"]).validation if path.is_file() else None
+
+
+def keep_report(snapshot: Snapshot, report: Report) -> None:
+    """Let `report` be the snapshot's: the same content may have been committed before, under other rules."""
+    if snapshot.validation != report:
+        write_json(snapshot.root / "validation.json", report)
+
+
+def _checked(task: TaskFolder, snapshot: Snapshot, decisions: Mapping[str, Decision]) -> Snapshot:
     """`snapshot`, validated again where the task's labels or the quality gates changed since its report."""
     rules = rules_of(task.load(), load_data_source(task), snapshot.manifest["split"].get("group_by"))
     report: dict[str, Any] = snapshot.validation
     if report["rules"] != rules.hash:
-        report = validation_report({name: snapshot.rows(name) for name in SPLITS}, rules, held_out_rows(task))
+        found = validation_report({name: snapshot.rows(name) for name in SPLITS}, rules, held_out_rows(task))
+        report = settled(found, {**standing(report), **decisions})
         if not report["errors"]:
-            write_json(snapshot.root / "validation.json", report)
+            keep_report(snapshot, report)
     if report["errors"]:
         raise blocked(task, report, Text("The data does not pass validation", "資料沒有通過驗證"))
     return snapshot

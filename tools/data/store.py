@@ -17,6 +17,7 @@ from ...resources.language import Text
 from ...resources.task import TaskFolder
 from .benchmark import MAIN, benchmark_names, frozen_benchmark
 from .checks import Report
+from .decisions import summary
 from .rows import Row
 from .split import SPLITS
 
@@ -69,7 +70,8 @@ class Snapshot:
         """What a version records of the data it was trained on."""
         names = ("format", "hash", "source_hash", "counts", "label_counts", "file_hashes", "benchmark", "kind",
                  "parent", "created")
-        return {name: self.manifest[name] for name in names}
+        accepted = summary(self.validation)
+        return {name: self.manifest[name] for name in names} | ({"accepted": accepted} if accepted else {})
 
 
 def snapshot_hash(file_hashes: Mapping[str, str], source_hash: str) -> str:

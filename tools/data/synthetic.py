@@ -11,7 +11,7 @@ from ...resources.data_source import SplitPolicy
 from ...resources.files import write_atomic
 from ...resources.language import Text
 from ...resources.task import TaskFolder
-from .checks import Finding, finding
+from .findings import Finding, finding
 from .near_copies import NearCopies
 from .rows import Row
 from .split import group_keys

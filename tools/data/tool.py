@@ -19,6 +19,7 @@ from ..compute.jobs import submit
 from ..compute.view import follow
 from ..compute.worker import light_python
 from . import preview, regenerate
+from .decisions import decisions_of
 from .definition import change_definition, load_definition, rotate_notice
 from .overview import described, overview
 
@@ -85,10 +86,14 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         task: str,
         replace_manual_edits: Annotated[bool, Field(description="a copy is kept; ask the person first")] = False,
         source: Annotated[int | None, Field(description="fetch only this one, counted from 0")] = None,
+        accept: Annotated[dict[str, str] | None, Field(
+            description="blocking finding: the person's reason; recorded")] = None,
     ) -> JobAnswer:
         folder = workspace.task(task)
         folder.load()
+        decisions_of(accept or {})
         given = [*(["--replace-manual-edits"] if replace_manual_edits else []),
+                 *(part for code, reason in (accept or {}).items() for part in ("--accept", f"{code}={reason}")),
                  *([] if source is None else ["--source", str(source)])]
         has_script = (folder.root / regenerate.SCRIPT).is_file()
         entry = [regenerate.SCRIPT] if has_script else ["-m", regenerate.MODULE]

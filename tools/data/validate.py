@@ -10,7 +10,7 @@ from ...resources.language import Text
 from ...resources.task import TaskFolder
 from ..compute.running import RunningJob, run_job
 from .checks import shown
-from .snapshot import current_snapshot
+from .snapshot import Snapshot, current_snapshot
 
 SCRIPT = "scripts/02_validate_data.py"
 
@@ -33,10 +33,16 @@ def validate(task: TaskFolder, job: RunningJob) -> dict[str, Any]:
     Raises:
         DataError: there is no data, or validation found errors.
     """
-    snapshot = current_snapshot(task)
-    report = shown(snapshot.validation, task.load())
-    for found in report["warnings"]:
+    result = validated(task, current_snapshot(task))
+    for found in result["warnings"]:
         job.warn(Text(**found["message"]))
+    job.progress(1, 1, Text(**result["message"]))
+    return result
+
+
+def validated(task: TaskFolder, snapshot: Snapshot) -> dict[str, Any]:
+    """What is said of a snapshot that passed."""
+    report = shown(snapshot.validation, task.load())
     counts = snapshot.counts
     message = Text(
         f"The data is valid: {counts['train']} train, {counts['valid']} valid, {counts['test']} test rows; "
@@ -44,7 +50,6 @@ def validate(task: TaskFolder, job: RunningJob) -> dict[str, Any]:
         f"資料通過驗證：訓練 {counts['train']} 列、驗證 {counts['valid']} 列、測試 {counts['test']} 列；"
         f"{len(report['warnings'])} 項提醒。",
     )
-    job.progress(1, 1, message)
     return {
         "snapshot": snapshot.hash, "kind": snapshot.manifest["kind"], **report, "message": message._asdict(),
         "next_step": {"tool": "plan_training", "arguments": {"task": task.name},

@@ -115,7 +115,7 @@ def test_with_skeletons_no_pattern_stands_on_both_sides(task: TaskFolder, prepar
                                  ("遭到罰款", "負面"), ("公布財報", "中性"), ("調高財測", "正面"), ("裁減人力", "負面"))
             for company in ("台積電", "鴻海", "聯發科") for quarter in (1, 2, 3)]
     source(task, rows, split={"group_by": "skeleton"})
-    prepare()
+    prepare(accept={"benchmark_one_label": "eight patterns only"})
     snapshot = current_snapshot(task)
     skeletons = Skeletons(["台積電", "鴻海", "聯發科"])
     sides = [{skeletons.of(row["text"]) for row in snapshot.rows(name)} for name in SPLITS]

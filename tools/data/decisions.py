@@ -1,0 +1,79 @@
+"""Errors of validation that a person may override: with a reason, kept in the report and in what is trained on it.
+
+A decision stands for as many rows as it was made for: where the data changes and more are found, it blocks again.
+"""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ...resources.clock import now
+from ...resources.errors import DataError
+from ...resources.language import Text
+from .checks import Report
+
+ACCEPTABLE = ("conflicting_labels", "near_benchmark", "personal_id_number", "personal_card", "benchmark_one_label")
+_LONGEST_REASON = 500
+
+
+class Decision(NamedTuple):
+    """Why, who and when; `rows`: for how many, None where it is for as many as are found now."""
+
+    reason: str
+    by: str
+    at: str
+    rows: int | None = None
+
+
+def decisions_of(accept: Mapping[str, str]) -> dict[str, Decision]:
+    """What the person accepts now: finding code → reason.
+
+    Raises:
+        DataError: a code is none that can be accepted, or a reason is missing.
+    """
+    for code, reason in accept.items():
+        if code not in ACCEPTABLE:
+            raise DataError(
+                Text(f"{code[:60]!r} is no finding that can be accepted.", f"「{code[:60]}」不是可以接受的項目。"),
+                Text(f"Use one of: {', '.join(ACCEPTABLE)}. Everything else has to be mended in the data.",
+                     f"可以接受的有：{'、'.join(ACCEPTABLE)}。其他問題必須修正資料。"), field="accept")
+        if not reason.strip():
+            raise DataError(
+                Text(f"Accepting {code} needs a reason.", f"要接受 {code}，必須寫明理由。"),
+                Text("Ask the person why the data is right as it is, and pass their words.",
+                     "請問對方為什麼資料這樣是對的，並帶入他的說法。"), field="accept")
+    who, when = _who(), now()
+    return {code: Decision(reason.strip()[:_LONGEST_REASON], who, when) for code, reason in accept.items()}
+
+
+def standing(report: Report | None) -> dict[str, Decision]:
+    """The decisions that an earlier report holds."""
+    return {found["code"]: Decision(**found["decision"], rows=found["count"])
+            for found in (report or {}).get("accepted", [])}
+
+
+def settled(report: Report, decisions: Mapping[str, Decision]) -> Report:
+    """`report` with the errors that were decided on among `accepted`."""
+    taken, left = [], []
+    for found in report["errors"]:
+        decision = decisions.get(found["code"])
+        if decision and (decision.rows is None or found["count"] <= decision.rows):
+            taken.append({**found, "decision": {"reason": decision.reason, "by": decision.by, "at": decision.at}})
+        else:
+            left.append(found)
+    return {**report, "errors": left, "accepted": taken}
+
+
+def summary(report: Report) -> list[dict[str, Any]]:
+    """What a version records of them: `{finding, count, reason, by, at}`."""
+    return [{"finding": found["code"], "count": found["count"], **found["decision"]}
+            for found in report.get("accepted", [])]
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return "unknown"
