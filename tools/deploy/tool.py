@@ -20,6 +20,7 @@ from ...resources.workspace import Workspace
 from ..compute import jobs
 from ..compute.view import follow
 from ..compute.worker import worker_python
+from ..data.definition import rotate_notice, telling
 from . import deployments, run
 from .gates import criteria_gate
 from .targets import target as find_target
@@ -82,22 +83,25 @@ def register(server: MCPServer, workspace: Workspace) -> None:
             earlier = deployments.before(folder)
             version, target, settings, restores = earlier.version, earlier.target, earlier.settings, earlier.id
         chosen = find_version(folder, version)
-        given, _moved = secrets.move_inline(settings or {}, prefix="deploy_")
-        find_target(target, given)
-        # Gates that need no machine are asked before anything is started.
-        require_model(chosen)
-        criteria_gate(folder.load(), chosen, override_reason)
-        arguments = [str(folder.root), "--version", chosen.name, "--target", target]
-        if given:
-            arguments += ["--settings", json.dumps(given, ensure_ascii=False)]
-        if override_reason:
-            arguments += ["--override", override_reason]
-        if restores:
-            arguments += ["--restores", restores]
-        job = jobs.submit(workspace, "deploy", run.ENTRY, arguments, python=worker_python(workspace), task=folder,
-                          resumable=True)
-        answer = await follow(job, workspace, report=context.report_progress)
-        return Deploying(message=answer.message, next_step=answer.next_step, job=answer.job)
+        given, moved = secrets.move_inline(settings or {}, prefix="deploy_")
+        with telling(moved):
+            find_target(target, given)
+            # Gates that need no machine are asked before anything is started.
+            require_model(chosen)
+            criteria_gate(folder.load(), chosen, override_reason)
+            arguments = [str(folder.root), "--version", chosen.name, "--target", target]
+            if given:
+                arguments += ["--settings", json.dumps(given, ensure_ascii=False)]
+            if override_reason:
+                arguments += ["--override", override_reason]
+            if restores:
+                arguments += ["--restores", restores]
+            job = jobs.submit(workspace, "deploy", run.ENTRY, arguments, python=worker_python(workspace), task=folder,
+                              resumable=True)
+            answer = await follow(job, workspace, report=context.report_progress)
+        notice = rotate_notice(moved)
+        message = f"{answer.message} {notice}" if notice else answer.message
+        return Deploying(message=message, next_step=answer.next_step, job=answer.job)
 
 
 def _listed(workspace: Workspace, folder: TaskFolder) -> Deploying:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import os
 import socket
@@ -133,8 +134,6 @@ def is_near(url: str) -> bool:
 
 def missing_model(known: Sequence[str], model: str) -> DeploymentError:
     """The error for a name that an endpoint does not list."""
-    import difflib
-
     near = difflib.get_close_matches(model, known, n=1)
     shown = ", ".join(known[:8]) or "–"
     return DeploymentError(

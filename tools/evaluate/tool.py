@@ -17,6 +17,7 @@ from ..compute import jobs
 from ..compute.view import follow
 from ..compute.worker import light_python, worker_python
 from ..data.benchmark import frozen_benchmark
+from ..data.definition import rotate_notice, telling
 from . import compare, run, trying
 from .endpoint import check_reach
 from .model import trained_version
@@ -96,26 +97,29 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         allow_remote: Annotated[bool, Field(description="on-premise rows may leave: the person says so")] = False,
     ) -> JobAnswer:
         folder = workspace.task(task)
-        moved, _names = secrets.move_inline({"api_key": api_key, "url": url}, prefix="endpoint_")
-        models = [named_model(workspace, folder, name, moved["url"], moved["api_key"])
-                  for name in [model, *(beside or [])]]
-        for one in models:
-            if one.url:
-                check_reach(folder.load(), one.url, allow_remote)
-        if action == "evaluate":
-            if models[0].kind == "version":
-                raise not_for_versions(models[0].name)
-            frozen_benchmark(folder, benchmark or None)
-        arguments = [str(folder.root), "--rows", str(rows)]
-        for name in [model, *(beside or [])]:
-            arguments += ["--model", name]
-        for option, value in (("--url", moved["url"]), ("--api-key", moved["api_key"]), ("--text", text),
-                              ("--entity", entity), ("--benchmark", benchmark)):
-            if value:
-                arguments += [option, value]
-        arguments += ["--evaluate"] if action == "evaluate" else []
-        arguments += ["--allow-remote"] if allow_remote else []
-        heavy = action == "evaluate" or any(one.url is None for one in models)
-        python = worker_python(workspace) if heavy else light_python(workspace)
-        job = jobs.submit(workspace, "try", trying.ENTRY, arguments, python=python, task=folder, resumable=True)
-        return await follow(job, workspace, report=context.report_progress)
+        moved, names = secrets.move_inline({"api_key": api_key, "url": url}, prefix="endpoint_")
+        with telling(names):
+            models = [named_model(workspace, folder, name, moved["url"], moved["api_key"])
+                      for name in [model, *(beside or [])]]
+            for one in models:
+                if one.url:
+                    check_reach(folder.load(), one.url, allow_remote)
+            if action == "evaluate":
+                if models[0].kind == "version":
+                    raise not_for_versions(models[0].name)
+                frozen_benchmark(folder, benchmark or None)
+            arguments = [str(folder.root), "--rows", str(rows)]
+            for name in [model, *(beside or [])]:
+                arguments += ["--model", name]
+            for option, value in (("--url", moved["url"]), ("--api-key", moved["api_key"]), ("--text", text),
+                                  ("--entity", entity), ("--benchmark", benchmark)):
+                if value:
+                    arguments += [option, value]
+            arguments += ["--evaluate"] if action == "evaluate" else []
+            arguments += ["--allow-remote"] if allow_remote else []
+            heavy = action == "evaluate" or any(one.url is None for one in models)
+            python = worker_python(workspace) if heavy else light_python(workspace)
+            job = jobs.submit(workspace, "try", trying.ENTRY, arguments, python=python, task=folder, resumable=True)
+            answer = await follow(job, workspace, report=context.report_progress)
+        notice = rotate_notice(names)
+        return answer.model_copy(update={"message": f"{answer.message} {notice}"}) if notice else answer

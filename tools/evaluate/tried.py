@@ -9,7 +9,9 @@ What it is called: `ollama:qwen3` (in the person's Ollama), `gguf:/path/model.gg
 
 from __future__ import annotations
 
+import os
 import re
+import secrets as randomness
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -122,9 +124,6 @@ def answering(task: TaskFolder, model: Model, prompt: Prompt, labels: Sequence[s
         yield predicted
     elif model.kind == "gguf":
         if secrets.lookup(_KEY_NAME) is None:
-            import os
-            import secrets as randomness
-
             os.environ[_KEY_NAME] = randomness.token_urlsafe(24)  # for this process alone
         with running(Path(model.source), secrets.resolve(f"${{{_KEY_NAME}}}")) as url:
             yield _asked(Endpoint(url=url, model=Path(model.source).name, api_key=f"${{{_KEY_NAME}}}"), prompt, labels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator
@@ -209,8 +210,6 @@ class Ollama(Target):
             raise self._failed(str(error)) from error
 
     def _delete(self, client: httpx.Client, name: str) -> None:
-        import contextlib
-
         import httpx
 
         with contextlib.suppress(httpx.HTTPError):
