@@ -190,6 +190,10 @@ async def test_a_version_that_meets_its_goal_is_accused_of_nothing_and_led_to_de
     ("overfitting", {"epochs": [{"epoch": n, "train_loss": 0.1, "valid_loss": 0.2 + abs(n - 3) / 10,
                                  "valid_exact": 0.7, "valid_recall": 0.7} for n in range(1, 9)]}, {}, {},
      mostly_wrong, "train"),
+    # Surer and still righter from epoch to epoch: fewer of them would cost right answers.
+    ("overfitting", {"epochs": [{"epoch": n, "train_loss": 0.1, "valid_loss": 0.2 + abs(n - 3) / 10,
+                                 "valid_exact": 0.7, "valid_recall": 0.3 + n / 20} for n in range(1, 9)]}, {}, {},
+     mostly_wrong, "set_data_source"),
     ("wrong_template", {}, {"prompt": {"same": False}}, {}, lambda *_: None, "evaluate"),
     ("end_of_turn", {"audit": {"rows": 75, "longest": 60, "problems": {"end_of_turn": 75},
                                "examples": {"end_of_turn": ["a"]}}},

@@ -13,6 +13,7 @@ from ..cause import Cause, CauseKind, NotKnown, Remedy, ramp
 # between training and validation rows; in healthy runs it fell to the end.
 _RISEN, _FAR_RISEN = 1.03, 1.2
 _APART, _FAR_APART = 0.03, 0.12
+_AS_GOOD = 0.02  # an earlier epoch whose validation recall is this near answers as well; a choice of this project
 
 
 class Overfitting(CauseKind):
@@ -55,8 +56,14 @@ class Overfitting(CauseKind):
             return Remedy(Text("Keep the epoch with the lowest validation loss (keep_best: loss) instead of the last",
                                "保留驗證損失最低的那一輪（keep_best: loss），而不是最後一輪"),
                           {"keep_best": "loss"}, expects=expects)
-        return Remedy(Text(f"Train {lowest} epochs instead of {len(scored)}",
-                           f"訓練輪數從 {len(scored)} 減為 {lowest}"), {"epochs": lowest}, expects=expects)
+        # A risen loss may be mere confidence while the answers still got better: no fewer epochs than those need.
+        reached = float(scored[kept - 1]["valid_recall"]) - _AS_GOOD
+        fewer = max(lowest, next(int(epoch["epoch"]) for epoch in scored if float(epoch["valid_recall"]) >= reached))
+        if fewer < len(scored):
+            return Remedy(Text(f"Train {fewer} epochs instead of {len(scored)}",
+                               f"訓練輪數從 {len(scored)} 減為 {fewer}"), {"epochs": fewer}, expects=expects)
+        return Remedy(Text("Add rows in other wordings: fewer epochs would cost right answers",
+                           "補不同說法的資料：減少輪數反而會少答對"), call=case.more_rows())
 
     def _by_losses(self, case: Case) -> Cause | None:
         """For versions that left no epochs: by the two losses at the end."""
