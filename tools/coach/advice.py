@@ -125,10 +125,10 @@ def source_question(said: Said, task: Task) -> Question:
                          "SELECT body AS text, topic AS label FROM mails；主機 db.internal、資料庫 crm、使用者 reader")]
         default = Text("Ask whoever runs the database for a read-only user", "請管資料庫的人開一個唯讀帳號")
     else:
-        ask = Text(f"Which file holds the rows (its absolute path), which columns are {columns.en}, about how many "
-                   "rows "
-                   "are there, and do new ones keep coming?",
-                   f"資料在哪個檔案（絕對路徑）？哪些欄位是{columns.zh}？大概幾筆？之後還會有新資料嗎？")
+        count = Text("", "") if task.resources.rows else Text(", about how many rows are there", "大概幾筆？")
+        renewal = Text("", "") if task.resources.renewal else Text(", and do new ones keep coming", "之後還會有新資料嗎？")
+        ask = Text(f"Which file holds the rows (its absolute path), which columns are {columns.en}{count.en}{renewal.en}?",
+                   f"資料在哪個檔案（絕對路徑）？哪些欄位是{columns.zh}？{count.zh}{renewal.zh}")
         examples = [Text("/home/ann/tickets.csv; columns body and topic; 1,200 rows, 50 new ones a week",
                          "/home/ann/tickets.csv；欄位 body、topic；1,200 筆，每週新增 50 筆"),
                     Text("Nothing is labelled yet; the mails lie in a folder", "都還沒標，信件放在一個資料夾裡")]

@@ -98,7 +98,7 @@ def chosen_version(said: Said, offered: list[VersionFolder]) -> VersionFolder | 
 def source_answer(situation: Situation, said: Said, message: str, decision: DecisionDue | None = None) -> CoachAnswer:
     """Ask where the rows stand; the next call carries a filled example."""
     added = Text(" (it keeps the sources that stand and adds this one)", "（會保留現有的來源，再加上這一個）") \
-        if situation.sources.sources else Text("", "")
+        if situation.sources.sources and not _preview_failed(situation) else Text("", "")
     say = Text(f"Fill in the <…> with their answer, then call this{added.en}; it tests the source and shows five rows.",
                f"把 <…> 換成對方的回答再呼叫{added.zh}；它會測試來源並先給你看五筆。")
     step = with_source(situation, said, say)
@@ -115,7 +115,7 @@ def with_source(situation: Situation, said: Said | None, say: Text) -> NextStep:
     files = [source.model_dump().get("path") for source in standing.sources]
     if said and said.path in files:
         added = []
-    elif said and situation.job and situation.job.kind == "preview" and situation.job.state == "failed":
+    elif said and _preview_failed(situation):
         standing = standing.model_copy(update={"sources": standing.sources[:-1]})  # the new one takes its place
     arguments = arguments_with(situation.name, standing, *added)
     if arguments is None:
@@ -123,6 +123,11 @@ def with_source(situation: Situation, said: Said | None, say: Text) -> NextStep:
                      "data_source.yaml 裡有明文密碼：這個呼叫會先把它移到密鑰庫。")
         return NextStep(say=str(moved), tool="set_data_source", arguments={"task": situation.name})
     return NextStep(say=str(say), tool="set_data_source", arguments=arguments)
+
+
+def _preview_failed(situation: Situation) -> bool:
+    return situation.job is not None and (situation.job.kind, situation.job.state) == (
+        "preview", "failed")
 
 
 def _missing(situation: Situation) -> list[str]:

@@ -213,3 +213,16 @@ def test_a_source_whose_preview_failed_gives_way_to_the_one_they_name_instead(wo
     a_task().source().job("preview", "failed", error)
     step = coach(workspace, "the rows are in /data/other.csv", task="mail").next_step
     assert [source["path"] for source in step.arguments["sources"]] == ["/data/other.csv"]
+
+
+@pytest.mark.parametrize(("language", "asked"), [("en", "how many rows"), ("zh-TW", "大概幾筆")])
+def test_how_many_rows_there_are_is_not_asked_twice(
+    workspace: Workspace, a_task: Make, language: str, asked: str
+) -> None:
+    a_task(language=language)
+    a_task("told", language, resources={"rows": "500"})
+    first, second = (coach(workspace, task=task, language=language).question for task in ("mail", "told"))
+    assert first is not None
+    assert second is not None
+    assert asked in first.ask
+    assert asked not in second.ask
