@@ -235,7 +235,7 @@ def _job_row(folder: JobFolder) -> dict[str, Any]:
 def _shown_report(definition: Task, report: dict[str, Any]) -> dict[str, Any]:
     """Validation's report fit for a client: examples cut short, or hidden on-premise."""
     def shown(found: dict[str, Any]) -> dict[str, Any]:
-        return {**found, "examples": [
+        return {**{key: value for key, value in found.items() if key != "ids"}, "examples": [
             {key: quoted(definition, str(value)) if key in _ROW_TEXT else value for key, value in row.items()}
             for row in found.get("examples", [])
         ]}
@@ -243,6 +243,7 @@ def _shown_report(definition: Task, report: dict[str, Any]) -> dict[str, Any]:
     return {
         "errors": [shown(found) for found in report["errors"]],
         "warnings": [shown(found) for found in report["warnings"]],
+        **({"accepted": [shown(found) for found in report["accepted"]]} if report.get("accepted") else {}),
         "figures": _without_foreign_labels(definition, report["figures"]),
     }
 

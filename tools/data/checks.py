@@ -27,6 +27,9 @@ from .split import SPLITS, group_keys
 
 Report = dict[str, Any]
 _ROW_TEXT = ("text", "entity", "label")
+_HEAVIEST = ("no_test", "label_without_rows", "label_not_in_benchmark", "near_conflicts", "near_overlap",
+             "simplified_characters", "personal_mobile", "personal_landline", "personal_email", "imbalance", "few_rows",
+             "small_test")
 _SMALL_TEST_ROWS = 100
 _FEW_PER_LABEL = 10
 
@@ -89,10 +92,15 @@ def validation_report(
         "format": 1,
         "rules": rules.hash,
         "errors": [e for e in errors if e],
-        "warnings": [w for w in warnings if w],
+        "warnings": sorted(filter(None, warnings), key=_weight),
         "accepted": [],
         "figures": figures(placed),
     }
+
+
+def _weight(found: Finding) -> int:
+    """Its place: what spoils a measurement or harms somebody first, what was merely tidied last."""
+    return _HEAVIEST.index(found["code"]) if found["code"] in _HEAVIEST else len(_HEAVIEST)
 
 
 def shown(report: Report, task: Task) -> Report:

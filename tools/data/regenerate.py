@@ -360,7 +360,9 @@ def _only_unlabelled(
     }
 
 
-_WORTH_SAYING = ("imbalance", "label_without_rows", "no_test", "few_rows", "small_test")
+_WORTH_SAYING = ("no_test", "label_without_rows", "label_not_in_benchmark", "near_conflicts", "near_overlap",
+                 "simplified_characters", "personal_mobile", "personal_landline", "personal_email", "imbalance",
+                 "few_rows", "small_test")
 
 
 def _message(

@@ -109,15 +109,26 @@ def _histogram(lengths: Sequence[int], split: Text) -> Html | None:
 
 
 def _warnings(material: Material) -> Html | None:
-    """What validation said of the snapshot, duplicates removed among it."""
+    """What validation said of the snapshot, duplicates removed among it; what a person overrode, and why."""
     if material.snapshot is None or not (material.snapshot.root / "validation.json").is_file():
         return None
-    found = material.snapshot.validation.get("warnings")
+    report = material.snapshot.validation
+    found, accepted = report.get("warnings"), _accepted(report.get("accepted") or [])
     if not found:
-        return tag("p", Text("Validation had nothing to remark, and no duplicate was removed.",
+        return accepted or tag("p", Text("Validation had nothing to remark, and no duplicate was removed.",
                              "驗證沒有發現問題，也沒有移除重複的資料。"))
-    return html(tag("p", Text("What validation remarked:", "驗證時的提醒：")),
+    return html(accepted, tag("p", Text("What validation remarked:", "驗證時的提醒：")),
                 tag("ul", (tag("li", Text(**one["message"])) for one in found)))
+
+
+def _accepted(found: Sequence[dict[str, Any]]) -> Html | None:
+    def told(one: dict[str, Any]) -> Text:
+        message, decision = one["message"], one["decision"]
+        return Text(f"{message['en']} Accepted by {decision['by']} on {day(decision['at'])}: {decision['reason']}",
+                    f"{message['zh']}由 {decision['by']} 於 {day(decision['at'])} 接受：{decision['reason']}")
+
+    return html(tag("p", Text("What stopped the data and was accepted:", "曾擋下資料、由人接受的項目：")),
+                tag("ul", (tag("li", told(one)) for one in found))) if found else None
 
 
 def _sources(material: Material) -> Html | None:
