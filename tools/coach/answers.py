@@ -88,7 +88,7 @@ def number_in(value: Any) -> float | None:
         return None
     number = float(found[0])
     if number > 1:
-        number /= 100
+        number = round(number / 100, 6)
     return number if number <= 1 else None
 
 

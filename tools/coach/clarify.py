@@ -183,14 +183,16 @@ def _ready(known: dict[str, Any], opening: str, warned: list[Text | None], decis
         examples=[str(Text("Yes, go ahead", "對，開始吧")), str(Text("Add the label “mixed”", "再加一個標籤「混合」"))],
         default=str(Text("Yes, go ahead; it can all be changed later", "對，先開始，之後都可以改")),
     )
-    say = Text("Show the summary. When they agree, call create_task with exactly these arguments; what else matters is "
-               "asked later, when it does.",
-               "先把摘要給對方看；同意後，用這些參數呼叫 create_task（`name` 由你填一個簡短的英文）；"
-               "其他的之後用到時再問。")
+    arguments = create_arguments(known)
+    name = Text(" (you write the English `name`)", "（`name` 由你填一個簡短的英文）") \
+        if str(arguments.get("name", "")).startswith("<") else Text("", "")
+    say = Text(f"Show the summary. When they agree, call create_task with exactly these arguments{name.en}; what else "
+               "matters is asked later, when it does.",
+               f"先把摘要給對方看；同意後，用這些參數呼叫 create_task{name.zh}；其他的之後用到時再問。")
     return CoachAnswer(
         stage="clarifying", message=joined(opening, summary, *warned), question=confirm, decision=decision,
         known=_shown(known), missing=[topic.key for topic in LATER if topic.key not in known],
-        next_step=NextStep(say=str(say), tool="create_task", arguments=create_arguments(known)),
+        next_step=NextStep(say=str(say), tool="create_task", arguments=arguments),
     )
 
 

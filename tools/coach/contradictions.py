@@ -133,10 +133,10 @@ def _perfection(facts: Facts) -> Text | None:
     if facts.threshold is None or facts.threshold < figure("highest_threshold"):
         return None
     return Text(
-        f"A threshold of {facts.threshold:.0%} cannot be shown to be met: one wrong label in the test breaks it, and two "
+        f"A threshold of {facts.threshold * 100:g}% cannot be shown to be met: one wrong label in the test breaks it, and two "
         "people seldom agree that often. Take how often your people agree as the ceiling, such as 0.9 "
         "(llm-knowledge/annotation).",
-        f"門檻 {facts.threshold:.0%} 沒辦法證明達成：測試集只要有一筆標錯就破功，兩個人標也很少這麼一致。"
+        f"門檻 {facts.threshold * 100:g}% 沒辦法證明達成：測試集只要有一筆標錯就破功，兩個人標也很少這麼一致。"
         "請以同事之間的一致程度當上限，例如 0.9（llm-knowledge/annotation）。")
 
 

@@ -82,3 +82,11 @@ def test_they_are_noticed_before_a_task_is_created_and_again_in_it(workspace: Wo
         assert words in led.message
     a_task(success_criteria={"threshold": 1.0, "baseline": 0.9}).source().data()
     assert "100%" in coach(workspace, task="mail").message
+
+
+def test_a_threshold_is_said_and_kept_as_it_was_given(workspace: Workspace) -> None:
+    known = {"pain_point": "mails wait", "goal": "sorted at once", "type": "classification", "labels": ["a", "b"],
+             "privacy": "open", "threshold": "99.9%"}
+    answer = coach(workspace, answers=known)
+    assert "A threshold of 99.9% cannot be shown" in answer.message
+    assert answer.next_step.arguments["success_criteria"]["threshold"] == 0.999
