@@ -16,7 +16,8 @@ _ENTITY_MASK, _NUMBER_MASK = "⟦entity⟧", "0"
 
 def normalised(text: str) -> str:
     """`text` as it counts for identity: NFKC, runs of white space as one space."""
-    return " ".join(unicodedata.normalize("NFKC", text).split())
+    plain = text if unicodedata.is_normalized("NFKC", text) else unicodedata.normalize("NFKC", text)
+    return " ".join(plain.split())
 
 
 def row_id(text: str, entity: str | None = None) -> str:

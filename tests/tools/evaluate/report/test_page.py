@@ -183,6 +183,9 @@ def test_the_data_report_tells_rows_lengths_remarks_and_sources(make_task: Calla
     validation = read_json(root / "validation.json")
     validation["warnings"] = [{"code": "duplicates_removed", "count": 7, "examples": [], "message": {
         "en": "7 exact duplicates were removed.", "zh": "已移除 7 筆完全重複的資料。"}}]
+    validation["accepted"] = [{"code": "personal_card", "count": 2, "examples": [], "message": {
+        "en": "2 texts hold a credit card number.", "zh": "有 2 筆文字含有信用卡號。"}, "decision": {
+            "reason": "<b>test</b> cards", "by": "ann", "at": "2026-01-06T14:00:00Z"}}]
     write_json(root / "validation.json", validation)
     write_json(root / "manifest.json", {**read_json(root / "manifest.json"), "raw": ["c" * 64]})
     write_json(made.raw / ("c" * 12) / "source.json", {
@@ -193,6 +196,7 @@ def test_the_data_report_tells_rows_lengths_remarks_and_sources(make_task: Calla
                                            "hash": read_json(root / "manifest.json")["hash"]})
     _, page = report(folder, evaluated(folder, rows_of(LABELS, 9), third_wrong, benchmark="other"))
     assert "7 exact duplicates were removed." in page.text and "median" in page.text
+    assert "2 texts hold a credit card number. Accepted by ann" in page.text and "<b>test</b> cards" in page.text
     assert "database" in page.text and "130" in page.text and "hunter22" not in page.text
 
 
