@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...resources.language import Text
-from ..evaluate.baselines import TITLES
 from ..evaluate.diagnosis import Result, diagnose, result_of
-from ..evaluate.diagnosis.standing import best_of, higher_is_better, where_it_stands
+from ..evaluate.diagnosis.standing import against_the_simplest, best_of, higher_is_better, where_it_stands
 from ..evaluate.metric import metric_title
 from .situation import Situation
-from .wording import score
 
 __all__ = ["Change", "Result", "against_the_parent", "against_the_simplest", "best_result", "next_change", "result_of",
            "seen_in_training", "where_it_stands"]
@@ -37,19 +35,6 @@ def best_result(situation: Situation) -> Result | None:
     """The best of all versions evaluated on the benchmark of the newest evaluated version."""
     results = [result for version in situation.evaluated if (result := result_of(situation.task, version))]
     return best_of(results)
-
-
-def against_the_simplest(result: Result) -> Text | None:
-    """The words for a simple baseline that wins or ties; None where the model is ahead."""
-    if not result.simplest or result.simplest["outcome"] == "loses":
-        return None
-    title, value = TITLES[result.simplest["name"]], score(result.simplest["value"])
-    if result.simplest["outcome"] == "wins":
-        return Text(f"Honestly: {title.en} scores {value} on the same rows, trains in seconds and needs no GPU. As it "
-                    "stands, the simple method is the better choice.",
-                    f"老實說：{title.zh}在同一批資料上得到 {value}，幾秒就訓練好、不需要 GPU。以目前的結果，"
-                    "簡單的方法比較好。")
-    return Text(f"It is not shown to beat {title.en} ({value}).", f"還沒有證據顯示它優於最簡單的方法：{title.zh}（{value}）。")
 
 
 def against_the_parent(result: Result) -> Text | None:

@@ -15,7 +15,7 @@ from ...resources.version import VersionFolder, version, version_numbers
 from ...resources.workspace import Workspace
 from ..evaluate.diagnosis import Cause, Diagnosis, diagnose
 from ..evaluate.diagnosis.diagnosis import sure
-from ..evaluate.diagnosis.standing import Standing, where_it_stands
+from ..evaluate.diagnosis.standing import Standing, against_the_simplest, where_it_stands
 from .plan import NO_PARENT, Plan, method_of, plan_file, read_plan
 from .planning import next_call, plan_training
 from .preflight import check
@@ -175,7 +175,8 @@ def _beside(found: Diagnosis) -> str | None:
 
 
 def _message(found: Diagnosis, advice: Cause | None) -> str:
-    parts = [_standing(found), prediction_said(found.version), _because(found)]
+    beside_simple = against_the_simplest(found.result) if found.result and found.standing == "met" else None
+    parts = [_standing(found), beside_simple, prediction_said(found.version), _because(found)]
     beside = _beside(found)
     said = [str(part) for part in parts if part] + ([beside] if beside else [])
     if advice is not None:

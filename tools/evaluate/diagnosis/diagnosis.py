@@ -31,7 +31,8 @@ class Diagnosis:
         standing: against the person's own criteria; None before it was evaluated.
         best: of all versions on the same benchmark; `shown` says whether the paired test tells it from this one.
         causes: those accused, the likeliest first; `signs` those too weak to be.
-        advice: the first cause, or what to try where none is accused; None before an evaluation.
+        advice: of the first cause (of a version surely worse than its parent: go back), or what to try where none is
+            accused; None before an evaluation.
         unknown: what could not be looked at, by cause.
     """
 
@@ -71,7 +72,9 @@ def diagnose(version: VersionFolder, complaint: str = "", *, texts: bool = True)
     if texts:
         ranked = [replace(cause, rows=_with_texts(case, cause.rows)) for cause in ranked]
     accused = [cause for cause in ranked if cause.accused]
-    advice = accused[0] if accused else otherwise(case)
+    # A change that surely made it worse is undone before anything is built on it, whatever made it worse.
+    undone = next((cause for cause in accused if cause.name == "not_better" and cause.figures["p"] < _SURE), None)
+    advice = undone or (accused[0] if accused else otherwise(case))
     if texts and advice is not None and not accused:
         advice = replace(advice, rows=_with_texts(case, advice.rows))
     result = case.result

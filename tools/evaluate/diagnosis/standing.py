@@ -10,6 +10,7 @@ from ....resources.figures import figure
 from ....resources.language import Text
 from ....resources.task import Task
 from ....resources.version import VersionFolder
+from ..baselines import TITLES
 from ..metric import known_metrics, metric_title
 
 Standing = Literal["met", "close", "gap", "no_goal"]
@@ -133,6 +134,19 @@ def _standing(metric: str, found: Mapping[str, Any], threshold: float | None) ->
     far_edge = found.get("high" if sign > 0 else "low")
     reaches = far_edge is not None and sign * (float(far_edge) - threshold) >= 0
     return "close" if reaches or short_by <= figure("close_gap") else "gap"
+
+
+def against_the_simplest(result: Result) -> Text | None:
+    """The words for a simple baseline that wins or ties; None where the model is ahead."""
+    if not result.simplest or result.simplest["outcome"] == "loses":
+        return None
+    title, value = TITLES[result.simplest["name"]], f"{result.simplest['value']:.3f}"
+    if result.simplest["outcome"] == "wins":
+        return Text(f"Honestly: {title.en} scores {value} on the same rows, trains in seconds and needs no GPU. As it "
+                    "stands, the simple method is the better choice.",
+                    f"老實說：{title.zh}在同一批資料上得到 {value}，幾秒就訓練好、不需要 GPU。以目前的結果，"
+                    "簡單的方法比較好。")
+    return Text(f"It is not shown to beat {title.en} ({value}).", f"還沒有證據顯示它優於最簡單的方法：{title.zh}（{value}）。")
 
 
 def _simplest(evaluation: Mapping[str, Any], metric: str, value: float) -> Mapping[str, Any] | None:
