@@ -9,11 +9,11 @@ from nlp_skills import __version__
 from nlp_skills.resources.data_source import load_data_source
 from nlp_skills.resources.task import Task, TaskFolder
 from nlp_skills.resources.workspace import Workspace
+from nlp_skills.tools.compute.wheel import WHEEL_NAME
 from nlp_skills.tools.tasks import documents, project
 from nlp_skills.tools.tasks.create import create_task
 from nlp_skills.tools.tasks.project import FOLDERS, generate
 from nlp_skills.tools.tasks.update import update_task
-from nlp_skills.tools.compute.wheel import WHEEL_NAME
 
 TRAIN = "scripts/04_train.py"
 
