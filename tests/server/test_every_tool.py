@@ -23,6 +23,7 @@ pytestmark = [
 ]
 
 MOST_MEGABYTES = 130
+MOST_CHARACTERS = 8_000  # about 2,000 tokens, unless detail is asked for
 LONGEST_CALL_SECONDS = 30.0
 HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "pandas", "polars", "pyarrow", "sklearn", "scipy", "numpy",
          "matplotlib")
@@ -52,6 +53,7 @@ class Session:
             answer = await self.client.call_tool(tool, arguments)
         assert not answer.is_error and answer.structured_content, (tool, arguments, answer.content)
         assert answer.structured_content["next_step"]["say"]
+        assert len(json.dumps(answer.structured_content, ensure_ascii=False)) <= MOST_CHARACTERS, tool
         content: dict[str, Any] = answer.structured_content
         return content
 

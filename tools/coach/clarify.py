@@ -216,7 +216,7 @@ def _noted(known: Mapping[str, Any], missing: list[Topic], after_opening: bool) 
     """What was noted last and how much is left; at the very beginning a word of welcome."""
     last = next((key for key in reversed(list(known)) if key in _GREETED), None)
     if last is None:
-        return Text("First, though, what it is for.", "不過先來弄清楚，這是為了解決什麼。") if after_opening else Text(
+        return Text("Let us begin with what it is for.", "我們先弄清楚，這是為了解決什麼。") if after_opening else Text(
             "Good, let us do it properly: the problem first, the model later. Five short answers and the task stands.",
             "好，我們一步一步來：先把問題弄清楚，再談模型。回答五個小問題，任務就能建立。")
     value = known[last]

@@ -139,8 +139,8 @@ def _new_goal(said: Said, answers: Mapping[str, Any], names: list[str]) -> Coach
     """A wish that has no task yet; advice about a source or about not training is given along the way."""
     opening, decision = _advice(said)
     if said.intent in _ABOUT_A_TASK and not names:
-        opening = str(Text("There is no task yet, so let us begin with what you want to solve.",
-                           "還沒有任何任務，我們就從你想解決的事開始。"))
+        opening = str(Text("There is no task yet.",
+                           "還沒有任何任務。"))
     if names and said.intent == "train":
         shown = listed(names[:_SHOWN_TASKS])
         opening = str(Text(f"(Already here: {shown}. Name one to go on with it.)",

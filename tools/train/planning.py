@@ -9,6 +9,7 @@ from pydantic import Field
 
 from ...resources.answer import Answer, NextStep
 from ...resources.changes import data_changes, setting_changes, settings_of
+from ...resources.data_source import load_data_source
 from ...resources.errors import TrainingError
 from ...resources.language import Text
 from ...resources.task import TaskFolder
@@ -230,5 +231,8 @@ def _next(task: TaskFolder, plan: Plan, blocking: Finding | None, confirm: bool)
     if blocking.code == "memory":
         return NextStep(say=str(blocking.fix), tool="plan_training", arguments={
             "task": task.name, "name": plan.name, "settings": {"base_model": "<a smaller base model>"}})
+    if blocking.code == "data" and not load_data_source(task).sources:
+        return NextStep(say=str(Text("First the rows: the coach asks where they are.", "先要有資料：教練會問資料在哪裡。")),
+                        tool="coach", arguments={"task": task.name})
     tool = "prepare_data" if blocking.code in ("data", "benchmark") else None
     return NextStep(say=str(blocking.fix), tool=tool, arguments={"task": task.name} if tool else {})

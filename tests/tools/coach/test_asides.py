@@ -10,6 +10,7 @@ import pytest
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.coach.coach import coach
 from nlp_skills.tools.coach.intents import understand
+from tests.tools.coach.conftest import TaskOnDisk
 
 Make = Callable[..., Any]
 
@@ -77,3 +78,9 @@ def test_what_is_live_is_not_deployed_again(workspace: Workspace, a_task: Make, 
 ])
 def test_a_complaint_and_a_doubt_are_heard_as_what_they_are(message: str, intent: str) -> None:
     assert understand(message).intent == intent
+
+
+def test_the_target_a_person_names_is_in_the_call(a_task: Callable[..., TaskOnDisk], workspace: Workspace) -> None:
+    a_task().source().data().version().evaluation(value=0.9)
+    step = coach(workspace, "deploy v1 to ollama please", "mail").next_step
+    assert step.tool == "deploy" and step.arguments == {"task": "mail", "version": "v1", "target": "ollama"}

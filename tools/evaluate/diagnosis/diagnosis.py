@@ -20,6 +20,7 @@ from .standing import Result, Standing, best_of, result_of
 _TEXT = 120
 _POINTED_AT = 0.15
 _SURE = 0.05
+_CONTRARY = ("overfitting", "underfitting")
 _BY_ROW_TEXT = ("answer",)
 
 
@@ -71,7 +72,7 @@ def diagnose(version: VersionFolder, complaint: str = "", *, texts: bool = True)
     ranked = sorted(found, key=lambda cause: -cause.share - _POINTED_AT * _points_at(complaint, cause.name))
     if texts:
         ranked = [replace(cause, rows=_with_texts(case, cause.rows)) for cause in ranked]
-    accused = [cause for cause in ranked if cause.accused]
+    accused = _without_contradiction([cause for cause in ranked if cause.accused])
     # A change that surely made it worse is undone before anything is built on it, whatever made it worse.
     undone = next((cause for cause in accused if cause.name == "not_better" and cause.figures["p"] < _SURE), None)
     advice = undone or (accused[0] if accused else otherwise(case))
@@ -82,8 +83,14 @@ def diagnose(version: VersionFolder, complaint: str = "", *, texts: bool = True)
     return Diagnosis(
         version=version, standing=result.standing if result else None, result=result, best=best,
         shown=_paired(result, best), causes=accused, advice=advice,
-        signs=[cause for cause in ranked if not cause.accused], unknown=unknown,
+        signs=[cause for cause in ranked if cause not in accused], unknown=unknown,
     )
+
+
+def _without_contradiction(ranked: list[Cause]) -> list[Cause]:
+    """Not too long and not long enough cannot both be: the weaker of the two is only a sign."""
+    contrary = [cause for cause in ranked if cause.name in _CONTRARY]
+    return [cause for cause in ranked if cause not in contrary[1:]]
 
 
 def _points_at(complaint: str, name: str) -> bool:
