@@ -161,7 +161,9 @@ def test_training_without_a_plan_or_data_says_what_comes_first(workspace: Worksp
     with pytest.raises(TrainingError, match="plan"):
         ready_to_train(workspace, bare, None, confirm=False)
     answer = plan(workspace, bare, {"base_model": str(base)})
-    assert answer.next_step.tool == "prepare_data" and answer.findings[0]["code"] == "data"
+    assert answer.next_step.tool == "coach" and answer.findings[0]["code"] == "data"
+    write_yaml(bare.data_source_file, {"sources": [{"type": "file", "path": "/rows.csv"}]})
+    assert plan(workspace, bare, {"base_model": str(base)}).next_step.tool == "prepare_data"
 
 
 @pytest.mark.parametrize("folder", [
