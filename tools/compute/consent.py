@@ -14,7 +14,6 @@ from ...resources.language import Text
 from ...resources.workspace import Workspace
 from . import download, environment, jobs
 from .base_model import cached_model, check_causal_model
-from .bootstrap import build_there, needed_disk
 from .host_keys import UnknownHostKey
 from .machine import describe_machine
 from .machines import keep_machine, make_machine, named_machine, named_machines
@@ -90,6 +89,8 @@ def set_up_machine(
         MachineError: it is unknown, misdescribed, does not answer, or is not the one it was.
         WorkspaceError: it has no room.
     """
+    from .bootstrap import build_there, needed_disk  # what tends a machine is not needed to start the server
+
     if name is None:
         return _machines(workspace)
     given = dict(settings or {})

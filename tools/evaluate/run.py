@@ -36,7 +36,6 @@ from .record import (
     row_groups,
     settle,
 )
-from .report import write_report
 from .significance import Difference, Resampler
 from .simplified import simplified_leak
 from .verdict import headline, verdict
@@ -94,6 +93,8 @@ def evaluate_version(
         record = commit_evaluation(folder, {**draft, "seconds": round(time.monotonic() - started, 2)})
     settle(folder)
     track_version(folder)
+    from .report import write_report  # the server imports this file for its entry point alone
+
     report = write_report(folder, record)
     shutil.rmtree(evaluation.kept, ignore_errors=True)
     return _result(evaluation, record, report)

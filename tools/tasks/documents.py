@@ -39,6 +39,7 @@ _WHY = Text(
 
 _DATA_SOURCE = Text("""\
 # Where this task's rows come from. Fill in by hand, or let set_data_source do it.
+# Besides the two shown: api, web_scrape, huggingface and llm_generated.
 # Secrets never stand here: write ${NAME} and store the value with `nlp-skills secret set NAME`.
 format: 1
 sources: []
@@ -48,7 +49,6 @@ sources: []
 #  - type: database
 #    connection: postgresql://reader:${PG_PASSWORD}@host/db
 #    query: "SELECT text, label{entity_sql} FROM annotations"
-#  Also api, web_scrape, huggingface and llm_generated.
 deduplicate_on: [text, entity]
 split:
   train: 0.7
@@ -60,6 +60,7 @@ regeneration:
   script: scripts/01_regenerate_data.py
 """, """\
 # 這個任務的資料從哪裡來。可以自己填，也可以交給 set_data_source。
+# 除了下面兩種，還有 api、web_scrape、huggingface 與 llm_generated。
 # 這裡不寫密碼：請寫 ${NAME}，再用 `nlp-skills secret set NAME` 存入內容。
 format: 1
 sources: []
@@ -69,7 +70,6 @@ sources: []
 #  - type: database
 #    connection: postgresql://reader:${PG_PASSWORD}@host/db
 #    query: "SELECT text, label{entity_sql} FROM annotations"
-#  還有 api、web_scrape、huggingface、llm_generated。
 deduplicate_on: [text, entity]
 split:
   train: 0.7
