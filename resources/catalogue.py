@@ -26,7 +26,7 @@ _Kind = TypeVar("_Kind", bound=BaseModel)
 class _Entry(BaseModel):
     """Read once, never changed; an unknown field is a typing mistake and is refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Note(_Entry):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from ...resources.language import Text
-from ..deploy.targets import targets
+from ..deploy.targets import target_names
 from . import states
 from .advice import generation_decision, generation_question, source_advice, source_decision
 from .analysis import against_the_simplest, best_result, result_of, where_it_stands
@@ -127,7 +127,7 @@ def _deploy(situation: Situation, said: Said) -> CoachAnswer:
         "Face instead (target).",
         "部署會合併轉接器、在這台機器啟動相容 OpenAI 的端點，再把整個評估基準問一次；回答一致才算完成。"
         "也可以改放到 Ollama、GGUF 檔、vLLM 或 Hugging Face（target）。"))
-    named = next((name for name in targets() if re.search(rf"\b{name}\b", said.message, re.IGNORECASE)), None)
+    named = next((name for name in target_names() if re.search(rf"\b{name}\b", said.message, re.IGNORECASE)), None)
     step = call("deploy", Text("Deploy it when they agree.", "對方同意就部署。"), task=situation.name,
                 version=chosen.name, **({"target": named} if named else {}))
     return told(situation, "deploy", message, step)

@@ -24,10 +24,10 @@ from ..data.definition import rotate_notice, telling
 from . import deployments, run
 from .gates import criteria_gate
 from .targets import target as find_target
-from .targets import targets
+from .targets import target_names
 
 _SHOWN = 10
-_KNOWN = ", ".join(targets())
+_KNOWN = ", ".join(target_names())
 
 
 class DeploymentRow(BaseModel):

@@ -78,16 +78,21 @@ class Target(BaseModel, ABC):
         return None
 
 
+def target_names() -> list[str]:
+    """Every target's name, without loading any."""
+    return [module.name for module in pkgutil.iter_modules(__path__)]
+
+
 @cache
 def targets() -> dict[str, type[Target]]:
     """Every target by name, found by looking into this folder."""
     found = {}
-    for module in pkgutil.iter_modules(__path__):
-        loaded = importlib.import_module(f"{__name__}.{module.name}")
+    for name in target_names():
+        loaded = importlib.import_module(f"{__name__}.{name}")
         for value in vars(loaded).values():
             if isinstance(value, type) and issubclass(value, Target) and value.__module__ == loaded.__name__:
-                value.kind = module.name
-                found[module.name] = value
+                value.kind = name
+                found[name] = value
     return found
 
 
