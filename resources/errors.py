@@ -6,6 +6,7 @@ turns it into one of these, and `server/boundary.py` turns these into MCP result
 
 from __future__ import annotations
 
+import functools
 from typing import Any, ClassVar
 
 from .language import Text
@@ -31,6 +32,10 @@ class NlpSkillsError(Exception):
         self.fix = fix
         self.field = field
         self.details = details or {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors cross from one process to another whole."""
+        return functools.partial(type(self), field=self.field, details=self.details), (self.problem, self.fix)
 
     def __str__(self) -> str:
         where = f" [{self.field}]" if self.field else ""
