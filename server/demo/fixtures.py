@@ -38,18 +38,18 @@ def base_model(worker: Path, told: Told) -> Path:
     log = destination.with_suffix(".log")
     with log.open("w", encoding="utf-8") as output, told.bar() as bar:
         shown = bar.add_task(str(Text("pre-training on everyday chat tasks", "以日常對話任務預訓練")), total=None, measures="")
-        process = subprocess.Popen(
+        with subprocess.Popen(
             [str(worker), "-m", "nlp_skills.server.demo.base_model", str(destination)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
             # Threads that spin while they wait take the time of whoever else is at work.
             env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"},
-        )
-        assert process.stdout is not None
-        for line in process.stdout:
-            output.write(line)
-            if told_of := _PROGRESS.fullmatch(line.rstrip()):
-                bar.update(shown, completed=int(told_of[1]), total=int(told_of[2]), measures=told_of[3][:40])
-    if process.wait() != 0:
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                output.write(line)
+                if told_of := _PROGRESS.fullmatch(line.rstrip()):
+                    bar.update(shown, completed=int(told_of[1]), total=int(told_of[2]), measures=told_of[3][:40])
+    if process.returncode != 0:
         raise JobError(
             Text("The base model could not be built.", "基礎模型建立失敗。"),
             Text(f"See the end of {log}.", f"請看 {log} 的結尾。"),

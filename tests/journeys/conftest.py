@@ -46,6 +46,7 @@ def base_model() -> Iterator[Path]:
     """The demonstration's base model, which every plan of these tests begins from."""
     if "NLP_SKILLS_WORKER" not in os.environ:
         pytest.skip("NLP_SKILLS_WORKER names no worker environment")
+    os.environ.setdefault("NLP_SKILLS_CACHE", str(Path(__file__).parents[2] / ".cache" / "tests"))
     built = fixtures.base_model(worker_python(Workspace(Path(os.environ["NLP_SKILLS_WORKSPACE"]))), Told())
     os.environ["NLP_SKILLS_BASE_MODEL"] = str(built)
     yield built
