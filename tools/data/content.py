@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from ...resources.chinese import simplified_characters
 from ...resources.language import Text
 from .findings import Finding, finding, private_finding
-from .personal import kinds_of
 from .rows import Row
 
 Placed = Sequence[tuple[str, Row]]
@@ -22,6 +21,8 @@ _KINDS = {
 
 def content_findings(placed: Placed, traditional: bool) -> tuple[list[Finding], list[Finding]]:
     """Errors and warnings about personal data and, where the data should be Traditional Chinese, its characters."""
+    from .personal import kinds_of  # its patterns take a while to compile, and the server does not need them to start
+
     holding: dict[str, list[tuple[str, Row]]] = defaultdict(list)
     for name, row in placed:
         for kind in kinds_of(row["text"]):
