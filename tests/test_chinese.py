@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from nlp_skills.resources.chinese import is_simplified
+
 ROOT = Path(__file__).resolve().parents[1]
 SUFFIXES = {".py", ".md", ".yaml", ".csv", ".html", ".toml"}
 FOLDERS = ("server", "tools", "resources", "prompts", "docs", "benchmarks")
 
-# Simplified forms that Big5 happens to hold as rare characters of their own.
-ALSO_SIMPLIFIED = frozenset("个们这体与无尔")
 MAINLAND = re.compile(
     "軟件|硬件|數據(?!機)|視頻|音頻|信息|默認|用戶(?!端)|質量|網絡|硬盤|磁盤|內存|模塊|服務器|屏幕|鼠標|鏈接|字符|"
     "代碼|運行|加載|(?<!微)調用|接口|線程|(?<!行)進程(?!度)|緩存|變量|數組|登錄(?!表)|賬號|賬戶|打印|文檔|反饋|批量|"
@@ -66,21 +66,6 @@ def test_the_checker_tells_simplified_from_traditional() -> None:
     assert not any(map(is_simplified, "這們個數據訓練模型資料夾裡的臺灣台后里只"))
     assert MAINLAND.search("軟件")
     assert not MAINLAND.search("用戶端與數據機")
-
-
-def is_simplified(character: str) -> bool:
-    """Whether GB 2312 (Simplified) knows the character and Big5 (Traditional) does not."""
-    if not "\u4e00" <= character <= "\u9fff":
-        return False
-    return character in ALSO_SIMPLIFIED or (_in("gb2312", character) and not _in("cp950", character))
-
-
-def _in(encoding: str, character: str) -> bool:
-    try:
-        character.encode(encoding)
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _texts() -> list[Path]:

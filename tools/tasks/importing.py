@@ -150,9 +150,9 @@ def said_of(done: Imported) -> Text:
         f"已匯入為 {done.folder.name}，位於 {done.folder.root}：{done.files} 個檔案，{size(done.bytes)}，雜湊全部相符。",
     )
     if done.without_model:
-        names = ", ".join(done.without_model)
-        said = Text(f"{said.en} Without models: {names}; reproduce trains one again.",
-                    f"{said.zh}沒有附上模型的版本：{names}；可用 reproduce 重新訓練。")
+        bare = Text(", ".join(done.without_model), "、".join(done.without_model))
+        said = Text(f"{said.en} Without models: {bare.en}; reproduce trains one again.",
+                    f"{said.zh}沒有附上模型的版本：{bare.zh}；可用 reproduce 重新訓練。")
     if done.foreign_scripts:
         names = ", ".join(done.foreign_scripts)
         said = Text(f"{said.en} Not written by nlp-skills, so read them before anything runs them: {names}.",

@@ -16,6 +16,7 @@ from ...resources.workspace import Workspace
 from ..evaluate.diagnosis import Cause, Diagnosis, diagnose
 from ..evaluate.diagnosis.diagnosis import sure
 from ..evaluate.diagnosis.standing import Standing, against_the_simplest, where_it_stands
+from ..evaluate.metric import metric_title
 from .plan import NO_PARENT, Plan, method_of, plan_file, read_plan
 from .planning import next_call, plan_training
 from .preflight import check
@@ -183,8 +184,8 @@ def _message(found: Diagnosis, advice: Cause | None) -> str:
         said.append(str(Text(f"One change: {advice.say.en}.", f"只改一件事：{advice.say.zh}。")))
     if advice is not None and advice.expects is not None:
         low, high = advice.expects.low, advice.expects.high
-        said.append(str(Text(f"Expected: {advice.expects.metric} {low:.2f}–{high:.2f}.",
-                             f"預測：{advice.expects.metric} {low:.2f}–{high:.2f}。")))
+        title = metric_title(advice.expects.metric)
+        said.append(str(Text(f"Expected: {title.en} {low:.2f}–{high:.2f}.", f"預測：{title.zh} {low:.2f}–{high:.2f}。")))
     return str(Text(" ", "")).join(said)
 
 

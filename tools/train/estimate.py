@@ -9,14 +9,13 @@ gradient and Adam's two moments; about 34·L·B·S·h activation numbers' bytes 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel as Model
 
-from ...resources.catalogue import gpus
+from ...resources.catalogue import gpu_of
 from ...resources.language import Text
 from ...resources.version import VersionFolder
 from .base_facts import Shape
@@ -145,8 +144,7 @@ def _seconds(
 
 def _gpu_flops(name: str) -> tuple[float, float]:
     """Operations a second that card reaches in training; a wide range for one the catalogue does not know."""
-    words = f" {re.sub('[^a-z0-9]+', ' ', name.lower())} "
-    known = next((card for card in gpus() if any(f" {alias} " in words for alias in card.aliases)), None)
+    known = gpu_of(name, 0.0)  # cards that share a name share their peak
     peak = known.bf16_tflops if known else None
     if peak is None:
         return _GPU_FLOPS

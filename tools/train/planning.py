@@ -24,12 +24,6 @@ from .estimate import Estimate
 from .plan import Plan, choose_parent, find_plan, make_plan, next_plan_name, plan_file, read_plan, write_plan
 from .preflight import Finding, Preflight, check, first_blocking, survey
 
-_SOURCES = {
-    "base_model": "base-models", "lora_r": "lora", "lora_alpha": "lora", "learning_rate": "hyperparameters",
-    "epochs": "hyperparameters", "batch_size": "hyperparameters", "gradient_accumulation": "hyperparameters",
-    "max_length": "trouble-truncation", "keep_best": "trouble-overfitting", "balance": "imbalance",
-    "activation_checkpointing": "memory-time-cost",
-}
 _SET_UP = {"worker": "environment", "base_model": "base_model"}
 
 
@@ -85,7 +79,8 @@ def plan_training(
     return PlanAnswer(
         message=message, next_step=next_step, plan=plan.name, file=str(path), parent=plan.parent,
         settings=plan.settings.model_dump(mode="json", exclude_none=True),
-        reasons={setting: _with_source(setting, why) for setting, why in reasons.items()}, changes=[str(text) for text in found],
+        reasons={setting: _with_page(why, plan.settings.pages.get(setting)) for setting, why in reasons.items()},
+        changes=[str(text) for text in found],
         findings=[finding.spoken() for finding in checked.findings], estimate=checked.estimate,
         elsewhere=checked.elsewhere,
         base_models=[] if building_on or "base_model" in given else base_model_options(
@@ -137,10 +132,9 @@ def _leaves(task: TaskFolder, machine: str) -> Finding:
         Text("Train on this machine.", "請在這台機器上訓練。"))
 
 
-def _with_source(setting: str, why: Text) -> str:
+def _with_page(why: Text, page: str | None) -> str:
     """The reason, and the page that it rests on."""
-    page = _SOURCES.get(setting)
-    return f"{why} [llm-knowledge/{page}]" if page else str(why)
+    return str(Text(f"{why.en} [llm-knowledge/{page}]", f"{why.zh}[llm-knowledge/{page}]") if page else why)
 
 
 def _expected(parent: VersionFolder | None, given: dict[str, Any], seen: Preflight) -> dict[str, Any] | None:

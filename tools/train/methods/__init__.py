@@ -78,6 +78,8 @@ class Method(BaseModel):
     (None: chosen for the situation), `train` does the work in a job."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    # The page of llm-knowledge that the reason of a setting rests on.
+    pages: ClassVar[dict[str, str]] = {}
     kind: ClassVar[str]
 
     base_model: str

@@ -6,7 +6,7 @@ import itertools
 import math
 import time
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -32,6 +32,13 @@ class Sft(Method):
     takes several times the memory. LoRA wants about ten times the learning rate of full fine-tuning ("LoRA Without
     Regret", Thinking Machines 2025). A setting left out is chosen for the data and the base model.
     """
+
+    pages: ClassVar[dict[str, str]] = {
+        "base_model": "base-models", "lora_r": "lora", "lora_alpha": "lora", "learning_rate": "hyperparameters",
+        "epochs": "hyperparameters", "batch_size": "hyperparameters", "gradient_accumulation": "hyperparameters",
+        "max_length": "trouble-truncation", "keep_best": "trouble-overfitting", "balance": "imbalance",
+        "activation_checkpointing": "memory-time-cost",
+    }
 
     base_model: str = Field(description="A folder with a causal language model, or a hub id such as Qwen/Qwen3-4B.",
                             min_length=1)
