@@ -141,8 +141,8 @@ async def _train_and_deploy(call: Session, base_model: Path) -> None:
     async with anyio.create_task_group() as training:
         training.start_soon(call.client.call_tool, "train", {"task": TASK, "confirm": True})
         job = await call.running("train")
-        await call("cancel_job", job_id=job)
-    await call.job("resume_job", job_id=job)
+        await call("manage_job", job_id=job, action="cancel")
+    await call.job("manage_job", job_id=job, action="resume")
     await call.job("evaluate", task=TASK, version="v1")
     await call("plan_training", task=TASK, settings={"epochs": 9}, parent="v1", changes=["longer"])
     await call.job("train", task=TASK, confirm=True)

@@ -36,8 +36,8 @@ def stop(situation: Situation, _said: Said) -> CoachAnswer:
             Text("Stop it as well, or let it finish?", "要一起停掉，還是讓它跑完？"),
             Text("It needs no window open; it only keeps the machine busy.", "不需要開著視窗，只是會占用機器。"),
             [Text("Stop it", "停掉"), Text("Let it finish", "讓它跑完")], Text("Let it finish", "讓它跑完"))
-        step = call("cancel_job", Text("Stop it when they agree; else there is nothing to do.",
-                                       "對方同意就停止；不停的話，什麼都不用做。"), job_id=situation.job.id)
+        step = call("manage_job", Text("Stop it when they agree; else there is nothing to do.",
+                                       "對方同意就停止；不停的話，什麼都不用做。"), job_id=situation.job.id, action="cancel")
         return told(situation, "training", joined(running, back), step, question=question)
     if situation.task.archived:
         step = call("list_tasks", Text("Nothing more to do; show what else there is if they like.",
@@ -86,8 +86,8 @@ def stop_everything(workspace: Workspace, recent: list[str]) -> CoachAnswer:
                      if running else None)
     say = Text("Stop it when they agree." if running else "Nothing to do; show the list if they like.",
                "對方同意就停止。" if running else "不用做什麼；想看清單再列出來。")
-    step = NextStep(say=str(say), tool="cancel_job", arguments={"job_id": running[0]}) if running else \
-        NextStep(say=str(say), tool="list_tasks")
+    step = NextStep(say=str(say), tool="list_tasks") if not running else \
+        NextStep(say=str(say), tool="manage_job", arguments={"job_id": running[0], "action": "cancel"})
     return CoachAnswer(stage="no_task", message=message, next_step=step, question=_another_day(),
                        known={"tasks": recent})
 

@@ -232,7 +232,7 @@ def _delegated(answered: CoachAnswer, said: Said) -> CoachAnswer:
     return answered.model_copy(update={"message": joined(taken, answered.message)})
 
 
-_TAKEN = ("prepare_data", "plan_training", "train", "evaluate", "deploy", "resume_job")
+_TAKEN = ("prepare_data", "plan_training", "train", "evaluate", "deploy", "manage_job")
 
 
 def _retrieval(situation: Situation, _said: Said) -> CoachAnswer:

@@ -196,9 +196,10 @@ def _live(situation: Situation, _said: Said) -> CoachAnswer | None:
 
 
 def _not_serving(situation: Situation, deployed: dict[str, object]) -> CoachAnswer:
-    step = NextStep(say=str(Text("Start it again.", "重新啟動它。")), tool="resume_job" if deployed.get("job") else
-                    "deploy", arguments={"job_id": deployed["job"]} if deployed.get("job") else
-                    {"task": situation.name, "version": deployed.get("version", "latest")})
+    say = str(Text("Start it again.", "重新啟動它。"))
+    step = NextStep(say=say, tool="manage_job", arguments={"job_id": deployed["job"], "action": "resume"}) \
+        if deployed.get("job") else NextStep(say=say, tool="deploy", arguments={
+            "task": situation.name, "version": deployed.get("version", "latest")})
     message = joined(benefit(situation.task), Text(
         f"{deployed.get('version')} is deployed, but its process is not running at the moment (the machine may have been "
         "restarted).",

@@ -64,16 +64,17 @@ def _interrupted(_situation: Situation, job: JobNow) -> Words:
         "(llm-knowledge/trouble-out-of-memory).",
         f"{job.name.zh}中斷了（程序被終止，或機器關機）。已完成的部分都還在，會從最後的檢查點接續。"
         "如果又在同一個地方停下來，就是記憶體不夠（llm-knowledge/trouble-out-of-memory）。")
-    return message, NextStep(say=str(Text("Carry on with it.", "接著做下去。")), tool="resume_job",
-                             arguments={"job_id": job.id}), _carry_on()
+    return message, NextStep(say=str(Text("Carry on with it.", "接著做下去。")), tool="manage_job",
+                             arguments={"job_id": job.id, "action": "resume"}), _carry_on()
 
 
 def _cancelled(_situation: Situation, job: JobNow) -> Words:
     message = Text(f"{job.name.en} was cancelled, as asked; nothing is lost.",
                    f"{job.name.zh}已依要求取消，沒有東西遺失。")
-    say = Text("Ask whether to carry on with it, or to change something first; resume_job carries on.",
-               "問對方要接著做，還是先改點什麼；要接著做就呼叫 resume_job。")
-    return message, NextStep(say=str(say), tool="resume_job", arguments={"job_id": job.id}), _carry_on()
+    say = Text("Ask whether to carry on with it, or to change something first; manage_job(action='resume') carries on.",
+               "問對方要接著做，還是先改點什麼；要接著做就呼叫 manage_job(action='resume')。")
+    return message, NextStep(say=str(say), tool="manage_job",
+                             arguments={"job_id": job.id, "action": "resume"}), _carry_on()
 
 
 def _failed(situation: Situation, job: JobNow) -> Words:

@@ -211,7 +211,8 @@ def _fetch_weights(client: httpx.Client, offered: Offer, file: HubFile, arriving
             part.unlink()
             raise JobError(
                 Text(f"{file.path} arrived damaged and was removed.", f"{file.path} 下載後內容不符，已刪除。"),
-                Text("Call resume_job to fetch that file again.", "請呼叫 resume_job 重新下載該檔。"),
+                Text("Call manage_job(action='resume') to fetch that file again.",
+                     "請呼叫 manage_job(action='resume') 重新下載該檔。"),
             )
         os.replace(part, blob)
     arriving.finished(file)
@@ -280,7 +281,7 @@ def _broken_off(name: str, error: Exception) -> JobError:
     why = without_secrets(f"{type(error).__name__}: {error}")[:300]
     return JobError(
         Text(f"The download of {name} broke off: {why}", f"{name} 的下載中斷：{why}"),
-        Text("Call resume_job; what has arrived is kept.", "請呼叫 resume_job；已下載的部分都還在。"),
+        Text("Call manage_job(action='resume'); what has arrived is kept.", "請呼叫 manage_job(action='resume')；已下載的部分都還在。"),
     )
 
 

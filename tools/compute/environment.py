@@ -184,9 +184,9 @@ def _build(job: RunningJob, target: Path, require: list[str], check: list[str]) 
             Text(f"The worker environment could not be installed. {' / '.join(tried)}",
                  f"無法安裝工作環境。{' / '.join(tried)}"),
             Text(f"See {job.folder.output_file}. Where this machine has no network, set PIP_FIND_LINKS to a folder of "
-                 "wheels; then call resume_job.",
+                 "wheels; then call manage_job(action='resume').",
                  f"請看 {job.folder.output_file}。若這台機器沒有網路，請把 PIP_FIND_LINKS 設成放 wheel 檔的資料夾，"
-                 "再呼叫 resume_job。"),
+                 "再呼叫 manage_job(action='resume')。"),
         )
     tell(_STAGES - 1, Text("checking what was installed", "檢查安裝結果"))
     packages = _check(interpreter(target), check or list(_CHECKED))
@@ -280,7 +280,7 @@ def _running(command: list[str], environment: dict[str, str], said: list[str]) -
     except OSError as error:
         raise JobError(
             Text(f"{command[0]} cannot be run: {error.strerror}.", f"無法執行 {command[0]}：{error.strerror}。"),
-            Text("Call resume_job once it stands.", "排除後請呼叫 resume_job。"),
+            Text("Call manage_job(action='resume') once it stands.", "排除後請呼叫 manage_job(action='resume')。"),
         ) from error
 
     def listen() -> None:
@@ -319,8 +319,8 @@ def _check(python: Path, modules: list[str]) -> dict[str, str]:
         said = without_secrets((done.stderr.strip().splitlines() or ["?"])[-1])[:300]
         raise JobError(
             Text(f"The environment was installed but does not work: {said}", f"環境已安裝，但無法使用：{said}"),
-            Text("Call resume_job to build it again; if it stays so, report it.",
-                 "請呼叫 resume_job 重建；若仍如此請回報。"),
+            Text("Call manage_job(action='resume') to build it again; if it stays so, report it.",
+                 "請呼叫 manage_job(action='resume') 重建；若仍如此請回報。"),
         )
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))
 

@@ -111,8 +111,8 @@ def _never_began(folder: JobFolder) -> JobError:
     return JobError(
         Text(f"The job's process ended before its work began{f': {said}' if said else '.'}",
              f"工作的程序在開始之前就結束了{f'：{said}' if said else '。'}"),
-        Text(f"Its log is {folder.output_file}. When the cause is mended, call resume_job.",
-             f"紀錄檔：{folder.output_file}。排除原因後請呼叫 resume_job。"),
+        Text(f"Its log is {folder.output_file}. When the cause is mended, call manage_job(action='resume').",
+             f"紀錄檔：{folder.output_file}。排除原因後請呼叫 manage_job(action='resume')。"),
         details={"job_id": folder.id},
     )
 
@@ -159,8 +159,9 @@ def _stop_elsewhere(folder: JobFolder) -> None:
         raise type(error)(
             Text(f"The job is cancelled here, but it may still run on {name}: {error.problem.en}",
                  f"這裡的工作已取消，但在 {name} 上可能還在執行：{error.problem.zh}"),
-            Text(f"Call cancel_job(job_id={folder.id!r}) again once {name} answers.",
-                 f"等 {name} 恢復連線後，請再呼叫一次 cancel_job(job_id={folder.id!r})。"), field="machine") from error
+            Text(f"Call manage_job(job_id={folder.id!r}, action='cancel') again once {name} answers.",
+                 f"等 {name} 恢復連線後，請再呼叫一次 manage_job(job_id={folder.id!r}, action='cancel')。"),
+            field="machine") from error
     append_jsonl(folder.events_file, {"time": now(), "kind": "stopped_there"})
 
 

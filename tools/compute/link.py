@@ -231,9 +231,9 @@ class Link:
         return WorkspaceError(
             Text(f"The disk of {self.name} is full: nothing more fits into {folder}.",
                  f"{self.name} 的磁碟已滿，{folder} 寫不下了。"),
-            Text("Free some space there, or set the machine's folder to a larger disk; then call resume_job: what has "
-                 "arrived is kept.",
-                 "請清出空間，或把這台機器的 folder 設到較大的磁碟，再呼叫 resume_job；已送達的部分都還在。"),
+            Text("Free some space there, or set the machine's folder to a larger disk; then call "
+                 "manage_job(action='resume'): what has arrived is kept.",
+                 "請清出空間，或把這台機器的 folder 設到較大的磁碟，再呼叫 manage_job(action='resume')；已送達的部分都還在。"),
             field="settings.folder")
 
     # Below: asyncssh, on its own thread.

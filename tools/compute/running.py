@@ -128,8 +128,9 @@ class RunningJob:
 def cancelled() -> Cancelled:
     return Cancelled(
         Text("The job was cancelled.", "工作已取消。"),
-        Text("Start it again when you want to; a training resumes from its last checkpoint with resume_job.",
-             "想繼續時再重新開始；訓練可用 resume_job 從最後的檢查點接續。"),
+        Text("Start it again when you want to; a training resumes from its last checkpoint with "
+             "manage_job(action='resume').",
+             "想繼續時再重新開始；訓練可用 manage_job(action='resume') 從最後的檢查點接續。"),
     )
 
 
@@ -275,8 +276,8 @@ def already_running(folder: JobFolder) -> JobError:
     return JobError(
         Text(f"Job {folder.id} of the same kind is still running for this task.",
              f"這個任務已有同類工作 {folder.id} 正在執行。"),
-        Text(f"Wait for it with job_status(job_id={folder.id!r}), or stop it with cancel_job.",
-             f"請用 job_status(job_id={folder.id!r}) 等它完成，或用 cancel_job 停止。"),
+        Text(f"Wait for it with job_status(job_id={folder.id!r}), or stop it with manage_job(action='cancel').",
+             f"請用 job_status(job_id={folder.id!r}) 等它完成，或用 manage_job(action='cancel') 停止。"),
         field="task",
     )
 

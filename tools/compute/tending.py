@@ -109,8 +109,9 @@ class Tending:
         if now - self._cut_since > self.machine.patience_hours * 3600:
             raise MachineUnreachable(
                 error.problem,
-                Text("What runs there goes on without this machine. Call resume_job once it answers again.",
-                     "那裡的工作不會因此停止。等它恢復連線後，請呼叫 resume_job。"), field="machine") from error
+                Text("What runs there goes on without this machine. Call manage_job(action='resume') once it "
+                     "answers again.",
+                     "那裡的工作不會因此停止。等它恢復連線後，請呼叫 manage_job(action='resume')。"), field="machine") from error
 
     def go(self, errand: Errand) -> dict[str, Any]:
         """Do the errand, or go on with it where it was begun; returns how it ended there (`exit.json`).
@@ -231,9 +232,9 @@ class Tending:
         raise JobError(
             Text(f"The job's process on {self.name} ended before its work was done{f': {last}' if last else '.'}",
                  f"{self.name} 上的程序在完成之前就結束了{f'：{last}' if last else '。'}"),
-            Text("It was killed, ran out of memory, or that machine went down. resume_job carries on from its last "
-                 "checkpoint there.",
-                 "可能被強制終止、記憶體不足或該機器關機。呼叫 resume_job 會從那裡最後的檢查點接續。"),
+            Text("It was killed, ran out of memory, or that machine went down. manage_job(action='resume') "
+                 "carries on from its last checkpoint there.",
+                 "可能被強制終止、記憶體不足或該機器關機。呼叫 manage_job(action='resume') 會從那裡最後的檢查點接續。"),
             field="machine")
 
     def _cancel(self) -> None:
@@ -245,8 +246,9 @@ class Tending:
         except (NlpSkillsError, OSError) as error:
             print(f"not cancelled there: {error}", flush=True)
             self.job.event("warning", message=Text(
-                f"{self.name} did not answer: what runs there may still run. Call cancel_job again once it answers.",
-                f"{self.name} 沒有回應，那裡的工作可能還在執行。等它恢復連線後，請再呼叫一次 cancel_job。")._asdict())
+                f"{self.name} did not answer: what runs there may still run. Call manage_job(action='cancel') "
+                "again once it answers.",
+                f"{self.name} 沒有回應，那裡的工作可能還在執行。等它恢復連線後，請再呼叫一次 manage_job(action='cancel')。")._asdict())
 
     def fetch(self, patterns: list[str], into: Path) -> Path:
         """Bring the run's files that match there whole to `into` (kept from an earlier try), each checked by hash."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import anyio.to_thread
 from mcp.server import MCPServer
@@ -23,7 +23,7 @@ _RESUMED_SECONDS = 15.0
 
 
 def register(server: MCPServer, workspace: Workspace) -> None:
-    """Register `job_status`, `cancel_job`, `resume_job` and `set_up`."""
+    """Register `job_status`, `manage_job` and `set_up`."""
 
     @server.tool(
         name="job_status", title="Progress of jobs · 工作進度",
@@ -51,29 +51,21 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         return _result(answer, await anyio.to_thread.run_sync(chart_of, folder) if chart else None)
 
     @server.tool(
-        name="cancel_job", title="Cancel a job · 取消工作",
-        description="Stop a running job and everything it started; what it has committed is kept. 取消、停掉、中止訓練。",
-        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True,
-                                    open_world_hint=False),
+        name="manage_job", title="Stop or resume a job · 停止或接續工作",
+        description="cancel: stop a running job and everything it started; what it has committed is kept. resume: pick "
+        "up where it stopped, after a crash or power cut: an interrupted, failed or cancelled job runs on under its id, "
+        "training from its last checkpoint. 取消、停掉、中止訓練；接續、當機、訓練中斷。",
+        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True),
         structured_output=True,
     )
-    async def cancel_job(job_id: str) -> JobAnswer:
-        folder = job_folder(workspace, job_id)
-        await anyio.to_thread.run_sync(jobs.cancel, folder)
-        answer = status_answer(folder, 0)
-        assert answer.job is not None
-        return JobAnswer(message=answer.message, next_step=answer.next_step, job=answer.job)
-
-    @server.tool(
-        name="resume_job", title="Resume a job · 接續工作",
-        description="Pick up where it stopped, after a crash or power cut: an interrupted, failed or cancelled job "
-        "runs on under its id, training from its last checkpoint, downloads from what has arrived. 接續、當機、訓練中斷。",
-        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False),
-        structured_output=True,
-    )
-    async def resume_job(context: Context, job_id: str) -> JobAnswer:
+    async def manage_job(context: Context, job_id: str, action: Literal["cancel", "resume"]) -> JobAnswer:
         began = time.monotonic()
         folder = job_folder(workspace, job_id)
+        if action == "cancel":
+            await anyio.to_thread.run_sync(jobs.cancel, folder)
+            answer = status_answer(folder, 0)
+            assert answer.job is not None
+            return JobAnswer(message=answer.message, next_step=answer.next_step, job=answer.job)
         await anyio.to_thread.run_sync(jobs.resume, folder, workspace)
         left = max(1.0, _RESUMED_SECONDS - (time.monotonic() - began))
         return await follow(folder, workspace, left, context.report_progress)

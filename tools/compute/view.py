@@ -202,10 +202,12 @@ def _stopped(folder: JobFolder, view: JobView) -> tuple[str, NextStep]:
             f"工作 {view.id}（{view.kind}）還沒做完就中斷了：被強制終止、記憶體不足或關機。已寫好的成果都還在。",
         )
     if folder.spec().resumable:
-        say = Text("Call resume_job to carry on from where it stopped.", "呼叫 resume_job 就能從停下的地方接續。")
+        say = Text("Call manage_job(action='resume') to carry on from where it stopped.",
+                   "呼叫 manage_job(action='resume') 就能從停下的地方接續。")
     else:
-        say = Text("Call resume_job to run it again under the same id.", "呼叫 resume_job 就能以同一個編號重新執行。")
-    return str(message), NextStep(say=str(say), tool="resume_job", arguments={"job_id": view.id})
+        say = Text("Call manage_job(action='resume') to run it again under the same id.",
+                   "呼叫 manage_job(action='resume') 就能以同一個編號重新執行。")
+    return str(message), NextStep(say=str(say), tool="manage_job", arguments={"job_id": view.id, "action": "resume"})
 
 
 def _ask_coach(task: str | None) -> NextStep:

@@ -1,7 +1,7 @@
 """A managed, durable process that serves a model on the loopback, speaking the OpenAI protocol.
 
 `python -m nlp_skills.tools.deploy.serve --model FOLDER --port N` (`--engine llama.cpp` for a GGUF file), run as a job
-of kind `serve`: it lives until it is cancelled, and `resume_job` brings it back after a restart of the machine.
+of kind `serve`: it lives until it is cancelled, and resuming it brings it back after a restart of the machine.
 """
 
 from __future__ import annotations

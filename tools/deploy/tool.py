@@ -116,8 +116,8 @@ def _listed(workspace: Workspace, folder: TaskFolder) -> Deploying:
         message = Text(f"{live.version} ({live.target}) should answer and does not: {live.problem}",
                        f"{live.version}（{live.target}）應該在服務，但沒有：{live.problem}")
         call = {"task": folder.name, "version": live.version, "target": live.target}
-        step = (NextStep(say=str(Text("Start it again.", "重新啟動它。")), tool="resume_job",
-                         arguments={"job_id": standing.job}) if standing and standing.job else
+        step = (NextStep(say=str(Text("Start it again.", "重新啟動它。")), tool="manage_job",
+                         arguments={"job_id": standing.job, "action": "resume"}) if standing and standing.job else
                 NextStep(say=str(Text("Deploy it again.", "再部署一次。")), tool="deploy", arguments=call))
     else:
         place = live.url or ", ".join(live.files)

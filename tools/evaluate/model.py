@@ -126,8 +126,8 @@ def _untrained(folder: VersionFolder, status: str) -> EvaluationError:
         return EvaluationError(
             Text(f"{folder.name} is still being trained, or its training was interrupted.",
                  f"{folder.name} 還在訓練，或訓練已中斷。"),
-            Text("See job_status for it; an interrupted training goes on with resume_job.",
-                 "請用 job_status 查看；中斷的訓練可用 resume_job 接續。"),
+            Text("See job_status for it; an interrupted training goes on with manage_job(action='resume').",
+                 "請用 job_status 查看；中斷的訓練可用 manage_job(action='resume') 接續。"),
             field="version",
         )
     return EvaluationError(

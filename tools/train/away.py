@@ -133,7 +133,8 @@ def _fetch(folder: VersionFolder, tended: Tending) -> None:
         if not file.is_file() or sha256_file(file) != expected:
             raise TrainingError(
                 Text(f"{relative} did not arrive whole from {tended.name}.", f"{relative} 沒有從 {tended.name} 完整取回。"),
-                Text("Call resume_job to fetch it again.", "請呼叫 resume_job 重新取回。"), field="machine")
+                Text("Call manage_job(action='resume') to fetch it again.", "請呼叫 manage_job(action='resume') 重新取回。"),
+                field="machine")
     place = str(info["adapter"] or info["model"])
     final = task.root / place
     shutil.rmtree(final, ignore_errors=True)  # of an earlier try that was killed before its commit

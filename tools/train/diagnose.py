@@ -102,8 +102,8 @@ def _chosen(task: TaskFolder, name: str) -> VersionFolder:
         raise TrainingError(
             Text(f"{folder.name} is still being trained, or its training was interrupted: there is nothing to diagnose.",
                  f"{folder.name} 還在訓練，或訓練已中斷，還沒有東西可以診斷。"),
-            Text("See job_status for it; an interrupted training goes on with resume_job.",
-                 "請用 job_status 查看；中斷的訓練可用 resume_job 接續。"), field="version",
+            Text("See job_status for it; an interrupted training goes on with manage_job(action='resume').",
+                 "請用 job_status 查看；中斷的訓練可用 manage_job(action='resume') 接續。"), field="version",
         )
     return folder
 

@@ -134,8 +134,8 @@ def check(
             "blocking" if job is None else "warning", "running",
             Text(f"Training job {running.id} is still running for this task.",
                  f"這個任務的訓練工作 {running.id} 還在執行。"),
-            Text(f"Wait for it with job_status(job_id={running.id!r}), or stop it with cancel_job.",
-                 f"請用 job_status(job_id={running.id!r}) 等它完成，或用 cancel_job 停止。")))
+            Text(f"Wait for it with job_status(job_id={running.id!r}), or stop it with manage_job(action='cancel').",
+                 f"請用 job_status(job_id={running.id!r}) 等它完成，或用 manage_job(action='cancel') 停止。")))
     findings += [Finding("warning", "machine", text, _BUILD_AGAIN) for text in machine.warnings()]
     findings += [_can_go_on(folder, owner) for folder, owner in interrupted(task) if owner != job]
     if snapshot:
@@ -207,8 +207,8 @@ def _can_go_on(folder: VersionFolder, owner: str) -> Finding:
         "warning", "interrupted",
         Text(f"{folder.name} was interrupted and can go on from its last checkpoint.",
              f"{folder.name} 的訓練中斷了，可以從最後的檢查點接續。"),
-        Text(f"resume_job(job_id={owner!r}) carries on; train starts a new version beside it.",
-             f"resume_job(job_id={owner!r}) 會接續；train 則另開新版本。"))
+        Text(f"manage_job(job_id={owner!r}, action='resume') carries on; train starts a new version beside it.",
+             f"manage_job(job_id={owner!r}, action='resume') 會接續；train 則另開新版本。"))
 
 
 def _rows(task: TaskFolder, snapshot: Snapshot, count: int, base: BaseModel | None) -> Rows:

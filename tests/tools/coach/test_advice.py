@@ -164,8 +164,8 @@ def test_stopping_while_a_job_runs_offers_to_cancel_it(workspace: Workspace, a_t
     a_task("news")
     for named in ("mail", None):
         answer = coach(workspace, "I want to stop", task=named)
-        assert answer.next_step.tool == "cancel_job"
-        assert answer.next_step.arguments == {"job_id": "20261102-000000-000-train-bbbb"}
+        assert answer.next_step.arguments["action"] == "cancel"
+        assert answer.next_step.arguments["job_id"] == "20261102-000000-000-train-bbbb"
     assert str(task.folder.root) in coach(workspace, "不做了", task="mail").message
 
 

@@ -48,8 +48,8 @@ STATES: dict[str, tuple[dict[str, Any], Build, str, str]] = {
     "planned": ({}, lambda t: t.source().data().plan(), "training", "train"),
     "training": ({}, lambda t: t.source().data().plan().job("train", "running"), "training", "job_status"),
     "training interrupted": (
-        {}, lambda t: t.source().data().plan().job("train", "interrupted"), "training", "resume_job"),
-    "training cancelled": ({}, lambda t: t.source().data().plan().job("train", "cancelled"), "training", "resume_job"),
+        {}, lambda t: t.source().data().plan().job("train", "interrupted"), "training", "manage_job"),
+    "training cancelled": ({}, lambda t: t.source().data().plan().job("train", "cancelled"), "training", "manage_job"),
     "training failed": ({}, lambda t: t.source().data().plan().job("train", "failed", ERROR), "training", "train"),
     "trained": ({}, lambda t: t.source().data().version(), "evaluation", "evaluate"),
     "evaluating": ({}, lambda t: t.source().data().version().job("evaluate", "running"), "evaluation", "job_status"),
@@ -62,7 +62,7 @@ STATES: dict[str, tuple[dict[str, Any], Build, str, str]] = {
     "live": (
         {}, lambda t: t.source().data().version().evaluation(value=0.9).deployed(), "live", "set_data_source"),
     "deployed, not serving": (
-        {}, lambda t: t.source().data().version().evaluation(value=0.9).deployed(serving=False), "live", "resume_job"),
+        {}, lambda t: t.source().data().version().evaluation(value=0.9).deployed(serving=False), "live", "manage_job"),
     "new data since v1": (
         {}, lambda t: t.source().version().evaluation().data(digest="c" * 64), "plan", "plan_training"),
     "archived": ({"archived": "2026-11-01"}, lambda t: t, "archived", "manage_task"),

@@ -346,7 +346,7 @@ def by_hand(task: TaskFolder) -> subprocess.Popen[str]:
                             env={**os.environ, "NLP_SKILLS_LANGUAGE": "zh-TW"})
 
 
-def test_a_script_run_by_hand_is_a_job_that_ctrl_c_cancels_and_resume_job_carries_on(
+def test_a_script_run_by_hand_is_a_job_that_ctrl_c_cancels_and_resuming_carries_on(
     task: TaskFolder, workspace: Workspace
 ) -> None:
     write_work(task, FIVE_STEPS)

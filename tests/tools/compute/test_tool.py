@@ -54,11 +54,11 @@ def test_a_job_is_cancelled_and_resumed_through_the_tools_in_the_language_of_the
     monkeypatch.setenv("NLP_SKILLS_LANGUAGE", "zh-TW")
     folder = start("until('go')\nreturn {}")
     eventually(folder.process)
-    cancelled = call(workspace, "cancel_job", job_id=folder.id).structured_content
+    cancelled = call(workspace, "manage_job", job_id=folder.id, action="cancel").structured_content
     assert cancelled["job"]["state"] == "cancelled" and "已取消" in cancelled["message"]
-    assert cancelled["next_step"]["tool"] == "resume_job"
+    assert cancelled["next_step"]["arguments"] == {"job_id": folder.id, "action": "resume"}
     (task.root / "go").touch()
-    resumed = call(workspace, "resume_job", job_id=folder.id).structured_content
+    resumed = call(workspace, "manage_job", job_id=folder.id, action="resume").structured_content
     assert resumed["job"]["state"] == "succeeded"
 
 
@@ -80,8 +80,8 @@ def test_an_interrupted_job_is_told_and_its_status_comes_at_once(
     kill_hard(folder)
     answer = call(workspace, "job_status", job_id=folder.id, wait_seconds=20).structured_content
     assert answer["job"]["state"] == "interrupted"
-    assert answer["next_step"] == {"say": answer["next_step"]["say"], "tool": "resume_job",
-                                   "arguments": {"job_id": folder.id}}
+    assert answer["next_step"] == {"say": answer["next_step"]["say"], "tool": "manage_job",
+                                   "arguments": {"job_id": folder.id, "action": "resume"}}
 
 
 def test_setting_up_asks_before_it_fetches(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

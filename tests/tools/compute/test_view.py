@@ -109,7 +109,8 @@ def test_an_interrupted_job_says_that_it_can_be_resumed(start: Start, task: Task
     kill_hard(folder)
     answer = job_answer(folder)
     assert answer.job.state == "interrupted"
-    assert answer.next_step.tool == "resume_job" and answer.next_step.arguments == {"job_id": folder.id}
+    assert answer.next_step.tool == "manage_job"
+    assert answer.next_step.arguments == {"job_id": folder.id, "action": "resume"}
 
 
 def test_warnings_reach_the_answer(start: Start, workspace: Workspace) -> None:

@@ -50,17 +50,17 @@ async def test_an_evaluation_killed_at_every_point_ends_as_one_that_was_not(
     kill_at.write_text("batch")
     answer = await call(task, "evaluate", task="news")
     job = answer["job"]["id"]
-    assert answer["job"]["state"] == "interrupted" and answer["next_step"]["tool"] == "resume_job"
+    assert answer["job"]["state"] == "interrupted" and answer["next_step"]["tool"] == "manage_job"
     assert folder.status() == "trained" and not folder.predictions_file.exists()
     [kept] = (task.cache / "evaluations").iterdir()
     assert len(list(read_jsonl(kept / "free.jsonl"))) == 70 > len(list(read_jsonl(kept / "constrained.jsonl"))) > 0
 
     kill_at.write_text("results")
-    assert (await call(task, "resume_job", job_id=job))["job"]["state"] == "interrupted"
+    assert (await call(task, "manage_job", job_id=job, action="resume"))["job"]["state"] == "interrupted"
     assert folder.status() == "evaluated" and not folder.report_file.exists()
 
     kill_at.unlink()
-    answer = await call(task, "resume_job", job_id=job)
+    answer = await call(task, "manage_job", job_id=job, action="resume")
     assert answer["job"]["state"] == "succeeded" and "macro-F1" in answer["message"]
     [record] = folder.evaluations()
     assert read_yaml(folder.lineage_file)["results"]["macro_f1"] == record["metrics"]["macro_f1"]["value"]

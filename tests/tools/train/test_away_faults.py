@@ -127,7 +127,7 @@ def test_a_process_killed_there_is_told_and_resumed_from_its_checkpoint(case: Ca
     os.kill(case.far_pid(), signal.SIGKILL)
     case.ends("failed")
     failure = jobs.failure(case.job)
-    assert failure and "gpubox" in failure.problem.en and "resume_job" in failure.fix.zh
+    assert failure and "gpubox" in failure.problem.en and "manage_job" in failure.fix.zh
     case.resume()
     case.go_on()
     case.arrived(starts=2)
@@ -256,7 +256,7 @@ def test_a_job_cancelled_while_the_machine_is_away_is_ended_there_once_it_answer
     proxy.cut()
     with pytest.raises(MachineUnreachable) as told:
         jobs.cancel(case.job)
-    assert "cancel_job" in told.value.fix.zh and case.job.state() == "cancelled" and left_running(case.far)
+    assert "action='cancel'" in told.value.fix.zh and case.job.state() == "cancelled" and left_running(case.far)
     proxy.down = False
     assert jobs.cancel(case.job) == "cancelled"
     assert not left_running(case.far)
