@@ -6,7 +6,7 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -17,8 +17,8 @@ from .language import Language, Text
 from .secrets import redact
 from .wording import problem_in_words
 
-TaskType = Literal["classification", "entity-classification"]
-TASK_TYPES: tuple[TaskType, ...] = ("classification", "entity-classification")
+TaskType = Literal["classification", "entity-classification", "extraction", "generation", "chat", "preference"]
+TASK_TYPES: tuple[TaskType, ...] = get_args(TaskType)
 State = Literal["created", "configuring", "training", "evaluating", "deployed", "archived"]
 STATES: tuple[State, ...] = ("created", "configuring", "training", "evaluating", "deployed", "archived")
 Privacy = Literal["open", "on-premise"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from ...resources.files import commit_folder, dump_jsonl, read_json, read_jsonl,
 from ...resources.language import Text
 from ...resources.task import TaskFolder
 from .rows import Row
+from .types import counted_labels
 
 MAIN = "main"
 _ROWS, _MANIFEST = "rows.jsonl", "benchmark.json"
@@ -95,7 +95,7 @@ def freeze(task: TaskFolder, rows: Sequence[Row], snapshot: str | None = None, n
         (folder / _ROWS).write_bytes(content)
         write_json(folder / _MANIFEST, {
             "format": 1, "name": name, "hash": sha256_bytes(content), "count": len(rows), "snapshot": snapshot,
-            "label_counts": dict(sorted(Counter(str(row["label"]) for row in rows).items())), "created": now(),
+            "label_counts": counted_labels(rows), "created": now(),
         })
 
     commit_folder(task.benchmarks / name, fill)

@@ -17,13 +17,15 @@ from ...resources.answer import quoted
 from ...resources.data_source import DataSource
 from ...resources.files import sha256_bytes
 from ...resources.language import Text
-from ...resources.task import Task
+from ...resources.task import Task, TaskType
 from .content import content_findings, coverage_findings
 from .findings import Finding, finding
 from .near import near_benchmark, near_findings
 from .near_duplicates import Tick
+from .prompting import gold_of
 from .rows import Row, normalised
 from .split import SPLITS, group_keys
+from .types import TaskKind, counted_labels, task_kind
 
 Report = dict[str, Any]
 _ROW_TEXT = ("text", "entity", "label")
@@ -39,12 +41,16 @@ class Rules:
     """What the rows are held against; a report made under other rules is out of date."""
 
     labels: tuple[str, ...]
-    needs_entity: bool
+    type: TaskType
     min_characters: int
     max_characters: int
     max_imbalance: float
     group_by: str | None
     traditional: bool = False
+
+    @property
+    def kind(self) -> TaskKind:
+        return task_kind(self.type)
 
     @property
     def hash(self) -> str:
@@ -54,7 +60,7 @@ class Rules:
 def rules_of(task: Task, data_source: DataSource, group_by: str | None) -> Rules:
     """The rules that `task.yaml` and `data_source.yaml` set."""
     quality = data_source.quality
-    return Rules(tuple(task.labels), task.type == "entity-classification", quality.min_characters,
+    return Rules(tuple(task.labels), task.type, quality.min_characters,
                  quality.max_characters, quality.max_imbalance, group_by,
                  task.language == "zh-TW")
 
@@ -75,14 +81,14 @@ def validation_report(
     """
     placed = [(name, row) for name in SPLITS for row in splits.get(name, ())]
     broken = _field_errors(placed, rules)
-    sound = [(name, row) for name, row in placed if _is_sound(row, rules)]
-    errors = [*broken, *_label_errors(sound, rules), *_identity_errors(sound),
+    sound = [(name, row) for name, row in placed if not rules.kind.lacking(row)]
+    errors = [*broken, *_label_errors(sound, rules), *rules.kind.errors(sound, rules.labels), *_identity_errors(sound),
               *_benchmark_errors(sound, rules, held_out)]
     tested = held_out or splits.get("test", ())  # the first test split becomes the benchmark
     same = {row["id"] for row in tested}
     errors += near_benchmark([(name, row) for name, row in sound if row["id"] not in same], tested, tick)
     blocking, advice = content_findings(sound, rules.traditional)
-    uncovered, lacking = coverage_findings(sound, rules.labels, held_out)
+    uncovered, lacking = coverage_findings(sound, rules.labels, held_out, rules.kind.answers == "label")
     errors += [*blocking, *uncovered]
     if not splits.get("train"):
         errors.append(finding("empty_train", 0, Text("There is no row to train on.", "沒有可訓練的資料列。")))
@@ -124,14 +130,12 @@ def shown(report: Report, task: Task) -> Report:
 
 def figures(placed: Sequence[tuple[str, Row]]) -> dict[str, Any]:
     """Rows and labels per split, and text lengths in characters."""
-    counts: dict[str, Counter[str]] = {name: Counter() for name in SPLITS}
-    for name, row in placed:
-        counts[name][str(row.get("label"))] += 1
+    by_split = {name: [row for split, row in placed if split == name] for name in SPLITS}
     lengths = sorted(len(str(row.get("text") or "")) for _, row in placed)
     return {
         "rows": len(placed),
-        "counts": {name: by_label.total() for name, by_label in counts.items()},
-        "label_counts": {name: dict(sorted(by_label.items())) for name, by_label in counts.items()},
+        "counts": {name: len(rows) for name, rows in by_split.items()},
+        "label_counts": {name: counted_labels(rows) for name, rows in by_split.items()},
         "characters": {
             "min": lengths[0], "median": int(statistics.median(lengths)),
             "p95": lengths[min(len(lengths) - 1, int(len(lengths) * 0.95))], "max": lengths[-1],
@@ -139,14 +143,11 @@ def figures(placed: Sequence[tuple[str, Row]]) -> dict[str, Any]:
     }
 
 
-def _is_sound(row: Row, rules: Rules) -> bool:
-    return bool(row.get("text")) and bool(row.get("label")) and (bool(row.get("entity")) or not rules.needs_entity)
-
-
 def _field_errors(placed: Sequence[tuple[str, Row]], rules: Rules) -> list[Finding]:
     found = []
-    for column in ("text", "label", *(["entity"] if rules.needs_entity else [])):
-        rows = [(name, row) for name, row in placed if not row.get(column)]
+    lacking = [(pair, rules.kind.lacking(pair[1])) for pair in placed]
+    for column in rules.kind.roles:
+        rows = [pair for pair, columns in lacking if column in columns]
         if rows:
             found.append(finding(f"missing_{column}", len(rows), Text(
                 f"{len(rows)} rows have no {column}.", f"有 {len(rows)} 列沒有 {column}。"), rows))
@@ -155,7 +156,7 @@ def _field_errors(placed: Sequence[tuple[str, Row]], rules: Rules) -> list[Findi
 
 def _label_errors(placed: Sequence[tuple[str, Row]], rules: Rules) -> list[Finding]:
     known = set(rules.labels)
-    rows = [(name, row) for name, row in placed if row["label"] not in known]
+    rows = [(name, row) for name, row in placed if not known.issuperset(rules.kind.labels_of(row))]
     if not rows:
         return []
     return [finding("unknown_label", len(rows), Text(
@@ -168,7 +169,7 @@ def _identity_errors(placed: Sequence[tuple[str, Row]]) -> list[Finding]:
     for name, row in placed:
         by_id[row["id"]].append((name, row))
     repeated = [rows for rows in by_id.values() if len(rows) > 1]
-    conflicts = [rows for rows in repeated if len({row["label"] for _, row in rows}) > 1]
+    conflicts = [rows for rows in repeated if len({gold_of(row) for _, row in rows}) > 1]
     overlaps = [rows for rows in repeated if len({name for name, _ in rows}) > 1]
     doubled = [rows for rows in repeated if rows not in conflicts and rows not in overlaps]
     return [
@@ -207,7 +208,7 @@ def _benchmark_errors(placed: Sequence[tuple[str, Row]], rules: Rules, held_out:
 def _shape_warnings(placed: Sequence[tuple[str, Row]], rules: Rules) -> list[Finding]:
     short = [pair for pair in placed if len(pair[1]["text"]) < rules.min_characters]
     long = [pair for pair in placed if len(pair[1]["text"]) > rules.max_characters]
-    absent = [pair for pair in placed if rules.needs_entity
+    absent = [pair for pair in placed if "entity" in rules.kind.roles
               and normalised(pair[1]["entity"]).casefold() not in normalised(pair[1]["text"]).casefold()]
     return [
         *([finding("too_short", len(short), Text(
@@ -223,7 +224,8 @@ def _shape_warnings(placed: Sequence[tuple[str, Row]], rules: Rules) -> list[Fin
 
 
 def _balance_warnings(placed: Sequence[tuple[str, Row]], rules: Rules) -> list[Finding]:
-    train = Counter(row["label"] for name, row in placed if name == "train" and row["label"] in rules.labels)
+    rows = [row for name, row in placed if name == "train"]
+    train = Counter({label: count for label, count in counted_labels(rows).items() if label in rules.labels})
     test = sum(name == "test" for name, _ in placed)
     found = []
     unseen = [label for label in rules.labels if not train[label]]
@@ -242,10 +244,10 @@ def _balance_warnings(placed: Sequence[tuple[str, Row]], rules: Rules) -> list[F
             f"of {least}; or train once as it is, and plan balance: oversample where its F1 stays behind.",
             f"「{most}」的列數是「{least}」的 {ratio:.1f} 倍（超過 {rules.max_imbalance:g} 倍就建議處理）。"
             f"最好多收集「{least}」；也可以先照原樣訓練一次，若它的 F1 落後，再規劃 balance: oversample。")))
-    if train and not test:
+    if rows and not test:
         found.append(finding("no_test", 0, Text(
             "There is no test split, so nothing can be evaluated.", "沒有測試集，之後無法評估。")))
-    elif train and test < _SMALL_TEST_ROWS:
+    elif rows and test < _SMALL_TEST_ROWS:
         found.append(finding("small_test", test, Text(
             f"The test split has only {test} rows: small differences between versions will not show.",
             f"測試集只有 {test} 列：版本之間的小差距會看不出來。")))

@@ -9,6 +9,7 @@ from ...resources.chinese import simplified_characters
 from ...resources.language import Text
 from .findings import Finding, finding, private_finding
 from .rows import Row
+from .types import kind_of
 
 Placed = Sequence[tuple[str, Row]]
 _SURE = ("id_number", "card")  # a check digit holds: no accident
@@ -42,17 +43,18 @@ def content_findings(placed: Placed, traditional: bool) -> tuple[list[Finding], 
 
 
 def coverage_findings(
-    placed: Placed, labels: Sequence[str], held_out: Sequence[Row]
+    placed: Placed, labels: Sequence[str], held_out: Sequence[Row], one_label: bool
 ) -> tuple[list[Finding], list[Finding]]:
     """Errors and warnings about labels that are trained and never measured.
 
     Arguments:
         held_out: the rows of the frozen benchmarks; where there are none, the test split is about to become one.
+        one_label: whether an answer is one of the labels.
     """
-    by_split = {split: {row["label"] for name, row in placed if name == split} for split in ("train", "valid", "test")}
-    tested = {row["label"] for row in held_out} or by_split["test"]
+    by_split = {split: {label for name, row in placed if name == split for label in kind_of(row).labels_of(row)} for split in ("train", "valid", "test")}
+    tested = {label for row in held_out for label in kind_of(row).labels_of(row)} or by_split["test"]
     errors, warnings = [], []
-    if len(tested) == 1 and len(by_split["train"]) > 1:
+    if one_label and len(tested) == 1 and len(by_split["train"]) > 1:
         only = next(iter(tested))
         errors.append(finding("benchmark_one_label", 1, Text(
             f"The benchmark knows one label alone ({only}): whoever always answers that would score 100 %.",

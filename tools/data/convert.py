@@ -12,14 +12,16 @@ from ...resources.files import commit_folder, dump_jsonl, sha256_bytes
 from ...resources.language import Text
 from ...resources.task import Prompt, TaskFolder
 from ..compute.running import RunningJob, run_job
-from .prompting import answer_of, chat_messages, task_prompt
+from .prompting import task_prompt
 from .snapshot import Snapshot, current_snapshot
+from .types import kind_of
 
 RENDERED_SPLITS = ("train", "valid")
 
 
 def rendered(task: TaskFolder, snapshot: Snapshot, prompt: Prompt, labels: Sequence[str]) -> Path:
-    """The folder with `train.jsonl` and `valid.jsonl`, rows `{id, prompt: [messages], completion: [message]}`.
+    """The folder with `train.jsonl` and `valid.jsonl`, rows `{id, prompt: [messages], completion: [message]}`, or
+    `{id, prompt, chosen: [message], rejected: [message]}` for preference pairs.
 
     The same snapshot, prompt and labels always give the same folder.
     """
@@ -29,8 +31,7 @@ def rendered(task: TaskFolder, snapshot: Snapshot, prompt: Prompt, labels: Seque
 
     def fill(folder: Path) -> None:
         for name in RENDERED_SPLITS:
-            rows = ({"id": row["id"], "prompt": chat_messages(row, prompt, labels),
-                     "completion": [{"role": "assistant", "content": answer_of(row)}]} for row in snapshot.rows(name))
+            rows = ({"id": row["id"], **kind_of(row).rendered(row, prompt, labels)} for row in snapshot.rows(name))
             (folder / f"{name}.jsonl").write_bytes(dump_jsonl(rows))
 
     commit_folder(final, fill)

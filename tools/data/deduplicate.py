@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from .prompting import gold_of
 from .rows import Row, normalised
 
 _IDENTITY = {"text", "entity"}
 
 
 class Deduplicated(NamedTuple):
-    """The first row of each kind; how many were removed; pairs of the same input with different labels."""
+    """The first row of each kind; how many were removed; pairs of the same input with different answers."""
 
     rows: list[Row]
     removed: int
@@ -24,7 +25,7 @@ def deduplicate(rows: Sequence[Row], columns: Sequence[str]) -> Deduplicated:
     conflicts: list[tuple[Row, Row]] = []
     for row in rows:
         earlier = first.setdefault(row["id"], row)
-        if earlier["label"] != row["label"]:
+        if gold_of(earlier) != gold_of(row):
             conflicts.append((earlier, row))
     if set(columns) == _IDENTITY:  # what the id is made of
         return Deduplicated(list(first.values()), len(rows) - len(first), conflicts)

@@ -6,8 +6,10 @@ from collections import Counter
 from typing import Any
 
 from ...resources.language import Text
+from .rows import Row
 from .split import SPLITS
 from .store import Snapshot
+from .types import kind_of
 
 
 def difference(before: Snapshot, after: Snapshot) -> dict[str, Any]:
@@ -32,4 +34,9 @@ def in_words(changes: dict[str, Any]) -> Text:
 
 
 def _labels(snapshot: Snapshot) -> dict[str, str]:
-    return {row["id"]: str(row["label"]) for name in SPLITS for row in snapshot.rows(name)}
+    return {row["id"]: _label(row) for name in SPLITS for row in snapshot.rows(name)}
+
+
+def _label(row: Row) -> str:
+    """Its label; the kinds of what it holds where it has several; `rows` where answers are free text."""
+    return kind_of(row).stratum(row) or "rows"

@@ -18,7 +18,7 @@ from ...resources.errors import DataError
 from ...resources.files import describing_disk_errors, read_json, read_jsonl, sha256_bytes, write_json
 from ...resources.language import Text
 from ...resources.task import TaskFolder
-from .mapping import plain_value
+from .cells import plain_value
 from .reading import LONGEST_ROW
 from .sources import Record, SourceKind
 from .watching import Watch

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import difflib
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,12 +12,13 @@ from ...resources.answer import quoted
 from ...resources.errors import DataError
 from ...resources.language import Text
 from ...resources.task import Task
+from .cells import as_scalar, as_text
 from .findings import Finding, finding
-from .rows import Row, row_id
+from .rows import Row, plain_name, row_id
 from .sources import SourceKind
+from .types import Spelling, TaskKind, Unfit, task_kind
 
 Record = dict[str, Any]
-ROLES = ("text", "entity", "label")
 _ALIASES = {
     "text": ("content", "sentence", "body", "message", "review", "comment", "headline", "title", "news", "document",
              "內容", "文字", "文本", "句子", "標題", "內文", "新聞", "評論", "留言"),
@@ -49,36 +48,29 @@ def find_columns(available: Sequence[str], source: SourceKind, task: Task) -> Co
     A role is the column `mapping` names, else the column of that very name (in any case). Anything else is only
     suggested: the person decides.
     """
-    by_name = {_plain(name): name for name in reversed(available)}
-    needed = ("text",) if source.unlabelled else _needed(task)
+    by_name = {plain_name(name): name for name in reversed(available)}
+    kind = task_kind(task.type)
+    needed = ("text",) if source.unlabelled else kind.roles
     found: dict[str, str] = {}
-    for role in {**dict.fromkeys(ROLES), **source.mapping}:
+    for role in {**dict.fromkeys((*kind.roles, *kind.optional)), **source.mapping}:
         wanted = source.mapping.get(role, role)
         if wanted in available:
             found[role] = wanted
-        elif _plain(wanted) in by_name:
-            found[role] = by_name[_plain(wanted)]
+        elif plain_name(wanted) in by_name:
+            found[role] = by_name[plain_name(wanted)]
     missing = tuple(role for role in {**dict.fromkeys(needed), **source.mapping} if role not in found)
     free = [name for name in available if name not in found.values()]
-    suggestions = {role: near for role in missing if (near := _suggested(role, source.mapping.get(role), free))}
+    suggestions = {role: near for role in missing if (near := _suggested(kind, role, source.mapping.get(role), free))}
     return Columns(found, missing, suggestions, tuple(available))
 
 
-def _needed(task: Task) -> tuple[str, ...]:
-    return ("text", "entity", "label") if task.type == "entity-classification" else ("text", "label")
-
-
-def _plain(name: str) -> str:
-    return unicodedata.normalize("NFKC", str(name)).strip().casefold()
-
-
-def _suggested(role: str, wanted: str | None, free: Sequence[str]) -> str | None:
-    plain = {_plain(name): name for name in free}
-    for alias in _ALIASES.get(role, ()):
+def _suggested(kind: TaskKind, role: str, wanted: str | None, free: Sequence[str]) -> str | None:
+    plain = {plain_name(name): name for name in free}
+    for alias in (*kind.aliases.get(role, ()), *_ALIASES.get(role, ())):
         for name, spelled in plain.items():
             if name == alias or (len(alias) > 1 and alias in name):
                 return spelled
-    near = difflib.get_close_matches(_plain(wanted or role), list(plain), n=1, cutoff=0.6)
+    near = difflib.get_close_matches(plain_name(wanted or role), list(plain), n=1, cutoff=0.6)
     return plain[near[0]] if near else None
 
 
@@ -129,10 +121,8 @@ class Conversion:
     respelled: int = 0
 
     def __post_init__(self) -> None:
-        forms: dict[str, set[str]] = {}
-        for label in self.task.labels:
-            forms.setdefault(_plain(label), set()).add(label)
-        self._labels = {form: next(iter(spelled)) for form, spelled in forms.items() if len(spelled) == 1}
+        self._kind = task_kind(self.task.type)
+        self._roles = (*self._kind.roles, *self._kind.optional)
 
     def add(self, records: Iterable[Record], columns: Columns, source: SourceKind, name: str, raw: str = "") -> None:
         """Convert the records of one source.
@@ -140,86 +130,58 @@ class Conversion:
         Arguments:
             raw: the first 12 characters of the raw snapshot's hash, for the provenance of rows without a label.
         """
+        spelling = Spelling(self.task.labels, source.label_values)
         for line, record in enumerate(records, start=1):
             if source.unlabelled and (apart := self._without_label(record, columns, name)):
                 apart["provenance"] = {"raw": raw, "line": line, **{
                     column: record[column] for column in _TRACED if isinstance(record.get(column), str)}}
                 self.unlabelled.append(apart)
                 continue
-            row = self.convert(record, columns, source, name)
+            row = self._convert(record, columns, source, name, spelling)
             if row is not None:
                 self.rows.append(row)
+        self.respelled += spelling.respelled
 
     def _without_label(self, record: Record, columns: Columns, name: str) -> Row | None:
         """The row of a record that has a text but not all that training needs."""
-        values = {role: as_text(record.get(column)) for role, column in columns.found.items() if role in ROLES}
-        if not values.get("text") or all(values.get(role) for role in _needed(self.task)):
+        values = {role: as_text(record.get(column)) for role, column in columns.found.items() if role in self._roles}
+        if not values.get("text") or all(values.get(role) for role in self._kind.roles):
             return None
         entity = values.get("entity") or None
         return {"id": row_id(values["text"], entity), "text": values["text"],
                 **({"entity": entity} if entity else {}), "source": name}
 
-    def convert(self, record: Record, columns: Columns, source: SourceKind, name: str) -> Row | None:
-        """The canonical row of one record; None where text, label or a needed entity is empty (counted)."""
-        values = {role: as_text(record.get(column)) for role, column in columns.found.items() if role in ROLES}
-        for role in _needed(self.task):
-            if not values.get(role):
-                self.left_out[role] += 1
-                return None
-        label = source.label_values.get(values["label"], values["label"])
-        spelled = label if label in self.task.labels else self._labels.get(_plain(label), label)
-        self.respelled += spelled != label
-        entity = values.get("entity") or None
-        row: Row = {"id": row_id(values["text"], entity), "text": values["text"]}
-        if entity:
-            row["entity"] = entity
-        row |= {"label": spelled, "source": name, **({"synthetic": True} if source.synthetic else {})}
+    def _convert(
+        self, record: Record, columns: Columns, source: SourceKind, name: str, spelling: Spelling
+    ) -> Row | None:
+        """The canonical row of one record; None where it makes none (counted)."""
+        try:
+            fields = self._kind.fields({role: record.get(column) for role, column in columns.found.items()
+                                        if role in self._roles}, spelling)
+        except Unfit as unfit:
+            self.left_out[unfit.code] += 1
+            return None
+        row: Row = {"id": self._kind.id_of(fields), **fields, "source": name,
+                    **({"synthetic": True} if source.synthetic else {})}
         for role, column in columns.found.items():
-            if role not in ROLES:
-                row[role] = _scalar(record.get(column))
+            if role not in self._roles:
+                row[role] = as_scalar(record.get(column))
         for column in self.kept:
             if column not in row and column in record:
-                row[column] = _scalar(record[column])
+                row[column] = as_scalar(record[column])
         return row
 
     def notes(self) -> list[Finding]:
         """What validation should mention of this stage."""
-        found = [finding(f"left_out_without_{role}", count, Text(
-            f"{count} records without {role} were left out.", f"有 {count} 筆沒有 {role}，已略過。"))
-            for role, count in sorted(self.left_out.items())]
+        found = [self._left_out(code, count) for code, count in sorted(self.left_out.items())]
         if self.respelled:
             found.append(finding("label_respelled", self.respelled, Text(
                 f"{self.respelled} labels were written in another case or width and taken as the task's.",
                 f"有 {self.respelled} 個標籤只差大小寫或全半形，已視為任務的標籤。")))
         return found
 
-
-def as_text(value: Any) -> str:
-    """A cell as text: trimmed, booleans as JSON writes them, lone surrogates replaced, empty for null."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value).strip().encode("utf-8", "replace").decode("utf-8")
-
-
-def _scalar(value: Any) -> Any:
-    return value if value is None or isinstance(value, bool | int) else as_text(value)
-
-
-def plain_value(value: Any) -> Any:
-    """A database's or Parquet's value as JSON can hold it."""
-    if isinstance(value, float):
-        return value if value == value and abs(value) != float("inf") else None
-    if value is None or isinstance(value, str | int | bool):
-        return value
-    if isinstance(value, dict):
-        return {str(key): plain_value(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain_value(inner) for inner in value]
-    if isinstance(value, bytes | bytearray | memoryview):
-        return base64.b64encode(bytes(value)).decode("ascii")
-    isoformat = getattr(value, "isoformat", None)
-    return isoformat() if callable(isoformat) else str(value)
+    def _left_out(self, code: str, count: int) -> Finding:
+        if problem := self._kind.problems.get(code):
+            return finding(f"left_out_{code}", count, Text(problem.en.format(count=count), problem.zh.format(count=count)))
+        return finding(f"left_out_without_{code}", count, Text(
+            f"{count} records without {code} were left out.", f"有 {count} 筆沒有 {code}，已略過。"))

@@ -8,7 +8,9 @@ from ...resources.errors import MissingRequirement
 from ...resources.language import Text
 from .findings import Finding, finding
 from .near_duplicates import Tick, near_duplicate_groups, near_duplicates_of
+from .prompting import gold_of
 from .rows import Row, normalised
+from .types import kind_of
 
 Placed = Sequence[tuple[str, Row]]
 MOST_REMOVED = 0.2  # of the rows of train and valid; where more are like the benchmark, the data is of one pattern
@@ -26,7 +28,8 @@ def near_findings(placed: Placed, tick: Tick = lambda: None) -> list[Finding]:
         return []
     more = sum(len(group) - 1 for group in groups)
     across = [group for group in groups if len({name for name, _ in group}) > 1]
-    conflicts = [group for group in groups if len({row["label"] for _, row in group}) > 1]
+    conflicts = [group for group in groups if kind_of(group[0][1]).one_answer
+                 and len({gold_of(row) for _, row in group}) > 1]
     found = [finding("near_duplicates", more, Text(
         f"{more} rows all but repeat another one ({len(groups)} groups): they count more than they say.",
         f"有 {more} 列幾乎重複另一列（共 {len(groups)} 組）：分量比內容重。"), _pairs(groups))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Sequence
@@ -14,11 +15,13 @@ from ...resources.answer import quoted
 from ...resources.language import Text
 from ...resources.task import Task, TaskFolder
 from ..compute.running import RunningJob, run_job
+from .cells import plain_value
 from .definition import load_definition, source_name, telling
 from .fetch import no_rows
-from .mapping import Conversion, find_columns, plain_value, shown_columns, unlabelled_way_out
+from .mapping import Conversion, find_columns, shown_columns, unlabelled_way_out
 from .rows import Row
 from .sources import Record, SourceKind, source_kind
+from .types import counted_labels, task_kind
 from .watching import Watch
 
 MODULE = "nlp_skills.tools.data.preview"
@@ -67,7 +70,7 @@ def _look(task: TaskFolder, definition: Task, kind: SourceKind, number: int, wat
     if not columns.missing:
         conversion.add(records, columns, kind, source_name(kind, number))
     known = set(definition.labels)
-    labels = list(dict.fromkeys(row["label"] for row in conversion.rows))
+    labels = list(counted_labels(conversion.rows))
     return {
         "source": number, "type": kind.type, "origin": kind.origin(task.root),
         "columns": shown_columns(available, definition), "mapping": columns.found,
@@ -94,7 +97,10 @@ def _first_records(task: TaskFolder, kind: SourceKind, number: int, watch: Watch
 
 
 def _safe(task: Task, row: Row) -> Row:
-    return {key: quoted(task, str(row[key])) for key in ("text", "entity", "label") if key in row}
+    kind = task_kind(task.type)
+    shown = {key: row[key] for key in dict.fromkeys(("text", *kind.roles, *kind.optional)) if key in row}
+    return {key: quoted(task, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+            for key, value in shown.items()}
 
 
 def _told(task: TaskFolder, definition: Task, looks: Sequence[dict[str, Any]]) -> dict[str, Any]:

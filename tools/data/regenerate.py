@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +40,7 @@ from .sources import SourceKind
 from .split import SKELETON, SPLITS, split_rows
 from .store import Snapshot, commit_snapshot
 from .synthetic import admitted, into_train, notes_of, refused_ids, write_sheet
+from .types import counted_labels, task_kind
 from .unlabelled import keep_unlabelled
 from .validate import validated
 from .watching import Watch
@@ -235,9 +235,11 @@ def _prepare(task: TaskFolder, definition: Task, data_source: DataSource, raws: 
         conversion.add(raw.records(), columns, kind, source_name(kind, number), raw.hash[:12])
     fetched = sum(raw.count for raw in raws)
     if not conversion.rows and not conversion.unlabelled:
+        needed = task_kind(definition.type).roles
+        noted = _joined(Text(**note["message"]) for note in conversion.notes())
         raise DataError(
-            Text(f"None of the {fetched} records has all of text, label and entity.",
-                 f"{fetched} 筆資料裡，沒有一筆同時具備所需的文字、標籤與對象。"),
+            Text(f"None of the {fetched} records makes a row: it needs {', '.join(needed)}.{noted.en}",
+                 f"{fetched} 筆資料裡，沒有一筆同時具備所需的 {'、'.join(needed)}。{noted.zh}"),
             Text("Look at the mapping of the columns in data_source.yaml.", "請檢查 data_source.yaml 的欄位對應。"),
             field="sources", details={"left_out": dict(conversion.left_out)},
         )
@@ -250,6 +252,11 @@ def _prepare(task: TaskFolder, definition: Task, data_source: DataSource, raws: 
     return _Prepared(_with_labels(definition, unique), unique, conversion.unlabelled, fetched, removed, notes, errors)
 
 
+def _joined(texts: Iterable[Text]) -> Text:
+    said = list(texts)
+    return Text("".join(f" {text.en}" for text in said), "".join(text.zh for text in said))
+
+
 def _real_first(rows: Sequence[Row]) -> list[Row]:
     """Where a model wrote what a real row says too, the real one counts."""
     real = [row for row in rows if not row.get("synthetic")]
@@ -259,7 +266,7 @@ def _real_first(rows: Sequence[Row]) -> list[Row]:
 
 def _with_labels(definition: Task, rows: Sequence[Row]) -> Task:
     """`definition`, with the labels the data has where the task lists none; the most frequent first."""
-    counts = Counter(row["label"] for row in rows)
+    counts = counted_labels(rows)
     if definition.labels or len(counts) > MOST_LABELS:
         return definition
     return definition.model_copy(update={"labels": sorted(counts, key=lambda label: (-counts[label], label))})

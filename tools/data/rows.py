@@ -1,4 +1,4 @@
-"""A canonical row: `{id, text, entity?, label, source?, …}`, and what makes two rows the same or alike."""
+"""A canonical row, `{id, text, …, source?}` (the rest is its task type's), and what makes two rows the same or alike."""
 
 from __future__ import annotations
 
@@ -20,9 +20,14 @@ def normalised(text: str) -> str:
     return " ".join(plain.split())
 
 
-def row_id(text: str, entity: str | None = None) -> str:
-    """The identity of an input: 16 hex digits of the SHA-256 of its normalised text (and entity)."""
-    key = normalised(text) + (f"\x1f{normalised(entity)}" if entity else "")
+def plain_name(name: str) -> str:
+    """A column's or label's name as it counts for matching: NFKC, trimmed, case-folded."""
+    return unicodedata.normalize("NFKC", str(name)).strip().casefold()
+
+
+def row_id(text: str, *more: str | None) -> str:
+    """The identity of a row: 16 hex digits of the SHA-256 of its normalised text, and of what else tells it apart."""
+    key = "\x1f".join([normalised(text), *(normalised(part) for part in more if part)])
     return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:16]
 
 

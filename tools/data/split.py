@@ -10,6 +10,7 @@ from ...resources.data_source import SplitPolicy
 from ...resources.errors import DataSourceError
 from ...resources.language import Text
 from .rows import Row, Skeletons, normalised
+from .types import kind_of
 
 SPLITS = ("train", "valid", "test")
 SKELETON = "skeleton"
@@ -121,7 +122,7 @@ def _leave_none_empty(fresh: list[str], assigned: dict[str, str], wanted: list[s
 
 
 def _label_counts(members: list[Row], stratify: bool) -> Counter[str]:
-    return Counter(str(row["label"]) if stratify else "" for row in members)
+    return Counter(kind_of(row).stratum(row) if stratify else "" for row in members)
 
 
 def _order(key: str, seed: int) -> bytes:

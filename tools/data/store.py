@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +19,7 @@ from .checks import Report
 from .decisions import summary
 from .rows import Row
 from .split import SPLITS
+from .types import counted_labels
 
 Kind = Literal["generated", "manual"]
 _SHORT = 12
@@ -108,8 +108,7 @@ def commit_snapshot(
             "format": 1, "hash": digest, "created": now(), "kind": kind, "parent": parent, "raw": list(raw),
             "source_hash": source_hash,
             "counts": {name: len(splits.get(name, ())) for name in SPLITS},
-            "label_counts": {name: dict(sorted(Counter(str(row["label"]) for row in splits.get(name, ())).items()))
-                             for name in SPLITS},
+            "label_counts": {name: counted_labels(splits.get(name, ())) for name in SPLITS},
             "split": policy.model_dump(mode="json"), "file_hashes": file_hashes, "benchmark": benchmark,
         })
 

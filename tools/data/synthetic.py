@@ -13,6 +13,7 @@ from ...resources.language import Text
 from ...resources.task import TaskFolder
 from .findings import Finding, finding
 from .near_copies import NearCopies
+from .prompting import answer_of
 from .rows import Row
 from .split import group_keys
 
@@ -75,7 +76,7 @@ def write_sheet(task: TaskFolder, raw: str, rows: Iterable[Row]) -> Path | None:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(["keep", "id", "text", "entity", "label"])
-    writer.writerows([["", row["id"], _harmless(row["text"]), _harmless(row.get("entity") or ""), _harmless(row["label"])]
+    writer.writerows([["", row["id"], _harmless(row["text"]), _harmless(row.get("entity") or ""), _harmless(answer_of(row))]
                       for row in sample])
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, b"\xef\xbb\xbf" + out.getvalue().encode())

@@ -12,7 +12,7 @@ from ...resources.language import Text
 from ...resources.task import Prompt
 from ...resources.version import VersionFolder
 from ..data.benchmark import frozen_benchmark
-from ..data.prompting import chat_messages, parse_label
+from ..data.prompting import chat_messages, read_answer
 from ..evaluate.endpoint import Endpoint, ask
 from ..evaluate.record import evaluated_answers
 
@@ -78,7 +78,7 @@ def measure_parity(
             messages = chat_messages(row, prompt, labels)
             answer = ask(client, endpoint.model, messages[1:] if system_is_baked else messages)
             raw_agrees = same_text(answer, prediction)
-            label_agrees = parse_label(answer, labels) == prediction["predicted"]
+            label_agrees = read_answer(row, answer, labels) == prediction["predicted"]
             same_raw += raw_agrees
             same_label += label_agrees
             if not (raw_agrees and label_agrees):

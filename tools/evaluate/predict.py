@@ -9,7 +9,7 @@ from typing import Any
 
 from ...resources.files import append_jsonl, dump_jsonl, read_jsonl, write_atomic
 from ...resources.task import Prompt
-from ..data.prompting import chat_messages, parse_label
+from ..data.prompting import chat_messages, gold_of, read_answer
 from .model import LoadedModel
 
 BATCH_ROWS = 64
@@ -92,8 +92,7 @@ def label_tokens(loaded: LoadedModel, messages: list[dict[str, str]], labels: Se
 
 def _read(row: Mapping[str, Any], raw: str, ended: bool, labels: Sequence[str]) -> Prediction:
     # An answer that was cut off would have gone on: it is not the label, even where it looks like one so far.
-    return Prediction(str(row["id"]), str(row["label"]), raw, parse_label(raw, labels) if ended else None,
-                      ended)
+    return Prediction(str(row["id"]), gold_of(row), raw, read_answer(row, raw, labels) if ended else None, ended)
 
 
 def prompt_ids(loaded: LoadedModel, conversations: list[list[dict[str, str]]]) -> list[list[int]]:

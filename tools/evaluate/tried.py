@@ -28,7 +28,7 @@ from ...resources.version import VersionFolder
 from ...resources.version import version as find_version
 from ...resources.workspace import Workspace
 from ..compute.base_model import resolve_base_model
-from ..data.prompting import chat_messages, parse_label
+from ..data.prompting import chat_messages, gold_of, read_answer
 from ..data.rows import Row
 from .endpoint import Endpoint, ask, base_url, missing_model, ollama_url
 from .llama_cpp import check_gguf, running
@@ -165,7 +165,7 @@ def _asked(endpoint: Endpoint, prompt: Prompt, labels: Sequence[str]) -> Answeri
                         raw = ask(client, endpoint.model, messages)
                     if kept:
                         append_jsonl(kept, {"id": row["id"], "raw": raw})
-                found.append(Prediction(str(row["id"]), str(row.get("label") or ""), raw, parse_label(raw, labels)))
+                found.append(Prediction(str(row["id"]), gold_of(row), raw, read_answer(row, raw, labels)))
                 report(done, len(rows))
         return found
 

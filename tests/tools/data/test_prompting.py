@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlp_skills.resources.task import Prompt, Task
-from nlp_skills.tools.data.prompting import answer_of, chat_messages, default_prompt, parse_label, task_prompt
+from nlp_skills.tools.data.prompting import answer_of, chat_messages, default_prompt, task_prompt
+from nlp_skills.tools.data.reading_answers import parse_label
 
 LABELS = ["正面", "中性", "負面"]
 ENGLISH = ["positive", "neutral", "negative"]

@@ -16,7 +16,7 @@ from ....resources.errors import DataSourceError
 from ....resources.files import sha256_bytes
 from ....resources.language import Text
 from ....resources.secrets import resolve
-from ..mapping import plain_value
+from ..cells import plain_value
 from ..watching import Watch
 from ..web.client import Answer, Ask, Limits, Web, shown
 from ..web.decoding import json_text

@@ -16,8 +16,8 @@ from ....resources.language import Text
 from ....resources.secrets import resolve
 from ....resources.task import Task, TaskFolder
 from ..benchmark import held_out_rows
+from ..cells import as_text
 from ..generation.asking import Endpoint, parsed_rows
-from ..mapping import as_text
 from ..near_copies import NearCopies
 from ..rows import normalised
 from ..watching import Watch

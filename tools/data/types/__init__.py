@@ -1,0 +1,188 @@
+"""One file for each type of task: the columns its rows need, how a row is asked and answered, how an answer is read.
+
+The file's name, with hyphens, is the type in `task.yaml`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, ClassVar, Literal, cast
+
+from ....resources.language import Language, Text
+from ....resources.task import Prompt, TaskType
+from ..cells import as_text
+from ..findings import Finding
+from ..rows import Row, plain_name, row_id
+
+Message = dict[str, str]
+Placed = Sequence[tuple[str, Row]]
+# What an answer is, and so which metrics can measure it: one of the labels, spans of the text as JSON, free text, or
+# the better one of two answers.
+Answers = Literal["label", "spans", "text", "pair"]
+
+_PLACEHOLDER = re.compile(r"\{(text|entity|labels)\}")
+_HAN = re.compile(r"[\u3400-\u9fff]")
+
+
+class Unfit(Exception):
+    """A record that makes no row: the role that is empty, or one of the kind's `problems`."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Spelling:
+    """How the labels in a source are spelled in the task.
+
+    Arguments:
+        labels: the task's; one written in another case or width is taken as the task's.
+        meanings: what a source's own values mean (its `label_values`).
+    """
+
+    def __init__(self, labels: Sequence[str], meanings: Mapping[str, str]) -> None:
+        forms: dict[str, set[str]] = {}
+        for label in labels:
+            forms.setdefault(plain_name(label), set()).add(label)
+        self._known = set(labels)
+        self._by_form = {form: next(iter(spelled)) for form, spelled in forms.items() if len(spelled) == 1}
+        self._meanings = meanings
+        self.respelled = 0
+
+    def of(self, label: str) -> str:
+        label = self._meanings.get(label, label)
+        spelled = label if label in self._known else self._by_form.get(plain_name(label), label)
+        self.respelled += spelled != label
+        return spelled
+
+
+class TaskKind(ABC):
+    """A type of task. A subclass is one file here; its docstring is its documentation.
+
+    `roles` are the columns a row needs and `inputs` those of them that are asked; `optional` ones are used where they
+    are there. `key` is the field by which a canonical row is known to be of this kind. Where `one_answer` holds, the
+    same input with two answers contradicts itself; else they are two rows.
+    """
+
+    name: ClassVar[TaskType]
+    title: ClassVar[Text]
+    roles: ClassVar[tuple[str, ...]]
+    inputs: ClassVar[tuple[str, ...]] = ("text",)
+    optional: ClassVar[tuple[str, ...]] = ()
+    aliases: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    answers: ClassVar[Answers]
+    key: ClassVar[str]
+    one_answer: ClassVar[bool] = True
+    needs_labels: ClassVar[bool] = False
+    metric: ClassVar[str]  # the goal's where the person names none
+    prompts: ClassVar[Mapping[Language, Prompt]]
+    problems: ClassVar[Mapping[str, Text]] = {}  # code of an `Unfit` → what is wrong with `{count}` records
+
+    @abstractmethod
+    def fields(self, values: Mapping[str, Any], spelling: Spelling) -> Row:
+        """The canonical fields of a record, without id and source.
+
+        Arguments:
+            values: each role's cell, as the source has it.
+
+        Raises:
+            Unfit: it makes no row.
+        """
+
+    def id_of(self, row: Mapping[str, Any]) -> str:
+        """The row's identity: its input, and its answer too where one input may have several."""
+        return row_id(row["text"], row.get("entity"), *(() if self.one_answer else (self.answer(row),)))
+
+    def messages(self, row: Mapping[str, Any], prompt: Prompt, labels: Sequence[str]) -> list[Message]:
+        """What the model is asked with."""
+        asked = (("system", prompt.system), ("user", prompt.user))
+        return [{"role": role, "content": filled(template, row, labels)} for role, template in asked]
+
+    @abstractmethod
+    def answer(self, row: Mapping[str, Any]) -> str:
+        """What the model should answer for `row`."""
+
+    def gold(self, row: Mapping[str, Any]) -> str:
+        """`answer` in the form answers are compared in."""
+        return self.answer(row)
+
+    @abstractmethod
+    def read(self, answer: str, labels: Sequence[str]) -> str | None:
+        """`answer` in the form answers are compared in; None where it is none."""
+
+    def rendered(self, row: Mapping[str, Any], prompt: Prompt, labels: Sequence[str]) -> dict[str, Any]:
+        """The row as a trainer eats it."""
+        return {"prompt": self.messages(row, prompt, labels),
+                "completion": [{"role": "assistant", "content": self.answer(row)}]}
+
+    def labels_of(self, row: Mapping[str, Any]) -> list[str]:
+        """The task's labels that the row's answer holds; none where answers are free text."""
+        return []
+
+    def stratum(self, row: Mapping[str, Any]) -> str:
+        """What a split should have the same share of everywhere."""
+        return "+".join(sorted(set(self.labels_of(row))))
+
+    def lacking(self, row: Mapping[str, Any]) -> list[str]:
+        """The fields that the canonical row lacks."""
+        return [role for role in self.roles if not row.get(role)]
+
+    def errors(self, placed: Placed, labels: Sequence[str]) -> list[Finding]:
+        """What else makes rows unfit for training, of rows that lack nothing."""
+        return []
+
+    def required(self, values: Mapping[str, Any], role: str) -> str:
+        """The text of a role's cell.
+
+        Raises:
+            Unfit: it is empty.
+        """
+        text = as_text(values.get(role))
+        if not text:
+            raise Unfit(role)
+        return text
+
+
+def filled(template: str, row: Mapping[str, Any], labels: Sequence[str]) -> str:
+    """The template with `{text}`, `{entity}` and `{labels}` filled in; placeholders in the row's own text stay text."""
+    separator = "、" if _HAN.search(template) else ", "
+    values = {"text": row["text"], "entity": row.get("entity") or "", "labels": separator.join(labels)}
+    return _PLACEHOLDER.sub(lambda found: str(values[found[1]]), template)
+
+
+@cache
+def task_kinds() -> dict[TaskType, TaskKind]:
+    """Every kind by the type's name."""
+    found: dict[TaskType, TaskKind] = {}
+    for module in pkgutil.iter_modules(__path__):
+        loaded = importlib.import_module(f"{__name__}.{module.name}")
+        for value in vars(loaded).values():
+            if isinstance(value, type) and issubclass(value, TaskKind) and value.__module__ == loaded.__name__:
+                value.name = cast(TaskType, module.name.replace("_", "-"))
+                found[value.name] = value()
+    return found
+
+
+def task_kind(name: TaskType) -> TaskKind:
+    return task_kinds()[name]
+
+
+def kind_of(row: Mapping[str, Any]) -> TaskKind:
+    """The kind whose canonical rows look like this one: told by its answer, and by the entity it is about, if any.
+
+    A row without any answer counts as a classification's.
+    """
+    found = next((kind for kind in task_kinds().values() if kind.key != "label" and kind.key in row), None)
+    return found or task_kind("entity-classification" if row.get("entity") else "classification")
+
+
+def counted_labels(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """How many rows hold each label, in alphabetical order; empty where answers are free text."""
+    counts = Counter(label for row in rows for label in set(kind_of(row).labels_of(row)))
+    return dict(sorted(counts.items()))

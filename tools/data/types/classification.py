@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from ....resources.language import Language, Text
+from ....resources.task import Prompt
+from ..cells import as_text
+from ..reading_answers import parse_label
+from ..rows import Row
+from . import Answers, Spelling, TaskKind
+
+
+class Classification(TaskKind):
+    """One label for a text: `{text, label}`."""
+
+    title: ClassVar[Text] = Text("one label for a text", "替一段文字貼一個標籤")
+    roles: ClassVar[tuple[str, ...]] = ("text", "label")
+    optional: ClassVar[tuple[str, ...]] = ("entity",)
+    answers: ClassVar[Answers] = "label"
+    key: ClassVar[str] = "label"
+    needs_labels: ClassVar[bool] = True
+    metric: ClassVar[str] = "macro_f1"
+    prompts: ClassVar[Mapping[Language, Prompt]] = {
+        "en": Prompt(
+            system="Read the text and decide which label fits it.\nLabels: {labels}\nAnswer with exactly one label.",
+            user="Text: {text}"),
+        "zh-TW": Prompt(system="請閱讀文字，判斷它屬於哪一個標籤。\n標籤：{labels}\n只回答一個標籤。", user="文字：{text}"),
+    }
+
+    def fields(self, values: Mapping[str, Any], spelling: Spelling) -> Row:
+        text = self.required(values, "text")
+        needed = {role: self.required(values, role) for role in self.roles}
+        entity = as_text(values.get("entity"))
+        return {"text": text, **({"entity": entity} if entity else {}), "label": spelling.of(needed["label"])}
+
+    def answer(self, row: Mapping[str, Any]) -> str:
+        return str(row["label"])
+
+    def read(self, answer: str, labels: Sequence[str]) -> str | None:
+        return parse_label(answer, labels)
+
+    def labels_of(self, row: Mapping[str, Any]) -> list[str]:
+        return [str(row["label"])] if row.get("label") else []

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from ....resources.language import Language, Text
+from ....resources.task import Prompt
+from .classification import Classification
+
+
+class EntityClassification(Classification):
+    """One label for something named in a text: `{text, entity, label}`."""
+
+    title: ClassVar[Text] = Text("one label for something named in a text", "針對文字裡的一個對象貼一個標籤")
+    roles: ClassVar[tuple[str, ...]] = ("text", "entity", "label")
+    inputs: ClassVar[tuple[str, ...]] = ("text", "entity")
+    prompts: ClassVar[Mapping[Language, Prompt]] = {
+        "en": Prompt(
+            system="Read the text and decide which label fits the given entity.\nLabels: {labels}\n"
+                   "Answer with exactly one label.",
+            user="Entity: {entity}\nText: {text}"),
+        "zh-TW": Prompt(
+            system="請閱讀文字，判斷指定對象屬於哪一個標籤。\n標籤：{labels}\n只回答一個標籤。",
+            user="對象：{entity}\n文字：{text}"),
+    }

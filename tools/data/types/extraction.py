@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from ....resources.language import Language, Text
+from ....resources.task import Prompt
+from ..cells import as_structure, as_text
+from ..findings import Finding, finding
+from ..reading_answers import parse_json
+from ..rows import Row, normalised
+from . import Answers, Placed, Spelling, TaskKind, Unfit
+
+_TYPE_NAMES = ("type", "label", "entity", "entity_group", "tag")
+_TEXT_NAMES = ("text", "word", "span", "value")
+_END_NAMES = ("end", "stop")
+
+
+class Extraction(TaskKind):
+    """The parts of a text that are of the given types: `{text, spans: [{type, text, start?, end?}]}`.
+
+    A source may write spans as a list of objects with `start` and `end` (characters) or the `text` itself, or as one
+    object of lists by type, `{"公司": ["台積電"]}`; also as JSON in a CSV or database cell. The model answers with such
+    an object, `{}` where there is nothing; the same part named twice counts once.
+    """
+
+    title: ClassVar[Text] = Text("the parts of a text that are of given types", "從文字裡擷取指定種類的片段")
+    roles: ClassVar[tuple[str, ...]] = ("text", "spans")
+    aliases: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "spans": ("entities", "ner", "label", "labels", "annotations", "slots", "實體", "標註", "擷取", "欄位"),
+    }
+    answers: ClassVar[Answers] = "spans"
+    key: ClassVar[str] = "spans"
+    needs_labels: ClassVar[bool] = True
+    metric: ClassVar[str] = "entity_f1"
+    prompts: ClassVar[Mapping[Language, Prompt]] = {
+        "en": Prompt(
+            system="Copy from the text every part that is one of these types: {labels}\nAnswer with a JSON object of "
+                   "lists by type, such as {\"type\": [\"part\"]}; {} where there is none.",
+            user="Text: {text}"),
+        "zh-TW": Prompt(
+            system="請從文字裡逐字擷取屬於這些種類的片段：{labels}\n"
+                   "以 JSON 物件回答，依種類列出，例如 {\"種類\": [\"片段\"]}；沒有就回答 {}。",
+            user="文字：{text}"),
+    }
+    problems: ClassVar[Mapping[str, Text]] = {
+        "spans_unreadable": Text(
+            "{count} records have spans that are no JSON list or object of spans, and were left out.",
+            "有 {count} 筆的 spans 不是 JSON 串列或物件，已略過。"),
+        "spans_not_in_text": Text(
+            "{count} records name a part that their text does not contain (or positions outside of it), and were left out.",
+            "有 {count} 筆標出的片段不在文字裡（或位置超出範圍），已略過。"),
+    }
+
+    def fields(self, values: Mapping[str, Any], spelling: Spelling) -> Row:
+        text = self.required(values, "text")
+        raw = values.get("spans")
+        found = as_structure(raw) if as_text(raw) else None
+        if found is None:
+            raise Unfit("spans_unreadable" if as_text(raw) else "spans")
+        # Positions count in the cell as it was, the row's text is trimmed.
+        whole = str(values.get("text"))
+        spans = [_located(span, text, len(whole) - len(whole.lstrip()), spelling) for span in _listed(found)]
+        return {"text": text, "spans": sorted(spans, key=lambda span: (span["start"], span["end"], span["type"]))}
+
+    def answer(self, row: Mapping[str, Any]) -> str:
+        by_type: dict[str, list[str]] = {}
+        for span in row["spans"]:
+            parts = by_type.setdefault(span["type"], [])
+            if span["text"] not in parts:
+                parts.append(span["text"])
+        return json.dumps(by_type, ensure_ascii=False)
+
+    def gold(self, row: Mapping[str, Any]) -> str:
+        return compared((span["type"], span["text"]) for span in row["spans"])
+
+    def read(self, answer: str, labels: Sequence[str]) -> str | None:
+        found = parse_json(answer)
+        if not isinstance(found, dict):
+            return None
+        pairs = []
+        for kind, parts in found.items():
+            for part in parts if isinstance(parts, list) else [parts]:
+                if not isinstance(part, str):
+                    return None
+                pairs.append((str(kind), part))
+        return compared(pairs)
+
+    def labels_of(self, row: Mapping[str, Any]) -> list[str]:
+        return list(dict.fromkeys(str(span["type"]) for span in row.get("spans") or ()))
+
+    def lacking(self, row: Mapping[str, Any]) -> list[str]:
+        return [role for role in self.roles if not row.get(role) and row.get(role) != []]
+
+    def errors(self, placed: Placed, labels: Sequence[str]) -> list[Finding]:
+        astray = [(name, row) for name, row in placed
+                  if any(span["text"] not in row["text"] for span in row["spans"])]
+        return [finding("spans_not_in_text", len(astray), Text(
+            f"{len(astray)} rows name a part that their text does not contain.",
+            f"有 {len(astray)} 列標出的片段不在文字裡。"), astray)] if astray else []
+
+
+def _listed(found: Any) -> list[dict[str, Any]]:
+    """Spans written as one object by type, or as a list of objects, as the latter."""
+    if isinstance(found, dict):
+        return [{"type": kind, "text": part} for kind, parts in found.items()
+                for part in (parts if isinstance(parts, list) else [parts])]
+    if not all(isinstance(span, dict) for span in found):
+        raise Unfit("spans_unreadable")
+    return list(found)
+
+
+def _located(span: Mapping[str, Any], text: str, shift: int, spelling: Spelling) -> dict[str, Any]:
+    kind = as_text(next((span[name] for name in _TYPE_NAMES if span.get(name)), None))
+    if not kind:
+        raise Unfit("spans_unreadable")
+    start, end = span.get("start"), next((span[name] for name in _END_NAMES if name in span), None)
+    if isinstance(start, int) and isinstance(end, int):
+        start, end = start - shift, end - shift
+        if not 0 <= start < end <= len(text):
+            raise Unfit("spans_not_in_text")
+    else:
+        part = as_text(next((span[name] for name in _TEXT_NAMES if span.get(name)), None))
+        start = text.find(part) if part else -1
+        if start < 0:
+            raise Unfit("spans_not_in_text")
+        end = start + len(part)
+    return {"type": spelling.of(kind), "text": text[start:end], "start": start, "end": end}
+
+
+def compared(pairs: Iterable[tuple[str, str]]) -> str:
+    """(type, part) in the form answers are compared in: each once, in one order, width and white space made alike."""
+    by_type: dict[str, set[str]] = {}
+    for kind, part in pairs:
+        by_type.setdefault(kind, set()).add(normalised(part))
+    return json.dumps({kind: sorted(by_type[kind]) for kind in sorted(by_type)}, ensure_ascii=False)

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from ....resources.language import Language, Text
+from ....resources.task import Prompt
+from ..reading_answers import without_reasoning
+from ..rows import Row
+from . import Answers, Spelling, TaskKind
+
+
+class Generation(TaskKind):
+    """A text written for a text, such as a summary, a translation, a reply or JSON: `{text, output}`.
+
+    The same input may have several outputs; all rows of one input stay in one split.
+    """
+
+    title: ClassVar[Text] = Text("a text written for a text", "依一段文字寫出另一段文字")
+    roles: ClassVar[tuple[str, ...]] = ("text", "output")
+    aliases: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "text": ("input", "instruction", "prompt", "question", "source", "輸入", "指令", "問題", "原文"),
+        "output": ("response", "completion", "answer", "target", "summary", "translation", "reply", "label",
+                   "輸出", "回答", "答案", "摘要", "譯文", "回覆"),
+    }
+    answers: ClassVar[Answers] = "text"
+    key: ClassVar[str] = "output"
+    one_answer: ClassVar[bool] = False
+    metric: ClassVar[str] = "chrf"
+    prompts: ClassVar[Mapping[Language, Prompt]] = {
+        "en": Prompt(system="Read the input and write the answer it asks for.", user="{text}"),
+        "zh-TW": Prompt(system="請閱讀輸入的內容，寫出它需要的回答。", user="{text}"),
+    }
+
+    def fields(self, values: Mapping[str, Any], spelling: Spelling) -> Row:
+        return {"text": self.required(values, "text"), "output": self.required(values, "output")}
+
+    def answer(self, row: Mapping[str, Any]) -> str:
+        return str(row["output"])
+
+    def read(self, answer: str, labels: Sequence[str]) -> str | None:
+        return without_reasoning(answer) or None
