@@ -11,6 +11,7 @@ from typing import Any, get_args
 from ...resources.errors import TaskError
 from ...resources.language import Text
 from ...resources.task import Privacy, TaskType
+from ..data.types import task_kind
 from .intents import Said, answers_nothing, heard
 from .questions import CORE, EXAMPLE, FURTHER, LABELS, OPEN, PRIVACY, TOPICS, Topic, split_labels
 from .wording import listed
@@ -75,7 +76,9 @@ def is_answered(topic: Topic, known: Mapping[str, Any]) -> bool:
     if topic is EXAMPLE:
         return "type" in known
     if topic is LABELS:
-        return len(known.get(LABELS.key) or ()) >= _FEWEST_LABELS
+        kind = task_kind(known.get("type", "classification"))
+        fewest = _FEWEST_LABELS if kind.answers == "label" else int(kind.needs_labels)
+        return len(known.get(LABELS.key) or ()) >= fewest
     return topic.key in known
 
 

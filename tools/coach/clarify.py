@@ -13,7 +13,7 @@ from typing import Any
 
 from ...resources.answer import NextStep
 from ...resources.language import Text, spoken_language
-from ...resources.task import TASK_TYPES
+from ..data.types import task_kind
 from .answer import CoachAnswer, DecisionDue, Question
 from .answers import ASKED, LONGEST_ANSWER, Heard, is_answered, number_in, read_answers
 from .choosing import few_rows
@@ -39,7 +39,6 @@ _ALSO_STORIES = ("performance", "deployed_bad", "evaluate", "progress", "deploy"
 _STORY = (6, 12)  # English words, Chinese characters: long enough to be the story of a problem
 _MANY_THINGS = (22, 38)  # long enough to hold several answers
 _COUNTED_THINGS = (12, 18)  # the same, where it counts rows and labels
-_LABELLING_TYPES = 2  # classification and entity-classification
 _LONGEST_SHOWN = 200
 _GREETED = {
     "pain_point": Text("the problem", "問題"), "goal": Text("the goal", "目標"), "labels": Text("the labels", "標籤"),
@@ -68,8 +67,9 @@ def clarify(said: Said, answers: Mapping[str, Any], opening: str = "", decision:
     if said.rows:
         known.setdefault("rows", said.rows)
     assumed = _assume(told)
+    guessed = _guess_type(known, said)
     facts = _facts(known, said)
-    warned = [*contradictions(facts), _other_type(said)]
+    warned = contradictions(facts)
     decision = decision or few_rows(facts.rows)
     if not facts.rows and heard("no_rows", known.get("rows")):
         decision = decision or few_rows(0)
@@ -77,7 +77,7 @@ def clarify(said: Said, answers: Mapping[str, Any], opening: str = "", decision:
     if not missing:
         return _ready(known, joined(opening, assumed), warned, decision)
     again = Text("No problem, let me ask it another way.", "沒關係，我換個方式問。") if told.times(missing[0]) else None
-    message = joined(opening, assumed or again or _noted(known, missing, bool(opening)), *warned)
+    message = joined(opening, assumed or again or _noted(known, missing, bool(opening)), guessed, *warned)
     return _asking(missing[0], told, missing, message, decision)
 
 
@@ -97,7 +97,7 @@ def create_arguments(known: Mapping[str, Any]) -> dict[str, Any]:
         plain.setdefault("name", "<short English folder name, such as mail-sorting>")
     return {
         "title": title, "type": known["type"],
-        "language": known.get("language") or spoken_language(), "labels": known["labels"], "goal": known["goal"],
+        "language": known.get("language") or spoken_language(), "labels": known.get("labels", []), "goal": known["goal"],
         **plain, **{group: groups[group] for group in ("constraints", "success_criteria") if groups[group]},
         **({"more": more} if more else {}),
     }
@@ -143,6 +143,7 @@ def _asking(topic: Topic, told: Heard, missing: list[Topic], message: str, decis
 
 def _sort_out(said: Said, known: dict[str, Any], opening: str, decision: DecisionDue | None) -> CoachAnswer:
     """They told a lot at once: what they said is filed before anything more is asked."""
+    guessed = _guess_type(known, said)
     if said.rows:
         known["rows"] = said.rows
     if said.path:
@@ -151,7 +152,7 @@ def _sort_out(said: Said, known: dict[str, Any], opening: str, decision: Decisio
         known["privacy"] = "on-premise"
     message = joined(opening if said.intent != "file" else "", Text(
         "That helps a lot. Let me sort what you told me first, so that I only ask for what is really missing.",
-        "這些資訊很有用。我先整理你說的，之後只問真正缺的。"), *contradictions(_facts(known, said)), _other_type(said))
+        "這些資訊很有用。我先整理你說的，之後只問真正缺的。"), guessed, *contradictions(_facts(known, said)))
     places = {key: value for topic in CORE if not is_answered(topic, known)
               for key, value in placeholders_for(topic).items()}
     say = Text(
@@ -167,13 +168,13 @@ def _sort_out(said: Said, known: dict[str, Any], opening: str, decision: Decisio
     )
 
 
-def _ready(known: dict[str, Any], opening: str, warned: list[Text | None], decision: DecisionDue | None) -> CoachAnswer:
+def _ready(known: dict[str, Any], opening: str, warned: list[Text], decision: DecisionDue | None) -> CoachAnswer:
     summary = Text(
         f"This is what I understood. The problem: {quote(known['pain_point'])}. The goal: {quote(known['goal'])}. The "
-        f"model answers with one of: {listed(map(short, known['labels']))}.{_further_words(known).en} Row text "
-        f"{_privacy(known).en}. Nothing is created before you agree.",
+        f"model {_does(known).en}.{_further_words(known).en} Row text {_privacy(known).en}. Nothing is created before you "
+        "agree.",
         f"我的理解是：問題是{quote(known['pain_point'])}，目標是{quote(known['goal'])}，"
-        f"模型會從「{listed(map(short, known['labels']))}」當中選一個回答。{_further_words(known).zh}"
+        f"模型會{_does(known).zh}。{_further_words(known).zh}"
         f"資料原文{_privacy(known).zh}。你確認之前不會建立任何東西。")
     confirm = Question(
         field="confirmation",
@@ -194,6 +195,19 @@ def _ready(known: dict[str, Any], opening: str, warned: list[Text | None], decis
         known=_shown(known), missing=[topic.key for topic in LATER if topic.key not in known],
         next_step=NextStep(say=str(say), tool="create_task", arguments=arguments),
     )
+
+
+def _does(known: Mapping[str, Any]) -> Text:
+    """What the model will do with a text, by the type of task."""
+    kind, labels = task_kind(known["type"]), listed(map(short, known.get("labels") or ()))
+    if kind.answers == "label":
+        return Text(f"answers with one of: {labels}", f"從「{labels}」當中選一個回答")
+    if kind.answers == "spans":
+        return Text(f"copies from a text every part that is one of: {labels}", f"從文字裡逐字擷取這些種類的片段：{labels}")
+    return {
+        "generation": Text("writes an answer to a text", "針對輸入的文字寫出回答"),
+        "chat": Text("writes the next turn of a conversation", "接著對話寫出下一輪回覆"),
+    }.get(kind.name, Text("writes the answer that people prefer", "寫出人們比較偏好的回答"))
 
 
 def _further_words(known: Mapping[str, Any]) -> Text:
@@ -246,7 +260,7 @@ def _facts(known: Mapping[str, Any], said: Said) -> Facts:
         deadline=str(known.get("deadline") or ""), privacy=str(known.get("privacy") or ""),
         hardware=f"{known.get('hardware') or ''} {said.message}", budget=str(known.get("budget") or ""),
         deployment=str(known.get("deployment") or ""), source=f"{known.get('source') or ''} {said.message}",
-        example=str(known.get(EXAMPLE.key) or ""),
+        example=str(known.get(EXAMPLE.key) or ""), type=known.get("type", "classification"),
     )
 
 
@@ -268,14 +282,14 @@ def _long_enough(text: str, least: tuple[int, int]) -> bool:
     return words >= least[0] or han >= least[1]
 
 
-def _other_type(said: Said) -> Text | None:
-    if not said.other_type or len(TASK_TYPES) > _LABELLING_TYPES:
+def _guess_type(known: dict[str, Any], said: Said) -> Text | None:
+    """Put down the kind of task they speak of, where they name one, and say so."""
+    if said.type is None or "type" in known:
         return None
-    return Text("One honest word first: this installation trains models that choose a label (for a text, or for one "
-                "thing named in it), not yet ones that extract or write text; often the need can be put as a choice "
-                "of labels.",
-                "先老實說：目前能訓練的是「選標籤」的模型（針對整段文字，或其中一個對象），還不能訓練擷取或撰寫文字的模型；"
-                "不過很多需求可以改成選標籤來做。")
+    known["type"] = said.type
+    title = task_kind(said.type).title
+    return Text(f"What you describe gives back {title.en} (type `{said.type}`); say so if you meant labels for a text.",
+                f"你描述的是「{title.zh}」（類型 `{said.type}`）；如果你要的其實是替文字貼標籤，請跟我說。")
 
 
 def _title(goal: str) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from ...resources.figures import figure
 from ...resources.language import Text
-from ...resources.task import Task
+from ...resources.task import Task, TaskType
+from ..data.types import task_kind
 from .intents import count_in, heard
 from .wording import quote, short
 
@@ -41,6 +42,7 @@ class Facts:
     source: str = ""
     example: str = ""
     has_data: bool = False
+    type: TaskType = "classification"
 
 
 def facts_of(task: Task, rows: int | None, has_data: bool) -> Facts:
@@ -51,13 +53,14 @@ def facts_of(task: Task, rows: int | None, has_data: bool) -> Facts:
         threshold=task.success_criteria.threshold, baseline=task.success_criteria.baseline,
         deadline=bounds.deadline or "", privacy=bounds.privacy, hardware=bounds.hardware or "",
         budget=bounds.budget or "", deployment=bounds.deployment or "", source=said.source or "",
-        example=task.example or "", has_data=has_data,
+        example=task.example or "", has_data=has_data, type=task.type,
     )
 
 
 def contradictions(facts: Facts) -> list[Text]:
     """What does not fit together, the weightiest first, at most three at a time."""
-    found = [said for check in _CHECKS if (said := check(facts))]
+    checks = (*(_LABEL_CHECKS if task_kind(facts.type).answers == "label" else ()), *_CHECKS)
+    found = [said for check in checks if (said := check(facts))]
     return found[:_MOST_SAID]
 
 
@@ -102,11 +105,11 @@ def _free_text(facts: Facts) -> Text | None:
         return None
     shown = quote(written[0] if written else answer, 50)
     return Text(
-        f"{shown} is written text, not one of a few labels, and labels are what is trained here: name the kinds of "
-        "answer there are, let the model choose the kind, and put the wording in a template (llm-knowledge/"
-        "output-formats).",
-        f"{shown}是一段要寫出來的文字，不是固定的幾個標籤，而這裡訓練的是選標籤："
-        "請把答案分成幾種，讓模型選種類，文字交給範本（llm-knowledge/output-formats）。")
+        f"{shown} is written text, not one of a few labels: that is a task of type `generation`. Easier to get right and "
+        "to measure: name the kinds of answer there are, let the model choose the kind, and put the wording in a template "
+        "(llm-knowledge/output-formats).",
+        f"{shown}是一段要寫出來的文字，不是固定的幾個標籤：類型請選 `generation`。"
+        "更容易做好、也更好衡量的做法：把答案分成幾種，讓模型選種類，文字交給範本（llm-knowledge/output-formats）。")
 
 
 def _answer_is_no_label(facts: Facts) -> Text | None:
@@ -198,7 +201,9 @@ def _plain(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
+_LABEL_CHECKS: tuple[Callable[[Facts], Text | None], ...] = (
+    _one_label, _free_text, _rows_for_labels, _same_label_twice, _answer_is_no_label,
+)
 _CHECKS: tuple[Callable[[Facts], Text | None], ...] = (
-    _one_label, _free_text, _rows_for_labels, _same_label_twice, _answer_is_no_label, _threshold_is_no_gain, _perfection,
-    _no_time_and_no_rows, _outside, _no_money, _too_large,
+    _threshold_is_no_gain, _perfection, _no_time_and_no_rows, _outside, _no_money, _too_large,
 )

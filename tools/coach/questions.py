@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...resources.language import Text
-from ...resources.task import Task
+from ...resources.task import TASK_TYPES, Task
 from .answer import Question
 
 OPEN = re.compile(r"\s*<[^<>]*>\s*")  # what an answer goes into: `<the answer, in their words>`
@@ -84,12 +84,17 @@ EXAMPLE = Topic(
          "one person, company or product named in it?",
          "請給我一筆真實的輸入，和你希望得到的答案。這個答案是針對整段文字，還是針對文字裡提到的某個人、公司或產品？"),
     Text("One concrete example settles the kind of task better than any description: `classification` labels a whole "
-         "text, `entity-classification` labels it for one thing named in it.",
+         "text, `entity-classification` labels it for one thing named in it, `extraction` copies parts of it, "
+         "`generation` writes a text for it, `chat` answers a conversation, `preference` learns which of two answers is "
+         "better.",
          "一個具體例子比任何描述都清楚：`classification` 是替整段文字貼標籤，"
-         "`entity-classification` 是針對其中一個對象貼標籤。"),
+         "`entity-classification` 是針對其中一個對象貼標籤，`extraction` 是擷取其中的片段，"
+         "`generation` 是依文字寫出另一段文字，`chat` 是回覆一段對話，`preference` 是學會兩個回答哪個比較好。"),
     (Text("“My parcel is late again” → delivery   (classification)", "「包裹又延遲了」→ 物流（classification）"),
      Text("“A won the order that B lost”, about B → negative   (entity-classification)",
-          "「甲公司拿下乙公司丟掉的訂單」，問乙公司 → 負面（entity-classification）")),
+          "「甲公司拿下乙公司丟掉的訂單」，問乙公司 → 負面（entity-classification）"),
+     Text("“Invoice 4711 over 300 dollars, due in May” → number: 4711, amount: 300 dollars   (extraction)",
+          "「發票 4711，金額 300 元，五月到期」→ 號碼：4711、金額：300 元（extraction）")),
     Text("An invented one will do: a sentence as it might come in, an arrow, and the word you would write beside it. "
          "If even that is hard: one text in, one label out.",
          "自己編一句也可以：寫一句可能會收到的話、一個箭頭，再寫上你會標的字。"
@@ -215,7 +220,7 @@ def default_for(topic: Topic) -> dict[str, Any]:
 def placeholders_for(topic: Topic) -> dict[str, Any]:
     """The `answers` of `coach` that carry the answer to `topic` while there is no task yet."""
     if topic is EXAMPLE:
-        return {"example": "<input → answer>", "type": "<classification or entity-classification>"}
+        return {"example": "<input → answer>", "type": f"<{', '.join(TASK_TYPES)}>"}
     if topic is LABELS:
         return {"labels": ["<label>", "<label>"]}
     if topic is PRIVACY:

@@ -94,7 +94,7 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
     )
     def create_task(
         title: str,
-        type: Annotated[TaskType, Field(description="entity-classification: text + entity → label")],
+        type: Annotated[TaskType, Field(description="entity-classification: text + entity → label; extraction: text → spans; generation: text → output; preference: text → chosen, rejected")],
         language: Annotated[Language, Field(description="of the data")],
         name: Annotated[str, Field(description="short ASCII folder name; give one for Chinese titles")] = "",
         goal: str = "",

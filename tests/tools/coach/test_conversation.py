@@ -227,9 +227,25 @@ def test_few_rows_for_many_labels_are_noticed(workspace: Workspace) -> None:
     assert "500 筆分給 40 個標籤" in coach(workspace, "我想訓練模型，有 500 筆資料、40 個標籤").message
 
 
-def test_a_task_of_another_type_is_spoken_of_honestly(workspace: Workspace) -> None:
-    assert "not yet ones that extract or write text" in coach(
-        workspace, "I want to train a model for named entity extraction").message
+@pytest.mark.parametrize(("message", "type", "labelled"), [
+    ("I want to train a model for named entity extraction", "extraction", True),
+    ("我想訓練一個模型，從合約裡擷取金額和日期", "extraction", True),
+    ("I want to train a model that summarises meeting notes", "generation", False),
+    ("我想訓練一個客服機器人", "chat", False),
+])
+def test_the_kind_of_task_a_person_speaks_of_is_put_down(
+    workspace: Workspace, message: str, type: str, labelled: bool
+) -> None:
+    answer = coach(workspace, message)
+    assert answer.known["type"] == type and type in answer.message
+    assert ("labels" in answer.missing) is labelled and "example" not in answer.missing
+
+
+def test_a_task_without_labels_is_created_without_asking_for_them(workspace: Workspace) -> None:
+    answer = coach(workspace, answers={"type": "generation", "pain_point": "notes take an hour", "goal": "summarise notes",
+                                       "privacy": "open"})
+    assert answer.next_step.tool == "create_task" and answer.next_step.arguments["labels"] == []
+    assert "writes an answer to a text" in answer.message
 
 
 def test_a_password_in_the_chat_is_not_repeated(workspace: Workspace) -> None:

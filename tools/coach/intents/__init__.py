@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ....resources.files import read_yaml
 from ....resources.language import LANGUAGES, Language, detect_language
+from ....resources.task import TaskType
 from .foreign import folded, polite_line
 
 LONGEST_READ = 4_000  # characters; what a person wants stands near the beginning of a long message
@@ -37,7 +38,7 @@ class Said:
         unsure: it answers nothing ("?", "whatever", 「不知道」).
         cut: it was longer than what is read.
         foreign: it is written in a language that is not spoken here.
-        other_type: it asks for a kind of task that is not trained here.
+        type: the kind of task it speaks of, where that is not one of labels.
         other_database: the database it names, where that is not PostgreSQL.
     """
 
@@ -51,14 +52,14 @@ class Said:
     unsure: bool = False
     cut: bool = False
     foreign: bool = False
-    other_type: bool = False
+    type: TaskType | None = None
     other_database: str | None = None
 
 
 @dataclass(frozen=True)
 class _Rules:
     intents: list[tuple[str, list[re.Pattern[str]]]]
-    other_type: list[re.Pattern[str]]
+    types: dict[TaskType, list[re.Pattern[str]]]
     other_database: re.Pattern[str]
     rows: re.Pattern[str]
     labels: re.Pattern[str]
@@ -89,7 +90,8 @@ def understand(message: str | None) -> Said:
         labels=next((count for rule in rules if (count := _count(rule.labels, text))), None),
         unsure=answers_nothing(said), cut=len(whole) > LONGEST_READ,
         foreign=polite_line(said) is not None,
-        other_type=any(pattern.search(text) for rule in rules for pattern in rule.other_type),
+        type=next((kind for rule in rules for kind, patterns in rule.types.items()
+                   if any(pattern.search(text) for pattern in patterns)), None),
         other_database=other[0] if other else None,
     )
 
@@ -140,7 +142,7 @@ def _rules(language: Language) -> _Rules:
     content = read_yaml(Path(__file__).parent / f"{language}.yaml")
     return _Rules(
         intents=[(rule["intent"], [_compiled(pattern) for pattern in rule["patterns"]]) for rule in content["intents"]],
-        other_type=[_compiled(pattern) for pattern in content["other_type"]],
+        types={kind: [_compiled(pattern) for pattern in patterns] for kind, patterns in content["types"].items()},
         other_database=_compiled(content["other_database"]),
         rows=_compiled(content["rows"]), labels=_compiled(content["labels"]),
         unsure=_compiled(content["unsure"]),
