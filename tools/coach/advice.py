@@ -9,6 +9,7 @@ from ...resources.language import Text
 from ...resources.task import Task
 from ..data.adding import file_to_add
 from ..data.sources import kinds
+from ..data.types import ROLE_TITLES, task_kind
 from .answer import DecisionDue, Question
 from .intents import Said
 from .wording import listed, quote
@@ -114,9 +115,9 @@ def secret_warning() -> Text:
 
 def source_question(said: Said, task: Task) -> Question:
     """The one question that leads to a filled `sources[]`."""
-    entity = task.type == "entity-classification"
-    columns = Text("text, entity and label" if entity else "text and label",
-                   "文字、對象、標籤" if entity else "文字、標籤")
+    titles = [ROLE_TITLES[role] for role in task_kind(task.type).roles]
+    columns = Text(" and ".join(filter(None, (", ".join(title.en for title in titles[:-1]), titles[-1].en))),
+                   "、".join(title.zh for title in titles))
     if _asks_a_database(said):
         ask = Text(f"Which table or query gives one row each with {columns.en}, and on which host, database and user? "
                    "(Not the password.)",
@@ -146,16 +147,15 @@ def _asks_a_database(said: Said) -> bool:
 
 def source_example(said: Said, task: Task | None) -> dict[str, Any]:
     """A `sources[]` entry filled as far as it is known, placeholders where the answer goes."""
-    entity = task is not None and task.type == "entity-classification"
     if _asks_a_database(said):
-        names = ("text", "entity", "label") if entity else ("text", "label")
+        names = task_kind(task.type if task else "classification").roles
         columns = ", ".join(f"<{name} column> AS {name}" for name in names)
         return {"type": "database",
                 "connection": _CONNECTIONS.get((said.other_database or "").lower(), _POSTGRESQL),
                 "query": f"SELECT {columns} FROM <table>"}
     if said.intent in _KIND_OF and _KIND_OF[said.intent] in kinds():
         place = {"endpoint": "<https://host/path>"} if said.intent == "api" else {"urls": ["<https://…>"]}
-        return {"type": _KIND_OF[said.intent], **place, "mapping": {"text": "<its field>"}}
+        return {"type": _KIND_OF[said.intent], **place, "mapping": dict.fromkeys(task_kind(task.type if task else "classification").inputs, "<its field>")}
     return file_to_add(task, said.path)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...resources.answer import NextStep
 from ...resources.figures import figure
 from ...resources.language import Text
+from ..data.types import task_kind
 from .advice import source_advice, source_decision, source_question
 from .analysis import best_result, where_it_stands
 from .answer import CoachAnswer
@@ -120,7 +121,9 @@ def without_rows(situation: Situation) -> CoachAnswer:
 
 def counted_labels(situation: Situation) -> Text:
     """How many labels there are, in words."""
-    number = len(situation.labels)
+    number, kind = len(situation.labels), task_kind(situation.task.type)
+    if not kind.needs_labels:
+        return kind.title
     return Text(f"{number} labels", f"{number} 個標籤") if number else Text("labels come with the data",
                                                                               "標籤會從資料來")
 
@@ -311,11 +314,12 @@ def _data_closed(situation: Situation) -> str:
 def _data_words(situation: Situation) -> Text:
     counts, train = situation.counts, situation.train_labels
     shown = counted(train, situation.labels)
+    labels = Text(f" Labels in training: {shown}.", f"訓練集的標籤：{shown}。") if train else Text("", "")
     return Text(
         f"The data is ready: {counts.get('train', 0)} rows to train on, {counts.get('valid', 0)} to steer by, "
-        f"{counts.get('test', 0)} kept for the test. Labels in training: {shown}.",
+        f"{counts.get('test', 0)} kept for the test.{labels.en}",
         f"資料準備好了：訓練 {counts.get('train', 0)} 筆、驗證 {counts.get('valid', 0)} 筆、"
-        f"測試 {counts.get('test', 0)} 筆。訓練集的標籤：{shown}。")
+        f"測試 {counts.get('test', 0)} 筆。{labels.zh}")
 
 
 def _deciding(situation: Situation, _said: Said) -> CoachAnswer:

@@ -7,6 +7,7 @@ from typing import Any
 from ...resources.contents import without_secrets
 from ...resources.data_source import DataSource
 from ...resources.task import Task
+from .types import task_kind
 
 
 def arguments_with(task: str, standing: DataSource, *added: dict[str, Any]) -> dict[str, Any] | None:
@@ -20,6 +21,6 @@ def arguments_with(task: str, standing: DataSource, *added: dict[str, Any]) -> d
 
 def file_to_add(task: Task | None, path: str | None = None) -> dict[str, Any]:
     """A file source with its `<…>` to be filled in by the person."""
-    entity = {"entity": "<its column>"} if task is not None and task.type == "entity-classification" else {}
+    roles = task_kind(task.type if task else "classification").roles
     return {"type": "file", "path": path or "<absolute path of the reviewed file>",
-            "mapping": {"text": "<its column>", **entity, "label": "<its column>"}}
+            "mapping": dict.fromkeys(roles, "<its column>")}

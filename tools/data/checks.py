@@ -19,7 +19,7 @@ from ...resources.files import sha256_bytes
 from ...resources.language import Text
 from ...resources.task import Task, TaskType
 from .content import content_findings, coverage_findings
-from .findings import Finding, finding
+from .findings import ROW_TEXT, Finding, finding
 from .near import near_benchmark, near_findings
 from .near_duplicates import Tick
 from .prompting import gold_of
@@ -28,7 +28,6 @@ from .split import SPLITS, group_keys
 from .types import TaskKind, counted_labels, task_kind
 
 Report = dict[str, Any]
-_ROW_TEXT = ("text", "entity", "label")
 _HEAVIEST = ("no_test", "label_without_rows", "label_not_in_benchmark", "near_conflicts", "near_overlap",
              "simplified_characters", "personal_mobile", "personal_landline", "personal_email", "imbalance", "few_rows",
              "small_test")
@@ -82,7 +81,7 @@ def validation_report(
     placed = [(name, row) for name in SPLITS for row in splits.get(name, ())]
     broken = _field_errors(placed, rules)
     sound = [(name, row) for name, row in placed if not rules.kind.lacking(row)]
-    errors = [*broken, *_label_errors(sound, rules), *rules.kind.errors(sound, rules.labels), *_identity_errors(sound),
+    errors = [*broken, *_label_errors(sound, rules), *_identity_errors(sound),
               *_benchmark_errors(sound, rules, held_out)]
     tested = held_out or splits.get("test", ())  # the first test split becomes the benchmark
     same = {row["id"] for row in tested}
@@ -113,7 +112,7 @@ def shown(report: Report, task: Task) -> Report:
     """`report` fit for a tool result: row text cut short, or hidden where the task's privacy forbids it."""
     def safe(found: Finding) -> Finding:
         return {**{key: value for key, value in found.items() if key != "ids"}, "examples": [
-            {key: quoted(task, str(value)) if key in _ROW_TEXT else value for key, value in row.items()}
+            {key: quoted(task, _plain(value)) if key in ROW_TEXT else value for key, value in row.items()}
             for row in found["examples"]
         ]}
 
@@ -126,6 +125,10 @@ def shown(report: Report, task: Task) -> Report:
         "accepted": [safe(found) for found in report.get("accepted", [])],
         "figures": {**report["figures"], "label_counts": counts},
     }
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def figures(placed: Sequence[tuple[str, Row]]) -> dict[str, Any]:

@@ -8,8 +8,10 @@ from typing import Any
 
 from ...resources.errors import DataError
 from ...resources.language import Text
+from .cells import as_text
 from .reading import LONGEST_ROW
 from .rows import Row, row_id
+from .types import Spelling, Unfit, kind_of
 
 
 def read_split(file: Path) -> list[Row]:
@@ -29,7 +31,7 @@ def read_split(file: Path) -> list[Row]:
                 raise _unreadable(file, number, Text(f"is longer than {LONGEST_ROW >> 20} MB",
                                                      f"超過 {LONGEST_ROW >> 20} MB"))
             if line.strip(b"\xef\xbb\xbf \t\r\n"):
-                rows.append(_canonical(_parsed(line, file, number), number))
+                rows.append(_canonical(_parsed(line, file, number), file, number))
     return sorted(rows, key=lambda row: str(row["id"]))
 
 
@@ -54,13 +56,19 @@ def _unreadable(file: Path, number: int, what: Text) -> DataError:
     )
 
 
-def _canonical(row: dict[str, Any], line: int) -> Row:
-    """`row` with its text trimmed and its id recomputed: whoever changes the text changes the identity."""
-    text, label, entity = (_text(row.get(name)) for name in ("text", "label", "entity"))
-    rest = {key: value for key, value in row.items() if key not in ("id", "text", "entity", "label", "line")}
-    return {"id": row_id(text, entity), "text": text, **({"entity": entity} if entity else {}), "label": label, **rest,
-            "line": line}
+def _canonical(row: dict[str, Any], file: Path, line: int) -> Row:
+    """`row` with its texts trimmed and its id recomputed: whoever changes the text changes the identity.
 
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value).strip().encode("utf-8", "replace").decode("utf-8")
+    What is empty stays empty, for validation to name.
+    """
+    kind = kind_of(row)
+    try:
+        fields = kind.fields(row, Spelling((), {}))
+        identity = kind.id_of(fields)
+    except Unfit as unfit:
+        if problem := kind.problems.get(unfit.code):
+            raise _unreadable(file, line, Text(f"cannot be used: {problem.en}", f"不能使用：{problem.zh}")) from unfit
+        fields = {name: as_text(row.get(name)) for name in (*kind.roles, *(n for n in kind.optional if row.get(n)))}
+        identity = row_id(as_text(row.get("text")), as_text(row.get("entity")))
+    rest = {key: value for key, value in row.items() if key not in (*fields, "id", "line")}
+    return {"id": identity, **fields, **rest, "line": line}

@@ -10,7 +10,8 @@ from .rows import Row
 
 Finding = dict[str, Any]
 EXAMPLES = 5
-_SHOWN = ("id", "text", "entity", "label", "line")
+ROW_TEXT = ("text", "entity", "label", "spans", "output", "chosen", "rejected")  # what a finding quotes
+_SHOWN = ("id", *ROW_TEXT, "line")
 _MOST_IDS = 1000
 
 

@@ -182,6 +182,7 @@ class Conversion:
 
     def _left_out(self, code: str, count: int) -> Finding:
         if problem := self._kind.problems.get(code):
-            return finding(f"left_out_{code}", count, Text(problem.en.format(count=count), problem.zh.format(count=count)))
+            return finding(f"left_out_{code}", count, Text(
+                f"{count} records were left out: {problem.en}.", f"有 {count} 筆已略過：{problem.zh}。"))
         return finding(f"left_out_without_{code}", count, Text(
             f"{count} records without {code} were left out.", f"有 {count} 筆沒有 {code}，已略過。"))

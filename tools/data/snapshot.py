@@ -20,6 +20,7 @@ from .benchmark import MAIN, benchmark_names, freeze, held_out_rows
 from .checks import Report, rules_of, shown, validation_report
 from .decisions import ACCEPTABLE, Decision, settled, standing
 from .editing import read_split
+from .findings import ROW_TEXT
 from .rows import Row
 from .split import SPLITS
 from .store import Snapshot, commit_snapshot, load_snapshot
@@ -145,7 +146,7 @@ def _first_example(safe: Report) -> Text:
     examples = safe["errors"][0]["examples"]
     if not examples:
         return Text("", "")
-    row = {key: examples[0][key] for key in ("text", "entity", "label") if key in examples[0]} or examples[0]
+    row = {key: examples[0][key] for key in ROW_TEXT if key in examples[0]} or examples[0]
     return Text("\n  e.g. " + ", ".join(f"{key}: {value}" for key, value in row.items()),
                 "\n  例如 " + "，".join(f"{key}：{value}" for key, value in row.items()))
 

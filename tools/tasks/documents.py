@@ -5,6 +5,7 @@ from __future__ import annotations
 from ... import __version__
 from ...resources.language import Text
 from ...resources.task import Decision, Task
+from ..data.types import TaskKind, task_kind
 
 GITIGNORE = """\
 # large, or made again from what is kept
@@ -37,6 +38,12 @@ _WHY = Text(
     "腳本所需的套件：第一次執行 `uv run python scripts/04_train.py` 時會自動安裝在旁邊。",
 )
 
+# What a person's own columns may be called, in the example.
+_COLUMNS = {
+    "text": Text("content", "內容"), "entity": Text("company", "公司"), "label": Text("sentiment", "標籤"),
+    "spans": Text("entities", "標註"), "output": Text("summary", "摘要"), "messages": Text("conversation", "對話"),
+    "chosen": Text("better", "較佳回答"), "rejected": Text("worse", "較差回答"),
+}
 _DATA_SOURCE = Text("""\
 # Where this task's rows come from. Fill in by hand, or let set_data_source do it.
 # Besides the two shown: api, web_scrape, huggingface and llm_generated.
@@ -45,11 +52,11 @@ format: 1
 sources: []
 #  - type: file
 #    path: /absolute/path/to/rows.csv        # CSV, TSV, JSON, JSONL, Excel or Parquet
-#    mapping: {text: content, label: sentiment{entity_en}}   # ours: the file's column
+#    mapping: {{mapping}}   # ours: the file's column
 #  - type: database
 #    connection: postgresql://reader:${PG_PASSWORD}@host/db
-#    query: "SELECT text, label{entity_sql} FROM annotations"
-deduplicate_on: [text, entity]
+#    query: "SELECT {columns} FROM annotations"
+deduplicate_on: [{identity}]
 split:
   train: 0.7
   valid: 0.15
@@ -66,11 +73,11 @@ format: 1
 sources: []
 #  - type: file
 #    path: /絕對路徑/資料.csv                # CSV、TSV、JSON、JSONL、Excel 或 Parquet
-#    mapping: {text: 內容, label: 標籤{entity_zh}}   # 我們的欄位: 檔案的欄位
+#    mapping: {{mapping}}   # 我們的欄位: 檔案的欄位
 #  - type: database
 #    connection: postgresql://reader:${PG_PASSWORD}@host/db
-#    query: "SELECT text, label{entity_sql} FROM annotations"
-deduplicate_on: [text, entity]
+#    query: "SELECT {columns} FROM annotations"
+deduplicate_on: [{identity}]
 split:
   train: 0.7
   valid: 0.15
@@ -160,12 +167,15 @@ def pyproject(task: Task, wheel: str) -> str:
 
 def first_data_source(task: Task) -> str:
     """A `data_source.yaml` without sources, its comments showing how one is written."""
-    with_entity = task.type == "entity-classification"
-    text = _DATA_SOURCE.to(task.language)
-    for mark, shown in (("{entity_en}", ", entity: company"), ("{entity_zh}", ", entity: 公司"),
-                        ("{entity_sql}", ", entity")):
-        text = text.replace(mark, shown if with_entity else "")
-    return text
+    kind = task_kind(task.type)
+    columns = ", ".join(f"{role}: {_COLUMNS[role].to(task.language)}" for role in kind.roles)
+    return (_DATA_SOURCE.to(task.language).replace("{mapping}", columns)
+            .replace("{columns}", ", ".join(kind.roles)).replace("{identity}", ", ".join(_identity(kind))))
+
+
+def _identity(kind: TaskKind) -> list[str]:
+    """What makes two rows the same where nobody says otherwise."""
+    return ["text", "entity"] if kind.answers == "label" else list(kind.roles)
 
 
 def readme(task: Task, scripts: list[tuple[str, str]], wheel: str) -> str:

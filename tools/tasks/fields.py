@@ -12,6 +12,7 @@ from ...resources.errors import TaskError
 from ...resources.language import Text
 from ...resources.task import Task, field_of
 from ...resources.wording import problem_in_words
+from ..data.types import task_kinds
 from ..evaluate.metric import known_metrics
 from .naming import checked_labels
 
@@ -39,7 +40,8 @@ def with_changes(task: Task, changes: Mapping[str, Any]) -> Task:
             place[names[-1]] = value
     labels = flat.get("labels")
     if isinstance(labels, list) and all(isinstance(label, str) for label in labels):
-        content["labels"] = checked_labels(labels)
+        kind = task_kinds().get(content.get("type", task.type))
+        content["labels"] = checked_labels(labels, 2 if kind is None or kind.answers == "label" else 1)
     try:
         changed = Task.model_validate(content)
     except ValidationError as error:

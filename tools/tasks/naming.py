@@ -43,11 +43,11 @@ def free_name(workspace: Workspace, name: str) -> str:
     return f"{name[:59]}-{number}"
 
 
-def checked_labels(labels: Sequence[str]) -> list[str]:
+def checked_labels(labels: Sequence[str], fewest: int = 2) -> list[str]:
     """The labels, trimmed, in the person's order; none at all is fine as long as the data is unknown.
 
     Raises:
-        TaskError: fewer than two, an empty one, or two that differ only in spaces, width or case.
+        TaskError: fewer than `fewest`, an empty one, or two that differ only in spaces, width or case.
     """
     trimmed = [label.strip() for label in labels]
     if not trimmed:
@@ -59,7 +59,7 @@ def checked_labels(labels: Sequence[str]) -> list[str]:
         if (twin := seen.get(_bare(label))) is not None:
             raise _twins(twin, label)
         seen[_bare(label)] = label
-    if len(trimmed) < 2:
+    if len(trimmed) < fewest:
         raise TaskError(
             Text(f"One label ({trimmed[0]}) leaves nothing to decide.",
                  f"只有一個標籤（{trimmed[0]}），沒有東西可分類。"),

@@ -17,14 +17,19 @@ from typing import Any, ClassVar, Literal, cast
 from ....resources.language import Language, Text
 from ....resources.task import Prompt, TaskType
 from ..cells import as_text
-from ..findings import Finding
 from ..rows import Row, plain_name, row_id
 
 Message = dict[str, str]
-Placed = Sequence[tuple[str, Row]]
 # What an answer is, and so which metrics can measure it: one of the labels, spans of the text as JSON, free text, or
 # the better one of two answers.
 Answers = Literal["label", "spans", "text", "pair"]
+
+# What the columns are called where people read of them.
+ROLE_TITLES = {
+    "text": Text("text", "文字"), "entity": Text("entity", "對象"), "label": Text("label", "標籤"),
+    "spans": Text("spans", "片段標註"), "output": Text("output", "輸出"), "messages": Text("messages", "對話訊息"),
+    "chosen": Text("chosen", "較佳回答"), "rejected": Text("rejected", "較差回答"),
+}
 
 _PLACEHOLDER = re.compile(r"\{(text|entity|labels)\}")
 _HAN = re.compile(r"[\u3400-\u9fff]")
@@ -82,7 +87,7 @@ class TaskKind(ABC):
     needs_labels: ClassVar[bool] = False
     metric: ClassVar[str]  # the goal's where the person names none
     prompts: ClassVar[Mapping[Language, Prompt]]
-    problems: ClassVar[Mapping[str, Text]] = {}  # code of an `Unfit` → what is wrong with `{count}` records
+    problems: ClassVar[Mapping[str, Text]] = {}  # code of an `Unfit` → what is wrong with the record
 
     @abstractmethod
     def fields(self, values: Mapping[str, Any], spelling: Spelling) -> Row:
@@ -132,10 +137,6 @@ class TaskKind(ABC):
     def lacking(self, row: Mapping[str, Any]) -> list[str]:
         """The fields that the canonical row lacks."""
         return [role for role in self.roles if not row.get(role)]
-
-    def errors(self, placed: Placed, labels: Sequence[str]) -> list[Finding]:
-        """What else makes rows unfit for training, of rows that lack nothing."""
-        return []
 
     def required(self, values: Mapping[str, Any], role: str) -> str:
         """The text of a role's cell.

@@ -36,12 +36,10 @@ class Chat(TaskKind):
         "en": Prompt(system="", user="{text}"), "zh-TW": Prompt(system="", user="{text}"),
     }
     problems: ClassVar[Mapping[str, Text]] = {
-        "messages_unreadable": Text(
-            "{count} records have messages that are no JSON list of {{role, content}}, and were left out.",
-            "有 {count} 筆的 messages 不是由 {{role, content}} 組成的 JSON 串列，已略過。"),
-        "no_answer": Text(
-            "{count} conversations do not end with a turn of the assistant that answers a user, and were left out.",
-            "有 {count} 筆對話不是以助理回覆使用者作結，已略過。"),
+        "messages_unreadable": Text("messages is no JSON list of {role, content}",
+                                    "messages 不是由 {role, content} 組成的 JSON 串列"),
+        "no_answer": Text("the conversation holds no turn of the assistant that answers a user",
+                          "對話裡沒有助理回覆使用者的一輪"),
     }
 
     def fields(self, values: Mapping[str, Any], spelling: Spelling) -> Row:

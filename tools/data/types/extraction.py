@@ -7,10 +7,9 @@ from typing import Any, ClassVar
 from ....resources.language import Language, Text
 from ....resources.task import Prompt
 from ..cells import as_structure, as_text
-from ..findings import Finding, finding
 from ..reading_answers import parse_json
 from ..rows import Row, normalised
-from . import Answers, Placed, Spelling, TaskKind, Unfit
+from . import Answers, Spelling, TaskKind, Unfit
 
 _TYPE_NAMES = ("type", "label", "entity", "entity_group", "tag")
 _TEXT_NAMES = ("text", "word", "span", "value")
@@ -45,12 +44,9 @@ class Extraction(TaskKind):
             user="文字：{text}"),
     }
     problems: ClassVar[Mapping[str, Text]] = {
-        "spans_unreadable": Text(
-            "{count} records have spans that are no JSON list or object of spans, and were left out.",
-            "有 {count} 筆的 spans 不是 JSON 串列或物件，已略過。"),
-        "spans_not_in_text": Text(
-            "{count} records name a part that their text does not contain (or positions outside of it), and were left out.",
-            "有 {count} 筆標出的片段不在文字裡（或位置超出範圍），已略過。"),
+        "spans_unreadable": Text("spans is no JSON list or object of spans", "spans 不是由片段組成的 JSON 串列或物件"),
+        "spans_not_in_text": Text("spans names a part that the text does not contain (or positions outside of it)",
+                                  "spans 標出的片段不在文字裡（或位置超出範圍）"),
     }
 
     def fields(self, values: Mapping[str, Any], spelling: Spelling) -> Row:
@@ -93,13 +89,6 @@ class Extraction(TaskKind):
     def lacking(self, row: Mapping[str, Any]) -> list[str]:
         return [role for role in self.roles if not row.get(role) and row.get(role) != []]
 
-    def errors(self, placed: Placed, labels: Sequence[str]) -> list[Finding]:
-        astray = [(name, row) for name, row in placed
-                  if any(span["text"] not in row["text"] for span in row["spans"])]
-        return [finding("spans_not_in_text", len(astray), Text(
-            f"{len(astray)} rows name a part that their text does not contain.",
-            f"有 {len(astray)} 列標出的片段不在文字裡。"), astray)] if astray else []
-
 
 def _listed(found: Any) -> list[dict[str, Any]]:
     """Spans written as one object by type, or as a list of objects, as the latter."""
@@ -115,18 +104,20 @@ def _located(span: Mapping[str, Any], text: str, shift: int, spelling: Spelling)
     kind = as_text(next((span[name] for name in _TYPE_NAMES if span.get(name)), None))
     if not kind:
         raise Unfit("spans_unreadable")
-    start, end = span.get("start"), next((span[name] for name in _END_NAMES if name in span), None)
-    if isinstance(start, int) and isinstance(end, int):
-        start, end = start - shift, end - shift
-        if not 0 <= start < end <= len(text):
-            raise Unfit("spans_not_in_text")
-    else:
-        part = as_text(next((span[name] for name in _TEXT_NAMES if span.get(name)), None))
-        start = text.find(part) if part else -1
-        if start < 0:
-            raise Unfit("spans_not_in_text")
+    part = as_text(next((span[name] for name in _TEXT_NAMES if span.get(name)), None))
+    start, end = _positions(span, shift)
+    if part and text[start:end] != part:  # where both are given, the part itself counts
+        start = text.find(part)
         end = start + len(part)
+    if not 0 <= start < end <= len(text):
+        raise Unfit("spans_not_in_text")
     return {"type": spelling.of(kind), "text": text[start:end], "start": start, "end": end}
+
+
+def _positions(span: Mapping[str, Any], shift: int) -> tuple[int, int]:
+    """Where a span stands in the trimmed text, as far as it says so; (-1, -1) where it does not."""
+    start, end = span.get("start"), next((span[name] for name in _END_NAMES if name in span), None)
+    return (start - shift, end - shift) if isinstance(start, int) and isinstance(end, int) else (-1, -1)
 
 
 def compared(pairs: Iterable[tuple[str, str]]) -> str:

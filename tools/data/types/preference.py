@@ -34,8 +34,7 @@ class Preference(TaskKind):
         "zh-TW": Prompt(system="請閱讀輸入的內容，寫出它需要的回答。", user="{text}"),
     }
     problems: ClassVar[Mapping[str, Text]] = {
-        "same_answers": Text("{count} pairs have the same answer twice, and were left out.",
-                             "有 {count} 組的兩個回答相同，已略過。"),
+        "same_answers": Text("chosen and rejected are the same answer", "chosen 和 rejected 是同一個回答"),
     }
 
     def fields(self, values: Mapping[str, Any], spelling: Spelling) -> Row:
