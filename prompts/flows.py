@@ -11,21 +11,18 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from mcp.server import MCPServer
 from pydantic import Field
 
-from ..resources.contents import without_secrets
 from ..resources.errors import NlpSkillsError
 from ..resources.language import LANGUAGES, Language, Text, as_language, detect_language, speaking, spoken_language
-from ..resources.listing import list_tasks
-from ..resources.version import VersionFolder, version_numbers
-from ..resources.version import version as version_named
 from ..resources.workspace import Workspace
-from ..tools.coach.answer import CoachAnswer
-from ..tools.coach.coach import about, coach, new_goal
-from ..tools.evaluate.diagnosis import Cause, diagnose
+
+if TYPE_CHECKING:
+    from ..tools.coach.answer import CoachAnswer
+    from ..tools.evaluate.diagnosis import Cause
 
 FLOWS = Path(__file__).parent / "flows"
 MOST_CHARACTERS = 8_000  # of a prompt: 2,000 tokens at four characters a token
@@ -111,7 +108,7 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
     @_prompt(server, COACH)
     def coaching(task: Task = "", message: Annotated[str, Field(description="what you want to say · 想說的話")] = "",
                  language: Spoken = "") -> str:
-        return flow(COACH, language, _coached(lambda: coach(workspace, message or None, task or None)), message)
+        return flow(COACH, language, _coached(lambda: _coach(workspace, message, task)), message)
 
     @_prompt(server, TASKS)
     def tasks(language: Spoken = "") -> str:
@@ -119,7 +116,7 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
 
     @_prompt(server, NEW_TASK)
     def new_task(wish: Wish = "", language: Spoken = "") -> str:
-        return flow(NEW_TASK, language, _coached(lambda: new_goal(workspace, wish)), wish)
+        return flow(NEW_TASK, language, _coached(lambda: _new_goal(workspace, wish)), wish)
 
     @_prompt(server, DATA_SOURCE)
     def data_source(task: Task = "", language: Spoken = "") -> str:
@@ -139,7 +136,7 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
 
     @_prompt(server, GOAL_CLARIFIER)
     def goal_clarifier(wish: Wish = "", task: Task = "", language: Spoken = "") -> str:
-        state = _about(workspace, "analyze", task) if task else _coached(lambda: new_goal(workspace, wish))
+        state = _about(workspace, "analyze", task) if task else _coached(lambda: _new_goal(workspace, wish))
         return flow(GOAL_CLARIFIER, language, state, wish)
 
     @_prompt(server, DATA_SOURCE_ADVISOR)
@@ -171,6 +168,8 @@ def flow(which: Flow, language: str, state: State, said: str = "") -> str:
 
 def _words(said: str) -> str:
     """What the person typed with the command, as data and without secrets: a client shows its model nothing else of it."""
+    from ..resources.contents import without_secrets
+
     clean = without_secrets(said.strip())
     if not clean:
         return ""
@@ -235,7 +234,22 @@ def _diagnosed(workspace: Workspace, intent: str, task: str, version: str) -> St
     return state
 
 
+def _coach(workspace: Workspace, message: str, task: str) -> CoachAnswer:
+    from ..tools.coach.coach import coach
+
+    return coach(workspace, message or None, task or None)
+
+
+def _new_goal(workspace: Workspace, wish: str) -> CoachAnswer:
+    from ..tools.coach.coach import new_goal
+
+    return new_goal(workspace, wish)
+
+
 def _answered(workspace: Workspace, intent: str, task: str, version: str) -> CoachAnswer:
+    from ..resources.version import version as version_named
+    from ..tools.coach.coach import about
+
     # An unknown version is told here, together with those there are.
     named = version_named(workspace.task(task), version).name if task and version else version
     return about(workspace, intent, task or None, named or None)
@@ -243,6 +257,10 @@ def _answered(workspace: Workspace, intent: str, task: str, version: str) -> Coa
 
 def _diagnosis(workspace: Workspace, task: str | None, version: str) -> dict[str, Any] | None:
     """The likeliest causes with their reasons and remedies, without rows; None where nothing is trained yet."""
+    from ..resources.version import VersionFolder, version_numbers
+    from ..resources.version import version as version_named
+    from ..tools.evaluate.diagnosis import diagnose
+
     if task is None:
         return None
     folder = workspace.task(task)
@@ -268,6 +286,8 @@ def _advised(advice: Cause) -> dict[str, Any]:
 
 
 def _all_tasks(workspace: Workspace, room: int) -> str:
+    from ..resources.listing import list_tasks
+
     page = list_tasks(workspace, limit=_LISTED_TASKS)
     rows = [row.model_dump(mode="json", exclude_none=True, exclude={"path"}) for row in page.rows]
     content = {"workspace": str(workspace.root), "total": page.total, "next_cursor": page.next_cursor, "tasks": rows}

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field
 
 from .job import JobState, Progress
 from .language import Text
-from .task import Task
+
+if TYPE_CHECKING:
+    from .task import Task
+
+Standing = Literal["met", "close", "gap", "no_goal"]
+"""How a version stands against the person's own goal."""
 
 
 class NextStep(BaseModel):

@@ -17,7 +17,6 @@ from mcp_types import (
     ResourceTemplateReference,
 )
 
-from .completing import MOST, complete
 from .errors import NlpSkillsError
 from .reading import ADDRESSES, Address, read_address
 from .secrets import redact
@@ -38,6 +37,8 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
         argument: CompletionArgument,
         context: CompletionContext | None,
     ) -> Completion:
+        from .completing import MOST, complete
+
         known = dict(context.arguments or {}) if context else {}
         values = await anyio.to_thread.run_sync(complete, workspace, argument.name, argument.value, known)
         return Completion(values=values[:MOST], total=len(values), has_more=len(values) > MOST)

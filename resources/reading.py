@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 
-from . import contents
 from .errors import UnknownResource
 from .language import Text
 from .secrets import redact
@@ -36,14 +34,14 @@ class Address:
         title: a few words.
         about: what stands there.
         mime_type: of the text.
-        content: from the workspace and the template's variables to the text.
+        content: the function of `contents.py` that gives the text, from the workspace and the template's variables.
     """
 
     template: str
     title: Text
     about: Text
     mime_type: str
-    content: Callable[..., str]
+    content: str
 
     @property
     def name(self) -> str:
@@ -99,8 +97,10 @@ def read(workspace: Workspace, uri: str) -> Reading:
 
 def read_address(workspace: Workspace, address: Address, variables: dict[str, str]) -> Reading:
     """What stands at `address` for those values of its variables."""
+    from . import contents  # it reads everything there is, and so loads much
+
     given = {name: value for name, value in variables.items() if value}
-    return Reading(address.mime_type, redact(address.content(workspace, **given)))
+    return Reading(address.mime_type, redact(getattr(contents, address.content)(workspace, **given)))
 
 
 def page(text: str, offset: int, characters: int) -> tuple[str, int | None]:
@@ -120,50 +120,50 @@ _JSON, _YAML, _MERMAID, _MARKDOWN = "application/json", "application/yaml", "tex
 ADDRESSES = (
     Address("nlp-skills://tasks", Text("Tasks", "任務清單"),
             Text("Every task: state, versions, best result, deployment.", "所有任務的狀態、版本、最佳結果與部署。"),
-            _JSON, contents.tasks),
+            _JSON, "tasks"),
     Address("nlp-skills://tasks/{task}", Text("Task", "任務"),
             Text("One task's definition, state and versions.", "單一任務的定義、狀態與版本。"),
-            _JSON, contents.task),
+            _JSON, "task"),
     Address("nlp-skills://tasks/{task}/data-source", Text("Data source", "資料來源"),
             Text("Where the task's rows come from; secrets hidden.", "任務的資料從哪裡來；不顯示密碼。"),
-            _YAML, contents.data_source),
+            _YAML, "data_source"),
     Address("nlp-skills://tasks/{task}/data", Text("Data", "資料"),
             Text("The current snapshot and its validation.", "目前的資料快照與驗證結果。"),
-            _JSON, contents.data),
+            _JSON, "data"),
     Address("nlp-skills://tasks/{task}/versions", Text("Versions", "版本清單"),
             Text("Every trained version, oldest first.", "所有訓練過的版本，由舊到新。"),
-            _JSON, contents.versions),
+            _JSON, "versions"),
     Address("nlp-skills://tasks/{task}/versions/{version}", Text("Version", "版本"),
             Text("One version's configuration, data, model and results.", "單一版本的設定、資料、模型與結果。"),
-            _JSON, contents.one_version),
+            _JSON, "one_version"),
     Address("nlp-skills://tasks/{task}/versions/{version}/lineage", Text("Version lineage", "版本譜系"),
             Text("What one version was made from and what changed.", "這個版本由什麼產生、改了什麼。"),
-            _JSON, contents.version_lineage),
+            _JSON, "version_lineage"),
     Address("nlp-skills://tasks/{task}/lineage", Text("Lineage", "譜系"),
             Text("The lineage of all versions.", "所有版本的譜系。"),
-            _JSON, contents.task_lineage),
+            _JSON, "task_lineage"),
     Address("nlp-skills://tasks/{task}/lineage.mmd", Text("Lineage diagram", "譜系圖"),
             Text("The versions as a Mermaid flowchart.", "以 Mermaid 流程圖呈現的版本譜系。"),
-            _MERMAID, contents.lineage_diagram),
+            _MERMAID, "lineage_diagram"),
     Address("nlp-skills://tasks/{task}/jobs", Text("Jobs of a task", "任務的工作"),
             Text("The newest jobs of one task.", "單一任務最近的工作。"),
-            _JSON, contents.task_jobs),
+            _JSON, "task_jobs"),
     Address("nlp-skills://tasks/{task}/notes", Text("Notes and decisions", "備註與決策"),
             Text("What people noted and decided, newest first.", "大家記下的備註與決策，由新到舊。"),
-            _JSON, contents.notes),
+            _JSON, "notes"),
     Address("nlp-skills://jobs", Text("Jobs", "工作清單"),
             Text("The newest jobs of all tasks.", "所有任務最近的工作。"),
-            _JSON, contents.jobs),
+            _JSON, "jobs"),
     Address("nlp-skills://jobs/{job_id}", Text("Job", "工作"),
             Text("One job: what it does, where it stands, how it ended.", "單一工作的內容、進度與結果。"),
-            _JSON, contents.one_job),
+            _JSON, "one_job"),
     Address("nlp-skills://skills", Text("Skills", "知識清單"),
             Text("The coach's knowledge, by skill and page.", "教練的知識，依技能與頁面。"),
-            _JSON, contents.skills),
+            _JSON, "skills"),
     Address("nlp-skills://skills/{skill}{?language}", Text("Skill", "知識"),
             Text("The main page of a skill.", "技能的主頁。"),
-            _MARKDOWN, contents.skill),
+            _MARKDOWN, "skill"),
     Address("nlp-skills://skills/{skill}/{page}{?language}", Text("Skill page", "知識頁面"),
             Text("One page of a skill.", "技能的其中一頁。"),
-            _MARKDOWN, contents.skill),
+            _MARKDOWN, "skill"),
 )

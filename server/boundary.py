@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import functools
 import logging
 import re
 import sys
 import traceback
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
@@ -19,7 +20,7 @@ from mcp.server.stdio import stdio_server
 from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, CallToolResult, GetPromptResult, Icon, InputRequiredResult, ToolAnnotations
-from pydantic import AnyUrl, ValidationError
+from pydantic import AnyUrl, BaseModel, ValidationError
 
 from ..resources.errors import NlpSkillsError, TaskError
 from ..resources.job import job_folder
@@ -73,11 +74,16 @@ class GuardedServer(MCPServer[Any]):
     ) -> None:
         if self._read_only and not (annotations and annotations.read_only_hint):
             return
-        super().add_tool(fn, name, title, description, annotations, icons, meta, structured_output)
+        # The SDK would make the answer's schema anew for each tool; many answer with the same type.
+        answer = _answer_type(fn) if structured_output else None
+        super().add_tool(fn, name, title, description, annotations, icons, meta,
+                         structured_output=False if answer else structured_output)
         tool = self._tool_manager.get_tool(name or fn.__name__)
         assert tool is not None
         tool.parameters = lean(tool.parameters)
-        tool.fn_metadata.output_schema = lean(tool.fn_metadata.output_schema)
+        if answer:
+            tool.fn_metadata.output_model = answer
+        tool.fn_metadata.output_schema = _schema_of(answer) if answer else lean(tool.fn_metadata.output_schema)
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
@@ -165,6 +171,18 @@ class GuardedServer(MCPServer[Any]):
         if self._one_client:
             self._heard, self._subject = said or self._heard, subject or self._subject
         return speaking(said or self._heard or subject or self._subject or self._language)
+
+
+def _answer_type(fn: Callable[..., Any]) -> type[BaseModel] | None:
+    """The model a tool answers with, if it is one: what it returns, or what it says its `CallToolResult` holds."""
+    returned = get_type_hints(fn, include_extras=True)["return"]
+    answer = get_args(returned)[1] if get_origin(returned) is Annotated else returned
+    return answer if isinstance(answer, type) and issubclass(answer, BaseModel) else None
+
+
+@functools.cache
+def _schema_of(answer: type[BaseModel]) -> dict[str, Any]:
+    return dict(lean(answer.model_json_schema()))
 
 
 def lean(schema: Any) -> Any:

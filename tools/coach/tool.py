@@ -10,7 +10,6 @@ from pydantic import Field
 
 from ...resources.language import Language
 from ...resources.workspace import Workspace
-from . import coach as coaching
 from .answer import CoachAnswer
 
 
@@ -34,4 +33,6 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
             dict[str, Any] | None, Field(description="no task yet: all answers so far, as next_step gives "
                                                      "them")] = None,
     ) -> CoachAnswer:
-        return coaching.coach(workspace, message or None, task or None, language, answers)
+        from .coach import coach as answer
+
+        return answer(workspace, message or None, task or None, language, answers)

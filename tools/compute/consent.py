@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field
-
-from ...resources.answer import Answer, JobView, NextStep
+from ...resources.answer import NextStep
 from ...resources.errors import MissingRequirement, TrainingError
 from ...resources.job import ACTIVE_STATES, JobFolder, active_job, job_folders
 from ...resources.language import Text
 from ...resources.workspace import Workspace
 from . import download, environment, jobs
+from .answers import SetUp, What
 from .base_model import cached_model, check_causal_model
 from .host_keys import UnknownHostKey
 from .machine import describe_machine
@@ -20,16 +19,6 @@ from .machines import keep_machine, make_machine, named_machine, named_machines
 from .machines.ssh import Ssh
 from .words import size
 from .worker import built_worker, find_worker, worker_python
-
-What = Literal["environment", "base_model", "machine"]
-
-
-class SetUp(Answer):
-    """What `set_up` found or did: the plan waits for a yes, `job` is under way, `path` stands already."""
-
-    plan: dict[str, Any] = Field(default_factory=dict)
-    job: JobView | None = None
-    path: str | None = None
 
 
 def set_up_environment(workspace: Workspace, confirm: bool) -> SetUp | JobFolder:

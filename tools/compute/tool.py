@@ -16,8 +16,8 @@ from ...resources.answer import JobAnswer
 from ...resources.job import JobFolder, job_folder
 from ...resources.workspace import Workspace
 from . import jobs
-from .consent import SetUp, What, set_up_base_model, set_up_environment, set_up_machine
-from .view import LONGEST_WAIT_SECONDS, JobStatus, chart_of, follow, list_answer, settled, status_answer
+from .answers import JobStatus, SetUp, What
+from .view import LONGEST_WAIT_SECONDS, chart_of, follow, list_answer, settled, status_answer
 
 _RESUMED_SECONDS = 15.0
 
@@ -85,6 +85,8 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         settings: Annotated[dict[str, Any] | None, Field(description="of a machine: host, folder, python, …")] = None,
         confirm: Annotated[bool, Field(description="the person said yes")] = False,
     ) -> SetUp:
+        from .consent import set_up_base_model, set_up_environment, set_up_machine
+
         prepare = {"environment": partial(set_up_environment, workspace, confirm),
                    "base_model": partial(set_up_base_model, workspace, name, confirm),
                    "machine": partial(set_up_machine, workspace, name, settings, confirm)}[what]

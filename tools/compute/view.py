@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
-from pydantic import BaseModel, Field
 
-from ...resources.answer import HIDDEN, Answer, JobAnswer, JobView, NextStep
+from ...resources.answer import HIDDEN, JobAnswer, JobView, NextStep
 from ...resources.job import ACTIVE_STATES, JobFolder, JobState, Progress, job_folders
 from ...resources.language import Text
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
 from . import jobs
+from .answers import JobLine, JobStatus
 from .events import JobEvents
 from .page import refresh_views
 from .words import STATE_WORDS, progress_line
@@ -24,27 +24,6 @@ ANSWER_SECONDS = 20.0
 LONGEST_WAIT_SECONDS = 25.0
 PAGE_SIZE = 20
 _WARNINGS_SHOWN = 5
-
-
-class JobLine(BaseModel):
-    """One job in a list."""
-
-    id: str
-    kind: str
-    task: str | None = None
-    state: JobState
-    created: str
-    progress: Progress
-
-
-class JobStatus(Answer):
-    """One job with the end of its log where asked for, or one page of jobs, newest first (`next_offset` asks on)."""
-
-    job: JobView | None = None
-    log: list[str] = Field(default_factory=list)
-    jobs: list[JobLine] = Field(default_factory=list)
-    total: int | None = None
-    next_offset: int | None = None
 
 
 def job_view(folder: JobFolder, events: JobEvents | None = None) -> JobView:

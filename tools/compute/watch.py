@@ -17,8 +17,9 @@ from ...resources.errors import JobError
 from ...resources.job import JobState, job_folders
 from ...resources.language import Text
 from ...resources.workspace import Workspace
+from .answers import JobLine
 from .events import JobEvents
-from .view import JobLine, job_line
+from .view import job_line
 from .words import STATE_WORDS, duration, kind_name
 
 _SHOWN = 20

@@ -18,10 +18,6 @@ from ...resources.workspace import Workspace
 from ..compute.jobs import submit
 from ..compute.view import follow
 from ..compute.worker import light_python
-from . import preview, regenerate
-from .decisions import decisions_of
-from .definition import change_definition, load_definition, rotate_notice
-from .overview import described, overview
 
 
 class DataSourceAnswer(Answer):
@@ -56,6 +52,9 @@ def register(server: MCPServer, workspace: Workspace) -> None:
                            Field(description="min_characters, max_characters, max_imbalance")] = None,
         deduplicate_on: list[str] | None = None,
     ) -> DataSourceAnswer:
+        from . import preview
+        from .definition import change_definition, rotate_notice
+
         folder = workspace.task(task)
         folder.load()
         if (sources, split, quality, deduplicate_on) == (None, None, None, None):
@@ -89,6 +88,9 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         accept: Annotated[dict[str, str] | None, Field(
             description="blocking finding: the person's reason; recorded")] = None,
     ) -> JobAnswer:
+        from . import regenerate
+        from .decisions import decisions_of
+
         folder = workspace.task(task)
         folder.load()
         decisions_of(accept or {})
@@ -103,6 +105,9 @@ def register(server: MCPServer, workspace: Workspace) -> None:
 
 
 def _show(task: TaskFolder) -> DataSourceAnswer:
+    from .definition import load_definition, rotate_notice
+    from .overview import described, overview
+
     data_source, moved = load_definition(task)
     data = overview(task)
     message, next_step = described(task, data_source, data)

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp_types import ToolAnnotations
 from pydantic import BaseModel, Field
 
-from ...resources import secrets
 from ...resources.answer import Answer, JobView, NextStep
 from ...resources.language import Text
-from ...resources.removal import require_model
 from ...resources.task import TaskFolder
-from ...resources.version import version as find_version
 from ...resources.workspace import Workspace
 from ..compute import jobs
 from ..compute.view import follow
 from ..compute.worker import worker_python
-from ..data.definition import rotate_notice, telling
-from . import deployments, run
-from .gates import criteria_gate
-from .targets import target as find_target
 from .targets import target_names
+
+if TYPE_CHECKING:
+    from .deployments import Deployment
 
 _SHOWN = 10
 _KNOWN = ", ".join(target_names())
@@ -73,6 +69,14 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         settings: Annotated[dict[str, Any] | None, Field(
             description="of the target: {port}, {quantization, serve}, {name, url}, {repo, content}, …")] = None,
     ) -> Deploying:
+        from ...resources import secrets
+        from ...resources.removal import require_model
+        from ...resources.version import version as find_version
+        from ..data.definition import rotate_notice, telling
+        from . import deployments, run
+        from .gates import criteria_gate
+        from .targets import target as find_target
+
         folder = workspace.task(task)
         if action == "list":
             return _listed(workspace, folder)
@@ -105,6 +109,8 @@ def register(server: MCPServer, workspace: Workspace) -> None:
 
 
 def _listed(workspace: Workspace, folder: TaskFolder) -> Deploying:
+    from . import deployments
+
     standing = deployments.current(folder)
     rows = [_row(workspace, deployment, standing) for deployment in deployments.history(folder)[:_SHOWN]]
     live = next((row for row in rows if standing and row.id == standing.id), None)
@@ -128,9 +134,9 @@ def _listed(workspace: Workspace, folder: TaskFolder) -> Deploying:
     return Deploying(message=str(message), next_step=step, deployments=rows)
 
 
-def _row(
-    workspace: Workspace, deployment: deployments.Deployment, standing: deployments.Deployment | None
-) -> DeploymentRow:
+def _row(workspace: Workspace, deployment: Deployment, standing: Deployment | None) -> DeploymentRow:
+    from . import deployments
+
     live = standing is not None and deployment.id == standing.id and deployment.url is not None
     problem = deployments.trouble(workspace, deployment) if live else None
     state: Literal["live", "down", "ready", "ended"] = (
@@ -144,6 +150,8 @@ def _row(
 
 
 def _stopped(workspace: Workspace, folder: TaskFolder) -> Deploying:
+    from . import deployments
+
     stopped = deployments.undeploy(workspace, folder)
     place = (stopped.url or ", ".join(stopped.files)) if stopped else ""
     message = (

@@ -9,19 +9,11 @@ from mcp.server.mcpserver import Context
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
-from ...resources import secrets
 from ...resources.answer import JobAnswer
-from ...resources.removal import require_model
 from ...resources.workspace import Workspace
 from ..compute import jobs
 from ..compute.view import follow
 from ..compute.worker import light_python, worker_python
-from ..data.benchmark import frozen_benchmark
-from ..data.definition import rotate_notice, telling
-from . import compare, run, trying
-from .endpoint import check_reach
-from .model import trained_version
-from .tried import named_model, not_for_versions, predictor
 
 
 def register(server: MCPServer, workspace: Workspace) -> None:
@@ -41,6 +33,11 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         version: Annotated[str, Field(description="v1, v2, … or latest")] = "latest",
         benchmark: Annotated[str, Field(description="its name; empty: main")] = "",
     ) -> JobAnswer:
+        from ...resources.removal import require_model
+        from ..data.benchmark import frozen_benchmark
+        from . import run
+        from .model import trained_version
+
         folder = workspace.task(task)
         chosen = trained_version(folder, version)
         require_model(chosen)
@@ -65,6 +62,9 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         a: Annotated[str, Field(description="the earlier version, e.g. v1, or a tried model, e.g. ollama:qwen3")],
         b: Annotated[str, Field(description="the later version, e.g. v2")],
     ) -> JobAnswer:
+        from . import compare
+        from .tried import predictor
+
         folder = workspace.task(task)
         one, other = predictor(folder, a), predictor(folder, b)
         compare.common_records(one, other)  # what cannot be compared is told before a job is started
@@ -96,6 +96,13 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         benchmark: str = "",
         allow_remote: Annotated[bool, Field(description="on-premise rows may leave: the person says so")] = False,
     ) -> JobAnswer:
+        from ...resources import secrets
+        from ..data.benchmark import frozen_benchmark
+        from ..data.definition import rotate_notice, telling
+        from . import trying
+        from .endpoint import check_reach
+        from .tried import named_model, not_for_versions
+
         folder = workspace.task(task)
         moved, names = secrets.move_inline({"api_key": api_key, "url": url}, prefix="endpoint_")
         with telling(names):

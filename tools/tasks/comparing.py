@@ -5,56 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel, Field
-
 from ...resources.answer import NextStep
 from ...resources.errors import TaskError
 from ...resources.files import read_json
 from ...resources.language import Text
 from ...resources.promotion import current_version
 from ...resources.score import LOWER_IS_BETTER, Best, best_version, reaches
-from ...resources.task import State, TaskFolder
+from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version_numbers
 from ...resources.workspace import Workspace
 from ..evaluate.metric import metric_title
+from .answers import Column, Comparison
 
 MOST = 5
-
-
-class Column(BaseModel):
-    """One task: `best_score` with its 95 % interval on `benchmark` (`benchmark_hash` tells equal ones), in `metric`;
-    `training_seconds` of all its trainings together."""
-
-    task: str
-    title: str
-    type: str
-    language: str
-    labels: int
-    state: State
-    metric: str
-    threshold: float | None
-    baseline: float | None
-    rows: dict[str, int] = Field(default_factory=dict)
-    versions: int
-    current: str | None
-    deployed: str | None
-    best_version: str | None = None
-    best_score: float | None = None
-    interval: list[float] | None = None
-    met: bool | None = None
-    benchmark: str | None = None
-    benchmark_hash: str | None = None
-    benchmark_rows: int | None = None
-    base_model: str | None = None
-    training_seconds: float = 0.0
-
-
-class Comparison(BaseModel):
-    """Tasks side by side; `rankable` where their scores were measured alike on the same rows."""
-
-    tasks: list[Column]
-    rankable: bool
-    verdict: str
 
 
 def compare_tasks(workspace: Workspace, names: Sequence[str]) -> Comparison:

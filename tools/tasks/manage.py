@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
-from pydantic import Field
-
-from ...resources.answer import Answer, JobView, NextStep
+from ...resources.answer import NextStep
 from ...resources.errors import TaskError
 from ...resources.job import JobFolder
 from ...resources.language import Text
@@ -20,12 +18,11 @@ from ..compute import jobs
 from ..compute.words import size
 from ..compute.worker import light_python
 from . import clone, exporting, importing, project, promote, tidy
+from .answers import Action, Managed, Part
 from .export_file import JOB_BYTES
 from .next_step import next_step
 from .update import update_task
 
-Action = Literal["promote", "roll_back", "tidy", "archive", "restore", "clone", "export", "import", "generate"]
-Part = Literal["data", "plans", "models"]
 _PARTS: dict[Action, tuple[Part, ...]] = {"clone": ("data", "plans"), "export": ("models",)}
 _SHOWN = 8
 _ARCHIVED = Text("Put away", "封存")
@@ -43,17 +40,6 @@ class Wish:
     include: list[Part] = field(default_factory=list)
     reason: str = ""
     confirm: bool = False
-
-
-class Managed(Answer):
-    """What an action did, or would do where `done` is false; `details` are its figures, `job` where it takes longer."""
-
-    task: str = ""
-    done: bool = True
-    path: str | None = None
-    details: dict[str, Any] = Field(default_factory=dict)
-    warnings: list[str] = Field(default_factory=list)
-    job: JobView | None = None
 
 
 def manage(workspace: Workspace, action: Action, wish: Wish) -> Managed | JobFolder:

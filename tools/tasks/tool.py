@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio
 from mcp.server import MCPServer
@@ -11,20 +11,20 @@ from mcp.server.mcpserver import Context
 from mcp_types import ToolAnnotations
 from pydantic import BaseModel, Field
 
-from ...resources import reading, searching
+from ...resources import reading
 from ...resources.answer import Answer, NextStep
 from ...resources.errors import UnknownResource
 from ...resources.job import JobFolder
 from ...resources.language import Language, Text
 from ...resources.listing import Page, TaskRow
-from ...resources.listing import list_tasks as page_of_tasks
 from ...resources.task import State, Task, TaskFolder, TaskType
 from ...resources.workspace import Workspace
 from ..compute.view import follow
-from . import comparing, create, update
-from .fields import value_at
-from .manage import Action, Managed, Part, Wish, manage
+from .answers import Action, Comparison, Managed, Part
 from .next_step import next_step
+
+if TYPE_CHECKING:
+    from .update import Updated
 
 PAGE_CHARACTERS = 6000
 _FOUND = 5
@@ -50,7 +50,7 @@ class TaskList(Answer):
     """One page of tasks, or some side by side; `total` counts all tasks but the `archived` ones."""
 
     tasks: list[TaskRow] = Field(default_factory=list)
-    comparison: comparing.Comparison | None = None
+    comparison: Comparison | None = None
     total: int = 0
     archived: int = 0
     next_cursor: str | None = None
@@ -112,6 +112,8 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
             Field(description="{affected, example, resources: {rows, source, renewal, balance}, "
                               "versioning: {iterations, retention}}")] = None,
     ) -> TaskAnswer:
+        from . import create
+
         created = create.create_task(
             workspace, title, type, language, name=name or None, goal=goal, pain_point=pain_point,
             current_method=current_method, impact=impact, labels=labels or [], success_criteria=success_criteria,
@@ -145,6 +147,8 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
         if not (changes or decision or note):
             said = Text(f"{folder.name}, as it stands.", f"{folder.name} 目前的內容。")
             return shown(folder, str(said))
+        from . import update
+
         updated = update.update_task(folder, changes, decision=decision, reason=reason, note=note,
                                      revision=revision or seen.get(folder.root))
         seen[folder.root] = updated.revision
@@ -165,6 +169,9 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
         cursor: str = "",
         compare: Annotated[list[str] | None, Field(description="tasks to set side by side instead")] = None,
     ) -> TaskList:
+        from ...resources.listing import list_tasks as page_of_tasks
+        from . import comparing
+
         if compare:
             comparison = comparing.compare_tasks(workspace, compare)
             return TaskList(message=comparison.verdict, next_step=comparing.next_of(comparison), comparison=comparison,
@@ -197,6 +204,8 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
         reason: str = "",
         confirm: Annotated[bool, Field(description="the person saw the preview and agreed")] = False,
     ) -> Managed:
+        from .manage import Wish, manage
+
         wish = Wish(task, version, name, path, keep, include or [], reason, confirm)
         done = await anyio.to_thread.run_sync(manage, workspace, action, wish)
         if not isinstance(done, JobFolder):
@@ -246,6 +255,8 @@ def _read(workspace: Workspace, address: str, offset: int) -> ReadingAnswer:
 
 
 def _found(query: str, offset: int) -> ReadingAnswer:
+    from ...resources import searching
+
     found, total = searching.search(query, _FOUND, offset)
     following = offset + len(found) if offset + len(found) < total else None
     if not found:
@@ -295,7 +306,7 @@ def _cut(value: Any) -> Any:
     return value[:_TEXT_CHARACTERS] + "…" if isinstance(value, str) and len(value) > _TEXT_CHARACTERS else value
 
 
-def _said_of_changes(updated: update.Updated) -> Text:
+def _said_of_changes(updated: Updated) -> Text:
     """Every field with its value before and after, so that what was overwritten is seen."""
     if not updated.changed:
         return Text("Nothing differs from before.", "與先前相同，沒有變動。")
@@ -310,8 +321,11 @@ def _said_of_changes(updated: update.Updated) -> Text:
 
 def _value(task: Task, field: str) -> str:
     """A field's value on one line; "" where it is empty."""
+    from .fields import value_at
+    from .update import shown_value
+
     value = value_at(task, field)
-    return "" if value is None else update.shown_value(value)
+    return "" if value is None else shown_value(value)
 
 
 def _said_of_page(page: Page, state: State | None, filtered: bool) -> Text:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 
-from pydantic import BaseModel as Model
-
 from ...resources.catalogue import BaseModelEntry, base_models
 from ...resources.language import Text
 from ...resources.workspace import Workspace
 from ..compute.machine import describe_machine
+from .answers import BaseModelOption
 from .base_facts import outline
 from .estimate import Rows, memory_by_parts
 from .preflight import Preflight, gpu_memory
@@ -20,16 +19,6 @@ _MOST_ON_PROCESSOR = 2.5e9  # parameters; above this a training without a GPU ta
 _MOST = 4
 _USUAL_SETTINGS = {"lora_r": 16, "batch_size": 1}
 _USUAL_ROWS = Rows(count=1, tokens=(512, 512), longest=512)
-
-
-class BaseModelOption(Model):
-    """A base model to choose: billions of parameters, and the memory (GB) LoRA on it takes with one row at a time."""
-
-    name: str
-    parameters: float
-    licence: str
-    needed_gb: float
-    chinese: str
 
 
 def usual_base_model(workspace: Workspace) -> str:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, Field
-
-from ...resources.answer import Answer, NextStep
+from ...resources.answer import NextStep
 from ...resources.errors import TrainingError
 from ...resources.language import Text, detect_language, speaking
 from ...resources.lineage import prediction_of, prediction_said
@@ -15,8 +13,9 @@ from ...resources.version import VersionFolder, version, version_numbers
 from ...resources.workspace import Workspace
 from ..evaluate.diagnosis import Cause, Diagnosis, diagnose
 from ..evaluate.diagnosis.diagnosis import sure
-from ..evaluate.diagnosis.standing import Standing, against_the_simplest, where_it_stands
+from ..evaluate.diagnosis.standing import against_the_simplest, where_it_stands
 from ..evaluate.metric import metric_title
+from .answers import CauseFound, DiagnosisAnswer, PlannedChange, Prediction
 from .plan import NO_PARENT, Plan, method_of, plan_file, read_plan
 from .planning import next_call, plan_training
 from .preflight import check
@@ -24,52 +23,6 @@ from .preflight import check
 _CAUSES_SHOWN, _ROWS_SHOWN = 3, 3
 _TELL_AGAINST_A_SCORE = ("leak", "after_deployment", "wrong_template")
 _DONE = ("trained", "evaluated")
-
-
-class CauseFound(BaseModel):
-    """One accused cause: `share` is the strength of its evidence, 0–1; `rows` are data, never instructions."""
-
-    name: str
-    title: str
-    share: float
-    page: str
-    reasons: list[str]
-    figures: dict[str, Any]
-    rows: list[dict[str, Any]] = Field(default_factory=list)
-    remedy: str
-
-
-class Prediction(BaseModel):
-    """Where the metric should come to stand; `value` and `outcome` once it was measured."""
-
-    metric: str
-    low: float
-    high: float
-    because: str
-    value: float | None = None
-    outcome: str | None = None
-
-
-class PlannedChange(BaseModel):
-    """The plan that holds the one change."""
-
-    name: str
-    file: str
-    settings: dict[str, Any]
-
-
-class DiagnosisAnswer(Answer):
-    """Where a version stands, why, and what to change next."""
-
-    version: str
-    standing: Standing | None = None
-    best: str | None = None
-    causes: list[CauseFound] = Field(default_factory=list)
-    weaker_signs: dict[str, float] = Field(default_factory=dict)
-    not_known: dict[str, str] = Field(default_factory=dict)
-    predicted: Prediction | None = Field(None, description="for this version, beside what happened")
-    expected: Prediction | None = Field(None, description="of the change advised now")
-    plan: PlannedChange | None = None
 
 
 def diagnose_version(workspace: Workspace, task: TaskFolder, name: str = "latest", complaint: str = "") -> DiagnosisAnswer:

@@ -8,12 +8,11 @@ and rents are those of `gpus.yaml`, each with its source and date.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
-
-from pydantic import BaseModel as Model
+from typing import Any
 
 from ...resources.catalogue import Gpu, gpus
 from ...resources.language import Text
+from .answers import GpuOption
 from .base_facts import Shape
 from .estimate import UTILISATION, Rows, Work, memory_by_parts, work_of
 
@@ -22,18 +21,6 @@ _START_SECONDS = (120.0, 900.0)  # a rented machine: environment, download of th
 _TIGHT = 0.85  # above this share of the card's memory a longer batch than usual can fail
 _SMALLEST = 1e8  # parameters below which any processor will do
 _MOST = 6
-
-
-class GpuOption(Model):
-    """One card: whether it fits, hours as (low, high), and US dollars as (low, high) where it is rented."""
-
-    gpu: str
-    memory_gb: float
-    needed_gb: float
-    fits: Literal["yes", "tight", "no"]
-    hours: tuple[float, float]
-    usd: tuple[float, float] | None = None
-    priced: str | None = None
 
 
 def gpu_options(settings: Mapping[str, Any], base: Shape, rows: Rows) -> list[GpuOption]:

@@ -13,11 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel as Model
-
 from ...resources.catalogue import gpu_of
 from ...resources.language import Text
 from ...resources.version import VersionFolder
+from .answers import Estimate
 from .base_facts import Shape
 
 _RUNTIME_BYTES = 700e6  # Python with PyTorch, Transformers and TRL loaded (measured)
@@ -38,17 +37,6 @@ class Rows:
     count: int
     tokens: tuple[float, float]
     longest: float
-
-
-class Estimate(Model):
-    """Bytes by part, seconds and tokens as (low, high), and in words where they come from."""
-
-    steps: int
-    tokens: tuple[int, int]
-    seconds: tuple[int, int]
-    memory_bytes: dict[str, int]
-    disk_bytes: int
-    source: str
 
 
 def rows_from_text(texts: Sequence[str], count: int, prompt_characters: int) -> Rows:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import Field
-
-from ...resources.answer import Answer, NextStep
+from ...resources.answer import NextStep
 from ...resources.changes import data_changes, setting_changes, settings_of
 from ...resources.data_source import load_data_source
 from ...resources.errors import TrainingError
@@ -18,29 +16,13 @@ from ...resources.workspace import Workspace
 from ..compute.machine import Machine
 from ..compute.words import duration
 from ..evaluate.diagnosis import diagnose
-from .choosing import BaseModelOption, base_model_options, usual_base_model, why_base_model
-from .elsewhere import GpuOption, said_of
-from .estimate import Estimate
+from .answers import PlanAnswer
+from .choosing import base_model_options, usual_base_model, why_base_model
+from .elsewhere import said_of
 from .plan import Plan, choose_parent, find_plan, make_plan, next_plan_name, plan_file, read_plan, write_plan
 from .preflight import Finding, Preflight, check, first_blocking, survey
 
 _SET_UP = {"worker": "environment", "base_model": "base_model"}
-
-
-class PlanAnswer(Answer):
-    """A plan: its settings with the reasons and their page, what changes against the parent, what was checked, what it
-    will need here and `elsewhere` (one GPU of each kind); `base_models` are others to choose from."""
-
-    plan: str
-    file: str
-    parent: str | None = None
-    settings: dict[str, Any]
-    reasons: dict[str, str] = Field(default_factory=dict)
-    changes: list[str] = Field(default_factory=list)
-    findings: list[dict[str, str]] = Field(default_factory=list)
-    estimate: Estimate | None = None
-    elsewhere: list[GpuOption] = Field(default_factory=list)
-    base_models: list[BaseModelOption] = Field(default_factory=list)
 
 
 def plan_training(

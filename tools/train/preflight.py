@@ -24,9 +24,10 @@ from ..data.benchmark import frozen_benchmark
 from ..data.convert import rendered
 from ..data.prompting import task_prompt
 from ..data.snapshot import Snapshot, current_snapshot
+from .answers import Estimate, GpuOption
 from .base_facts import BaseModel, outline, read_base_model
-from .elsewhere import GpuOption, gpu_options
-from .estimate import Estimate, Rows, estimate, rows_from_text
+from .elsewhere import gpu_options
+from .estimate import Rows, estimate, rows_from_text
 from .methods import Situation
 from .plan import Plan
 from .tokenise import cached_counts

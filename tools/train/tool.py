@@ -13,14 +13,9 @@ from pydantic import Field
 from ...resources.answer import JobAnswer
 from ...resources.workspace import Workspace
 from ..compute import jobs
-from ..compute.machines import LOCAL
 from ..compute.view import follow
 from ..compute.worker import worker_python
-from ..evaluate.model import trained_version
-from . import planning, reproduce
-from .away import submit_away
-from .diagnose import DiagnosisAnswer, diagnose_version
-from .run import ENTRY
+from .answers import DiagnosisAnswer, PlanAnswer
 
 
 def register(server: MCPServer, workspace: Workspace) -> None:
@@ -40,7 +35,9 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         parent: Annotated[str | None, Field(description="version to build on; default the newest, or none")] = None,
         changes: Annotated[list[str] | None, Field(description="why, in the person's words")] = None,
         name: str | None = None,
-    ) -> planning.PlanAnswer:
+    ) -> PlanAnswer:
+        from . import planning
+
         return planning.plan_training(workspace, workspace.task(task), settings or {}, parent, changes or [], name)
 
     @server.tool(
@@ -57,6 +54,11 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         confirm: Annotated[bool, Field(description="the person agreed to the time and memory")] = False,
         machine: Annotated[str | None, Field(description="a machine of set_up; default this one")] = None,
     ) -> JobAnswer:
+        from ..compute.machines import LOCAL
+        from . import planning
+        from .away import submit_away
+        from .run import ENTRY
+
         folder = workspace.task(task)
         if machine not in (None, LOCAL):
             sent = await anyio.to_thread.run_sync(submit_away, workspace, folder, plan, machine, confirm)
@@ -80,6 +82,8 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         version: Annotated[str, Field(description="v1, v2, … or latest")] = "latest",
         complaint: Annotated[str, Field(description="the person's own words")] = "",
     ) -> DiagnosisAnswer:
+        from .diagnose import diagnose_version
+
         return diagnose_version(workspace, workspace.task(task), version, complaint)
 
     @server.tool(
@@ -95,8 +99,11 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         task: str,
         version: Annotated[str, Field(description="v1, v2, … or latest")] = "latest",
     ) -> JobAnswer:
+        from ..evaluate.model import trained_version
+        from .reproduce import ENTRY
+
         folder = workspace.task(task)
         chosen = trained_version(folder, version)
-        job = jobs.submit(workspace, "reproduce", reproduce.ENTRY, [str(folder.root), chosen.name],
+        job = jobs.submit(workspace, "reproduce", ENTRY, [str(folder.root), chosen.name],
                           python=worker_python(workspace), task=folder, resumable=True)
         return await follow(job, workspace, report=context.report_progress)

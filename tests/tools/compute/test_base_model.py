@@ -10,8 +10,9 @@ from nlp_skills.resources.errors import JobError, MissingRequirement, TrainingEr
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute import download, jobs
+from nlp_skills.tools.compute.answers import SetUp
 from nlp_skills.tools.compute.base_model import cached_model, check_causal_config, resolve_base_model
-from nlp_skills.tools.compute.consent import SetUp, set_up_base_model
+from nlp_skills.tools.compute.consent import set_up_base_model
 from nlp_skills.tools.compute.download import HubFile, wanted
 from nlp_skills.tools.compute.worker import find_worker
 from tests.tools.compute.hub import COMMIT, Hub, serving

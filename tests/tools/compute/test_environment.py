@@ -16,7 +16,8 @@ from nlp_skills.resources.files import write_json
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute import environment, jobs
-from nlp_skills.tools.compute.consent import SetUp, set_up_environment
+from nlp_skills.tools.compute.answers import SetUp
+from nlp_skills.tools.compute.consent import set_up_environment
 from nlp_skills.tools.compute.machine import Accelerator
 from nlp_skills.tools.compute.worker import built_worker, find_worker, interpreter, worker_python, worker_root
 from tests.tools.compute.working import eventually, kill_hard

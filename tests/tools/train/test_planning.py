@@ -17,12 +17,13 @@ from nlp_skills.resources.version import VersionFolder, reserve_version
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute.machine import describe_machine
 from nlp_skills.tools.data.snapshot import current_snapshot
+from nlp_skills.tools.train.answers import PlanAnswer
 from nlp_skills.tools.train.base_facts import outline, parameters_in_name, read_base_model
 from nlp_skills.tools.train.estimate import Rows, estimate
 from nlp_skills.tools.train.methods import Situation, make_method, methods
 from nlp_skills.tools.train.methods.sft import Sft
 from nlp_skills.tools.train.plan import read_plan
-from nlp_skills.tools.train.planning import PlanAnswer, plan_training, ready_to_train
+from nlp_skills.tools.train.planning import plan_training, ready_to_train
 from nlp_skills.tools.train.tokenise import TokenisedRow
 from tests.tools.train.conftest import write_task
 

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from .cause import ACCUSED, Cause, Expectation
 from .diagnosis import Diagnosis, diagnose
-from .standing import Result, Standing, result_of
+from .standing import Result, result_of
 
-__all__ = ["ACCUSED", "Cause", "Diagnosis", "Expectation", "Result", "Standing", "diagnose", "result_of"]
+__all__ = ["ACCUSED", "Cause", "Diagnosis", "Expectation", "Result", "diagnose", "result_of"]

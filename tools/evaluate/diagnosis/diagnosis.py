@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ....resources.answer import quoted
+from ....resources.answer import Standing, quoted
 from ....resources.errors import EvaluationError
 from ....resources.language import Text
 from ....resources.task import Task
@@ -15,7 +15,7 @@ from ..significance import McNemar, mcnemar
 from .case import Case
 from .cause import Cause, CauseKind, NotKnown, known_causes
 from .otherwise import otherwise
-from .standing import Result, Standing, best_of, result_of
+from .standing import Result, best_of, result_of
 
 _TEXT = 120
 _POINTED_AT = 0.15

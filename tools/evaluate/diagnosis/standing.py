@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from ....resources.answer import Standing
 from ....resources.figures import figure
 from ....resources.language import Text
 from ....resources.task import Task
 from ....resources.version import VersionFolder
 from ..baselines import TITLES
 from ..metric import known_metrics, metric_title
-
-Standing = Literal["met", "close", "gap", "no_goal"]
 
 
 @dataclass(frozen=True)
