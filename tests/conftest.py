@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 import re
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 _WORKER_ONLY = re.compile(r"^pytestmark = .*pytest\.mark\.worker", re.MULTILINE)
 _HAS_TRAINING_LIBRARIES = importlib.util.find_spec("torch") is not None
+
+# What is costly to make and the same for all tests: kept, and made once where several processes test.
+CACHE = Path(__file__).parents[1] / ".cache" / "tests"
+_TINY_MODEL = Path(__file__).with_name("tiny_model.py")
 
 _away = tempfile.TemporaryDirectory(prefix="nlp-skills-tests-")
 os.environ["NLP_SKILLS_WORKSPACE"] = str(Path(_away.name) / "workspace")
@@ -26,6 +34,47 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     return bool(_WORKER_ONLY.search(collection_path.read_text(encoding="utf-8"))) or None
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("minutes") is None)
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def worker() -> Path:
+    """The interpreter that has the training libraries."""
+    named = os.environ.get("NLP_SKILLS_WORKER")
+    if named and Path(named).is_file():
+        return Path(named)
+    if _HAS_TRAINING_LIBRARIES:
+        return Path(sys.executable)
+    if os.environ.get("CI"):
+        pytest.fail("no worker environment: set NLP_SKILLS_WORKER")
+    pytest.skip("no worker environment: set NLP_SKILLS_WORKER to a Python with nlp-skills[train]")
+
+
+@pytest.fixture(scope="session")
+def tiny_model(worker: Path) -> Path:
+    """The one tiny base model of all tests: random weights, trained in seconds. Only to be read."""
+    recipe = hashlib.sha256(_TINY_MODEL.read_bytes()).hexdigest()[:12]
+    folder = CACHE / f"tiny-{recipe}"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with FileLock(CACHE / "tiny.lock"):
+        if not folder.is_dir():
+            subprocess.run([worker, _TINY_MODEL, folder], check=True, capture_output=True, stdin=subprocess.DEVNULL)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo_base_model(worker: Path) -> Path:
+    """The demonstration's base model, which has read everyday chats. Only to be read."""
+    from nlp_skills.server.demo import fixtures
+    from nlp_skills.server.demo.told import Told
+
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch, FileLock(CACHE / "demo.lock"):
+        patch.setenv("NLP_SKILLS_CACHE", str(CACHE))
+        return fixtures.base_model(worker, Told())

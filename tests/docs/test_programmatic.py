@@ -13,7 +13,6 @@ from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute.worker import find_worker
 
 DOCS = Path(__file__).parents[2] / "docs"
-TINY_MODEL = Path(__file__).parents[1] / "tiny_model.py"
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -38,11 +37,12 @@ def test_the_example_is_the_same_in_both_languages() -> None:
     assert blocks("programmatic.md") == blocks("programmatic.zh-TW.md")
 
 
-def test_the_example_goes_from_a_wish_to_an_evaluated_version(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_the_example_goes_from_a_wish_to_an_evaluated_version(
+    tmp_path: Path, environment: dict[str, str], request: pytest.FixtureRequest
+) -> None:
     worker = find_worker(Workspace(tmp_path / "workspace"))
     if worker:  # training needs the worker environment; without it the example ends with the data
-        run(str(worker), str(TINY_MODEL), str(tmp_path / "base"), environment=environment, folder=tmp_path)
-        environment["BASE_MODEL"] = str(tmp_path / "base")
+        environment["BASE_MODEL"] = str(request.getfixturevalue("tiny_model"))
     example = tmp_path / "example.py"
     example.write_text(blocks("programmatic.md")[0], encoding="utf-8")
     said = run(sys.executable, str(example), environment=environment, folder=tmp_path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,12 +13,8 @@ import pytest
 from mcp.client import Client
 
 from nlp_skills.resources.language import LANGUAGES, Language
-from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.app import build_server
-from nlp_skills.server.demo import fixtures
-from nlp_skills.server.demo.told import Told
 from nlp_skills.server.settings import Settings
-from nlp_skills.tools.compute.worker import worker_python
 from tests.journeys import mails
 
 TASK = "mail"
@@ -42,15 +37,11 @@ class Started:
 
 
 @pytest.fixture(scope="session")
-def base_model() -> Iterator[Path]:
-    """The demonstration's base model, which every plan of these tests begins from."""
-    if "NLP_SKILLS_WORKER" not in os.environ:
-        pytest.skip("NLP_SKILLS_WORKER names no worker environment")
-    os.environ.setdefault("NLP_SKILLS_CACHE", str(Path(__file__).parents[2] / ".cache" / "tests"))
-    built = fixtures.base_model(worker_python(Workspace(Path(os.environ["NLP_SKILLS_WORKSPACE"]))), Told())
-    os.environ["NLP_SKILLS_BASE_MODEL"] = str(built)
-    yield built
-    del os.environ["NLP_SKILLS_BASE_MODEL"]
+def base_model(demo_base_model: Path) -> Iterator[Path]:
+    """What every plan of these tests begins from."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NLP_SKILLS_BASE_MODEL", str(demo_base_model))
+        yield demo_base_model
 
 
 @pytest.fixture(params=LANGUAGES, scope="session")

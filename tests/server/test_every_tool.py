@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +26,6 @@ MOST_CHARACTERS = 8_000  # about 2,000 tokens, unless detail is asked for
 LONGEST_CALL_SECONDS = 30.0
 HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "pandas", "polars", "pyarrow", "sklearn", "scipy", "numpy",
          "matplotlib")
-TINY_MODEL = Path(__file__).parents[1] / "tiny_model.py"
 TASK = "reviews"
 LABELS = ("positive", "neutral", "negative")
 # A server that writes down, when it ends, which modules it has loaded.
@@ -76,14 +74,6 @@ class Session:
                 await anyio.sleep(0.1)
 
 
-@pytest.fixture(scope="module")
-def base_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("base") / "tiny"
-    subprocess.run([os.environ["NLP_SKILLS_WORKER"], str(TINY_MODEL), str(folder)], check=True, timeout=120,
-                   stdin=subprocess.DEVNULL, capture_output=True)
-    return folder
-
-
 @pytest.fixture
 def rows(tmp_path: Path) -> Path:
     path = tmp_path / "rows.csv"
@@ -101,7 +91,7 @@ def _rows() -> Iterator[tuple[str, str]]:
             yield f"Buyer {number} {words[label][number % 2]} the kettle on day {number * 7 % 31}.", label
 
 
-async def test_every_tool_works_and_the_server_stays_light(tmp_path: Path, base_model: Path, rows: Path) -> None:
+async def test_every_tool_works_and_the_server_stays_light(tmp_path: Path, tiny_model: Path, rows: Path) -> None:
     seen = tmp_path / "modules.json"
     parameters = StdioServerParameters(
         command=sys.executable, args=["-c", SERVER],
@@ -112,7 +102,7 @@ async def test_every_tool_works_and_the_server_stays_light(tmp_path: Path, base_
         (server,) = [process for process in psutil.Process().children() if process.pid not in before]
         call = Session(client)
         await _prepare(call, rows)
-        await _train_and_deploy(call, base_model)
+        await _train_and_deploy(call, tiny_model)
         offered = {tool.name for tool in (await client.list_tools()).tools}
         megabytes = server.memory_info().rss / 1e6
     assert call.called == offered

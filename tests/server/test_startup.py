@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "startup.py"
 MOST_TIMES_A_BARE_SERVER = 1.4
 MOST_MEGABYTES = 100
@@ -20,6 +22,7 @@ def measured() -> dict[str, Any]:
     return found
 
 
+@pytest.mark.alone
 def test_it_lists_its_tools_within_1_4_times_the_time_of_a_bare_server() -> None:
     result = measured()
     if result["ratio"] > MOST_TIMES_A_BARE_SERVER:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import subprocess
 from dataclasses import fields
 from pathlib import Path
 
@@ -13,15 +12,11 @@ import pytest
 from nlp_skills.resources.data_source import SplitPolicy
 from nlp_skills.resources.files import read_json
 from nlp_skills.resources.language import LANGUAGES, Language
-from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.demo import fixtures, story
 from nlp_skills.server.demo.postgres import find_postgres, running_postgres
 from nlp_skills.server.demo.script import SCRIPTS
-from nlp_skills.tools.compute.worker import find_worker
 from nlp_skills.tools.data.rows import Skeletons, row_id
 from nlp_skills.tools.data.split import split_rows
-
-TINY_MODEL = Path(__file__).parents[2] / "tiny_model.py"
 
 
 def _read(path: Path) -> list[dict[str, str]]:
@@ -78,16 +73,9 @@ def test_a_folder_that_is_no_demonstration_is_left_alone(tmp_path: Path, capsys:
 
 
 def test_the_story_is_told_to_the_end_of_v1_by_a_real_client(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    worker = find_worker(Workspace())
-    if worker is None:
-        if os.environ.get("CI"):
-            pytest.fail("no worker environment: set NLP_SKILLS_WORKER")
-        pytest.skip("no worker environment: set NLP_SKILLS_WORKER")
-    tiny = tmp_path / "tiny"
-    subprocess.run([worker, TINY_MODEL, tiny], check=True, stdin=subprocess.DEVNULL, capture_output=True)
-    monkeypatch.setattr(fixtures, "base_model", lambda _worker, _told: tiny)
+    monkeypatch.setattr(fixtures, "base_model", lambda _worker, _told: tiny_model)
     assert story.main(["--language", "zh-TW", "--workspace", str(tmp_path / "demo"), "--stop-after", "v1"]) == 0
     told = capsys.readouterr().out
     assert "我想訓練一個模型" in told and "majority" in told and "tfidf" in told

@@ -211,7 +211,8 @@ def far_python(sshd: Sshd, worker: Path) -> Iterator[str]:
     place = HOME / f"libraries-{os.getpid()}"
     shutil.rmtree(place, ignore_errors=True)
     subprocess.run([python, "-m", "venv", "--without-pip", str(place)], check=True)
-    next(place.glob("lib/python3*/site-packages")).joinpath("worker.pth").write_text(libraries + "\n")
+    next(place.glob("lib/python3*/site-packages")).joinpath("worker.pth").write_text(
+        f"import site; site.addsitedir({libraries!r})\n")  # with what it names in turn
     subprocess.run(["chmod", "-R", "a+rX", str(place)], check=True)
     yield str(place / "bin" / "python")
     shutil.rmtree(place, ignore_errors=True)

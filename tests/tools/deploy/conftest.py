@@ -11,17 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from mcp.client import Client
 
 from nlp_skills.resources.job import job_folders
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute import jobs
-from nlp_skills.tools.compute.worker import find_worker
+from tests.conftest import CACHE
 
 ROWS = 60
-TINY_MODEL = Path(__file__).parents[2] / "tiny_model.py"
-TEST_CACHE = Path(__file__).parents[3] / ".cache" / "tests"
 
 
 class Conversation:
@@ -52,27 +51,16 @@ def _running(answer: Any) -> bool:
 
 
 @pytest.fixture(scope="session")
-def worker() -> Path:
-    found = find_worker(Workspace())
-    if found is None:
-        if os.environ.get("CI"):
-            pytest.fail("no worker environment: set NLP_SKILLS_WORKER")
-        pytest.skip("no worker environment: set NLP_SKILLS_WORKER to an interpreter with nlp-skills[train]")
-    return found
-
-
-@pytest.fixture(scope="session")
-def evaluated(worker: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def evaluated(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The task `mood` with v1 trained and evaluated by its stages."""
     place = tmp_path_factory.mktemp("deploy")
-    base, rows = place / "tiny", place / "rows.csv"
-    subprocess.run([worker, TINY_MODEL, base], check=True, stdin=subprocess.DEVNULL, capture_output=True)
+    rows = place / "rows.csv"
     with rows.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["text", "label"])
         writer.writerows([f"{'rose' if number % 2 else 'fell'} by {number}", "good" if number % 2 else "bad"]
                          for number in range(ROWS))
-    return _told(place / "workspace", base, rows)
+    return _told(place / "workspace", tiny_model, rows)
 
 
 def _told(root: Path, base: Path, rows: Path) -> Path:
@@ -125,9 +113,11 @@ def llama_cpp(worker: Path) -> Path:
     probe = ("from pathlib import Path; import sys; from unittest.mock import MagicMock; "
              "from nlp_skills.tools.deploy.llama_cpp import converter_folder; import xllamacpp; "
              "print(converter_folder(None, MagicMock()))")
-    environment = {**os.environ, "NLP_SKILLS_CACHE": os.environ.get("NLP_SKILLS_CACHE") or str(TEST_CACHE)}
-    found = subprocess.run([worker, "-c", probe], capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                           env=environment, check=False)
+    environment = {**os.environ, "NLP_SKILLS_CACHE": os.environ.get("NLP_SKILLS_CACHE") or str(CACHE)}
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with FileLock(CACHE / "llama_cpp.lock"):
+        found = subprocess.run([worker, "-c", probe], capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                               env=environment, check=False)
     if found.returncode:
         why = found.stderr.strip().splitlines()[-1]
         if os.environ.get("CI"):

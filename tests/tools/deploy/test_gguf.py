@@ -17,18 +17,12 @@ from nlp_skills.tools.compute.running import RunningJob
 from nlp_skills.tools.deploy import gguf
 from nlp_skills.tools.deploy import llama_cpp as source
 from nlp_skills.tools.deploy.gguf import gguf_file, split_of
-from tests.tiny_model import build_tiny_model
 
 pytestmark = pytest.mark.worker
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_tiny_model(tmp_path_factory.mktemp("gguf") / "tiny")
-
-
 @pytest.fixture
-def version(model: Path, tmp_path: Path) -> VersionFolder:
+def version(tiny_model: Path, tmp_path: Path) -> VersionFolder:
     """A version whose merged model stands already."""
     task = TaskFolder(tmp_path / "workspace" / "mood")
     task.root.mkdir(parents=True)
@@ -36,7 +30,7 @@ def version(model: Path, tmp_path: Path) -> VersionFolder:
     folder = reserve_version(task)
     merged = folder.models / "merged"
     merged.mkdir(parents=True)
-    for path in model.iterdir():
+    for path in tiny_model.iterdir():
         (merged / path.name).write_bytes(path.read_bytes())
     write_json(folder.model_info_file, {"adapter": None, "model": str(merged.relative_to(task.root)), "files": {}})
     return folder

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,13 +60,8 @@ def rows_of(count: int, seed: int) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny random model, built once in the worker environment."""
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    script = Path(__file__).parents[2] / "tiny_model.py"
-    python = os.environ.get("NLP_SKILLS_WORKER", sys.executable)
-    subprocess.run([python, str(script), str(folder)], check=True, capture_output=True, stdin=subprocess.DEVNULL)
-    return folder
+def tiny(tiny_model: Path) -> Path:
+    return tiny_model
 
 
 @pytest.fixture

@@ -1,16 +1,13 @@
 from __future__ import annotations
 
-import importlib.util
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import nlp_skills
-from nlp_skills.resources.files import dump_jsonl, sha256_file, write_atomic, write_yaml
+from nlp_skills.resources.files import dump_jsonl, write_atomic, write_yaml
 from nlp_skills.resources.job import job_folders
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
@@ -21,7 +18,6 @@ from tests.tools.compute.sshd import far_python as far_python
 from tests.tools.compute.sshd import proxy as proxy
 from tests.tools.compute.sshd import sshd as sshd
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 LABELS = {"正面": ("營收創下新高", "獲利優於預期", "接獲大單"), "中性": ("召開股東會", "營收持平", "公布財報日期"),
           "負面": ("營收大幅下滑", "由盈轉虧", "下修財測")}
 COMPANIES = ("台積電", "鴻海", "聯發科", "中華電", "台達電", "國泰金", "長榮", "統一")
@@ -53,27 +49,6 @@ elif point == "pause":
 if __name__ == "__main__":
     sys.exit(run.main(task_of_script(__file__), sys.argv[1:]))
 '''
-
-
-@pytest.fixture(scope="session")
-def worker() -> Path:
-    """The interpreter that has the training libraries."""
-    named = os.environ.get("NLP_SKILLS_WORKER")
-    if named and Path(named).is_file():
-        return Path(named)
-    if importlib.util.find_spec("trl"):
-        return Path(sys.executable)
-    pytest.skip("no worker environment: set NLP_SKILLS_WORKER to a Python with nlp-skills[train]")
-
-
-@pytest.fixture(scope="session")
-def tiny_model(worker: Path) -> Path:
-    source = REPOSITORY / "tests" / "tiny_model.py"
-    folder = REPOSITORY / ".cache" / "tests" / f"tiny-{sha256_file(source)[:12]}"
-    if not (folder / "config.json").is_file():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run([str(worker), str(source), str(folder)], check=True, capture_output=True)
-    return folder
 
 
 @pytest.fixture(autouse=True)

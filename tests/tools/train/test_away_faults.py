@@ -152,9 +152,11 @@ def test_the_server_killed_leaves_the_tending_process_at_work(case: Case) -> Non
     with subprocess.Popen([sys.executable, "-c", submit, str(case.workspace.root), str(case.place)],
                           stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
-        case.job = JobFolder(Path(server.stdout.readline().strip()))
-        case.half_way()
-        server.kill()
+        try:
+            case.job = JobFolder(Path(server.stdout.readline().strip()))
+            case.half_way()
+        finally:
+            server.kill()
     case.go_on()
     case.arrived()
 

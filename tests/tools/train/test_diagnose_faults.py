@@ -7,8 +7,6 @@ looked at for them. Over seeds 7, 303 and 404 (24 faults) the true cause came fi
 from __future__ import annotations
 
 import multiprocessing
-import os
-import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
@@ -20,33 +18,23 @@ from nlp_skills.resources.lineage import load_lineage
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.server.demo import fixtures
-from nlp_skills.server.demo.told import Told
 from nlp_skills.tools.evaluate.diagnosis import diagnose
 from nlp_skills.tools.train.diagnose import diagnose_version
 from tests.tools.train import faults
 
 pytestmark = pytest.mark.worker
-REPOSITORY = Path(__file__).resolve().parents[3]
 SEED, HEALTHY_SEEDS = 7, (21, 22, 23)
 LONGEST_FIRST = ("rate_too_high", "overfitting", "label_noise", "imbalance", "wrong_template", "end_of_turn",
                  "truncation", "underfitting")
 
 
 @pytest.fixture(scope="module")
-def base() -> Path:
-    """The demonstration's base model, built once."""
-    os.environ.setdefault("NLP_SKILLS_CACHE", str(REPOSITORY / ".cache" / "tests"))
-    return fixtures.base_model(Path(sys.executable), Told())
-
-
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory, base: Path) -> Iterator[Path]:
+def workspace(tmp_path_factory: pytest.TempPathFactory, demo_base_model: Path) -> Iterator[Path]:
     """A task for each fault and each healthy run, trained two at a time with one thread each."""
     root = tmp_path_factory.mktemp("faults")
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn"), initializer=faults.quiet) as pool:
         running: list[Future[None]] = [
-            pool.submit(faults.plant, name, root / f"{name}-{seed}".replace("_", "-"), base, seed)
+            pool.submit(faults.plant, name, root / f"{name}-{seed}".replace("_", "-"), demo_base_model, seed)
             for name, seed in [*((name, SEED) for name in LONGEST_FIRST), *(("healthy", n) for n in HEALTHY_SEEDS)]]
         for one in running:
             one.result()
@@ -70,7 +58,7 @@ def test_a_healthy_run_is_accused_of_nothing(workspace: Path, seed: int) -> None
     assert accused(workspace, "healthy", seed) == []
 
 
-def test_the_planned_remedy_brings_what_was_predicted(workspace: Path, base: Path) -> None:
+def test_the_planned_remedy_brings_what_was_predicted(workspace: Path) -> None:
     task = TaskFolder(workspace / f"underfitting-{SEED}")
     with speaking("en"):
         advised = diagnose_version(Workspace(workspace), task)

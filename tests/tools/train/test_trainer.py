@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from nlp_skills.tools.train.tokenise import tokenise
-from tests.tiny_model import build_tiny_model
 
 pytestmark = [pytest.mark.worker, pytest.mark.filterwarnings("ignore")]
 ROWS = [
@@ -18,9 +17,9 @@ ROWS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_tiny_model(tmp_path_factory.mktemp("model") / "tiny")
+@pytest.fixture
+def base(tiny_model: Path) -> Path:
+    return tiny_model
 
 
 @pytest.fixture(autouse=True)
