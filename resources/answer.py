@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from .job import JobState, Progress
+from .job import JobState, Place, Progress
 from .language import Text
 
 if TYPE_CHECKING:
@@ -32,12 +32,13 @@ class Answer(BaseModel):
 
 
 class JobView(BaseModel):
-    """A job as a client sees it."""
+    """A job as a client sees it; `place` is where it stands in line."""
 
     id: str
     kind: str
     state: JobState
     progress: Progress
+    place: Place | None = None
     result: dict[str, Any] = Field(default_factory=dict)
     folder: str
     warnings: list[str] = Field(default_factory=list)

@@ -5,6 +5,7 @@
     pid            the job's process and its start; `ready` once its work has begun
     events.jsonl   append-only: progress, loss, metrics, warnings
     output.log     what it printed
+    queued.json    its place in line (Place), while it waits for a device
     exit.json      how it ended (JobExit), written by rename
     cancel         a marker: the person asked for it to stop
     progress.html, curve.png   for people's eyes
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,6 +36,7 @@ FAMILY_VARIABLE = "NLP_SKILLS_JOB_FAMILY"  # names it to every process below
 MACHINE_VARIABLE = "NLP_SKILLS_MACHINE"  # names the machine to a job that was sent to another one
 JobState = Literal["queued", "running", "succeeded", "failed", "cancelled", "interrupted"]
 ACTIVE_STATES: tuple[JobState, ...] = ("queued", "running")
+KINDS_IN_LINE = ("train",)  # a task may have several of them: they wait for each other's device
 _STARTER_SECONDS = 60.0  # a living starter needs no longer from its record to the child's pid
 _ORPHAN_START_SECONDS = 5.0  # nor does one that was killed in between leave its child unseen for longer
 _SEARCH_SECONDS = 180.0  # by then a child whose starter was killed has written its own pid
@@ -73,6 +76,15 @@ class JobExit(BaseModel):
     error: dict[str, Any] | None = None
 
 
+class Place(BaseModel):
+    """Where a job stands in line: 1 is next; `ahead` are the folders of the jobs before it, those at work first."""
+
+    position: int
+    device: Literal["cpu", "gpu"]
+    ahead: list[str] = Field(default_factory=list)
+    since: str
+
+
 class JobFolder:
     """One job's files."""
 
@@ -84,6 +96,7 @@ class JobFolder:
         self.pid_file = root / "pid"
         self.events_file = root / "events.jsonl"
         self.output_file = root / "output.log"
+        self.queued_file = root / "queued.json"
         self.exit_file = root / "exit.json"
         self.cancel_file = root / "cancel"
         self.page_file = root / "progress.html"
@@ -115,6 +128,12 @@ class JobFolder:
             return JobExit.model_validate(read_json(self.exit_file))
         return None
 
+    def place(self) -> Place | None:
+        """Its place in line; None where it does not wait."""
+        with contextlib.suppress(FileNotFoundError):
+            return Place.model_validate(read_json(self.queued_file))
+        return None
+
     def process(self) -> psutil.Process | None:
         """The living process of this job, or None."""
         recorded = _read_or_none(self.pid_file)
@@ -125,7 +144,7 @@ class JobFolder:
         if ended := self.exit():
             return ended.state
         if self.process():
-            return "running"
+            return "queued" if self.queued_file.is_file() else "running"
         if ended := self.exit():  # it may have ended between the two looks
             return ended.state
         recorded = _read_or_none(self.pid_file)
@@ -183,13 +202,15 @@ def job_folders(workspace: Workspace, task: TaskFolder | None = None) -> list[Jo
 
 def active_job(jobs: Path, kind: str) -> JobFolder | None:
     """The newest job of that kind below `jobs` that has not ended, if any."""
-    if not jobs.is_dir():
-        return None
+    return next(active_jobs(jobs, kind), None)
+
+
+def active_jobs(jobs: Path, kind: str) -> Iterator[JobFolder]:
+    """The jobs of that kind below `jobs` that have not ended, newest first."""
     for entry in sorted(jobs.glob(f"*-{kind}-*"), reverse=True):
         folder = JobFolder(entry)
         if folder.spec_file.is_file() and folder.spec().kind == kind and folder.state() in ACTIVE_STATES:
-            return folder
-    return None
+            yield folder
 
 
 def job_folder(workspace: Workspace, job_id: str) -> JobFolder:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from pydantic import BaseModel
 
 from .errors import TaskError
+from .job import ACTIVE_STATES, JobFolder, JobState
 from .language import Language
 from .promotion import current_file, current_version
 from .score import best_version, reaches
@@ -18,6 +19,7 @@ from .task import State, TaskFolder, TaskType
 from .version import VersionFolder, version_numbers
 from .workspace import Workspace
 
+_JOBS_LOOKED_AT = 5
 _PUT_AWAY = re.compile(rb"^archived:[ \t]*(?!null|~|$|#)\S", re.MULTILINE)
 
 
@@ -25,7 +27,8 @@ class TaskRow(BaseModel):
     """One task in a list; `problem` says what is wrong with a `task.yaml` that cannot be read.
 
     `best_score` is the best value of the task's own `metric` among the versions measured on the benchmark of the newest
-    evaluation: figures of different test sets are never ranked against each other. `threshold` is the person's goal.
+    evaluation: figures of different test sets are never ranked against each other. `threshold` is the person's goal;
+    `job` is queued or running where one of its jobs is.
     """
 
     name: str
@@ -41,6 +44,7 @@ class TaskRow(BaseModel):
     best_version: str | None = None
     current: str | None = None
     deployed: str | None = None
+    job: JobState | None = None
     updated: str | None = None
     path: str
     problem: str | None = None
@@ -100,7 +104,17 @@ def task_row(folder: TaskFolder) -> TaskRow:
         row.met = None if row.threshold is None else reaches(row.metric, best.score, row.threshold)
     row.current = current_version(folder)
     row.deployed = (folder.current_deployment() or {}).get("version")
+    row.job = _at_work(folder)
     return row
+
+
+def _at_work(folder: TaskFolder) -> JobState | None:
+    """The state of its newest jobs: running where one of them runs, else queued where one waits."""
+    if not folder.jobs.is_dir():
+        return None
+    entries = sorted((entry for entry in folder.jobs.iterdir() if (entry / "spec.json").is_file()), reverse=True)
+    states = {JobFolder(entry).state() for entry in entries[:_JOBS_LOOKED_AT]}
+    return next((state for state in reversed(ACTIVE_STATES) if state in states), None)
 
 
 def updated(folder: TaskFolder) -> str | None:

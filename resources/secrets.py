@@ -11,13 +11,13 @@ import contextlib
 import json
 import os
 import re
-import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from .account import configuration_folder
 from .errors import SecretError
 from .files import describing_disk_errors, lock
 from .language import Text
@@ -208,11 +208,7 @@ def _remember(*values: str) -> None:
 def _folder() -> Path:
     if named := os.environ.get(FOLDER_VARIABLE):
         return Path(named).expanduser()
-    if sys.platform == "win32":
-        return Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming") / "nlp-skills"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "nlp-skills"
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "nlp-skills"
+    return configuration_folder()
 
 
 def _file() -> Path:

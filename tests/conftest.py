@@ -24,6 +24,7 @@ _TINY_MODEL = Path(__file__).with_name("tiny_model.py")
 _away = tempfile.TemporaryDirectory(prefix="nlp-skills-tests-")
 os.environ["NLP_SKILLS_WORKSPACE"] = str(Path(_away.name) / "workspace")
 os.environ["NLP_SKILLS_SECRETS_DIR"] = str(Path(_away.name) / "secrets")
+os.environ["NLP_SKILLS_QUEUE_DIR"] = str(Path(_away.name) / "queue")
 os.environ.pop("NLP_SKILLS_LANGUAGE", None)
 
 

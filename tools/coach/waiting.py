@@ -43,6 +43,14 @@ def _running(situation: Situation, job: JobNow) -> Words:
         "job_id": job.id, "wait_seconds": _POLL_SECONDS}), waiting
 
 
+def _queued(situation: Situation, job: JobNow) -> Words:
+    message, step, waiting = _running(situation, job)
+    if job.line:
+        message = Text(f"{job.name.en} is queued: {job.line}. It starts by itself when its turn comes.",
+                       f"{job.name.zh}排隊中：{job.line}。輪到時會自動開始。")
+    return message, step, waiting
+
+
 def _while_waiting(situation: Situation) -> Question:
     """What can be cleared up while a job runs; the answer is kept with update_task."""
     if missing := unanswered(LATER, situation.task):
@@ -104,5 +112,5 @@ def _carry_on() -> Question:
 
 
 _WORDS: dict[JobState, Callable[[Situation, JobNow], Words]] = {
-    "queued": _running, "running": _running, "interrupted": _interrupted, "cancelled": _cancelled, "failed": _failed,
+    "queued": _queued, "running": _running, "interrupted": _interrupted, "cancelled": _cancelled, "failed": _failed,
 }

@@ -344,7 +344,7 @@ def _gpus() -> str:
     found = shutil.which("nvidia-smi")
     if found is None:
         return ""
-    query = [found, "--query-gpu=name,memory.total,memory.free,driver_version", "--format=csv,noheader,nounits"]
+    query = [found, "--query-gpu=name,memory.total,memory.free,driver_version,uuid", "--format=csv,noheader,nounits"]
     with contextlib.suppress(OSError, subprocess.SubprocessError):
         return subprocess.run(query, capture_output=True, text=True, timeout=_ASK_SECONDS, check=True).stdout
     return ""

@@ -36,12 +36,13 @@ print(json.dumps({"version": found.get("__version__"), "cuda": found.get("cuda")
 
 
 class Gpu(BaseModel):
-    """One NVIDIA GPU: memory in bytes."""
+    """One NVIDIA GPU: memory in bytes; `uuid` names this very card."""
 
     name: str
     memory: int
     free: int
     driver: str
+    uuid: str
 
 
 class Torch(BaseModel):
@@ -126,11 +127,11 @@ def accelerator_of(gpus: list[Gpu]) -> Accelerator:
 
 
 def nvidia_gpus() -> list[Gpu]:
-    """The NVIDIA GPUs that `nvidia-smi` names; none where there is no driver."""
+    """The NVIDIA GPUs that `nvidia-smi` names; none where there is no driver, or where the person hides them."""
     found = shutil.which("nvidia-smi")
-    if found is None:
+    if found is None or os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
         return []
-    query = [found, "--query-gpu=name,memory.total,memory.free,driver_version", "--format=csv,noheader,nounits"]
+    query = [found, "--query-gpu=name,memory.total,memory.free,driver_version,uuid", "--format=csv,noheader,nounits"]
     try:
         told = subprocess.run(query, capture_output=True, text=True, timeout=_ASK_SECONDS, check=True).stdout
     except (OSError, subprocess.SubprocessError):
@@ -139,11 +140,11 @@ def nvidia_gpus() -> list[Gpu]:
 
 
 def gpus_told(table: str) -> list[Gpu]:
-    """The rows that `nvidia-smi` answered: name, memory, free memory (MiB) and driver."""
+    """The rows that `nvidia-smi` answered: name, memory, free memory (MiB), driver and UUID."""
     return [
-        Gpu(name=name, memory=_mebibytes(total), free=_mebibytes(free), driver=driver)
-        for name, total, free, driver in (row for row in csv.reader(table.splitlines(), skipinitialspace=True)
-                                          if len(row) == 4)
+        Gpu(name=name, memory=_mebibytes(total), free=_mebibytes(free), driver=driver, uuid=uuid)
+        for name, total, free, driver, uuid in (row for row in csv.reader(table.splitlines(), skipinitialspace=True)
+                                                if len(row) == 5)
     ]
 
 

@@ -25,7 +25,16 @@ from typing import Any
 from ...resources.clock import now
 from ...resources.errors import Cancelled, JobError, NlpSkillsError
 from ...resources.files import append_jsonl, describing_disk_errors, lock, write_json
-from ...resources.job import FAMILY_VARIABLE, JOB_VARIABLE, JobExit, JobFolder, JobSpec, JobState, active_job
+from ...resources.job import (
+    FAMILY_VARIABLE,
+    JOB_VARIABLE,
+    KINDS_IN_LINE,
+    JobExit,
+    JobFolder,
+    JobSpec,
+    JobState,
+    active_job,
+)
 from ...resources.language import Language, Text, as_language, speaking, spoken_language
 from ...resources.process import identity
 from ...resources.task import TaskFolder
@@ -88,6 +97,14 @@ class RunningJob:
         if self.by_hand:
             shown = " ".join(f"{name}={value:.4g}" for name, value in measures.items() if value is not None)
             print(f"[{step}{f'/{total}' if total is not None else ''}] {message or ''} {shown}".rstrip(), flush=True)
+
+    def told(self, message: Text) -> None:
+        """Say what the job is at, without moving its steps."""
+        at = self._events.progress()
+        self.event("progress", step=at.step, total=at.total, eta_seconds=None, measures={}, message=message._asdict())
+        self.draw()
+        if self.by_hand:
+            print(message, flush=True)
 
     def relay(self, lines: bytes, **mark: int) -> None:
         """Append events that another machine wrote, and after them one that says how far they were read: in a single
@@ -258,7 +275,7 @@ def _job_by_hand(
 ) -> JobFolder:
     jobs = task.jobs if task else Workspace().jobs
     with lock(jobs / kind):
-        if task and (running := active_job(jobs, kind)):
+        if task and kind not in KINDS_IN_LINE and (running := active_job(jobs, kind)):
             raise already_running(running)
         folder = JobFolder(jobs / new_job_id(kind))
         folder.root.mkdir(parents=True)

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from ...resources.errors import Cancelled, JobError, MachineUnreachable, NlpSkillsError
 from ...resources.files import read_jsonl, sha256_bytes, sha256_file, write_json
-from ...resources.job import JOB_VARIABLE, MACHINE_VARIABLE
+from ...resources.job import JOB_VARIABLE, MACHINE_VARIABLE, Place
 from ...resources.language import Text, spoken_language
 from .events import JobEvents
 from .far import Far, greet, own_wheel
@@ -213,12 +213,24 @@ class Tending:
             if events or log:
                 mark = {"events": mark["events"] + len(events), "log": mark["log"] + len(log)}
                 self.job.relay(_passed_on(events), **mark)
+                self._stands_in_line(events)
             if seen["state"] in _ENDED and not seen["more"] and not events:
                 return self._ended(seen["state"], seen["exit"], log)
             pause = _SHORTEST_POLL_SECONDS if events else min(pause * 1.5, _LONGEST_POLL_SECONDS)
             if not seen["more"]:
                 self.job.check_cancelled()
                 time.sleep(pause)
+
+    def _stands_in_line(self, events: bytes) -> None:
+        """This job is queued while the one there is."""
+        for line in events.splitlines():
+            with contextlib.suppress(ValueError):
+                event = json.loads(line)
+                if event["kind"] == "queued":
+                    place = Place.model_validate(event)
+                    write_json(self.job.folder.queued_file, place.model_dump())
+                elif event["kind"] in ("turn", "ended"):
+                    self.job.folder.queued_file.unlink(missing_ok=True)
 
     def _ended(self, state: str, ended: dict[str, Any] | None, log: bytes) -> dict[str, Any]:
         if state == "succeeded" and ended:

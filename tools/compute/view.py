@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -17,7 +18,7 @@ from . import jobs
 from .answers import JobLine, JobStatus
 from .events import JobEvents
 from .page import refresh_views
-from .words import STATE_WORDS, progress_line
+from .words import STATE_WORDS, duration, progress_line
 
 Report = Callable[[float, float | None, str | None], Awaitable[None]]
 ANSWER_SECONDS = 20.0
@@ -32,7 +33,8 @@ def job_view(folder: JobFolder, events: JobEvents | None = None) -> JobView:
     ended = folder.exit()
     result = {key: value for key, value in ended.result.items() if key not in ("message", "next_step")} if ended else {}
     return JobView(
-        id=folder.id, kind=folder.spec().kind, state=folder.state(), progress=events.progress(),
+        id=folder.id, kind=folder.spec().kind, state=(state := folder.state()), progress=events.progress(),
+        place=folder.place() if state == "queued" else None,
         result=spoken(result), folder=str(folder.root), warnings=events.warnings()[-_WARNINGS_SHOWN:],
     )
 
@@ -106,9 +108,10 @@ def list_answer(
     found = job_folders(workspace, task)
     page = [job_line(folder) for folder in found[offset:offset + limit]]
     more = offset + len(page) if offset + len(page) < len(found) else None
-    running = next((line for line in page if line.state in ACTIVE_STATES), None)
+    running = next((line for state in reversed(ACTIVE_STATES) for line in page if line.state == state), None)
     if running:
-        say = Text(f"Job {running.id} is running; wait for it.", f"工作 {running.id} 執行中，請等它完成。")
+        state = STATE_WORDS[running.state]
+        say = Text(f"Job {running.id} is {state.en}; wait for it.", f"工作 {running.id} {state.zh}，請等它完成。")
         step = NextStep(say=str(say), tool="job_status", arguments={"job_id": running.id})
     else:
         step = _ask_coach(task.name if task else None)
@@ -141,6 +144,23 @@ def _still_running(folder: JobFolder, view: JobView) -> tuple[str, NextStep]:
     say = Text(f"It goes on by itself, even if this window closes. Ask again in {wait} seconds; "
                f"the live page is {folder.page_file}.",
                f"工作會自行繼續，關掉這個視窗也沒關係。請在 {wait} 秒後再問一次；即時進度頁面：{folder.page_file}。")
+    return str(message), NextStep(say=str(say), tool="job_status",
+                                  arguments={"job_id": view.id, "wait_seconds": int(ANSWER_SECONDS)})
+
+
+def _queued(folder: JobFolder, view: JobView) -> tuple[str, NextStep]:
+    if view.place is None:  # its process is only coming up
+        return _still_running(folder, view)
+    line = progress_line(view.progress)
+    left = [JobEvents(JobFolder(Path(ahead))).progress().eta_seconds for ahead in view.place.ahead[:1]]
+    soon = Text(f" The one at work has about {duration(left[0])} left.", f"正在執行的大約還要 {duration(left[0])}。") \
+        if left and left[0] else Text("", "")
+    message = Text(f"Job {view.id} ({view.kind}) is queued: {line}.{soon.en}",
+                   f"工作 {view.id}（{view.kind}）排隊中：{line}。{soon.zh}")
+    wait = _ask_again(left[0] if left else None)
+    say = Text(f"It starts by itself when its turn comes, even if this window closes; manage_job(action='cancel') takes it "
+               f"out of the line. Ask again in {wait} seconds.",
+               f"輪到時會自動開始，關掉這個視窗也沒關係；用 manage_job(action='cancel') 可以取消排隊。請在 {wait} 秒後再問一次。")
     return str(message), NextStep(say=str(say), tool="job_status",
                                   arguments={"job_id": view.id, "wait_seconds": int(ANSWER_SECONDS)})
 
@@ -200,5 +220,5 @@ def _task_name(folder: JobFolder) -> str | None:
 
 
 _ANSWERS: dict[JobState, Callable[[JobFolder, JobView], tuple[str, NextStep]]] = {
-    "succeeded": _succeeded, "failed": _failed, "cancelled": _stopped, "interrupted": _stopped,
+    "queued": _queued, "succeeded": _succeeded, "failed": _failed, "cancelled": _stopped, "interrupted": _stopped,
 }

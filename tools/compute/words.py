@@ -6,7 +6,7 @@ from ...resources.job import JobState, Progress
 from ...resources.language import Text
 
 STATE_WORDS: dict[JobState, Text] = {
-    "queued": Text("waiting to start", "等待開始"),
+    "queued": Text("queued", "排隊中"),
     "running": Text("running", "執行中"),
     "succeeded": Text("done", "已完成"),
     "failed": Text("failed", "失敗"),

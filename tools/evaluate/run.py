@@ -18,6 +18,7 @@ from ...resources.task import Prompt, Task, TaskFolder
 from ...resources.version import VersionFolder
 from ..compute.libraries import settle_libraries
 from ..compute.running import RunningJob, run_job
+from ..compute.turns import gpu_turn
 from ..data.benchmark import Benchmark, frozen_benchmark
 from ..data.prompting import task_prompt
 from ..data.rows import Row
@@ -86,8 +87,9 @@ def evaluate_version(
     record = evaluation.committed()  # a run that was killed after its commit has only the rest to do
     if record is None:
         started = time.monotonic()
-        head, other = evaluation.ask_version()
-        beside = evaluation.baseline_answers() if baselines else {}
+        with gpu_turn(job):
+            head, other = evaluation.ask_version()
+            beside = evaluation.baseline_answers() if baselines else {}
         evaluation.keep_evidence(head, other)
         draft = evaluation.record(head, other, beside)
         record = commit_evaluation(folder, {**draft, "seconds": round(time.monotonic() - started, 2)})

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import shutil
 import sys
@@ -23,6 +24,7 @@ from ...resources.version import VersionFolder
 from ...resources.workspace import Workspace
 from ..compute.libraries import settle_libraries
 from ..compute.running import RunningJob, run_job
+from ..compute.turns import gpu_turn
 from ..data.benchmark import Benchmark, frozen_benchmark
 from ..data.prompting import task_prompt
 from ..data.rows import Row, row_id
@@ -59,9 +61,11 @@ def main(arguments: list[str]) -> int:
         for model in models:
             if model.url:
                 check_reach(task.load(), model.url, given.allow_remote)
-        if given.evaluate:
-            return evaluate_model(job, task, models[0], given.benchmark)
-        return ask_models(job, task, models, _rows(task, given.text, given.entity, given.rows))
+        loads = any(model.kind in ("base", "version") for model in models)
+        with gpu_turn(job) if loads else contextlib.nullcontext():
+            if given.evaluate:
+                return evaluate_model(job, task, models[0], given.benchmark)
+            return ask_models(job, task, models, _rows(task, given.text, given.entity, given.rows))
 
     return run_job("try", work, entry=ENTRY, arguments=arguments, task=given.task, resumable=True)
 

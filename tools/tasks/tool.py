@@ -14,12 +14,13 @@ from pydantic import BaseModel, Field
 from ...resources import reading
 from ...resources.answer import Answer, NextStep
 from ...resources.errors import UnknownResource
-from ...resources.job import JobFolder
+from ...resources.job import ACTIVE_STATES, JobFolder
 from ...resources.language import Language, Text
 from ...resources.listing import Page, TaskRow
 from ...resources.task import State, Task, TaskFolder, TaskType
 from ...resources.workspace import Workspace
 from ..compute.view import follow
+from ..compute.words import STATE_WORDS
 from .answers import Action, Comparison, Managed, Part
 from .next_step import next_step
 
@@ -340,7 +341,17 @@ def _said_of_page(page: Page, state: State | None, filtered: bool) -> Text:
     if filtered and not shown:
         return Text(f"None of the {total} tasks matches.{hidden.en}", f"共 {total} 個任務，沒有符合的。{hidden.zh}")
     tail = Text(" There are more.", "後面還有。") if page.next_cursor else Text("", "")
-    return Text(f"{shown} of {total} tasks.{tail.en}{hidden.en}", f"共 {total} 個任務，顯示 {shown} 個。{tail.zh}{hidden.zh}")
+    busy = _jobs_said(page)
+    return Text(f"{shown} of {total} tasks.{tail.en}{busy.en}{hidden.en}",
+                f"共 {total} 個任務，顯示 {shown} 個。{tail.zh}{busy.zh}{hidden.zh}")
+
+
+def _jobs_said(page: Page) -> Text:
+    """Which of the shown tasks have a job at work, and which one in line."""
+    parts = [(STATE_WORDS[state], ", ".join(row.name for row in page.rows if row.job == state))
+             for state in reversed(ACTIVE_STATES)]
+    return Text("".join(f" With a job {state.en}: {names}." for state, names in parts if names),
+                "".join(f"有工作{state.zh}：{names}。" for state, names in parts if names))
 
 
 def _after_listing(page: Page, state: State | None, query: str, limit: int) -> NextStep:

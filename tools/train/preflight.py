@@ -12,13 +12,14 @@ from typing import Literal, TypeVar
 
 from ...resources.errors import MissingRequirement, NlpSkillsError, TrainingError
 from ...resources.files import read_json
-from ...resources.job import active_job
+from ...resources.job import JobFolder, active_jobs
 from ...resources.language import Text
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version_numbers
 from ...resources.workspace import Workspace
 from ..compute.base_model import resolve_base_model
 from ..compute.machine import Machine, describe_machine
+from ..compute.turns import before_me
 from ..compute.worker import worker_python
 from ..data.benchmark import frozen_benchmark
 from ..data.convert import rendered
@@ -129,14 +130,12 @@ def check(
                 Text("The task has no scripts/04_train.py.", "這個任務沒有 scripts/04_train.py。"),
                 Text("Call manage_task with action='generate' to write the scripts.",
                      "請呼叫 manage_task，action='generate'，產生腳本。")))
-    running = active_job(task.jobs, "train")
-    if running and running.id != job:
-        findings.append(Finding(
-            "blocking" if job is None else "warning", "running",
-            Text(f"Training job {running.id} is still running for this task.",
-                 f"這個任務的訓練工作 {running.id} 還在執行。"),
-            Text(f"Wait for it with job_status(job_id={running.id!r}), or stop it with manage_job(action='cancel').",
-                 f"請用 job_status(job_id={running.id!r}) 等它完成，或用 manage_job(action='cancel') 停止。")))
+    if job is None:
+        findings += [_trained_by(other, plan.name) for other in active_jobs(task.jobs, "train")
+                     if plan.name in other.spec().arguments][:1]
+    ahead = [] if away else before_me(machine)
+    if ahead:
+        findings.append(_in_line(ahead))
     findings += [Finding("warning", "machine", text, _BUILD_AGAIN) for text in machine.warnings()]
     findings += [_can_go_on(folder, owner) for folder, owner in interrupted(task) if owner != job]
     if snapshot:
@@ -149,9 +148,28 @@ def check(
     rows = _rows(task, snapshot, settings.rows_per_epoch(seen.situation), seen.base)
     needed = estimate(content, base, rows, machine.cores, _gpu_name(machine), _measured(task, seen.base))
     findings += [Finding("warning", "settings", text, _CHANGE_IT) for text in settings.warnings(seen.situation)]
-    findings += _room(needed, gpu_memory(machine) or machine.free_memory,
+    # Once it is its turn, those before it have given back what they hold.
+    findings += _room(needed, gpu_memory(machine) or (machine.memory if ahead else machine.free_memory),
                       away.disk_free if away else shutil.disk_usage(task.root).free)
     return Preflight(findings, seen.situation, snapshot, seen.base, needed, gpu_options(content, base, rows))
+
+
+def _trained_by(job: JobFolder, plan: str) -> Finding:
+    return Finding(
+        "blocking", "running",
+        Text(f"Plan {plan} is being trained by job {job.id}.", f"計畫 {plan} 正由工作 {job.id} 訓練。"),
+        Text(f"Follow it with job_status(job_id={job.id!r}); another plan may wait in line behind it.",
+             f"請用 job_status(job_id={job.id!r}) 看進度；想再訓練別的計畫，可以排在它後面。"))
+
+
+def _in_line(ahead: list[JobFolder]) -> Finding:
+    names = ", ".join(job.id for job in ahead)
+    return Finding(
+        "warning", "queue",
+        Text(f"This machine is at work ({names}): the training will wait in line and start by itself.",
+             f"這台機器正在執行 {names}：訓練會先排隊，輪到時自動開始。"),
+        Text("Nothing to do; manage_job(action='cancel') takes it out of the line, or stops one before it.",
+             "不需要處理；manage_job(action='cancel') 可以取消排隊，也可以停止前面的工作。"))
 
 
 def _found(findings: list[Finding], code: str, look: Callable[[], _T]) -> _T | None:
@@ -192,13 +210,13 @@ def _labels(task: TaskFolder, snapshot: Snapshot) -> list[Finding]:
 
 def interrupted(task: TaskFolder) -> list[tuple[VersionFolder, str]]:
     """The versions whose training stopped without a word, oldest first, each with the id of its job."""
-    running = active_job(task.jobs, "train")
+    at_work = {job.id for job in active_jobs(task.jobs, "train")}
     found = []
     for number in version_numbers(task):
         folder = VersionFolder(task, number)
         if folder.status() == "reserved" and folder.reservation_file.is_file():
             owner = str(read_json(folder.reservation_file)["job"])
-            if running is None or running.id != owner:
+            if owner not in at_work:
                 found.append((folder, owner))
     return found
 

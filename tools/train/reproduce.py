@@ -24,6 +24,7 @@ from ...resources.workspace import Workspace
 from ..compute.libraries import settle_libraries
 from ..compute.machine import describe_machine
 from ..compute.running import RunningJob, run_job
+from ..compute.turns import my_turn
 from ..data.benchmark import frozen_benchmark
 from ..data.rows import Row
 from ..data.snapshot import load_snapshot
@@ -64,9 +65,11 @@ def reproduce(job: RunningJob, folder: VersionFolder) -> dict[str, Any]:
     scratch = folder.task.cache / "reproduce" / folder.name
     with lock(scratch):
         replayed = _prepared(job, folder, scratch)
-        train_version(job, folder.task.load(), replayed)
-        job.progress(0, None, Text("asking both models the benchmark", "用評估基準詢問兩個模型"))
-        checks = [*_data_checks(folder, replayed), *_model_checks(folder, replayed), *_answer_checks(folder, replayed)]
+        with my_turn(job, describe_machine(Workspace())):
+            train_version(job, folder.task.load(), replayed)
+            job.progress(0, None, Text("asking both models the benchmark", "用評估基準詢問兩個模型"))
+            checks = [*_data_checks(folder, replayed), *_model_checks(folder, replayed),
+                      *_answer_checks(folder, replayed)]
         identical = all(check["same"] for check in checks)
         environment = {} if identical else _environment_differences(folder)
         brought_back = identical and _bring_back(folder, replayed)

@@ -33,6 +33,7 @@ from ..compute.base_model import resolve_base_model
 from ..compute.libraries import settle_libraries
 from ..compute.machine import Machine, describe_machine
 from ..compute.running import RunningJob, run_job
+from ..compute.turns import my_turn
 from ..data.convert import rendered
 from ..data.prompting import task_prompt
 from ..data.snapshot import load_snapshot
@@ -129,9 +130,10 @@ def train_version(
     if folder.status() not in ("trained", "evaluated"):
         folder.failure_file.unlink(missing_ok=True)
         try:
-            base, run = _prepared(job, task, folder, base_folder)
-            outcome = method_of(folder.config()).train(run)
-            _commit(job, folder, base, run, outcome, str(folder.config()["base_model"]) if base_folder else None)
+            with my_turn(job, describe_machine(Workspace())):
+                base, run = _prepared(job, task, folder, base_folder)
+                outcome = method_of(folder.config()).train(run)
+                _commit(job, folder, base, run, outcome, str(folder.config()["base_model"]) if base_folder else None)
         except BaseException as error:
             try:
                 record_failure(job, folder, error)

@@ -69,7 +69,8 @@ class Sshd:
         (root / "sshd_config").write_text(
             f"ListenAddress 127.0.0.1\nPort {self.port}\nHostKey {root / 'host_key'}\nPidFile {root / 'pid'}\n"
             f"AuthorizedKeysFile {keys}\nStrictModes no\nPasswordAuthentication no\nUsePAM no\n"
-            "Subsystem sftp internal-sftp\nMaxStartups 100\nAllowTcpForwarding yes\n")
+            "Subsystem sftp internal-sftp\nMaxStartups 100\nAllowTcpForwarding yes\n"
+            f"SetEnv NLP_SKILLS_QUEUE_DIR={HOME / f'queue-{os.getpid()}'}\n")
         self.process: subprocess.Popen[bytes] | None = None
         self.start()
         self.point_to(self.port)
@@ -193,6 +194,7 @@ def sshd() -> Iterator[Sshd]:
     yield server
     server.stop()
     shutil.rmtree(root)
+    shutil.rmtree(HOME / f"queue-{os.getpid()}", ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ def gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine whose nvidia-smi names one GPU."""
     found = tmp_path / "bin" / "nvidia-smi"
     found.parent.mkdir()
-    found.write_text(f"#!{sys.executable}\nprint('NVIDIA H100 80GB HBM3, 81559, 80000, 570.86')\n", "utf-8")
+    found.write_text(f"#!{sys.executable}\nprint('NVIDIA H100 80GB HBM3, 81559, 80000, 570.86, GPU-1f2e')\n", "utf-8")
     found.chmod(0o755)
     monkeypatch.setenv("PATH", str(found.parent))
 

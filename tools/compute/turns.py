@@ -1,0 +1,239 @@
+"""Whose turn it is on a device of this machine: heavy jobs compute one after another, first come, first served.
+
+Jobs of every workspace of this account stand in one line, a folder that holds for each of them
+
+    <time>-<job>.json      its folder, how many devices it wants, and which it holds
+    <time>-<job>.alive     locked by its process for as long as that lives: the kernel lets go, however it ends
+
+A job waits in its own process, so its turn comes whether or not a server runs; nobody keeps the line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, Field, ValidationError
+
+from ...resources.account import configuration_folder
+from ...resources.clock import now
+from ...resources.errors import ConflictError, TrainingError
+from ...resources.files import lock, read_json, write_json
+from ...resources.job import JobFolder, Place
+from ...resources.language import Text
+from ...resources.workspace import Workspace
+from .machine import Gpu, Machine, describe_machine
+from .running import RunningJob
+
+FOLDER_VARIABLE = "NLP_SKILLS_QUEUE_DIR"
+VISIBLE_VARIABLE = "CUDA_VISIBLE_DEVICES"
+_PROCESSOR = "cpu"
+_SHORTEST_SECONDS, _LONGEST_SECONDS = 0.2, 2.0  # between two looks at the line
+_at_work: list[str] | None = None  # the devices this process holds
+
+
+class Entry(BaseModel):
+    """One job in line: at work on the devices it `holds`, waiting while that is empty."""
+
+    job: str
+    wants: int = 1
+    at_most: int = 1
+    holds: list[str] = Field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How many devices a job needs, and how many it would take."""
+
+    least: int = 1
+    most: int = 1
+
+
+def devices_of(machine: Machine) -> list[str]:
+    """What jobs take turns on: the machine's best kind of GPU where PyTorch can use it, one name for each; else its
+    processors together, whose memory one training fills."""
+    if machine.device != "cuda":
+        return [_PROCESSOR]
+    named = os.environ.get(VISIBLE_VARIABLE)
+    gpus = machine.gpus if named is None else _named(machine.gpus, named)
+    if not gpus:  # parts of a GPU, which only the person's own words name
+        return [str(named)]
+    best = max(gpus, key=lambda gpu: gpu.memory).name
+    return [gpu.uuid for gpu in gpus if gpu.name == best]
+
+
+def _named(gpus: Sequence[Gpu], words: str) -> list[Gpu]:
+    wanted = [word.strip() for word in words.split(",") if word.strip()]
+    return [gpu for at, gpu in enumerate(gpus) if any(
+        word == str(at) or (word.startswith("GPU-") and gpu.uuid.startswith(word)) for word in wanted)]
+
+
+@contextmanager
+def my_turn(job: RunningJob, machine: Machine, wish: Wish = Wish()) -> Iterator[list[str]]:
+    """Wait in line until the devices are free, and hold them inside the block; what is imported there sees no other.
+
+    A job that has its turn already goes on with what it holds.
+
+    Raises:
+        TrainingError: this machine does not have so many.
+        Cancelled: the person took the job out of the line.
+    """
+    global _at_work
+    if _at_work is not None:
+        yield _at_work
+        return
+    devices = devices_of(machine)
+    if len(devices) < wish.least:
+        raise TrainingError(
+            Text(f"The training asks for {wish.least} GPUs; this machine has {len(devices)} of its best kind.",
+                 f"這次訓練需要 {wish.least} 張 GPU，這台機器同型的只有 {len(devices)} 張。"),
+            Text("Plan again with a smaller num_processes, or leave it out.",
+                 "請把 num_processes 改小或省略，重新規劃。"), field="num_processes")
+    with _standing_in_line(job, wish) as ticket:
+        held = _wait(job, ticket, devices)
+        if devices != [_PROCESSOR]:
+            os.environ[VISIBLE_VARIABLE] = ",".join(held)
+        _at_work = held
+        try:
+            yield held
+        finally:
+            _at_work = None
+
+
+@contextmanager
+def gpu_turn(job: RunningJob) -> Iterator[None]:
+    """As `my_turn`, for work that only a GPU is too small for twice: on the processors it goes ahead."""
+    machine = describe_machine(Workspace())
+    if machine.device != "cuda":
+        yield
+        return
+    with my_turn(job, machine):
+        yield
+
+
+def before_me(machine: Machine, least: int = 1) -> list[JobFolder]:
+    """The jobs, oldest first, that one which asked for so many devices now would have to wait for; none where it would
+    begin at once."""
+    with contextlib.suppress(ConflictError), lock(line_folder() / "line"):
+        line = [entry for _, entry in _living()]
+        taken = {device for entry in line for device in entry.holds}
+        waits = any(not entry.holds for entry in line) or len(set(devices_of(machine)) - taken) < least
+        return [JobFolder(Path(entry.job)) for entry in line] if waits else []
+    return []
+
+
+def line_folder() -> Path:
+    """The line of this machine for this account: home folders are shared between machines, processes are not."""
+    if named := os.environ.get(FOLDER_VARIABLE):
+        return Path(named).expanduser()
+    return configuration_folder() / "queue" / (re.sub(r"[^A-Za-z0-9-]+", "-", platform.node()) or "here")
+
+
+@contextmanager
+def _standing_in_line(job: RunningJob, wish: Wish) -> Iterator[Path]:
+    """The job's own entry, for as long as the block lasts."""
+    ticket = line_folder() / f"{_asked(job.folder):020.6f}-{job.folder.id}.json"
+    alive = FileLock(str(ticket.with_suffix(".alive")))
+    with lock(line_folder() / "line"):
+        alive.acquire(timeout=10)
+        write_json(ticket, Entry(job=str(job.folder.root), wants=wish.least, at_most=wish.most).model_dump())
+    try:
+        yield ticket
+    finally:
+        job.folder.queued_file.unlink(missing_ok=True)
+        ticket.unlink(missing_ok=True)
+        alive.release()
+        ticket.with_suffix(".alive").unlink(missing_ok=True)
+
+
+def _asked(folder: JobFolder) -> float:
+    """When the job was submitted, or resumed: its place in line, however long its process took to come up."""
+    with contextlib.suppress(FileNotFoundError):
+        return folder.starter_file.stat().st_mtime
+    return time.time()
+
+
+def _wait(job: RunningJob, ticket: Path, devices: list[str]) -> list[str]:
+    """Look until it is this ticket's turn; meanwhile the job is `queued`."""
+    since, told, pause = now(), None, _SHORTEST_SECONDS
+    device: Literal["cpu", "gpu"] = "cpu" if devices == [_PROCESSOR] else "gpu"
+    while True:
+        with contextlib.suppress(ConflictError), lock(line_folder() / "line"):
+            living = _living()
+            if held := _take(ticket, living, devices):
+                if told:
+                    job.folder.queued_file.unlink(missing_ok=True)
+                    job.event("turn", devices=held)
+                return held
+            waiting = [entry.job for path, entry in living if path < ticket and not entry.holds]
+            place = Place(position=len(waiting) + 1, device=device, since=since,
+                          ahead=[entry.job for _, entry in living if entry.holds] + waiting)
+            if place != told:
+                write_json(job.folder.queued_file, place.model_dump())
+                job.event("queued", **place.model_dump())
+                told = place
+                job.told(in_line(place))
+        job.check_cancelled()
+        time.sleep(pause)
+        pause = min(pause * 1.5, _LONGEST_SECONDS)
+
+
+def _take(ticket: Path, living: list[tuple[Path, Entry]], devices: list[str]) -> list[str]:
+    """The devices for this ticket, if they are free and nobody who came before it waits."""
+    taken = {device for _, entry in living for device in entry.holds}
+    free = [device for device in devices if device not in taken]
+    for path, entry in living:
+        if path == ticket:
+            if len(free) < entry.wants:
+                return []
+            held = free[:entry.at_most]
+            write_json(ticket, entry.model_copy(update={"holds": held}).model_dump())
+            return held
+        if not entry.holds:
+            return []
+    return []
+
+
+def _living() -> list[tuple[Path, Entry]]:
+    """The line, oldest first. An entry whose process is gone is removed, once nothing of its job runs any more.
+
+    Call with the line locked.
+    """
+    found = []
+    for ticket in sorted(line_folder().glob("*.json")):
+        try:
+            entry = Entry.model_validate(read_json(ticket))
+        except (OSError, ValueError, ValidationError):
+            entry = Entry(job="")
+        alive = FileLock(str(ticket.with_suffix(".alive")))
+        try:
+            alive.acquire(timeout=0)
+        except Timeout:
+            found.append((ticket, entry))
+            continue
+        left = bool(entry.holds and JobFolder(Path(entry.job)).family())
+        if left:  # what a killed job started still fills the device
+            found.append((ticket, entry))
+        else:
+            ticket.unlink(missing_ok=True)
+        alive.release()
+        if not left:
+            ticket.with_suffix(".alive").unlink(missing_ok=True)
+    return found
+
+
+def in_line(place: Place) -> Text:
+    """The place in words."""
+    device = Text("the GPU", "GPU") if place.device == "gpu" else Text("the processor", "處理器")
+    ahead = ", ".join(Path(folder).name for folder in place.ahead)
+    return Text(f"waiting for {device.en}, number {place.position} in line, after {ahead}",
+                f"等待{device.zh}，排在第 {place.position} 位，前面是 {ahead}")
