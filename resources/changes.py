@@ -12,7 +12,7 @@ from .version import VersionFolder
 # What a plan holds beside the settings that shape the run.
 _NOT_SETTINGS = {"format", "name", "parent", "changes", "created", "reasons", "estimate", "version", "expects"}
 # Settings that shape how a run is done and not what comes of it; they follow from the data and the machine.
-_OPERATIONAL = {"save_every", "threads", "activation_checkpointing"}
+_OPERATIONAL = {"save_every", "threads", "num_processes", "activation_checkpointing"}
 
 # The settings people talk about, in their words; any other setting goes by its own name.
 _WORDS = {

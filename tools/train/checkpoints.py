@@ -17,9 +17,10 @@ from ...resources.files import read_json, write_json
 SEAL = "sealed.json"
 STATE = "trainer_state.json"
 _NUMBERED = re.compile(r"checkpoint-([0-9]+)")
+_RANDOMNESS = "rng_state"  # one file, or one for each process
 # What a checkpoint holds beside the model itself.
 _NOT_MODEL = {
-    SEAL, STATE, "optimizer.pt", "optimizer.bin", "scheduler.pt", "scaler.pt", "rng_state.pth", "training_args.bin",
+    SEAL, STATE, "optimizer.pt", "optimizer.bin", "scheduler.pt", "scaler.pt", "training_args.bin",
     "README.md",
 }
 
@@ -75,4 +76,5 @@ def training_history(checkpoint: Path) -> tuple[int, list[dict[str, Any]]]:
 
 def model_files(checkpoint: Path) -> list[Path]:
     """The files that are the model (or adapter) and its tokenizer."""
-    return [file for file in sorted(checkpoint.iterdir()) if file.is_file() and file.name not in _NOT_MODEL]
+    return [file for file in sorted(checkpoint.iterdir()) if file.is_file()
+            and file.name not in _NOT_MODEL and not file.name.startswith(_RANDOMNESS)]

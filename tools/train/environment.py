@@ -9,6 +9,7 @@ from typing import Any
 
 from ...resources.job import MACHINE_VARIABLE
 from ..compute.machine import Machine
+from .methods import Method
 
 _PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "tokenizers", "safetensors", "numpy")
 _SMALL_MODEL = 50_000_000
@@ -33,6 +34,14 @@ def environment_of(machine: Machine) -> dict[str, Any]:
                      "cores": machine.cores, "memory_bytes": machine.memory, "gpus": [gpu.name for gpu in machine.gpus],
                      "device": machine.device},
     }
+
+
+def choose_processes(method: Method, parameters: int, gpus: int) -> int:
+    """How many of so many free GPUs to train on: as many as can share the steps evenly, one for a small model, which
+    several make no faster; what the person said counts first."""
+    asked = getattr(method, "num_processes", None)
+    most = int(asked) if asked else 1 if parameters < _SMALL_MODEL else gpus
+    return next((count for count in range(min(most, gpus), 1, -1) if method.shared_by(count)), 1)
 
 
 def choose_threads(machine: Machine, parameters: int) -> int:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...resources.catalogue import gpu_of
+from ...resources.files import read_json
 from ...resources.language import Text
 from ...resources.version import VersionFolder
 from .answers import Estimate
@@ -27,6 +28,8 @@ UTILISATION = (0.15, 0.35)
 _GPU_FLOPS = (15e12, 250e12)  # an unknown GPU at 25 % of its peak: T4 … H100
 _START_SECONDS = (6.0, 40.0)  # imports, loading, tokenising
 _STEP_SECONDS = (0.008, 0.05)  # what each step costs whatever its size
+_SHARED = 0.6  # the least of several GPUs' gain that is left when they wait for each other
+_WHOLE_HEAD = 3.5  # measured on processors, where one process skips the prompt's positions and several do not
 _CHARACTERS_PER_TOKEN = (0.8, 4.5)  # Chinese … English
 
 
@@ -112,6 +115,24 @@ def estimate(
         seconds=(round(seconds[0]), round(seconds[1])), memory_bytes={**memory, "total": sum(memory.values())},
         disk_bytes=3 * checkpoint + 50_000_000, source=str(source),
     )
+
+
+def shared(needed: Estimate, processes: int, gpu: bool, measured: VersionFolder | None) -> Estimate:
+    """The same training done by several processes. GPUs share the time, less what they wait for each other; processes
+    on the processors share nothing, hold the model each, and compute the head at every position.
+
+    Arguments:
+        measured: the version whose speed was taken, with the processes that it had.
+    """
+    before = read_json(measured.environment_file).get("processes", 1) if measured else 1
+    if processes == before == 1:
+        return needed
+    low, high = needed.seconds
+    if gpu:
+        gain = processes / before
+        return needed.model_copy(update={"seconds": (round(low / gain), round(high / max(gain * _SHARED, 1)))})
+    memory = {part: count * processes for part, count in needed.memory_bytes.items()}
+    return needed.model_copy(update={"seconds": (low, round(high * _WHOLE_HEAD)), "memory_bytes": memory})
 
 
 def _seconds(

@@ -19,17 +19,18 @@ from ...resources.version import VersionFolder, version_numbers
 from ...resources.workspace import Workspace
 from ..compute.base_model import resolve_base_model
 from ..compute.machine import Machine, describe_machine
-from ..compute.turns import before_me
+from ..compute.turns import before_me, devices_of
 from ..compute.worker import worker_python
 from ..data.benchmark import frozen_benchmark
 from ..data.convert import rendered
 from ..data.prompting import task_prompt
 from ..data.snapshot import Snapshot, current_snapshot
 from .answers import Estimate, GpuOption
-from .base_facts import BaseModel, outline, read_base_model
+from .base_facts import BaseModel, Shape, outline, read_base_model
 from .elsewhere import gpu_options
-from .estimate import Rows, estimate, rows_from_text
-from .methods import Situation
+from .environment import choose_processes
+from .estimate import Rows, estimate, rows_from_text, shared
+from .methods import Method, Situation
 from .plan import Plan
 from .tokenise import cached_counts
 
@@ -146,7 +147,9 @@ def check(
     settings, _ = plan.settings.resolved(seen.situation)
     content = settings.model_dump(mode="json")
     rows = _rows(task, snapshot, settings.rows_per_epoch(seen.situation), seen.base)
-    needed = estimate(content, base, rows, machine.cores, _gpu_name(machine), _measured(task, seen.base))
+    measured = _measured(task, seen.base)
+    needed = estimate(content, base, rows, machine.cores, _gpu_name(machine), measured)
+    needed = shared(needed, _processes(settings, base, machine), gpu_memory(machine) is not None, measured)
     findings += [Finding("warning", "settings", text, _CHANGE_IT) for text in settings.warnings(seen.situation)]
     # Once it is its turn, those before it have given back what they hold.
     findings += _room(needed, gpu_memory(machine) or (machine.memory if ahead else machine.free_memory),
@@ -170,6 +173,13 @@ def _in_line(ahead: list[JobFolder]) -> Finding:
              f"這台機器正在執行 {names}：訓練會先排隊，輪到時自動開始。"),
         Text("Nothing to do; manage_job(action='cancel') takes it out of the line, or stops one before it.",
              "不需要處理；manage_job(action='cancel') 可以取消排隊，也可以停止前面的工作。"))
+
+
+def _processes(settings: Method, base: Shape, machine: Machine) -> int:
+    """How many would share the training if every GPU were free."""
+    if gpu_memory(machine) is None:
+        return int(getattr(settings, "num_processes", None) or 1)
+    return choose_processes(settings, base.parameters, len(devices_of(machine)))
 
 
 def _found(findings: list[Finding], code: str, look: Callable[[], _T]) -> _T | None:

@@ -33,16 +33,17 @@ from ..compute.base_model import resolve_base_model
 from ..compute.libraries import settle_libraries
 from ..compute.machine import Machine, describe_machine
 from ..compute.running import RunningJob, run_job
-from ..compute.turns import my_turn
+from ..compute.turns import Wish, devices_of, my_turn
 from ..data.convert import rendered
 from ..data.prompting import task_prompt
 from ..data.snapshot import load_snapshot
 from .base_facts import BaseModel, read_base_model
 from .checkpoints import model_files
-from .environment import choose_threads, environment_of
+from .environment import choose_processes, choose_threads, environment_of
 from .methods import Outcome, TrainingRun
 from .plan import find_plan, method_of, plan_file, read_plan
 from .preflight import check, first_blocking, interrupted
+from .together import train_together
 
 ENTRY = ["scripts/04_train.py"]
 
@@ -130,9 +131,10 @@ def train_version(
     if folder.status() not in ("trained", "evaluated"):
         folder.failure_file.unlink(missing_ok=True)
         try:
-            with my_turn(job, describe_machine(Workspace())):
-                base, run = _prepared(job, task, folder, base_folder)
-                outcome = method_of(folder.config()).train(run)
+            base = _base_model(job, folder, base_folder)
+            with my_turn(job, machine := describe_machine(Workspace()), _wish(folder, base, machine)) as devices:
+                run = _prepared(job, task, folder, base, devices)
+                outcome = train_together(run) if run.processes > 1 else method_of(folder.config()).train(run)
                 _commit(job, folder, base, run, outcome, str(folder.config()["base_model"]) if base_folder else None)
         except BaseException as error:
             try:
@@ -146,12 +148,9 @@ def train_version(
     return trained_result(folder)
 
 
-def _prepared(
-    job: RunningJob, task: Task, folder: VersionFolder, base_folder: Path | None
-) -> tuple[BaseModel, TrainingRun]:
-    """Everything the method works with, the environment written down first and unchanged since."""
-    config = folder.config()
-    base = read_base_model(base_folder or resolve_base_model(Workspace(), str(config["base_model"])))
+def _base_model(job: RunningJob, folder: VersionFolder, base_folder: Path | None) -> BaseModel:
+    """The base model on this machine, if it is the one the version began with."""
+    base = read_base_model(base_folder or resolve_base_model(Workspace(), str(folder.config()["base_model"])))
     job.progress(0, None, Text("Checking the base model's files", "檢查基礎模型檔案"))
     if folder.environment_file.is_file():
         environment = read_json(folder.environment_file)
@@ -162,17 +161,43 @@ def _prepared(
                 Text("Restore its files, or train a new version.", "請還原它的檔案，或訓練新的版本。"),
                 field="base_model",
             )
+    return base
+
+
+def _wish(folder: VersionFolder, base: BaseModel, machine: Machine) -> Wish:
+    """The GPUs to wait for: as many as the run began with, as the plan says, or one and what else is free."""
+    method, devices = method_of(folder.config()), len(devices_of(machine))
+    if machine.device != "cuda":
+        return Wish()
+    begun = read_json(folder.environment_file).get("processes") if folder.environment_file.is_file() else None
+    if begun and begun <= devices:
+        return Wish(begun, begun)
+    if asked := getattr(method, "num_processes", None):
+        return Wish(asked, asked)
+    return Wish(1, choose_processes(method, base.parameters, devices))
+
+
+def _prepared(
+    job: RunningJob, task: Task, folder: VersionFolder, base: BaseModel, devices: list[str]
+) -> TrainingRun:
+    """Everything the method works with, the environment written down first and unchanged since."""
+    config, method = folder.config(), method_of(folder.config())
+    machine = describe_machine(Workspace())
+    gpu = machine.device == "cuda"
+    if folder.environment_file.is_file():
+        environment = read_json(folder.environment_file)
     else:
-        machine = describe_machine(Workspace())
         threads = config.get("threads") or choose_threads(machine, base.parameters)
         environment = {**environment_of(machine), "threads": int(threads), "base_model_hash": base.hash}
-        write_json(folder.environment_file, environment)
+    processes = choose_processes(method, base.parameters, len(devices)) if gpu else config.get("num_processes") or 1
+    environment["processes"] = processes
+    write_json(folder.environment_file, environment)
     prompt, labels = Prompt(**config["prompt"]), [str(label) for label in config["labels"]]
     snapshot = load_snapshot(folder.task, str(folder.data_snapshot()["hash"]))
-    return base, TrainingRun(
+    return TrainingRun(
         task=task, version=folder, running=job, base_path=base.folder,
         rendered=rendered(folder.task, snapshot, prompt, labels), labels=labels, prompt=prompt,
-        threads=int(environment["threads"]),
+        threads=int(environment["threads"]), processes=int(processes), gpu=gpu,
     )
 
 

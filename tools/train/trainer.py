@@ -37,15 +37,19 @@ class AnswerTrainer(SFTTrainer):
         answers: the label of each validation row, in the order of `eval_dataset`.
         end_ids: the token ids generation stops at.
         keep: says which checkpoint steps to keep beside the newest, from the log history.
+        batch, steps: of the plan, whatever share of them falls to this process: rows computed at once, and steps to an
+            epoch. For several processes the training rows end with one more that teaches nothing.
     """
 
     def __init__(self, *args: Any, answers: Sequence[str] = (), end_ids: Sequence[int] = (),
-                 keep: Any = lambda history: set(), group_by_length: bool = True, **kwargs: Any) -> None:
-        self.group_by_length = group_by_length
+                 keep: Any = lambda history: set(), group_by_length: bool = True, batch: int, steps: int,
+                 **kwargs: Any) -> None:
+        self.group_by_length, self.batch, self.steps_per_epoch = group_by_length, batch, steps
         super().__init__(*args, **kwargs)
         self.answers = list(answers)
         self.end_ids = torch.tensor(sorted(end_ids))
         self.keep = keep
+        self.rows = len(self.train_dataset) - (self.accelerator.num_processes > 1)
         self.tokens_seen = 0
         self.step_seconds = 0.0
         self.only_trained_positions = self._can_skip_prompts()
@@ -55,14 +59,15 @@ class AnswerTrainer(SFTTrainer):
         config = self.model.config.get_text_config()
         rescaled = any(getattr(config, name, None) not in (None, 1.0) for name in _RESCALES_LOGITS)
         plain = self.args.loss_type == "nll" and self.compute_loss_func is None and self.label_smoother is None
-        return (self.args.device.type in ("cpu", "mps") and self.accelerator.num_processes == 1 and plain
+        return (self.args.device.type in ("cpu", "mps") and plain
                 and not rescaled and not self.aux_loss_enabled and not self.padding_free)
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool = False,
                      num_items_in_batch: Any = None) -> Any:
         """Mean negative log-likelihood of the trained tokens of the whole (accumulated) batch."""
         self.tokens_seen += int(inputs["attention_mask"].sum()) if model.training else 0
-        if return_outputs or not self.only_trained_positions:
+        if return_outputs or not self.only_trained_positions or self.accelerator.num_processes > 1:
+            # Several processes sum their gradients where the wrapped model is called, and only there.
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         losses, right, wanted = self._score(inputs)
         count = wanted.sum() if num_items_in_batch is None else torch.as_tensor(num_items_in_batch)
@@ -94,7 +99,7 @@ class AnswerTrainer(SFTTrainer):
         losses, right = (torch.cat(parts) for parts in zip(*pieces, strict=True))
         return losses, right, wanted
 
-    def _score_rows(self, model: Any, inputs: dict[str, Any]) -> tuple[float, int, Any]:
+    def _score_rows(self, inputs: dict[str, Any]) -> tuple[float, int, Any]:
         """Summed loss, number of trained tokens, and for each row whether greedy decoding gives its answer.
 
         Greedy decoding gives exactly the answer when every token of it, its end of turn included, is the likeliest one
@@ -106,7 +111,7 @@ class AnswerTrainer(SFTTrainer):
             total = losses.sum()
             correct = torch.zeros_like(wanted).masked_scatter(wanted, right)
         else:
-            outputs = model(**{**inputs, "use_cache": False}, fused_lm_head=True)
+            outputs = self.model(**{**inputs, "use_cache": False}, fused_lm_head=True)
             wanted, correct, total = outputs.label_mask, outputs.is_top1.bool(), -outputs.log_probs.sum()
         ends = torch.isin(labels, self.end_ids.to(labels.device)) & wanted
         after_end = ends.cumsum(1) - ends.long() > 0
@@ -131,30 +136,40 @@ class AnswerTrainer(SFTTrainer):
     def answered(self, rows: Any) -> tuple[float, list[bool]]:
         """The mean loss of the rows' answer tokens, and for each row whether greedy decoding gives its answer."""
         order = sorted(range(len(rows)), key=lambda index: -len(rows[index]["input_ids"]))
-        size = self.args.per_device_eval_batch_size
+        size, count = self.args.per_device_eval_batch_size, self.accelerator.num_processes
         total, tokens = 0.0, 0
         hits = [False] * len(rows)
         self.model.eval()
-        for start in range(0, len(order), size):
+        for start in range(0, len(order), size)[self.accelerator.process_index::count]:
             indices = order[start:start + size]
             inputs = self._prepare_inputs(self.data_collator([rows[index] for index in indices]))
             with torch.no_grad(), self.compute_loss_context_manager():
-                loss, count, exact = self._score_rows(self.model_wrapped, inputs)
-            total, tokens = total + loss, tokens + count
+                loss, trained, exact = self._score_rows(inputs)
+            total, tokens = total + loss, tokens + trained
             for index, hit in zip(indices, exact.tolist(), strict=True):
                 hits[index] = hit
+        if count > 1:
+            mine = torch.tensor([total, tokens, *hits], dtype=torch.float64, device=self.args.device)
+            total, tokens, *summed = self.accelerator.reduce(mine, "sum").tolist()
+            hits = [hit > 0 for hit in summed]
         return total / max(tokens, 1), hits
 
+    def all_tokens_seen(self) -> int:
+        """The tokens that all processes have read together; each of them has to ask."""
+        if self.accelerator.num_processes == 1:
+            return self.tokens_seen
+        return int(self.accelerator.reduce(torch.tensor(self.tokens_seen, device=self.args.device), "sum"))
+
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        rows = self.train_dataset  # with its length column, which `train_dataset` has lost by now
-        lengths = list(rows["length"]) if self.group_by_length else [0] * len(rows)
-        return LikeLengths(lengths, self.args.train_batch_size, self.args.seed, self._epoch)
+        # `self.train_dataset` has its length column, which `train_dataset` has lost by now.
+        lengths = list(self.train_dataset["length"])[:self.rows] if self.group_by_length else [0] * self.rows
+        order = LikeLengths(lengths, self.batch, self.args.seed, self._epoch)
+        count = self.accelerator.num_processes
+        return order if count == 1 else Shared(order, self.args.train_batch_size, count)
 
     def _epoch(self) -> int:
         """The epoch about to be read, also after a resume in the middle of one."""
-        batches = -(-len(self.train_dataset) // self.args.train_batch_size)
-        steps = -(-batches // self.args.gradient_accumulation_steps)
-        return int(self.state.global_step // max(1, steps))
+        return int(self.state.global_step // max(1, self.steps_per_epoch))
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """A version carries its own card; one in every checkpoint tells nobody anything."""
@@ -168,8 +183,11 @@ class AnswerTrainer(SFTTrainer):
                 if shutil.disk_usage(folder).free < _DISK_IS_FULL:  # the writers say so in words of their own
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
                 raise
-        seal(folder / f"checkpoint-{self.state.global_step}")
-        keep_only(folder, {self.state.global_step, *self.keep(self.state.log_history)})
+        self.accelerator.wait_for_everyone()
+        if self.accelerator.is_main_process:
+            seal(folder / f"checkpoint-{self.state.global_step}")
+            keep_only(folder, {self.state.global_step, *self.keep(self.state.log_history)})
+        self.accelerator.wait_for_everyone()
 
 
 class LikeLengths(torch.utils.data.Sampler[int]):
@@ -200,3 +218,25 @@ class LikeLengths(torch.utils.data.Sampler[int]):
             longest = max(range(len(shuffled)), key=lambda at: self.lengths[shuffled[at][0]])
             shuffled[0], shuffled[longest] = shuffled[longest], shuffled[0]
         yield from (row for batch in [*shuffled, *rest] for row in batch)
+
+
+class Shared(torch.utils.data.Sampler[int]):
+    """The same rows in the same order for several processes that take `batch` of them in turn. What is left over at the
+    end is dealt out evenly and made up with the row that teaches nothing, so that each step holds what it would have
+    held for one process."""
+
+    def __init__(self, order: LikeLengths, batch: int, processes: int) -> None:
+        self.order, self.batch, self.processes = order, batch, processes
+
+    def __len__(self) -> int:
+        together = self.batch * self.processes
+        return -(-len(self.order) // together) * together
+
+    def __iter__(self) -> Iterator[int]:
+        rows, nothing = list(self.order), len(self.order)
+        whole = len(rows) - len(rows) % (self.batch * self.processes)
+        yield from rows[:whole]
+        rest = rows[whole:]
+        for process in range(self.processes if rest else 0):
+            dealt = rest[process::self.processes]
+            yield from [*dealt, *[nothing] * (self.batch - len(dealt))]

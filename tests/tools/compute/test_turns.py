@@ -16,7 +16,7 @@ from nlp_skills.resources.language import speaking
 from nlp_skills.resources.listing import list_tasks
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.coach.situation import read_situation
+from nlp_skills.tools.coach.situation import look
 from nlp_skills.tools.coach.waiting import job_now
 from nlp_skills.tools.compute import jobs
 from nlp_skills.tools.compute.machine import Gpu, Machine
@@ -134,8 +134,7 @@ def _told(job: JobFolder, workspace: Workspace, task: TaskFolder, language: str)
     """What job_status, the coach, the page and the list of jobs say together."""
     with speaking(language):  # type: ignore[arg-type]
         answer = job_answer(job)
-        coach = job_now(read_situation(workspace, task))
-        assert coach.job is None or coach.job.state == "queued"
+        coach = job_now(look(workspace, task))
         return "\n".join([answer.message, answer.next_step.say, coach.message,
                           str(_said_of_page(list_tasks(workspace), None, False))])
 
@@ -219,7 +218,7 @@ def test_each_gpu_is_a_turn_of_its_own_and_one_that_wants_two_is_not_overtaken(l
     small = line.submit("small", gpus=2)
     line.waits(small, 2)
     line.end("second")
-    eventually(lambda: len((place := both.place()) and place.ahead or []) == 1)
+    eventually(lambda: len(((place := both.place()) and place.ahead) or []) == 1)
     assert small.state() == "queued", "a free GPU is kept for the one that came first"
     line.end("first")
     line.at_work("both")

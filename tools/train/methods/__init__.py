@@ -6,6 +6,8 @@ import difflib
 import importlib
 import pkgutil
 from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -35,7 +37,8 @@ class Situation:
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """What a method gets to train with. `rendered` holds `train.jsonl` and `valid.jsonl` of chat rows."""
+    """What a method gets to train with. `rendered` holds `train.jsonl` and `valid.jsonl` of chat rows; this process is
+    one of `processes` that share each step's rows, on a `gpu` of its own or on the processors."""
 
     task: Task
     version: VersionFolder
@@ -45,6 +48,19 @@ class TrainingRun:
     labels: list[str]
     prompt: Prompt
     threads: int
+    processes: int = 1
+    gpu: bool = False
+
+    @contextmanager
+    def first(self) -> Iterator[None]:
+        """A block that the first of the processes goes through before the others."""
+        if self.processes == 1:
+            yield
+            return
+        from accelerate import PartialState
+
+        with PartialState().main_process_first():
+            yield
 
     @property
     def checkpoints(self) -> Path:
@@ -101,6 +117,11 @@ class Method(BaseModel):
     def follow_up(cls, inherited: dict[str, Any], changed: dict[str, Any]) -> dict[str, Any]:
         """A parent's settings with `changed` laid over; what depends on a changed one is left out, to be chosen
         again."""
+
+    def shared_by(self, processes: int) -> tuple[int, int] | None:
+        """Rows at once and batches to a step for each of so many processes, so that together they take the steps that
+        one would; None where they cannot."""
+        return None
 
     @abstractmethod
     def train(self, run: TrainingRun) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -66,6 +67,8 @@ class Sft(Method):
     save_every: int | None = Field(None, ge=1, description="Steps between checkpoints.")
     group_by_length: bool = Field(True, description="Put rows of like length in one batch.")
     activation_checkpointing: bool | None = Field(None, description="Recompute activations: less memory, slower.")
+    num_processes: int | None = Field(None, ge=1, le=64, description="Processes that share each step's rows, a GPU "
+                                      "each; all free GPUs of its kind where left out, one where there is none.")
     threads: int | None = Field(None, ge=1, le=256, description="CPU threads; chosen by free cores where left out.")
 
     def resolved(self, situation: Situation) -> tuple[Self, dict[str, Text]]:
@@ -102,11 +105,20 @@ class Sft(Method):
         choose("save_every", every, Text(f"A checkpoint every {every} steps: at most a tenth of the run is repeated "
                                          "after an interruption.",
                                          f"每 {every} 步存一次檢查點：中斷後最多重做十分之一。"))
+        settled = self.model_copy(update=chosen)
+        if self.num_processes and settled.shared_by(self.num_processes) is None:
+            raise _not_shared(batch, chosen["gradient_accumulation"], self.num_processes)
         if self.balance == "none" and _imbalance(situation) > 3:
             reasons["balance"] = Text(
                 "The largest label has more than three times the rows of the smallest; balance: oversample may help "
                 "the rare ones.", "最多的標籤超過最少的三倍；balance: oversample 可能對少數標籤有幫助。")
-        return self.model_copy(update=chosen), reasons
+        return settled, reasons
+
+    def shared_by(self, processes: int) -> tuple[int, int] | None:
+        batch, accumulation = self.batch_size or 1, self.gradient_accumulation or 1
+        if accumulation % processes == 0:
+            return batch, accumulation // processes
+        return (batch // processes, accumulation) if batch % processes == 0 else None
 
     def rows_per_epoch(self, situation: Situation) -> int:
         """How many rows one epoch shows, oversampling counted in."""
@@ -159,14 +171,16 @@ class Sft(Method):
         half = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
         if not torch.cuda.is_available():
             torch.use_deterministic_algorithms(True, warn_only=True)
-        discard_unsealed(run.checkpoints)
+        with run.first():
+            discard_unsealed(run.checkpoints)
         sealed = sealed_checkpoints(run.checkpoints)
         resume = sealed[max(sealed)] if sealed else None
         tokenizer = load_tokenizer(run.base_path)
         end_ids = end_ids_of(run.base_path, tokenizer)
         self._say(run, resume, Text("Auditing the labels of every row", "逐列稽核訓練標籤"))
-        train, valid = (read_tokenised(tokenised(run.rendered / f"{split}.jsonl", run.base_path, run.cache))
-                        for split in ("train", "valid"))
+        with run.first():
+            train, valid = (read_tokenised(tokenised(run.rendered / f"{split}.jsonl", run.base_path, run.cache))
+                            for split in ("train", "valid"))
         checked = audit({"train": train, "valid": valid}, tokenizer, end_ids, self.max_length or _LONGEST)
         refuse(run.task, checked)
         self._say(run, resume, Text("Reading the base model", "讀取基礎模型"))
@@ -174,10 +188,10 @@ class Sft(Method):
         model = _load_model(run.base_path, torch.bfloat16 if half and self.lora_r else torch.float32)
         rows = self.balanced(train)
         trainer = self._trainer(run, model, tokenizer, rows, valid, sorted(end_ids), half)
-        if len(trainer.train_dataset) != len(rows):
+        if trainer.rows != len(rows):
             raise TrainingError(
-                Text(f"The trainer kept {len(trainer.train_dataset)} of {len(rows)} audited rows.",
-                     f"訓練器只保留了 {len(rows)} 列中的 {len(trainer.train_dataset)} 列。"),
+                Text(f"The trainer kept {trainer.rows} of {len(rows)} audited rows.",
+                     f"訓練器只保留了 {len(rows)} 列中的 {trainer.rows} 列。"),
                 Text("Please report this: no row may be dropped silently.", "請回報這個問題：不該有任何列被默默丟掉。"),
             )
         if resume is None or not self._finished(*training_history(resume), trainer):
@@ -224,7 +238,7 @@ class Sft(Method):
         return bool(self.early_stopping and best is not None and len(later) >= self.early_stopping)
 
     def _finished(self, step: int, history: list[dict[str, Any]], trainer: Any) -> bool:
-        return step >= self._steps_per_epoch(len(trainer.train_dataset)) * (self.epochs or 1) or \
+        return step >= self._steps_per_epoch(trainer.rows) * (self.epochs or 1) or \
             self.stops_early(history)
 
     def _steps_per_epoch(self, rows: int) -> int:
@@ -244,10 +258,10 @@ class Sft(Method):
         steps = self._steps_per_epoch(len(rows))
         trainer = AnswerTrainer(
             model=model, args=self._arguments(run, steps * (self.epochs or 1), half), processing_class=tokenizer,
-            train_dataset=_dataset(rows), eval_dataset=_dataset(valid) if valid else None,
+            train_dataset=_dataset(rows, run.processes), eval_dataset=_dataset(valid) if valid else None,
             peft_config=self._lora(), answers=[row.answer for row in valid], end_ids=end_ids,
             keep=lambda history: {step} if (step := self.best_step(history)) else set(),
-            group_by_length=self.group_by_length,
+            group_by_length=self.group_by_length, batch=self.batch_size or 1, steps=steps,
         )
         for callback in (PrinterCallback, ProgressCallback):
             trainer.remove_callback(callback)
@@ -266,11 +280,12 @@ class Sft(Method):
         import torch
         from trl import SFTConfig
 
+        batch, accumulation = self.shared_by(run.processes) or (self.batch_size, self.gradient_accumulation)
         return SFTConfig(
             output_dir=str(run.checkpoints), seed=self.seed, num_train_epochs=self.epochs,
-            learning_rate=self.learning_rate, per_device_train_batch_size=self.batch_size,
+            learning_rate=self.learning_rate, per_device_train_batch_size=batch,
             per_device_eval_batch_size=4 * (self.batch_size or 1),
-            gradient_accumulation_steps=self.gradient_accumulation, warmup_steps=self.warmup,
+            gradient_accumulation_steps=accumulation, warmup_steps=self.warmup,
             weight_decay=self.weight_decay, lr_scheduler_type=self.scheduler, max_grad_norm=self.max_grad_norm,
             bf16=half, use_cpu=not torch.cuda.is_available() and not torch.backends.mps.is_available(),
             activation_checkpointing=self.activation_checkpointing,
@@ -320,8 +335,8 @@ class Sft(Method):
 
 
 def trainer_speed(trainer: Any) -> float | None:
-    """Real (not padding) tokens a second of this process's training, evaluations and checkpoints left out."""
-    return round(trainer.tokens_seen / trainer.step_seconds, 1) if trainer.step_seconds else None
+    """Real (not padding) tokens a second of this run's training, evaluations and checkpoints left out."""
+    return round(trainer.all_tokens_seen() / trainer.step_seconds, 1) if trainer.step_seconds else None
 
 
 def _load_model(folder: Path, dtype: Any) -> Any:
@@ -338,9 +353,22 @@ def _load_model(folder: Path, dtype: Any) -> Any:
         ) from error
 
 
-def _dataset(rows: list[TokenisedRow]) -> Any:
+def _not_shared(batch: int, accumulation: int, processes: int) -> TrainingError:
+    fits = ", ".join(str(count) for count in range(1, batch * accumulation + 1)
+                     if accumulation % count == 0 or batch % count == 0)
+    return TrainingError(
+        Text(f"{processes} processes cannot share steps of {accumulation} × {batch} rows evenly.",
+             f"{processes} 個程序無法平分每步 {accumulation} × {batch} 列。"),
+        Text(f"num_processes may be {fits}; or change batch_size or gradient_accumulation.",
+             f"num_processes 可以是 {fits}；或調整 batch_size、gradient_accumulation。"), field="num_processes")
+
+
+def _dataset(rows: list[TokenisedRow], processes: int = 1) -> Any:
+    """The rows as the trainer reads them; for several processes with a last one that teaches nothing, to even out."""
     from datasets import Dataset
 
+    if processes > 1:
+        rows = [*rows, replace(rows[0], input_ids=rows[0].input_ids[:2], start=2)]
     return Dataset.from_dict({"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows],
                               "length": [len(row.input_ids) for row in rows]})
 
