@@ -23,7 +23,7 @@ from .language import Language, Text
 from .task import TaskFolder, describe_validation, field_of
 from .version import VersionFolder, version_numbers
 
-_SUMMARISED = ("machine", "nlp_skills", "python", "platform", "packages", "threads", "code")
+_SUMMARISED = ("machine", "nlp_skills", "python", "platform", "packages", "threads", "processes", "code")
 
 
 class _Open(BaseModel):

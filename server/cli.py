@@ -60,9 +60,9 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from .doctor import examine, show
+    from .doctor import examine, show, show_json
 
-    return show(examine(_settings()))
+    return (show_json if options.json else show)(examine(_settings()))
 
 
 def _watch(options: argparse.Namespace) -> int:
@@ -147,7 +147,9 @@ def _parser() -> argparse.ArgumentParser:
                        help="a further Origin header to accept (web page) · 另外接受的 Origin")
 
     commands.add_parser("demo", help="the whole story, offline, in a few minutes · 離線示範完整流程")
-    doctor = commands.add_parser("doctor", help="check this machine, and what mends it · 檢查這台機器並提供修正方式")
+    doctor = commands.add_parser("doctor", help="what this and each named machine can do, and what mends it · "
+                                                   "檢查每台機器能做什麼、缺什麼、怎麼補")
+    doctor.add_argument("--json", action="store_true", help="for programs · 輸出 JSON")
     _speaks(doctor)
     watch = commands.add_parser("watch", help="show all jobs live · 即時顯示所有工作")
     watch.add_argument("--once", action="store_true", help="show them once and end · 只顯示一次")

@@ -1,61 +1,69 @@
-"""`nlp-skills doctor`: what this machine has, what is missing, and the command that mends it."""
+"""`nlp-skills doctor`: what this machine and each named one has and can do, what is missing, and what mends it."""
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
 from .. import __version__
 from ..resources import secrets
-from ..resources.errors import MachineError
+from ..resources.errors import MachineError, NlpSkillsError
 from ..resources.language import Text
 from ..resources.workspace import Workspace
 from ..tools.compute.machine import Machine, describe_machine
-from ..tools.compute.machines import named_machine, named_machines
-from ..tools.compute.worker import WORKER_VARIABLE, find_worker
+from ..tools.compute.machines import LOCAL, State, named_machine, named_machines
+from ..tools.compute.turns import before_me
+from ..tools.compute.worker import WORKER_VARIABLE
+from . import abilities
 from .install import standings
 from .settings import Settings
 
-State = Literal["ok", "warning", "broken"]
 _MARKS: dict[State, str] = {"ok": "[ok]", "warning": "[ ! ]", "broken": "[ X ]"}
 _GB = 1e9
 _NEEDED_DISK_GB, _ROOMY_DISK_GB, _NEEDED_MEMORY_GB = 1.0, 8.0, 3.0
 _OLDEST_PYTHON = (3, 11)
 _ASK_SECONDS = 30
 _WORKER_PROBE = """
-import importlib.metadata as m, importlib.util as u, json
-names = ("torch", "transformers", "trl", "peft", "datasets")
-found = {n: m.version(n) if u.find_spec(n) else None for n in names}
+import importlib.metadata as m, importlib.util as u, json, sys
+held = {d.name.lower().replace("_", "-"): d.version for d in m.distributions()}
+found = {n: held.get(n) for n in sys.argv[1:]}
+found |= {n: found.get(n) if u.find_spec(n) else None for n in ("torch", "transformers", "trl", "peft", "datasets")}
 import nlp_skills
 found["nlp-skills"] = nlp_skills.__version__
 print(json.dumps(found))
 """
+_NEEDED = ("torch", "transformers", "trl", "peft", "datasets")
 _BUILD = Text("In the client, ask for set_up(what='environment').", "請在用戶端要求執行 set_up(what='environment')。")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at: how it is, and what mends it where it is not well."""
+    """One thing looked at: how it is, and what mends it where it is not well; `about` is the machine."""
 
     state: State
     says: Text
     mends: Text | None = None
+    about: str = LOCAL
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Look at everything the work needs; takes a few seconds and changes nothing."""
+    """Look at everything the work needs, here and on each named machine; takes a few seconds and changes nothing."""
     workspace = Workspace(settings.workspace)
     machine = describe_machine(workspace)
-    surroundings = [_python(), _workspace(workspace), _disk(machine), _memory(machine)]
-    return [*surroundings, *_worker(workspace, machine), *_machines(workspace), _secrets(), *_clients()]
+    with ThreadPoolExecutor(max_workers=8) as others:  # one that does not answer keeps nobody waiting but itself
+        away = _machines(workspace, others)
+        libraries = _libraries(machine)
+        findings = [_python(), _workspace(workspace), _disk(machine), _memory(machine),
+                    *_worker(machine, libraries), *_abilities(machine, libraries or {}), *_line(machine)]
+        return [*findings, *away(), _secrets(), *_clients()]
 
 
 def show(findings: list[Finding]) -> int:
@@ -64,10 +72,23 @@ def show(findings: list[Finding]) -> int:
         print(f"{_MARKS[finding.state]} {finding.says}")
         if finding.mends:
             print(f"      → {finding.mends}")
-    broken = sum(finding.state == "broken" for finding in findings)
+    broken = _broken(findings)
     print(Text(f"\n{broken} thing(s) to mend." if broken else "\nReady.",
                f"\n有 {broken} 項需要修正。" if broken else "\n可以使用了。"))
     return 1 if broken else 0
+
+
+def show_json(findings: list[Finding]) -> int:
+    """Print the findings for a program, their words in the language being spoken; returns 1 when something is broken."""
+    told = [{"about": finding.about, "state": finding.state, "says": str(finding.says),
+             "mends": str(finding.mends) if finding.mends else None} for finding in findings]
+    print(json.dumps({"format": 1, "nlp_skills": __version__, "broken": _broken(findings), "findings": told},
+                     ensure_ascii=False, indent=2))
+    return 1 if _broken(findings) else 0
+
+
+def _broken(findings: list[Finding]) -> int:
+    return sum(finding.state == "broken" for finding in findings)
 
 
 def _python() -> Finding:
@@ -114,9 +135,9 @@ def _memory(machine: Machine) -> Finding:
     return Finding("ok", says)
 
 
-def _worker(workspace: Workspace, machine: Machine) -> Iterator[Finding]:
+def _worker(machine: Machine, found: dict[str, str | None] | None) -> Iterator[Finding]:
     named = os.environ.get(WORKER_VARIABLE)
-    worker = find_worker(workspace)
+    worker = machine.worker
     if worker is None and named:
         yield Finding("broken", Text(f"{WORKER_VARIABLE} names {named}, which does not stand there.",
                                      f"{WORKER_VARIABLE} 指到 {named}，但那裡沒有檔案。"),
@@ -126,39 +147,76 @@ def _worker(workspace: Workspace, machine: Machine) -> Iterator[Finding]:
         yield Finding("warning", Text("No worker environment yet: needed for training, not for preparing data.",
                                       "尚未建立工作環境：訓練時需要，準備資料時不需要。"), _BUILD)
         return
-    yield _worker_libraries(worker)
+    yield _worker_libraries(worker, found)
     for warning in machine.warnings():
         yield Finding("warning", warning, _BUILD)
-    if machine.gpus:
-        names = ", ".join(gpu.name for gpu in machine.gpus)
-        yield Finding("ok", Text(f"GPU: {names}", f"GPU：{names}"))
 
 
-def _worker_libraries(worker: Path) -> Finding:
+def _libraries(machine: Machine) -> dict[str, str | None] | None:
+    """The versions of what the worker environment holds; None where there is none, or it cannot be asked."""
+    if machine.worker is None:
+        return None
     try:
-        told = subprocess.run([str(worker), "-c", _WORKER_PROBE], capture_output=True, text=True, check=True,
+        asked = [*_NEEDED, *abilities.optional_packages()]
+        told = subprocess.run([machine.worker, "-c", _WORKER_PROBE, *asked], capture_output=True, text=True, check=True,
                               timeout=_ASK_SECONDS, stdin=subprocess.DEVNULL)
-        found: dict[str, str | None] = json.loads(told.stdout)
+        return dict(json.loads(told.stdout))
     except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+
+
+def _worker_libraries(worker: str, found: dict[str, str | None] | None) -> Finding:
+    if found is None:
         return Finding("broken", Text(f"The worker environment {worker} cannot run nlp-skills.",
                                       f"工作環境 {worker} 無法執行 nlp-skills。"), _BUILD)
-    if missing := ", ".join(name for name, version in found.items() if version is None):
+    if missing := ", ".join(name for name in _NEEDED if not found.get(name)):
         return Finding("broken", Text(f"The worker environment {worker} lacks {missing}.",
                                       f"工作環境 {worker} 缺少 {missing}。"), _BUILD)
     if (other := found["nlp-skills"]) != __version__:
         return Finding("broken", Text(f"The worker environment holds nlp-skills {other}, not {__version__}.",
                                       f"工作環境裡是 nlp-skills {other}，不是 {__version__}。"), _BUILD)
-    shown = ", ".join(f"{name} {version}" for name, version in found.items() if name != "nlp-skills")
+    shown = ", ".join(f"{name} {found[name]}" for name in _NEEDED)
     return Finding("ok", Text(f"Worker environment {worker}: {shown}", f"工作環境 {worker}：{shown}"))
 
 
-def _machines(workspace: Workspace) -> Iterator[Finding]:
-    """Each machine of `machines.yaml`."""
+def _abilities(machine: Machine, libraries: dict[str, str | None]) -> Iterator[Finding]:
+    """What this machine can train, read and deploy."""
+    reads = libraries or {found.name.lower().replace("_", "-"): found.version
+                          for found in importlib.metadata.distributions()}
+    for standing in (*abilities.training("", machine, libraries), *abilities.roads(machine.worker or sys.executable, reads),
+                     *abilities.deployment(libraries)):
+        yield Finding(*standing[:3])
+
+
+def _line(machine: Machine) -> Iterator[Finding]:
+    """Who holds the device that a training would want now."""
+    if ahead := ", ".join(job.id for job in before_me(machine)):
+        yield Finding("ok", Text(f"At work or in line: {ahead}; a training started now waits for its turn",
+                                 f"執行或排隊中：{ahead}；現在開始的訓練會排隊"))
+
+
+def _machines(workspace: Workspace, others: ThreadPoolExecutor) -> Callable[[], Iterator[Finding]]:
+    """Begin to look at each machine of `machines.yaml`; what is returned waits for what was found."""
     try:
-        for name in named_machines(workspace):
-            yield from (Finding(*standing) for standing in named_machine(workspace, name).examine(name))
+        asked = [(name, others.submit(_machine, workspace, name)) for name in named_machines(workspace)]
     except MachineError as error:
-        yield Finding("broken", error.problem, error.fix)
+        broken = Finding("broken", error.problem, error.fix)
+        return lambda: iter([broken])
+    return lambda: (finding for _, found in asked for finding in found.result())
+
+
+def _machine(workspace: Workspace, name: str) -> list[Finding]:
+    findings = []
+    try:
+        for standing in named_machine(workspace, name).examine(name):
+            findings.append(Finding(*standing[:3], about=name))
+            if standing.hardware:
+                findings += [Finding(*able[:3], about=name) for able in abilities.training(
+                    name, standing.hardware, standing.libraries or {})]
+    except NlpSkillsError as error:
+        findings.append(Finding("broken", Text(f"Machine {name}: {error.problem.en}", f"機器 {name}：{error.problem.zh}"),
+                                error.fix, name))
+    return findings
 
 
 def _secrets() -> Finding:

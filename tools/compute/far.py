@@ -17,6 +17,7 @@ from .wheel import WHEEL_NAME, package_wheel
 
 # What the training entry imports; `nlp-skills` itself is always sent along.
 LIBRARIES = ("torch", "transformers", "trl", "peft", "datasets", "pydantic", "psutil", "PyYAML", "filelock", "rich")
+_OPTIONAL = ("bitsandbytes",)
 _SHOWN = ("torch", "transformers", "trl", "peft", "datasets")
 
 
@@ -109,7 +110,7 @@ def greet(link: Link, folder: str, python: str | None) -> Far:
     if not link.exists(script):
         link.write(script, source)
     seen = link.verb(own, script, "probe", place,
-                     {"key": environment_key(), "python": python, "libraries": list(LIBRARIES)})
+                     {"key": environment_key(), "python": python, "libraries": [*LIBRARIES, *_OPTIONAL]})
     libraries = dict(seen["libraries"] or {})
     gpus = gpus_told(seen["gpus"])
     accelerator = accelerator_of(gpus) if gpus else "cpu"

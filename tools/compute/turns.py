@@ -26,7 +26,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from ...resources.account import configuration_folder
 from ...resources.clock import now
-from ...resources.errors import ConflictError, TrainingError
+from ...resources.errors import ConflictError, TrainingError, WorkspaceError
 from ...resources.files import lock, read_json, write_json
 from ...resources.job import JobFolder, Place
 from ...resources.language import Text
@@ -67,8 +67,13 @@ def devices_of(machine: Machine) -> list[str]:
     gpus = machine.gpus if named is None else _named(machine.gpus, named)
     if not gpus:  # parts of a GPU, which only the person's own words name
         return [str(named)]
+    return [gpu.uuid for gpu in best_kind(gpus)]
+
+
+def best_kind(gpus: Sequence[Gpu]) -> list[Gpu]:
+    """Those of the kind with the most memory: cards of two kinds would wait for each other."""
     best = max(gpus, key=lambda gpu: gpu.memory).name
-    return [gpu.uuid for gpu in gpus if gpu.name == best]
+    return [gpu for gpu in gpus if gpu.name == best]
 
 
 def _named(gpus: Sequence[Gpu], words: str) -> list[Gpu]:
@@ -123,7 +128,7 @@ def gpu_turn(job: RunningJob) -> Iterator[None]:
 def before_me(machine: Machine, least: int = 1) -> list[JobFolder]:
     """The jobs, oldest first, that one which asked for so many devices now would have to wait for; none where it would
     begin at once."""
-    with contextlib.suppress(ConflictError), lock(line_folder() / "line"):
+    with contextlib.suppress(ConflictError, OSError), lock(line_folder() / "line"):
         line = [entry for _, entry in _living()]
         taken = {device for entry in line for device in entry.holds}
         waits = any(not entry.holds for entry in line) or len(set(devices_of(machine)) - taken) < least
@@ -143,9 +148,16 @@ def _standing_in_line(job: RunningJob, wish: Wish) -> Iterator[Path]:
     """The job's own entry, for as long as the block lasts."""
     ticket = line_folder() / f"{_asked(job.folder):020.6f}-{job.folder.id}.json"
     alive = FileLock(str(ticket.with_suffix(".alive")))
-    with lock(line_folder() / "line"):
-        alive.acquire(timeout=10)
-        write_json(ticket, Entry(job=str(job.folder.root), wants=wish.least, at_most=wish.most).model_dump())
+    try:
+        with lock(line_folder() / "line"):
+            alive.acquire(timeout=10)
+            write_json(ticket, Entry(job=str(job.folder.root), wants=wish.least, at_most=wish.most).model_dump())
+    except OSError as error:
+        raise WorkspaceError(
+            Text(f"The line of jobs {line_folder()} cannot be written: {error.strerror}.",
+                 f"無法寫入排隊用的資料夾 {line_folder()}：{error.strerror}。"),
+            Text(f"Set {FOLDER_VARIABLE} to a folder you own, then call manage_job(action='resume').",
+                 f"請把 {FOLDER_VARIABLE} 設成你有權限的資料夾，再呼叫 manage_job(action='resume')。")) from error
     try:
         yield ticket
     finally:

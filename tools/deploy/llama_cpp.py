@@ -39,16 +39,29 @@ def converter_folder(named: str | None, job: RunningJob) -> Path:
     for place, field in ((named, "llama_cpp"), (os.environ.get(VARIABLE), VARIABLE)):
         if place:
             return _named(Path(place).expanduser(), field)
+    if found := standing_converter():
+        return found
+    folder = _fetched()
+    megabytes = _BYTES // 1_000_000
+    job.progress(0, None, Text(f"Fetching llama.cpp's converter ({megabytes} MB, once)",
+                               f"取得 llama.cpp 的轉換程式（{megabytes} MB，只需一次）"))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    commit_folder(folder, _fetch)
+    return folder
+
+
+def standing_converter() -> Path | None:
+    """The converter's folder where it is on this machine already."""
+    named = os.environ.get(VARIABLE)
+    if named and (Path(named).expanduser() / CONVERTER).is_file():
+        return Path(named).expanduser()
     if found := shutil.which(CONVERTER):
         return Path(found).resolve().parent
-    folder = cache_folder() / f"llama.cpp-{_VERSION}"
-    if not (folder / CONVERTER).is_file():
-        megabytes = _BYTES // 1_000_000
-        job.progress(0, None, Text(f"Fetching llama.cpp's converter ({megabytes} MB, once)",
-                                   f"取得 llama.cpp 的轉換程式（{megabytes} MB，只需一次）"))
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        commit_folder(folder, _fetch)
-    return folder
+    return _fetched() if (_fetched() / CONVERTER).is_file() else None
+
+
+def _fetched() -> Path:
+    return cache_folder() / f"llama.cpp-{_VERSION}"
 
 
 def _named(place: Path, field: str) -> Path:

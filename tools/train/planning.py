@@ -169,6 +169,11 @@ def _told(task: TaskFolder, plan: Plan, checked: Preflight, changes: list[Text])
         size = needed.memory_bytes["total"] / 1e9
         parts.append(Text(f"About {low} to {high} ({needed.source}), about {size:.1f} GB of memory.",
                           f"大約 {low}到 {high}（{needed.source}），記憶體約 {size:.1f} GB。"))
+    if checked.processes > 1:
+        count = checked.processes
+        parts.append(Text(f"Shared by {count} GPUs, as far as they are free when its turn comes.",
+                          f"由 {count} 張 GPU 分攤（以輪到時空著的為準）。") if checked.situation.gpu_bytes else Text(
+            f"Shared by {count} processes.", f"由 {count} 個程序分攤。"))
     if not checked.situation.gpu_bytes and (rented := said_of(checked.elsewhere)):
         parts.append(rented)
     said = [finding for finding in checked.findings if finding.level != "blocking"]

@@ -19,7 +19,7 @@ from ...resources.version import VersionFolder, version_numbers
 from ...resources.workspace import Workspace
 from ..compute.base_model import resolve_base_model
 from ..compute.machine import Machine, describe_machine
-from ..compute.turns import before_me, devices_of
+from ..compute.turns import before_me, best_kind, devices_of
 from ..compute.worker import worker_python
 from ..data.benchmark import frozen_benchmark
 from ..data.convert import rendered
@@ -61,7 +61,7 @@ class Finding:
 @dataclass(frozen=True)
 class Preflight:
     """What was found. `snapshot`, `base` and `estimate` are None where that part could not be read; `elsewhere` is what
-    the same training would take on other machines."""
+    the same training would take on other machines; `processes` share it where every GPU is free."""
 
     findings: list[Finding]
     situation: Situation
@@ -69,6 +69,7 @@ class Preflight:
     base: BaseModel | None = None
     estimate: Estimate | None = None
     elsewhere: list[GpuOption] = field(default_factory=list)
+    processes: int = 1
 
     @property
     def has_data(self) -> bool:
@@ -133,7 +134,7 @@ def check(
                      "請呼叫 manage_task，action='generate'，產生腳本。")))
     if job is None:
         findings += [_trained_by(other, plan.name) for other in active_jobs(task.jobs, "train")
-                     if plan.name in other.spec().arguments][:1]
+                     if plan.name == _plan_of(other)][:1]
     ahead = [] if away else before_me(machine)
     if ahead:
         findings.append(_in_line(ahead))
@@ -149,12 +150,21 @@ def check(
     rows = _rows(task, snapshot, settings.rows_per_epoch(seen.situation), seen.base)
     measured = _measured(task, seen.base)
     needed = estimate(content, base, rows, machine.cores, _gpu_name(machine), measured)
-    needed = shared(needed, _processes(settings, base, machine), gpu_memory(machine) is not None, measured)
+    processes = _processes(settings, base, machine, away is not None)
+    needed = shared(needed, processes, gpu_memory(machine) is not None, measured)
     findings += [Finding("warning", "settings", text, _CHANGE_IT) for text in settings.warnings(seen.situation)]
     # Once it is its turn, those before it have given back what they hold.
     findings += _room(needed, gpu_memory(machine) or (machine.memory if ahead else machine.free_memory),
                       away.disk_free if away else shutil.disk_usage(task.root).free)
-    return Preflight(findings, seen.situation, snapshot, seen.base, needed, gpu_options(content, base, rows))
+    if machine.device == "cuda" and not ahead:
+        findings += _others_on_gpu(needed, machine)
+    return Preflight(findings, seen.situation, snapshot, seen.base, needed, gpu_options(content, base, rows), processes)
+
+
+def _plan_of(job: JobFolder) -> str | None:
+    """The plan that a training was started with."""
+    words = iter(job.spec().arguments)
+    return next((next(words, None) for word in words if word == "--plan"), None)
 
 
 def _trained_by(job: JobFolder, plan: str) -> Finding:
@@ -175,11 +185,12 @@ def _in_line(ahead: list[JobFolder]) -> Finding:
              "不需要處理；manage_job(action='cancel') 可以取消排隊，也可以停止前面的工作。"))
 
 
-def _processes(settings: Method, base: Shape, machine: Machine) -> int:
+def _processes(settings: Method, base: Shape, machine: Machine, away: bool) -> int:
     """How many would share the training if every GPU were free."""
     if gpu_memory(machine) is None:
         return int(getattr(settings, "num_processes", None) or 1)
-    return choose_processes(settings, base.parameters, len(devices_of(machine)))
+    gpus = len(best_kind(machine.gpus) if away else devices_of(machine))
+    return choose_processes(settings, base.parameters, gpus)
 
 
 def _found(findings: list[Finding], code: str, look: Callable[[], _T]) -> _T | None:
@@ -262,6 +273,18 @@ def _measured(task: TaskFolder, base: BaseModel | None) -> VersionFolder | None:
         if folder.status() in ("trained", "evaluated") and folder.model_info()["base_model"]["hash"] == base.hash:
             return folder
     return None
+
+
+def _others_on_gpu(needed: Estimate, machine: Machine) -> list[Finding]:
+    """Whether programs that stand in no line leave too little of the GPU."""
+    total, free = needed.memory_bytes["total"], max(gpu.free for gpu in best_kind(machine.gpus))
+    if free >= total:
+        return []
+    return [Finding(
+        "warning", "gpu", Text(f"It may need about {_size(total)}; {_size(free)} of the GPU's memory are free just now.",
+                               f"估計約需 {_size(total)}，GPU 目前只剩 {_size(free)}。"),
+        Text("End what else uses the GPU (nvidia-smi names it; deploy(action='list') what serves a model).",
+             "請結束其他使用 GPU 的程式（nvidia-smi 看得到；提供中的模型用 deploy(action='list') 查）。"))]
 
 
 def _room(needed: Estimate, available: int, free: int) -> list[Finding]:

@@ -59,7 +59,8 @@ class Reporter(TrainerCallback):
         self._reported = time.monotonic()
         self.running.progress(
             state.global_step, state.max_steps, loss=round(logs["loss"], 5), learning_rate=logs.get("learning_rate"),
-            tokens_per_second=round(self.trainer.tokens_seen / max(self.trainer.step_seconds, 1e-9), 1),
+            tokens_per_second=round(self.trainer.accelerator.num_processes * self.trainer.tokens_seen
+                                    / max(self.trainer.step_seconds, 1e-9), 1),  # each reads about as many
             epoch=round(state.epoch, 3),
         )
 

@@ -73,12 +73,12 @@ def test_a_worker_killed_in_the_middle_is_interrupted_and_resumes_where_it_was(
 
 
 def test_the_same_kind_of_job_is_not_started_twice_for_a_task(start: Start, task: TaskFolder) -> None:
-    folder = start("until('go')\nreturn {}")
+    folder = start("until('go')\nreturn {}", kind="evaluate")
     with pytest.raises(JobError, match=folder.id):
-        start("return {}")
+        start("return {}", kind="evaluate")
     (task.root / "go").touch()
     assert ended(folder) == "succeeded"
-    assert active_job(task.jobs, "train") is None
+    assert active_job(task.jobs, "evaluate") is None
 
 
 def test_a_running_job_is_not_resumed_and_a_finished_one_neither(

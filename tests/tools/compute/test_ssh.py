@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import http.server
 import stat
+import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,7 @@ from nlp_skills.tools.compute.far import environment_key
 from nlp_skills.tools.compute.machines import keep_machine, named_machine
 from nlp_skills.tools.compute.machines.ssh import Ssh
 from tests.tools.compute.sshd import ACCOUNT, Proxy, Sshd, left_running
+from tests.tools.compute.working import eventually
 
 
 def set_up(workspace: Workspace, **arguments: Any) -> Any:
@@ -96,6 +100,54 @@ def test_jump_hosts_of_the_persons_ssh_config_are_gone_through_and_checked_too(
         assert far.folder == str(far_folder)
     assert proxy.passed["there"] > passed + 5000
     sshd.trust()
+
+
+@pytest.fixture
+def agent(sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The person's key has a passphrase and is open in their agent alone."""
+    socket, key = tmp_path / "agent", sshd.home / ".ssh" / "id_ed25519"
+    before = key.read_bytes()
+    with subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL) as process:
+        eventually(socket.exists)
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(socket))
+        subprocess.run(["ssh-add", "-q", str(key)], check=True)
+        subprocess.run(["ssh-keygen", "-q", "-p", "-N", "a passphrase", "-f", str(key)], check=True)
+        yield
+        process.terminate()
+    key.write_bytes(before)
+
+
+@pytest.mark.usefixtures("agent")
+def test_a_key_that_only_the_agent_can_use_opens_the_jump_host_and_the_machine(
+    sshd: Sshd, proxy: Proxy, far_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sshd.point_to(sshd.port, more=f"  ProxyJump jump\nHost jump\n  HostName 127.0.0.1\n  Port {proxy.port}\n"
+                                  f"  User {ACCOUNT}\n  HostKeyAlias gpubox\n")
+    sshd.known_hosts.write_text(sshd.known_hosts.read_text() + f"[gpubox]:{proxy.port} "
+                                + (sshd.root / "host_key.pub").read_text())
+    machine = Ssh(host="gpubox", folder=str(far_folder))
+    with machine.reached("gpubox") as far:
+        assert far.folder == str(far_folder) and proxy.passed["there"] > 5000
+    monkeypatch.delenv("SSH_AUTH_SOCK")
+    with pytest.raises(MachineError) as refused, machine.reached("gpubox"):
+        pass
+    assert "ssh-add" in refused.value.fix.en and "ssh-add" in refused.value.fix.zh
+    sshd.trust()
+
+
+def test_a_port_where_something_else_listens_is_told(far_folder: Path, proxy: Proxy) -> None:
+    class Page(http.server.BaseHTTPRequestHandler):
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    place = f"{ACCOUNT}@127.0.0.1:{server.server_port}"
+    with pytest.raises(MachineError) as told, Ssh(host=place, folder=str(far_folder)).reached("gpubox"):
+        pass
+    server.shutdown()
+    server.server_close()
+    assert told.value.code == "machine_unreachable" and f"ssh {place}" in told.value.fix.zh
 
 
 def test_keys_that_are_refused_and_machines_that_are_away_are_told_apart(

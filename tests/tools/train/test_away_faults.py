@@ -121,6 +121,103 @@ def test_a_link_cut_in_upload_at_work_and_in_fetching_goes_on_in_the_middle_of_t
     assert proxy.cuts == 3 and proxy.passed["back"] - before < INPUT_BYTES * 1.5
 
 
+def test_a_link_that_keeps_breaking_delays_and_loses_nothing(case: Case, proxy: Proxy) -> None:
+    case.start()
+    for share in range(1, 5):
+        proxy.cut_after("there", INPUT_BYTES // 5)
+        eventually(lambda cuts=share: proxy.cuts >= cuts, SECONDS)  # type: ignore[misc]
+    case.half_way()
+    for share in range(5, 8):
+        case.go_on()
+        proxy.cut_after("back", INPUT_BYTES // 5)
+        eventually(lambda cuts=share: proxy.cuts >= cuts, SECONDS)  # type: ignore[misc]
+    case.arrived()
+
+
+@pytest.mark.parametrize("way", ["there", "back"])
+def test_the_tending_process_killed_while_it_carries_goes_on_in_the_middle_of_the_file(
+    case: Case, proxy: Proxy, way: str
+) -> None:
+    case.start()
+    if way == "back":
+        case.half_way()
+        case.go_on()
+    before = proxy.passed[way]
+    eventually(lambda: proxy.passed[way] > before + INPUT_BYTES // 4, SECONDS)
+    proxy.down = True  # held still, so that the kill comes in the middle
+    proxy.cut()
+    kill_hard(case.job)
+    assert case.job.state() == "interrupted"
+    proxy.down = False
+    case.resume()
+    if way == "there":
+        case.half_way()
+        case.go_on()
+    case.arrived()
+    assert proxy.passed[way] - before < INPUT_BYTES * 1.6
+
+
+def test_a_machine_that_was_restarted_is_told_and_goes_on_from_its_checkpoint(case: Case, sshd: Sshd, proxy: Proxy) -> None:
+    case.start()
+    case.half_way()
+    sshd.stop()
+    proxy.cut()
+    for process in left_running(case.far):
+        process.kill()
+    eventually(lambda: "was cut" in " ".join(JobEvents(case.job).warnings()), SECONDS)
+    sshd.start()
+    case.ends("failed")
+    assert "gpubox" in str(jobs.failure(case.job))
+    case.resume()
+    case.go_on()
+    case.arrived(starts=2)
+
+
+def test_what_is_there_already_is_not_sent_again_and_what_is_damaged_is(case: Case, proxy: Proxy) -> None:
+    blobs, name = case.far / "blobs", sha256_bytes(case.content)
+    blobs.mkdir(parents=True)
+    for folder in (case.far, blobs):
+        folder.chmod(0o777)
+    (blobs / f"{name}.part").write_bytes(b"x" * (INPUT_BYTES // 2))  # as long as half of it, and not of it
+    (blobs / f"{name}.part").chmod(0o666)
+    case.start()
+    case.half_way()
+    assert sha256_bytes((blobs / name).read_bytes()) == name
+    case.go_on()
+    case.arrived()
+    before = proxy.passed["there"]
+    case.start()
+    case.half_way()
+    assert proxy.passed["there"] - before < 200_000, "neither the input nor the package goes there twice"
+    case.go_on()
+    case.arrived()
+
+
+def test_two_jobs_on_one_machine_take_turns_there_and_the_second_is_queued_here(case: Case, tmp_path: Path) -> None:
+    waits = ("from nlp_skills.resources.workspace import Workspace\n"
+             "from nlp_skills.tools.compute.machine import describe_machine\n"
+             "from nlp_skills.tools.compute.turns import my_turn\n\n"
+             "def work(job):\n    with my_turn(job, describe_machine(Workspace())):\n        return really(job)\n\n")
+    (case.place / "far_work.py").write_text(
+        FAR_WORK.replace("def work(job):", "def really(job):").replace("sys.exit(", waits + "sys.exit("))
+    case.start()
+    case.half_way()
+    second = Case(case.workspace, tmp_path / "second", case.far)
+    (second.place / "far_work.py").write_text((case.place / "far_work.py").read_text())
+    second.start()
+    eventually(lambda: second.job.state() != "running" and second.job.place(), SECONDS)
+    place = second.job.place()
+    assert second.job.state() == "queued", second.log()
+    assert place and place.position == 1 and [Path(ahead).name for ahead in place.ahead] == [case.job.id]
+    assert f"after {case.job.id}" in str(jobs.progress(second.job).message)
+    case.go_on()
+    case.arrived()
+    eventually(lambda: second.job.state() == "running", SECONDS)
+    second.half_way()
+    second.go_on()
+    second.arrived()
+
+
 def test_a_process_killed_there_is_told_and_resumed_from_its_checkpoint(case: Case) -> None:
     case.start()
     case.half_way()

@@ -26,17 +26,21 @@ from ....resources.files import lock, read_yaml, write_yaml
 from ....resources.language import Text
 from ....resources.wording import problem_in_words
 from ....resources.workspace import NAME_PATTERN, Workspace
+from ..machine import Machine
 
 LOCAL = "local"
 State = Literal["ok", "warning", "broken"]
 
 
 class Standing(NamedTuple):
-    """One thing looked at on a machine: how it is, and what mends it where it is not well."""
+    """One thing looked at on a machine: how it is, and what mends it where it is not well. `hardware` and `libraries`
+    are what was seen on the way, for those who can tell what the machine is good for."""
 
     state: State
     says: Text
     mends: Text | None = None
+    hardware: Machine | None = None
+    libraries: dict[str, Any] | None = None
 
 
 class MachineKind(BaseModel, ABC):

@@ -60,7 +60,8 @@ class Ssh(MachineKind):
             f"Machine {name}: {self.host} answers, host key trusted; Python {far.python_version}, {hardware.cores} cores, "
             f"{size(hardware.free_memory)} of memory free, {f'GPU {gpus}' if gpus else 'no NVIDIA GPU'}",
             f"機器 {name}：{self.host} 有回應，主機金鑰可信；Python {far.python_version}、{hardware.cores} 核心、"
-            f"可用記憶體 {size(hardware.free_memory)}、{f'GPU：{gpus}' if gpus else '沒有 NVIDIA GPU'}"))
+            f"可用記憶體 {size(hardware.free_memory)}、{f'GPU：{gpus}' if gpus else '沒有 NVIDIA GPU'}"),
+            hardware=hardware, libraries=far.libraries)
         room = Text(f"Machine {name}: {size(hardware.disk_free)} of disk free in {far.folder}",
                     f"機器 {name}：{far.folder} 可用磁碟 {size(hardware.disk_free)}")
         yield Standing("ok", room) if hardware.disk_free >= _ROOMY_DISK else Standing(
