@@ -26,11 +26,11 @@ from ..data.convert import rendered
 from ..data.prompting import task_prompt
 from ..data.snapshot import Snapshot, current_snapshot
 from .answers import Estimate, GpuOption
-from .base_facts import BaseModel, Shape, outline, read_base_model
+from .base_facts import BaseModel, outline, read_base_model
 from .elsewhere import gpu_options
 from .environment import choose_processes
 from .estimate import Rows, estimate, rows_from_text, shared
-from .methods import Method, Situation
+from .methods import Situation
 from .plan import Plan
 from .tokenise import cached_counts
 
@@ -150,7 +150,11 @@ def check(
     rows = _rows(task, snapshot, settings.rows_per_epoch(seen.situation), seen.base)
     measured = _measured(task, seen.base)
     needed = estimate(content, base, rows, machine.cores, _gpu_name(machine), measured)
-    processes = _processes(settings, base, machine, away is not None)
+    asked = int(getattr(settings, "num_processes", None) or 0)
+    devices = _devices(machine, away is not None)
+    if devices and asked > devices:
+        findings.append(_too_few(asked, devices))
+    processes = choose_processes(settings, base.parameters, devices) if devices else max(asked, 1)
     needed = shared(needed, processes, gpu_memory(machine) is not None, measured)
     findings += [Finding("warning", "settings", text, _CHANGE_IT) for text in settings.warnings(seen.situation)]
     # Once it is its turn, those before it have given back what they hold.
@@ -185,12 +189,20 @@ def _in_line(ahead: list[JobFolder]) -> Finding:
              "不需要處理；manage_job(action='cancel') 可以取消排隊，也可以停止前面的工作。"))
 
 
-def _processes(settings: Method, base: Shape, machine: Machine, away: bool) -> int:
-    """How many would share the training if every GPU were free."""
+def _devices(machine: Machine, away: bool) -> int:
+    """How many GPUs a training could have; 0 where it trains on the processors."""
     if gpu_memory(machine) is None:
-        return int(getattr(settings, "num_processes", None) or 1)
-    gpus = len(best_kind(machine.gpus) if away else devices_of(machine))
-    return choose_processes(settings, base.parameters, gpus)
+        return 0
+    return len(best_kind(machine.gpus) if away else devices_of(machine))
+
+
+def _too_few(asked: int, devices: int) -> Finding:
+    return Finding(
+        "blocking", "num_processes",
+        Text(f"The plan asks for {asked} GPUs; the machine has {devices} of its best kind.",
+             f"計畫需要 {asked} 張 GPU，這台機器同型的只有 {devices} 張。"),
+        Text("Plan again with a smaller num_processes, or leave it out: what is free is taken.",
+             "請把 num_processes 改小，或省略它：會使用空著的 GPU。"))
 
 
 def _found(findings: list[Finding], code: str, look: Callable[[], _T]) -> _T | None:

@@ -79,7 +79,7 @@ def train_together(run: TrainingRun) -> Outcome:
 @contextlib.contextmanager
 def _started(command: list[str], run: TrainingRun) -> Iterator[subprocess.Popen[bytes]]:
     """The launcher, ended with all below it when the block is left."""
-    environment = {**os.environ, "OMP_NUM_THREADS": str(max(1, run.threads // run.processes))}
+    environment = {**os.environ, "OMP_NUM_THREADS": str(max(1, run.threads // run.processes)), "PYTHONSAFEPATH": "1"}
     if not run.gpu and sys.platform == "linux":
         environment.setdefault("GLOO_SOCKET_IFNAME", "lo")
     launcher = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)

@@ -15,7 +15,7 @@ from nlp_skills.resources.language import speaking
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder, reserve_version
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.compute.machine import describe_machine
+from nlp_skills.tools.compute.machine import Gpu, describe_machine
 from nlp_skills.tools.data.snapshot import current_snapshot
 from nlp_skills.tools.train.answers import PlanAnswer
 from nlp_skills.tools.train.base_facts import outline, parameters_in_name, read_base_model
@@ -208,6 +208,34 @@ def test_nothing_is_downloaded_for_a_model_that_memory_cannot_hold(
     assert {"base_model", "memory"} <= {found["code"] for found in answer.findings if found["level"] == "blocking"}
     assert answer.next_step.tool == "plan_training"
     assert "Weights and optimiser alone" in answer.message
+
+
+def test_a_plan_says_how_many_gpus_share_it_and_refuses_more_than_there_are(
+    workspace: Workspace, task: TaskFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    cards = [Gpu(name=name, memory=memory * 10**9, free=free * 10**9, driver="1", uuid=f"GPU-{at}")
+             for at, (name, memory, free) in enumerate([("H100", 80, 80), ("H100", 80, 80), ("T400", 4, 4)])]
+    two = describe_machine(workspace).model_copy(update={"gpus": cards, "device": "cuda"})
+    monkeypatch.setattr("nlp_skills.tools.train.preflight.describe_machine", lambda _workspace: two)
+    shared = plan(workspace, task, {"base_model": "Qwen/Qwen3-4B"})
+    alone = plan(workspace, task, {"base_model": "Qwen/Qwen3-4B", "num_processes": 1})
+    assert "Shared by 2 GPUs" in shared.message and "Shared by" not in alone.message
+    assert shared.estimate and alone.estimate and shared.estimate.seconds[1] < alone.estimate.seconds[1]
+    assert shared.estimate.memory_bytes == alone.estimate.memory_bytes, "each holds the model"
+    many = plan(workspace, task, {"base_model": "Qwen/Qwen3-4B", "num_processes": 4})
+    (found,) = [found for found in many.findings if found["code"] == "num_processes"]
+    assert found["level"] == "blocking" and "has 2 of its best kind" in found["problem"]
+    busy = two.model_copy(update={"gpus": [card.model_copy(update={"free": 10**9}) for card in cards]})
+    monkeypatch.setattr("nlp_skills.tools.train.preflight.describe_machine", lambda _workspace: busy)
+    answer = plan(workspace, task, {"base_model": "Qwen/Qwen3-4B"})
+    assert [found["level"] for found in answer.findings if found["code"] == "gpu"] == ["warning"]
+
+
+def test_processes_on_the_processors_hold_the_model_each(workspace: Workspace, task: TaskFolder, base: Path) -> None:
+    one, two = (plan(workspace, task, {"base_model": str(base), "num_processes": count}).estimate for count in (1, 2))
+    assert one and two and two.memory_bytes["total"] == 2 * one.memory_bytes["total"]
+    assert two.seconds[1] > one.seconds[1] and two.steps == one.steps
 
 
 def test_a_label_with_one_row_blocks_and_few_rows_warn(workspace: Workspace, base: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nlp_skills.resources.errors import NlpSkillsError
+from nlp_skills.resources.errors import NlpSkillsError, TrainingError
 from nlp_skills.resources.files import read_json, read_jsonl, read_yaml, sha256_file
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.lineage import load_lineage
@@ -19,6 +19,7 @@ from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute import jobs
 from nlp_skills.tools.train.checkpoints import sealed_checkpoints
 from nlp_skills.tools.train.planning import plan_training, ready_to_train
+from tests.tools.compute.working import eventually
 
 SECONDS = 120.0
 SETTINGS = {"epochs": 3, "batch_size": 8, "gradient_accumulation": 1, "save_every": 5,
@@ -153,3 +154,29 @@ def test_a_base_model_that_never_ends_its_turn_is_refused_before_the_first_step(
     assert first["trained"] == first["answer"] + "\n" and "end of turn" in error.problem.en
     version = VersionFolder(task, 1)
     assert version.status() == "failed" and not (version.models / "checkpoints").exists()
+
+
+def test_a_second_training_of_the_task_is_queued_with_its_version_and_its_data_and_starts_by_itself(
+    workspace: Workspace, task: TaskFolder, submit: Callable[[str], JobFolder], tiny_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KILL_AT", "pause")
+    first = submit("first")
+    eventually(lambda: sealed_checkpoints(VersionFolder(task, 1).models / "checkpoints") or first.exit(), SECONDS)
+    assert first.state() == "running", jobs.failure(first)
+    monkeypatch.delenv("KILL_AT")
+    with pytest.raises(TrainingError, match=first.id):
+        ready_to_train(workspace, task, "first", confirm=False)
+
+    answer = plan_training(workspace, task, {"base_model": str(tiny_model), **SETTINGS, "epochs": 1}, "none", [], "second")
+    (queue,) = [finding for finding in answer.findings if finding["code"] == "queue"]
+    assert first.id in queue["problem"] and answer.next_step.tool == "train"
+    second = submit("second")
+    eventually(lambda: second.state() == "queued" and second.place(), SECONDS)
+    version = VersionFolder(task, 2)
+    assert version.status() == "reserved" and version.data_snapshot()["counts"]["train"] == 60
+    again = plan_training(workspace, task, {"base_model": str(tiny_model), **SETTINGS}, "none", [], "third")
+    assert not [finding for finding in again.findings if finding["code"] == "interrupted"], "it waits, and was not stopped"
+    assert jobs.cancel(first) == "cancelled"
+    assert ended(second) == "succeeded", jobs.failure(second)
+    assert version.status() == "trained" and VersionFolder(task, 1).status() == "cancelled"
