@@ -216,11 +216,12 @@ def _take(ticket: Path, living: list[tuple[Path, Entry]], devices: list[str]) ->
 
 
 def _living() -> list[tuple[Path, Entry]]:
-    """The line, oldest first. An entry whose process is gone is removed, once nothing of its job runs any more.
+    """The line, oldest first. An entry whose process is gone is removed, once nothing of its job runs any more or the
+    job, resumed, stands in line again.
 
     Call with the line locked.
     """
-    found = []
+    living, gone = [], []
     for ticket in sorted(line_folder().glob("*.json")):
         try:
             entry = Entry.model_validate(read_json(ticket))
@@ -229,18 +230,18 @@ def _living() -> list[tuple[Path, Entry]]:
         alive = FileLock(str(ticket.with_suffix(".alive")))
         try:
             alive.acquire(timeout=0)
+            alive.release()
+            gone.append((ticket, entry))
         except Timeout:
-            found.append((ticket, entry))
-            continue
-        left = bool(entry.holds and JobFolder(Path(entry.job)).family())
-        if left:  # what a killed job started still fills the device
-            found.append((ticket, entry))
+            living.append((ticket, entry))
+    again = {entry.job for _, entry in living}
+    for ticket, entry in gone:
+        if entry.holds and entry.job not in again and JobFolder(Path(entry.job)).family():
+            living.append((ticket, entry))  # what a killed job had started still fills the device
         else:
             ticket.unlink(missing_ok=True)
-        alive.release()
-        if not left:
             ticket.with_suffix(".alive").unlink(missing_ok=True)
-    return found
+    return sorted(living, key=lambda place: place[0])
 
 
 def in_line(place: Place) -> Text:

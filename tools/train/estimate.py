@@ -124,7 +124,8 @@ def shared(needed: Estimate, processes: int, gpu: bool, measured: VersionFolder 
     Arguments:
         measured: the version whose speed was taken, with the processes that it had.
     """
-    before = read_json(measured.environment_file).get("processes", 1) if measured else 1
+    recorded = measured.environment_file if measured else None
+    before = read_json(recorded).get("processes", 1) if recorded and recorded.is_file() else 1
     if processes == before == 1:
         return needed
     low, high = needed.seconds

@@ -37,18 +37,19 @@ class AnswerTrainer(SFTTrainer):
         answers: the label of each validation row, in the order of `eval_dataset`.
         end_ids: the token ids generation stops at.
         keep: says which checkpoint steps to keep beside the newest, from the log history.
-        batch, steps: of the plan, whatever share of them falls to this process: rows computed at once, and steps to an
-            epoch. For several processes the training rows end with one more that teaches nothing.
+        batch: rows that the plan computes at once, whatever share of them falls to this process. For several processes
+            the training rows end with one more that teaches nothing.
     """
 
     def __init__(self, *args: Any, answers: Sequence[str] = (), end_ids: Sequence[int] = (),
-                 keep: Any = lambda history: set(), group_by_length: bool = True, batch: int, steps: int,
+                 keep: Any = lambda history: set(), group_by_length: bool = True, batch: int | None = None,
                  **kwargs: Any) -> None:
-        self.group_by_length, self.batch, self.steps_per_epoch = group_by_length, batch, steps
+        self.group_by_length = group_by_length
         super().__init__(*args, **kwargs)
         self.answers = list(answers)
         self.end_ids = torch.tensor(sorted(end_ids))
         self.keep = keep
+        self.batch = batch or self.args.train_batch_size
         self.rows = len(self.train_dataset) - (self.accelerator.num_processes > 1)
         self.tokens_seen = 0
         self.step_seconds = 0.0
@@ -169,7 +170,9 @@ class AnswerTrainer(SFTTrainer):
 
     def _epoch(self) -> int:
         """The epoch about to be read, also after a resume in the middle of one."""
-        return int(self.state.global_step // max(1, self.steps_per_epoch))
+        batches = -(-self.rows // (self.args.train_batch_size * self.accelerator.num_processes))
+        steps = -(-batches // self.args.gradient_accumulation_steps)
+        return int(self.state.global_step // max(1, steps))
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """A version carries its own card; one in every checkpoint tells nobody anything."""

@@ -48,7 +48,7 @@ def start(workspace: Workspace, task: TaskFolder) -> Callable[..., JobFolder]:
     """Submit a job whose work is the given body of `def work(job)`."""
 
     def submit(body: str, *, head: str = "", kind: str = "train") -> JobFolder:
-        write_work(task, body, head)
+        write_work(task, body, head, kind)
         return jobs.submit(workspace, kind, ["scripts/work.py"], python=sys.executable, task=task, resumable=True)
 
     return submit

@@ -149,10 +149,13 @@ class Proxy:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._server.accept()
-                if self.down:
+                try:
+                    if self.down:
+                        raise ConnectionRefusedError
+                    server = socket.create_connection(("127.0.0.1", self._target))
+                except ConnectionRefusedError:
                     client.close()
                     continue
-                server = socket.create_connection(("127.0.0.1", self._target))
                 self._open += [client, server]
                 threading.Thread(target=self._pump, args=(client, server, "there"), daemon=True).start()
                 threading.Thread(target=self._pump, args=(server, client, "back"), daemon=True).start()

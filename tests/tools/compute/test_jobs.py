@@ -368,7 +368,7 @@ def test_a_script_run_by_hand_is_a_job_that_ctrl_c_cancels_and_resuming_carries_
 def test_a_script_run_by_hand_waits_for_nobody_but_refuses_beside_a_running_job(
     start: Start, task: TaskFolder
 ) -> None:
-    folder = start("until('go')\nreturn {}")
+    folder = start("until('go')\nreturn {}", kind="evaluate")
     process = by_hand(task)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 1

@@ -103,7 +103,7 @@ def test_jump_hosts_of_the_persons_ssh_config_are_gone_through_and_checked_too(
 
 
 @pytest.fixture
-def agent(sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def agent(sshd: Sshd, proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The person's key has a passphrase and is open in their agent alone."""
     socket, key = tmp_path / "agent", sshd.home / ".ssh" / "id_ed25519"
     before = key.read_bytes()

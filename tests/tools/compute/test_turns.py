@@ -171,6 +171,20 @@ def test_a_job_killed_at_work_frees_its_device_also_from_what_it_had_started(lin
     assert jobs.wait(second, 30) == "succeeded"
 
 
+def test_a_job_killed_at_work_and_resumed_has_its_turn_again(line: Line, workspace: Workspace, task: TaskFolder) -> None:
+    first = line.submit("first")
+    line.at_work("first")
+    kill_hard(first)
+    (task.root / "first at work").unlink()
+    jobs.resume(first, workspace)
+    line.at_work("first")
+    second = line.submit("second")
+    line.waits(second, 1)
+    line.end("first")
+    line.end("second")
+    assert jobs.wait(second, 30) == "succeeded" and line.names() == ["first", "first", "second"]
+
+
 def test_a_job_killed_in_line_lets_the_next_one_pass_and_is_resumed_at_its_end(line: Line, workspace: Workspace) -> None:
     line.submit("first")
     line.at_work("first")

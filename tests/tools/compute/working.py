@@ -45,10 +45,11 @@ def eventually(look: Callable[[], T | None], seconds: float = 30.0) -> T:
     return seen
 
 
-def write_work(task: TaskFolder, body: str, head: str = "") -> Path:
+def write_work(task: TaskFolder, body: str, head: str = "", kind: str = "train") -> Path:
     script = task.scripts / "work.py"
     work = "def work(job):\n" + textwrap.indent(textwrap.dedent(body).strip(), "    ") + "\n"
-    script.write_text(textwrap.dedent(head) + HEAD + work + FOOT, encoding="utf-8")
+    foot = FOOT.replace('"train"', repr(kind))
+    script.write_text(textwrap.dedent(head) + HEAD + work + foot, encoding="utf-8")
     return script
 
 

@@ -261,7 +261,7 @@ class Sft(Method):
             train_dataset=_dataset(rows, run.processes), eval_dataset=_dataset(valid) if valid else None,
             peft_config=self._lora(), answers=[row.answer for row in valid], end_ids=end_ids,
             keep=lambda history: {step} if (step := self.best_step(history)) else set(),
-            group_by_length=self.group_by_length, batch=self.batch_size or 1, steps=steps,
+            group_by_length=self.group_by_length, batch=self.batch_size,
         )
         for callback in (PrinterCallback, ProgressCallback):
             trainer.remove_callback(callback)
