@@ -149,7 +149,9 @@ class Conversion:
             return None
         entity = values.get("entity") or None
         return {"id": row_id(values["text"], entity), "text": values["text"],
-                **({"entity": entity} if entity else {}), "source": name}
+                **({"entity": entity} if entity else {}), "source": name,
+                **{column: as_scalar(record[column]) for column in sorted(self.kept) if column in record
+                   and column not in self._roles}}
 
     def _convert(
         self, record: Record, columns: Columns, source: SourceKind, name: str, spelling: Spelling
@@ -169,7 +171,7 @@ class Conversion:
         for column in self.kept:
             if column not in row and column in record:
                 row[column] = as_scalar(record[column])
-        return row
+        return row | {column: record[column] for column in source.carried if column in record}
 
     def notes(self) -> list[Finding]:
         """What validation should mention of this stage."""
