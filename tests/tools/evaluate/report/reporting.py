@@ -15,6 +15,7 @@ from nlp_skills.tools.data.rows import row_id
 from nlp_skills.tools.evaluate.predict import Prediction
 from nlp_skills.tools.evaluate.record import (
     answer_rows,
+    as_answered,
     benchmark_reference,
     commit_evaluation,
     keep_answers,
@@ -105,7 +106,7 @@ def evaluated(
     said = [answer(place, row) for place, row in enumerate(rows)]
     lines = answer_rows(rows, [Prediction(row["id"], row["label"], one or "<i>no label</i>", one)
                                for row, one in zip(rows, said, strict=True)])
-    figures = measured([row["label"] for row in rows], said, labels, None)
+    figures = measured("label", as_answered(lines), labels, None)
     goal = figures["metrics"]["macro_f1"]
     baseline = {"intervals": {"macro_f1": [0.1, 0.3], "accuracy": [0.2, 0.5]}, "macro_f1": 0.2, "accuracy": 0.4}
     return commit_evaluation(folder, {
