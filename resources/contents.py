@@ -210,12 +210,13 @@ def _version(workspace: Workspace, task: str, name: str) -> VersionFolder:
 
 
 def _version_row(folder: VersionFolder) -> dict[str, Any]:
-    recorded = _lineage_or_none(folder) or {}
+    recorded, metric = _lineage_or_none(folder) or {}, folder.task.load().metric
     results, config = recorded.get("results") or {}, recorded.get("config") or {}
     return {
         "version": folder.name, "status": folder.status(), "created": recorded.get("created"),
         "parent": recorded.get("parent"), "base_model": config.get("base_model"), "method": config.get("method"),
-        "macro_f1": results.get("macro_f1"), "model": model_stands(folder), "changes": recorded.get("changes") or [], "path": str(folder.root),
+        metric: results.get(metric), "model": model_stands(folder), "changes": recorded.get("changes") or [],
+        "path": str(folder.root),
     }
 
 

@@ -114,15 +114,15 @@ def ancestors(task: TaskFolder, name: str) -> list[str]:
 
 def lineage_mermaid(task: TaskFolder) -> str:
     """The versions as a Mermaid flowchart: parents point at children, edges say what changed."""
-    lines = ["flowchart TD"]
+    lines, metric = ["flowchart TD"], task.load().metric
     chain = lineage_chain(task)
     known = {str(lineage["version"]) for lineage in chain}
     for lineage in chain:
         name = str(lineage["version"])
         status = lineage.get("status")
         shown = [name]
-        if (score := lineage.get("results", {}).get("macro_f1")) is not None:
-            shown.append(f"macro-F1 {score:.3f}")
+        if (score := lineage.get("results", {}).get(metric)) is not None:
+            shown.append(f"{metric.replace('_f1', '-F1').replace('_', ' ')} {score:.3f}")
         elif status:
             shown.append(str(STATUS_WORDS.get(status, Text(status, status))))
         lines.append(f'    {name}["{_LINE.join(map(_mermaid, shown))}"]')

@@ -98,7 +98,7 @@ def task_row(folder: TaskFolder) -> TaskRow:
         row.problem = str(error)
         return row
     row.title, row.type, row.language, row.state = task.title, task.type, task.language, folder.state()
-    row.metric, row.threshold = task.success_criteria.metric, task.success_criteria.threshold
+    row.metric, row.threshold = task.metric, task.success_criteria.threshold
     if best := best_version(folder, row.metric):
         row.best_version, row.best_score = best.version, round(best.score, 4)
         row.met = None if row.threshold is None else reaches(row.metric, best.score, row.threshold)

@@ -19,6 +19,11 @@ from .wording import problem_in_words
 
 TaskType = Literal["classification", "entity-classification", "extraction", "generation", "chat", "preference"]
 TASK_TYPES: tuple[TaskType, ...] = get_args(TaskType)
+# What a goal is measured in where the person names no metric.
+USUAL_METRICS: dict[TaskType, str] = {
+    "classification": "macro_f1", "entity-classification": "macro_f1", "extraction": "entity_f1", "generation": "chrf",
+    "chat": "chrf", "preference": "preference_accuracy",
+}
 State = Literal["created", "configuring", "training", "evaluating", "deployed", "archived"]
 STATES: tuple[State, ...] = ("created", "configuring", "training", "evaluating", "deployed", "archived")
 Privacy = Literal["open", "on-premise"]
@@ -31,9 +36,10 @@ class _Open(BaseModel):
 
 
 class SuccessCriteria(_Open):
-    """When the person calls it a success: `metric` at or above `threshold`; `baseline` is what they have today."""
+    """When the person calls it a success: `metric` (by default that of the task's type) at or above `threshold`;
+    `baseline` is what they have today."""
 
-    metric: str = "macro_f1"
+    metric: str | None = None
     threshold: float | None = Field(default=None, ge=0, le=1)
     baseline: float | None = Field(default=None, ge=0, le=1)
 
@@ -113,6 +119,11 @@ class Task(_Open):
     archived: str | None = None
     cloned_from: dict[str, Any] | None = None
     created: str | None = None
+
+    @property
+    def metric(self) -> str:
+        """What the goal is measured in."""
+        return self.success_criteria.metric or USUAL_METRICS[self.type]
 
 
 _REVISIONS_REMEMBERED = 500

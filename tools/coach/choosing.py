@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...resources.figures import figure
 from ...resources.language import Text
+from ..evaluate.baselines import baseline_title
 from .analysis import Result
 from .answer import DecisionDue, Question
 
@@ -132,10 +133,16 @@ def whether_to_train(rows: int | None = None, result: Result | None = None) -> D
     )
 
 
+def _method(name: str) -> Text:
+    title = baseline_title(name)
+    return Text(f"Use {title.en}", f"採用{title.zh}")
+
+
 def _measured(result: Result) -> DecisionDue:
     assert result.simplest is not None
     name, value, outcome = result.simplest["name"], float(result.simplest["value"]), result.simplest["outcome"]
-    simple = _TF_IDF if name == "tfidf" else Text("Always give the most frequent answer", "一律回答最常見的標籤")
+    simple = {"tfidf": _TF_IDF, "majority": Text("Always give the most frequent answer", "一律回答最常見的標籤")}.get(
+        name) or _method(name)
     tuned = Text(f"Keep {result.version.name}", f"沿用 {result.version.name}")
     figures = Text(
         f"Measured on the same {result.rows} rows: {result.version.name} {result.value:.3f}, the simple method "

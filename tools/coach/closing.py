@@ -60,7 +60,7 @@ def goal_line(task: Task) -> Text:
     criteria = task.success_criteria
     if criteria.threshold is None:
         return Text("", "")
-    title, today = metric_title(criteria.metric), ""
+    title, today = metric_title(task.metric), ""
     if criteria.baseline is not None:
         today = str(Text(f", today {criteria.baseline:g}", f"，目前 {criteria.baseline:g}"))
     return Text(f"Score: not measured yet; your goal is {title.en} {criteria.threshold:g}{today}.",

@@ -38,7 +38,7 @@ def known_facts(situation: Situation) -> dict[str, Any]:
         "constraints": task.constraints.model_dump(exclude_none=True),
         "resources": task.resources.model_dump(exclude_none=True),
         "versioning": task.versioning.model_dump(exclude_none=True),
-        "success_criteria": task.success_criteria.model_dump(exclude_none=True),
+        "success_criteria": {"metric": task.metric, **task.success_criteria.model_dump(exclude_none=True)},
         "sources": [source.type for source in situation.sources.sources],
         "rows": counts, "versions": [f"{version.name}: {version.status()}" for version in situation.versions[-6:]],
         "plan": situation.plan, "best": {"version": best.version.name, best.metric: best.value} if best else None,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...resources.files import dump_yaml, read_yaml
 from ...resources.task import Task
 from ...resources.version import VersionFolder
+from ..evaluate.metric import answers_of, metric_title
 from .deployments import Deployment, history
 
 
@@ -30,10 +32,10 @@ def model_card(task: Task, version: VersionFolder, content: str) -> str:
     lines = [f"# {task.title or task.name} {version.name}", ""]
     if task.goal:
         lines += [task.goal, ""]
-    lines += [f"- Task: {task.type}; labels: {', '.join(info['labels'])}", f"- Base model: {base}",
+    lines += [_about(task, info["labels"]), f"- Base model: {base}",
               f"- Method: {info['method']}", f"- Content: {content}", ""]
     if evaluation:
-        lines += _results(evaluation)
+        lines += _results(task.metric, evaluation)
     lines += _parity(version)
     lines += ["## Prompt", "", "System:", "", *_quoted(info["prompt"]["system"]), "", "User:", "",
               *_quoted(info["prompt"]["user"]), "", "## Lineage", "", "```yaml", dump_yaml(lineage).rstrip(), "```", ""]
@@ -51,12 +53,16 @@ def dataset_card(task: Task, version: VersionFolder) -> str:
     lines = [f"# {task.title or task.name}: data of {version.name}", ""]
     if task.goal:
         lines += [task.goal, ""]
-    lines += [f"- Task: {task.type}; labels: {', '.join(task.labels)}",
+    lines += [_about(task, task.labels),
               f"- Rows: {', '.join(f'{name} {count}' for name, count in counts.items())}" if counts else "- Rows: see below",
               f"- Snapshot: sha256 {data.get('hash', '?')}", f"- Source: sha256 {data.get('source_hash', '?')}", "",
               "Check who owns these rows, and whether they name people, before anybody else may read them.", "",
               "## Data snapshot", "", "```yaml", dump_yaml(data).rstrip(), "```", ""]
     return "---\n" + dump_yaml(head) + "---\n\n" + "\n".join(lines)
+
+
+def _about(task: Task, labels: Sequence[str]) -> str:
+    return f"- Task: {task.type}" + (f"; labels: {', '.join(labels)}" if labels else "")
 
 
 def _index(task: Task, version: VersionFolder, evaluation: dict[str, Any]) -> list[dict[str, Any]]:
@@ -65,7 +71,8 @@ def _index(task: Task, version: VersionFolder, evaluation: dict[str, Any]) -> li
     metrics = [{"type": name, "name": name, "value": measured["value"]}
                for name, measured in evaluation["metrics"].items()]
     return [{"name": f"{task.name}-{version.name}", "results": [{
-        "task": {"type": "text-classification"}, "metrics": metrics,
+        "task": {"type": "text-classification" if answers_of(task.type) == "label" else "text-generation"},
+        "metrics": metrics,
         "dataset": {"name": f"{task.name} {benchmark['name']}", "type": task.name,
                     "revision": benchmark["hash"]},
     }]}]
@@ -88,7 +95,7 @@ def _parity(version: VersionFolder) -> list[str]:
     return [*lines, ""]
 
 
-def _results(evaluation: dict[str, Any]) -> list[str]:
+def _results(metric: str, evaluation: dict[str, Any]) -> list[str]:
     benchmark = evaluation["benchmark"]
     lines = ["## Results", "",
              f"Benchmark `{benchmark['name']}` ({benchmark['count']} rows, sha256 {benchmark['hash'][:12]}), "
@@ -97,12 +104,13 @@ def _results(evaluation: dict[str, Any]) -> list[str]:
     for name, measured in evaluation["metrics"].items():
         interval = f"{measured['low']:.3f} – {measured['high']:.3f}" if measured.get("low") is not None else ""
         lines.append(f"| {name} | {measured['value']:.3f} | {interval} |")
-    lines += ["", "| class | precision | recall | F1 | rows |", "| --- | ---: | ---: | ---: | ---: |"]
+    if evaluation["per_class"]:
+        lines += ["", "| class | precision | recall | F1 | rows |", "| --- | ---: | ---: | ---: | ---: |"]
     for label, row in evaluation["per_class"].items():
         lines.append(f"| {label} | {row['precision']:.3f} | {row['recall']:.3f} | {row['f1']:.3f} | {row['support']} |")
-    lines += ["", "| baseline | macro-F1 |", "| --- | ---: |"]
+    lines += ["", f"| baseline | {metric_title(metric).en} |", "| --- | ---: |"]
     for name, row in evaluation.get("baselines", {}).items():
-        value = row.get("macro_f1") if isinstance(row, dict) else None
+        value = row.get(metric) if isinstance(row, dict) else None
         value = value.get("value") if isinstance(value, dict) else value
         if value is not None:
             lines.append(f"| {name} | {value:.3f} |")

@@ -8,7 +8,7 @@ from ...resources.language import Text
 from ...resources.score import LOWER_IS_BETTER, reaches
 from ...resources.task import Task
 from ...resources.version import VersionFolder
-from ..evaluate.metric import check_metric, metric_title
+from ..evaluate.metric import answers_of, check_metric, metric_title
 from ..evaluate.verdict import headline
 from .parity import Parity
 
@@ -36,21 +36,21 @@ def criteria_gate(task: Task, chosen: VersionFolder, override: str) -> list[dict
     if criteria.threshold is None:
         return []
     try:
-        check_metric(criteria.metric, list(evaluation["per_class"]))
-        measured = float(headline(evaluation, criteria.metric)["value"])
+        check_metric(task.metric, list(evaluation["per_class"]), answers_of(task.type))
+        measured = float(headline(evaluation, task.metric)["value"])
     except (EvaluationError, KeyError) as error:
         raise DeploymentError(
-            Text(f"The goal is about {criteria.metric}, which the newest evaluation of {chosen.name} did not measure.",
-                 f"目標是 {criteria.metric}，但 {chosen.name} 最近一次評估沒有量到它。"),
+            Text(f"The goal is about {task.metric}, which the newest evaluation of {chosen.name} did not measure.",
+                 f"目標是 {task.metric}，但 {chosen.name} 最近一次評估沒有量到它。"),
             Text("Correct success_criteria.metric with update_task, or evaluate the version again.",
                  "請用 update_task 更正 success_criteria.metric，或重新評估這個版本。"),
             field="success_criteria.metric",
         ) from error
-    if reaches(criteria.metric, measured, criteria.threshold):
+    if reaches(task.metric, measured, criteria.threshold):
         return []
-    lower = criteria.metric in LOWER_IS_BETTER
-    title, sign = metric_title(criteria.metric), ">" if lower else "<"
-    figures = f"{criteria.metric} {measured:.4f} {sign} {criteria.threshold}"
+    lower = task.metric in LOWER_IS_BETTER
+    title, sign = metric_title(task.metric), ">" if lower else "<"
+    figures = f"{task.metric} {measured:.4f} {sign} {criteria.threshold}"
     if override:
         return [{"gate": "success_criteria", "reason": override, "figures": figures}]
     en, zh = ("above", "高於") if lower else ("below", "低於")

@@ -13,6 +13,7 @@ from ...resources.task import Prompt
 from ...resources.version import VersionFolder
 from ..data.benchmark import frozen_benchmark
 from ..data.prompting import chat_messages, read_answer
+from ..data.types import kind_of
 from ..evaluate.endpoint import Endpoint, ask
 from ..evaluate.record import evaluated_answers
 
@@ -27,7 +28,10 @@ class Disagreement(BaseModel):
 
 
 class Parity(BaseModel):
-    """Shares of rows (0–1) whose raw greedy text and whose label agree, over `count` rows."""
+    """Shares of rows (0–1) whose raw greedy text and whose answer as it is read agree, over `count` rows.
+
+    What is read is a label, or the parts of a text; a free text is read as it is written.
+    """
 
     raw: float
     label: float
@@ -38,7 +42,8 @@ class Parity(BaseModel):
 def same_text(answer: str, prediction: dict[str, Any]) -> bool:
     """Whether the endpoint wrote what was evaluated; evaluation cuts an endless answer short, a server lets it go on."""
     deployed, evaluated = answer.strip(), str(prediction["raw"]).strip()
-    return deployed == evaluated or (prediction["predicted"] is None and deployed.startswith(evaluated))
+    cut = prediction["predicted"] is None or prediction.get("ended") is False
+    return deployed == evaluated or (cut and deployed.startswith(evaluated))
 
 
 def measure_parity(
@@ -78,7 +83,8 @@ def measure_parity(
             messages = chat_messages(row, prompt, labels)
             answer = ask(client, endpoint.model, messages[1:] if system_is_baked else messages)
             raw_agrees = same_text(answer, prediction)
-            label_agrees = read_answer(row, answer, labels) == prediction["predicted"]
+            label_agrees = (raw_agrees if kind_of(row).answers in ("text", "pair")
+                            else read_answer(row, answer, labels) == prediction["predicted"])
             same_raw += raw_agrees
             same_label += label_agrees
             if not (raw_agrees and label_agrees):

@@ -21,8 +21,8 @@ from ...resources.version import VersionFolder
 from ..compute.running import RunningJob, run_job
 from ..data.benchmark import MAIN, benchmark_names, frozen_benchmark
 from ..data.rows import Row
-from .metric import check_metric, known_metrics, metric_title
-from .record import evaluated_answers, row_groups
+from .metric import Metric, answers_of, check_metric, metric_title, metrics_for
+from .record import as_answered, evaluated_answers, row_groups
 from .significance import Difference, McNemar, Resampler, mcnemar, rows_needed
 from .tried import TriedModel, predictor
 
@@ -65,36 +65,35 @@ def compare(a: VersionFolder, b: VersionFolder) -> dict[str, Any]:
     # A model that was tried answers freely; so is a version taken that it stands beside.
     decoding = record_a["decoding"] if isinstance(a, TriedModel) else record_b["decoding"]
     answers_a, answers_b = evaluated_answers(a, record_a, decoding), evaluated_answers(b, record_b, decoding)
-    gold = [str(answer["gold"]) for answer in answers_a]
-    said = [[answer["predicted"] for answer in answers] for answers in (answers_a, answers_b)]
-    labels = list(dict.fromkeys([*task.labels, *record_b["confusion"]["labels"], *gold]))
-    metric, label = check_metric(task.success_criteria.metric, labels)
+    models = [as_answered(answers) for answers in (answers_a, answers_b)]
+    rows, kind, name = len(answers_a), answers_of(task.type), task.metric
+    labels = list(dict.fromkeys([*task.labels, *record_b["per_class"]])) if kind in ("label", "spans") else []
+    metric, label = check_metric(name, labels, kind)
     groups = _groups(b, record_b, answers_a)
-    resampler = Resampler(gold, said, labels, groups)
-    known = known_metrics()
+    resampler = Resampler(models, labels, groups)
+    known = metrics_for(kind, [answer for model in models for answer in model])
     differences = resampler.differences(known)
-    values = [_values(resampler, model) for model in (0, 1)]
-    name = task.success_criteria.metric
+    values = [_values(resampler, known, model) for model in (0, 1)]
     found = differences[name.partition(".")[0]]
     main_difference = found[labels.index(label)] if isinstance(found, list) and label else found
     assert isinstance(main_difference, Difference)
     test = mcnemar(*([answer["correct"] for answer in answers] for answers in (answers_a, answers_b)))
     pair = (values[0][name], values[1][name])
-    needed = rows_needed(len(gold), main_difference.value, main_difference.error)
+    needed = rows_needed(rows, main_difference.value, main_difference.error)
     outcome = _outcome(main_difference, metric.higher_is_better)
     return {
         "a": a.name, "b": b.name, "benchmark": record_b["benchmark"], "decoding": decoding, "metric": name,
         "verdict": {
             "outcome": outcome, "difference": main_difference.to_dict(), "rows_needed": needed,
-            "text": _said(a.name, b.name, name, pair, main_difference, outcome, len(gold), needed)._asdict(),
+            "text": _said(a.name, b.name, name, pair, main_difference, outcome, rows, needed)._asdict(),
         },
         "mcnemar": {"only_a_right": test.only_a, "only_b_right": test.only_b, "p": round(test.p, 6)},
         "metrics": {kind: {"a": values[0][kind], "b": values[1][kind], "difference": one.to_dict()}
                     for kind, one in differences.items() if isinstance(one, Difference)},
-        "per_class": _per_class(labels, values, differences["f1"]),
+        "per_class": _per_class(labels, values, differences.get("f1", [])),
         "changes": [change.to_dict() for change in _changes(a, b)], "prediction": prediction_of(b),
         "examples": _examples(task, answers_a, answers_b),
-        "message": _message(a, b, name, pair, main_difference, outcome, len(gold), needed, test)._asdict(),
+        "message": _message(a, b, name, pair, main_difference, outcome, rows, needed, test)._asdict(),
         "next_step": _next_step(a, b, record_a, record_b, outcome, pair, metric.higher_is_better),
     }
 
@@ -162,13 +161,11 @@ def _groups(b: VersionFolder, record: Mapping[str, Any], answers: Sequence[Row])
     return row_groups(rows, None if by == "text" else by)
 
 
-def _values(resampler: Resampler, model: int) -> dict[str, Any]:
+def _values(resampler: Resampler, metrics: Mapping[str, Metric], model: int) -> dict[str, Any]:
     """Each metric's value, per-class ones by `f1.label`."""
     values: dict[str, float] = {}
-    counts = resampler.counted(model)
-    for kind, metric in known_metrics().items():
-        value = metric.measure(counts)
-        if metric.per_class:
+    for kind, value in resampler.values(metrics, model).items():
+        if metrics[kind].per_class:
             values |= {f"{kind}.{label}": round(float(one), 6)
                        for label, one in zip(resampler.labels, value, strict=True)}
         else:
@@ -245,9 +242,15 @@ def _examples(
             continue
         kind = found["fixed" if other["correct"] else "broken"]
         if len(kind) < _EXAMPLES:
-            kind.append({"id": one["id"], "text": quoted(task, one["text"]), "gold": one["gold"],
-                         "a": one["predicted"], "b": other["predicted"]})
+            kind.append({"id": one["id"], "text": quoted(task, one["text"]),
+                         **{name: _shown(task, said) for name, said in (
+                             ("gold", one["gold"]), ("a", one["predicted"]), ("b", other["predicted"]))}})
     return found
+
+
+def _shown(task: Task, answer: str | None) -> str | None:
+    """A label as it is; an answer that quotes rows as the task allows."""
+    return answer if answer is None or answers_of(task.type) == "label" else quoted(task, answer)
 
 
 def _next_step(

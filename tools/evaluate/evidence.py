@@ -18,9 +18,9 @@ from ...resources.files import read_json, sha256_bytes, write_json
 from ...resources.task import Prompt
 from ..data.prompting import chat_messages
 from ..data.rows import Row
-from .baselines import marked, text_features
 from .model import LoadedModel
 from .predict import Prediction, prompt_ids
+from .text_features import marked, nearest_rows, text_features
 
 _FORM = 2  # raise when what is found may change
 _FOLDS = 3
@@ -64,7 +64,7 @@ def _look_at(train: Sequence[Row], rows: Sequence[Row], language: str) -> dict[s
     with threadpool_limits(1):
         vectors = features.fit_transform([marked(row) for row in known])
         return {
-            "label_suspects": _label_suspects(vectors, known),
+            **({"label_suspects": _label_suspects(vectors, known)} if "label" in known[0] else {}),
             "near_duplicates": _near_duplicates(vectors, features.transform([marked(row) for row in asked]),
                                                 known, asked),
             "cut_texts": _cut_texts(train),
@@ -115,16 +115,11 @@ def _label_suspects(vectors: Any, rows: Sequence[Row]) -> dict[str, Any]:
 
 def _near_duplicates(vectors: Any, others: Any, train: Sequence[Row], rows: Sequence[Row]) -> dict[str, Any]:
     """Rows of the benchmark that nearly stand in the training rows."""
-    import numpy as np
-    from sklearn.preprocessing import normalize
-
-    alike = normalize(others) @ normalize(vectors).T
-    nearest = np.asarray(alike.argmax(axis=1)).reshape(-1)
-    closeness = np.asarray(alike.max(axis=1).todense()).reshape(-1)
-    found = [at for at in np.argsort(-closeness).tolist() if closeness[at] >= _ALIKE]
+    nearest, closeness = nearest_rows(vectors, others)
+    found = [at for at in sorted(range(len(rows)), key=lambda at: -closeness[at]) if closeness[at] >= _ALIKE]
     return {"rows": len(rows), "found": len(found), "ids": [rows[at]["id"] for at in found[:_MOST_IDS]],
             "examples": [{"id": rows[at]["id"], "train": train[nearest[at]]["id"],
-                          "alike": round(float(closeness[at]), 3)} for at in found[:_EXAMPLES]]}
+                          "alike": round(closeness[at], 3)} for at in found[:_EXAMPLES]]}
 
 
 def _cut_texts(rows: Sequence[Row]) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Ask a model the rows: greedily, in batches of like length, each answer independent of the batch it stood in."""
+"""Ask a model the rows: greedily, in batches of like length, each answer independent of the batch it stood in.
+
+Of pairs it is also asked how likely it holds either answer.
+"""
 
 from __future__ import annotations
 
@@ -9,30 +12,46 @@ from typing import Any
 
 from ...resources.files import append_jsonl, dump_jsonl, read_jsonl, write_atomic
 from ...resources.task import Prompt
-from ..data.prompting import chat_messages, gold_of, read_answer
+from ..data.prompting import answer_of, chat_messages, gold_of, read_answer
+from ..data.rows import normalised
+from ..data.types import kind_of
+from .metric import Answered
 from .model import LoadedModel
 
 BATCH_ROWS = 64
 _BATCH_TOKENS = 16_384
-_FREE_TOKENS = 12  # beyond the longest label: room to be wrong in, short enough to stay quick
+_FREE_TOKENS = 12  # beyond the longest right answer: room to be wrong in, short enough to stay quick
+_UNKNOWN_TOKENS = 400  # where nobody knows how long right answers are
+_LOGITS_AT_ONCE = 2**27  # 512 MiB of fp32 logits
+_FREE_SHARE = 0.25  # the same where answers are long, as a share of the longest one
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """One answer: `raw` as the model gave it, `label` as it was read (None: it is no label).
+    """One answer: `raw` as the model gave it, `answer` as it was read (None: it is none of its kind).
 
-    `ended` tells whether the model ended it by itself, or was stopped for writing on.
+    `ended` tells whether the model ended it by itself, or was stopped for writing on. `margin` is, of a pair, by how
+    much it holds the chosen answer likelier than the rejected one (mean log-likelihood of a token).
     """
 
     id: str
     gold: str
     raw: str
-    label: str | None
+    answer: str | None
     ended: bool = True
+    margin: float | None = None
 
     @property
     def correct(self) -> bool:
-        return self.label == self.gold
+        """Of a pair whether it prefers what people prefer, else whether the answer is the one wanted."""
+        if self.margin is not None:
+            return self.margin > 0
+        return self.answer is not None and normalised(self.answer) == normalised(self.gold)
+
+    @property
+    def answered(self) -> Answered:
+        """As metrics see it."""
+        return Answered(self.gold, self.answer, self.raw, self.margin)
 
 
 def predict(
@@ -56,17 +75,22 @@ def predict(
     """
     if not rows:
         return []
-    prompts = prompt_ids(loaded, [chat_messages(row, prompt, labels) for row in rows])
-    written = label_tokens(loaded, chat_messages(rows[0], prompt, labels), labels)
-    longest = max(map(len, written))
+    asked = [chat_messages(row, prompt, labels) for row in rows]
+    prompts = prompt_ids(loaded, asked)
+    written = label_tokens(loaded, asked[0], labels) if constrained or kind_of(rows[0]).answers == "label" else []
+    wanted = [answer_of(row) for row in rows]
+    if written:
+        longest = max(map(len, written))
+    else:
+        longest = max(len(ids) for _, ids in answer_ids(loaded, asked, wanted)) if any(wanted) else _UNKNOWN_TOKENS
+    limit = longest if constrained else longest + max(_FREE_TOKENS, round(_FREE_SHARE * longest))
     batches = _batches([len(ids) + longest for ids in prompts], batch_rows)
     answers = _answers_kept(kept, rows, batches)
     report(len(answers), len(rows))
     for batch in batches:
         if batch[0] in answers:
             continue
-        raw = _generate(loaded, [prompts[number] for number in batch],
-                        longest if constrained else longest + _FREE_TOKENS, written if constrained else None)
+        raw = _generate(loaded, [prompts[number] for number in batch], limit, written if constrained else None)
         for number, (text, ended) in zip(batch, raw, strict=True):
             answers[number] = (text, ended)
             if kept is not None:
@@ -77,22 +101,92 @@ def predict(
 
 def label_tokens(loaded: LoadedModel, messages: list[dict[str, str]], labels: Sequence[str]) -> list[list[int]]:
     """The tokens the model was trained to write for each label, end of turn included, as its chat template has them."""
-    [asked] = prompt_ids(loaded, [messages])
+    return [answer for _, answer in answer_ids(loaded, [messages] * len(labels), labels)]
+
+
+def answer_ids(
+    loaded: LoadedModel, conversations: list[list[dict[str, str]]], answers: Sequence[str]
+) -> list[tuple[list[int], list[int]]]:
+    """For each conversation the tokens it is asked with, and those of its answer until the end of turn, as the chat
+    template has them."""
+    asked = prompt_ids(loaded, conversations)
+    whole = [[*messages, {"role": "assistant", "content": answer}]
+             for messages, answer in zip(conversations, answers, strict=True)]
+    told = loaded.tokenizer.apply_chat_template(whole, tokenize=False)
     found = []
-    for label in labels:
-        answered = [*messages, {"role": "assistant", "content": label}]
-        told = loaded.tokenizer.apply_chat_template(answered, tokenize=False)
-        whole = loaded.tokenizer(told, add_special_tokens=False)["input_ids"]
-        answer = whole[len(asked):] if whole[:len(asked)] == asked else (
-            loaded.tokenizer(label, add_special_tokens=False)["input_ids"])
+    for prompt, ids, text in zip(asked, loaded.tokenizer(told, add_special_tokens=False)["input_ids"], answers,
+                                 strict=True):
+        answer = ids[len(prompt):] if ids[:len(prompt)] == prompt else (
+            loaded.tokenizer(text, add_special_tokens=False)["input_ids"])
         end = next((at for at, token in enumerate(answer) if token in loaded.end_ids), len(answer))
-        found.append([*answer[:end], answer[end] if end < len(answer) else loaded.end_ids[0]])
+        found.append((prompt, [*answer[:end], answer[end] if end < len(answer) else loaded.end_ids[0]]))
     return found
 
 
+def margins(
+    loaded: LoadedModel, rows: Sequence[Mapping[str, Any]], prompt: Prompt, labels: Sequence[str], *,
+    kept: Path | None = None, report: Callable[[int, int], None] = lambda _done, _total: None,
+) -> list[float]:
+    """Of each pair by how much the model holds the chosen answer likelier: its tokens' mean log-likelihood, end of
+    turn included, less that of the rejected one.
+
+    Arguments:
+        kept: a file they are appended to batch by batch; a run that was killed carries on from it.
+        report: called with rows done and rows in all; may raise to stop.
+    """
+    asked = [chat_messages(row, prompt, labels) for row in rows for _ in range(2)]
+    answered = answer_ids(loaded, asked, [str(row[role]) for row in rows for role in ("chosen", "rejected")])
+    lengths = [max(len(one[0]) + len(one[1]), len(other[0]) + len(other[1]))
+               for one, other in zip(answered[::2], answered[1::2], strict=True)]
+    found: dict[str, float] = {}
+    if kept is not None and kept.is_file():
+        found = {entry["id"]: float(entry["margin"]) for entry in read_jsonl(kept)}
+        write_atomic(kept, dump_jsonl({"id": row, "margin": margin} for row, margin in found.items()))
+    elif kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+    vocabulary = int(loaded.model.get_output_embeddings().weight.shape[0])
+    at_once = _LOGITS_AT_ONCE // (2 * vocabulary * max(len(answer) + 1 for _, answer in answered))
+    report(len(found), len(rows))
+    left = [number for number, row in enumerate(rows) if row["id"] not in found]
+    for batch in _batches([lengths[number] for number in left], max(1, min(BATCH_ROWS // 2, at_once))):
+        numbers = [left[place] for place in batch]
+        scores = _likelihoods(loaded, [answered[2 * number + side] for number in numbers for side in range(2)])
+        for place, number in enumerate(numbers):
+            found[rows[number]["id"]] = margin = scores[2 * place] - scores[2 * place + 1]
+            if kept is not None:
+                append_jsonl(kept, {"id": rows[number]["id"], "margin": margin})
+        report(len(found), len(rows))
+    return [found[row["id"]] for row in rows]
+
+
+def _likelihoods(loaded: LoadedModel, answered: Sequence[tuple[list[int], list[int]]]) -> list[float]:
+    """The mean log-likelihood of each answer's tokens after its prompt."""
+    import torch
+
+    ids, mask = _padded(loaded, [[*prompt, *answer] for prompt, answer in answered])
+    longest = max(len(answer) for _, answer in answered)
+    with torch.inference_mode():
+        logits = loaded.model(input_ids=ids, attention_mask=mask, position_ids=(mask.cumsum(1) - 1).clamp(min=0),
+                              use_cache=False, logits_to_keep=longest + 1).logits[:, :-1].float()
+        likely = torch.log_softmax(logits, -1).gather(2, ids[:, -longest:, None])[..., 0]
+    return [float(row[longest - len(answer):].mean()) for row, (_, answer) in zip(likely, answered, strict=True)]
+
+
+def _padded(loaded: LoadedModel, rows: Sequence[list[int]]) -> tuple[Any, Any]:
+    """The rows' ids, padded on the left, and the mask of what is theirs."""
+    import torch
+
+    width = max(map(len, rows))
+    device = next(loaded.model.parameters()).device
+    return (torch.tensor([[loaded.pad_id] * (width - len(one)) + one for one in rows], device=device),
+            torch.tensor([[0] * (width - len(one)) + [1] * len(one) for one in rows], device=device))
+
+
 def _read(row: Mapping[str, Any], raw: str, ended: bool, labels: Sequence[str]) -> Prediction:
-    # An answer that was cut off would have gone on: it is not the label, even where it looks like one so far.
-    return Prediction(str(row["id"]), gold_of(row), raw, read_answer(row, raw, labels) if ended else None, ended)
+    # An answer that was cut off would have gone on: it is not the label, even where it looks like one so far. Of a
+    # free text what there is counts.
+    whole = ended or kind_of(row).answers in ("text", "pair")
+    return Prediction(str(row["id"]), gold_of(row), raw, read_answer(row, raw, labels) if whole else None, ended)
 
 
 def prompt_ids(loaded: LoadedModel, conversations: list[list[dict[str, str]]]) -> list[list[int]]:
@@ -133,10 +227,8 @@ def _generate(
     """For each prompt the text of at most `limit` new tokens, and whether the model ended it by itself."""
     import torch
 
-    width = max(map(len, prompts))
-    device = next(loaded.model.parameters()).device
-    ids = torch.tensor([[loaded.pad_id] * (width - len(one)) + one for one in prompts], device=device)
-    mask = torch.tensor([[0] * (width - len(one)) + [1] * len(one) for one in prompts], device=device)
+    ids, mask = _padded(loaded, prompts)
+    width = ids.shape[1]
     with torch.inference_mode():
         produced = loaded.model.generate(
             input_ids=ids, attention_mask=mask, max_new_tokens=limit, do_sample=False, temperature=None, top_p=None,

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,8 @@ from ...resources.version import VersionFolder
 from ..data.benchmark import Benchmark
 from ..data.rows import Row
 from ..data.split import SKELETON, group_keys
-from .metric import count_answers, known_metrics
+from ..data.types import Answers, kind_of
+from .metric import Answered, count_answers, metrics_for, parts_of
 from .predict import Prediction
 from .significance import Resampler
 
@@ -42,33 +44,53 @@ def row_groups(rows: Sequence[Row], group_by: str | None) -> list[str]:
 
 
 def measured(
-    gold: Sequence[str], answers: Sequence[str | None], labels: Sequence[str], groups: Sequence[str] | None
+    kind: Answers, answers: Sequence[Answered], labels: Sequence[str], groups: Sequence[str] | None
 ) -> dict[str, Any]:
-    """`metrics` with 95 % intervals, `per_class` figures and the `confusion` matrix of one model's answers."""
-    known = known_metrics()
-    intervals = Resampler(gold, [answers], labels, groups).intervals(known)
-    counts = count_answers(gold, answers, labels)
+    """`metrics` with 95 % intervals and `per_class` figures of one model's answers; of labels also the `confusion`
+    matrix.
+
+    Arguments:
+        kind: what the answers are, which decides the metrics.
+    """
+    labels = labels if kind in ("label", "spans") else []
+    intervals = Resampler([answers], labels, groups).intervals(metrics_for(kind, answers))
+    support = Counter(label for row in answers for label, _ in parts_of(row.gold))
     per_class: dict[str, dict[str, Any]] = {}
     for place, label in enumerate(labels):
         figures = {name: found[place] for name, found in intervals.items() if isinstance(found, list)}
         per_class[label] = {
-            **{name: round(one.value, 6) for name, one in figures.items()}, "support": int(counts[place].sum()),
+            **{name: round(one.value, 6) for name, one in figures.items()}, "support": support[label],
             "intervals": {name: [round(one.low, 6), round(one.high, 6)] for name, one in figures.items()},
         }
-    return {
+    found = {
         "metrics": {name: found.to_dict() for name, found in intervals.items() if not isinstance(found, list)},
         "per_class": per_class,
-        "confusion": {"labels": list(labels), "predicted": [*labels, INVALID], "matrix": counts.tolist()},
     }
+    if kind != "label":
+        return found
+    counts = count_answers([row.gold for row in answers], [row.answer for row in answers], labels)
+    return {**found, "confusion": {"labels": list(labels), "predicted": [*labels, INVALID], "matrix": counts.tolist()}}
+
+
+def measured_labels(known: Sequence[str], rows: Sequence[Row]) -> list[str]:
+    """The labels figures are told of: those known, then others that stand in the rows."""
+    return list(dict.fromkeys([*known, *(label for row in rows for label in kind_of(row).labels_of(row))]))
 
 
 def answer_rows(rows: Sequence[Row], predictions: Sequence[Prediction]) -> list[dict[str, Any]]:
     """The lines of `predictions.jsonl`, in the order of the benchmark."""
     return [
         {"id": row["id"], "text": row["text"], **({"entity": row["entity"]} if row.get("entity") else {}),
-         "gold": answer.gold, "predicted": answer.label, "raw": answer.raw, "correct": answer.correct}
+         "gold": answer.gold, "predicted": answer.answer, "raw": answer.raw, "correct": answer.correct,
+         **({} if answer.ended else {"ended": False}),
+         **({} if answer.margin is None else {"rejected": row["rejected"], "margin": round(answer.margin, 6)})}
         for row, answer in zip(rows, predictions, strict=True)
     ]
+
+
+def as_answered(lines: Sequence[Mapping[str, Any]]) -> list[Answered]:
+    """The lines of `predictions.jsonl` as metrics see them."""
+    return [Answered(str(line["gold"]), line["predicted"], line["raw"], line.get("margin")) for line in lines]
 
 
 def keep_answers(folder: VersionFolder, lines: Sequence[dict[str, Any]]) -> str:

@@ -7,6 +7,8 @@ import json
 import shutil
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +22,22 @@ from ..compute.libraries import settle_libraries
 from ..compute.running import RunningJob, run_job
 from ..compute.turns import gpu_turn
 from ..data.benchmark import Benchmark, frozen_benchmark
-from ..data.prompting import task_prompt
+from ..data.prompting import gold_of, task_prompt
 from ..data.rows import Row
 from ..data.store import Snapshot, load_snapshot
-from .baselines import TITLES, cached_answers, majority_answers, tfidf_answers
+from ..data.types import Answers
+from .baselines import BASE_MODEL, baselines_for, cached_answers
 from .evidence import answer_evidence, data_evidence, same_prompt
-from .metric import check_metric
+from .metric import Answered, answers_of, check_metric
 from .model import LoadedModel, ModelPaths, base_path, load_for_inference, trained_version, version_paths
-from .predict import Prediction, predict
+from .predict import Prediction, margins, predict
 from .record import (
     answer_rows,
     benchmark_reference,
     commit_evaluation,
     keep_answers,
     measured,
+    measured_labels,
     row_groups,
     settle,
 )
@@ -115,14 +119,17 @@ class _Evaluation:
         self.info = info
         self.prompt = Prompt.model_validate(info["prompt"]) if info.get("prompt") else task_prompt(self.task)
         self.labels = [str(label) for label in info.get("labels") or self.task.labels]
-        self.measured_labels = list(dict.fromkeys([*self.labels, *(str(row["label"]) for row in self.rows)]))
-        check_metric(self.task.success_criteria.metric, self.measured_labels)
+        self.measured_labels = measured_labels(self.labels, self.rows)
+        self.answers = answers_of(self.task.type)
+        check_metric(self.task.metric, self.measured_labels, self.answers)
+        self.constrained = self.task.constrained_decoding and self.answers == "label"
         self.snapshot = _snapshot(folder)
         group_by = self.snapshot.manifest["split"].get("group_by") if self.snapshot else None
         self.groups = row_groups(self.rows, group_by)
         self.kept = folder.task.cache / "evaluations" / self._key()
         self.prompt_is_the_trained_one: bool | None = None  # not known before the model was asked
-        self.passes, self.done = 3, 0  # free, constrained, base model
+        # free, limited to the labels, the base model; of pairs each model's preference and its own answer
+        self.passes, self.done = {"label": 3, "pair": 4}.get(self.answers, 2), 0
         if not self.rows:
             raise EvaluationError(
                 Text(f"The benchmark {self.benchmark.name} has no rows.",
@@ -135,16 +142,18 @@ class _Evaluation:
         records = reversed(self.folder.evaluations())
         return next((record for record in records if record.get("job") == self.job.folder.id), None)
 
-    def ask_version(self) -> tuple[list[Prediction], list[Prediction]]:
-        """The version's answers, decoded as it will be deployed, and the other way."""
+    def ask_version(self) -> tuple[list[Prediction], list[Prediction] | None]:
+        """The version's answers, decoded as it will be deployed, and the other way where there is one."""
         loaded = self._load(self.paths.base, self.paths.adapter)
         self.prompt_is_the_trained_one = self._trained_prompt(loaded)
         free = self._ask(loaded, False, "free", Text("asking the model", "詢問模型"))
+        if self.answers != "label":
+            return free, None
         constrained = self._ask(loaded, True, "constrained", Text("asking it again, limited to the labels",
                                                                   "再問一次，限定只能回答標籤"))
-        return (constrained, free) if self.task.constrained_decoding else (free, constrained)
+        return (constrained, free) if self.constrained else (free, constrained)
 
-    def keep_evidence(self, head: list[Prediction], other: list[Prediction]) -> None:
+    def keep_evidence(self, head: list[Prediction], other: list[Prediction] | None) -> None:
         """Leave beside the record what a diagnosis needs and the figures do not say."""
         self._say(Text("looking for the causes of mistakes", "尋找錯誤的原因"))
         found: dict[str, Any] = {}
@@ -153,7 +162,7 @@ class _Evaluation:
             found = data_evidence(self.folder.task.cache, self.snapshot.rows("train"), self.rows, self.task.language,
                                   hashes)
         seen = {"benchmark": self.benchmark.hash, "prompt": {"same": self.prompt_is_the_trained_one},
-                **answer_evidence(other if self.task.constrained_decoding else head), **found}
+                **answer_evidence(other if other is not None and self.constrained else head), **found}
         write_json(self.folder.evidence_file, {"format": 1, **self.folder.evidence(), "evaluation": seen})
 
     def _trained_prompt(self, loaded: LoadedModel) -> bool | None:
@@ -161,93 +170,70 @@ class _Evaluation:
         mark = (self.folder.evidence().get("training") or {}).get("prompt")
         return same_prompt(loaded, mark, train, self.prompt, self.labels)
 
-    def baseline_answers(self) -> dict[str, list[str | None]]:
+    def baseline_answers(self) -> dict[str, list[Answered]]:
         """For each baseline its answer to every row; those that cannot be had are left out with a warning."""
-        found: dict[str, list[str | None]] = {}
+        found: dict[str, list[Answered]] = {}
         if self.snapshot is None:
             self.job.warn(Text("The data this version was trained on is not on this machine, so the simple baselines "
                                "are left out.", "這台機器上沒有這個版本的訓練資料，因此略過簡單的比較基準。"))
         else:
-            train, valid = self.snapshot.rows("train"), self.snapshot.rows("valid")
-            hashes = {name: self.snapshot.file_hashes[name] for name in ("train", "valid")}
-            key = {**hashes, "benchmark": self.benchmark.hash, "language": self.task.language}
-            cache = self.folder.task.cache
-            self._say(TITLES["tfidf"])
-            found["majority"] = majority_answers(train, self.rows)
-            found["tfidf"] = cached_answers(
-                cache, "tfidf", key, lambda: tfidf_answers(train, valid, self.rows, self.task.language))
+            self._say(Text("asking the simple methods", "計算簡單方法的結果"))
+            found |= simple_answers(self.folder.task.cache, self.answers, self.snapshot, self.benchmark, self.rows,
+                                    self.task.language)
         if base := self._base_answers():
-            found["base_model"] = base
+            found[BASE_MODEL] = base
         return found
 
-    def _base_answers(self) -> list[str | None] | None:
+    def _base_answers(self) -> list[Answered] | None:
         """The untuned base model's answers, decoded as the headline is."""
-        constrained = self.task.constrained_decoding
         key = {"base": self.info["base_model"].get("hash") or self.info["base_model"]["name"],
                "benchmark": self.benchmark.hash, "prompt": self.prompt.model_dump(mode="json"),
-               "labels": self.labels, "constrained": constrained}
+               "labels": self.labels, "constrained": self.constrained}
 
-        def ask() -> list[str | None]:
+        def ask() -> list[Answered]:
             loaded = self._load(base_path(self.info), None)
             doing = Text("asking the untuned base model", "詢問未微調的基礎模型")
-            return [answer.label for answer in self._ask(loaded, constrained, "base", doing)]
+            return [answer.answered for answer in self._ask(loaded, self.constrained, "base", doing)]
 
         try:
-            return cached_answers(self.folder.task.cache, "base_model", key, ask)
+            return cached_answers(self.folder.task.cache, BASE_MODEL, key, self.rows, ask)
         except (MissingRequirement, TrainingError) as error:
             self.job.warn(Text(f"The untuned base model is left out: {error.problem.en}",
                                f"略過未微調的基礎模型：{error.problem.zh}"))
             return None
 
     def record(
-        self, head: list[Prediction], other: list[Prediction], beside: dict[str, list[str | None]]
+        self, head: list[Prediction], other: list[Prediction] | None, beside: dict[str, list[Answered]]
     ) -> dict[str, Any]:
         """Everything `results.json` says of this evaluation, but its id and date."""
         self._say(Text("measuring", "計算指標"))
-        gold = [str(row["label"]) for row in self.rows]
-        answers = [answer.label for answer in head]
-        constrained = self.task.constrained_decoding
-        criteria = self.task.success_criteria
-        figures = measured(gold, answers, self.measured_labels, self.groups)
-        others = measured(gold, [answer.label for answer in other], self.measured_labels, self.groups)
+        answers = [answer.answered for answer in head]
         record: dict[str, Any] = {
-            "benchmark": benchmark_reference(self.benchmark),
-            "decoding": "constrained" if constrained else "free",
-            **figures,
+            "benchmark": benchmark_reference(self.benchmark), "answers": self.answers,
+            "decoding": "constrained" if self.constrained else "free",
+            **measured(self.answers, answers, self.measured_labels, self.groups),
             "clusters": {"by": (self.snapshot.manifest["split"].get("group_by") if self.snapshot else None) or "text",
                          "count": len(set(self.groups))},
-            "other_decoding": {
-                "decoding": "free" if constrained else "constrained",
-                "metrics": others["metrics"],
-                "predictions_hash": keep_answers(self.folder, answer_rows(self.rows, other)),
-            },
-            "simplified": simplified_leak([answer.raw for answer in head], self.task.language, self.labels),
+            **({"other_decoding": self._other_decoding(other)} if other is not None else {}),
+            "simplified": simplified_leak([answer.raw for answer in head], self.task.language,
+                                          meant_characters(self.labels, self.rows, self.answers)),
             "job": self.job.folder.id,
-            "baselines": {name: self._baseline_figures(gold, given) for name, given in beside.items()},
+            "baselines": {name: baseline_figures(self.task.metric, self.answers, given, self.measured_labels, self.groups)
+                          for name, given in beside.items()},
             "predictions_hash": keep_answers(self.folder, answer_rows(self.rows, head)),
         }
         leaked = self._leaked()
-        margins = self._margins(gold, answers, beside)
-        record["verdict"] = verdict(record, criteria, margins, leaked)
+        ahead = {name: paired_difference(self.task.metric, self.answers, given, answers, self.measured_labels,
+                                         self.groups) for name, given in beside.items()}
+        record["verdict"] = verdict(record, self.task, ahead, leaked)
         if leaked:
             record["trained_on"] = leaked
         return record
 
-    def _baseline_figures(self, gold: Sequence[str], answers: Sequence[str | None]) -> dict[str, Any]:
-        figures = measured(gold, answers, self.measured_labels, self.groups)
-        metric = self.task.success_criteria.metric
-        return {
-            **{name: found["value"] for name, found in figures["metrics"].items()},
-            metric: headline(figures, metric)["value"],
-            "intervals": {name: [found["low"], found["high"]] for name, found in figures["metrics"].items()},
-        }
-
-    def _margins(
-        self, gold: Sequence[str], answers: Sequence[str | None], beside: dict[str, list[str | None]]
-    ) -> dict[str, Difference]:
-        name = self.task.success_criteria.metric
-        return {baseline: paired_difference(name, gold, given, answers, self.measured_labels, self.groups)
-                for baseline, given in beside.items()}
+    def _other_decoding(self, other: list[Prediction]) -> dict[str, Any]:
+        figures = measured(self.answers, [answer.answered for answer in other], self.measured_labels, self.groups)
+        return {"decoding": "free" if self.constrained else "constrained", "metrics": figures["metrics"],
+                "predictions_hash": keep_answers(self.folder, answer_rows(self.rows, other))}
 
     def _leaked(self) -> int:
         """How many rows of the benchmark this version was trained on."""
@@ -268,8 +254,14 @@ class _Evaluation:
             self.done = before + done
             self._say(doing)
 
-        return predict(loaded, self.rows, self.prompt, self.labels, constrained,
-                       kept=self.kept / f"{name}.jsonl", report=report)
+        found = predict(loaded, self.rows, self.prompt, self.labels, constrained,
+                        kept=self.kept / f"{name}.jsonl", report=report)
+        if self.answers != "pair":
+            return found
+        before = self.done
+        preferred = margins(loaded, self.rows, self.prompt, self.labels, kept=self.kept / f"{name}-pairs.jsonl",
+                            report=report)
+        return [replace(one, margin=margin) for one, margin in zip(found, preferred, strict=True)]
 
     def _say(self, doing: Text) -> None:
         self.job.check_cancelled()
@@ -282,13 +274,43 @@ class _Evaluation:
         return sha256_bytes(json.dumps(key, sort_keys=True, ensure_ascii=False, default=str).encode())[:16]
 
 
+def simple_answers(
+    cache: Path, answers: Answers, snapshot: Snapshot, benchmark: Benchmark, rows: Sequence[Row], language: str
+) -> dict[str, list[Answered]]:
+    """What the simple methods that fit answer to the benchmark's rows, from what they learn of the snapshot's."""
+    train, valid = snapshot.rows("train"), snapshot.rows("valid")
+    hashes = {name: snapshot.file_hashes[name] for name in ("train", "valid")}
+    key = {**hashes, "benchmark": benchmark.hash, "language": language}
+    return {name: cached_answers(cache, name, key, rows, partial(one.answers, train, valid, rows, language))
+            for name, one in baselines_for(answers, train).items()}
+
+
+def baseline_figures(
+    metric: str, kind: Answers, answers: Sequence[Answered], labels: Sequence[str], groups: Sequence[str] | None
+) -> dict[str, Any]:
+    """What a record says of a baseline: each metric's value and its interval."""
+    figures = measured(kind, answers, labels, groups)
+    return {
+        **{name: found["value"] for name, found in figures["metrics"].items()},
+        metric: headline(figures, metric)["value"],
+        "intervals": {name: [found["low"], found["high"]] for name, found in figures["metrics"].items()},
+    }
+
+
+def meant_characters(labels: Sequence[str], rows: Sequence[Row], answers: Answers) -> list[str]:
+    """Texts whose characters an answer may well repeat: the labels, the texts it quotes, what was wanted."""
+    if answers == "label":
+        return list(labels)
+    return [*labels, *(str(row["text"]) for row in rows)] if answers == "spans" else [gold_of(row) for row in rows]
+
+
 def paired_difference(
-    name: str, gold: Sequence[str], a: Sequence[str | None], b: Sequence[str | None], labels: Sequence[str],
+    name: str, kind: Answers, a: Sequence[Answered], b: Sequence[Answered], labels: Sequence[str],
     groups: Sequence[str] | None,
 ) -> Difference:
     """How far answers `b` are ahead of answers `a` in the metric (above 0: b is better, whichever way it counts)."""
-    metric, label = check_metric(name, labels)
-    resampler = Resampler(gold, [a, b] if metric.higher_is_better else [b, a], labels, groups)
+    metric, label = check_metric(name, labels, kind)
+    resampler = Resampler([a, b] if metric.higher_is_better else [b, a], labels, groups)
     found = resampler.differences({name: metric})[name]
     return found[list(labels).index(str(label))] if isinstance(found, list) else found
 
@@ -306,7 +328,8 @@ def _result(evaluation: _Evaluation, record: dict[str, Any], report: Path) -> di
         "decoding": record["decoding"], "metrics": record["metrics"],
         "per_class": {label: {name: value for name, value in figures.items() if name != "intervals"}
                       for label, figures in record["per_class"].items()},
-        "other_decoding": {name: figures["value"] for name, figures in record["other_decoding"]["metrics"].items()},
+        "other_decoding": {name: figures["value"]
+                           for name, figures in (record.get("other_decoding") or {}).get("metrics", {}).items()},
         "baselines": {name: {kind: value for kind, value in figures.items() if kind != "intervals"}
                       for name, figures in record["baselines"].items()},
         "met": found["met"], "threshold": found["threshold"], "simplest_wins": found["simplest_wins"],

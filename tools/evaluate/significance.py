@@ -7,18 +7,18 @@ Bars to Evals" (arXiv 2411.00640: pair the questions, cluster rows that belong t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .metric import Metric
+from .metric import Answered, Metric, Tally
 
 if TYPE_CHECKING:
     from .metric import Array
 
 RESAMPLES = 10_000
 SEED = 20_260_106
-_CHUNK_CELLS = 2_000_000  # counts held at once, 16 MB
+_CHUNK_CELLS = 2_000_000  # numbers held at once, 16 MB
 
 
 @dataclass(frozen=True)
@@ -65,48 +65,31 @@ class McNemar:
 class Resampler:
     """Answers of one or more models on the same rows, drawn again and again.
 
-    Rows are tallied into cells (gold, answer of each model). Drawing n rows with replacement is then one multinomial
-    draw over the cells; where rows belong to groups, whole groups are drawn instead.
+    Rows of which everything counts the same are one cell. Drawing n rows with replacement is then one multinomial draw
+    over the cells, where they are few; where rows belong to groups, whole groups are drawn instead.
 
     Arguments:
-        gold: each row's label.
-        answers: for each model its answer to each row (None or a text that is no label: invalid).
-        labels: the labels, in the order of the counts.
+        models: for each model its answer to each row.
+        labels: the labels, in the order of figures by label.
         groups: each row's group (a skeleton, a source), or None where rows are independent.
     """
 
     def __init__(
-        self, gold: Sequence[str], answers: Sequence[Sequence[str | None]], labels: Sequence[str],
-        groups: Sequence[str] | None = None, *, resamples: int = RESAMPLES, seed: int = SEED,
+        self, models: Sequence[Sequence[Answered]], labels: Sequence[str], groups: Sequence[str] | None = None, *,
+        resamples: int = RESAMPLES, seed: int = SEED,
     ) -> None:
-        import numpy as np
-
+        self.models = models
         self.labels = list(labels)
+        self.groups = groups if groups is not None and len(set(groups)) < len(groups) else None
         self.resamples, self.seed = resamples, seed
-        place = {label: number for number, label in enumerate(self.labels)}
-        width = len(self.labels)
-        self._columns = [[place.get(a, width) if a is not None else width for a in model] for model in answers]
-        rows = np.array([[place[label] for label in gold], *self._columns], dtype=np.int64).T
-        self.cells, which = np.unique(rows, axis=0, return_inverse=True)
-        if groups is not None and len(set(groups)) < len(groups):
-            names = {group: number for number, group in enumerate(dict.fromkeys(groups))}
-            tally: Array = np.zeros((len(names), len(self.cells)), dtype=np.int64)
-            np.add.at(tally, ([names[group] for group in groups], which.reshape(-1)), 1)
-            self.groups: Array | None = tally
-            self.weights = tally.sum(axis=0)
-        else:
-            self.groups = None
-            self.weights = np.bincount(which.reshape(-1), minlength=len(self.cells))
 
-    def intervals(self, metrics: dict[str, Metric], model: int = 0) -> dict[str, Interval | list[Interval]]:
+    def intervals(self, metrics: Mapping[str, Metric], model: int = 0) -> dict[str, Interval | list[Interval]]:
         """Each metric's value with its 95 % percentile interval; a list by label for a metric with `per_class`."""
-        def value_of(metric: Metric) -> Callable[[list[Array]], Array]:
-            return lambda counts: metric.measure(counts[model])
-
-        drawn = self._draws({name: value_of(metric) for name, metric in metrics.items()})
+        counted = _Counted([self.models[model]], self.labels, metrics, self.groups)
+        values, drawn = counted.measured(), self._draws(counted, lambda scores: scores[0])
         found: dict[str, Interval | list[Interval]] = {}
         for name, metric in metrics.items():
-            value = metric.measure(self.counted(model))
+            value = values[name][0]
             low, high = _percentiles(drawn[name])
             if metric.per_class:
                 found[name] = [Interval(*map(float, three)) for three in zip(value, low, high, strict=True)]
@@ -115,16 +98,14 @@ class Resampler:
         return found
 
     def differences(
-        self, metrics: dict[str, Metric], a: int = 0, b: int = 1
+        self, metrics: Mapping[str, Metric], a: int = 0, b: int = 1
     ) -> dict[str, Difference | list[Difference]]:
         """Each metric's paired difference, model `b` minus model `a`: the same draw of rows scores both."""
-        def difference(metric: Metric) -> Callable[[list[Array]], Array]:
-            return lambda counts: metric.measure(counts[b]) - metric.measure(counts[a])
-
-        drawn = self._draws({name: difference(metric) for name, metric in metrics.items()})
+        counted = _Counted([self.models[a], self.models[b]], self.labels, metrics, self.groups)
+        values, drawn = counted.measured(), self._draws(counted, lambda scores: scores[1] - scores[0])
         found: dict[str, Difference | list[Difference]] = {}
         for name, metric in metrics.items():
-            value = metric.measure(self.counted(b)) - metric.measure(self.counted(a))
+            value = values[name][1] - values[name][0]
             low, high = _percentiles(drawn[name])
             error = drawn[name].std(axis=0)
             if metric.per_class:
@@ -133,50 +114,98 @@ class Resampler:
                 found[name] = Difference(float(value), float(low), float(high), float(error))
         return found
 
-    def counted(self, model: int) -> Array:
-        """(labels, labels + 1) counts of the rows themselves, for one model."""
-        return self._counts(self.weights[None])[model][0]
+    def values(self, metrics: Mapping[str, Metric], model: int = 0) -> dict[str, Array]:
+        """Each metric of the rows themselves; by label for a metric with `per_class`."""
+        counted = _Counted([self.models[model]], self.labels, metrics, self.groups)
+        return {name: scores[0] for name, scores in counted.measured().items()}
 
-    def _draws(self, measures: dict[str, Callable[[list[Array]], Array]]) -> dict[str, Array]:
-        import numpy as np
-
-        parts: dict[str, list[Array]] = {name: [] for name in measures}
-        for weights in self._drawn_weights():
-            counts = self._counts(weights)
-            for name, measure in measures.items():
-                parts[name].append(measure(counts))
-        return {name: np.concatenate(chunks) for name, chunks in parts.items()}
-
-    def _drawn_weights(self) -> Iterator[Array]:
-        """(chunk, cells) rows drawn in each cell, `resamples` draws in all; the chunking does not change the draws."""
+    def _draws(self, counted: _Counted, of: Callable[[list[Array]], Array]) -> dict[str, Array]:
+        """(resamples, …) of each metric; the chunking does not change the draws."""
         import numpy as np
 
         generator = np.random.default_rng(self.seed)
-        width = max(len(self.cells), len(self.labels) * (len(self.labels) + 1) * len(self._columns))
-        if self.groups is not None:
-            width = max(width, len(self.groups))
-        chunk = max(1, _CHUNK_CELLS // width)
-        total = int(self.weights.sum())
+        parts: dict[str, list[Array]] = {name: [] for name in counted.metrics}
+        chunk = max(1, _CHUNK_CELLS // counted.width)
         for start in range(0, self.resamples, chunk):
-            size = min(chunk, self.resamples - start)
-            if self.groups is None:
-                yield generator.multinomial(total, self.weights / total, size=size)
-            else:
-                number = len(self.groups)
-                yield generator.multinomial(number, np.full(number, 1 / number), size=size) @ self.groups
+            weights = counted.drawn(generator, min(chunk, self.resamples - start))
+            for name, scores in counted.measured(weights).items():
+                parts[name].append(of(scores))
+        return {name: np.concatenate(chunks) for name, chunks in parts.items()}
 
-    def _counts(self, weights: Array) -> list[Array]:
-        """For each model (draws, labels, labels + 1) counts, from (draws, cells) weights."""
+
+class _Counted:
+    """What the metrics count of each model's answers: by cells of rows, or of groups of rows, that count the same."""
+
+    def __init__(
+        self, models: Sequence[Sequence[Answered]], labels: Sequence[str], metrics: Mapping[str, Metric],
+        groups: Sequence[str] | None,
+    ) -> None:
         import numpy as np
 
-        width = len(self.labels)
-        found = []
-        for model in range(len(self._columns)):
-            places = self.cells[:, 0] * (width + 1) + self.cells[:, 1 + model]
-            counts: Any = np.zeros((width * (width + 1), len(weights)), dtype=np.int64)
-            np.add.at(counts, places, weights.T)
-            found.append(counts.T.reshape(len(weights), width, width + 1))
-        return found
+        self.metrics = metrics
+        tallies: dict[str, list[Tally]] = {}
+        for name, metric in metrics.items():
+            if (family := metric.family or name) not in tallies:
+                tallies[family] = [metric.tally(model, labels) for model in models]
+        if groups is not None:
+            tallies = {family: [_summed(tally, groups) for tally in counted] for family, counted in tallies.items()}
+        self.cell_of, first = _cells([tally.rows for counted in tallies.values() for tally in counted])
+        self.weights: Array = np.bincount(self.cell_of, minlength=len(first))
+        self.shapes = {family: counted[0].shape for family, counted in tallies.items()}
+        self.tables = {family: [_fastest(tally.rows[first]) for tally in counted] for family, counted in tallies.items()}
+        self.width = max(len(self.cell_of), *(math.prod(shape) * len(models) for shape in self.shapes.values()))
+
+    def drawn(self, generator: Any, size: int) -> Array:
+        """(size, cells) how often each cell is drawn."""
+        import numpy as np
+
+        total, cells = len(self.cell_of), len(self.weights)
+        if 2 * cells < total:
+            return np.asarray(generator.multinomial(total, self.weights / total, size=size), dtype=float)
+        places = self.cell_of[generator.integers(0, total, (size, total))] + np.arange(size)[:, None] * cells
+        return np.bincount(places.ravel(), minlength=size * cells).reshape(size, cells).astype(float)
+
+    def measured(self, weights: Array | None = None) -> dict[str, list[Array]]:
+        """Each metric of each model, of the rows themselves or of the (draws, cells) cells drawn."""
+        drawn = self.weights[None].astype(float) if weights is None else weights
+        sums = {family: [(drawn @ table).reshape(len(drawn), *self.shapes[family]) for table in tables]
+                for family, tables in self.tables.items()}
+        found = {name: [metric.measure(one) for one in sums[metric.family or name]]
+                 for name, metric in self.metrics.items()}
+        return {name: [one[0] for one in scores] for name, scores in found.items()} if weights is None else found
+
+
+def _summed(tally: Tally, groups: Sequence[str]) -> Tally:
+    """The same counted of whole groups."""
+    import numpy as np
+    from scipy.sparse import csr_array
+
+    names = {group: number for number, group in enumerate(dict.fromkeys(groups))}
+    places = ([names[group] for group in groups], range(len(groups)))
+    whole = csr_array(csr_array((np.ones(len(groups)), places), shape=(len(names), len(groups))) @ tally.rows)
+    whole.sort_indices()
+    return Tally(whole, tally.shape)
+
+
+def _cells(tables: Sequence[Any]) -> tuple[Array, list[int]]:
+    """The cell of each row, and the first row of each cell."""
+    import numpy as np
+
+    rows = tables[0].shape[0]
+    places: dict[tuple[bytes, ...], int] = {}
+    which, first = np.empty(rows, dtype=np.int64), []
+    for row in range(rows):
+        key = tuple(part[table.indptr[row]:table.indptr[row + 1]].tobytes()
+                    for table in tables for part in (table.indices, table.data))
+        which[row] = place = places.setdefault(key, len(places))
+        if place == len(first):
+            first.append(row)
+    return which, first
+
+
+def _fastest(table: Any) -> Any:
+    """The matrix in the form that multiplies fastest: sparse where most of it is empty."""
+    return table.toarray() if 4 * table.nnz > math.prod(table.shape) else table
 
 
 def mcnemar(right_a: Sequence[bool], right_b: Sequence[bool]) -> McNemar:

@@ -22,8 +22,8 @@ def register(server: MCPServer, workspace: Workspace) -> None:
     @server.tool(
         name="evaluate", title="Evaluate a version · 評估版本",
         description="Run the frozen test set against a trained version, decoded as it will be deployed: how good is "
-        "it on unseen data, macro-F1, accuracy, per class, 95 % intervals, beside majority class, TF-IDF and the "
-        "untuned model. 評估、用測試集打分數、準確率、訓練完結果好嗎。",
+        "it on unseen data: macro-F1, accuracy, entity F1, chrF or preferences with 95 % intervals, beside simple "
+        "methods and the untuned model. 評估、用測試集打分數、準確率、訓練完結果好嗎。",
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False),
         structured_output=True,
     )

@@ -14,6 +14,7 @@ import re
 import secrets as randomness
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,10 +31,11 @@ from ...resources.workspace import Workspace
 from ..compute.base_model import resolve_base_model
 from ..data.prompting import chat_messages, gold_of, read_answer
 from ..data.rows import Row
+from ..data.types import kind_of
 from .endpoint import Endpoint, ask, base_url, missing_model, ollama_url
 from .llama_cpp import check_gguf, running
 from .model import load_for_inference, version_paths
-from .predict import Prediction, predict
+from .predict import Prediction, margins, predict
 
 Kind = Literal["ollama", "gguf", "endpoint", "base", "version"]
 _KEY_NAME = "NLP_SKILLS_TRYING_KEY"
@@ -119,7 +121,12 @@ def answering(task: TaskFolder, model: Model, prompt: Prompt, labels: Sequence[s
         loaded = (load_for_inference(paths.base, paths.adapter) if paths else load_for_inference(Path(model.source)))
 
         def predicted(rows: Sequence[Row], kept: Path | None, report: Report) -> list[Prediction]:
-            return predict(loaded, rows, prompt, labels, kept=kept, report=report)
+            found = predict(loaded, rows, prompt, labels, kept=kept, report=report)
+            if not rows or kind_of(rows[0]).answers != "pair" or not rows[0]["rejected"]:
+                return found
+            pairs = kept.with_name(f"{kept.stem}-pairs.jsonl") if kept else None
+            preferred = margins(loaded, rows, prompt, labels, kept=pairs, report=report)
+            return [replace(one, margin=margin) for one, margin in zip(found, preferred, strict=True)]
 
         yield predicted
     elif model.kind == "gguf":

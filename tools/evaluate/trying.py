@@ -16,28 +16,43 @@ from pathlib import Path
 from typing import Any
 
 from ...resources.answer import quoted
-from ...resources.errors import DataError
+from ...resources.errors import DataError, EvaluationError
 from ...resources.files import sha256_bytes
 from ...resources.language import Text
-from ...resources.task import TaskFolder
+from ...resources.task import Task, TaskFolder
 from ...resources.version import VersionFolder
 from ...resources.workspace import Workspace
 from ..compute.libraries import settle_libraries
 from ..compute.running import RunningJob, run_job
 from ..compute.turns import gpu_turn
 from ..data.benchmark import Benchmark, frozen_benchmark
-from ..data.prompting import task_prompt
+from ..data.prompting import answer_of, task_prompt
 from ..data.reach import check_reach
-from ..data.rows import Row, row_id
+from ..data.rows import Row
 from ..data.store import Snapshot, load_snapshot
-from .baselines import TITLES, cached_answers, majority_answers, tfidf_answers
-from .record import answer_rows, benchmark_reference, commit_evaluation, keep_answers, measured, row_groups
-from .run import paired_difference
+from ..data.types import task_kind
+from .baselines import baseline_title
+from .metric import answers_of
+from .record import (
+    answer_rows,
+    benchmark_reference,
+    commit_evaluation,
+    keep_answers,
+    measured,
+    measured_labels,
+    row_groups,
+)
+from .run import baseline_figures, meant_characters, paired_difference, simple_answers
 from .simplified import simplified_leak
 from .tried import Model, TriedModel, answering, identity, named_model
-from .verdict import headline, verdict
+from .verdict import verdict
 
 ENTRY = ["-m", "nlp_skills.tools.evaluate.trying"]
+_VALID = {
+    "label": Text("answers that are a label", "回答是標籤的"),
+    "spans": Text("answers that are JSON of parts", "回答是可讀取的 JSON 的"),
+    "text": Text("answers that are not empty", "有回答的"), "pair": Text("answers that are not empty", "有回答的"),
+}
 
 
 def main(arguments: list[str]) -> int:
@@ -76,23 +91,23 @@ def ask_models(job: RunningJob, task: TaskFolder, models: Sequence[Model], rows:
     prompt, labels = task_prompt(definition), definition.labels
     answers: list[dict[str, Any]] = [
         {"text": quoted(definition, str(row["text"])), **({"entity": row["entity"]} if row.get("entity") else {}),
-         **({"gold": row["label"]} if row.get("label") else {}), "answers": {}} for row in rows]
+         **({"gold": _shown(definition, gold)} if (gold := answer_of(row)) else {}), "answers": {}} for row in rows]
+    valid = dict.fromkeys((model.name for model in models), 0)
     for place, model in enumerate(models):
         job.progress(place, len(models), Text(f"asking {model.name}", f"詢問 {model.name}"))
         began = time.monotonic()
         with answering(task, model, prompt, labels) as ask:
-            asked = [{**row, "label": row.get("label") or ""} for row in rows]
-            found = ask(asked, None, lambda _done, _total: job.check_cancelled())
+            found = ask(rows, None, lambda _done, _total: job.check_cancelled())
         seconds = round((time.monotonic() - began) / max(1, len(rows)), 2)
         for line, answer in zip(answers, found, strict=True):
-            line["answers"][model.name] = {"said": quoted(definition, answer.raw), "label": answer.label,
-                                           "seconds": seconds}
+            line["answers"][model.name] = {"said": quoted(definition, answer.raw),
+                                           "read": _shown(definition, answer.answer), "seconds": seconds}
+            valid[model.name] += answer.answer is not None
     job.progress(len(models), len(models))
     names = "、".join(model.name for model in models)
-    valid = {model.name: sum(line["answers"][model.name]["label"] is not None for line in answers) for model in models}
     told = ", ".join(f"{name} {count}/{len(rows)}" for name, count in valid.items())
-    message = Text(f"Asked {len(rows)} texts; answers that are a label: {told}.",
-                   f"問了 {len(rows)} 則（{names}）；回答是標籤的：{told}。")
+    what = _VALID[answers_of(definition.type)]
+    message = Text(f"Asked {len(rows)} texts; {what.en}: {told}.", f"問了 {len(rows)} 則（{names}）；{what.zh}：{told}。")
     say = Text("A few answers show how it speaks, not how good it is. Measure it on the benchmark?",
                "幾則回答只看得出它怎麼說話，看不出好壞。要用評估基準量一次嗎？")
     measurable = next((model for model in models if model.kind != "version"), None)
@@ -110,7 +125,14 @@ def evaluate_model(job: RunningJob, task: TaskFolder, model: Model, name: str | 
     """Ask the model the frozen benchmark with the task's prompt, and keep the record as a version's is kept."""
     definition, benchmark = task.load(), frozen_benchmark(task, name)
     rows, prompt = benchmark.rows(), task_prompt(definition)
-    labels = list(dict.fromkeys([*definition.labels, *(str(row["label"]) for row in rows)]))
+    kind, metric = answers_of(definition.type), definition.metric
+    labels = measured_labels(definition.labels, rows)
+    if kind == "pair" and model.kind not in ("base", "version"):
+        raise EvaluationError(
+            Text(f"{model.name} can only be asked; which of two answers it holds likelier, a served model does not tell.",
+                 f"{model.name} 只能提問；服務中的模型不會告訴我們它認為哪個回答比較可能。"),
+            Text("Measure preferences on a model whose weights stand here: base:<name or folder>, or a version.",
+                 "請改用權重在本機的模型來量偏好：base:<名稱或資料夾>，或某個版本。"), field="model")
     who, began = identity(model), time.monotonic()
     key = json.dumps([who, prompt.model_dump(mode="json"), definition.labels, benchmark.hash], sort_keys=True,
                      ensure_ascii=False)
@@ -121,26 +143,22 @@ def evaluate_model(job: RunningJob, task: TaskFolder, model: Model, name: str | 
 
     with answering(task, model, prompt, definition.labels) as ask:
         found = ask(rows, kept / "answers.jsonl", report)
-    gold, answers = [str(row["label"]) for row in rows], [one.label for one in found]
+    answers = [one.answered for one in found]
     snapshot = _snapshot_of(task, benchmark)
     group_by = snapshot.manifest["split"].get("group_by") if snapshot else None
     groups = row_groups(rows, group_by)
-    beside = _baselines(task, snapshot, benchmark, definition.language)
-    metric = definition.success_criteria.metric
+    beside = simple_answers(task.cache, kind, snapshot, benchmark, rows, definition.language) if snapshot else {}
     record: dict[str, Any] = {
-        "benchmark": benchmark_reference(benchmark), "decoding": "free", **measured(gold, answers, labels, groups),
+        "benchmark": benchmark_reference(benchmark), "answers": kind, "decoding": "free",
+        **measured(kind, answers, labels, groups),
         "clusters": {"by": group_by or "text", "count": len(set(groups))}, "model": who,
-        "simplified": simplified_leak([one.raw for one in found], definition.language, labels),
-        "job": job.folder.id, "baselines": {}, "seconds": round(time.monotonic() - began, 2),
+        "simplified": simplified_leak([one.raw for one in found], definition.language,
+                                      meant_characters(labels, rows, kind)),
+        "job": job.folder.id, "seconds": round(time.monotonic() - began, 2),
+        "baselines": {name: baseline_figures(metric, kind, given, labels, groups) for name, given in beside.items()},
     }
-    for baseline, given in beside.items():
-        figures = measured(gold, given, labels, groups)
-        record["baselines"][baseline] = {
-            **{kind: one["value"] for kind, one in figures["metrics"].items()},
-            metric: headline(figures, metric)["value"]}
-    margins = {baseline: paired_difference(metric, gold, given, answers, labels, groups)
-               for baseline, given in beside.items()}
-    record["verdict"] = verdict(record, definition.success_criteria, margins)
+    ahead = {name: paired_difference(metric, kind, given, answers, labels, groups) for name, given in beside.items()}
+    record["verdict"] = verdict(record, definition, ahead)
     folder = TriedModel(task, model.name)
     folder.root.mkdir(parents=True, exist_ok=True)
     record["predictions_hash"] = keep_answers(folder, answer_rows(rows, found))
@@ -152,7 +170,7 @@ def evaluate_model(job: RunningJob, task: TaskFolder, model: Model, name: str | 
 def _rows(task: TaskFolder, text: str, entity: str, count: int) -> list[Row]:
     """The text the person gave, else the first rows of the validation split; never the benchmark's."""
     if text:
-        return [{"id": row_id(text, entity or None), "text": text, **({"entity": entity} if entity else {})}]
+        return [task_kind(task.load().type).question(text, entity)]
     snapshot = _snapshot_of(task, frozen_benchmark(task))
     rows = snapshot.rows("valid")[:max(1, min(count, 20))] if snapshot else []
     if not rows:
@@ -167,18 +185,9 @@ def _snapshot_of(task: TaskFolder, benchmark: Benchmark) -> Snapshot | None:
     return load_snapshot(task, digest) if digest and (task.snapshots / digest[:12]).is_dir() else None
 
 
-def _baselines(
-    task: TaskFolder, snapshot: Snapshot | None, benchmark: Benchmark, language: str
-) -> dict[str, list[str | None]]:
-    if snapshot is None:
-        return {}
-    train, valid, rows = snapshot.rows("train"), snapshot.rows("valid"), benchmark.rows()
-    hashes = {name: snapshot.file_hashes[name] for name in ("train", "valid")}
-    key = {**hashes, "benchmark": benchmark.hash, "language": language}
-    return {
-        "majority": majority_answers(train, rows),
-        "tfidf": cached_answers(task.cache, "tfidf", key, lambda: tfidf_answers(train, valid, rows, language)),
-    }
+def _shown(task: Task, answer: str | None) -> str | None:
+    """An answer fit for a tool result: a label as it is, what quotes rows as the task allows."""
+    return answer if answer is None or answers_of(task.type) == "label" else quoted(task, answer)
 
 
 def _told(task: TaskFolder, folder: VersionFolder, record: dict[str, Any]) -> dict[str, Any]:
@@ -187,8 +196,9 @@ def _told(task: TaskFolder, folder: VersionFolder, record: dict[str, Any]) -> di
         say = Text(f"{folder.name} meets the goal as it is: training may not be needed. Decide with the coach.",
                    f"{folder.name} 不用訓練就已達標，也許不需要微調。請和教練一起決定。")
     elif found["simplest_wins"]:
-        say = Text(f"{TITLES['tfidf'].en} is ahead of it; ask the coach what that means.",
-                   f"{TITLES['tfidf'].zh}比它好，請問教練這代表什麼。")
+        simple = baseline_title(found["simplest"]["name"])
+        say = Text(f"A simple method ({simple.en}) is ahead of it; ask the coach what that means.",
+                   f"簡單的方法（{simple.zh}）比它好，請問教練這代表什麼。")
     else:
         say = Text(f"It is what a version has to beat: compare_versions(a={folder.name!r}, b='v1') says whether it does.",
                    f"這就是版本要贏過的對象：用 compare_versions(a={folder.name!r}, b='v1') 看有沒有贏。")

@@ -6,10 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...resources.language import Text
-from ...resources.task import SuccessCriteria
-from .baselines import SIMPLE, TITLES
+from ...resources.task import SuccessCriteria, Task
+from .baselines import BASE_MODEL, baseline_title
 from .metric import known_metrics, metric_title
 from .significance import Difference
+
+_INVALID = {
+    "label": Text("no label at all", "不是任何標籤"), "spans": Text("no JSON of parts", "不是可讀取的 JSON"),
+    "text": Text("empty", "是空白的"), "pair": Text("empty", "是空白的"),
+}
 
 
 def headline(record: Mapping[str, Any], metric: str) -> dict[str, float]:
@@ -23,12 +28,13 @@ def headline(record: Mapping[str, Any], metric: str) -> dict[str, float]:
 
 
 def verdict(
-    record: Mapping[str, Any], criteria: SuccessCriteria, margins: Mapping[str, Difference], leaked: int = 0
+    record: Mapping[str, Any], task: Task, margins: Mapping[str, Difference], leaked: int = 0
 ) -> dict[str, Any]:
     """Whether the goal is met and whether the effort was worth it.
 
     Arguments:
         record: the evaluation, with `metrics`, `benchmark`, `clusters` and `baselines` (each with the task's metric).
+        task: whose goal counts.
         margins: for each baseline how far the version is ahead of it in the task's metric (paired, above 0: better).
         leaked: benchmark rows this version was trained on.
 
@@ -36,7 +42,7 @@ def verdict(
         `{met, threshold, metric, value, simplest_wins, simplest: {name, outcome, value, ahead}, margins, text}`; every
         margin is `{value, low, high, outcome}`.
     """
-    metric = criteria.metric
+    metric, criteria = task.metric, task.success_criteria
     found = headline(record, metric)
     met = None if criteria.threshold is None else _reaches(metric, found["value"], criteria.threshold)
     simplest = _simplest(record, metric, margins)
@@ -60,7 +66,7 @@ def _simplest(
     record: Mapping[str, Any], metric: str, margins: Mapping[str, Difference]
 ) -> dict[str, Any] | None:
     """The best of the simple baselines, and whether it wins, ties (no difference shown) or loses."""
-    stand = [name for name in SIMPLE if name in margins]
+    stand = [name for name in margins if name != BASE_MODEL]
     if not stand:
         return None
     name = min(stand, key=lambda one: margins[one].value)
@@ -99,7 +105,7 @@ def _goal(criteria: SuccessCriteria, found: Mapping[str, float], met: bool | Non
 def _beside(simplest: Mapping[str, Any] | None, metric: str) -> Text | None:
     if simplest is None:
         return None
-    title, value = TITLES[simplest["name"]], f"{simplest['value']:.3f}"
+    title, value = baseline_title(simplest["name"]), f"{simplest['value']:.3f}"
     if simplest["outcome"] == "wins":
         return Text(f"The simplest method wins: {title.en} scores {value}, takes seconds and needs no GPU. "
                     "Use it unless the model brings you something else.",
@@ -113,10 +119,10 @@ def _beside(simplest: Mapping[str, Any] | None, metric: str) -> Text | None:
 
 
 def _untuned(record: Mapping[str, Any], metric: str, margins: Mapping[str, Difference]) -> Text | None:
-    margin = margins.get("base_model")
+    margin = margins.get(BASE_MODEL)
     if margin is None or margin.verdict == "better":
         return None
-    value = f"{record['baselines']['base_model'][metric]:.3f}"
+    value = f"{record['baselines'][BASE_MODEL][metric]:.3f}"
     return Text(f"The untuned base model scores {value}: fine-tuning is not shown to help.",
                 f"未微調的基礎模型得到 {value}：未能證明微調有幫助。")
 
@@ -125,8 +131,14 @@ def _invalid(record: Mapping[str, Any]) -> Text | None:
     rate = record["metrics"]["invalid_rate"]["value"]
     if rate == 0:
         return None
-    return Text(f"{rate:.1%} of the answers are no label at all and count as wrong.",
-                f"有 {rate:.1%} 的回答不是任何標籤，都算錯。")
+    what = invalid_words(record)
+    return Text(f"{rate:.1%} of the answers are {what.en} and count as wrong.",
+                f"有 {rate:.1%} 的回答{what.zh}，都算錯。")
+
+
+def invalid_words(record: Mapping[str, Any]) -> Text:
+    """What an invalid answer is in this record, after `answers that are`."""
+    return _INVALID[record.get("answers", "label")]
 
 
 def _simplified(record: Mapping[str, Any]) -> Text | None:

@@ -54,11 +54,11 @@ def _column(folder: TaskFolder) -> Column:
                   if version.model_info_file.is_file() and (info := version.model_info()))
     column = Column(
         task=folder.name, title=task.title, type=task.type, language=task.language, labels=len(task.labels),
-        state=folder.state(), metric=criteria.metric, threshold=criteria.threshold, baseline=criteria.baseline,
+        state=folder.state(), metric=task.metric, threshold=criteria.threshold, baseline=criteria.baseline,
         rows=_rows(folder), versions=len(versions), current=current_version(folder),
         deployed=(folder.current_deployment() or {}).get("version"), training_seconds=round(seconds, 1),
     )
-    if best := best_version(folder, criteria.metric):
+    if best := best_version(folder, task.metric):
         _fill_best(folder, column, best)
     return column
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -13,7 +13,7 @@ from ...resources.language import Text
 from ...resources.task import Task, field_of
 from ...resources.wording import problem_in_words
 from ..data.types import task_kinds
-from ..evaluate.metric import known_metrics
+from ..evaluate.metric import answers_of, fits, known_metrics, offered
 from .naming import checked_labels
 
 _KEPT = ("format", "name", "created", "archived", "cloned_from")  # not the person's to set by field
@@ -46,8 +46,8 @@ def with_changes(task: Task, changes: Mapping[str, Any]) -> Task:
         changed = Task.model_validate(content)
     except ValidationError as error:
         raise _misfit(error) from error
-    if "success_criteria.metric" in flat:
-        _check_metric(changed.success_criteria.metric, changed.labels)
+    if flat.keys() & {"success_criteria.metric", "type"}:
+        _check_metric(changed)
     return changed
 
 
@@ -133,20 +133,20 @@ def _misfit(error: ValidationError) -> TaskError:
     return TaskError(Text(f"{field}: {said.en}.", f"{field}：{said.zh}。"), fix, field=field)
 
 
-def _check_metric(name: str, labels: Sequence[str]) -> None:
-    """A goal is one metric over all labels (`macro_f1`) or one label's (`recall.negative`)."""
-    metrics = known_metrics()
-    kind, _, label = name.partition(".")
-    metric = metrics.get(kind)
-    if metric is not None and (bool(label) and (label in labels or not labels) if metric.per_class else not label):
+def _check_metric(task: Task) -> None:
+    """A goal is one metric over all labels (`macro_f1`) or one label's (`recall.negative`), and fits the type."""
+    name, answers = task.metric, answers_of(task.type)
+    if fits(name, answers, task.labels or None):
         return
-    offered = [known for known, found in metrics.items() if not found.per_class]
-    offered += [f"{known}.{one}" for known, found in metrics.items() if found.per_class for one in labels]
-    near = difflib.get_close_matches(name, offered, n=1)
-    shown = ", ".join(near or offered)
+    near = offered(name, answers, task.labels, 1)
+    shown = ", ".join(near)
+    what, one = Text(f"There is no metric {name[:40]!r}", f"沒有「{name[:40]}」這個指標"), len(near) == 1
+    if name.partition(".")[0] in known_metrics():
+        what = Text(f"{name[:40]!r} does not fit a task of the type {task.type}",
+                    f"「{name[:40]}」不適合 {task.type} 類型的任務")
     raise TaskError(
-        Text(f"There is no metric {name[:40]!r}.", f"沒有「{name[:40]}」這個指標。"),
-        Text(f"Did you mean {shown}?" if near else f"Use one of: {shown}.",
-             f"你是不是要用 {shown}？" if near else f"可用的指標：{shown}。"),
+        Text(f"{what.en}.", f"{what.zh}。"),
+        Text(f"Did you mean {shown}?" if one else f"Use one of: {shown}.",
+             f"你是不是要用 {shown}？" if one else f"可用的指標：{shown}。"),
         field="success_criteria.metric",
     )

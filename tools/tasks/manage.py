@@ -66,7 +66,7 @@ def manage(workspace: Workspace, action: Action, wish: Wish) -> Managed | JobFol
 
 def _promote(_workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed:
     if not wish.version:
-        best = best_version(folder, folder.load().success_criteria.metric)
+        best = best_version(folder, folder.load().metric)
         name = best.version if best else "v1"
         raise TaskError(
             Text("Which version?", "要設哪一個版本？"),

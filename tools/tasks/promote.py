@@ -57,10 +57,10 @@ def roll_back(folder: TaskFolder, reason: str = "") -> Promoted:
         if len(stack) < 2:
             raise _nothing_before(folder, current)
         chosen = version(folder, stack[-2])
-        criteria, evaluation = folder.load().success_criteria, chosen.latest_evaluation()
-        step = Promotion(version=chosen.name, action="roll_back", date=now(), reason=reason, metric=criteria.metric,
-                         score=score_of(evaluation, criteria.metric) if evaluation else None,
-                         threshold=criteria.threshold)
+        task, evaluation = folder.load(), chosen.latest_evaluation()
+        step = Promotion(version=chosen.name, action="roll_back", date=now(), reason=reason, metric=task.metric,
+                         score=score_of(evaluation, task.metric) if evaluation else None,
+                         threshold=task.success_criteria.threshold)
         save_current(folder, current.model_copy(update={"version": chosen.name, "history": [*current.history, step]}))
         return _told(folder, chosen, current.version)
 
@@ -76,15 +76,15 @@ def _step(chosen: VersionFolder, reason: str) -> Promotion:
                  "請指定訓練完成的版本；可用 read_resource 查看"
                  f"（uri='nlp-skills://tasks/{chosen.task.name}/versions'）。"), field="version",
         )
-    criteria, evaluation = chosen.task.load().success_criteria, chosen.latest_evaluation()
-    score = score_of(evaluation, criteria.metric) if evaluation else None
+    task, evaluation = chosen.task.load(), chosen.latest_evaluation()
+    score, threshold = score_of(evaluation, task.metric) if evaluation else None, task.success_criteria.threshold
     if not reason:
         if score is None:
-            raise _unmeasured(chosen, criteria.metric)
-        if criteria.threshold is not None and not reaches(criteria.metric, score, criteria.threshold):
-            raise _below(chosen, criteria.metric, score, criteria.threshold)
-    return Promotion(version=chosen.name, action="promote", date=now(), reason=reason, metric=criteria.metric,
-                     score=score, threshold=criteria.threshold)
+            raise _unmeasured(chosen, task.metric)
+        if threshold is not None and not reaches(task.metric, score, threshold):
+            raise _below(chosen, task.metric, score, threshold)
+    return Promotion(version=chosen.name, action="promote", date=now(), reason=reason, metric=task.metric,
+                     score=score, threshold=threshold)
 
 
 def _told(folder: TaskFolder, chosen: VersionFolder, before: str | None, changed: bool = True) -> Promoted:

@@ -99,7 +99,7 @@ def needed_versions(folder: TaskFolder, keep: int = RECENT) -> dict[str, list[Te
     versions = [VersionFolder(folder, number) for number in reversed(version_numbers(folder))]
     trained = {version.name: version for version in versions if version.status() in _TRAINED}
     why: dict[str, list[Text]] = {name: [] for name in trained}
-    best = best_version(folder, folder.load().success_criteria.metric)
+    best = best_version(folder, folder.load().metric)
     deployed = (folder.current_deployment() or {}).get("version")
     chosen = [*((name, _RECENT) for name in list(trained)[:keep]), (best.version if best else None, _BEST),
               (current_version(folder), _CURRENT), (previous_version(folder), _BEFORE), (deployed, _DEPLOYED)]

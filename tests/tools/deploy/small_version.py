@@ -151,8 +151,7 @@ def _evaluate(folder: VersionFolder) -> None:
     paths, benchmark = version_paths(folder), frozen_benchmark(folder.task)
     rows = benchmark.rows()
     found = predict(load_for_inference(paths.base, paths.adapter), rows, PROMPT, LABELS)
-    gold = [str(row["label"]) for row in rows]
-    figures = measured(gold, [one.label for one in found], LABELS, None)
+    figures = measured("label", [one.answered for one in found], LABELS, None)
     commit_evaluation(folder, {
         "benchmark": benchmark_reference(benchmark), "decoding": "free", **figures, "baselines": {},
         "predictions_hash": keep_answers(folder, answer_rows(rows, found)),

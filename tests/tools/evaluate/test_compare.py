@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from nlp_skills.tools.evaluate.compare import compare
 from nlp_skills.tools.evaluate.predict import Prediction
 from nlp_skills.tools.evaluate.record import (
     answer_rows,
+    as_answered,
     benchmark_reference,
     commit_evaluation,
     keep_answers,
@@ -49,10 +50,9 @@ def answered(
 
     kept = lines(answer)
     beside = lines(other or answer)
-    gold: Sequence[str] = [row["label"] for row in rows]
     commit_evaluation(folder, {
         "benchmark": benchmark_reference(frozen), "decoding": decoding, "predictions_hash": keep_answers(folder, kept),
-        **measured(gold, [row["predicted"] for row in kept], LABELS, None),
+        **measured("label", as_answered(kept), LABELS, None),
         "other_decoding": {"decoding": "constrained" if decoding == "free" else "free",
                            "predictions_hash": keep_answers(folder, beside)},
         "verdict": {"met": met, "simplest_wins": False},

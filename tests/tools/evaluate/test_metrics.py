@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
 import math
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from nlp_skills.resources.errors import EvaluationError
 from nlp_skills.tools.evaluate import metrics as metrics_folder
-from nlp_skills.tools.evaluate.metric import check_metric, count_answers, known_metrics, metric_title
+from nlp_skills.tools.evaluate.metric import Answered, Metric, check_metric, known_metrics, metric_title
 
 pytestmark = pytest.mark.worker
 
@@ -19,9 +21,18 @@ ANSWERS = st.lists(st.tuples(st.sampled_from(LABELS), st.sampled_from([*LABELS, 
 
 
 def measured(name: str, pairs: list[tuple[str, str | None]]) -> list[float]:
-    counts = count_answers([gold for gold, _ in pairs], [answer for _, answer in pairs], LABELS)
-    value = known_metrics()[name].measure(counts)
+    return scored(known_metrics()[name], [Answered(gold, answer, answer or "?") for gold, answer in pairs], LABELS)
+
+
+def scored(metric: Metric, rows: list[Answered], labels: list[str]) -> list[float]:
+    """The metric of all the rows together."""
+    value = metric.measure(sums(metric, rows, labels))
     return value.tolist() if value.ndim else [float(value)]
+
+
+def sums(metric: Metric, rows: list[Answered], labels: list[str]) -> Any:
+    tally = metric.tally(rows, labels)
+    return tally.rows.sum(axis=0).reshape(tally.shape)
 
 
 def test_every_file_in_the_folder_is_a_metric() -> None:
@@ -62,7 +73,8 @@ def test_an_invalid_answer_counts_as_wrong() -> None:
 def test_many_counts_are_measured_at_once() -> None:
     import numpy as np
 
-    stacked = np.stack([count_answers(["positive"], ["positive"], LABELS), count_answers(["positive"], [None], LABELS)])
+    stacked = np.stack([sums(known_metrics()["f1"], [Answered("positive", answer)], LABELS)
+                        for answer in ("positive", None)])
     assert known_metrics()["accuracy"].measure(stacked).tolist() == [1.0, 0.0]
     assert known_metrics()["f1"].measure(stacked).shape == (2, 3)
 
@@ -80,3 +92,65 @@ def test_an_unknown_metric_offers_the_nearest(name: str, offered: str) -> None:
     with pytest.raises(EvaluationError) as caught:
         check_metric(name, LABELS)
     assert offered in caught.value.fix.en and caught.value.field == "success_criteria.metric"
+
+
+@pytest.mark.parametrize("answers", ["spans", "text", "pair"])
+def test_a_metric_of_labels_does_not_fit_other_answers(answers: Any) -> None:
+    for name in ("macro_f1", "accuracy"):
+        with pytest.raises(EvaluationError):
+            check_metric(name, LABELS, answers)
+    usual = {"spans": "entity_f1", "text": "chrf", "pair": "preference_accuracy"}[answers]
+    assert check_metric(usual, LABELS, answers)[0].title
+
+
+def spans(**parts: list[str]) -> str:
+    return json.dumps(parts, ensure_ascii=False)
+
+
+def test_entity_f1_wants_type_and_text_exactly_as_seqeval_does() -> None:
+    rows = [
+        Answered(spans(PER=["Ann"], ORG=["Acme Corp"]), spans(PER=["Ann"], ORG=["Acme"])),  # a boundary is wrong
+        Answered(spans(PER=["Bo"]), spans(ORG=["Bo"])),  # a type is wrong
+        Answered(spans(PER=["Cy"]), None),  # no JSON
+        Answered(spans(), spans(MADE_UP=["Dee"])),  # a type that the task does not know
+    ]
+    labels = ["PER", "ORG"]
+    assert scored(known_metrics()["entity_f1"], rows, labels) == pytest.approx([2 * 1 / (4 + 4)])
+    assert scored(known_metrics()["precision"], rows, labels) == pytest.approx([1.0, 0.0])
+    assert scored(known_metrics()["recall"], rows, labels) == pytest.approx([1 / 3, 0.0])
+    assert scored(known_metrics()["exact_match"], rows, labels) == [0.0]
+
+
+def test_a_part_named_twice_counts_once() -> None:
+    row = Answered(spans(PER=["Ann"]), spans(PER=["Ann", "Ann"]))
+    assert scored(known_metrics()["entity_f1"], [row], ["PER"]) == [1.0]
+
+
+TEXTS = st.text(alphabet="ab c台灣，語.", max_size=30)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=12))
+def test_chrf_agrees_with_sacrebleu(pairs: list[tuple[str, str]]) -> None:
+    from sacrebleu import CHRF
+
+    rows = [Answered(gold, said, said) for gold, said in pairs]
+    expected = CHRF().corpus_score([said for _, said in pairs], [[gold for gold, _ in pairs]]).score
+    assert scored(known_metrics()["chrf"], rows, []) == pytest.approx([expected / 100])
+
+
+def test_exact_match_makes_width_and_white_space_alike_but_not_case() -> None:
+    rows = [Answered("ＡＢＣ 公司", "ABC  公司"), Answered("abc", "ABC"), Answered("a", None)]
+    assert scored(known_metrics()["exact_match"], rows, []) == pytest.approx([1 / 3])
+
+
+def test_json_validity_counts_what_a_program_can_read_where_json_was_wanted() -> None:
+    metric = known_metrics()["json_validity"]
+    rows = [Answered('{"a": 1}', said, said) for said in ('{"a": 2}', '```json\n[1]\n```', "a: 1")]
+    assert metric.applies(rows) and scored(metric, rows, []) == pytest.approx([2 / 3])
+    assert not metric.applies([*rows, Answered("plain words", "plain words", "plain words")])
+
+
+def test_preference_accuracy_is_the_share_of_pairs_in_the_right_order() -> None:
+    rows = [Answered("good", "good", "good", margin) for margin in (0.2, -0.1, 0.0)]
+    assert scored(known_metrics()["preference_accuracy"], rows, []) == pytest.approx([1 / 3])

@@ -36,7 +36,7 @@ def test_answers_do_not_depend_on_the_batch(loaded: LoadedModel) -> None:
 
 def test_constrained_answers_are_always_labels(loaded: LoadedModel) -> None:
     answers = predict(loaded, ROWS, PROMPT, LABELS, constrained=True)
-    assert all(answer.label in LABELS and answer.raw == answer.label for answer in answers)
+    assert all(answer.answer in LABELS and answer.raw == answer.answer for answer in answers)
     assert answers == predict(loaded, ROWS, PROMPT, LABELS, constrained=True, batch_rows=1)
 
 
@@ -71,7 +71,7 @@ def test_an_answer_that_was_cut_off_is_no_label(loaded: LoadedModel, monkeypatch
         return [("正面", False), ("正面", True)]
 
     monkeypatch.setattr(module, "_generate", cut_off)
-    assert [answer.label for answer in predict(loaded, ROWS[:2], PROMPT, LABELS)] in ([None, "正面"], ["正面", None])
+    assert [answer.answer for answer in predict(loaded, ROWS[:2], PROMPT, LABELS)] in ([None, "正面"], ["正面", None])
 
 
 def test_a_killed_run_carries_on_from_its_last_whole_batch(loaded: LoadedModel, tmp_path: Path) -> None:

@@ -18,6 +18,9 @@ from nlp_skills.tools.compute.events import JobEvents
 from nlp_skills.tools.compute.running import RunningJob
 from nlp_skills.tools.evaluate import record as records
 from nlp_skills.tools.evaluate import run
+from nlp_skills.tools.evaluate.baselines.majority import Majority
+from nlp_skills.tools.evaluate.baselines.tfidf import Tfidf
+from nlp_skills.tools.evaluate.metric import Answered
 from nlp_skills.tools.evaluate.model import trained_version
 from nlp_skills.tools.evaluate.predict import Prediction
 from nlp_skills.tools.evaluate.record import evaluated_answers, settle
@@ -25,6 +28,7 @@ from nlp_skills.tools.evaluate.record import evaluated_answers, settle
 pytestmark = pytest.mark.worker
 MakeTask = Callable[..., TaskFolder]
 MakeVersion = Callable[..., VersionFolder]
+LABELS = ["positive", "neutral", "negative"]
 Answering = Callable[[int, str], str | None]
 
 
@@ -118,11 +122,13 @@ def test_a_tie_with_the_simplest_method_is_said(
 ) -> None:
     folder = versions(make_task(), tiny)
     answering(lambda _, gold: gold, lambda *_: None)
-    monkeypatch.setattr(run, "tfidf_answers", lambda _t, _v, rows, _l: [
-        "neutral" if number == 0 and row["label"] != "neutral" else row["label"] for number, row in enumerate(rows)])
-    monkeypatch.setattr(run, "majority_answers", lambda _t, rows: [
-        row["label"] if number else "positive" if row["label"] != "positive" else "negative"
-        for number, row in enumerate(rows)])
+
+    def but_for_the_first(_self: Any, _t: Any, _v: Any, rows: list[dict[str, Any]], _l: str) -> list[Answered]:
+        return [Answered(row["label"], row["label"] if number else LABELS[LABELS.index(row["label"]) - 1])
+                for number, row in enumerate(rows)]
+
+    for kind in (Tfidf, Majority):
+        monkeypatch.setattr(kind, "answers", but_for_the_first)
     record = evaluate(folder)
     verdict = folder.evaluations()[0]["verdict"]
     assert verdict["simplest"]["outcome"] == "ties" and verdict["simplest_wins"] is False

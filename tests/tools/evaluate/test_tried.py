@@ -96,7 +96,7 @@ async def test_an_endpoint_is_asked_measured_and_compared_with_a_version(
     with serving("wise", picky=True) as peer:
         asked = await call(folder, "try_model", task="news", model="wise", url=f"{peer.url}/v1", rows=2,
                            api_key="${TRIED_KEY}")
-        assert [line["answers"]["endpoint:wise"]["label"] == line["gold"] for line in asked["job"]["result"]["rows"]]
+        assert [line["answers"]["endpoint:wise"]["read"] == line["gold"] for line in asked["job"]["result"]["rows"]]
         assert asked["next_step"]["arguments"]["action"] == "evaluate"
         typed = await call(folder, "try_model", task="news", model="wise", url=peer.url, rows=1, api_key=KEY)
         assert "nlp-skills secret set ENDPOINT_API_KEY" in typed["message"]

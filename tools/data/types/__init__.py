@@ -85,7 +85,6 @@ class TaskKind(ABC):
     key: ClassVar[str]
     one_answer: ClassVar[bool] = True
     needs_labels: ClassVar[bool] = False
-    metric: ClassVar[str]  # the goal's where the person names none
     prompts: ClassVar[Mapping[Language, Prompt]]
     problems: ClassVar[Mapping[str, Text]] = {}  # code of an `Unfit` → what is wrong with the record
 
@@ -99,6 +98,15 @@ class TaskKind(ABC):
         Raises:
             Unfit: it makes no row.
         """
+
+    def question(self, text: str, entity: str = "") -> Row:
+        """A row that asks about a text; its answer is empty."""
+        row: Row = {"text": text, **({"entity": entity} if entity else {}), **self.unanswered(text)}
+        return {"id": row_id(text, entity), **row}
+
+    def unanswered(self, text: str) -> Row:
+        """The fields of an answer that nobody knows."""
+        return {self.key: ""}
 
     def id_of(self, row: Mapping[str, Any]) -> str:
         """The row's identity: its input, and its answer too where one input may have several."""

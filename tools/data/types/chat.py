@@ -31,7 +31,6 @@ class Chat(TaskKind):
     answers: ClassVar[Answers] = "text"
     key: ClassVar[str] = "messages"
     one_answer: ClassVar[bool] = False
-    metric: ClassVar[str] = "chrf"
     prompts: ClassVar[Mapping[Language, Prompt]] = {
         "en": Prompt(system="", user="{text}"), "zh-TW": Prompt(system="", user="{text}"),
     }
@@ -60,6 +59,9 @@ class Chat(TaskKind):
         asked = [dict(turn) for turn in row["messages"][:-1]]
         own_system = asked[0]["role"] == "system"
         return asked if own_system or not prompt.system else [{"role": "system", "content": prompt.system}, *asked]
+
+    def unanswered(self, text: str) -> Row:
+        return {"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": ""}]}
 
     def answer(self, row: Mapping[str, Any]) -> str:
         return str(row["messages"][-1]["content"])

@@ -20,7 +20,6 @@ class Classification(TaskKind):
     answers: ClassVar[Answers] = "label"
     key: ClassVar[str] = "label"
     needs_labels: ClassVar[bool] = True
-    metric: ClassVar[str] = "macro_f1"
     prompts: ClassVar[Mapping[Language, Prompt]] = {
         "en": Prompt(
             system="Read the text and decide which label fits it.\nLabels: {labels}\nAnswer with exactly one label.",

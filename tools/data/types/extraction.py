@@ -32,7 +32,6 @@ class Extraction(TaskKind):
     answers: ClassVar[Answers] = "spans"
     key: ClassVar[str] = "spans"
     needs_labels: ClassVar[bool] = True
-    metric: ClassVar[str] = "entity_f1"
     prompts: ClassVar[Mapping[Language, Prompt]] = {
         "en": Prompt(
             system="Copy from the text every part that is one of these types: {labels}\nAnswer with a JSON object of "
@@ -59,6 +58,9 @@ class Extraction(TaskKind):
         whole = str(values.get("text"))
         spans = [_located(span, text, len(whole) - len(whole.lstrip()), spelling) for span in _listed(found)]
         return {"text": text, "spans": sorted(spans, key=lambda span: (span["start"], span["end"], span["type"]))}
+
+    def unanswered(self, text: str) -> Row:
+        return {"spans": []}
 
     def answer(self, row: Mapping[str, Any]) -> str:
         by_type: dict[str, list[str]] = {}

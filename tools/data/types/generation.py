@@ -26,7 +26,6 @@ class Generation(TaskKind):
     answers: ClassVar[Answers] = "text"
     key: ClassVar[str] = "output"
     one_answer: ClassVar[bool] = False
-    metric: ClassVar[str] = "chrf"
     prompts: ClassVar[Mapping[Language, Prompt]] = {
         "en": Prompt(system="Read the input and write the answer it asks for.", user="{text}"),
         "zh-TW": Prompt(system="請閱讀輸入的內容，寫出它需要的回答。", user="{text}"),

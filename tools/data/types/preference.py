@@ -28,7 +28,6 @@ class Preference(TaskKind):
     answers: ClassVar[Answers] = "pair"
     key: ClassVar[str] = "chosen"
     one_answer: ClassVar[bool] = False
-    metric: ClassVar[str] = "preference_accuracy"
     prompts: ClassVar[Mapping[Language, Prompt]] = {
         "en": Prompt(system="Read the input and write the answer it asks for.", user="{text}"),
         "zh-TW": Prompt(system="請閱讀輸入的內容，寫出它需要的回答。", user="{text}"),
@@ -43,6 +42,9 @@ class Preference(TaskKind):
         if chosen == rejected:
             raise Unfit("same_answers")
         return {"text": text, "chosen": chosen, "rejected": rejected}
+
+    def unanswered(self, text: str) -> Row:
+        return {"chosen": "", "rejected": ""}
 
     def id_of(self, row: Mapping[str, Any]) -> str:
         return row_id(row["text"], row["chosen"], row["rejected"])

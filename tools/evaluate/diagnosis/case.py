@@ -13,6 +13,9 @@ from ....resources.language import Text
 from ....resources.task import Task
 from ....resources.version import VersionFolder
 from ...data.adding import arguments_with, file_to_add
+from ...data.types import Answers
+from ..baselines import baseline_title
+from ..metric import answers_of
 from ..record import evaluated_answers
 from .cause import Expectation, NotKnown, ramp
 from .standing import Result, headline, higher_is_better, result_of, train_counts
@@ -36,6 +39,7 @@ class Case:
         self.task: Task = folder.task.load()
         self.evaluation = folder.latest_evaluation()
         self.result: Result | None = result_of(self.task, folder)
+        self.kind: Answers = answers_of(self.task.type)
 
     # ---- what was trained ---------------------------------------------------------------------------------------
 
@@ -72,7 +76,8 @@ class Case:
 
     @property
     def train_rows(self) -> int:
-        return sum(self.train_counts.values())
+        recorded = self.folder.data_snapshot() if self.folder.data_snapshot_file.is_file() else {}
+        return int((recorded.get("counts") or {}).get("train") or sum(self.train_counts.values()))
 
     @cached_property
     def max_imbalance(self) -> float:
@@ -99,7 +104,9 @@ class Case:
 
     @property
     def learnt(self) -> float | None:
-        """The share of training rows the kept model answers rightly."""
+        """The share of training rows the kept model answers rightly; None where an answer need not be word for word."""
+        if not self.word_for_word:
+            return None
         answers = self.seen_in_training.get("answers") or {}
         return answers["right"] / answers["rows"] if answers.get("rows") else None
 
@@ -122,8 +129,18 @@ class Case:
         return self.evaluation, self.result
 
     @property
+    def word_for_word(self) -> bool:
+        """Whether an answer is right only where it is exactly the one wanted."""
+        return self.kind in ("label", "spans") or (self.result is not None and self.result.metric == "exact_match")
+
+    @property
+    def right_metric(self) -> str:
+        """The metric that says which share of rows is answered rightly."""
+        return {"label": "accuracy", "pair": "preference_accuracy"}.get(self.kind, "exact_match")
+
+    @property
     def accuracy(self) -> float | None:
-        found = headline(self.evaluation, "accuracy") if self.evaluation else None
+        found = headline(self.evaluation, self.right_metric) if self.evaluation else None
         return float(found["value"]) if found else None
 
     @property
@@ -203,13 +220,14 @@ class Case:
         return Expectation(self.result.metric, round(edges[0], 3), round(edges[1], 3), because)
 
     def learnable(self, because: Text | None = None) -> Expectation | None:
-        """What a version that learns the rows should reach: by the validation rows' best, else by TF-IDF's score."""
+        """What a version that learns the rows should reach: by the validation rows' best, else by the simplest method's score."""
         if self.result is None or not higher_is_better(self.result.metric):
             return None
         simple = float(self.result.simplest["value"]) if self.result.simplest else self.result.value
         value, ceiling = self.result.value, max(simple, self.result.value)
-        said = because or Text(f"TF-IDF reaches {simple:.2f} on the same rows, so that much can be learnt from them.",
-                               f"同一批資料 TF-IDF 可以到 {simple:.2f}，至少這些是學得到的。")
+        name = baseline_title(str(self.result.simplest["name"]) if self.result.simplest else "tfidf")
+        said = because or Text(f"On the same rows {name.en} reaches {simple:.2f}, so that much can be learnt from them.",
+                               f"同一批資料用{name.zh}可以到 {simple:.2f}，至少這些是學得到的。")
         return self.expects(value + (ceiling - value) / 2, max(ceiling + 0.03, value + (1 - value) / 2), said)
 
     def train_texts(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -10,6 +10,7 @@ from ....resources.errors import EvaluationError
 from ....resources.language import Text
 from ....resources.task import Task
 from ....resources.version import VersionFolder, version_numbers
+from ..metric import answers_of
 from ..record import evaluated_answers
 from ..significance import McNemar, mcnemar
 from .case import Case
@@ -74,7 +75,7 @@ def diagnose(version: VersionFolder, complaint: str = "", *, texts: bool = True)
         ranked = [replace(cause, rows=_with_texts(case, cause.rows)) for cause in ranked]
     accused = _without_contradiction([cause for cause in ranked if cause.accused])
     # A change that surely made it worse is undone before anything is built on it, whatever made it worse.
-    undone = next((cause for cause in accused if cause.name == "not_better" and cause.figures["p"] < _SURE), None)
+    undone = next((cause for cause in accused if cause.name == "not_better" and cause.figures["worse"]), None)
     advice = undone or (accused[0] if accused else otherwise(case))
     if texts and advice is not None and not accused:
         advice = replace(advice, rows=_with_texts(case, advice.rows))
@@ -147,5 +148,6 @@ def _tested(case: Case, ids: list[str]) -> dict[str, dict[str, Any]]:
 
 
 def _quoted(task: Task, row: dict[str, Any], text: str | None) -> dict[str, Any]:
-    shown = {key: quoted(task, str(value), _TEXT) if key in _BY_ROW_TEXT else value for key, value in row.items()}
+    by_text = _BY_ROW_TEXT if answers_of(task.type) == "label" else (*_BY_ROW_TEXT, "label", "predicted")
+    shown = {key: quoted(task, str(value), _TEXT) if key in by_text else value for key, value in row.items()}
     return {**shown, **({"text": quoted(task, " ".join(text.split()), _TEXT)} if text else {})}

@@ -9,9 +9,9 @@ from typing import Any
 from ....resources.answer import Standing
 from ....resources.figures import figure
 from ....resources.language import Text
-from ....resources.task import Task
+from ....resources.task import USUAL_METRICS, Task
 from ....resources.version import VersionFolder
-from ..baselines import TITLES
+from ..baselines import BASE_MODEL, baseline_title
 from ..metric import known_metrics, metric_title
 
 
@@ -48,11 +48,11 @@ def result_of(task: Task, version: VersionFolder) -> Result | None:
     evaluation = version.latest_evaluation()
     if evaluation is None:
         return None
-    metric = task.success_criteria.metric
-    found = headline(evaluation, metric) or headline(evaluation, "macro_f1")
+    usual = USUAL_METRICS[task.type]
+    found = headline(evaluation, task.metric) or headline(evaluation, usual)
     if found is None:
         return None
-    metric = metric if headline(evaluation, metric) else "macro_f1"
+    metric = task.metric if headline(evaluation, task.metric) else usual
     per_class = {label: figures["f1"] for label, figures in (evaluation.get("per_class") or {}).items()
                  if figures.get("support")}
     weakest = min(per_class, key=lambda label: per_class[label]) if len(per_class) > 1 else None
@@ -139,7 +139,7 @@ def against_the_simplest(result: Result) -> Text | None:
     """The words for a simple baseline that wins or ties; None where the model is ahead."""
     if not result.simplest or result.simplest["outcome"] == "loses":
         return None
-    title, value = TITLES[result.simplest["name"]], f"{result.simplest['value']:.3f}"
+    title, value = baseline_title(result.simplest["name"]), f"{result.simplest['value']:.3f}"
     if result.simplest["outcome"] == "wins":
         return Text(f"Honestly: {title.en} scores {value} on the same rows, trains in seconds and needs no GPU. As it "
                     "stands, the simple method is the better choice.",
@@ -154,7 +154,7 @@ def _simplest(evaluation: Mapping[str, Any], metric: str, value: float) -> Mappi
     if verdict.get("simplest") and verdict.get("metric", metric) == metric:
         return dict(verdict["simplest"])
     known = {name: float(figures[metric]) for name, figures in (evaluation.get("baselines") or {}).items()
-             if name in ("majority", "tfidf") and isinstance(figures.get(metric), int | float)}
+             if name != BASE_MODEL and isinstance(figures.get(metric), int | float)}
     if not known:
         return None
     name = max(known, key=lambda one: known[one])

@@ -1,19 +1,25 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 from ....resources.language import Text
-from ..metric import Metric, ratio
-
-if TYPE_CHECKING:
-    from ..metric import Array
+from ...data.types import Answers
+from ..metric import Answered, ShareMetric
 
 
-class InvalidRate(Metric):
-    """The share of answers that are no label at all; each counts as wrong in every other metric."""
+class InvalidRate(ShareMetric):
+    """The share of answers that are none of their kind: no label, no JSON of parts, empty. Each counts as wrong."""
 
     title: ClassVar[Text] = Text("invalid answers", "無效回答比例")
+    explained: ClassVar[Text] = Text(
+        "Invalid answers: no label, no JSON of parts, or empty; each counts as wrong.",
+        "無效回答：不是標籤、不是 JSON 或空白的回答，都算錯。")
+    answers: ClassVar[tuple[Answers, ...]] = ("label", "spans", "text", "pair")
     higher_is_better: ClassVar[bool] = False
 
-    def measure(self, counts: Array) -> Array:
-        return ratio(counts[..., -1].sum(axis=-1), counts.sum(axis=(-2, -1)))
+    def applies(self, answers: Sequence[Answered]) -> bool:
+        return all(row.raw is not None for row in answers)
+
+    def holds(self, row: Answered) -> bool:
+        return row.answer is None

@@ -47,9 +47,11 @@ def _rows_by_label(recorded: dict[str, Any]) -> Html | None:
     splits = [name for name in _SPLITS if name in counted]
     labels = list(dict.fromkeys(label for name in splits for label in counted[name]))
     if not labels:
-        return None
+        counts = recorded.get("counts") or {}
+        return definitions({_SPLITS[name]: f"{counts[name]:,}" for name in _SPLITS if counts.get(name)})
     labels.sort(key=lambda label: -counted.get("train", {}).get(label, 0))
-    totals = {name: sum(counted[name].values()) for name in splits}
+    counts = recorded.get("counts") or {}
+    totals = {name: int(counts.get(name) or sum(counted[name].values())) for name in splits}
     head = [tag("th", Text("label", "標籤"), scope="col"),
             *(tag("th", _SPLITS[name], scope="col", class_="n") for name in splits)]
 

@@ -12,7 +12,8 @@ from ....resources.language import Text
 from ..record import INVALID
 from .labels import said
 from .markup import Content, Html, html, json_script, tag
-from .material import Material
+from .material import Compared, Material
+from .written import COLUMNS, MARKS, cells, written
 
 _PAGE = 25
 _MOST_CHARACTERS = 4_000_000  # of row text in one file; a browser opens that at once
@@ -21,6 +22,8 @@ _LONGEST_ANSWER = 300
 
 # What the script says, in both languages.
 WORDS = {
+    "right": Text("right", "答對"),
+    "wrong": Text("wrong", "答錯"),
     "none": Text("no label", "不是標籤"),
     "blank": Text("(blank)", "（空白）"),
     "more": Text("show all", "顯示全文"),
@@ -41,19 +44,22 @@ def errors(material: Material) -> Html:
     if not wrong:
         told = Text(f"Nothing: all {len(answers):,} rows of this benchmark are right.",
                     f"沒有：這個評估基準的 {len(answers):,} 列全部答對。")
-    embedded, left = _embedded(material)
+    embedded, left = _embedded(material) if material.record.get("confusion") else written(
+        material, _PAGE, _MOST_CHARACTERS, _LONGEST_TEXT)
     cut = tag("p", Text(f"{left:,} rows are left out of this file; all of them stand in predictions.jsonl.",
                         f"為了控制檔案大小，有 {left:,} 列沒有放進來；完整內容在 predictions.jsonl。"),
               class_="note") if left else None
-    head = [tag("th", Text("text", "文字"), scope="col"), tag("th", Text("label", "正解"), scope="col"),
-            tag("th", Text("answer", "回答"), scope="col")]
+    wanted, answered = COLUMNS[material.record.get("answers", "label")]
+    head = [tag("th", Text("text", "文字"), scope="col"), tag("th", wanted, scope="col"),
+            tag("th", answered, scope="col")]
     earlier = next((one for one in material.compared if one.answers), None)
     if earlier:
         head.append(tag("th", Text(f"{earlier.name} said", f"{earlier.name} 的回答"), scope="col"))
-    body = [_row(answer, bool(earlier), (earlier.answers or {}) if earlier else {}) for answer in wrong[:_PAGE]]
+    body = [_row(material, answer, earlier) for answer in wrong[:_PAGE]]
     shown = tag("table", tag("thead", tag("tr", head)), tag("tbody", body), class_="errors",
                 aria_label=Text("Answers", "回答"))
-    return html(tag("p", told), _filters(material, earlier.name if earlier else None),
+    marks = MARKS.get(str(material.record.get("answers")))
+    return html(tag("p", told), tag("p", marks, class_="note") if marks else None, _filters(material, earlier.name if earlier else None),
                 tag("div", shown, tag("p", class_="soft", id="nothing", hidden=True)), _pager(), cut,
                 json_script("answers", embedded))
 
@@ -91,22 +97,26 @@ def _embedded(material: Material) -> tuple[dict[str, Any], int]:
 
 
 def _filters(material: Material, earlier: str | None) -> Html:
-    found = material.record["confusion"]
+    found = material.record.get("confusion") or {"labels": [], "predicted": []}
     shown = [("wrong", Text("wrong answers", "答錯的")), ("right", Text("right answers", "答對的")),
              ("all", Text("all answers", "全部"))]
     if earlier:
         shown += [("broken", Text(f"wrong now, right in {earlier}", f"{earlier} 答對、現在答錯")),
                   ("fixed", Text(f"right now, wrong in {earlier}", f"{earlier} 答錯、現在答對"))]
     orders = [("n", Text("as in the benchmark", "依評估基準順序")),
-              ("short", Text("shortest first", "由短到長")), ("long", Text("longest first", "由長到短")),
-              ("g", Text("by label", "依正解")), ("p", Text("by answer", "依回答"))]
+              ("short", Text("shortest first", "由短到長")), ("long", Text("longest first", "由長到短"))]
     numbered = list(enumerate(found["labels"]))
-    return tag(
-        "form",
-        _choice("shown", Text("Show", "顯示"), shown),
+    by_label = [
         _choice("gold", Text("Label", "正解"), [("", Text("any", "不限")), *((str(n), name) for n, name in numbered)]),
         _choice("said", Text("Answer", "回答"), [("", Text("any", "不限")), *(
             (str(n), said(name)) for n, name in enumerate(found["predicted"]))]),
+    ] if numbered else []
+    if by_label:
+        orders += [("g", Text("by label", "依正解")), ("p", Text("by answer", "依回答"))]
+    return tag(
+        "form",
+        _choice("shown", Text("Show", "顯示"), shown),
+        by_label,
         _choice("order", Text("Order", "排序"), orders),
         tag("label", tag("span", Text("Search", "搜尋")), tag("input", id="find", type="search", autocomplete="off")),
         id="filters", hidden=True, aria_label=Text("Filter the answers", "篩選回答"),
@@ -134,11 +144,17 @@ def _pager() -> Html:
                aria_label=Text("Pages of answers", "回答的頁次"))
 
 
-def _row(answer: dict[str, Any], compared: bool, earlier: dict[str, str | None]) -> Html:
+def _row(material: Material, answer: dict[str, Any], earlier: Compared | None) -> Html:
     """One answer for a reader without scripts."""
-    before = earlier.get(str(answer["id"])) if compared else None
-    return tag("tr", tag("td", _marked(answer)), tag("td", str(answer["gold"])), tag("td", _answered(answer)),
-               tag("td", before or said(INVALID)) if compared else None)
+    name = str(answer["id"])
+    if material.record.get("confusion"):
+        wanted, answered = str(answer["gold"]), _answered(answer)
+        before = ((earlier.answers or {}).get(name) if earlier else None) or said(INVALID)
+    else:
+        wanted, answered = cells(material, answer)
+        before = WORDS["right" if earlier and name in earlier.right else "wrong"]
+    return tag("tr", tag("td", _marked(answer)), tag("td", wanted), tag("td", answered),
+               tag("td", before) if earlier else None)
 
 
 def _answered(answer: dict[str, Any]) -> Content:

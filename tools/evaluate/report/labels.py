@@ -19,6 +19,16 @@ _MOST_MISTAKES = 60
 _LONGEST_HEAD = 24
 
 
+_HOW_LABELS = Text(
+    "Precision: how many rows called so are so. Recall: how many rows that are so were found. F1 balances the two. The "
+    "thin lines are 95 % intervals.",
+    "精確率：被標成這個標籤的資料，有多少真的是。召回率：真的是這個標籤的資料，找到了多少。F1 是兩者的平衡。細線是 95% 信賴區間。")
+_HOW_PARTS = Text(
+    "Precision: how many parts it named are right. Recall: how many parts it should name were found. A part counts where "
+    "its type and its text are exactly right. The thin lines are 95 % intervals.",
+    "精確率：模型擷取的片段有多少是對的。召回率：應該擷取的片段找到了多少。種類和文字都完全正確才算對。細線是 95% 信賴區間。")
+
+
 def per_label(material: Material) -> Html:
     head = [tag("th", _sorter(Text("label", "標籤"), "label"), scope="col"),
             *(tag("th", _sorter(metric_title(name), name), scope="col") for name in _NAMES),
@@ -26,10 +36,7 @@ def per_label(material: Material) -> Html:
     rows = [_label_row(place, label, figures)
             for place, (label, figures) in enumerate(material.record["per_class"].items())]
     body = table(head, rows, Text("Figures by label", "各標籤表現"), "labels")
-    how = Text("Precision: how many rows called so are so. Recall: how many rows that are so were found. F1 balances "
-               "the two. The thin lines are 95 % intervals.",
-               "精確率：被標成這個標籤的資料，有多少真的是。召回率：真的是這個標籤的資料，找到了多少。F1 是兩者的平衡。"
-               "細線是 95% 信賴區間。")
+    how = _HOW_PARTS if material.record.get("answers") == "spans" else _HOW_LABELS
     return html(tag("div", body, class_="long") if len(rows) > _MANY else body, tag("p", how, class_="note"))
 
 

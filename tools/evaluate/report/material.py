@@ -29,6 +29,7 @@ class Compared:
     result: dict[str, Any] | None = None
     problem: NlpSkillsError | None = None
     answers: dict[str, str | None] | None = None
+    right: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,8 @@ def _compared(earlier: VersionFolder, folder: VersionFolder, record: Mapping[str
     try:
         answers = evaluated_answers(earlier, other, record["decoding"]) if other else []
         said = {str(answer["id"]): answer["predicted"] for answer in answers} or None
-        return Compared(earlier.name, compare(earlier, folder), None, said)
+        right = frozenset(str(answer["id"]) for answer in answers if answer["correct"])
+        return Compared(earlier.name, compare(earlier, folder), None, said, right)
     except NlpSkillsError as error:
         return Compared(earlier.name, problem=error)
 

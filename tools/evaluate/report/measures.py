@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ....resources.language import Text
-from ..baselines import TITLES
-from ..metric import metric_title
+from ....resources.task import USUAL_METRICS
+from ..baselines import baseline_title
+from ..metric import known_metrics, metric_title
 from .figures import interval, number
 from .markup import Content, Html, html, table, tag
 from .material import Material, score
@@ -16,19 +17,10 @@ _DECODINGS = {
     "constrained": Text("limited to the labels", "限定只能回答標籤"),
     "free": Text("writing freely", "自由生成"),
 }
-_SAY = {
-    "macro_f1": Text("macro-F1: the mean of every label's F1; a small label counts as much as a large one.",
-                     "macro-F1：各標籤 F1 的平均，小類別和大類別一樣重要。"),
-    "accuracy": Text("Accuracy: the share of rows labelled rightly.", "準確率：答對的比例。"),
-    "weighted_f1": Text("Weighted F1: the mean of the labels' F1, weighted by their rows.",
-                        "加權 F1：依各標籤筆數加權的 F1 平均。"),
-    "invalid_rate": Text("Invalid answers: no label at all; each counts as wrong.", "無效回答：不是任何標籤，都算錯。"),
-}
-
 
 def measures(material: Material) -> Html:
-    record, metric = material.record, material.metric
-    names = list(dict.fromkeys([metric, *sorted(record["metrics"], key=lambda name: name != "macro_f1")]))
+    record, metric, usual = material.record, material.metric, USUAL_METRICS[material.task.type]
+    names = list(dict.fromkeys([metric, *sorted(record["metrics"], key=lambda name: name != usual)]))
     head = [tag("th"), *(tag("th", metric_title(name), scope="col", class_="n") for name in names)]
     decoding = _DECODINGS.get(record["decoding"], Text(record["decoding"], record["decoding"]))
     version = material.folder.name
@@ -40,10 +32,11 @@ def measures(material: Material) -> Html:
                          {name: other["metrics"].get(name) for name in names}))
     for name, figures in (record.get("baselines") or {}).items():
         intervals = figures.get("intervals") or {}
-        rows.append(_row(TITLES.get(name, Text(name, name)), {
+        rows.append(_row(baseline_title(name), {
             kind: {"value": figures[kind], **_bounds(intervals.get(kind))} if kind in figures else None
             for kind in names}))
-    explained = [_SAY[name] for name in names if name in _SAY]
+    known = known_metrics()
+    explained = [said for name in names if name in known and (said := known[name].explained)]
     return html(table(head, rows, Text("Metrics", "各項指標"), "measures"),
                 tag("ul", (tag("li", one) for one in explained), class_="note"),
                 _simplified(record.get("simplified")),

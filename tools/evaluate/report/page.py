@@ -40,6 +40,13 @@ _SECTIONS: dict[str, tuple[Text, Callable[[Material], Html]]] = {
 }
 
 
+def _sections(material: Material) -> dict[str, tuple[Text, Callable[[Material], Html]]]:
+    """Those that have something to show for answers of this kind."""
+    left_out = {name for name, part in (("labels", "per_class"), ("confusion", "confusion"))
+                if not material.record.get(part)}
+    return {name: section for name, section in _SECTIONS.items() if name not in left_out}
+
+
 def write_report(folder: VersionFolder, record: Mapping[str, Any]) -> Path:
     """Write the version's `report.html` for that evaluation and return its path.
 
@@ -60,7 +67,7 @@ def _page(material: Material) -> str:
             tag("meta", name="viewport", content="width=device-width,initial-scale=1"),
             tag("meta", name="color-scheme", content="light dark"), tag("title", title),
             Html(f"<style>{_packaged('style.css')}</style>")),
-        "\n", tag("body", _head(material), "\n", tag("main", [_section(name, material) for name in _SECTIONS]), "\n",
+        "\n", tag("body", _head(material), "\n", tag("main", [_section(name, material) for name in _sections(material)]), "\n",
                   tag("footer", tag("p", Text(f"Written {day(now())} by nlp-skills.",
                                               f"由 nlp-skills 產生於 {day(now())}。"))),
                   json_script("words", words), Html(f"<script>{_packaged('script.js')}</script>")),
@@ -77,7 +84,7 @@ def _head(material: Material) -> Html:
                             "nowhere; keep it inside.",
                             "內部資料：這份檔案含有任務的原始資料，只寫在這台機器的磁碟上，沒有傳到任何地方，請勿外流。"),
                   class_="private") if material.task.constraints.privacy == "on-premise" else None
-    links = tag("ul", (tag("li", tag("a", title, href=f"#{name}")) for name, (title, _) in _SECTIONS.items()))
+    links = tag("ul", (tag("li", tag("a", title, href=f"#{name}")) for name, (title, _) in _sections(material).items()))
     return tag("header", _controls(), tag("h1", material.task.title or material.task.name, " ",
                                           tag("span", material.folder.name, class_="version")),
                tag("p", about, class_="soft"), private, tag("nav", links, aria_label=Text("Contents", "目錄")))

@@ -89,8 +89,12 @@
     const field = (id) => document.getElementById(id);
     const body = document.querySelector(".errors tbody");
     const compared = document.querySelectorAll(".errors thead th").length > 3;
-    const right = (row) => row.g === row.p;
-    const before = (row) => row.g === row.b;
+    // Rows answered with labels hold their numbers; others whether they are right, and both texts in pieces.
+    const right = (row) => "ok" in row ? row.ok : row.g === row.p;
+    const before = (row) => "ok" in row ? row.b : row.g === row.b;
+    const joined = (pieces) => (pieces || []).map(([piece]) => piece).join("");
+    const pieces = (side, kind) => side.flatMap(([piece, alone]) =>
+      alone ? [make("mark", {class: kind}, shown(piece))] : shown(piece));
     const kinds = {
       wrong: (row) => !right(row), right, all: () => true,
       broken: (row) => !right(row) && "b" in row && before(row),
@@ -101,7 +105,7 @@
       n: (a, b) => a.n - b.n, short: (a, b) => length(a) - length(b), long: (a, b) => length(b) - length(a),
       g: (a, b) => a.g - b.g || a.n - b.n, p: (a, b) => a.p - b.p || a.n - b.n,
     };
-    for (const row of rows) row.s = [row.t, row.e, row.r, row.id].join("\n").normalize("NFKC").toLowerCase();
+    for (const row of rows) row.s = [row.t, row.e, row.r, row.id, joined(row.G), joined(row.P)].join("\n").normalize("NFKC").toLowerCase();
     let found = [];
     let first = 0;
     const named = (place) => place === none ? say("none") : shown(names[place]);
@@ -141,9 +145,14 @@
     const show = () => {
       first = Math.max(0, Math.min(first, Math.floor((found.length - 1) / page) * page));
       body.replaceChildren(...found.slice(first, first + page).map((row) => {
-        const tr = make("tr", {}, cell(row), make("td", {}, row.g < 0 ? "–" : named(row.g)),
-          make("td", {class: right(row) ? "agrees" : "differs"}, answer(row)));
-        if (compared) tr.append(make("td", {}, "b" in row ? named(row.b) : "–"));
+        const written = "G" in row;
+        const wanted = written ? pieces(row.G, "missing") : row.g < 0 ? "–" : named(row.g);
+        const tr = make("tr", {}, cell(row), make("td", {class: written ? "written" : ""}, wanted),
+          make("td", {class: written ? "written" : right(row) ? "agrees" : "differs"},
+            written ? pieces(row.P, "extra") : answer(row)));
+        if (compared) {
+          tr.append(make("td", {}, !("b" in row) ? "–" : written ? say(row.b ? "right" : "wrong") : named(row.b)));
+        }
         return tr;
       }));
       const last = Math.min(first + page, found.length);
@@ -155,7 +164,7 @@
     };
     const filter = () => {
       const kind = kinds[field("shown").value];
-      const gold = field("gold").value, said = field("said").value;
+      const gold = field("gold")?.value ?? "", said = field("said")?.value ?? "";
       const wanted = field("find").value.normalize("NFKC").toLowerCase();
       found = rows.filter((row) => kind(row) && (gold === "" || row.g === Number(gold)) &&
         (said === "" || row.p === Number(said)) && row.s.includes(wanted));
@@ -163,7 +172,7 @@
       first = 0;
       show();
     };
-    for (const id of ["shown", "gold", "said", "order", "find"]) field(id).addEventListener("input", filter);
+    for (const id of ["shown", "gold", "said", "order", "find"]) field(id)?.addEventListener("input", filter);
     field("filters").addEventListener("submit", (event) => event.preventDefault());
     field("previous").addEventListener("click", () => { first -= page; show(); });
     field("following").addEventListener("click", () => { first += page; show(); });

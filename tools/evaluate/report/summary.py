@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ....resources.language import Text
-from ..baselines import TITLES
+from ..baselines import BASE_MODEL, baseline_title
 from ..diagnosis import Diagnosis
 from ..record import INVALID
 from .causes import expected
@@ -98,7 +98,7 @@ def _points(material: Material) -> Iterator[Point]:
     for name, figures in (record.get("baselines") or {}).items():
         if (value := figures.get(metric)) is not None:
             low, high = (figures.get("intervals") or {}).get(metric) or (None, None)
-            yield Point(TITLES.get(name, Text(name, name)), value, low, high)
+            yield Point(baseline_title(name), value, low, high)
 
 
 def _legend(material: Material) -> Html:
@@ -109,13 +109,24 @@ def _legend(material: Material) -> Html:
                          f"橫線是同一批資料上{_joined(title.zh)}的 95% 信賴區間（bootstrap）。{goal.zh}"), class_="note")
 
 
+_OF_A_HUNDRED = {
+    "accuracy": (Text("Of 100 new rows like these it labels about", "每 100 筆類似的新資料，大約會標對"),
+                 Text("rightly", "筆")),
+    "exact_match": (Text("Of 100 new rows like these it answers about", "每 100 筆類似的新資料，大約有"),
+                    Text("exactly as wanted", "筆和標準答案完全相同")),
+    "preference_accuracy": (Text("Of 100 new pairs like these it prefers the answer people prefer in about",
+                                 "每 100 組類似的新資料，大約有"), Text("", "組和人的偏好一致")),
+}
+
+
 def _meaning(material: Material) -> Content:
     record = material.record
     said: list[Content] = []
-    if accuracy := record["metrics"].get("accuracy"):
-        value, low, high = (round(100 * accuracy[name]) for name in ("value", "low", "high"))
-        said.append(Text(f"Of 100 new rows like these it labels about {value} rightly (between {low} and {high}). ",
-                         f"每 100 筆類似的新資料，大約會標對 {value} 筆（介於 {low} 到 {high} 之間）。"))
+    for name, (before, after) in _OF_A_HUNDRED.items():
+        if share := record["metrics"].get(name):
+            value, low, high = (round(100 * share[edge]) for edge in ("value", "low", "high"))
+            said.append(Text(f"{before.en} {value} {after.en} (between {low} and {high}). ",
+                             f"{before.zh} {value} {after.zh}（介於 {low} 到 {high} 之間）。"))
     measured = {label: figures for label, figures in record["per_class"].items() if figures["support"]}
     if len(measured) > 1:
         best, worst = (choose(measured, key=lambda one: measured[one]["f1"]) for choose in (max, min))
@@ -134,7 +145,7 @@ def _meaning(material: Material) -> Content:
 
 def mistakes(record: Any) -> list[tuple[str, str, int, int]]:
     """(label, answer, rows, rows of the label) wherever they differ, the most frequent first."""
-    confusion = record["confusion"]
+    confusion = record.get("confusion") or {"labels": [], "matrix": [], "predicted": []}
     found = [(label, answer, count, sum(counts))
              for label, counts in zip(confusion["labels"], confusion["matrix"], strict=True)
              for answer, count in zip(confusion["predicted"], counts, strict=True) if count and answer != label]
@@ -159,8 +170,8 @@ def _better(material: Material) -> Html:
     rows = []
     baselines = material.record.get("baselines") or {}
     simplest = (material.record["verdict"].get("simplest") or {}).get("name")
-    for name in [*([simplest] if simplest else []), "base_model"]:
-        title = TITLES[name]
+    for name in [*([simplest] if simplest else []), BASE_MODEL]:
+        title = baseline_title(name)
         asked = Text(f"the simplest method ({title.en})", f"最簡單的方法（{title.zh}）") if name == simplest else title
         if name in material.margins:
             rows.append(_row(asked, material.margins[name], True))
@@ -196,7 +207,7 @@ def outcome_of(found: dict[str, float], higher_is_better: bool = True) -> str:
 def _next(material: Material) -> Html:
     name, verdict = material.folder.name, material.record["verdict"]
     if verdict.get("simplest_wins"):
-        title = TITLES[verdict["simplest"]["name"]]
+        title = baseline_title(verdict["simplest"]["name"])
         return tag("p", Text(
             f"Use {title.en}: it scores at least as well, takes seconds and needs no GPU. Keep the model only if it "
             "brings you something else.",
@@ -206,8 +217,9 @@ def _next(material: Material) -> Html:
         return tag("p", Text(f"It is ready to be tried. Say to your assistant: “Deploy {name}.”",
                              f"可以試用了。對助理說：「部署 {name}」。"))
     if stands == "no_goal":
-        return tag("p", Text("Settle what is good enough. Say to your assistant: “The goal is macro-F1 0.8.”",
-                             "先決定多好才算夠。對助理說：「目標是 macro-F1 0.8」。"))
+        title = material.metric_title()
+        return tag("p", Text(f"Settle what is good enough. Say to your assistant: “The goal is {title.en} 0.8.”",
+                             f"先決定多好才算夠。對助理說：「目標是 {title.zh} 0.8」。"))
     found = material.diagnosis
     if isinstance(found, Diagnosis) and found.causes:
         likeliest = found.causes[0]

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from nlp_skills.resources.files import append_jsonl, write_json, write_yaml
-from nlp_skills.resources.task import TaskFolder
+from nlp_skills.resources.task import TaskFolder, TaskType
 from nlp_skills.resources.version import VersionFolder, reserve_version
 from nlp_skills.tools.data.benchmark import freeze, frozen_benchmark
 from nlp_skills.tools.data.rows import row_id
+from nlp_skills.tools.data.types import task_kind
 from nlp_skills.tools.evaluate.predict import Prediction
 from nlp_skills.tools.evaluate.record import (
     answer_rows,
+    as_answered,
     benchmark_reference,
     commit_evaluation,
     keep_answers,
@@ -105,7 +107,7 @@ def evaluated(
     said = [answer(place, row) for place, row in enumerate(rows)]
     lines = answer_rows(rows, [Prediction(row["id"], row["label"], one or "<i>no label</i>", one)
                                for row, one in zip(rows, said, strict=True)])
-    figures = measured([row["label"] for row in rows], said, labels, None)
+    figures = measured("label", as_answered(lines), labels, None)
     goal = figures["metrics"]["macro_f1"]
     baseline = {"intervals": {"macro_f1": [0.1, 0.3], "accuracy": [0.2, 0.5]}, "macro_f1": 0.2, "accuracy": 0.4}
     return commit_evaluation(folder, {
@@ -127,3 +129,35 @@ def report(folder: VersionFolder, record: dict[str, Any]) -> tuple[Path, Page]:
     """Write the report; its path, and what it holds."""
     path = write_report(folder, record)
     return path, Page(path.read_text(encoding="utf-8"))
+
+
+PARTS = {"text": "Ann of <Acme> met Bo", "spans": [{"type": "person", "text": "Ann", "start": 0, "end": 3},
+                                                   {"type": "company", "text": "<Acme>", "start": 7, "end": 13}]}
+WRITTEN: dict[str, tuple[Row, str, Row]] = {  # a row, what was answered to it, more of the answer
+    "extraction": (PARTS, '{"person": ["Ann", "Bo"]}', {}),
+    "generation": ({"text": "Say <hello> to the world", "output": "hello big world"}, "hello small <world>", {}),
+    "preference": ({"text": "How?", "chosen": "Like <this>.", "rejected": "No."}, "Like that.", {"margin": -0.25}),
+}
+
+
+def evaluated_as(kind: TaskType, folder: VersionFolder, right: int = 1) -> dict[str, Any]:
+    """Commit an evaluation of the first row of `WRITTEN`, and of `right` more that were answered as wanted."""
+    row, said, more = WRITTEN[kind]
+    reads = task_kind(kind)
+    rows = [{**row, "text": f"{row['text']}{'!' * place}"} for place in range(right + 1)]
+    rows = [{"id": reads.id_of(one), **one} for one in rows]
+    if not (folder.task.benchmarks / "main").is_dir():
+        freeze(folder.task, rows)
+    labels = ["person", "company"] if kind == "extraction" else []
+    given = [said, *[reads.answer(row)] * right]
+    margins = [more.get("margin"), *[0.25 if more else None] * right]
+    lines = answer_rows(rows, [
+        Prediction(one["id"], reads.gold(one), answer, reads.read(answer, labels), margin=margin)
+        for one, answer, margin in zip(rows, given, margins, strict=True)])
+    metric, figures = folder.task.load().metric, measured(reads.answers, as_answered(lines), labels, None)
+    value = figures["metrics"][metric]["value"]
+    return commit_evaluation(folder, {
+        "benchmark": benchmark_reference(frozen_benchmark(folder.task)), "answers": reads.answers, "decoding": "free",
+        "predictions_hash": keep_answers(folder, lines), **figures, "baselines": {"base_model": {metric: 0.1}},
+        "verdict": {"met": None, "threshold": None, "metric": metric, "value": value, "simplest_wins": False,
+                    "simplest": None, "margins": {}, "text": {"en": "Said.", "zh": "說了。"}}})

@@ -11,7 +11,15 @@ import pytest
 
 from nlp_skills.resources.task import SuccessCriteria, Task, TaskFolder
 from tests.chromium import Page
-from tests.tools.evaluate.report.reporting import LABELS, curves, evaluated, report, rows_of, trained
+from tests.tools.evaluate.report.reporting import (
+    LABELS,
+    curves,
+    evaluated,
+    evaluated_as,
+    report,
+    rows_of,
+    trained,
+)
 
 pytestmark = pytest.mark.worker
 ROWS = 5_000
@@ -227,3 +235,21 @@ def _contrast(one: str, other: str) -> float:
 
     light, dark = sorted((luminance(one), luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("kind", ["extraction", "generation", "preference"])
+def test_written_answers_are_browsed_as_labels_are(browser: Page, tmp_path: Path, kind: Any) -> None:
+    task = TaskFolder(tmp_path / "written")
+    task.root.mkdir()
+    task.save(Task(name="written", type=kind, labels=["person", "company"] if kind == "extraction" else []))
+    folder = trained(task)
+    path = report(folder, evaluated_as(kind, folder, right=30))[0]
+    browser.open(path)
+    assert browser.run(COUNT) == "1–1 of 1 rows" and browser.run(SHOWN) == 1
+    marked = browser.run("document.querySelectorAll('.errors mark.missing, .errors mark.extra').length > 0")
+    assert marked == (kind != "preference")
+    _choose(browser, "shown", "all")
+    assert browser.run(COUNT) == "1–25 of 31 rows"
+    _choose(browser, "find", {"extraction": "person: bo", "generation": "small", "preference": "-0.25"}[kind])
+    assert browser.run(COUNT) == "1–1 of 1 rows"
+    assert browser.complaints == [] and browser.run("document.documentElement.scrollWidth") <= 1280

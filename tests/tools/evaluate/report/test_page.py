@@ -11,7 +11,7 @@ from nlp_skills.resources.files import append_jsonl, read_json, write_json
 from nlp_skills.resources.task import Constraints, TaskFolder
 from nlp_skills.tools.evaluate.report.__main__ import main
 from nlp_skills.tools.evaluate.significance import Resampler
-from tests.tools.evaluate.report.reporting import Row, curves, evaluated, report, rows_of, trained
+from tests.tools.evaluate.report.reporting import Row, curves, evaluated, evaluated_as, report, rows_of, trained
 
 pytestmark = pytest.mark.worker
 Make = Callable[..., TaskFolder]
@@ -209,3 +209,34 @@ def test_a_report_can_be_written_again_by_hand(
     evaluated(folder, rows_of(LABELS, 9), third_wrong)
     assert main([str(folder.task.root), "v1"]) == 0
     assert capsys.readouterr().out.strip() == str(folder.report_file) and folder.report_file.is_file()
+
+
+@pytest.mark.parametrize(("kind", "columns", "missing", "extra"), [
+    ("extraction", ("parts wanted", "應擷取的片段"), {"company: <Acme>\n"}, {"person: Bo\n"}),
+    ("generation", ("wanted", "標準答案"), {"big"}, {"small", "<", ">"}),
+    ("preference", ("preferred answer", "較佳的回答"), set(), set()),
+])
+def test_answers_that_are_no_labels_stand_beside_what_was_wanted_with_their_differences_marked(
+    task: Make, kind: Any, columns: tuple[str, str], missing: set[str], extra: set[str]
+) -> None:
+    folder = trained(task(type=kind, labels=["person", "company"] if kind == "extraction" else []))
+    _, page = report(folder, evaluated_as(kind, folder))
+    assert columns[0] in page.english and columns[1] in page.chinese
+    assert "Confusion matrix" not in page.text and ("By label" in page.text) == (kind == "extraction")
+    wrong, right = answers(page)
+    assert not wrong["ok"] and right["ok"]
+    assert {text for text, marked in wrong["G"] if marked} == missing
+    assert {text for text, marked in wrong["P"] if marked} == extra
+    assert not any(marked for _, marked in (*right["G"], *right["P"]))
+    marks = [attributes.get("class") for tag, attributes in page.tags if tag == "mark"]
+    assert marks.count("missing") == len(missing) and marks.count("extra") == len(extra)
+    if kind == "preference":
+        assert wrong["P"][0][0] == "No.\n(-0.250)" and right["P"][0][0].endswith("(+0.250)")
+
+
+def test_two_versions_that_write_are_compared_in_the_page(task: Make) -> None:
+    made = task(type="generation", labels=[])
+    first, second = trained(made), trained(made, parent="v1")
+    evaluated_as("generation", first, right=0)
+    _, page = report(second, evaluated_as("generation", second, right=0))
+    assert answers(page)[0]["b"] is False and "chrF" in page.english and "Beside v1" in page.english

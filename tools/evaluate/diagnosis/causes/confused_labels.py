@@ -21,6 +21,8 @@ class ConfusedLabels(CauseKind):
     words: ClassVar[tuple[str, ...]] = ("confus", "mix", "similar", "混淆", "搞混", "分不清")
 
     def look(self, case: Case) -> Cause | None:
+        if case.kind != "label":
+            return None
         mistakes = [answer for answer in case.answers if not answer["correct"] and answer["predicted"] is not None]
         if not mistakes:
             return None

@@ -10,7 +10,7 @@ from ..cause import Cause, CauseKind, NotKnown, Remedy, ramp
 
 
 class EndOfTurn(CauseKind):
-    """The end of turn is not among the trained tokens, so answers go on after the label."""
+    """The end of turn is not among the trained tokens, so answers go on after what was wanted."""
 
     title: ClassVar[Text] = Text("end of turn not trained", "沒有訓練到結束符號")
     page: ClassVar[str] = "llm-knowledge/trouble-end-of-turn"
@@ -25,8 +25,10 @@ class EndOfTurn(CauseKind):
                                     "沒有標籤稽核或回答結尾的紀錄"))
             return self._by_answers(case, case.not_ended)
         untrained = refused / audit["rows"] if audit.get("rows") else 1.0
-        if not refused:
+        if not refused and case.kind == "label":
             return None
+        if not refused:
+            return self._by_answers(case, case.not_ended) if case.not_ended else None
         reasons = [Text(f"In {refused} training rows the token at which generation stops is not trained.",
                         f"有 {refused} 列訓練資料沒有訓練到生成時據以停止的符號。")]
         if case.not_ended:
@@ -40,6 +42,10 @@ class EndOfTurn(CauseKind):
     def _by_answers(self, case: Case, endless: float) -> Cause | None:
         """Without an audit on record: answers that do not stop though the model knows the labels."""
         _, result = case.measured()
+        if case.kind != "label":
+            reason = Text(f"{endless:.0%} of its answers went on longer than any answer wanted, and had to be cut off.",
+                          f"有 {endless:.0%} 的回答比所有標準答案都長，還停不下來，只能從中截斷。")
+            return self.found(0.8 * ramp(endless, 0.02, 0.3), {"answers_cut": endless}, [reason], self._remedy(case))
         knows = case.constrained is not None and case.constrained > result.value + 0.1
         reason = Text(f"{endless:.0%} of its answers had to be cut off, although limited to the labels it scores "
                       f"{case.constrained or 0:.2f}.",

@@ -21,6 +21,8 @@ class Imbalance(CauseKind):
     words: ClassVar[tuple[str, ...]] = ("imbalance", "rare", "always", "minority", "不平衡", "少數", "都猜", "老是")
 
     def look(self, case: Case) -> Cause | None:
+        if case.kind != "label":
+            return None
         evaluation, _ = case.measured()
         f1 = {label: float(figures["f1"]) for label, figures in evaluation["per_class"].items()
               if figures.get("support")}

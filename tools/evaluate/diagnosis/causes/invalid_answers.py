@@ -1,4 +1,4 @@
-"""Answers that are no label."""
+"""Answers that are none of their kind."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from .....resources.figures import figure
 from .....resources.language import Text
+from ...verdict import invalid_words
 from ..case import Case
 from ..cause import Cause, CauseKind, Remedy, ramp
 
@@ -16,20 +17,21 @@ _MOST_EPOCHS = 100
 class InvalidAnswers(CauseKind):
     """The form of the answer is not learnt, where no template, stop or lack of training explains it."""
 
-    title: ClassVar[Text] = Text("answers that are no label", "回答不是任何標籤")
+    title: ClassVar[Text] = Text("answers in no usable form", "回答的格式不對")
     page: ClassVar[str] = "llm-knowledge/trouble-invalid-answers"
     words: ClassVar[tuple[str, ...]] = ("invalid", "format", "not a label", "格式", "不是標籤", "亂答")
 
     def look(self, case: Case) -> Cause | None:
-        _, result = case.measured()
+        evaluation, result = case.measured()
         few = figure("invalid_rate")
         if result.invalid_rate <= few:
             return None
         explained = case.same_prompt is False or "end_of_turn" in case.problems or (case.learnt or 1.0) < 0.9
         share = (0.55 + 0.3 * ramp(result.invalid_rate, few, _MANY)) * (0.5 if explained else 1.0)
-        reasons = [Text(f"{result.invalid_rate:.1%} of the answers are no label at all and count as wrong: the form is "
-                        "not learnt yet.",
-                        f"有 {result.invalid_rate:.1%} 的回答根本不是標籤，全部算錯：回答的格式還沒學會。")]
+        what = invalid_words(evaluation)
+        reasons = [Text(f"{result.invalid_rate:.1%} of the answers are {what.en} and count as wrong: the form is not "
+                        "learnt yet.",
+                        f"有 {result.invalid_rate:.1%} 的回答{what.zh}，全部算錯：回答的格式還沒學會。")]
         rows = [{"id": answer["id"], "split": "test", "label": answer["gold"], "answer": answer["raw"]}
                 for answer in case.mistakes() if answer["predicted"] is None]
         return self.found(share, {"invalid_rate": result.invalid_rate, "limited_to_labels": case.constrained}, reasons,

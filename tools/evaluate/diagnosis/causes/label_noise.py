@@ -21,6 +21,8 @@ class LabelNoise(CauseKind):
     words: ClassVar[tuple[str, ...]] = ("label", "annotat", "noise", "標註", "標錯", "雜訊")
 
     def look(self, case: Case) -> Cause | None:
+        if case.kind != "label":
+            return None
         suspects = case.suspects
         suspected = suspects["found"] / suspects["rows"]
         share = case.noise

@@ -10,6 +10,7 @@ from ..case import Case
 from ..cause import Cause, CauseKind, Remedy, ramp
 
 _APART, _FAR_APART = 0.05, 0.2
+_LOSSES_APART, _LOSSES_FAR_APART = 1.3, 2.5  # validation loss over training loss; a choice of this project
 
 
 class LittleData(CauseKind):
@@ -23,6 +24,8 @@ class LittleData(CauseKind):
         rows, enough = case.train_rows, figure("rows_typical")
         least = figure("rows_per_label")
         thin = {label: count for label, count in case.train_counts.items() if count < least}
+        if rows and not case.word_for_word:
+            return self._by_losses(case, rows, enough)
         if not rows or case.accuracy is None or case.learnt is None:
             return None
         apart = case.learnt - case.accuracy
@@ -46,3 +49,19 @@ class LittleData(CauseKind):
         wrong = [{"id": answer["id"], "split": "test", "label": answer["gold"], "predicted": answer["predicted"]}
                  for answer in case.mistakes()]
         return self.found(self.improvement(share, case), figures, reasons, remedy, wrong[:3])
+
+    def _by_losses(self, case: Case, rows: int, enough: float) -> Cause | None:
+        """For free texts: by how far the validation loss stays above the training loss."""
+        learnt, held_out = case.training.get("train_loss"), case.training.get("valid_loss")
+        if not learnt or not held_out:
+            return None
+        share = 0.75 * ramp(enough - rows, 0.2 * enough, 0.9 * enough) * ramp(
+            held_out / learnt, _LOSSES_APART, _LOSSES_FAR_APART)
+        more = max(int(enough - rows), rows)
+        reasons = [Text(f"{rows} rows to learn from; a first version usually has {enough:.0f} or more. The loss is "
+                        f"{learnt:.3g} on them and {held_out:.3g} on held-out rows.",
+                        f"只有 {rows} 筆可以學習，第一版通常要 {enough:.0f} 筆以上。這些資料的損失是 {learnt:.3g}，"
+                        f"沒看過的資料是 {held_out:.3g}。")]
+        remedy = Remedy(Text(f"Add about {more} rows", f"補大約 {more} 筆資料"), call=case.more_rows())
+        return self.found(self.improvement(share, case), {"training_rows": rows, "usual": enough, "train_loss": learnt,
+                                                          "valid_loss": held_out}, reasons, remedy)

@@ -38,9 +38,14 @@ class NotBetter(CauseKind):
         test = mcnemar([bool(one["correct"]) for one, _ in pairs], [bool(other["correct"]) for _, other in pairs])
         sign = 1 if higher_is_better(result.metric) else -1
         moved = sign * (result.value - result.before)
-        if test.p < _SURE and moved > 0:
+        if case.kind == "text":  # two texts are seldom equal, so the metric's interval decides
+            edges = [sign * (edge - result.before) for edge in (result.low, result.value, result.high) if edge is not None]
+            sure, worse = min(edges) > 0 or max(edges) < 0, max(edges) < 0
+        else:
+            sure = test.p < _SURE
+            worse = sure and moved <= 0
+        if sure and not worse:
             return None
-        worse = test.p < _SURE
         share = 0.6 + 0.3 * ramp(-moved, 0.0, 0.1) if worse else 0.5
         changed = changes_between(parent, case.folder)
         listed = Text("; ".join(change.text.en for change in changed[:3]) or "nothing",
@@ -59,5 +64,5 @@ class NotBetter(CauseKind):
                  f"回到 {parent.name}，改看它的診斷；這個改動已經有答案了"),
             call={"tool": "diagnose", "arguments": {"task": case.folder.task.name, "version": parent.name}})
         return self.found(share, {"parent": parent.name, "before": result.before, "after": result.value,
-                                  "only_parent_right": test.only_a, "only_this_right": test.only_b,
+                                  "only_parent_right": test.only_a, "only_this_right": test.only_b, "worse": worse,
                                   "p": round(test.p, 4)}, reasons, remedy, broken[:5])

@@ -25,7 +25,7 @@ class Overfitting(CauseKind):
 
     def look(self, case: Case) -> Cause | None:
         scored = [epoch for epoch in case.epochs if "valid_loss" in epoch]
-        if not scored:
+        if not scored or not case.word_for_word:
             return self._by_losses(case)
         kept = min(case.kept_epoch or len(scored), len(scored))
         learnt, chosen = case.learnt or 0.0, scored[kept - 1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from .....resources.language import Text
-from ...baselines import TITLES
+from ...baselines import baseline_title
 from ..case import Case
 from ..cause import Cause, CauseKind, Remedy, ramp
 
@@ -25,7 +25,7 @@ class SimpleBaseline(CauseKind):
         ahead = simplest.get("ahead") or {}
         if ahead and ahead.get("high", 0.0) >= 0:  # the better figure may be chance
             return None
-        title, value = TITLES[simplest["name"]], float(simplest["value"])
+        title, value = baseline_title(simplest["name"]), float(simplest["value"])
         behind = abs(value - result.value)
         reasons = [Text(f"{title.en} scores {value:.3f} on the same rows against {result.value:.3f}, trains in seconds "
                         "and needs no GPU.",

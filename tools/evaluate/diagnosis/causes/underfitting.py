@@ -13,6 +13,7 @@ from ..cause import Cause, CauseKind, Remedy, ramp
 _UNEXPLAINED, _MANY = 0.04, 0.25
 _TOO_FAST, _TOO_SLOW = 3.0, 1 / 3
 _MOST_EPOCHS = 100
+_FALLING, _FALLING_FAST = 0.05, 0.3  # of the loss in the last epoch; a choice of this project
 _TRIED_LONGER = 2  # epochs after the kept one
 
 
@@ -51,12 +52,25 @@ class Underfitting(CauseKind):
 
     def _by_loss(self, case: Case) -> Cause | None:
         """For versions that left no answers: by the training loss alone."""
+        if not case.word_for_word:
+            return self._still_falling(case)
         loss = case.training.get("train_loss")
         if not loss or loss < figure("underfit_loss"):
             return None
         reason = Text(f"The training loss stopped at {loss:.3g}: the rows it was shown are not learnt yet.",
                       f"訓練損失停在 {loss:.3g}：連看過的資料都還沒學會。")
         return self.found(0.7, {"train_loss": loss}, [reason], self._remedy(case))
+
+    def _still_falling(self, case: Case) -> Cause | None:
+        """For free texts, of which no loss says when they are learnt: the loss fell much until the end."""
+        last = [float(epoch["train_loss"]) for epoch in case.epochs[-2:]]
+        if len(last) < 2 or not last[0]:
+            return None
+        fall = 1 - last[1] / last[0]
+        reason = Text(f"The loss was still falling in the last epoch ({last[0]:.3g} → {last[1]:.3g}).",
+                      f"最後一輪損失仍在下降（{last[0]:.3g} → {last[1]:.3g}）。")
+        return self.found(self.improvement(0.7 * ramp(fall, _FALLING, _FALLING_FAST), case), {"last_loss": last[1]},
+                          [reason], self._remedy(case))
 
     def _remedy(self, case: Case) -> Remedy:
         if case.rate_ratio is not None and case.rate_ratio <= _TOO_SLOW:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from .....resources.language import Text
+from ...verdict import invalid_words
 from ..case import Case
 from ..cause import Cause, CauseKind, NotKnown, Remedy, ramp
 
@@ -32,13 +33,14 @@ class WrongTemplate(CauseKind):
         share = 0.7 + 0.3 * max(ramp(result.invalid_rate, 0.0, _MANY_INVALID), ramp(behind, 0.0, _FAR_BEHIND))
         reasons = [Text("A training row's prompt is written in other tokens now than when it was trained.",
                         "同一列的提示，現在寫出來的 token 和訓練時不一樣。")]
+        what = invalid_words(evaluation)
         if learnt is not None:
             reasons.append(Text(
                 f"In training's own form {learnt:.0%} of the validation rows were right; asked this way "
-                f"{case.accuracy or 0:.0%} of the test rows are, and {result.invalid_rate:.0%} of the answers are no "
-                "label.",
+                f"{case.accuracy or 0:.0%} of the test rows are, and {result.invalid_rate:.0%} of the answers are "
+                f"{what.en}.",
                 f"用訓練時的格式，驗證資料答對 {learnt:.0%}；這樣問，測試資料只答對 {case.accuracy or 0:.0%}，"
-                f"有 {result.invalid_rate:.0%} 的回答不是標籤。"))
+                f"有 {result.invalid_rate:.0%} 的回答{what.zh}。"))
         expects = case.expects(learnt - 0.15, learnt + 0.1, Text(
             "The validation rows, asked in training's form, say what it knows.",
             "用訓練時的格式問驗證資料的結果，代表它真正學到的。")) if learnt is not None else None

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from ....resources.language import Text
+from ...data.types import Answers
+from ..metric import Answered, Metric, Tally, ratio, tallied
+
+if TYPE_CHECKING:
+    from ..metric import Array
+
+_ORDERS = 6
+_BETA = 2
+
+
+class Chrf(Metric):
+    """Overlap of character n-grams, up to six characters, recall weighing twice (chrF2 of the whole set, 0–1).
+
+    Popović, "chrF: character n-gram F-score for automatic MT evaluation" (2015), as sacrebleu computes it: white space
+    left out, orders that no answer reaches left out. It needs no words, so it fits Chinese as well.
+    """
+
+    title: ClassVar[Text] = Text("chrF", "chrF")
+    explained: ClassVar[Text] = Text(
+        "chrF: how many character sequences the answers share with those wanted; 1 is word for word, other wordings of "
+        "the same cost points.",
+        "chrF：回答與標準答案共有的字元序列比例；1 代表一字不差，意思相同但用字不同也會扣分。")
+    answers: ClassVar[tuple[Answers, ...]] = ("text", "pair")
+
+    def applies(self, answers: Sequence[Answered]) -> bool:
+        return all(row.raw is not None for row in answers)
+
+    def tally(self, answers: Sequence[Answered], labels: Sequence[str]) -> Tally:
+        return tallied([_counted(row) for row in answers], (_ORDERS, 3))
+
+    def measure(self, sums: Array) -> Array:
+        said, wanted, shared = (sums[..., kind] for kind in range(3))
+        reached = (said > 0) & (wanted > 0)
+        orders = reached.sum(axis=-1)
+        precision = ratio((ratio(shared, said) * reached).sum(axis=-1), orders)
+        recall = ratio((ratio(shared, wanted) * reached).sum(axis=-1), orders)
+        return ratio((1 + _BETA**2) * precision * recall, _BETA**2 * precision + recall)
+
+
+def _counted(row: Answered) -> dict[int, int]:
+    """For each order the n-grams of the answer, of what was wanted, and those both have."""
+    said, wanted = "".join((row.answer or "").split()), "".join(row.gold.split())
+    numbers: dict[int, int] = {}
+    for order in range(_ORDERS):
+        of_said, of_wanted = (_grams(text, order + 1) for text in (said, wanted))
+        if of_wanted:  # what is longer than the answer wanted counts for nothing
+            numbers[3 * order] = of_said.total()
+        numbers[3 * order + 1] = of_wanted.total()
+        numbers[3 * order + 2] = (of_said & of_wanted).total()
+    return numbers
+
+
+def _grams(text: str, size: int) -> Counter[str]:
+    return Counter(text[at:at + size] for at in range(len(text) - size + 1))
