@@ -15,7 +15,7 @@ def as_text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return str(value).strip().encode("utf-8", "replace").decode("utf-8")
+    return str(value).replace("\0", "").strip().encode("utf-8", "replace").decode("utf-8")
 
 
 def as_scalar(value: Any) -> Any:
