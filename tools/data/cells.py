@@ -8,7 +8,7 @@ from typing import Any
 
 
 def as_text(value: Any) -> str:
-    """A cell as text: trimmed, booleans as JSON writes them, lone surrogates replaced, empty for null."""
+    """A cell as text: trimmed, booleans as JSON writes them, lone surrogates replaced, zero characters left out, empty for null."""
     if value is None:
         return ""
     if isinstance(value, bool):
