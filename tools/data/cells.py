@@ -8,14 +8,14 @@ from typing import Any
 
 
 def as_text(value: Any) -> str:
-    """A cell as text: trimmed, booleans as JSON writes them, lone surrogates replaced, empty for null."""
+    """A cell as text: trimmed, booleans as JSON writes them, lone surrogates replaced, zero characters left out, empty for null."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return str(value).strip().encode("utf-8", "replace").decode("utf-8")
+    return str(value).replace("\0", "").strip().encode("utf-8", "replace").decode("utf-8")
 
 
 def as_scalar(value: Any) -> Any:

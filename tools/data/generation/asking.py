@@ -8,12 +8,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from ....resources.clock import now
 from ....resources.errors import DataSourceError, MissingRequirement
 from ....resources.files import read_json, sha256_bytes, write_json
 from ....resources.language import Text
-from ....resources.secrets import redact
+from ....resources.secrets import redact, resolve
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -72,7 +73,7 @@ class Endpoint:
             raise self._described(ValueError("its answer is no chat completion"))
         usage = completion.usage
         return Said(
-            (choices[0].message.content or "") if choices else "", getattr(usage, "prompt_tokens", 0) or 0,
+            redact(choices[0].message.content or "") if choices else "", getattr(usage, "prompt_tokens", 0) or 0,
             getattr(usage, "completion_tokens", 0) or 0, confidence=_confidence(choices[0]) if choices else None,
             model=completion.model)
 
@@ -177,8 +178,8 @@ def _client(base_url: str | None, key: str, timeout: float, retries: int) -> Ope
                  "請模型寫資料需要 openai 套件，但執行此工作的環境沒有安裝。"),
             Text("Install it: pip install 'nlp-skills[generate]'.", "請安裝：pip install 'nlp-skills[generate]'。")
         ) from error
-    return openai.OpenAI(api_key=key, base_url=base_url or "https://api.openai.com/v1", timeout=timeout,
-                         max_retries=retries)
+    address = resolve(base_url, lambda value: quote(value, safe="")) if base_url else "https://api.openai.com/v1"
+    return openai.OpenAI(api_key=key, base_url=address, timeout=timeout, max_retries=retries)
 
 
 def parsed_rows(text: str) -> list[dict[str, Any]]:
