@@ -80,7 +80,9 @@ def test_a_random_model_is_measured_for_what_it_is(make_task: MakeTask, versions
     assert result["next_step"]["tool"] == "coach"
     assert record["predictions_hash"] == sha256_file(folder.predictions_file)
     rows = list(read_jsonl(folder.predictions_file))
-    assert len(rows) == 12 and rows[0].keys() == {"id", "text", "entity", "gold", "predicted", "raw", "correct"}
+    assert len(rows) == 12
+    assert rows[0].keys() - {"ended"} == {"id", "text", "entity", "gold", "predicted", "raw", "correct"}
+    assert any(row.get("ended") is False for row in rows), "a random model does not know when to stop"
     lineage = read_yaml(folder.lineage_file)
     assert lineage["results"]["macro_f1"] == record["metrics"]["macro_f1"]["value"]
     assert lineage["status"] == "evaluated"

@@ -14,8 +14,6 @@ from nlp_skills.resources.language import Text
 from nlp_skills.resources.task import TaskFolder, TaskType
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.server.demo import fixtures
-from nlp_skills.server.demo.told import Told
 from nlp_skills.tools.compute import jobs
 from nlp_skills.tools.compute.worker import worker_python
 from nlp_skills.tools.evaluate import run as evaluating
@@ -27,14 +25,6 @@ from tests.tools.evaluate.typed_tasks import write_typed_task
 pytestmark = pytest.mark.worker
 SECONDS = 240.0
 SETTINGS: dict[str, Any] = {"epochs": 6, "batch_size": 16, "gradient_accumulation": 1, "learning_rate": 2e-3, "threads": 1}
-
-
-@pytest.fixture(scope="module")
-def base_model() -> Path:
-    """The demonstration's base model, which has read everyday chats."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NLP_SKILLS_CACHE", str(Path(__file__).parents[3] / ".cache" / "tests"))
-        return fixtures.base_model(worker_python(Workspace()), Told())
 
 
 class Measured:
@@ -68,12 +58,13 @@ class Measured:
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory: pytest.TempPathFactory, base_model: Path) -> Iterator[Measured]:
+def measured(tmp_path_factory: pytest.TempPathFactory, demo_base_model: Path, worker: Path) -> Iterator[Measured]:
     workspace = Workspace(tmp_path_factory.mktemp("typed") / "workspace")
     workspace.root.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NLP_SKILLS_WORKSPACE", str(workspace.root))
-        yield Measured(workspace, base_model)
+        patch.setenv("NLP_SKILLS_WORKER", str(worker))
+        yield Measured(workspace, demo_base_model)
 
 
 def values(record: dict[str, Any], metric: str) -> tuple[float, dict[str, float]]:
