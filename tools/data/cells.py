@@ -9,13 +9,23 @@ from typing import Any
 
 def as_text(value: Any) -> str:
     """A cell as text: trimmed, booleans as JSON writes them, lone surrogates replaced, empty for null."""
+    if isinstance(value, str):
+        return _whole(value.strip())
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return str(value).strip().encode("utf-8", "replace").decode("utf-8")
+    return _whole(str(value).strip())
+
+
+def _whole(text: str) -> str:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode("utf-8")
+    return text
 
 
 def as_scalar(value: Any) -> Any:

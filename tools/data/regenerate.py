@@ -25,7 +25,7 @@ from .fetch import RawSnapshot, fetch, latest_raw, sweep
 from .findings import Finding, finding
 from .mapping import Conversion, find_columns, missing_columns
 from .near import without_near_benchmark
-from .rows import Row
+from .rows import Row, many_rows
 from .snapshot import (
     adopt,
     blocked,
@@ -112,7 +112,8 @@ def _regenerate(
     raws = [_fetch(task, kind, number, steps) if only in (None, number) else _fetched(task, kind, number, parent)
             for number, kind in enumerate(kinds)]
     steps.begin(Text("Converting and removing duplicates", "轉換並去除重複"))
-    prepared = _prepare(task, definition, data_source, raws)
+    with many_rows():
+        prepared = _prepare(task, definition, data_source, raws)
     apart = keep_unlabelled(task, prepared.unlabelled)
     if not prepared.rows:
         stamp_last_run(task)
@@ -120,7 +121,8 @@ def _regenerate(
     steps.begin(Text("Splitting", "切分"))
     held_out = held_out_rows(task)
     real, written = prepared.by_origin()
-    splits = split_rows(real, data_source.split, _previous(parent, data_source.split), held_out)
+    with many_rows():
+        splits = split_rows(real, data_source.split, _previous(parent, data_source.split), held_out)
     used = into_train(splits, admitted(written, real, held_out, refused_ids(task)), data_source.split, held_out)
     steps.begin(Text("Validating", "驗證"))
     decided = {**standing(parent.validation if parent else None), **decisions}
