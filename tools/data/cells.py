@@ -8,14 +8,26 @@ from typing import Any
 
 
 def as_text(value: Any) -> str:
-    """A cell as text: trimmed, booleans as JSON writes them, lone surrogates replaced, zero characters left out, empty for null."""
+    """A cell as text: trimmed, booleans as JSON writes them, lone surrogates replaced, zero characters left out, empty
+    for null."""
+    if isinstance(value, str):
+        return _whole(value)
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return str(value).replace("\0", "").strip().encode("utf-8", "replace").decode("utf-8")
+    return _whole(str(value))
+
+
+def _whole(text: str) -> str:
+    text = (text.replace("\0", "") if "\0" in text else text).strip()
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode("utf-8")
+    return text
 
 
 def as_scalar(value: Any) -> Any:

@@ -25,7 +25,7 @@ def deduplicate(rows: Sequence[Row], columns: Sequence[str]) -> Deduplicated:
     conflicts: list[tuple[Row, Row]] = []
     for row in rows:
         earlier = first.setdefault(row["id"], row)
-        if gold_of(earlier) != gold_of(row):
+        if earlier is not row and gold_of(earlier) != gold_of(row):
             conflicts.append((earlier, row))
     if set(columns) == _IDENTITY:  # what the id is made of
         return Deduplicated(list(first.values()), len(rows) - len(first), conflicts)

@@ -131,15 +131,30 @@ class Conversion:
             raw: the first 12 characters of the raw snapshot's hash, for the provenance of rows without a label.
         """
         spelling = Spelling(self.task.labels, source.label_values)
+        roles = [(role, column) for role, column in columns.found.items() if role in self._roles]
+        more = [(role, column) for role, column in columns.found.items() if role not in self._roles]
+        whole = {"source": name, **({"synthetic": True} if source.synthetic else {})}
         for line, record in enumerate(records, start=1):
             if source.unlabelled and (apart := self._without_label(record, columns, name)):
                 apart["provenance"] = {"raw": raw, "line": line, **{
                     column: record[column] for column in _TRACED if isinstance(record.get(column), str)}}
                 self.unlabelled.append(apart)
                 continue
-            row = self._convert(record, columns, source, name, spelling)
-            if row is not None:
-                self.rows.append(row)
+            try:
+                fields = self._kind.fields({role: record.get(column) for role, column in roles}, spelling)
+            except Unfit as unfit:
+                self.left_out[unfit.code] += 1
+                continue
+            row: Row = {"id": self._kind.id_of(fields), **fields, **whole}
+            for role, column in more:
+                row[role] = as_scalar(record.get(column))
+            for column in self.kept:
+                if column not in row and column in record:
+                    row[column] = as_scalar(record[column])
+            for column in source.carried:
+                if column in record:
+                    row[column] = record[column]
+            self.rows.append(row)
         self.respelled += spelling.respelled
 
     def _without_label(self, record: Record, columns: Columns, name: str) -> Row | None:
@@ -152,26 +167,6 @@ class Conversion:
                 **({"entity": entity} if entity else {}), "source": name,
                 **{column: as_scalar(record[column]) for column in sorted(self.kept) if column in record
                    and column not in self._roles}}
-
-    def _convert(
-        self, record: Record, columns: Columns, source: SourceKind, name: str, spelling: Spelling
-    ) -> Row | None:
-        """The canonical row of one record; None where it makes none (counted)."""
-        try:
-            fields = self._kind.fields({role: record.get(column) for role, column in columns.found.items()
-                                        if role in self._roles}, spelling)
-        except Unfit as unfit:
-            self.left_out[unfit.code] += 1
-            return None
-        row: Row = {"id": self._kind.id_of(fields), **fields, "source": name,
-                    **({"synthetic": True} if source.synthetic else {})}
-        for role, column in columns.found.items():
-            if role not in self._roles:
-                row[role] = as_scalar(record.get(column))
-        for column in self.kept:
-            if column not in row and column in record:
-                row[column] = as_scalar(record[column])
-        return row | {column: record[column] for column in source.carried if column in record}
 
     def notes(self) -> list[Finding]:
         """What validation should mention of this stage."""

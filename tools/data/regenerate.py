@@ -26,7 +26,7 @@ from .findings import Finding, finding
 from .labelling.offering import kept_apart, only_unlabelled
 from .mapping import Conversion, find_columns, missing_columns
 from .near import without_near_benchmark
-from .rows import Row
+from .rows import Row, many_rows
 from .snapshot import (
     adopt,
     blocked,
@@ -115,7 +115,8 @@ def _regenerate(
             else _fetched(task, kind, number, parent)
             for number, kind in enumerate(kinds)]
     steps.begin(Text("Converting and removing duplicates", "轉換並去除重複"))
-    prepared = _prepare(task, definition, data_source, kinds, raws)
+    with many_rows():
+        prepared = _prepare(task, definition, data_source, kinds, raws)
     apart = keep_unlabelled(task, prepared.unlabelled)
     if not prepared.rows:
         stamp_last_run(task)
@@ -124,7 +125,8 @@ def _regenerate(
     steps.begin(Text("Splitting", "切分"))
     held_out = held_out_rows(task)
     real, written = prepared.by_origin()
-    splits = split_rows(real, data_source.split, _previous(parent, data_source.split), held_out)
+    with many_rows():
+        splits = split_rows(real, data_source.split, _previous(parent, data_source.split), held_out)
     used = into_train(splits, admitted(written, real, held_out, refused_ids(task)), data_source.split, held_out)
     steps.begin(Text("Validating", "驗證"))
     decided = {**standing(parent.validation if parent else None), **decisions}

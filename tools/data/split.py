@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 
 from ...resources.data_source import SplitPolicy
 from ...resources.errors import DataSourceError
@@ -89,24 +89,42 @@ def split_rows(
 def _fill(groups: Mapping[str, list[Row]], assigned: dict[str, str], policy: SplitPolicy) -> None:
     """Give every group without a split the one that lacks its labels most, large groups first, ties by seed."""
     shares = {name: getattr(policy, name) for name in SPLITS if getattr(policy, name) > 0}
-    labels = {key: _label_counts(members, policy.stratify) for key, members in groups.items()}
-    total: Counter[str] = Counter()
-    for counts in labels.values():
-        total.update(counts)
-    lacking = {name: {label: share * count for label, count in total.items()} for name, share in shares.items()}
-    for key, name in assigned.items():
-        for label, count in labels[key].items():
-            if name in lacking:
-                lacking[name][label] -= count
-    fresh = sorted((key for key in groups if key not in assigned),
-                   key=lambda key: (-len(groups[key]), _order(key, policy.seed)))
-    for key in fresh:
-        counts = labels[key]
-        best = max(shares, key=lambda name: sum(n * lacking[name][label] for label, n in counts.items()))
-        assigned[key] = best
+    names, keys = list(shares), list(groups)
+    labels = _label_counts(groups.values(), policy.stratify)
+    total: dict[str, int] = {}
+    for counts in labels:
         for label, count in counts.items():
-            lacking[best][label] -= count
-    _leave_none_empty(fresh, assigned, list(shares))
+            total[label] = total.get(label, 0) + count
+    lacking = {label: [share * count for share in shares.values()] for label, count in total.items()}
+    for key, counts in zip(keys, labels, strict=True) if assigned else ():
+        if assigned.get(key) in shares:
+            for label, count in counts.items():
+                lacking[label][names.index(assigned[key])] -= count
+    fresh = _in_turn([at for at, key in enumerate(keys) if key not in assigned], keys, groups, policy.seed)
+    for at in fresh:
+        counts = labels[at]
+        if len(counts) == 1:
+            [(label, count)] = counts.items()
+            lacks = lacking[label] if count == 1 else [count * lack for lack in lacking[label]]
+        else:
+            lacks = [sum(n * lacking[label][split] for label, n in counts.items()) for split in range(len(names))]
+        best = lacks.index(max(lacks))
+        assigned[keys[at]] = names[best]
+        for label, count in counts.items():
+            lacking[label][best] -= count
+    _leave_none_empty([keys[at] for at in fresh], assigned, names)
+
+
+def _in_turn(places: list[int], keys: list[str], groups: Mapping[str, list[Row]], seed: int) -> list[int]:
+    """The places of the largest groups first, those of one size in an order that the seed makes."""
+    by_size: dict[int, list[int]] = {}
+    for at in places:
+        by_size.setdefault(len(groups[keys[at]]), []).append(at)
+
+    def order(at: int) -> bytes:
+        return sha256(f"{seed}:{keys[at]}".encode("utf-8", "replace")).digest()
+
+    return [at for size in sorted(by_size, reverse=True) for at in sorted(by_size[size], key=order)]
 
 
 def _leave_none_empty(fresh: list[str], assigned: dict[str, str], wanted: list[str]) -> None:
@@ -121,9 +139,16 @@ def _leave_none_empty(fresh: list[str], assigned: dict[str, str], wanted: list[s
             assigned[movable[-1]] = name
 
 
-def _label_counts(members: list[Row], stratify: bool) -> Counter[str]:
-    return Counter(kind_of(row).stratum(row) if stratify else "" for row in members)
-
-
-def _order(key: str, seed: int) -> bytes:
-    return hashlib.sha256(f"{seed}:{key}".encode("utf-8", "replace")).digest()
+def _label_counts(groups: Iterable[list[Row]], stratify: bool) -> list[dict[str, int]]:
+    """How many rows of each stratum a group has; groups of one row share the count of their stratum."""
+    if not stratify:
+        return [{"": len(members)} for members in groups]
+    alone: dict[str, dict[str, int]] = {}
+    found = []
+    for members in groups:
+        if len(members) == 1:
+            stratum = kind_of(members[0]).stratum(members[0])
+            found.append(alone.get(stratum) or alone.setdefault(stratum, {stratum: 1}))
+        else:
+            found.append(dict(Counter(kind_of(row).stratum(row) for row in members)))
+    return found

@@ -98,7 +98,7 @@ def propose(task: TaskFolder, job: RunningJob, model: Model) -> dict[str, Any]:
     if rows:
         with answering(task, model, prompt, definition.labels) as ask:
             found = ask([{**row, "label": ""} for row in rows], kept, report)
-        proposer.add({"id": one.id, "label": one.label} for one in found)
+        proposer.add({"id": one.id, "label": one.answer} for one in found)
         kept.unlink(missing_ok=True)
     lines = list(proposer.answered().values())
     labelled = sum(line["label"] is not None for line in lines)

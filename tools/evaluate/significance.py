@@ -193,7 +193,8 @@ def _cells(tables: Sequence[Any]) -> tuple[Array, list[int]]:
 
     rows = tables[0].shape[0]
     places: dict[tuple[bytes, ...], int] = {}
-    which, first = np.empty(rows, dtype=np.int64), []
+    which: Array = np.empty(rows, dtype=np.int64)
+    first: list[int] = []
     for row in range(rows):
         key = tuple(part[table.indptr[row]:table.indptr[row + 1]].tobytes()
                     for table in tables for part in (table.indices, table.data))

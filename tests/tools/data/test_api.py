@@ -349,6 +349,7 @@ def test_a_private_address_is_refused_until_the_person_allows_it(server: Peer) -
     assert "allow_hosts: [127.0.0.1]" in error.fix.en and not server.asked
 
 
+@pytest.mark.alone
 def test_requests_are_spread_over_time(server: Peer) -> None:
     records(server.serve("/rows", in_pages(10)), records="data.items", pagination={"type": "page"},
             requests_per_second=10)

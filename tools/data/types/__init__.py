@@ -140,7 +140,8 @@ class TaskKind(ABC):
 
     def stratum(self, row: Mapping[str, Any]) -> str:
         """What a split should have the same share of everywhere."""
-        return "+".join(sorted(set(self.labels_of(row))))
+        labels = self.labels_of(row)
+        return labels[0] if len(labels) == 1 else "+".join(sorted(set(labels)))
 
     def lacking(self, row: Mapping[str, Any]) -> list[str]:
         """The fields that the canonical row lacks."""
@@ -187,8 +188,18 @@ def kind_of(row: Mapping[str, Any]) -> TaskKind:
 
     A row without any answer counts as a classification's.
     """
-    found = next((kind for kind in task_kinds().values() if kind.key != "label" and kind.key in row), None)
-    return found or task_kind("entity-classification" if row.get("entity") else "classification")
+    by_key, by_entity = _told_apart()
+    for key, kind in by_key:
+        if key in row:
+            return kind
+    return by_entity[bool(row.get("entity"))]
+
+
+@cache
+def _told_apart() -> tuple[list[tuple[str, TaskKind]], tuple[TaskKind, TaskKind]]:
+    """The kinds with an answer of their own by its field, and the two that answer with a label: without, with entity."""
+    by_key = [(kind.key, kind) for kind in task_kinds().values() if kind.key != "label"]
+    return by_key, (task_kind("classification"), task_kind("entity-classification"))
 
 
 def counted_labels(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:

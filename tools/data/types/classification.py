@@ -28,10 +28,12 @@ class Classification(TaskKind):
     }
 
     def fields(self, values: Mapping[str, Any], spelling: Spelling) -> Row:
-        text = self.required(values, "text")
         needed = {role: self.required(values, role) for role in self.roles}
-        entity = as_text(values.get("entity"))
-        return {"text": text, **({"entity": entity} if entity else {}), "label": spelling.of(needed["label"])}
+        row = {"text": needed["text"]}
+        if entity := as_text(values.get("entity")):
+            row["entity"] = entity
+        row["label"] = spelling.of(needed["label"])
+        return row
 
     def answer(self, row: Mapping[str, Any]) -> str:
         return str(row["label"])

@@ -148,8 +148,9 @@ def _row(material: Material, answer: dict[str, Any], earlier: Compared | None) -
     """One answer for a reader without scripts."""
     name = str(answer["id"])
     if material.record.get("confusion"):
-        wanted, answered = str(answer["gold"]), _answered(answer)
-        before = ((earlier.answers or {}).get(name) if earlier else None) or said(INVALID)
+        wanted: Content = str(answer["gold"])
+        answered = _answered(answer)
+        before: Content = ((earlier.answers or {}).get(name) if earlier else None) or said(INVALID)
     else:
         wanted, answered = cells(material, answer)
         before = WORDS["right" if earlier and name in earlier.right else "wrong"]

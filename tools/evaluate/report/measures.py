@@ -36,7 +36,7 @@ def measures(material: Material) -> Html:
             kind: {"value": figures[kind], **_bounds(intervals.get(kind))} if kind in figures else None
             for kind in names}))
     known = known_metrics()
-    explained = [said for name in names if name in known and (said := known[name].explained)]
+    explained = [words for name in names if name in known and (words := known[name].explained)]
     return html(table(head, rows, Text("Metrics", "各項指標"), "measures"),
                 tag("ul", (tag("li", one) for one in explained), class_="note"),
                 _simplified(record.get("simplified")),
