@@ -25,8 +25,10 @@ from tests.journeys import mails
 from tests.journeys.conftest import TASK, Started, copied
 from tests.journeys.person import Call, Person, led
 
-pytestmark = pytest.mark.skipif("NLP_SKILLS_WORKER" not in os.environ,
-                                reason="NLP_SKILLS_WORKER names no worker environment")
+pytestmark = [
+    pytest.mark.minutes,
+    pytest.mark.skipif("NLP_SKILLS_WORKER" not in os.environ, reason="NLP_SKILLS_WORKER names no worker environment"),
+]
 
 KNOWS: dict[str, dict[str, Any]] = {
     "en": {"pain_point": "Two people sort 400 customer mails by hand every morning, and urgent ones wait until noon",

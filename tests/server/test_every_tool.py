@@ -18,6 +18,7 @@ from mcp.client.stdio import StdioServerParameters
 
 pytestmark = [
     pytest.mark.anyio,
+    pytest.mark.minutes,
     pytest.mark.skipif("NLP_SKILLS_WORKER" not in os.environ, reason="NLP_SKILLS_WORKER names no worker environment"),
 ]
 

@@ -24,7 +24,7 @@ from nlp_skills.tools.deploy.targets import target
 from nlp_skills.tools.evaluate.endpoint import Endpoint
 from tests.tools.deploy import fake_ollama, small_version
 
-pytestmark = pytest.mark.worker
+pytestmark = [pytest.mark.worker, pytest.mark.minutes]
 
 KEY = "a-key-for-this-test"
 SECRET = "PARITY_TEST_KEY"

@@ -17,7 +17,7 @@ from nlp_skills.tools.deploy import deployments
 from tests.command_lines import command_lines
 from tests.tools.deploy.conftest import Conversation
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.minutes]
 
 
 async def test_a_gguf_file_answers_as_evaluated_in_llama_cpp_and_only_with_its_key(

@@ -20,6 +20,7 @@ from nlp_skills.server.settings import Settings
 
 pytestmark = [
     pytest.mark.anyio,
+    pytest.mark.minutes,
     pytest.mark.skipif("NLP_SKILLS_WORKER" not in os.environ, reason="NLP_SKILLS_WORKER names no worker environment"),
 ]
 MakeTask = Callable[..., TaskFolder]

@@ -32,6 +32,8 @@ from nlp_skills.tools.train.planning import plan_training
 from tests.tools.compute.sshd import HOME, Proxy, left_running
 from tests.tools.compute.working import eventually
 
+pytestmark = pytest.mark.minutes
+
 SECONDS = 180.0
 SETTINGS = {"epochs": 5, "batch_size": 8, "gradient_accumulation": 1, "save_every": 5, "threads": 1,
             "lora_dropout": 0.1, "lora_r": 8, "learning_rate": 2e-3}

@@ -22,7 +22,7 @@ from nlp_skills.tools.evaluate.diagnosis import diagnose
 from nlp_skills.tools.train.diagnose import diagnose_version
 from tests.tools.train import faults
 
-pytestmark = pytest.mark.worker
+pytestmark = [pytest.mark.worker, pytest.mark.minutes]
 SEED, HEALTHY_SEEDS = 7, (21, 22, 23)
 LONGEST_FIRST = ("rate_too_high", "overfitting", "label_noise", "imbalance", "wrong_template", "end_of_turn",
                  "truncation", "underfitting")

@@ -18,6 +18,8 @@ from nlp_skills.tools.compute import jobs
 from nlp_skills.tools.train import reproduce
 from nlp_skills.tools.train.planning import plan_training, ready_to_train
 
+pytestmark = pytest.mark.minutes
+
 SECONDS = 120.0
 SETTINGS = {"epochs": 2, "batch_size": 8, "gradient_accumulation": 1, "lora_dropout": 0.1, "threads": 1}
 _EVALUATE = """import sys

@@ -21,6 +21,8 @@ from nlp_skills.tools.train.checkpoints import sealed_checkpoints
 from nlp_skills.tools.train.planning import plan_training, ready_to_train
 from tests.tools.compute.working import eventually
 
+pytestmark = pytest.mark.minutes
+
 SECONDS = 120.0
 SETTINGS = {"epochs": 3, "batch_size": 8, "gradient_accumulation": 1, "save_every": 5,
             "lora_dropout": 0.1, "threads": 1}
