@@ -260,6 +260,28 @@ def test_a_job_takes_what_is_free_up_to_its_wish_and_more_than_there_is_is_refus
     line.end("rest")
 
 
+@pytest.mark.parametrize("gpus", [1, 0])
+def test_an_evaluation_waits_for_a_gpu_and_goes_ahead_on_the_processors(
+    line: Line, workspace: Workspace, task: TaskFolder, gpus: int
+) -> None:
+    line.submit("training", gpus=gpus)
+    line.at_work("training")
+    write_work(task, f"""
+        from nlp_skills.tools.compute import turns
+        turns.describe_machine = lambda workspace: machine({gpus})
+        with turns.gpu_turn(job):
+            return {{"sees": os.environ.get("CUDA_VISIBLE_DEVICES")}}
+    """, HEAD, "evaluate")
+    evaluation = jobs.submit(workspace, "evaluate", ["scripts/work.py"], python=sys.executable, task=task)
+    if gpus:
+        line.waits(evaluation, 1)
+        line.end("training")
+    assert jobs.wait(evaluation, 30) == "succeeded", jobs.failure(evaluation)
+    ended = evaluation.exit()
+    assert ended and ended.result == {"sees": "GPU-0" if gpus else None}
+    line.end("training")
+
+
 def test_who_would_have_to_wait_is_told_before_a_job_is_started(line: Line) -> None:
     machine = Machine(system="", cores=1, free_cores=1, memory=1, free_memory=1, disk_free=1)
     assert before_me(machine) == []
