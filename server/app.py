@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 from .. import __version__
 from ..prompts import flows
 from ..resources import published
+from ..resources.job import JobFolder
+from ..resources.task import TaskFolder
 from ..resources.workspace import Workspace
 from ..tools.coach import tool as coach
 from ..tools.compute import tool as compute
@@ -17,9 +23,17 @@ from .boundary import GuardedServer
 from .notify import serve_changes, watchers
 from .settings import Settings
 
-_DOORS = {
-    "tasks": tasks, "data": data, "train": train, "evaluate": evaluate, "deploy": deploy, "compute": compute,
-    "coach": coach,
+
+def _by_model(workspace: Workspace, task: TaskFolder, name: str, settings: dict[str, Any]) -> JobFolder:
+    """Labels proposed by a trained version: what the data's door needs from above it."""
+    from ..tools.evaluate.proposing import start
+
+    return start(workspace, task, name, settings)
+
+
+_REGISTER: dict[str, Callable[[GuardedServer, Workspace], None]] = {
+    "tasks": tasks.register, "data": partial(data.register, by_model=_by_model), "train": train.register,
+    "evaluate": evaluate.register, "deploy": deploy.register, "compute": compute.register, "coach": coach.register,
 }
 
 
@@ -47,7 +61,7 @@ def build_server(settings: Settings | None = None) -> GuardedServer:
         lifespan=watchers,
     )
     for toolset in settings.toolsets:
-        _DOORS[toolset].register(server, workspace)
+        _REGISTER[toolset](server, workspace)
     published.register(server, workspace)
     flows.register(server, workspace)
     serve_changes(server, workspace)

@@ -18,6 +18,7 @@ _KINDS: dict[str, Text] = {
     "prepare": Text("Data preparation", "準備資料"),
     "preview": Text("Data preview", "預覽資料"),
     "validate": Text("Data validation", "驗證資料"),
+    "label": Text("Proposing labels", "提案標籤"),
     "convert": Text("Format conversion", "轉換格式"),
     "train": Text("Training", "訓練"),
     "evaluate": Text("Evaluation", "評估"),

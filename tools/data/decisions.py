@@ -44,8 +44,8 @@ def decisions_of(accept: Mapping[str, str]) -> dict[str, Decision]:
                 Text(f"Accepting {code} needs a reason.", f"要接受 {code}，必須寫明理由。"),
                 Text("Ask the person why the data is right as it is, and pass their words.",
                      "請問對方為什麼資料這樣是對的，並帶入他的說法。"), field="accept")
-    who, when = _who(), now()
-    return {code: Decision(reason.strip()[:_LONGEST_REASON], who, when) for code, reason in accept.items()}
+    person, moment = who(), now()
+    return {code: Decision(reason.strip()[:_LONGEST_REASON], person, moment) for code, reason in accept.items()}
 
 
 def standing(report: Report | None) -> dict[str, Decision]:
@@ -72,7 +72,8 @@ def summary(report: Report) -> list[dict[str, Any]]:
             for found in report.get("accepted", [])]
 
 
-def _who() -> str:
+def who() -> str:
+    """The name of the account that decides."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name

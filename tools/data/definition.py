@@ -91,19 +91,22 @@ def check(data_source: DataSource) -> None:
 
 
 def source_kinds(data_source: DataSource, task: TaskFolder) -> list[SourceKind]:
-    """Every source as its kind.
+    """Every source as its kind, and after them what labelling and the model in the chat gave.
 
     Raises:
         DataSourceError: there is none, or one of them cannot be fetched.
     """
-    if not data_source.sources:
+    from .labelling.kinds import labelling_kinds  # only stages that fetch need it
+
+    labelled = labelling_kinds(task)
+    if not data_source.sources and not labelled:
         raise DataSourceError(
             Text(f"{task.data_source_file} names no source.", f"{task.data_source_file} 沒有任何資料來源。"),
             Text("Say where the rows come from with set_data_source, for example a CSV file or a database query.",
                  "請用 set_data_source 說明資料從哪裡來，例如 CSV 檔或資料庫查詢。"),
             field="sources",
         )
-    return [source_kind(source, number) for number, source in enumerate(data_source.sources)]
+    return [*(source_kind(source, number) for number, source in enumerate(data_source.sources)), *labelled]
 
 
 def source_name(source: SourceKind, number: int) -> str:

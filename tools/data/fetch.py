@@ -95,6 +95,18 @@ def latest_raw(task: TaskFolder, source: SourceKind, preferred: Sequence[str] = 
     return max(found, key=lambda each: each[:2])[2] if found else None
 
 
+def spent_on(kinds: Sequence[SourceKind], raws: Sequence[RawSnapshot]) -> dict[str, Any]:
+    """What the rows of sources that cost something took in all, as counted while they were written."""
+    names = ("requests", "answers_kept", "input_tokens", "output_tokens", "cost", "rejected")
+    found = []
+    for kind, raw in zip(kinds, raws, strict=True):
+        provenance = read_json(raw.root / "source.json").get("provenance") or {}
+        if "input_tokens" in provenance:
+            found.append({"source": kind.name or kind.type, **{
+                name: provenance[name] for name in names if name in provenance}})
+    return {"spent": found} if found else {}
+
+
 def sweep(folder: Path) -> None:
     """Remove what killed writers left half done in `folder`; only where no other writer can be at work."""
     if folder.is_dir():

@@ -151,6 +151,9 @@ class Conversion:
             for column in self.kept:
                 if column not in row and column in record:
                     row[column] = as_scalar(record[column])
+            for column in source.carried:
+                if column in record:
+                    row[column] = record[column]
             self.rows.append(row)
         self.respelled += spelling.respelled
 
@@ -161,7 +164,9 @@ class Conversion:
             return None
         entity = values.get("entity") or None
         return {"id": row_id(values["text"], entity), "text": values["text"],
-                **({"entity": entity} if entity else {}), "source": name}
+                **({"entity": entity} if entity else {}), "source": name,
+                **{column: as_scalar(record[column]) for column in sorted(self.kept) if column in record
+                   and column not in self._roles}}
 
     def notes(self) -> list[Finding]:
         """What validation should mention of this stage."""

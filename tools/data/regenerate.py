@@ -21,8 +21,9 @@ from .decisions import Decision, decisions_of, settled, standing
 from .deduplicate import deduplicate
 from .definition import load_definition, rotate_notice, source_kinds, source_name, stamp_last_run, telling
 from .difference import difference, in_words
-from .fetch import RawSnapshot, fetch, latest_raw, sweep
+from .fetch import RawSnapshot, fetch, latest_raw, spent_on, sweep
 from .findings import Finding, finding
+from .labelling.offering import kept_apart, only_unlabelled
 from .mapping import Conversion, find_columns, missing_columns
 from .near import without_near_benchmark
 from .rows import Row, many_rows
@@ -102,22 +103,25 @@ def _regenerate(
     if decisions and not replace_manual_edits and _is_edited(task, job):
         return validated(task, current_snapshot(task, decisions))
     kinds = source_kinds(data_source, task)
-    _check_place(only, kinds)
+    named = len(data_source.sources)  # what labelling gave stands behind them and is always read anew
+    _check_place(only, kinds[:named])
     with lock(task.data / "current.json"):
         sweep(task.raw)
         sweep(task.snapshots)
         parent = _head(task, job)
         replaced = _guard_edits(task, parent, replace_manual_edits)
     steps = _Steps(job, total=len(kinds) + 4)
-    raws = [_fetch(task, kind, number, steps) if only in (None, number) else _fetched(task, kind, number, parent)
+    raws = [_fetch(task, kind, number, steps) if only in (None, number) or number >= named
+            else _fetched(task, kind, number, parent)
             for number, kind in enumerate(kinds)]
     steps.begin(Text("Converting and removing duplicates", "轉換並去除重複"))
     with many_rows():
-        prepared = _prepare(task, definition, data_source, raws)
+        prepared = _prepare(task, definition, data_source, kinds, raws)
     apart = keep_unlabelled(task, prepared.unlabelled)
     if not prepared.rows:
         stamp_last_run(task)
-        return _only_unlabelled(task, prepared, raws, apart)
+        return {"fetched": prepared.fetched, "raw": [str(raw.root) for raw in raws],
+                **only_unlabelled(task, prepared.fetched, apart)}
     steps.begin(Text("Splitting", "切分"))
     held_out = held_out_rows(task)
     real, written = prepared.by_origin()
@@ -150,8 +154,8 @@ def _regenerate(
     stamp_last_run(task)
     sheets = [sheet for number, kind in enumerate(kinds) if kind.synthetic and (sheet := write_sheet(
         task, raws[number].hash[:12], [row for row in used if row["source"] == source_name(kind, number)]))]
-    return (_result(task, prepared, snapshot, parent, raws, replaced, report) | _kept_apart(prepared, apart)
-            | ({"review": [str(sheet) for sheet in sheets]} if sheets else {}))
+    return (_result(task, prepared, snapshot, parent, raws, replaced, report) | kept_apart(task, apart)
+            | ({"review": [str(sheet) for sheet in sheets]} if sheets else {}) | spent_on(kinds, raws))
 
 
 def source_hash(raws: Sequence[RawSnapshot]) -> str:
@@ -226,11 +230,14 @@ class _Prepared:
                 [row for row in self.rows if row.get("synthetic")])
 
 
-def _prepare(task: TaskFolder, definition: Task, data_source: DataSource, raws: Sequence[RawSnapshot]) -> _Prepared:
+def _prepare(
+    task: TaskFolder, definition: Task, data_source: DataSource, kinds: Sequence[SourceKind],
+    raws: Sequence[RawSnapshot],
+) -> _Prepared:
     group_by = data_source.split.group_by
     kept = {*data_source.deduplicate_on, *({group_by} if group_by and group_by != SKELETON else ())}
     conversion = Conversion(definition, frozenset(kept))
-    for number, (kind, raw) in enumerate(zip(source_kinds(data_source, task), raws, strict=True)):
+    for number, (kind, raw) in enumerate(zip(kinds, raws, strict=True)):
         columns = find_columns(raw.columns, kind, definition)
         if columns.missing:
             raise missing_columns(columns, number, kind.origin(task.root), definition)
@@ -345,27 +352,6 @@ def _result(
             "say": Text("Look at the figures together; the coach says what they mean, and what is still open before a "
                         "plan.", "先一起看過這些數字，教練會說明代表什麼、規劃之前還缺什麼。")._asdict(),
         },
-    }
-
-
-def _kept_apart(prepared: _Prepared, files: Sequence[Path]) -> dict[str, Any]:
-    return {"unlabelled": len(prepared.unlabelled), "unlabelled_files": [str(file) for file in files]} if files else {}
-
-
-def _only_unlabelled(
-    task: TaskFolder, prepared: _Prepared, raws: Sequence[RawSnapshot], files: Sequence[Path]
-) -> dict[str, Any]:
-    count = len(prepared.unlabelled)
-    return {
-        "fetched": prepared.fetched, "raw": [str(raw.root) for raw in raws], **_kept_apart(prepared, files),
-        "message": Text(
-            f"{prepared.fetched} records fetched; none carries a label. {count} rows are kept in "
-            f"{task.data / 'unlabelled'}; the data to train on is as it was.",
-            f"擷取 {prepared.fetched} 筆，都沒有標籤。{count} 列已保存在 {task.data / 'unlabelled'}；"
-            "可訓練的資料維持原狀。")._asdict(),
-        "next_step": {"tool": "coach", "arguments": {"task": task.name, "message": "label the unlabelled rows"},
-                      "say": Text("Ask how these rows should get their labels.",
-                                  "接著討論這些資料要怎麼標註。")._asdict()},
     }
 
 

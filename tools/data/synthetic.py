@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ...resources.data_source import SplitPolicy
@@ -12,6 +12,7 @@ from ...resources.files import write_atomic
 from ...resources.language import Text
 from ...resources.task import TaskFolder
 from .findings import Finding, finding
+from .harmless import harmless
 from .near_copies import NearCopies
 from .prompting import answer_of
 from .rows import Row
@@ -66,9 +67,11 @@ def notes_of(given: int, used: int) -> list[Finding]:
 
 
 def write_sheet(task: TaskFolder, raw: str, rows: Iterable[Row]) -> Path | None:
-    """A tenth of the rows as a sheet to review, `data/review/<raw hash12>.csv`; a sheet that stands is left alone."""
+    """A tenth of the rows as a sheet to review, `data/review/<raw hash12>.csv`, without those that an earlier sheet
+    asked about; a sheet that stands is left alone."""
     path = _folder(task) / f"{raw}.csv"
-    sample = [row for row in rows if int(row["id"], 16) % _ONE_IN == 0]
+    asked = {row.get("id") for row in _sheet_rows(task)}
+    sample = [row for row in rows if int(row["id"], 16) % _ONE_IN == 0 and row["id"] not in asked]
     if path.exists():
         return path
     if not sample:
@@ -76,7 +79,7 @@ def write_sheet(task: TaskFolder, raw: str, rows: Iterable[Row]) -> Path | None:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(["keep", "id", "text", "entity", "label"])
-    writer.writerows([["", row["id"], _harmless(row["text"]), _harmless(row.get("entity") or ""), _harmless(answer_of(row))]
+    writer.writerows([["", row["id"], harmless(row["text"]), harmless(row.get("entity") or ""), harmless(answer_of(row))]
                       for row in sample])
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, b"\xef\xbb\xbf" + out.getvalue().encode())
@@ -85,19 +88,14 @@ def write_sheet(task: TaskFolder, raw: str, rows: Iterable[Row]) -> Path | None:
 
 def refused_ids(task: TaskFolder) -> set[str]:
     """The ids whose `keep` a person set to no in one of the sheets."""
-    refused: set[str] = set()
+    return {str(row["id"]).strip() for row in _sheet_rows(task)
+            if (row.get("keep") or "").strip().casefold() in _NO and row.get("id")}
+
+
+def _sheet_rows(task: TaskFolder) -> Iterator[dict[str, str]]:
     for path in sorted(_folder(task).glob("*.csv")):
-        text = path.read_bytes().decode("utf-8-sig", "replace")
-        for row in csv.DictReader(io.StringIO(text)):
-            if (row.get("keep") or "").strip().casefold() in _NO and row.get("id"):
-                refused.add(str(row["id"]).strip())
-    return refused
+        yield from csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8-sig", "replace")))
 
 
 def _folder(task: TaskFolder) -> Path:
     return task.data / "review"
-
-
-def _harmless(text: str) -> str:
-    """`text` so that a spreadsheet shows it and does not compute it."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

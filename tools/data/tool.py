@@ -12,12 +12,14 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from ...resources.answer import Answer, JobAnswer, JobView
+from ...resources.job import JobFolder
 from ...resources.language import Text
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
 from ..compute.jobs import submit
 from ..compute.view import follow
 from ..compute.worker import light_python
+from .labelling.answer import Action, ByModel, LabellingAnswer, Wish
 
 
 class DataSourceAnswer(Answer):
@@ -28,8 +30,12 @@ class DataSourceAnswer(Answer):
     job: JobView | None = None
 
 
-def register(server: MCPServer, workspace: Workspace) -> None:
-    """Register `set_data_source` and `prepare_data`."""
+def register(server: MCPServer, workspace: Workspace, by_model: ByModel) -> None:
+    """Register `set_data_source`, `prepare_data` and `add_examples`.
+
+    Arguments:
+        by_model: starts the job in which a trained version proposes labels.
+    """
 
     @server.tool(
         name="set_data_source", title="Set or show the data source · 設定資料來源",
@@ -102,6 +108,40 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         job = submit(workspace, "regenerate", entry, given if has_script else [str(folder.root), *given],
                      python=light_python(workspace), task=folder)
         return await follow(job, workspace, report=context.report_progress)
+
+    @server.tool(
+        name="add_examples", title="Label rows, add examples · 標註資料、補充例子",
+        description="Label rows that have no label yet, or write training rows. propose labels (by: rules, chat = you, "
+        "endpoint, v2) → review with the person (without examples: shows a batch; then their decisions {id} accept, {id, "
+        "label} change, label null: leave out) or as a sheet (CSV/HTML) to fill and import → prepare_data. accept: the rest of "
+        "a proposer, unseen. add: rows you wrote {text, label, entity}; train only. status: agreement, what lacks. "
+        "標註、幫我標資料、審閱標籤、審閱表、寫訓練例句。",
+        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True,
+                                    open_world_hint=True),
+        structured_output=True,
+    )
+    async def add_examples(
+        context: Context,
+        task: str,
+        action: Action = "add",
+        examples: list[dict[str, Any]] | None = None,
+        by: Annotated[str, Field(description="proposer, writer, or reviewer's name")] = "",
+        settings: Annotated[dict[str, Any] | None, Field(
+            description="{rules: [{label, keywords, pattern}]}; endpoint: {model, base_url, api_key: ${NAME}, limit, prices}; "
+                        "{which: open|second|disputed, blind}; {per_label}")] = None,
+        count: int | None = None,
+        path: Annotated[str, Field(description="filled sheet")] = "",
+        confirm: Annotated[bool, Field(description="the person said yes")] = False,
+    ) -> LabellingAnswer:
+        from .labelling.acting import act
+
+        folder = workspace.task(task)
+        wish = Wish(action, examples, by.strip(), settings or {}, count, path.strip(), confirm)
+        done = await anyio.to_thread.run_sync(act, workspace, folder, wish, by_model)
+        if not isinstance(done, JobFolder):
+            return done
+        followed = await follow(done, workspace, report=context.report_progress)
+        return LabellingAnswer(message=followed.message, next_step=followed.next_step, job=followed.job)
 
 
 def _show(task: TaskFolder) -> DataSourceAnswer:

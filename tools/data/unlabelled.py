@@ -1,11 +1,12 @@
-"""Rows without a label, kept apart from training: `data/unlabelled/<raw hash12>.jsonl`."""
+"""Rows without a label, kept apart from training: `data/unlabelled/<raw hash12>.jsonl`; `current.json` names the files
+of the last fetch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ...resources.files import dump_jsonl, write_atomic
+from ...resources.files import dump_jsonl, read_json, read_jsonl, write_atomic, write_json
 from ...resources.task import TaskFolder
 from .rows import Row
 
@@ -26,4 +27,20 @@ def keep_unlabelled(task: TaskFolder, rows: Iterable[Row]) -> list[Path]:
         file = folder / f"{raw}.jsonl"
         write_atomic(file, dump_jsonl(kept.values()))
         files.append(file)
+    if files or folder.is_dir():
+        write_json(folder / "current.json", {"format": 1, "raw": list(by_raw)})
     return files
+
+
+def unlabelled_rows(task: TaskFolder) -> Iterator[Row]:
+    """The rows without a label of the last fetch, of the same input the first."""
+    folder = task.data / "unlabelled"
+    current = folder / "current.json"
+    names = read_json(current)["raw"] if current.is_file() else sorted(file.stem for file in folder.glob("*.jsonl"))
+    seen: set[str] = set()
+    for name in names:
+        file = folder / f"{name}.jsonl"
+        for row in read_jsonl(file) if file.is_file() else ():
+            if row["id"] not in seen:
+                seen.add(row["id"])
+                yield row

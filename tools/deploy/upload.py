@@ -23,8 +23,8 @@ from ...resources.task import Task
 from ...resources.version import VersionFolder, version
 from ..compute.download import endpoint
 from ..compute.running import RunningJob, run_job
+from ..data.reach import check_reach
 from ..data.store import load_snapshot
-from ..evaluate.endpoint import check_reach
 from ..evaluate.model import version_paths
 from .card import dataset_card, model_card
 from .gates import criteria_gate

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import os
-import socket
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -15,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from ...resources.errors import DeploymentError
 from ...resources.language import Text
 from ...resources.secrets import redact, resolve
-from ...resources.task import Task
+from ..data.reach import is_near
 
 if TYPE_CHECKING:
     import httpx
@@ -104,34 +102,6 @@ def ask(client: httpx.Client, model: str, messages: list[dict[str, str]], **opti
         ) from error
 
 
-def check_reach(task: Task, url: str, allowed: bool) -> None:
-    """Nothing, where rows of the task may be sent to that address.
-
-    Raises:
-        DeploymentError: the task is on-premise and the address is neither on this machine nor in its own network.
-    """
-    if task.constraints.privacy != "on-premise" or allowed or is_near(url):
-        return
-    host = urlsplit(url).hostname or url
-    raise DeploymentError(
-        Text(f"This task's data stays on-premise, and {host} is outside this machine and its network.",
-             f"這個任務的資料不得離開內部環境，而 {host} 不在這台機器或內部網路。"),
-        Text("Use an endpoint inside, or set allow_remote to true if the person says so.",
-             "請改用內部的端點；若對方明確同意，再把 allow_remote 設為 true。"),
-        field="allow_remote",
-    )
-
-
-def is_near(url: str) -> bool:
-    """Whether every address of that host is this machine's or a private network's."""
-    host = urlsplit(url).hostname or ""
-    try:
-        found = {str(entry[4][0]).partition("%")[0] for entry in socket.getaddrinfo(host, None)}
-    except (OSError, UnicodeError):
-        return False
-    return bool(found) and all(_is_private(address) for address in found)
-
-
 def missing_model(known: Sequence[str], model: str) -> DeploymentError:
     """The error for a name that an endpoint does not list."""
     near = difflib.get_close_matches(model, known, n=1)
@@ -142,11 +112,6 @@ def missing_model(known: Sequence[str], model: str) -> DeploymentError:
              (f"你是指「{near[0]}」嗎？" if near else "") + f"現有的模型：{shown}。"),
         field="model",
     )
-
-
-def _is_private(address: str) -> bool:
-    found = ipaddress.ip_address(address)
-    return found.is_loopback or found.is_private or found.is_link_local
 
 
 def _refused(url: str, model: str, error: httpx.HTTPStatusError) -> DeploymentError:

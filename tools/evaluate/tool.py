@@ -99,8 +99,8 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         from ...resources import secrets
         from ..data.benchmark import frozen_benchmark
         from ..data.definition import rotate_notice, telling
+        from ..data.reach import check_reach
         from . import trying
-        from .endpoint import check_reach
         from .tried import named_model, not_for_versions
 
         folder = workspace.task(task)

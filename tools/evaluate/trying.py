@@ -27,10 +27,10 @@ from ..compute.running import RunningJob, run_job
 from ..compute.turns import gpu_turn
 from ..data.benchmark import Benchmark, frozen_benchmark
 from ..data.prompting import task_prompt
+from ..data.reach import check_reach
 from ..data.rows import Row, row_id
 from ..data.store import Snapshot, load_snapshot
 from .baselines import TITLES, cached_answers, majority_answers, tfidf_answers
-from .endpoint import check_reach
 from .record import answer_rows, benchmark_reference, commit_evaluation, keep_answers, measured, row_groups
 from .run import paired_difference
 from .simplified import simplified_leak

@@ -18,6 +18,7 @@ from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.boundary import GuardedServer
 from nlp_skills.tools.compute.running import RunningJob
 from nlp_skills.tools.data.tool import register
+from nlp_skills.tools.evaluate.proposing import start
 from tests.tools.data.conftest import sentences
 from tests.tools.data.misbehaving import Asked, Peer, Said, as_json, as_page, peer
 from tests.tools.data.test_llm_generated import Writer
@@ -36,7 +37,7 @@ def server() -> Iterator[Peer]:
 @pytest.fixture
 async def client(workspace: Workspace) -> AsyncIterator[Client]:
     server = GuardedServer(workspace=workspace, language="en", name="nlp-skills")
-    register(server, workspace)
+    register(server, workspace, start)
     async with Client(server) as client:
         yield client
 

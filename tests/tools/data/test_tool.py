@@ -15,6 +15,7 @@ from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.boundary import GuardedServer
 from nlp_skills.server.demo.postgres import PostgresServer
 from nlp_skills.tools.data.tool import register
+from nlp_skills.tools.evaluate.proposing import start
 from tests.tools.data.conftest import sentences
 
 pytestmark = pytest.mark.anyio
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 async def client(workspace: Workspace) -> AsyncIterator[Client]:
     server = GuardedServer(workspace=workspace, language="en", name="nlp-skills")
-    register(server, workspace)
+    register(server, workspace, start)
     async with Client(server) as client:
         yield client
 

@@ -1,8 +1,9 @@
-"""Asking an OpenAI-compatible endpoint, each answer kept by the hash of its request."""
+"""Asking an OpenAI-compatible endpoint; for rows, each answer is kept by the hash of its request."""
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 _BEGINNING = re.compile(r"[\[{]")
 _MOST_TRIES = 2000  # an answer of brackets alone must not take for ever
-_ROWS = {"type": "json_schema", "json_schema": {"name": "rows", "schema": {
+ROWS = {"type": "json_schema", "json_schema": {"name": "rows", "schema": {
     "type": "object", "required": ["rows"], "properties": {"rows": {"type": "array", "items": {
         "type": "object", "required": ["text", "label"],
         "properties": {name: {"type": "string"} for name in ("text", "entity", "label")}}}}}}}
@@ -27,29 +28,30 @@ _ROWS = {"type": "json_schema", "json_schema": {"name": "rows", "schema": {
 
 @dataclass(frozen=True)
 class Said:
-    """An answer's text, the tokens it took, and whether it was kept from before."""
+    """An answer's text, the tokens it took, whether it was kept from before, how sure the model was where it says so."""
 
     text: str
     prompt_tokens: int
     completion_tokens: int
-    kept: bool
+    kept: bool = False
+    confidence: float | None = None
+    model: str | None = None
 
 
 class Endpoint:
     """One model at one address.
 
     Arguments:
-        folder: where answers are kept, `<request hash>.json` each; never the key.
-        field: how errors name the source.
+        wishes: what is asked for besides (`response_format`, `logprobs`, …); left out where the server refuses it.
+        field: how errors name what the person set.
     """
 
     def __init__(
         self, *, model: str, base_url: str | None, key: str, temperature: float, timeout: float, retries: int,
-        folder: Path, field: str,
+        wishes: dict[str, Any], field: str,
     ) -> None:
-        self._model, self._base_url, self._temperature = model, base_url, temperature
-        self._folder, self._field = folder, field
-        self._shaped = True
+        self.model, self.base_url, self.temperature = model, base_url, temperature
+        self._field, self._wishes = field, wishes
         self._client = _client(base_url, key, timeout, retries)
 
     def __enter__(self) -> Endpoint:
@@ -58,38 +60,32 @@ class Endpoint:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
-    def ask(self, messages: list[dict[str, str]], number: int) -> Said:
-        """The answer to `messages`; `number` tells apart requests that say the same.
+    def ask(self, messages: list[dict[str, str]]) -> Said:
+        """The answer to `messages`.
 
         Raises:
             DataSourceError: the endpoint cannot be reached, refuses the key or the model, or keeps failing.
         """
-        request = {"model": self._model, "base_url": self._base_url, "temperature": self._temperature,
-                   "messages": messages, "number": number}
-        digest = sha256_bytes(json.dumps(request, sort_keys=True, ensure_ascii=False).encode())[:16]
-        file = self._folder / f"{digest}.json"
-        if file.is_file():
-            kept = read_json(file)
-            return Said(kept["answer"], kept["usage"]["prompt_tokens"], kept["usage"]["completion_tokens"], True)
         completion = self._completion(messages)
-        text = completion.choices[0].message.content or "" if completion.choices else ""
-        usage = {"prompt_tokens": getattr(completion.usage, "prompt_tokens", 0) or 0,
-                 "completion_tokens": getattr(completion.usage, "completion_tokens", 0) or 0}
-        self._folder.mkdir(parents=True, exist_ok=True)
-        write_json(file, {"format": 1, "request": request, "answer": text, "usage": usage,
-                          "model": completion.model, "created": now()})
-        return Said(text, usage["prompt_tokens"], usage["completion_tokens"], False)
+        choices = getattr(completion, "choices", None)
+        if not isinstance(choices, list):  # a page, or JSON of something else
+            raise self._described(ValueError("its answer is no chat completion"))
+        usage = completion.usage
+        return Said(
+            (choices[0].message.content or "") if choices else "", getattr(usage, "prompt_tokens", 0) or 0,
+            getattr(usage, "completion_tokens", 0) or 0, confidence=_confidence(choices[0]) if choices else None,
+            model=completion.model)
 
     def _completion(self, messages: list[dict[str, str]]) -> Any:
         import openai
 
-        shape: dict[str, Any] = {"response_format": _ROWS} if self._shaped else {}
+        wishes = self._wishes
         try:
             return self._client.chat.completions.create(
-                model=self._model, messages=messages, temperature=self._temperature, **shape)  # type: ignore[arg-type]
+                model=self.model, messages=messages, temperature=self.temperature, **wishes)  # type: ignore[arg-type]
         except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-            if self._shaped:  # many servers do not know response_format
-                self._shaped = False
+            if wishes:  # many servers do not know them
+                self._wishes = {}
                 return self._completion(messages)
             raise self._described(error) from None
         except (openai.OpenAIError, ValueError) as error:
@@ -98,7 +94,7 @@ class Endpoint:
     def _described(self, error: Exception) -> DataSourceError:
         import openai
 
-        where, field = self._base_url or "api.openai.com", self._field
+        where, field = self.base_url or "api.openai.com", self._field
         said = redact(str(getattr(error, "message", error)))[:200]
         if isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
             return DataSourceError(
@@ -109,8 +105,8 @@ class Endpoint:
                      "沒有金鑰時，可以請這個對話的模型寫。"), field=f"{field}.api_key")
         if isinstance(error, openai.NotFoundError):
             return DataSourceError(
-                Text(f"{where} has no model {self._model!r}, or is not an OpenAI-compatible address.",
-                     f"{where} 沒有模型「{self._model}」，或不是 OpenAI 相容的位址。"),
+                Text(f"{where} has no model {self.model!r}, or is not an OpenAI-compatible address.",
+                     f"{where} 沒有模型「{self.model}」，或不是 OpenAI 相容的位址。"),
                 Text("Check model, and that base_url ends as the server says (often /v1).",
                      "請檢查 model，以及 base_url 的結尾（通常是 /v1）。"), field=f"{field}.model")
         if isinstance(error, openai.RateLimitError):
@@ -134,6 +130,42 @@ class Endpoint:
             Text(f"{where} failed: {said}", f"{where} 發生錯誤：{said}"),
             Text("Try again later; answers received are kept and not paid again.",
                  "請稍後再試；已收到的回答會保留，不會重複計費。"), field=f"{field}.model")
+
+
+class KeptAnswers:
+    """An endpoint whose answers are kept, `<request hash>.json` each, so that none is paid for twice; never the key."""
+
+    def __init__(self, endpoint: Endpoint, folder: Path) -> None:
+        self._endpoint, self._folder = endpoint, folder
+
+    def ask(self, messages: list[dict[str, str]], number: int) -> Said:
+        """The answer to `messages`; `number` tells apart requests that say the same.
+
+        Raises:
+            DataSourceError: as `Endpoint.ask`.
+        """
+        endpoint = self._endpoint
+        request = {"model": endpoint.model, "base_url": endpoint.base_url, "temperature": endpoint.temperature,
+                   "messages": messages, "number": number}
+        digest = sha256_bytes(json.dumps(request, sort_keys=True, ensure_ascii=False).encode())[:16]
+        file = self._folder / f"{digest}.json"
+        if file.is_file():
+            kept = read_json(file)
+            return Said(kept["answer"], kept["usage"]["prompt_tokens"], kept["usage"]["completion_tokens"], kept=True)
+        said = endpoint.ask(messages)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        write_json(file, {"format": 1, "request": request, "answer": said.text, "usage": {
+            "prompt_tokens": said.prompt_tokens, "completion_tokens": said.completion_tokens},
+            "model": said.model, "created": now()})
+        return said
+
+
+def _confidence(choice: Any) -> float | None:
+    """How likely the model thought its whole answer; None where the server does not say."""
+    tokens = getattr(getattr(choice, "logprobs", None), "content", None) or []
+    if not tokens:
+        return None
+    return round(math.exp(min(0.0, sum(float(token.logprob) for token in tokens))), 4)
 
 
 def _client(base_url: str | None, key: str, timeout: float, retries: int) -> OpenAI:

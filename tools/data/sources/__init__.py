@@ -42,6 +42,7 @@ class SourceKind(BaseModel, ABC):
 
     secret_fields: ClassVar[tuple[str, ...]] = ()
     previewed: ClassVar[int] = 200  # records a first look reads at most
+    carried: ClassVar[tuple[str, ...]] = ()  # columns that a row keeps as they are, whatever they hold
 
     @abstractmethod
     def batches(self, folder: Path, field: str, watch: Watch | None = None) -> Generator[list[Record], None, None]:

@@ -11,15 +11,16 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
+from ....resources.data_source import load_data_source
 from ....resources.errors import DataSourceError, SecretError
 from ....resources.language import Text
 from ....resources.secrets import resolve
 from ....resources.task import Task, TaskFolder
 from ..benchmark import held_out_rows
-from ..cells import as_text
-from ..generation.asking import Endpoint, parsed_rows
+from ..generation.asking import ROWS, Endpoint, KeptAnswers, parsed_rows
+from ..generation.checking import RowChecks
+from ..generation.cost import cost_of, tokens_of
 from ..near_copies import NearCopies
-from ..rows import normalised
 from ..watching import Watch
 from . import Record, SourceKind
 
@@ -70,13 +71,14 @@ class LlmGeneratedSource(SourceKind):
         known = NearCopies(self.near_copy)
         for row in held_out_rows(task):
             known.add(row["text"])
-        spent = _Spent(self, watch)
+        checks, spent = RowChecks(definition, load_data_source(task).quality, known), _Spent(self, watch)
         with Endpoint(
             model=self.model, base_url=self.base_url, key=self._key(), temperature=self.temperature,
-            timeout=self.timeout_seconds, retries=self.retries, folder=task.data / "generation", field=field,
+            timeout=self.timeout_seconds, retries=self.retries, wishes={"response_format": ROWS}, field=field,
         ) as endpoint:
+            answers = KeptAnswers(endpoint, task.data / "generation")
             for label, wanted in self.quotas(definition, field).items():
-                yield from self._of_label(endpoint, definition, label, wanted, known, spent, field)
+                yield from self._of_label(answers, definition, label, wanted, checks, spent, field)
 
     def origin(self, folder: Path) -> str:
         return f"{self.model} ({urlsplit(self.base_url or 'https://api.openai.com').netloc})"
@@ -106,15 +108,13 @@ class LlmGeneratedSource(SourceKind):
         task = TaskFolder(folder).load()
         quotas = self.quotas(task, field)
         requests = sum(math.ceil(wanted / self.rows_per_request) for wanted in quotas.values())
-        asked = sum(_tokens(message["content"]) for message in self._messages(task, next(iter(quotas), ""), 0))
+        asked = sum(tokens_of(message["content"]) for message in self._messages(task, next(iter(quotas), ""), 0))
         tokens = {"input_tokens": requests * asked, "output_tokens": sum(quotas.values()) * _TOKENS_OF_A_ROW}
         cost = self._cost(tokens["input_tokens"], tokens["output_tokens"])
         return {"requests": requests, **tokens, **({} if cost is None else {"cost": cost})}
 
     def _cost(self, asked: int, written: int) -> float | None:
-        if self.price_per_million_input is None or self.price_per_million_output is None:
-            return None
-        return round((asked * self.price_per_million_input + written * self.price_per_million_output) / 1e6, 4)
+        return cost_of(asked, written, self.price_per_million_input, self.price_per_million_output)
 
     def _key(self) -> str:
         if self.api_key is not None:
@@ -128,16 +128,16 @@ class LlmGeneratedSource(SourceKind):
             raise
 
     def _of_label(
-        self, endpoint: Endpoint, task: Task, label: str, wanted: int, known: NearCopies, spent: _Spent, field: str
+        self, answers: KeptAnswers, task: Task, label: str, wanted: int, checks: RowChecks, spent: _Spent, field: str
     ) -> Iterator[list[Record]]:
         have = useless = 0
         for number in range(_SPARE_REQUESTS * math.ceil(wanted / self.rows_per_request)):
             if have >= wanted:
                 return
             spent.check(field)
-            said = endpoint.ask(self._messages(task, label, number), number)
+            said = answers.ask(self._messages(task, label, number), number)
             spent.add(said.prompt_tokens, said.completion_tokens, said.kept)
-            rows = [row for given in parsed_rows(said.text) if (row := self._checked(given, task, label, known, spent))]
+            rows = [row for given in parsed_rows(said.text) if (row := spent.counted(checks.checked(given, label)))]
             useless = 0 if rows else useless + 1
             if useless >= _USELESS_IN_A_ROW:
                 raise DataSourceError(
@@ -176,27 +176,6 @@ class LlmGeneratedSource(SourceKind):
         ]
         return [{"role": "system", "content": "\n".join(rules)}, {"role": "user", "content": template}]
 
-    def _checked(self, given: Record, task: Task, label: str, known: NearCopies, spent: _Spent) -> Record | None:
-        """The row, or None with the reason counted."""
-        text, said, entity = (as_text(given.get(name)) for name in ("text", "label", "entity"))
-        reason = None
-        if not text or not (said or label):
-            reason = "incomplete"
-        elif label and said and normalised(said).casefold() != normalised(label).casefold():
-            reason = "other_label"
-        elif not label and task.labels and said not in task.labels:
-            reason = "unknown_label"
-        elif task.type == "entity-classification" and (
-                not entity or normalised(entity).casefold() not in normalised(text).casefold()):
-            reason = "entity_not_in_text"
-        elif known.like(text):
-            reason = "near_copy"
-        if reason:
-            spent.rejected[reason] += 1
-            return None
-        known.add(text)
-        return {"text": text, **({"entity": entity} if entity else {}), "label": label or said}
-
 
 class _Spent:
     """What a run took so far, told in the provenance."""
@@ -225,10 +204,12 @@ class _Spent:
         self.watch.provenance |= {"input_tokens": self._asked, "output_tokens": self._written,
                                   "rejected": self.rejected, **({} if cost is None else {"cost": cost})}
 
+    def counted(self, checked: Record | str) -> Record | None:
+        """The row that was let through; None, its reason counted, where it was refused."""
+        if isinstance(checked, str):
+            self.rejected[checked] += 1
+            return None
+        return checked
+
     def reasons(self) -> str:
         return ", ".join(f"{reason} {count}" for reason, count in self.rejected.most_common(4)) or "no JSON"
-
-
-def _tokens(text: str) -> int:
-    wide = sum(character >= "\u2e80" for character in text)
-    return wide + math.ceil((len(text) - wide) / 4)

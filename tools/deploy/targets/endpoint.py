@@ -9,7 +9,8 @@ from ....resources.task import Task
 from ....resources.version import VersionFolder
 from ....resources.workspace import Workspace
 from ...compute.running import RunningJob
-from ...evaluate.endpoint import base_url, check_reach
+from ...data.reach import check_reach
+from ...evaluate.endpoint import base_url
 from ..health import answers_at
 from . import Live, Target
 

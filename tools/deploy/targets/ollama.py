@@ -19,7 +19,8 @@ from ....resources.task import Task
 from ....resources.version import VersionFolder
 from ....resources.workspace import Workspace
 from ...compute.running import RunningJob
-from ...evaluate.endpoint import base_url, check_reach, ollama_url
+from ...data.reach import check_reach
+from ...evaluate.endpoint import base_url, ollama_url
 from ..deployments import history
 from ..gguf import gguf_file
 from ..merge import merged_model

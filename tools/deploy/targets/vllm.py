@@ -16,7 +16,8 @@ from ....resources.version import VersionFolder
 from ....resources.workspace import Workspace
 from ...compute.running import RunningJob
 from ...data.prompting import chat_messages
-from ...evaluate.endpoint import base_url, check_reach
+from ...data.reach import check_reach
+from ...evaluate.endpoint import base_url
 from ...evaluate.model import version_paths
 from ..health import answers_at
 from ..merge import merged_model

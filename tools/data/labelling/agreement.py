@@ -1,0 +1,44 @@
+"""How well labels agree: the proposer with the reviewers, and the reviewers with each other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+from .decisions import Decided
+
+_LEFT_OUT = "—"  # a reviewer who rejects a row agrees with no label
+
+
+def agreement(pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Raw agreement and Cohen's kappa of two raters on the same rows; kappa is None where chance explains all."""
+    if not pairs:
+        return {"rows": 0, "agreement": None, "kappa": None}
+    count = len(pairs)
+    alike = sum(one == other for one, other in pairs) / count
+    left, right = Counter(one for one, _ in pairs), Counter(other for _, other in pairs)
+    chance = sum(left[label] * right[label] for label in left) / count ** 2
+    kappa = None if chance == 1 else round((alike - chance) / (1 - chance), 3)
+    return {"rows": count, "agreement": round(alike, 3), "kappa": kappa}
+
+
+def agreements(decided: Mapping[str, Decided]) -> dict[str, Any]:
+    """`{proposers: {who: …}, reviewers: {"Ann · Ben": …}}`, each by what was said first about a row, before anybody was
+    asked to settle a difference; what was accepted in bulk was looked at by nobody and does not count."""
+    proposed: dict[str, list[tuple[str, str]]] = {}
+    between: dict[str, list[tuple[str, str]]] = {}
+    for row in decided.values():
+        first: dict[str, dict[str, Any]] = {}
+        for line in row.lines:
+            if not line.get("bulk") and not line.get("settles"):
+                first.setdefault(line["reviewer"], line)
+        said = {reviewer: line["label"] or _LEFT_OUT for reviewer, line in first.items()}
+        for reviewer, line in first.items():
+            if line["proposed"]:
+                proposed.setdefault(line["proposed"]["by"], []).append((line["proposed"]["label"], said[reviewer]))
+        for one, other in combinations(sorted(said), 2):
+            between.setdefault(f"{one} · {other}", []).append((said[one], said[other]))
+    return {"proposers": {who: agreement(pairs) for who, pairs in sorted(proposed.items())},
+            "reviewers": {who: agreement(pairs) for who, pairs in sorted(between.items())}}

@@ -1,0 +1,85 @@
+"""Rows as they are shown in the chat, and what the model in the chat proposes for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ....resources.language import Text
+from ..cells import as_text
+from ..rows import normalised
+from .proposals import Proposer
+from .review import row_of
+from .standing import Labelling
+
+_TEXT_CHARACTERS, _BATCH_CHARACTERS = 600, 4_000
+
+
+def batch(here: Labelling, ids: Sequence[str], count: int, proposals: bool = False) -> list[dict[str, Any]]:
+    """The first rows of `ids`, as many as fit into an answer, long texts cut."""
+    rows: list[dict[str, Any]] = []
+    left = _BATCH_CHARACTERS
+    for number in ids[:count]:
+        row = row_of(here, number)
+        if row is None:
+            continue
+        text = row["text"]
+        shown = text if len(text) <= _TEXT_CHARACTERS else f"{text[:_TEXT_CHARACTERS]}…"
+        if rows and len(shown) > left:
+            break
+        left -= len(shown)
+        rows.append({"id": number, "text": shown, **({"entity": row["entity"]} if row.get("entity") else {}),
+                     **(_beside(here, number) if proposals else {})})
+    return rows
+
+
+def _beside(here: Labelling, number: str) -> dict[str, Any]:
+    """What is proposed for a row, and what reviewers said who do not agree."""
+    found: dict[str, Any] = {}
+    if proposal := here.proposals.get(number):
+        found = {"proposed": proposal.label, "by": proposal.by,
+                 **({} if proposal.confidence is None else {"confidence": proposal.confidence}),
+                 **({"rivals": list(proposal.rivals)} if proposal.rivals else {}),
+                 **({"proposed_entity": proposal.entity} if proposal.entity else {})}
+    if (decided := here.decided.get(number)) and decided.standing == "disputed":
+        found["said"] = {who: line["label"] for who, line in decided.latest.items()}
+    return found
+
+
+def record_proposals(here: Labelling, given: Sequence[Mapping[str, Any]]) -> tuple[int, list[dict[str, Any]]]:
+    """Keep what the model in the chat proposes: `{id, label, confidence?, entity?}` each.
+
+    Returns:
+        how many were kept, and of each refused one its place (counted from 1) and why.
+    """
+    lines: list[dict[str, Any]] = []
+    refused: list[dict[str, Any]] = []
+    for place, one in enumerate(given, start=1):
+        if reason := _reason(here, one):
+            refused.append({"example": place, "id": as_text(one.get("id"))[:24], "why": str(reason)})
+            continue
+        confidence = one.get("confidence")
+        entity = as_text(one.get("entity"))
+        lines.append({"id": one["id"], "label": one["label"],
+                      **({"confidence": round(float(confidence), 4)} if confidence is not None else {}),
+                      **({"entity": entity} if entity and not here.pool.rows[one["id"]].get("entity") else {})})
+    if lines:
+        Proposer(here.folder, "chat", {"labels": list(here.pool.task.labels)}).add(lines)
+    return len(lines), refused
+
+
+def _reason(here: Labelling, one: Mapping[str, Any]) -> Text | None:
+    row = here.pool.rows.get(as_text(one.get("id")))
+    if row is None:
+        return Text("no open row has this id", "沒有這個編號的待標列")
+    if one.get("label") not in here.pool.task.labels:
+        return Text(f"the label is none of: {', '.join(here.pool.task.labels)}",
+                    f"標籤必須是：{'、'.join(here.pool.task.labels)}")
+    confidence = one.get("confidence")
+    if confidence is not None and not (isinstance(confidence, int | float) and 0 <= confidence <= 1):
+        return Text("confidence is a number between 0 and 1", "confidence 要介於 0 與 1")
+    entity = as_text(one.get("entity"))
+    if here.pool.needs_entity and not row.get("entity") and (
+            not entity or normalised(entity).casefold() not in normalised(row["text"]).casefold()):
+        return Text("the row needs an entity that stands in its text", "這一列需要 entity，而且要出現在文字裡")
+    return None

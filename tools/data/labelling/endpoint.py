@@ -1,0 +1,222 @@
+"""Labels proposed by a model behind an OpenAI-compatible endpoint, as a job: each answer is parsed as the task's own
+model's would be, kept at once, and paid for once.
+
+    python -m nlp_skills.tools.data.labelling.endpoint TASK SETTINGS_AS_JSON
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ....resources.errors import DataError
+from ....resources.language import Text
+from ....resources.secrets import resolve
+from ....resources.task import Task, TaskFolder
+from ....resources.wording import problem_in_words
+from ...compute.running import RunningJob, run_job
+from ..generation.asking import Endpoint, Said
+from ..generation.cost import cost_of, tokens_of
+from ..prompting import chat_messages, read_answer, task_prompt
+from ..reach import check_reach
+from ..rows import Row
+from .proposals import Proposer
+from .standing import Labelling, look, next_call
+
+MODULE = "nlp_skills.tools.data.labelling.endpoint"
+KIND = "label"
+_USELESS_IN_A_ROW = 12
+_MOST_TOKENS = 1024  # room for a model that thinks aloud before it answers
+
+
+class EndpointSettings(BaseModel):
+    """How a model is asked for labels."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = Field(min_length=1)
+    base_url: str | None = None
+    api_key: str | None = None
+    limit: int | None = Field(None, gt=0, description="rows of this call")
+    up_to: int | None = Field(None, gt=0, description="answers there should be in all, so that a resumed job knows its end")
+    price_per_million_input: float | None = Field(None, ge=0)
+    price_per_million_output: float | None = Field(None, ge=0)
+    max_total_tokens: int = Field(1_000_000, gt=0)
+    parallel: int = Field(4, ge=1, le=16)
+    timeout_seconds: float = Field(60, gt=0)
+    retries: int = Field(4, ge=0, le=20)
+    allow_remote: bool = False
+
+
+def read_settings(given: dict[str, Any], task: Task) -> EndpointSettings:
+    """The settings, checked.
+
+    Raises:
+        DataError: a field is wrong; or rows of an on-premise task would leave.
+    """
+    try:
+        settings = EndpointSettings.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place, said = ".".join(["settings", *map(str, first["loc"])]), problem_in_words(first)
+        raise DataError(
+            Text(f"{place}: {said.en}.", f"{place}：{said.zh}。"),
+            Text(f"settings of an endpoint: {', '.join(EndpointSettings.model_fields)}.",
+                 f"端點的 settings 有：{'、'.join(EndpointSettings.model_fields)}。"), field=place) from None
+    check_reach(task, settings.base_url or "https://api.openai.com", settings.allow_remote)
+    return settings
+
+
+def proposer_of(task: TaskFolder, definition: Task, settings: EndpointSettings) -> Proposer:
+    """Who proposes: the model, its address, and the prompt and labels it is asked with."""
+    return Proposer(task, settings.model, {
+        "model": settings.model, "base_url": settings.base_url, "labels": list(definition.labels),
+        "prompt": task_prompt(definition).model_dump(mode="json")})
+
+
+def to_ask(here: Labelling, settings: EndpointSettings) -> list[Row]:
+    """The rows this model has not answered about yet."""
+    known = proposer_of(here.folder, here.pool.task, settings).answered()
+    rows = [here.pool.rows[number] for number in here.open if number not in known
+            and (here.pool.rows[number].get("entity") or not here.pool.needs_entity)]
+    return rows if settings.up_to is None else rows[:max(0, settings.up_to - len(known))]
+
+
+def with_end(here: Labelling, settings: EndpointSettings) -> EndpointSettings:
+    """The settings of a job that asks at most `limit` more rows, however often it is resumed."""
+    if settings.limit is None:
+        return settings
+    known = proposer_of(here.folder, here.pool.task, settings).answered()
+    return settings.model_copy(update={"up_to": len(known) + settings.limit})
+
+
+def estimate(here: Labelling, settings: EndpointSettings) -> dict[str, Any]:
+    """Requests and tokens, and the cost where prices are set; an estimate, counted when it is done."""
+    task, rows = here.pool.task, to_ask(here, settings)
+    prompt = task_prompt(task)
+    asked = sum(tokens_of(message["content"]) for row in rows for message in chat_messages(row, prompt, task.labels))
+    written = len(rows) * (2 + max(tokens_of(label) for label in task.labels))
+    cost = cost_of(asked, written, settings.price_per_million_input, settings.price_per_million_output)
+    return {"requests": len(rows), "input_tokens": asked, "output_tokens": written,
+            **({} if cost is None else {"cost": cost})}
+
+
+def main(arguments: list[str]) -> int:
+    """Propose as a job."""
+    parser = argparse.ArgumentParser(prog=f"python -m {MODULE}", description=__doc__)
+    parser.add_argument("task", type=Path, help="the task's folder")
+    parser.add_argument("settings", help="how the endpoint is asked, as JSON")
+    options = parser.parse_args(arguments)
+    folder = TaskFolder(options.task)
+
+    def work(job: RunningJob) -> dict[str, Any]:
+        return propose(folder, job, read_settings(json.loads(options.settings), folder.load()))
+
+    return run_job(KIND, work, entry=["-m", MODULE], arguments=arguments, task=options.task, resumable=True)
+
+
+def propose(task: TaskFolder, job: RunningJob, settings: EndpointSettings) -> dict[str, Any]:
+    """Ask about every row this model was not asked about; answers are kept in small batches as they come.
+
+    Raises:
+        DataError: the budget is used up, or the answers are no labels.
+        DataSourceError: the endpoint cannot be reached, refuses the key or the model, or keeps failing.
+    """
+    here = look(task)
+    definition, prompt = here.pool.task, task_prompt(here.pool.task)
+    proposer, rows = proposer_of(task, definition, settings), to_ask(here, settings)
+    used = useless = 0
+    wishes = {"max_tokens": _MOST_TOKENS, "logprobs": True}
+    key = resolve(settings.api_key) if settings.api_key else (
+        resolve("${OPENAI_API_KEY}") if settings.base_url is None else "none")
+    with Endpoint(model=settings.model, base_url=settings.base_url, key=key, temperature=0,
+                  timeout=settings.timeout_seconds, retries=settings.retries, wishes=wishes,
+                  field="settings") as endpoint, ThreadPoolExecutor(settings.parallel) as pool:
+        for begin in range(0, len(rows), settings.parallel):
+            job.progress(begin, len(rows), Text(f"asking {settings.model}", f"詢問 {settings.model}"))
+            if used >= settings.max_total_tokens:
+                raise _used_up(used, settings)
+            batch = rows[begin:begin + settings.parallel]
+            lines, failure = _answers(endpoint, pool, batch, [
+                chat_messages(row, prompt, definition.labels) for row in batch], definition.labels)
+            if lines:
+                proposer.add(lines)
+            if failure:
+                raise failure
+            used += sum(line["tokens"][0] + line["tokens"][1] for line in lines)
+            for line in lines:
+                useless = 0 if line["label"] is not None else useless + 1
+            if useless >= _USELESS_IN_A_ROW:
+                raise _no_labels(settings, lines[-1]["raw"], definition)
+    job.progress(len(rows), len(rows))
+    return _told(task, proposer, settings)
+
+
+def _answers(
+    endpoint: Endpoint, pool: ThreadPoolExecutor, rows: Sequence[Row], asked: Sequence[list[dict[str, str]]],
+    labels: Sequence[str],
+) -> tuple[list[dict[str, Any]], Exception | None]:
+    """What was answered, and the first failure: answers beside a failed one were paid for and are kept."""
+    lines, failure = [], None
+    futures = [pool.submit(endpoint.ask, messages) for messages in asked]
+    for row, future in zip(rows, futures, strict=True):
+        if error := future.exception():
+            failure = failure or (error if isinstance(error, Exception) else None)
+            continue
+        lines.append(_line(row, future.result(), labels))
+    return lines, failure
+
+
+def _line(row: Row, said: Said, labels: Sequence[str]) -> dict[str, Any]:
+    label = read_answer(row, said.text, labels)
+    return {"id": row["id"], "label": label, **({} if said.confidence is None else {"confidence": said.confidence}),
+            **({} if label is not None else {"raw": said.text[:200]}),
+            "tokens": [said.prompt_tokens, said.completion_tokens]}
+
+
+def _told(task: TaskFolder, proposer: Proposer, settings: EndpointSettings) -> dict[str, Any]:
+    lines = list(proposer.answered().values())
+    asked, written = (sum(line["tokens"][side] for line in lines) for side in (0, 1))
+    cost = cost_of(asked, written, settings.price_per_million_input, settings.price_per_million_output)
+    labelled = sum(line["label"] is not None for line in lines)
+    spent = {"requests": len(lines), "input_tokens": asked, "output_tokens": written,
+             **({} if cost is None else {"cost": cost})}
+    money = f", {cost:g}" if cost is not None else ""
+    say, tool, arguments = next_call(look(task))
+    return {
+        "proposed": labelled, "no_label": len(lines) - labelled, "spent": spent, "proposals": proposer.key,
+        "message": Text(
+            f"{settings.model} proposed {labelled} labels; {len(lines) - labelled} of its answers were no label. Counted: "
+            f"{asked} tokens asked, {written} written{money}.",
+            f"{settings.model} 提出 {labelled} 個標籤，另有 {len(lines) - labelled} 個回答不是標籤。實際用量："
+            f"輸入 {asked}、輸出 {written} 個 token{money}。")._asdict(),
+        "next_step": {"tool": tool, "arguments": arguments, "say": say._asdict()},
+    }
+
+
+def _used_up(used: int, settings: EndpointSettings) -> DataError:
+    return DataError(
+        Text(f"{used} tokens were used, the most this run may use is {settings.max_total_tokens}.",
+             f"已用掉 {used} 個 token，這次執行的上限是 {settings.max_total_tokens}。"),
+        Text("What was answered is kept: raise settings.max_total_tokens, or review what there is.",
+             "已得到的回答會保留：請調高 settings.max_total_tokens，或先審閱現有的提案。"), field="settings.max_total_tokens")
+
+
+def _no_labels(settings: EndpointSettings, raw: str, task: Task) -> DataError:
+    shown = "" if task.constraints.privacy == "on-premise" else raw[:80]
+    return DataError(
+        Text(f"{_USELESS_IN_A_ROW} answers of {settings.model} in a row were no label{f', such as {shown!r}' if shown else ''}.",
+             f"{settings.model} 連續 {_USELESS_IN_A_ROW} 個回答都不是標籤{f'，例如「{shown}」' if shown else ''}。"),
+        Text("Use a larger model, or make the task's prompt clearer (update_task prompt.system).",
+             "請改用較大的模型，或把任務的提示詞寫清楚（update_task prompt.system）。"), field="settings.model")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,48 @@
+"""What preparing the data says of rows without a label: where they are, how many still wait, and the call that goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ....resources.errors import DataError
+from ....resources.files import read_jsonl
+from ....resources.language import Text
+from ....resources.task import TaskFolder
+from .standing import look, next_call
+
+
+def kept_apart(task: TaskFolder, files: Sequence[Path]) -> dict[str, Any]:
+    """The counts, where there are such rows: `unlabelled` fetched without a label, `to_label` not decided on yet."""
+    if not files:
+        return {}
+    count = sum(1 for file in files for _ in read_jsonl(file))
+    try:
+        waiting = {"to_label": len(look(task).open)}
+    except DataError:  # a task of another type, or without labels: nothing to offer yet
+        waiting = {}
+    return {"unlabelled": count, **waiting, "unlabelled_files": [str(file) for file in files]}
+
+
+def only_unlabelled(task: TaskFolder, fetched: int, files: Sequence[Path]) -> dict[str, Any]:
+    """The whole answer where no row can train yet."""
+    apart = kept_apart(task, files)
+    return {
+        **apart,
+        "message": Text(
+            f"{fetched} records fetched; none carries a label. {apart['unlabelled']} rows are kept in "
+            f"{task.data / 'unlabelled'}; the data to train on is as it was.",
+            f"擷取 {fetched} 筆，都沒有標籤。{apart['unlabelled']} 列已保存在 {task.data / 'unlabelled'}；"
+            "可訓練的資料維持原狀。")._asdict(),
+        "next_step": _step(task),
+    }
+
+
+def _step(task: TaskFolder) -> dict[str, Any]:
+    try:
+        say, tool, arguments = next_call(look(task))
+    except DataError as error:
+        return {"tool": "update_task" if error.field == "labels" else "coach", "arguments": {"task": task.name},
+                "say": error.fix._asdict()}
+    return {"tool": tool, "arguments": arguments, "say": say._asdict()}

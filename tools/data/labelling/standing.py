@@ -1,0 +1,122 @@
+"""Where the labelling of a task stands, and what comes next; everything read from its files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ....resources.figures import figure
+from ....resources.language import Text
+from ....resources.task import Task, TaskFolder
+from ....resources.version import VersionFolder, version_numbers
+from ..rows import row_id
+from .agreement import agreements
+from .decisions import Decided, decided_rows
+from .pool import Pool, any_unlabelled, load_pool, snapshot_rows
+from .proposals import Proposal, current_proposals
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """One look at the files: the pool, what is proposed for it, what was decided."""
+
+    folder: TaskFolder
+    pool: Pool
+    proposals: dict[str, Proposal]
+    decided: dict[str, Decided]
+
+    @property
+    def open(self) -> list[str]:
+        """The ids nobody has decided on, those to look at first in front."""
+        waiting = [number for number in self.pool.rows if number not in self.decided]
+        return sorted(waiting, key=lambda number: (-(self.proposals[number].doubt if number in self.proposals else -1),
+                                                   number))
+
+    @property
+    def proposed(self) -> list[str]:
+        return [number for number in self.open if number in self.proposals]
+
+    @property
+    def disputed(self) -> list[str]:
+        return sorted(number for number, row in self.decided.items() if row.standing == "disputed")
+
+    def count(self, standing: str) -> int:
+        return sum(row.standing == standing for row in self.decided.values())
+
+    @property
+    def unprepared(self) -> int:
+        """Accepted rows that the current data does not have, or has with another label."""
+        there = {row["id"]: row["label"] for row in snapshot_rows(self.folder)} if self.count("accepted") else {}
+        return sum(row.standing == "accepted" and there.get(
+            row_id(row.lines[-1]["text"], row.lines[-1].get("entity"))) != row.label for row in self.decided.values())
+
+    def figures(self) -> dict[str, Any]:
+        """Counts of rows, and how well proposers and reviewers agree."""
+        open_rows = self.open
+        found: dict[str, Any] = {
+            "unlabelled": len(self.pool.rows), "open": len(open_rows),
+            "proposed": sum(number in self.proposals for number in open_rows),
+            **{standing: self.count(standing) for standing in ("accepted", "rejected", "disputed")},
+            "not_in_data_yet": self.unprepared}
+        agreed = {name: value for name, value in agreements(self.decided).items() if value}
+        return {**found, **({"agreement": agreed} if agreed else {})}
+
+
+def look(task: TaskFolder) -> Labelling:
+    """The labelling of a task as it stands now.
+
+    Raises:
+        DataError: its type has no single label, or its labels are not named yet.
+    """
+    pool = load_pool(task)
+    return Labelling(task, pool, current_proposals(task, pool.task.labels), decided_rows(task))
+
+
+def concerns(task: TaskFolder) -> bool:
+    """Whether there is anything to label, or was; cheap."""
+    return any_unlabelled(task) or (task.data / "labelling").is_dir()
+
+
+def next_call(here: Labelling) -> tuple[Text, str, dict[str, Any]]:
+    """What to say, the tool and its arguments: settle, review, propose, prepare."""
+    task, name, private = here.pool.task, here.folder.name, hidden(here.pool.task)
+    if here.disputed:
+        return (Text("Reviewers disagree about some rows: let the person settle them; their decision counts for all.",
+                     "審閱者對某些列意見不同：請由對方裁決，之後以裁決為準。"), "add_examples",
+                {"task": name, "action": "sheet" if private else "review", "settings": {"which": "disputed"}})
+    unprepared = here.unprepared
+    if here.proposed:
+        if private:
+            return (Text("Write a sheet; the person fills it on their own machine and gives the file back.",
+                         "產生審閱表，請對方在自己的電腦填好、交回檔案。"), "add_examples", {"task": name, "action": "sheet"})
+        return (Text("Show the person the proposals and let them decide; you never decide for them.",
+                     "把提案給對方看，由對方決定；不要替他決定。"), "add_examples", {"task": name, "action": "review"})
+    if unprepared and (not here.open or unprepared >= figure("rows_to_start")):
+        return (Text("Prepare the data: the accepted rows come in.", "準備資料：接受的列會加進去。"),
+                "prepare_data", {"task": name})
+    if here.open:
+        return first_call(here.folder, task)
+    return (Text("Nothing waits for a label; the coach says what comes next.", "沒有等著標註的列；接下來請看教練怎麼說。"),
+            "coach", {"task": name})
+
+
+def first_call(folder: TaskFolder, task: Task) -> tuple[Text, str, dict[str, Any]]:
+    """How proposing begins: a trained version where there is one, else the model in the chat; on-premise a sheet."""
+    trained = [number for number in version_numbers(folder) if VersionFolder(folder, number).model_info_file.is_file()]
+    arguments: dict[str, Any] = {"task": folder.name, "action": "propose"}
+    if trained:
+        return (Text(f"Let v{trained[-1]} propose labels; a person reviews them afterwards.",
+                     f"請 v{trained[-1]} 提案標籤，之後由人審閱。"), "add_examples", {**arguments, "by": f"v{trained[-1]}"})
+    if hidden(task):
+        return (Text("Write a sheet for people to label, or propose by rules first (by='rules', settings={rules}).",
+                     "產生標註表給人填；也可以先用規則提案（by='rules'、settings={rules}）。"), "add_examples",
+                {"task": folder.name, "action": "sheet"})
+    return (Text("Propose labels yourself: this shows a batch of texts. Rules (by='rules') or an endpoint "
+                 "(by='endpoint') can propose too; a person reviews them in any case.",
+                 "由你先提案標籤：這個呼叫會列出一批文字。也可以用規則（by='rules'）或端點（by='endpoint'）；"
+                 "無論如何都要由人審閱。"), "add_examples", {**arguments, "by": "chat"})
+
+
+def hidden(task: Task) -> bool:
+    """Whether row texts must not be shown in a result."""
+    return task.constraints.privacy == "on-premise"
