@@ -123,6 +123,7 @@ async def _prepare(call: Session, rows: Path) -> None:
     await call("set_up", what="environment")
     await call.job("set_data_source", task=TASK, sources=[{"type": "file", "path": str(rows)}])
     await call.job("prepare_data", task=TASK)
+    await call("add_examples", task=TASK, action="status")
 
 
 async def _train_and_deploy(call: Session, base_model: Path) -> None:

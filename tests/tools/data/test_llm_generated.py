@@ -200,6 +200,60 @@ def test_answers_that_are_no_rows_end_the_run_with_the_reason(
     assert reason in error.problem.en and error.field == "sources[0].prompt_template" and len(server.asked) == 3
 
 
+def test_a_busy_server_is_asked_again_when_it_says_and_one_that_trips_too(
+    server: Peer, writer: Writer, task: TaskFolder
+) -> None:
+    busy = as_json({"error": {"message": "slow down"}}, 429, Retry_After="1")
+    server.serve("/v1/chat/completions", first(1, busy, first(1, Said(status=500), writer)))
+
+    assert len(records(task, **fields(server, retries=3))) == 30
+    assert server.asked[1].at - server.asked[0].at >= 0.9
+
+
+@pytest.mark.parametrize("bad", [
+    Said(b'{"choices": [{"mess', headers={"Content-Type": "application/json"}),
+    Said(b"<html>a login page</html>", headers={"Content-Type": "text/html"}),
+    Said(b'{"id": "1", "choices": []' + b" " * 500 + b"}", cut=30, headers={"Content-Type": "application/json"}),
+    as_json({"object": "list", "data": []}), as_json(["no", "completion"]),
+])
+def test_a_broken_answer_ends_the_run_and_is_neither_kept_nor_paid_again(
+    server: Peer, writer: Writer, task: TaskFolder, bad: Said
+) -> None:
+    server.serve("/v1/chat/completions", lambda asked: writer(asked) if len(server.asked) < 3 else bad)
+    assert "kept" in refusal(task, **fields(server, retries=0)).fix.en
+    assert len(list((task.data / "generation").iterdir())) == 2
+    before = len(server.asked)
+    server.serve("/v1/chat/completions", writer)
+    assert len(records(task, **fields(server))) == 30 and len(server.asked) - before == 4
+
+
+def test_the_same_rows_without_end_stop_the_run(server: Peer, writer: Writer, task: TaskFolder) -> None:
+    same = writer.row("正面")
+    writer.spoil = lambda rows: [same] * 5
+
+    assert "near_copy" in refusal(task, **fields(server, per_label={"正面": 1000})).problem.en and len(server.asked) <= 5
+
+
+def test_rows_that_are_too_short_or_too_long_are_rejected(server: Peer, writer: Writer, task: TaskFolder) -> None:
+    write_yaml(task.data_source_file, {"quality": {"min_characters": 10, "max_characters": 60}})
+    writer.spoil = lambda rows: [*rows[:3], {**rows[3], "text": rows[3]["entity"]}, {**rows[4], "text": rows[4]["text"] * 9}]
+    watch = Watch()
+
+    assert len(records(task, watch, **fields(server))) == 30
+    assert watch.provenance["rejected"]["too_short"] >= 6 and watch.provenance["rejected"]["too_long"] >= 6
+
+
+def test_what_the_rows_took_is_counted_and_told_when_the_data_is_prepared(
+    server: Peer, writer: Writer, task: TaskFolder, prepare: Any
+) -> None:
+    write_yaml(task.data_source_file, {"sources": [
+        fields(server, name="written", price_per_million_input=1, price_per_million_output=10)]})
+
+    [spent] = prepare()["spent"]
+    assert spent["source"] == "written" and spent["requests"] == 6 and spent["input_tokens"] == 600
+    assert spent["output_tokens"] == 2400 and spent["cost"] == 0.0246
+
+
 def test_a_label_that_stays_short_is_told(server: Peer, writer: Writer, task: TaskFolder) -> None:
     told: list[Text] = []
     writer.spoil = lambda rows: rows[:1]

@@ -116,8 +116,8 @@ def lacking(task: TaskFolder, per_label: Mapping[str, int] | None = None) -> dic
     have = Counter(row["label"] for row in snapshot_rows(task, ("train",)) if not row.get("synthetic"))
     have.update(row["label"] for row in _kept(task))
     most = max([*(have[label] for label in labels), round(figure("rows_per_label"))])
-    wanted = dict.fromkeys(labels, most) | dict(per_label or {})
-    return {label: wanted[label] - have[label] for label in labels if wanted[label] > have[label]}
+    wanted = dict(per_label) if per_label else dict.fromkeys(labels, most)
+    return {label: count - have[label] for label, count in wanted.items() if count > have[label]}
 
 
 def examples_file(task: TaskFolder) -> Path:
