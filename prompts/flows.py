@@ -168,9 +168,9 @@ def flow(which: Flow, language: str, state: State, said: str = "") -> str:
 
 def _words(said: str) -> str:
     """What the person typed with the command, as data and without secrets: a client shows its model nothing else of it."""
-    from ..resources.contents import without_secrets
+    from ..resources.masking import masked
 
-    clean = without_secrets(said.strip())
+    clean = masked(said.strip())
     if not clean:
         return ""
     return "\n\n" + _block({"they_said": clean if len(clean) <= _REPEATED else clean[:_REPEATED] + "…"})

@@ -21,20 +21,27 @@ from .account import configuration_folder
 from .errors import SecretError
 from .files import describing_disk_errors, lock
 from .language import Text
+from .masking import (
+    QUERY_PASSWORD,
+    REFERENCE,
+    SECRET_FIELD,
+    TOKEN,
+    URL_PASSWORD,
+    VAGUE_FIELD,
+    VAGUE_QUERY,
+    looks_random,
+    redact,
+    remember,
+)
+
+__all__ = ["forget", "known_names", "lookup", "move_inline", "place", "redact", "references", "resolve", "store"]
 
 FOLDER_VARIABLE = "NLP_SKILLS_SECRETS_DIR"
 _SERVICE = "nlp-skills"
-_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
-_SECRET_FIELD = re.compile(
-    r"(?:.*[_-])?(?:password|passwd|secret|token|api[_-]?key|access[_-]?key|authorization|cookie)", re.IGNORECASE)
-_URL_PASSWORD = re.compile(r"(?P<before>[a-z][a-z0-9+.-]*://[^/\s:@]*:)(?P<password>[^/\s]*)(?=@)", re.IGNORECASE)
-_QUERY_PASSWORD = re.compile(
-    r"(?P<before>[?&](?P<name>(?:[\w-]*[_-])?(?:password|passwd|secret|token|api[_-]?key|access[_-]?key))=)"
-    r"(?P<password>[^&#\s]+)", re.IGNORECASE)
-_URL_SHAPES = (_URL_PASSWORD, _QUERY_PASSWORD)
-_SHORTEST_REDACTED = 4
-_resolved: set[str] = set()
+_OF_REQUESTS = ("headers", "params", "body", "auth")
+_NAMES_OF_COLUMNS = ("mapping", "label_values", "selectors", "per_label")
+_WORDS = re.compile(r"(?i)(?P<before>(?:^|[\s;])(?P<name>password|passwd|pwd)\s*=\s*['\"]?)(?P<password>[^\s;'\"]+)")
 
 
 def resolve(text: str, encode: Callable[[str], str] = str) -> str:
@@ -57,26 +64,29 @@ def resolve(text: str, encode: Callable[[str], str] = str) -> str:
                      f"請在終端機輸入：nlp-skills secret set {reference[1]}（或設定同名的環境變數）。不要貼在對話裡。"),
                 field=reference[1],
             )
-        _remember(value, encode(value))
+        remember(value, encode(value))
         return encode(value)
 
-    return _REFERENCE.sub(value_of, text)
+    return REFERENCE.sub(value_of, text)
 
 
 def references(text: str) -> list[str]:
     """The names that `text` refers to."""
-    return _REFERENCE.findall(text)
+    return REFERENCE.findall(text)
 
 
 def lookup(name: str) -> str | None:
     """The value of secret `name`, or None where nobody knows it."""
     if value := os.environ.get(name):
+        remember(value)
         return value
     contents = _read()
-    if name in contents["keychain"] and (stored := _keychain_get(name)) is not None:
-        return stored
-    value = contents["values"].get(name)
-    return None if value is None else str(value)
+    stored = _keychain_get(name) if name in contents["keychain"] else None
+    if stored is None:
+        stored = contents["values"].get(name)
+    if stored is not None:
+        remember(str(stored))
+    return None if stored is None else str(stored)
 
 
 def store(name: str, value: str) -> str:
@@ -95,7 +105,7 @@ def store(name: str, value: str) -> str:
     if not value:
         raise SecretError(Text(f"The value of {name} is empty.", f"{name} 的內容是空的。"),
                           Text("Run the command again and type it.", "請再執行一次並輸入內容。"), field="value")
-    _remember(value)
+    remember(value)
     path = _file()
     with _changing() as contents:
         if _keychain_set(name, value):
@@ -126,26 +136,30 @@ def known_names() -> list[str]:
 def move_inline(mapping: Mapping[str, Any], prefix: str = "") -> tuple[dict[str, Any], list[str]]:
     """Take secrets that were typed into `mapping` (a source, as the person wrote it) to the store.
 
-    Passwords inside URLs, and the values of fields such as `password`, `token`, `api_key` or `Authorization`, are
-    stored and replaced by `${NAME}`.
+    Passwords inside URLs, the values of fields such as `password`, `token`, `api_key` or `Authorization`, whatever is
+    called a key among headers and parameters, and tokens known by their form are stored and replaced by `${NAME}`.
 
     Returns:
         the mapping without them, and the names they are now known by. The person should rotate each.
     """
     moved: list[str] = []
 
-    def clean(value: Any, field: str) -> Any:
+    def clean(value: Any, field: str, of_a_request: bool) -> Any:
         if isinstance(value, Mapping):
-            return {key: clean(inner, str(key)) for key, inner in value.items()}
+            if field in _NAMES_OF_COLUMNS:
+                return dict(value)
+            return {key: clean(inner, str(key), of_a_request or field in _OF_REQUESTS) for key, inner in value.items()}
         if isinstance(value, list):
-            return [clean(inner, field) for inner in value]
+            return [clean(inner, field, of_a_request) for inner in value]
         if not isinstance(value, str) or not value:
             return value
-        if _SECRET_FIELD.fullmatch(field) and not _REFERENCE.search(value):
+        named = SECRET_FIELD.fullmatch(field) or (
+            of_a_request and VAGUE_FIELD.fullmatch(field) and looks_random(value))
+        if (named or TOKEN.fullmatch(value.strip())) and not REFERENCE.search(value):
             return _moved_value(value, f"{prefix}{field}", moved)
-        return _without_url_passwords(value, prefix, moved)
+        return _without_passwords(value, prefix, moved, words=field == "connection")
 
-    return {str(key): clean(value, str(key)) for key, value in mapping.items()}, moved
+    return {str(key): clean(value, str(key), False) for key, value in mapping.items()}, moved
 
 
 def _moved_value(value: str, field: str, moved: list[str]) -> str:
@@ -157,19 +171,21 @@ def _moved_value(value: str, field: str, moved: list[str]) -> str:
     return f"{kept}${{{name}}}"
 
 
-def _without_url_passwords(value: str, prefix: str, moved: list[str]) -> str:
+def _without_passwords(value: str, prefix: str, moved: list[str], *, words: bool) -> str:
+    """`value` without the passwords of addresses in it; `words`: it may also be written as `host=… password=…`."""
     def moved_password(found: re.Match[str]) -> str:
         typed = found["password"]
-        if not typed or _REFERENCE.search(typed):
+        if not typed or REFERENCE.search(typed) or (found.re is VAGUE_QUERY and not looks_random(typed)):
             return found[0]
-        address = urlsplit(value.strip())
-        parts = (address.hostname or "", address.path.strip("/"), found.groupdict().get("name") or "password")
-        name = _free_name(prefix + "_".join(part for part in parts if part), unquote(typed))
+        address = urlsplit(value.strip()) if "://" in value else None
+        place = (address.hostname or "", address.path.strip("/")) if address else ()
+        name = _free_name(prefix + "_".join(part for part in (*place, found.groupdict().get("name") or "password") if part),
+                          unquote(typed))
         store(name, unquote(typed))
         moved.append(name)
         return f"{found['before']}${{{name}}}"
 
-    for shape in _URL_SHAPES:
+    for shape in (URL_PASSWORD, QUERY_PASSWORD, VAGUE_QUERY, *((_WORDS,) if words else ())):
         value = shape.sub(moved_password, value)
     return value
 
@@ -189,20 +205,6 @@ def place() -> Text:
     if _keychain() is not None:
         return Text("the system's keychain", "系統鑰匙圈")
     return Text(str(_file()), f" {_file()}")
-
-
-def redact(text: str) -> str:
-    """`text` without any secret this process has used or any password inside a URL."""
-    for value in sorted(_resolved, key=len, reverse=True):
-        text = text.replace(value, "***")
-    for shape in _URL_SHAPES:
-        text = shape.sub(lambda found: found[0] if _REFERENCE.fullmatch(found["password"]) else f"{found['before']}***",
-                         text)
-    return text
-
-
-def _remember(*values: str) -> None:
-    _resolved.update(value for value in values if len(value) >= _SHORTEST_REDACTED)
 
 
 def _folder() -> Path:

@@ -19,13 +19,20 @@ from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from mcp.server.stdio import stdio_server
 from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp.shared.exceptions import MCPError
-from mcp_types import INVALID_PARAMS, CallToolResult, GetPromptResult, Icon, InputRequiredResult, ToolAnnotations
+from mcp_types import (
+    INVALID_PARAMS,
+    CallToolResult,
+    GetPromptResult,
+    Icon,
+    InputRequiredResult,
+    TextContent,
+    ToolAnnotations,
+)
 from pydantic import AnyUrl, BaseModel, ValidationError
 
 from ..resources.errors import NlpSkillsError, TaskError
 from ..resources.job import job_folder
 from ..resources.language import Language, Text, as_language, detect_language, speaking
-from ..resources.secrets import redact
 from ..resources.workspace import Workspace
 from . import asking
 
@@ -33,6 +40,9 @@ logger = logging.getLogger(__name__)
 
 _ENOUGH_WORDS = 3  # "yes" or "entity-sentiment v1" does not say that a person has changed to English
 _SHOWN_PROBLEMS = 5
+# What a person says in words of their own: kept in files, so what looks like a secret is left out of it.
+_OWN_WORDS = frozenset({"title", "goal", "pain_point", "current_method", "impact", "more", "changes", "decision", "reason",
+                        "note", "accept", "override_reason"})
 _UNDERSTOOD_EVERYWHERE = {"language", "message"}  # they only say how to answer, where a tool has no use for them
 
 
@@ -97,7 +107,7 @@ class GuardedServer(MCPServer[Any]):
             if unknown := [given for given in arguments if given not in known | _UNDERSTOOD_EVERYWHERE]:
                 raise ToolError(_unknown_argument(name, unknown[0], sorted(known)))
             try:
-                return await self._asked_and_called(name, arguments, context)
+                return without_secrets(await self._asked_and_called(name, _without_pasted_secrets(arguments), context))
             except ToolError as error:
                 raise ToolError(explained(error, name)) from error
 
@@ -185,6 +195,24 @@ def _schema_of(answer: type[BaseModel]) -> dict[str, Any]:
     return dict(lean(answer.model_json_schema()))
 
 
+def without_secrets(result: CallToolResult | InputRequiredResult) -> CallToolResult | InputRequiredResult:
+    """`result` with every secret this process knows replaced by `***`, whatever a file or a server put it into."""
+    from ..resources.masking import redact, throughout  # its patterns take a while to compile, and no start needs them
+
+    if not isinstance(result, CallToolResult):
+        return result
+    content = [block.model_copy(update={"text": redact(block.text)}) if isinstance(block, TextContent) else block
+               for block in result.content]
+    return result.model_copy(update={
+        "content": content, "structured_content": throughout(result.structured_content, redact)})
+
+
+def _without_pasted_secrets(arguments: dict[str, Any]) -> dict[str, Any]:
+    from ..resources.masking import masked, throughout
+
+    return {name: throughout(value, masked) if name in _OWN_WORDS else value for name, value in arguments.items()}
+
+
 def lean(schema: Any) -> Any:
     """A JSON schema without the titles pydantic makes out of every field's name: they only cost a client tokens."""
     if isinstance(schema, list):
@@ -230,6 +258,8 @@ def task_of(uri: str) -> str:
 
 def explained(error: BaseException, name: str) -> str:
     """What a failed call of `name` says, in the language being spoken and without secrets."""
+    from ..resources.masking import redact
+
     cause = _cause(error)
     if isinstance(cause, NlpSkillsError):
         return redact(f"{cause}\n({cause.code})")

@@ -11,6 +11,7 @@ from typing import Any
 from ...resources.answer import NextStep
 from ...resources.contents import without_secrets
 from ...resources.language import Text, as_language, speaking
+from ...resources.masking import masked, throughout
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
 from .advice import generation_decision, secret_warning, source_advice, source_example
@@ -51,7 +52,7 @@ def coach(
     Raises:
         TaskError: the task's file is unreadable, or an answer does not fit.
     """
-    return _heard(message, language, lambda said: _answered(workspace, said, task, without_secrets(dict(answers or {}))))
+    return _heard(message, language, lambda said: _answered(workspace, said, task, throughout(without_secrets(dict(answers or {})), masked)))
 
 
 def new_goal(workspace: Workspace, wish: str = "") -> CoachAnswer:
@@ -69,7 +70,7 @@ def _heard(message: str | None, language: str | None, answer: Callable[[Said], C
     said = (message or "").strip()
     read = said[:LONGEST_READ]
     with speaking(as_language(language) or language_of(read)):
-        clean = without_secrets(read)
+        clean = masked(read)
         answered = answer(understand(clean))
         notes = [_CUT if len(said) > LONGEST_READ else None, polite_line(read),
                  secret_warning() if clean != read else None]

@@ -36,6 +36,7 @@ from ...resources.job import (
     active_job,
 )
 from ...resources.language import Language, Text, as_language, speaking, spoken_language
+from ...resources.masking import redact, throughout
 from ...resources.process import identity
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
@@ -65,7 +66,7 @@ class RunningJob:
 
     def event(self, kind: str, **fields: Any) -> None:
         """Append one event; every value must be JSON-serialisable, NaN and infinities are written as null."""
-        append_jsonl(self.folder.events_file, {"time": now(), "kind": kind, **_finite(fields)})
+        append_jsonl(self.folder.events_file, {"time": now(), "kind": kind, **throughout(_finite(fields), redact)})
 
     def progress(
         self, step: int, total: int | None = None, message: Text | None = None, *, even: bool = True,
@@ -124,7 +125,7 @@ class RunningJob:
         """Tell the person something they should know, without stopping."""
         self.event("warning", message=message._asdict(), **fields)
         if self.by_hand:
-            print(f"! {message}", file=sys.stderr, flush=True)
+            print(f"! {redact(str(message))}", file=sys.stderr, flush=True)
 
     def check_cancelled(self) -> None:
         """Raise `Cancelled` when the person asked this job to stop."""
@@ -224,7 +225,7 @@ class _Run:
             state, error = "failed", failure
         except BaseException as failure:  # whatever happened must reach exit.json
             with contextlib.suppress(OSError):
-                traceback.print_exc()
+                print(without_secrets(traceback.format_exc()), file=sys.stderr, flush=True)
             state, error = "failed", _unexpected(failure, folder)
         if state != "succeeded" and folder.cancel_file.exists():
             state = "cancelled"
@@ -265,9 +266,9 @@ def _somebody_else_runs(folder: JobFolder) -> bool:
 def _say_how_it_ended(result: dict[str, Any], error: NlpSkillsError | None) -> None:
     """Tell the person at the terminal what a client's model would have told them."""
     if error:
-        print(f"\n{error}", file=sys.stderr, flush=True)
+        print(f"\n{redact(str(error))}", file=sys.stderr, flush=True)
     elif message := result.get("message"):
-        print(f"\n{Text(**message)}", flush=True)
+        print(f"\n{redact(str(Text(**message)))}", flush=True)
 
 
 def _job_by_hand(
@@ -322,7 +323,7 @@ def _reserve_exit(folder: JobFolder) -> None:
 def _leave_exit(folder: JobFolder, ended: JobExit) -> None:
     """Write `exit.json`, on a full disk into the place kept for it."""
     reserve = folder.root / ".exit.reserve"
-    content = _finite(ended.model_dump(mode="json"))
+    content = throughout(_finite(ended.model_dump(mode="json")), redact)
     try:
         write_json(folder.exit_file, content)
         reserve.unlink(missing_ok=True)

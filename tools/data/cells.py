@@ -17,7 +17,7 @@ def as_text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return _whole(str(value).strip())
+    return _whole(str(value).replace("\0", "").strip())
 
 
 def _whole(text: str) -> str:

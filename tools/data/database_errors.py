@@ -8,6 +8,7 @@ import ssl
 from ...resources.errors import DataSourceError
 from ...resources.language import Text
 from ...resources.secrets import redact
+from .retrying import PassingTrouble
 
 
 def described(error: BaseException, where: str, field: str) -> DataSourceError:
@@ -75,11 +76,22 @@ def described(error: BaseException, where: str, field: str) -> DataSourceError:
     ]
     for kinds, problem, fix in causes:
         if isinstance(error, kinds):
-            return DataSourceError(problem, fix, field=field)
+            return (PassingTrouble if _passes(error, field) else DataSourceError)(problem, fix, field=field)
     return DataSourceError(
         Text(f"Reading {where} failed: {said or type(error).__name__}",
              f"讀取 {where} 失敗：{said or type(error).__name__}"),
         Text("Correct connection or query.", "請修正 connection 或 query。"), field=field)
+
+
+def _passes(error: BaseException, field: str) -> bool:
+    """Whether asking again may help; a query that took too long would only take as long once more."""
+    import asyncpg
+
+    if isinstance(error, ssl.SSLError | socket.gaierror) or (
+            isinstance(error, TimeoutError) and field.endswith(".query")):
+        return False
+    return isinstance(error, (asyncpg.TooManyConnectionsError, asyncpg.CannotConnectNowError,
+                              asyncpg.PostgresConnectionError, OSError))
 
 
 def _state(error: BaseException) -> str:

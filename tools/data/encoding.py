@@ -10,8 +10,9 @@ from ...resources.language import Text
 from .compression import opened
 
 _CHUNK = 1 << 20
-_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _BIG5 = ("cp950", "big5hkscs")
+_LOOKED_AT = 4096
 _PRIVATE_USE = range(0xE000, 0xF900)
 
 
@@ -22,10 +23,12 @@ def detect_encoding(path: Path, field: str) -> str:
         DataError: none of them does; says where UTF-8 breaks.
     """
     with opened(path, field) as file:
-        start = file.read(4)
+        start = file.read(_LOOKED_AT)
     for bom, name in _BOMS:
         if start.startswith(bom):
             return name
+    if b"\0" in start:
+        return _utf16(path, start, field)
     failure = _failure(path, "utf-8", field)
     if failure is None:
         return "utf-8"
@@ -42,6 +45,23 @@ def detect_encoding(path: Path, field: str) -> str:
              "請另存成 UTF-8（Excel 選「CSV UTF-8」），或在 data_source.yaml 指定編碼（例如 encoding: gbk）。"),
         field=f"{field}.encoding",
     )
+
+
+def _utf16(path: Path, start: bytes, field: str) -> str:
+    """UTF-16 without its mark: the zero bytes of its line breaks and separators all stand on one side.
+
+    Raises:
+        DataError: it is none; a text has no zero bytes.
+    """
+    sides = start[0::2].count(0), start[1::2].count(0)
+    for name, here, there in (("utf-16-le", sides[1], sides[0]), ("utf-16-be", sides[0], sides[1])):
+        if here > there * 4 and _failure(path, name, field) is None:
+            return name
+    raise DataError(
+        Text(f"{path} is no text: it holds zero bytes (the first at byte {start.index(0)}).",
+             f"{path} 不是文字檔：裡面有值為零的位元組（第一個在第 {start.index(0)} 個位元組）。"),
+        Text("If it is an Excel or Parquet file, name its format; if it is damaged, export it again as UTF-8.",
+             "如果是 Excel 或 Parquet，請指定 format；如果檔案損壞，請重新匯出成 UTF-8。"), field=f"{field}.encoding")
 
 
 def check_encoding(path: Path, name: str, field: str) -> str:

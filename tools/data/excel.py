@@ -11,7 +11,10 @@ from ...resources.errors import DataError, DataSourceError, MissingRequirement
 from ...resources.language import Text
 
 Record = dict[str, Any]
-_LARGEST = 2 << 30  # bytes a workbook may unpack to
+_LARGEST = 1 << 30  # bytes a workbook may unpack to
+_HELD = 256 << 20  # … and the part of it that is held in memory: the texts of all cells
+_WIDEST = 1000
+_BOMB, _SMALL = 200, 64 << 20  # no honest workbook larger than that packs so many times smaller
 
 
 def excel_records(path: Path, sheet: str | None, field: str) -> Iterator[Record]:
@@ -44,7 +47,10 @@ def excel_records(path: Path, sheet: str | None, field: str) -> Iterator[Record]
                 Text(f"{path} has no sheet {sheet[:60]!r}.", f"{path} 沒有名為「{sheet[:60]}」的工作表。"),
                 Text(f"Its sheets are: {', '.join(workbook.sheetnames[:20])}.",
                      f"現有工作表：{'、'.join(workbook.sheetnames[:20])}。"), field=f"{field}.sheet")
-        rows = (workbook[sheet] if sheet else workbook.worksheets[0]).iter_rows(values_only=True)
+        chosen = workbook[sheet] if sheet else workbook.worksheets[0]
+        if (chosen.max_column or 0) > _WIDEST:  # claimed only: every row would come with thousands of empty cells
+            chosen.reset_dimensions()
+        rows = chosen.iter_rows(values_only=True)
         header: list[str] = []
         for cells in rows:
             if not any(_filled(cell) for cell in cells):
@@ -75,9 +81,11 @@ def _check_size(path: Path, field: str) -> None:
     try:
         with zipfile.ZipFile(path) as parts:
             size = sum(part.file_size for part in parts.infolist())
+            held = max((part.file_size for part in parts.infolist() if part.filename.endswith("sharedStrings.xml")),
+                       default=0)
     except (zipfile.BadZipFile, OSError) as error:
         raise _no_workbook(path, field) from error
-    if size > _LARGEST:
+    if size > _LARGEST or held > _HELD or (size > _SMALL and size > _BOMB * path.stat().st_size):
         raise DataError(
             Text(f"{path} unpacks to {size >> 20} MB.", f"{path} 解壓後有 {size >> 20} MB。"),
             Text("Save the sheet as 'CSV UTF-8'.", "請另存成「CSV UTF-8」。"), field=f"{field}.path")

@@ -17,6 +17,7 @@ from ...resources.clock import now
 from ...resources.errors import DataError
 from ...resources.files import describing_disk_errors, read_json, read_jsonl, sha256_bytes, write_json
 from ...resources.language import Text
+from ...resources.masking import collected
 from ...resources.task import TaskFolder
 from .cells import plain_value
 from .reading import LONGEST_ROW
@@ -106,14 +107,17 @@ def _stream(
     task: TaskFolder, source: SourceKind, number: int, path: Path, each_batch: Callable[[int], None], watch: Watch
 ) -> tuple[str, int, list[str]]:
     """Write the records; return the file's SHA-256, their number and their columns in order of appearance."""
-    digest, count, columns = hashlib.sha256(), 0, dict[str, None]()
-    with path.open("wb") as file, closing(
+    digest, count, columns, hidden = hashlib.sha256(), 0, dict[str, None](), 0
+    with path.open("wb") as file, collected() as hiding, closing(
             source.batches(task.root, f"sources[{number}]", watch)) as batches:
         for batch in batches:
             lines: list[bytes] = []
             for record in batch:
                 columns.update(dict.fromkeys(record))
-                lines.append(_line(record, count + len(lines) + 1, number))
+                text = json.dumps(plain_value(record), ensure_ascii=False) + "\n"
+                clean = hiding(text)
+                hidden += clean is not text
+                lines.append(_line(clean, count + len(lines) + 1, number))
             content = b"".join(lines)
             file.write(content)
             digest.update(content)
@@ -121,11 +125,21 @@ def _stream(
             each_batch(count)
         file.flush()
         os.fsync(file.fileno())
+    if hidden:
+        watch.provenance["rows_with_secret"] = hidden
+        watch.warn(repeated_secret(hidden))
     return digest.hexdigest(), count, list(columns)
 
 
-def _line(record: Record, row: int, number: int) -> bytes:
-    text = json.dumps(plain_value(record), ensure_ascii=False) + "\n"
+def repeated_secret(rows: int) -> Text:
+    """What to say of rows that held the password or key they were asked for with."""
+    return Text(
+        f"{rows} rows repeated the password or key this source is asked with; *** stands in its place. Ask whoever runs "
+        "the source to mend that.",
+        f"有 {rows} 列把存取這個來源的密碼或金鑰也回傳了，已換成 ***。請通知來源的管理者修正。")
+
+
+def _line(text: str, row: int, number: int) -> bytes:
     if len(text) > LONGEST_ROW:
         raise DataError(
             Text(f"Row {row} of the source is longer than {LONGEST_ROW >> 20} million characters.",
@@ -137,7 +151,7 @@ def _line(record: Record, row: int, number: int) -> bytes:
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError:  # a lone surrogate, as JSON can carry: keep it as the escape it came as
-        return (json.dumps(plain_value(record)) + "\n").encode("ascii")
+        return (json.dumps(json.loads(text)) + "\n").encode("ascii")
 
 
 def no_rows(task: TaskFolder, source: SourceKind, number: int) -> DataError:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ...resources.answer import quoted
 from ...resources.language import Text
+from ...resources.masking import collected, throughout
 from ...resources.task import Task, TaskFolder
 from ..compute.running import RunningJob, run_job
 from .cells import plain_value
@@ -86,9 +87,9 @@ def _look(task: TaskFolder, definition: Task, kind: SourceKind, number: int, wat
 def _first_records(task: TaskFolder, kind: SourceKind, number: int, watch: Watch) -> list[Record]:
     records: list[Record] = []
     began = time.monotonic()
-    with closing(kind.batches(task.root, f"sources[{number}]", watch)) as batches:
+    with collected() as hiding, closing(kind.batches(task.root, f"sources[{number}]", watch)) as batches:
         for batch in batches:
-            records += [plain_value(record) for record in batch]
+            records += [throughout(plain_value(record), hiding) for record in batch]
             if len(records) >= kind.previewed or (records and time.monotonic() - began > _PATIENCE_SECONDS):
                 break
     if not records:

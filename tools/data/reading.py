@@ -159,6 +159,10 @@ def _lines(file: IO[str], path: Path, field: str) -> Iterator[str]:
         number += 1
         if len(line) > LONGEST_ROW:
             raise _too_long(path, number, field)
+        if "\0" in line:
+            raise _broken(path, number, Text("holds a zero byte", "有值為零的位元組"), Text(
+                "The export broke there: export the file again, or take that line out.",
+                "匯出時在這裡出錯：請重新匯出，或刪除這一行。"), field)
         yield line
 
 

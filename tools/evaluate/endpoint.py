@@ -8,13 +8,14 @@ import os
 import socket
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel, ConfigDict
 
 from ...resources.errors import DeploymentError
 from ...resources.language import Text
-from ...resources.secrets import redact, resolve
+from ...resources.masking import redact, remember_pair
+from ...resources.secrets import resolve
 from ...resources.task import Task
 
 if TYPE_CHECKING:
@@ -49,7 +50,11 @@ class Endpoint(BaseModel):
         import httpx
 
         headers = {"Authorization": f"Bearer {resolve(self.api_key)}"} if self.api_key else {}
-        return httpx.Client(base_url=self.base, timeout=seconds, headers=headers, trust_env=not is_near(self.base))
+        address = resolve(self.base, lambda value: quote(value, safe=""))
+        found = httpx.URL(address)
+        if found.userinfo:
+            remember_pair(found.username, found.password)
+        return httpx.Client(base_url=address, timeout=seconds, headers=headers, trust_env=not is_near(address))
 
 
 def base_url(url: str) -> str:
@@ -87,17 +92,17 @@ def ask(client: httpx.Client, model: str, messages: list[dict[str, str]], **opti
     """
     import httpx
 
+    where = redact(str(client.base_url))
     try:
         response = client.post("/v1/chat/completions", json={"model": model, "messages": messages, **options})
         response.raise_for_status()
         return str(response.json()["choices"][0]["message"]["content"] or "")
     except httpx.HTTPStatusError as error:
-        raise _refused(str(client.base_url), model, error) from error
+        raise _refused(where, model, error) from error
     except (httpx.HTTPError, KeyError, IndexError, ValueError, TypeError) as error:
         said = redact(str(error) or type(error).__name__)[:200]
         raise DeploymentError(
-            Text(f"The endpoint {client.base_url} did not answer a chat request: {said}",
-                 f"端點 {client.base_url} 沒有正確回應對話請求：{said}"),
+            Text(f"The endpoint {where} did not answer a chat request: {said}", f"端點 {where} 沒有正確回應對話請求：{said}"),
             Text("Check that it runs and speaks the OpenAI protocol; a serve job's log is shown by job_status.",
                  "請確認它正在執行並支援 OpenAI 協定；serve 工作的紀錄可用 job_status 查看。"),
             field="url",

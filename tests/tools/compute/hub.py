@@ -25,6 +25,7 @@ class Hub:
         self.gate.set()
         self.halfway = threading.Event()
         self.ranges: list[str] = []
+        self.busy: list[int] = []  # statuses that the next requests are refused with
         self.url = ""
 
     def info(self) -> dict[str, Any]:
@@ -55,7 +56,9 @@ def serving(hub: Hub) -> Iterator[Hub]:
 
         def _answer(self, body: bool) -> None:
             path = self.path.partition("?")[0].removeprefix("/datasets")
-            if hub.token and self.headers.get("Authorization") != f"Bearer {hub.token}":
+            if hub.busy:
+                self._send(hub.busy.pop(0), b"{}", {"Retry-After": "0"}, body)
+            elif hub.token and self.headers.get("Authorization") != f"Bearer {hub.token}":
                 self._send(401, b"{}", {}, body)
             elif path.startswith((f"/api/models/{hub.name}", f"/api/datasets/{hub.name}")):
                 if "/tree/" in path:

@@ -1,9 +1,10 @@
-"""A real HTTP server on the loopback that does, on purpose, what servers do to those who read them."""
+"""Real peers on the loopback that do, on purpose, what servers and networks do to those who read them."""
 
 from __future__ import annotations
 
 import gzip
 import json
+import socket
 import threading
 import time
 import zlib
@@ -172,3 +173,57 @@ def dripping(seconds: float) -> Said:
             time.sleep(seconds)
 
     return Said(headers={"Content-Type": "application/json"}, chunks=chunks())
+
+
+@dataclass
+class Between:
+    """Where the wire begins, and how many connections came."""
+
+    port: int
+    connections: int = 0
+
+
+@contextmanager
+def between(port: int, *, refusing: int = 0, cut_after: int | None = None) -> Iterator[Between]:
+    """A wire to the server at `port` that hangs up on the first `refusing` connections.
+
+    Arguments:
+        cut_after: bytes of the server's words after which the wire is cut, each time.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        here = Between(listening.getsockname()[1])
+
+        def carry(source: socket.socket, target: socket.socket, limit: int | None) -> None:
+            carried = 0
+            try:
+                while data := source.recv(65536):
+                    if limit is not None and carried + len(data) > limit:
+                        target.sendall(data[: limit - carried])
+                        break
+                    carried += len(data)
+                    target.sendall(data)
+            except OSError:  # the other side was hung up on
+                pass
+            for end in (source, target):
+                end.close()
+
+        def accept() -> None:
+            while True:
+                try:
+                    client, _ = listening.accept()
+                except OSError:  # the test is over
+                    return
+                here.connections += 1
+                if here.connections <= refusing:
+                    client.close()
+                    continue
+                server = socket.create_connection(("127.0.0.1", port))
+                threading.Thread(target=carry, args=(client, server, None), daemon=True).start()
+                threading.Thread(target=carry, args=(server, client, cut_after), daemon=True).start()
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        yield here
+        listening.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
+

@@ -6,6 +6,7 @@ import time
 import tracemalloc
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -13,9 +14,13 @@ from nlp_skills.resources import secrets
 from nlp_skills.resources.data_source import Source
 from nlp_skills.resources.errors import DataSourceError, SecretError
 from nlp_skills.resources.files import write_yaml
+from nlp_skills.resources.language import Text
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.server.demo.postgres import PostgresServer
 from nlp_skills.tools.data.sources import source_kind
+from nlp_skills.tools.data.watching import Watch
+from tests.tools.data.conftest import current
+from tests.tools.data.misbehaving import Between, between
 
 QUERY = "SELECT text, entity, label FROM annotations"
 
@@ -190,3 +195,69 @@ def test_a_reader_that_stops_early_leaves_no_connection(postgres: PostgresServer
     while postgres.value(query) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert postgres.value(query) == 0
+
+
+def through(wire: Between, postgres: PostgresServer) -> str:
+    return postgres.address().replace(f":{postgres.port}/", f":{wire.port}/")
+
+
+def test_a_server_that_hangs_up_at_first_is_asked_again(postgres: PostgresServer) -> None:
+    watch = Watch()
+    with between(postgres.port, refusing=2) as wire:
+        source = source_kind(Source.model_validate({
+            "type": "database", "connection": through(wire, postgres), "query": QUERY, "retry_seconds": 0.01}), 0)
+        assert sum(len(batch) for batch in source.batches(Path(), "sources[0]", watch)) == 2500
+
+    assert watch.provenance == {"retries": 2} and wire.connections == 3
+
+
+def test_a_server_that_is_full_for_a_moment_is_asked_again(postgres: PostgresServer) -> None:
+    postgres.execute("CREATE ROLE narrow LOGIN PASSWORD 'narrow-pass' CONNECTION LIMIT 1 IN ROLE pg_read_all_data")
+    address = postgres.address(user="narrow", password="narrow-pass")
+    first = source_kind(Source.model_validate({"type": "database", "connection": address, "query": QUERY}), 0).batches(
+        Path(), "sources[0]")
+    next(first)  # takes the one connection
+    assert "no free connection" in refusal(connection=address, query=QUERY, retries=0).problem.en
+
+    told = Watch(check=first.close)  # given back while the second waits
+    second = source_kind(Source.model_validate({
+        "type": "database", "connection": address, "query": QUERY, "retry_seconds": 0.05, "retries": 8}), 0)
+    assert sum(len(batch) for batch in second.batches(Path(), "sources[0]", told)) == 2500
+    assert told.provenance["retries"] >= 1
+
+
+def test_a_connection_cut_among_the_rows_is_told_and_the_earlier_data_stays(
+    postgres: PostgresServer, task: TaskFolder, prepare: Any
+) -> None:
+    secrets.store("NEWS_PASSWORD", postgres.password)
+
+    def use(port: int) -> None:
+        write_yaml(task.data_source_file, {"sources": [{
+            "type": "database", "query": QUERY, "retry_seconds": 0.01,
+            "connection": f"postgresql://{postgres.user}:${{NEWS_PASSWORD}}@127.0.0.1:{port}/postgres"}]})
+
+    use(postgres.port)
+    before, kept = prepare(), sorted(path.name for path in task.raw.iterdir())
+    with between(postgres.port, cut_after=120_000) as wire:
+        use(wire.port)
+        with pytest.raises(DataSourceError, match="connection") as caught:
+            prepare()
+    assert "untouched" in caught.value.fix.en and wire.connections == 1  # rows had come: asking again could double them
+    assert current(task) == before["snapshot"] and sorted(path.name for path in task.raw.iterdir()) == kept
+
+
+def test_a_wrong_password_is_not_tried_again(postgres: PostgresServer) -> None:
+    with between(postgres.port) as wire:
+        refusal(connection=through(wire, postgres).replace(quote(postgres.password, safe=""), "wrong"), query=QUERY)
+    assert wire.connections == 1
+
+
+def test_a_snapshot_date_that_the_query_does_not_use_is_said_so(postgres: PostgresServer) -> None:
+    told: list[Text] = []
+    for query, used in ((QUERY, False), (QUERY + " WHERE '$1' <> text", False), (QUERY + " WHERE marked <= $1", True)):
+        watch = Watch(warn=told.append)
+        list(source_kind(Source.model_validate({
+            "type": "database", "connection": postgres.address(), "query": query, "snapshot_date": "2026-01-06"}),
+            0).batches(Path(), "sources[0]", watch))
+        assert watch.provenance == ({"snapshot_date": "2026-01-06"} if used else {})
+    assert len(told) == 2 and "as of now" in told[0].en and "目前的資料" in told[0].zh

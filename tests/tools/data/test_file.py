@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from nlp_skills.resources.data_source import Source
 from nlp_skills.resources.errors import DataError, DataSourceError, MissingRequirement, NlpSkillsError
+from nlp_skills.tools.data.cells import as_text
 from nlp_skills.tools.data.sources import kinds, source_kind
 
 ROWS = [{"text": "台積電營收創新高，市場看好", "label": "正面"}, {"text": '他說:"不買"', "label": "負面"}]
@@ -46,11 +47,30 @@ def write(path: Path, content: bytes | str) -> Path:
 
 
 @pytest.mark.parametrize(("encoding", "bom"), [
-    ("utf-8", b""), ("utf-8", codecs.BOM_UTF8), ("cp950", b""), ("utf-16-le", codecs.BOM_UTF16_LE)])
+    ("utf-8", b""), ("utf-8", codecs.BOM_UTF8), ("cp950", b""), ("utf-16-le", codecs.BOM_UTF16_LE),
+    ("utf-16-be", codecs.BOM_UTF16_BE), ("utf-32-le", codecs.BOM_UTF32_LE), ("utf-16-le", b""), ("utf-16-be", b"")])
 def test_the_encoding_is_recognised(tmp_path: Path, encoding: str, bom: bytes) -> None:
     path = write(tmp_path / "a.csv", bom + as_csv(ROWS).encode(encoding))
 
     assert read(path) == ROWS
+
+
+def test_what_is_no_text_is_said_so(tmp_path: Path) -> None:
+    error = refusal(write(tmp_path / "a.csv", bytes(range(256)) * 4))
+
+    assert "is no text" in error.problem.en and error.field == "sources[0].encoding"
+
+
+@pytest.mark.parametrize(("name", "line"), [("a.csv", "一,正\0面\n"), ("a.jsonl", '{"text": "一", "label": "正\0面"}\n')])
+def test_a_zero_byte_among_the_rows_is_told_with_its_line(tmp_path: Path, name: str, line: str) -> None:
+    sound = "text,label\n" + "好消息一則,正面\n" * 2000 if name == "a.csv" else '{"text": "好", "label": "正面"}\n' * 2000
+    error = refusal(write(tmp_path / name, sound + line))
+
+    assert f"Line {sound.count(chr(10)) + 1} " in error.problem.en and "zero byte" in error.problem.en
+
+
+def test_a_zero_character_that_json_spells_out_is_left_out_of_the_row(tmp_path: Path) -> None:
+    assert as_text(read(write(tmp_path / "a.jsonl", '{"text": "\\u0000好\\u0000", "label": "正面"}\n'))[0]["text"]) == "好"
 
 
 def test_big5_is_recognised_in_json_lines_too(tmp_path: Path) -> None:

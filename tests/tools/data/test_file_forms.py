@@ -5,6 +5,9 @@ from __future__ import annotations
 import datetime
 import gzip
 import io
+import time
+import tracemalloc
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +73,6 @@ def test_what_is_no_workbook_is_told(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_zip_that_holds_no_workbook_is_told(tmp_path: Path) -> None:
-    import zipfile
-
     with zipfile.ZipFile(tmp_path / "a.xlsx", "w") as archive:
         archive.writestr("readme.txt", "hello")
     assert ".xlsx" in refusal(tmp_path / "a.xlsx").problem.en
@@ -113,8 +114,6 @@ def test_a_folder_without_data_is_told(tmp_path: Path) -> None:
 
 
 def test_a_packed_file_streams(tmp_path: Path) -> None:
-    import tracemalloc
-
     buffer = io.BytesIO()
     with gzip.GzipFile(fileobj=buffer, mode="wb") as file:
         for number in range(40_000):
@@ -131,3 +130,59 @@ def test_a_packed_file_streams(tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert rows == 40_000 and peak < 12 << 20
+
+
+def zipped(path: Path, **parts: bytes) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name.replace("__", "/").replace("_xml", ".xml"), content)
+    return path
+
+
+def test_a_workbook_that_is_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.xlsx", xl__sharedStrings_xml=b" " * (80 << 20))
+    tracemalloc.start()
+    try:
+        error = refusal(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert "unpacks to 80 MB" in error.problem.en and "CSV UTF-8" in error.fix.en and peak < 8 << 20
+
+
+def test_entities_that_multiply_in_a_workbook_are_not_followed(tmp_path: Path) -> None:
+    sound = workbook(tmp_path / "sound.xlsx", ("一", [["text", "label"], ["好", "正面"]]))
+    names = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 10))
+    laughs = f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a0 "ha">{names}]><sst><si><t>&a9;</t></si></sst>'
+    with zipfile.ZipFile(sound) as read_from, zipfile.ZipFile(tmp_path / "a.xlsx", "w") as written:
+        for part in read_from.namelist():
+            written.writestr(part, laughs if part.endswith("sharedStrings.xml") else read_from.read(part))
+    began = time.process_time()
+
+    assert ".xlsx" in refusal(tmp_path / "a.xlsx").problem.en and time.process_time() - began < 5
+
+
+def test_a_sheet_that_claims_to_be_endless_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    sound = workbook(tmp_path / "sound.xlsx", ("一", [["text", "label"], ["好", "正面"], ["壞", "負面"]]))
+    with zipfile.ZipFile(sound) as read_from, zipfile.ZipFile(tmp_path / "a.xlsx", "w") as written:
+        for part in read_from.namelist():
+            content = read_from.read(part)
+            written.writestr(part, content.replace(b'ref="A1:B3"', b'ref="A1:XFD1048576"'))
+    began = time.process_time()
+
+    assert read(tmp_path / "a.xlsx") == [{"text": "好", "label": "正面"}, {"text": "壞", "label": "負面"}]
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize("ending", ["gz", "zst"])
+def test_a_packed_line_without_end_is_not_held(tmp_path: Path, ending: str) -> None:
+    path = write(tmp_path / f"a.jsonl.{ending}", packed(b'{"text": "' + b"x" * (200 << 20), ending))
+    tracemalloc.start()
+    try:
+        error = refusal(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert "longer than 8 million" in error.problem.en and peak < 80 << 20

@@ -95,3 +95,14 @@ def test_what_the_hub_does_not_have_is_said_so(hub: Hub, monkeypatch: pytest.Mon
     assert "cannot be read" in refusal().problem.en
     assert refusal(dataset="../etc").field == "sources[0].dataset"
     assert json.dumps(refusal().to_dict())
+
+
+def test_a_hub_that_is_busy_is_asked_again_and_not_for_ever(hub: Hub) -> None:
+    watch = Watch()
+    hub.busy = [503, 429]
+    assert len(records(watch, revision=COMMIT, files="extra/*.jsonl", retry_seconds=0.01)) == 5
+    assert watch.provenance["retries"] == 2
+
+    hub.busy = [500] * 500
+    error = refusal(revision=COMMIT, files="data/*.parquet", retry_seconds=0.01, retries=2)
+    assert error.field == "sources[0].dataset" and "try again" in error.fix.en

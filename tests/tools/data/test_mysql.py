@@ -16,8 +16,10 @@ from nlp_skills.resources.errors import DataSourceError
 from nlp_skills.resources.files import read_json, write_yaml
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.tools.data.sources import source_kind
+from nlp_skills.tools.data.watching import Watch
 from tests.tools.data.conftest import sentences
 from tests.tools.data.mariadb import MariaServer, find_mariadb, running_mariadb
+from tests.tools.data.misbehaving import between
 
 QUERY = "SELECT text, entity, label FROM annotations"
 
@@ -159,3 +161,18 @@ def test_a_reader_that_stops_early_does_not_take_in_the_rest(mariadb: MariaServe
     while mariadb.execute(query) > 1 and time.monotonic() < deadline:
         time.sleep(0.05)
     assert mariadb.execute(query) == 1  # this very query
+
+
+def test_a_server_that_hangs_up_at_first_is_asked_again(mariadb: MariaServer) -> None:
+    watch = Watch()
+    with between(mariadb.port, refusing=2) as wire:
+        reading = source(connection=mariadb.address().replace(f":{mariadb.port}/", f":{wire.port}/"), query=QUERY,
+                         retry_seconds=0.01)
+        assert sum(len(batch) for batch in reading.batches(Path(), "sources[0]", watch)) == 2500
+    assert watch.provenance == {"retries": 2}
+
+
+def test_a_connection_cut_among_the_rows_is_told(mariadb: MariaServer) -> None:
+    with between(mariadb.port, cut_after=60_000) as wire:
+        error = refusal(connection=mariadb.address().replace(f":{mariadb.port}/", f":{wire.port}/"), query=QUERY)
+    assert "closed the connection" in error.problem.en and "untouched" in error.fix.en

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import time
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from nlp_skills.tools.data.sources import source_kind
 from nlp_skills.tools.data.watching import Watch
 from nlp_skills.tools.data.web.decoding import page_text
 from tests.tools.data.conftest import Rows, sentences
-from tests.tools.data.misbehaving import Peer, Said, as_page, first, peer
+from tests.tools.data.misbehaving import Asked, Peer, Said, as_page, bomb, first, peer
 
 NEWS = "台積電今日公布第三季營收，金額創下歷史新高，市場反應熱烈，分析師普遍看好後續表現，股價應聲上漲。"
 SIMPLIFIED = "台积电今日公布第三季营收，金额创下历史新高，市场反应热烈，分析师普遍看好后续表现，股价应声上涨。"
@@ -158,6 +159,72 @@ def test_what_is_no_sitemap_is_said_so(server: Peer) -> None:
     assert "not a sitemap" in refusal(sitemaps=[server.serve("/b", Said(bomb))], max_answer_mb=2).problem.en
 
 
+def test_sitemaps_without_end_are_stopped(server: Peer) -> None:
+    numbers = itertools.count()
+
+    def route(asked: Asked) -> Said:
+        places = (f"<sitemap><loc>{server.url}/sitemap.xml?{next(numbers)}</loc></sitemap>" for _ in range(200))
+        return Said(f"<sitemapindex>{''.join(places)}</sitemapindex>".encode())
+
+    error = refusal(sitemaps=[server.serve("/sitemap.xml", route)])
+    assert "more than 500 further sitemaps" in error.problem.en and "urls" in error.fix.en and len(server.asked) == 500
+
+
+def test_a_sitemap_that_points_to_itself_is_read_once(server: Peer) -> None:
+    page = server.serve("/1", as_page(article()))
+    inner = server.serve("/inner.xml", Said(f"<urlset><url><loc>{page}</loc></url></urlset>".encode()))
+    index = server.serve("/sitemap.xml", lambda asked: Said(
+        f"<sitemapindex>{f'<sitemap><loc>{server.url}/sitemap.xml</loc></sitemap>' * 3}"
+        f"<sitemap><loc>{inner}</loc></sitemap></sitemapindex>".encode()))
+
+    assert [row["url"] for row in records(sitemaps=[index])] == [page]
+    assert server.paths().count("/sitemap.xml") == 1
+
+
+def test_a_list_of_pages_without_end_is_read_up_to_the_limit(server: Peer) -> None:
+    told: list[Text] = []
+    pages = "".join(f"<url><loc>{server.serve(f'/{n}', as_page(article(title=str(n))))}</loc></url>" for n in range(9))
+    sitemap = server.serve("/sitemap.xml", Said(f"<urlset>{pages}</urlset>".encode()))
+
+    assert len(records(Watch(warn=told.append), sitemaps=[sitemap], max_pages=3)) == 3
+    assert "max_pages" in told[-1].en and len(server.asked) == 5  # robots.txt and the sitemap too
+
+
+@pytest.mark.parametrize("bad", [
+    Said(b"<html>" * 99, headers={"Content-Type": "text/html"}, cut=50), Said(status=429, headers={"Retry-After": "0"}),
+    Said(status=502)])
+def test_a_page_that_comes_in_the_end_is_waited_for(server: Peer, bad: Said) -> None:
+    watch = Watch()
+    url = server.serve("/news", first(2, bad, as_page(article())))
+
+    assert [row["url"] for row in records(watch, urls=[url])] == [url] and watch.provenance["retries"] == 2
+
+
+def test_a_page_that_unpacks_without_end_is_not_held(server: Peer) -> None:
+    tracemalloc.start()
+    try:
+        error = refusal(urls=[server.serve("/news", lambda asked: bomb(64))], max_answer_mb=4)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert "larger than 4 MB" in error.problem.en and peak < 24 << 20
+
+
+def test_a_user_and_password_in_the_address_log_in_and_stay_on_that_host(server: Peer) -> None:
+    with peer() as other:
+        elsewhere = other.serve("/moved", as_page(article()))
+        server.serve("/in", as_page(article()))
+        first_page = server.serve("/news", Said(status=302, headers={"Location": "/in"}))
+        leaving = server.serve("/leaving", Said(status=302, headers={"Location": elsewhere}))
+        with_login = [url.replace("://", "://me:s3cret-value@") for url in (first_page, leaving)]
+
+        rows = records(urls=with_login)
+        assert len(rows) == 2 and "s3cret-value" not in str(rows)
+        sent = [asked.headers.get("Authorization") for asked in server.asked if asked.path in ("/news", "/in")]
+        assert sent == ["Basic bWU6czNjcmV0LXZhbHVl"] * 2
+        assert not any("Authorization" in asked.headers for asked in other.asked)
+
+
 def test_a_page_that_fails_is_told_and_the_others_are_read(server: Peer) -> None:
     told: list[Text] = []
     urls = [server.url + "/gone", server.serve("/file", Said(b"%PDF", headers={"Content-Type": "application/pdf"})),
@@ -172,6 +239,13 @@ def test_a_site_that_dies_is_not_taken_for_a_short_one(server: Peer) -> None:
     error = refusal(urls=urls, retries=0)
 
     assert "500" in error.problem.en and len(server.asked) < 9
+
+
+@pytest.mark.parametrize("target", ["http://10.0.0.1/", "http://[::1]/", "http://192.168.1.1/", "http://0x7f.1/"])
+def test_a_redirect_into_a_private_network_is_refused(server: Peer, target: str) -> None:
+    url = server.serve("/news", Said(status=302, headers={"Location": target}))
+
+    assert "private network" in refusal(urls=[url]).problem.en
 
 
 @pytest.mark.parametrize(("url", "said"), [

@@ -14,6 +14,7 @@ from nlp_skills.resources import secrets
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.deploy import deployments
+from tests.command_lines import command_lines
 from tests.tools.deploy.conftest import Conversation
 
 pytestmark = pytest.mark.anyio
@@ -30,7 +31,8 @@ async def test_a_gguf_file_answers_as_evaluated_in_llama_cpp_and_only_with_its_k
     assert Path(file).read_bytes()[:4] == b"GGUF" and file.endswith("mood-v1-q8_0.gguf")
     assert not deployments.serving_jobs(workspace, task)
 
-    answer = await conversation.call("deploy", task="mood", target="gguf", settings={"serve": True})
+    with command_lines() as lines:
+        answer = await conversation.call("deploy", task="mood", target="gguf", settings={"serve": True})
     live = deployments.current(task)
     assert live is not None and live.url and live.parity and live.parity["raw"] == live.parity["label"] == 1.0
     asked = {"model": live.model, "messages": [{"role": "user", "content": "rose by 3"}], "max_tokens": 4}
@@ -39,7 +41,7 @@ async def test_a_gguf_file_answers_as_evaluated_in_llama_cpp_and_only_with_its_k
     key = secrets.lookup("NLP_SKILLS_SERVING_KEY")
     allowed = httpx.post(address, json=asked, trust_env=False, timeout=60, headers={"Authorization": f"Bearer {key}"})
     assert allowed.status_code == 200
-    assert key and not [path for path in workspace.root.rglob("*")
+    assert key and key not in "".join(lines) and not [path for path in workspace.root.rglob("*")
                         if path.is_file() and path.stat().st_size < 1e6 and key.encode() in path.read_bytes()]
 
 

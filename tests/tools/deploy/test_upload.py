@@ -9,6 +9,7 @@ from pathlib import Path
 from nlp_skills.resources.files import read_json, sha256_bytes, sha256_file
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.task import TaskFolder
+from tests.command_lines import command_lines
 from tests.tools.deploy.hub import Hub, serving
 
 TOKEN = "hf_a_token_for_tests_only"
@@ -27,7 +28,7 @@ def _upload(
 
 
 def test_a_version_arrives_private_with_its_card_and_lineage(worker: Path, task: TaskFolder) -> None:
-    with serving(TOKEN) as hub:
+    with serving(TOKEN) as hub, command_lines() as lines:
         done = _upload(worker, task, hub)
     assert done.returncode == 0, done.stderr
     assert f"v1 (adapter) is at {hub.url}/owner/mood (private)." in done.stdout
@@ -37,7 +38,7 @@ def test_a_version_arrives_private_with_its_card_and_lineage(worker: Path, task:
     assert "macro_f1" in card and "95 % interval" in card and "source_hash" in card
     [job] = [JobFolder(entry) for entry in task.jobs.iterdir() if "-upload-" in entry.name]
     assert read_json(job.exit_file)["result"]["version"] == "v1"
-    assert TOKEN not in done.stdout + done.stderr
+    assert TOKEN not in done.stdout + done.stderr + "".join(lines)
     assert not [path for path in task.root.rglob("*") if path.is_file() and TOKEN.encode() in path.read_bytes()]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from ....resources.errors import MachineError, MachineUnreachable, MissingRequirement, NlpSkillsError
 from ....resources.language import Text
@@ -29,6 +29,20 @@ class Ssh(MachineKind):
     python: str | None = Field(None, pattern=r"^/\S+$", description=
                                "An interpreter there that has the training libraries; none: an environment is built.")
     patience_hours: float = Field(24, gt=0, description="How long a broken link is tried again.")
+
+    @field_validator("host")
+    @classmethod
+    def _without_password(cls, host: str) -> str:
+        user, at, _ = host.rpartition("@")
+        if at and ":" in user.rpartition("/")[2]:
+            raise MachineError(
+                Text("The host holds a password; passwords are not used to log in.",
+                     "host 裡有密碼；這裡不用密碼登入。"),
+                Text("Put your key on that machine (ssh-copy-id user@host), then name user@host alone; change the password "
+                     "if it was typed into a chat.",
+                     "請用 ssh-copy-id user@host 把金鑰放上那台機器，再只填 user@host；密碼若打在對話裡，請更換。"),
+                field="settings.host")
+        return host
 
     @contextmanager
     def reached(self, name: str, fingerprint: str | None = None) -> Iterator[Far]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dates
+import re
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,16 @@ class Query:
 
 
 Reader = Callable[[Query], Generator[list[Record], None, None]]
+
+
+# What stands in quotes or comments is left alone.
+_DATE = re.compile(r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|`[^`]*`|--[^\n]*|/\*.*?\*/"
+                   r"|(?P<date>(?<![:\w]):snapshot_date\b|\$1\b)", re.DOTALL)
+
+
+def uses_date(query: Query) -> bool:
+    """Whether the query names the snapshot date."""
+    return any(found["date"] for found in _DATE.finditer(query.text))
 
 
 def moment_of(query: Query) -> dates.datetime:

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from ....resources.errors import DataSourceError, MissingRequirement
 from ....resources.language import Text
 from ....resources.secrets import redact
+from ..retrying import PassingTrouble
 from . import BATCH, Query, Record, date_text, without_date, writes
 
 if TYPE_CHECKING:
@@ -152,7 +153,8 @@ def _described(error: Exception, query: Query, part: str) -> DataSourceError:
     }
     for codes, (problem, fix) in told.items():
         if code in codes:
-            return DataSourceError(problem, fix, field=field)
+            passes = codes in (_UNREACHABLE, _FULL) or (codes == _LOST and part == "connection")
+            return (PassingTrouble if passes else DataSourceError)(problem, fix, field=field)
     return DataSourceError(
         Text(f"Reading {where} failed (MySQL error {code or type(error).__name__}).",
              f"讀取 {where} 失敗（MySQL 錯誤 {code or type(error).__name__}）。"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ....resources.errors import DataSourceError
 from ....resources.files import sha256_bytes
 from ....resources.language import Text
+from ....resources.masking import remember, remember_pair
 from ....resources.secrets import resolve
 from ..cells import plain_value
 from ..watching import Watch
@@ -25,6 +25,7 @@ from ..web.paging import Pagination, at_path
 from . import Record, SourceKind
 
 _DEEPEST_COLUMN = 4
+_LONG = 16  # characters from which a cookie is one that lets somebody in
 _FRUITLESS = 3  # pages in a row without a new row end the reading
 _MORE = ("next", "next_page", "next_cursor", "nextPageToken", "next_page_token", "has_more", "hasMore")
 
@@ -55,8 +56,7 @@ class Auth(BaseModel):
         if self.type == "bearer":
             return {"Authorization": f"Bearer {resolve(self.token or '')}"}
         if self.type == "basic":
-            pair = f"{resolve(self.username or '')}:{resolve(self.password or '')}"
-            return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode('ascii')}"}
+            return {"Authorization": f"Basic {remember_pair(resolve(self.username or ''), resolve(self.password or ''))}"}
         return {self.name: resolve(self.api_key or "")} if self.place == "header" else {}
 
     def params(self) -> dict[str, str]:
@@ -262,12 +262,15 @@ class _Address:
 
     @classmethod
     def of(cls, source: ApiSource) -> _Address:
-        auth = source.auth
+        auth, headers = source.auth, _resolved(source.headers)
+        for name, value in headers.items():
+            if name.lower() == "cookie":  # a server may repeat one of several
+                remember(*(cookie.partition("=")[2].strip() for cookie in str(value).split(";") if len(cookie) >= _LONG))
         return cls(
             url=resolve(source.endpoint.strip(), lambda value: quote(value, safe="")),
             params=_resolved(source.params), auth_params=auth.params() if auth else {},
             headers={"Accept": "application/json"},
-            private={**_resolved(source.headers), **(auth.headers() if auth else {})}, body=_resolved(source.body))
+            private={**headers, **(auth.headers() if auth else {})}, body=_resolved(source.body))
 
 
 def _resolved(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import quote, urlsplit
@@ -13,7 +14,8 @@ from pydantic import Field
 from ....resources.errors import DataSourceError
 from ....resources.language import Text
 from ....resources.secrets import redact, resolve
-from ..databases import Query, Reader, mysql, postgresql, sqlite
+from ..databases import Query, Reader, mysql, postgresql, sqlite, uses_date
+from ..retrying import patiently
 from ..watching import Watch
 from . import Record, SourceKind
 
@@ -39,18 +41,42 @@ class DatabaseSource(SourceKind):
     snapshot_date: str | None = Field(None, description="The day the rows are taken as of; bound where the query uses it.")
     connect_timeout_seconds: float = Field(10, gt=0)
     batch_timeout_seconds: float = Field(300, gt=0)
+    retries: int = Field(3, ge=0, le=20, description="Where the server is full, restarts or is out of reach.")
+    retry_seconds: float = Field(0.5, gt=0, description="Before the first retry; doubles.")
 
     secret_fields: ClassVar[tuple[str, ...]] = ("connection",)
 
     def batches(self, folder: Path, field: str, watch: Watch | None = None) -> Generator[list[Record], None, None]:
+        watch = watch or Watch()
         address = self._address(field)
         query = Query(
             address=address, text=self.query.strip().rstrip(";"), snapshot_date=self.snapshot_date,
             connect_seconds=self.connect_timeout_seconds, batch_seconds=self.batch_timeout_seconds,
             where=self.origin(folder), field=field, folder=folder)
-        if watch and self.snapshot_date:
+        read = _READERS[urlsplit(address).scheme]
+
+        def begun() -> tuple[list[Record], Generator[list[Record], None, None]]:
+            rows = read(query)
+            return next(rows, []), rows
+
+        # Once rows have come nothing is asked again: they could come twice.
+        first, rest = patiently(begun, self.retries, self.retry_seconds, watch)
+        with closing(rest):
+            self._note_date(query, watch)
+            yield first
+            yield from rest
+
+    def _note_date(self, query: Query, watch: Watch) -> None:
+        if self.snapshot_date is None:
+            return
+        if uses_date(query):
             watch.provenance["snapshot_date"] = self.snapshot_date
-        yield from _READERS[urlsplit(address).scheme](query)
+        else:
+            watch.warn(Text(
+                f"The query does not use snapshot_date: the rows are as of now, not as of {self.snapshot_date}. Write $1 "
+                "(PostgreSQL) or :snapshot_date where the day counts.",
+                f"查詢沒有用到 snapshot_date：讀到的是目前的資料，不是 {self.snapshot_date} 當天的。"
+                "請在需要日期的地方寫 $1（PostgreSQL）或 :snapshot_date。"))
 
     def origin(self, folder: Path) -> str:
         """Host and database, without user and password."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 from collections.abc import Generator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,6 +15,7 @@ from ....resources.errors import DataSourceError, MissingRequirement
 from ....resources.language import Text
 from ....resources.secrets import lookup, redact, resolve
 from ..compression import unpacked_name
+from ..retrying import PassingTrouble, patiently
 from ..watching import Watch
 from . import Record, SourceKind
 from .file import FileSource
@@ -40,20 +42,23 @@ class HuggingfaceSource(SourceKind):
     split: str | None = Field("train", description="Name part of the files; null for all of them.")
     files: str | None = Field(None, description="A pattern of paths instead: data/*.parquet.")
     token: str | None = Field(None, description="${HF_TOKEN} where it is stored and this is left out.")
+    retries: int = Field(3, ge=0, le=20, description="Where the hub is busy or out of reach.")
+    retry_seconds: float = Field(1.0, gt=0, description="Before the first retry; doubles.")
 
     secret_fields: ClassVar[tuple[str, ...]] = ("token",)
 
     def batches(self, folder: Path, field: str, watch: Watch | None = None) -> Generator[list[Record], None, None]:
         watch = watch or Watch()
         token = resolve(self.token) if self.token else lookup(_TOKEN)
-        commit, paths = self._files(token, field)
+        commit, paths = patiently(lambda: self._files(token, field), self.retries, self.retry_seconds, watch)
         if self.revision is None:
             watch.warn(Text(f"{self.dataset} is read as of now; add revision: {commit} to read the same again.",
                             f"{self.dataset} 讀的是目前的內容；加上 revision: {commit} 才能再讀到相同的資料。"))
         watch.provenance |= {"revision": commit, "files": paths}
         for path in paths:
             watch.check()
-            file = self._downloaded(path, commit, token, field)
+            file = patiently(partial(self._downloaded, path, commit, token, field), self.retries, self.retry_seconds,
+                             watch)
             reader = FileSource(type="file", path=str(file))
             for batch in reader.batches(folder, field, watch):
                 yield [{"file": path, **record} for record in batch] if len(paths) > 1 else batch
@@ -148,7 +153,8 @@ class _described:
             if status in names or any(base.__name__ in names for base in type(error).__mro__):
                 raise DataSourceError(problem, fix, field=f"{self._field}.{part}") from None
         if isinstance(error, OSError) or type(error).__module__.startswith(("httpx", "httpcore", "huggingface_hub")):
-            raise DataSourceError(
+            passes = status is None or status == 429 or status >= 500
+            raise (PassingTrouble if passes else DataSourceError)(
                 Text(f"The hub cannot be read: {redact(str(error))[:200]}", f"無法讀取 Hub：{redact(str(error))[:200]}"),
                 Text("Check the network and try again; files that came are kept.",
                      "請檢查網路後再試；已下載的檔案會保留。"), field=f"{self._field}.dataset") from None

@@ -17,7 +17,7 @@ import httpx
 
 from ....resources.errors import DataSourceError
 from ....resources.language import Text
-from ....resources.secrets import redact
+from ....resources.masking import redact, remember_pair
 from ..watching import Watch
 from .addresses import GuardedNetwork, RefusedAddress
 from .bounded import TooLarge, Truncated, collected
@@ -139,6 +139,8 @@ class Web:
         target = self._joined(answer.url, location)
         method = "GET" if answer.status == 303 or (answer.status in (301, 302) and ask.method == "POST") else ask.method
         same = _origin(str(target)) == _origin(answer.url)
+        if same and not target.userinfo:
+            target = target.copy_with(userinfo=httpx.URL(answer.url).userinfo)
         if not same and method != "GET":
             raise DataSourceError(
                 Text(f"{shown(ask.url)} wants the request's body sent on to {target.host}; it was not sent.",
@@ -179,10 +181,10 @@ class Web:
             self.watch.pause(wait)
 
     def _once(self, ask: Ask) -> Answer:
-        where, limits = shown(ask.url), self.limits
-        self._take_turn(self.check(ask.url).netloc.decode("ascii"))
+        where, limits, url = shown(ask.url), self.limits, self.check(ask.url)
+        self._take_turn(url.netloc.decode("ascii"))
         self.watch.count("requests")
-        headers = {"User-Agent": AGENT, "Accept-Encoding": "gzip, deflate", **ask.headers, **ask.private}
+        headers = {"User-Agent": AGENT, "Accept-Encoding": "gzip, deflate", **_login(url), **ask.headers, **ask.private}
         try:
             request = httpx.Request(
                 ask.method, ask.url, headers=headers, json=ask.json,
@@ -252,6 +254,11 @@ def shown(url: str) -> str:
         return redact(urlunsplit((parts.scheme, host, parts.path, "", "")))[:200]
     except ValueError:
         return redact(url)[:200]
+
+
+def _login(url: httpx.URL) -> dict[str, str]:
+    """The header of `https://user:password@host/`."""
+    return {"Authorization": f"Basic {remember_pair(url.username, url.password)}"} if url.userinfo else {}
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from ....resources.errors import DataSourceError
 from ....resources.language import Text
@@ -13,29 +14,50 @@ from .pages import missing
 
 _GZIP = b"\x1f\x8b"
 _DEEPEST = 3
+_MOST = 500  # sitemaps of one site
 
 
-def sitemap_pages(web: Web, url: str, deep: int = 0) -> Iterator[str]:
-    """The addresses of pages, in the sitemap's order.
+def sitemap_pages(web: Web, url: str) -> Iterator[str]:
+    """The addresses of pages, in the sitemap's order; those of an index follow each other.
 
     Raises:
-        DataSourceError: it cannot be read, or is no sitemap.
+        DataSourceError: it cannot be read, is no sitemap, or never ends.
     """
-    answer = web.ask(Ask(url))
-    content = answer.content
-    if content.startswith(_GZIP):
-        try:
-            content = collected([content], "gzip", web.limits.answer_bytes)
-        except (TooLarge, Truncated):
-            raise _no_sitemap(web, url) from None
-    name, places = _places(content, answer.charset)
-    if name == "sitemapindex" and deep < _DEEPEST:
-        for place in places:
-            yield from sitemap_pages(web, place, deep + 1)
-    elif name == "urlset":
-        yield from places
-    else:
-        raise _no_sitemap(web, url)
+    yield from _Reading(web).pages(url)
+
+
+class _Reading:
+    """One sitemap with all it points to; each is read once."""
+
+    def __init__(self, web: Web) -> None:
+        self._web = web
+        self._read: set[str] = set()
+
+    def pages(self, url: str, deep: int = 0) -> Iterator[str]:
+        if url in self._read:
+            return
+        self._read.add(url)
+        if len(self._read) > _MOST:
+            raise DataSourceError(
+                Text(f"The sitemap of {urlsplit(url).netloc} points to more than {_MOST} further sitemaps.",
+                     f"{urlsplit(url).netloc} 的網站地圖指向超過 {_MOST} 個子地圖。"),
+                Text("Name the one that lists the pages you want, or list the pages in urls.",
+                     "請指定真正列出所需頁面的那一個，或直接把頁面列在 urls。"), field=self._web.source)
+        answer = self._web.ask(Ask(url))
+        content = answer.content
+        if content.startswith(_GZIP):
+            try:
+                content = collected([content], "gzip", self._web.limits.answer_bytes)
+            except (TooLarge, Truncated):
+                raise _no_sitemap(self._web, url) from None
+        name, places = _places(content, answer.charset)
+        if name == "sitemapindex" and deep < _DEEPEST:
+            for place in places:
+                yield from self.pages(place, deep + 1)
+        elif name == "urlset":
+            yield from places
+        else:
+            raise _no_sitemap(self._web, url)
 
 
 def _places(content: bytes, claimed: str | None) -> tuple[str, list[str]]:
