@@ -8,9 +8,9 @@ from typing import Any
 
 
 def as_text(value: Any) -> str:
-    """A cell as text: trimmed, booleans as JSON writes them, lone surrogates replaced, empty for null."""
+    """A cell as text: trimmed, booleans as JSON writes them, lone surrogates replaced, zero characters left out, empty for null."""
     if isinstance(value, str):
-        return _whole(value.strip())
+        return _whole(value.replace("\0", "").strip())
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -14,7 +14,7 @@ from ...resources.errors import DataError, MissingRequirement
 from ...resources.language import Text
 
 PACKED = (".gz", ".zst")
-_ZSTANDARD_CHUNK = 4096  # bytes unpacked at once: a hostile frame makes of it at most some thirty thousand times that
+_ZSTANDARD_CHUNK = 256  # packed bytes taken at once: a hostile frame makes thirty thousand times as many of them
 
 
 def unpacked_name(path: Path) -> Path:
@@ -58,7 +58,7 @@ class _Zstandard(io.RawIOBase):
     """The unpacked bytes of a Zstandard stream; unlike the library's own reader it notices a missing end."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self._file, self._left = file, b""
+        self._file, self._left = file, memoryview(b"")
         self._frame = self._new_frame()
         self._begun = False
 
@@ -82,7 +82,7 @@ class _Zstandard(io.RawIOBase):
             if self._frame.eof:
                 self._frame = self._new_frame()
             self._begun = True
-            self._left = self._frame.decompress(packed)
+            self._left = memoryview(self._frame.decompress(packed))
         size = min(len(buffer), len(self._left))
         buffer[:size], self._left = self._left[:size], self._left[size:]
         return size

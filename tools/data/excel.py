@@ -50,9 +50,8 @@ def excel_records(path: Path, sheet: str | None, field: str) -> Iterator[Record]
         chosen = workbook[sheet] if sheet else workbook.worksheets[0]
         if (chosen.max_column or 0) > _WIDEST:  # claimed only: every row would come with thousands of empty cells
             chosen.reset_dimensions()
-        rows = chosen.iter_rows(values_only=True)
         header: list[str] = []
-        for cells in rows:
+        for cells in _rows(chosen, path, field):
             if not any(_filled(cell) for cell in cells):
                 continue
             if not header:
@@ -61,6 +60,18 @@ def excel_records(path: Path, sheet: str | None, field: str) -> Iterator[Record]
             yield {name: cell if _filled(cell) else None for name, cell in zip(header, cells, strict=False)}
     finally:
         workbook.close()
+
+
+def _rows(sheet: Any, path: Path, field: str) -> Iterator[tuple[Any, ...]]:
+    rows = sheet.iter_rows(values_only=True)
+    while True:
+        try:
+            cells = next(rows, None)
+        except Exception as error:  # as above: the parts of the file are read only now
+            raise _no_workbook(path, field) from error
+        if cells is None:
+            return
+        yield cells
 
 
 def _filled(cell: Any) -> bool:

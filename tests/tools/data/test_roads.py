@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ import pytest
 from mcp import Client
 
 from nlp_skills.resources.errors import Cancelled, DataError, NlpSkillsError
-from nlp_skills.resources.files import dump_jsonl, read_json, read_yaml, write_yaml
+from nlp_skills.resources.files import dump_jsonl, read_json, read_jsonl, read_yaml, sha256_bytes, write_yaml
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.boundary import GuardedServer
@@ -25,6 +28,7 @@ from tests.tools.data.test_tool import call, refused
 from tests.tools.data.test_web_scrape import article
 
 pytestmark = pytest.mark.anyio
+QUERY = "SELECT text, entity, label FROM annotations"
 
 
 @pytest.fixture
@@ -133,6 +137,70 @@ def test_a_job_cancelled_while_it_waits_for_a_server_ends_and_changes_nothing(
     assert not list(task.raw.glob(".*"))
 
 
+@pytest.mark.parametrize("kind", ["file", "database", "api", "web_scrape"])
+def test_every_kind_tells_its_progress_and_leaves_how_it_was_asked_when_and_what_came(
+    server: Peer, task: TaskFolder, prepare: Any, job: RunningJob, kind: str
+) -> None:
+    (task.root / "news.jsonl").write_bytes(dump_jsonl(sentences(30)))
+    fields = {
+        "file": {"path": "news.jsonl"}, "database": {"connection": "sqlite:///news.db", "query": QUERY},
+        "api": {"endpoint": server.serve("/rows", as_json(sentences(30))), "params": {"limit": 1000}},
+        "web_scrape": {"urls": [server.serve("/page", as_page(article()))], "delay_seconds": 0},
+    }[kind]
+    with_rows(task)
+    write_yaml(task.data_source_file, {"sources": [{"type": kind, "allow_hosts": ["127.0.0.1"], **fields}]})
+    [raw] = prepare()["raw"]
+
+    kept = read_json(Path(raw) / "source.json")
+    assert kept["source"].items() >= {"type": kind, **fields}.items() and kept["fetched"] > "2026"
+    lines = (Path(raw) / "rows.jsonl").read_bytes()
+    assert kept["rows_sha256"] == sha256_bytes(lines) and kept["count"] == lines.count(b"\n")
+    said = [event["message"]["en"] for event in read_jsonl(job.folder.events_file)
+            if event["kind"] == "progress" and event["message"]]
+    assert f"Fetching {kind}-1" in said and any(f"Fetching {kind}-1: {kept['count']} rows" == line for line in said)
+
+
+@pytest.mark.parametrize("kind", ["file", "database"])
+def test_a_reading_without_end_is_cancelled_and_changes_nothing(
+    task: TaskFolder, prepare: Any, job: RunningJob, kind: str
+) -> None:
+    with_rows(task)
+    write_yaml(task.data_source_file, {"sources": [{"type": "database", "connection": "sqlite:///news.db", "query": QUERY}]})
+    before = prepare()
+    if kind == "file":
+        source = {"path": "long.csv.gz"}
+        with gzip.open(task.root / "long.csv.gz", "wb", compresslevel=1) as file:
+            file.write(b"text,entity,label\n")
+            for _ in range(40):
+                file.write(("公司甲本季營收創下新高,公司甲,正面\n" * 50_000).encode())
+    else:
+        source = {"connection": "sqlite:///news.db", "query":
+                  "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x AS text, x AS label FROM n"}
+    write_yaml(task.data_source_file, {"sources": [{"type": kind, **source}]})
+    reported, progress = 0, job.progress
+
+    def cancelled_by_the_person(*arguments: Any, **measures: Any) -> None:
+        nonlocal reported
+        reported += "rows" in measures
+        if reported == 3:
+            job.folder.cancel_file.touch()
+        progress(*arguments, **measures)
+
+    job.progress = cancelled_by_the_person  # type: ignore[method-assign]
+    with pytest.raises(Cancelled):
+        prepare()
+    assert reported <= 4 and read_json(task.data / "current.json")["hash"] == before["snapshot"]
+    assert not list(task.raw.glob(".*"))
+
+
+def with_rows(task: TaskFolder) -> None:
+    """A database `news.db` in the task's folder."""
+    with closing(sqlite3.connect(task.root / "news.db")) as connection:
+        connection.execute("CREATE TABLE annotations (text, entity, label)")
+        connection.executemany("INSERT INTO annotations VALUES (:text, :entity, :label)", sentences(60))
+        connection.commit()
+
+
 def test_the_last_run_is_noted_and_comments_stay(task: TaskFolder, prepare: Any) -> None:
     (task.root / "news.jsonl").write_bytes(dump_jsonl(sentences(30)))
     task.data_source_file.write_text(
@@ -148,18 +216,12 @@ def test_the_last_run_is_noted_and_comments_stay(task: TaskFolder, prepare: Any)
 async def test_every_kind_of_the_seed_is_previewed_and_prepared(
     client: Client, server: Peer, task: TaskFolder
 ) -> None:
-    import sqlite3
-    from contextlib import closing
-
-    with closing(sqlite3.connect(task.root / "news.db")) as connection:
-        connection.execute("CREATE TABLE annotations (text, entity, label)")
-        connection.executemany("INSERT INTO annotations VALUES (:text, :entity, :label)", sentences(60))
-        connection.commit()
+    with_rows(task)
     server.serve("/v1/chat/completions", Writer())
     allowed = {"allow_hosts": ["127.0.0.1"]}
     answer = await call(client, "set_data_source", sources=[
         {"type": "database", "connection": "sqlite:///news.db", "snapshot_date": "2026-01-06",
-         "query": "SELECT text, entity, label FROM annotations"},
+         "query": QUERY},
         {"type": "api", "endpoint": server.serve("/data", as_json(sentences(30, 100))), "params": {"limit": 1000}, **allowed},
         {"type": "web_scrape", "urls": [server.serve("/page", as_page(article()))], "keywords": ["金融", "股價"],
          "delay_seconds": 0, **allowed},
