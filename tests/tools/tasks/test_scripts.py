@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from nlp_skills import __version__
+from nlp_skills.resources.files import dump_jsonl, read_jsonl, read_yaml, write_yaml
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.tools.tasks.scripts import SCRIPTS, script_texts
+from tests.tools.data.conftest import sentences
 
 NAMES = [script.file for script in SCRIPTS]
 
@@ -60,3 +62,26 @@ def test_scripts_are_short_and_speak_the_tasks_language(language: str) -> None:
         compile(text, name, "exec")
         assert len(text.splitlines()) <= 30
         assert ("安裝" in text) == (language == "zh-TW")
+
+
+def test_script_01_by_hand_fetches_all_sources_or_one(copied: Path, environment: dict[str, str]) -> None:
+    for name, start in (("old", 0), ("new", 100)):
+        (copied / f"{name}.jsonl").write_bytes(dump_jsonl(sentences(30, start)))
+    with TaskFolder(copied).change() as task:
+        task.type, task.labels = "entity-classification", ["正面", "中性", "負面"]
+    write_yaml(copied / "data_source.yaml", {"sources": [
+        {"type": "file", "path": "old.jsonl"}, {"type": "file", "path": "new.jsonl"}]})
+    script = copied / "scripts" / "01_regenerate_data.py"
+    whole = run(script, environment, str(script))
+    assert whole.returncode == 0, whole.stderr
+    assert len(list(read_jsonl(copied / "data" / "train.jsonl"))) == 42
+
+    for name, start in (("old", 0), ("new", 100)):
+        (copied / f"{name}.jsonl").write_bytes(dump_jsonl(sentences(40, start)))
+    one = run(script, environment, str(script), "--source", "1")
+    assert one.returncode == 0, one.stderr
+    rows = [row for split in ("train", "valid", "test") for row in read_jsonl(copied / "data" / f"{split}.jsonl")]
+    assert len(rows) == 70 and read_yaml(copied / "data_source.yaml")["regeneration"]["last_run"]
+    assert "新增 10 列" in one.stdout or "10 rows added" in one.stdout
+    missing = run(script, environment, str(script), "--source", "7")
+    assert missing.returncode == 1 and ("0 to 1" in missing.stderr or "0 到 1" in missing.stderr)

@@ -7,12 +7,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from ....resources.clock import now
 from ....resources.errors import DataSourceError, MissingRequirement
 from ....resources.files import read_json, sha256_bytes, write_json
 from ....resources.language import Text
-from ....resources.secrets import redact
+from ....resources.secrets import redact, resolve
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -72,7 +73,7 @@ class Endpoint:
             kept = read_json(file)
             return Said(kept["answer"], kept["usage"]["prompt_tokens"], kept["usage"]["completion_tokens"], True)
         completion = self._completion(messages)
-        text = completion.choices[0].message.content or "" if completion.choices else ""
+        text = redact(completion.choices[0].message.content or "") if completion.choices else ""
         usage = {"prompt_tokens": getattr(completion.usage, "prompt_tokens", 0) or 0,
                  "completion_tokens": getattr(completion.usage, "completion_tokens", 0) or 0}
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -145,8 +146,8 @@ def _client(base_url: str | None, key: str, timeout: float, retries: int) -> Ope
                  "請模型寫資料需要 openai 套件，但執行此工作的環境沒有安裝。"),
             Text("Install it: pip install 'nlp-skills[generate]'.", "請安裝：pip install 'nlp-skills[generate]'。")
         ) from error
-    return openai.OpenAI(api_key=key, base_url=base_url or "https://api.openai.com/v1", timeout=timeout,
-                         max_retries=retries)
+    address = resolve(base_url, lambda value: quote(value, safe="")) if base_url else "https://api.openai.com/v1"
+    return openai.OpenAI(api_key=key, base_url=address, timeout=timeout, max_retries=retries)
 
 
 def parsed_rows(text: str) -> list[dict[str, Any]]:
