@@ -26,7 +26,7 @@ QUERY = "SELECT text, entity, label FROM annotations"
 
 
 def records(**fields: Any) -> list[dict[str, Any]]:
-    source = source_kind(Source(type="database", **fields), 0)
+    source = source_kind(Source.model_validate({"type": "database", "retry_seconds": 0.01, **fields}), 0)
     return [record for batch in source.batches(Path(), "sources[0]") for record in batch]
 
 

@@ -41,7 +41,7 @@ def mariadb() -> Iterator[MariaServer]:
 
 
 def source(**fields: Any) -> Any:
-    return source_kind(Source(type="database", **fields), 0)
+    return source_kind(Source.model_validate({"type": "database", "retry_seconds": 0.01, **fields}), 0)
 
 
 def records(**fields: Any) -> list[dict[str, Any]]:
