@@ -14,30 +14,27 @@ from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import quote, unquote
 
-REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 HIDDEN = "***"
+# Patterns are compiled when they are first used (`re` keeps them), so that no start pays for them.
+REFERENCE = r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}"
 _NAMES = (r"pass(?:word|wd|phrase)|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|authorization|cookie"
           r"|credentials?|jwt")
-SECRET_FIELD = re.compile(rf"(?:.*[_-])?(?:\w*(?:{_NAMES}))", re.IGNORECASE)
+SECRET_FIELD = rf"(?i)(?:.*[_-])?(?:\w*(?:{_NAMES}))"
 # Names that say little: among an API's headers and parameters a key may stand under them.
-_VAGUE = r"(?:.*[_-])?(?:key|pass|pw|auth|sig|signature|session(?:[_-]?id)?|app[_-]?id|sas|code)"
-VAGUE_FIELD = re.compile(_VAGUE, re.IGNORECASE)
-URL_PASSWORD = re.compile(r"(?P<before>[a-z][a-z0-9+.-]*://[^/\s:@]*:)(?P<password>[^/\s]*)(?=@)", re.IGNORECASE)
-QUERY_PASSWORD = re.compile(
-    rf"(?P<before>[?&](?P<name>(?:[\w-]*[_-])?(?:\w*(?:{_NAMES})))=)(?P<password>[^&#\s]+)", re.IGNORECASE)
-VAGUE_QUERY = re.compile(
-    rf"(?P<before>[?&](?P<name>{_VAGUE.replace('.*', '[^=&#]*')})=)(?P<password>[^&#\s]+)", re.IGNORECASE)
+_VAGUE = r"(?:key|pass|pw|auth|sig|signature|session(?:[_-]?id)?|app[_-]?id|sas|code)"
+VAGUE_FIELD = rf"(?i)(?:.*[_-])?{_VAGUE}"
+URL_PASSWORD = r"(?i)(?P<before>[a-z][a-z0-9+.-]*://[^/\s:@]*:)(?P<password>[^/\s]*)(?=@)"
+QUERY_PASSWORD = rf"(?i)(?P<before>[?&](?P<name>(?:[\w-]*[_-])?(?:\w*(?:{_NAMES})))=)(?P<password>[^&#\s]+)"
+VAGUE_QUERY = rf"(?i)(?P<before>[?&](?P<name>(?:[^=&#]*[_-])?{_VAGUE})=)(?P<password>[^&#\s]+)"
 # The forms in which the large services hand out their keys.
-TOKEN = re.compile(
-    r"\b(?:hf_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}"
-    r"|glpat-[A-Za-z0-9_-]{16,}|xox[abprs]-[A-Za-z0-9-]{12,}|AKIA[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{30,}"
-    r"|eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,})")
-_URL_LOGIN = re.compile(r"(?<=://)[^/\s:@]+:(?!\$\{)[^@\s/]+@")
-_BEARER = re.compile(r"(?i)\b(bearer\s+)[^\s\"',;]{8,}")
-_BASIC = re.compile(r"(?i)\b(basic\s+)([A-Za-z0-9+/]{6,}={0,2})")
-_SAID = re.compile(
-    r"(?i)((?:\b(?:password|passwd|passphrase|api[_-]?key|token|secret)|密碼|金鑰|權杖)[\"']?\s*"
-    r"(?:[:=：]\s*[\"']?(?!\$\{)|(?:\bis\b|是|為)\s*[\"']?(?=[^\s\"',;，。；]*[0-9])))[^\s\"',;，。；*]{4,}")
+TOKEN = (r"\b(?:hf_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}"
+         r"|glpat-[A-Za-z0-9_-]{16,}|xox[abprs]-[A-Za-z0-9-]{12,}|AKIA[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{30,}"
+         r"|eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,})")
+_URL_LOGIN = r"(?<=://)[^/\s:@]+:(?!\$\{)[^@\s/]+@"
+_BEARER = r"(?i)\b(bearer\s+)[^\s\"',;]{8,}"
+_BASIC = r"(?i)\b(basic\s+)([A-Za-z0-9+/]{6,}={0,2})"
+_SAID = (r"(?i)((?:\b(?:password|passwd|passphrase|api[_-]?key|token|secret)|密碼|金鑰|權杖)[\"']?\s*"
+         r"(?:[:=：]\s*[\"']?(?!\$\{)|(?:\bis\b|是|為)\s*[\"']?(?=[^\s\"',;，。；]*[0-9])))[^\s\"',;，。；*]{4,}")
 _SHORTEST = 4
 _WORD = 8
 _TELLING = 12  # characters from which a word of letters and digits is hardly an ordinary one
@@ -95,17 +92,16 @@ def redact(text: str) -> str:
     if known := _pattern(len(_known), len(_of_environment())):
         text = known.sub(HIDDEN, text)
     for shape in (URL_PASSWORD, QUERY_PASSWORD):
-        text = shape.sub(lambda found: found[0] if REFERENCE.fullmatch(found["password"]) else f"{found['before']}{HIDDEN}",
-                         text)
+        text = re.sub(shape, _without_password, text)
     return text
 
 
 def masked(text: str) -> str:
     """`text` without any known secret, and without what only looks like one: tokens, `password: …`."""
-    text = TOKEN.sub(HIDDEN, redact(_URL_LOGIN.sub(f"{HIDDEN}:{HIDDEN}@", text)))
-    text = _BEARER.sub(rf"\1{HIDDEN}", text)
-    text = _BASIC.sub(lambda found: f"{found[1]}{HIDDEN}" if _is_pair(found[2]) else found[0], text)
-    return _SAID.sub(rf"\1{HIDDEN}", text)
+    text = re.sub(TOKEN, HIDDEN, redact(re.sub(_URL_LOGIN, f"{HIDDEN}:{HIDDEN}@", text)))
+    text = re.sub(_BEARER, rf"\1{HIDDEN}", text)
+    text = re.sub(_BASIC, lambda found: f"{found[1]}{HIDDEN}" if _is_pair(found[2]) else found[0], text)
+    return re.sub(_SAID, rf"\1{HIDDEN}", text)
 
 
 def throughout(value: Any, clean: Callable[[str], str]) -> Any:
@@ -122,9 +118,9 @@ def _of_environment() -> frozenset[str]:
     """The secrets this process was started with: variables named like one, and passwords of proxies' addresses."""
     found: set[str] = set()
     for name, value in os.environ.items():
-        if len(value) >= _WORD and SECRET_FIELD.fullmatch(name) and os.sep not in value[:1]:
+        if len(value) >= _WORD and re.fullmatch(SECRET_FIELD, name) and os.sep not in value[:1]:
             found.add(value)
-        if (typed := URL_PASSWORD.search(value)) and len(password := typed["password"]) >= _SHORTEST:
+        if (typed := re.search(URL_PASSWORD, value)) and len(password := typed["password"]) >= _SHORTEST:
             user = typed["before"].partition("://")[2].rstrip(":")
             pair = base64.b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode("ascii")
             found |= {password, unquote(password), pair}
@@ -140,6 +136,10 @@ def _pattern(_known_count: int, _environment_count: int) -> re.Pattern[str] | No
     words = [rf"(?<![A-Za-z0-9]){re.escape(value)}(?![A-Za-z0-9])" if len(value) < _TELLING and value.isalnum()
              else re.escape(value) for value in values]
     return re.compile("|".join(words)) if words else None
+
+
+def _without_password(found: re.Match[str]) -> str:
+    return found[0] if re.fullmatch(REFERENCE, found["password"]) else f"{found['before']}{HIDDEN}"
 
 
 def _is_pair(text: str) -> bool:

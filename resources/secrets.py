@@ -38,10 +38,10 @@ __all__ = ["forget", "known_names", "lookup", "move_inline", "place", "redact", 
 
 FOLDER_VARIABLE = "NLP_SKILLS_SECRETS_DIR"
 _SERVICE = "nlp-skills"
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+_NAME = r"[A-Za-z_][A-Za-z0-9_]{0,99}"
 _OF_REQUESTS = ("headers", "params", "body", "auth")
 _NAMES_OF_COLUMNS = ("mapping", "label_values", "selectors", "per_label")
-_WORDS = re.compile(r"(?i)(?P<before>(?:^|[\s;])(?P<name>password|passwd|pwd)\s*=\s*['\"]?)(?P<password>[^\s;'\"]+)")
+_WORDS = r"(?i)(?P<before>(?:^|[\s;])(?P<name>password|passwd|pwd)\s*=\s*['\"]?)(?P<password>[^\s;'\"]+)"
 
 
 def resolve(text: str, encode: Callable[[str], str] = str) -> str:
@@ -67,12 +67,12 @@ def resolve(text: str, encode: Callable[[str], str] = str) -> str:
         remember(value, encode(value))
         return encode(value)
 
-    return REFERENCE.sub(value_of, text)
+    return re.sub(REFERENCE, value_of, text)
 
 
 def references(text: str) -> list[str]:
     """The names that `text` refers to."""
-    return REFERENCE.findall(text)
+    return re.findall(REFERENCE, text)
 
 
 def lookup(name: str) -> str | None:
@@ -95,7 +95,7 @@ def store(name: str, value: str) -> str:
     Raises:
         SecretError: the name cannot be a reference, or the value is empty.
     """
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(_NAME, name):
         raise SecretError(
             Text(f"{name[:60]!r} cannot name a secret.", f"「{name[:60]}」不能當密鑰名稱。"),
             Text("Use letters, digits and underscores, such as DB_PASSWORD.",
@@ -153,9 +153,9 @@ def move_inline(mapping: Mapping[str, Any], prefix: str = "") -> tuple[dict[str,
             return [clean(inner, field, of_a_request) for inner in value]
         if not isinstance(value, str) or not value:
             return value
-        named = SECRET_FIELD.fullmatch(field) or (
-            of_a_request and VAGUE_FIELD.fullmatch(field) and looks_random(value))
-        if (named or TOKEN.fullmatch(value.strip())) and not REFERENCE.search(value):
+        named = re.fullmatch(SECRET_FIELD, field) or (
+            of_a_request and re.fullmatch(VAGUE_FIELD, field) and looks_random(value))
+        if (named or re.fullmatch(TOKEN, value.strip())) and not re.search(REFERENCE, value):
             return _moved_value(value, f"{prefix}{field}", moved)
         return _without_passwords(value, prefix, moved, words=field == "connection")
 
@@ -175,7 +175,7 @@ def _without_passwords(value: str, prefix: str, moved: list[str], *, words: bool
     """`value` without the passwords of addresses in it; `words`: it may also be written as `host=… password=…`."""
     def moved_password(found: re.Match[str]) -> str:
         typed = found["password"]
-        if not typed or REFERENCE.search(typed) or (found.re is VAGUE_QUERY and not looks_random(typed)):
+        if not typed or re.search(REFERENCE, typed) or (found.re.pattern == VAGUE_QUERY and not looks_random(typed)):
             return found[0]
         address = urlsplit(value.strip()) if "://" in value else None
         place = (address.hostname or "", address.path.strip("/")) if address else ()
@@ -186,7 +186,7 @@ def _without_passwords(value: str, prefix: str, moved: list[str], *, words: bool
         return f"{found['before']}${{{name}}}"
 
     for shape in (URL_PASSWORD, QUERY_PASSWORD, VAGUE_QUERY, *((_WORDS,) if words else ())):
-        value = shape.sub(moved_password, value)
+        value = re.sub(shape, moved_password, value)
     return value
 
 

@@ -142,11 +142,12 @@ def test_every_kind_tells_its_progress_and_leaves_how_it_was_asked_when_and_what
     server: Peer, task: TaskFolder, prepare: Any, job: RunningJob, kind: str
 ) -> None:
     (task.root / "news.jsonl").write_bytes(dump_jsonl(sentences(30)))
-    fields = {
+    every: dict[str, dict[str, Any]] = {
         "file": {"path": "news.jsonl"}, "database": {"connection": "sqlite:///news.db", "query": QUERY},
         "api": {"endpoint": server.serve("/rows", as_json(sentences(30))), "params": {"limit": 1000}},
         "web_scrape": {"urls": [server.serve("/page", as_page(article()))], "delay_seconds": 0},
-    }[kind]
+    }
+    fields = every[kind]
     with_rows(task)
     write_yaml(task.data_source_file, {"sources": [{"type": kind, "allow_hosts": ["127.0.0.1"], **fields}]})
     [raw] = prepare()["raw"]
@@ -168,7 +169,7 @@ def test_a_reading_without_end_is_cancelled_and_changes_nothing(
     write_yaml(task.data_source_file, {"sources": [{"type": "database", "connection": "sqlite:///news.db", "query": QUERY}]})
     before = prepare()
     if kind == "file":
-        source = {"path": "long.csv.gz"}
+        source: dict[str, Any] = {"path": "long.csv.gz"}
         with gzip.open(task.root / "long.csv.gz", "wb", compresslevel=1) as file:
             file.write(b"text,entity,label\n")
             for _ in range(40):
