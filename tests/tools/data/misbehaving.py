@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import socket
@@ -195,17 +196,23 @@ def between(port: int, *, refusing: int = 0, cut_after: int | None = None) -> It
 
         def carry(source: socket.socket, target: socket.socket, limit: int | None) -> None:
             carried = 0
-            try:
+            with contextlib.suppress(OSError):  # the other side was hung up on
                 while data := source.recv(65536):
                     if limit is not None and carried + len(data) > limit:
                         target.sendall(data[: limit - carried])
                         break
                     carried += len(data)
                     target.sendall(data)
-            except OSError:  # the other side was hung up on
-                pass
             for end in (source, target):
-                end.close()
+                with contextlib.suppress(OSError):  # hung up on already
+                    end.shutdown(socket.SHUT_RDWR)
+
+        def serve(client: socket.socket) -> None:
+            with client, socket.create_connection(("127.0.0.1", port)) as server:
+                there = threading.Thread(target=carry, args=(client, server, None), daemon=True)
+                there.start()
+                carry(server, client, cut_after)
+                there.join()
 
         def accept() -> None:
             while True:
@@ -216,10 +223,8 @@ def between(port: int, *, refusing: int = 0, cut_after: int | None = None) -> It
                 here.connections += 1
                 if here.connections <= refusing:
                     client.close()
-                    continue
-                server = socket.create_connection(("127.0.0.1", port))
-                threading.Thread(target=carry, args=(client, server, None), daemon=True).start()
-                threading.Thread(target=carry, args=(server, client, cut_after), daemon=True).start()
+                else:
+                    threading.Thread(target=serve, args=(client,), daemon=True).start()
 
         thread = threading.Thread(target=accept, daemon=True)
         thread.start()

@@ -64,6 +64,8 @@ def read(query: Query) -> Generator[list[Record], None, None]:
         whole = True
     except (pymysql.Error, OSError) as error:
         whole = True
+        if (result := getattr(cursor, "_result", None)) is not None:
+            result.unbuffered_active = False  # PyMySQL would read on from a wire that was cut
         raise _described(error, query, "query") from None
     finally:
         if not whole:

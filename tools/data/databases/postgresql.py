@@ -47,7 +47,9 @@ async def _stream(query: Query) -> AsyncIterator[list[Record]]:
             async for batch in _batches(connection, query):
                 yield batch
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise described(error, query.where, f"{query.field}.query") from None
+        first = error.__context__  # on a connection that was cut, leaving the transaction fails too and says less
+        told = first if isinstance(first, OSError | asyncpg.PostgresError) else error
+        raise described(told, query.where, f"{query.field}.query") from None
     finally:
         await _close(connection)
 

@@ -38,11 +38,7 @@ class _Reading:
             return
         self._read.add(url)
         if len(self._read) > _MOST:
-            raise DataSourceError(
-                Text(f"The sitemap of {urlsplit(url).netloc} points to more than {_MOST} further sitemaps.",
-                     f"{urlsplit(url).netloc} 的網站地圖指向超過 {_MOST} 個子地圖。"),
-                Text("Name the one that lists the pages you want, or list the pages in urls.",
-                     "請指定真正列出所需頁面的那一個，或直接把頁面列在 urls。"), field=self._web.source)
+            raise _endless(self._web, url)
         answer = self._web.ask(Ask(url))
         content = answer.content
         if content.startswith(_GZIP):
@@ -51,7 +47,9 @@ class _Reading:
             except (TooLarge, Truncated):
                 raise _no_sitemap(self._web, url) from None
         name, places = _places(content, answer.charset)
-        if name == "sitemapindex" and deep < _DEEPEST:
+        if name == "sitemapindex":
+            if deep >= _DEEPEST:
+                raise _endless(self._web, url)
             for place in places:
                 yield from self.pages(place, deep + 1)
         elif name == "urlset":
@@ -78,6 +76,16 @@ def _places(content: bytes, claimed: str | None) -> tuple[str, list[str]]:
     return etree.QName(tree).localname, [
         element.text.strip() for element in tree.iterfind(".//{*}loc")
         if element.text and etree.QName(element.getparent()).localname in ("url", "sitemap")]
+
+
+def _endless(web: Web, url: str) -> DataSourceError:
+    host = urlsplit(url).netloc.rpartition("@")[2]
+    return DataSourceError(
+        Text(f"The sitemap of {host} does not end: it points to more than {_MOST} further sitemaps, or to sitemaps of "
+             "sitemaps of sitemaps.",
+             f"{host} 的網站地圖沒有盡頭：指向超過 {_MOST} 個子地圖，或一層又一層。"),
+        Text("Name the one that lists the pages you want, or list the pages in urls.",
+             "請指定真正列出所需頁面的那一個，或直接把頁面列在 urls。"), field=web.source)
 
 
 def _no_sitemap(web: Web, url: str) -> DataSourceError:
