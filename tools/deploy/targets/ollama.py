@@ -20,9 +20,9 @@ from ....resources.version import VersionFolder
 from ....resources.workspace import Workspace
 from ...compute.running import RunningJob
 from ...evaluate.endpoint import base_url, check_reach, ollama_url
+from ...evaluate.merge import merged_model
 from ..deployments import history
 from ..gguf import gguf_file
-from ..merge import merged_model
 from ..ollama_model import ollama_model
 from . import Live, Target
 
