@@ -44,6 +44,9 @@ def plan_training(
     plan_name = name or next_plan_name(task)
     plan_file(task, plan_name)
     given = _with_whole_name(workspace, task, settings)
+    goes_on = building_on is not None and "base_model" not in given and _another_method(building_on, given)
+    if building_on and goes_on:  # what the parent learnt is where another method begins
+        given["base_model"] = f"{task.name}/{building_on.name}"
     base_model = str(given.get("base_model") or (building_on.config()["base_model"] if building_on else "")
                      or usual_base_model(workspace))
     seen = survey(workspace, task, base_model)
@@ -51,6 +54,9 @@ def plan_training(
                               expects or _expected(building_on, given, seen))
     if not building_on and "base_model" not in given:
         reasons = {"base_model": why_base_model(workspace, base_model), **reasons}
+    if building_on and goes_on:
+        reasons = {"base_model": Text(f"It goes on from what {building_on.name} learnt.",
+                                      f"從 {building_on.name} 學到的繼續。"), **reasons}
     path = write_plan(task, plan)
     checked = check(workspace, task, plan)
     found = _changes(plan, building_on, checked)
@@ -135,6 +141,10 @@ def _with_whole_name(workspace: Workspace, task: TaskFolder, settings: dict[str,
     """A folder named by a short path, or a version without its task, is written down whole: the job runs elsewhere."""
     named = settings.get("base_model")
     return {**settings, "base_model": whole_name(workspace, task, named)} if isinstance(named, str) else dict(settings)
+
+
+def _another_method(parent: VersionFolder, given: dict[str, Any]) -> bool:
+    return given.get("method") not in (None, parent.config().get("method"))
 
 
 def _changes(plan: Plan, parent: VersionFolder | None, checked: Preflight) -> list[Text]:
