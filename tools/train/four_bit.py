@@ -81,5 +81,5 @@ def stands_in(python: Path) -> bool:
 @lru_cache(maxsize=8)
 def _ask(python: str, _state: int) -> bool:
     probe = "import importlib.util, sys; sys.exit(importlib.util.find_spec('bitsandbytes') is None)"
-    return subprocess.run([python, "-I", "-c", probe], stdin=subprocess.DEVNULL, timeout=_ASK_SECONDS,
+    return subprocess.run([python, "-P", "-c", probe], stdin=subprocess.DEVNULL, timeout=_ASK_SECONDS,
                           check=False).returncode == 0

@@ -8,7 +8,7 @@ from typing import Any
 from nlp_skills.resources.files import read_jsonl, sha256_file
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.task import TaskFolder
-from nlp_skills.resources.version import VersionFolder
+from nlp_skills.resources.version import VersionFolder, version_numbers
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute import jobs
 from nlp_skills.tools.train.planning import plan_training, ready_to_train
@@ -38,6 +38,10 @@ class Trainings:
         job = self.start(task, settings)
         assert self.ended(job) == "succeeded", (jobs.failure(job), job.output_file.read_text(encoding="utf-8"))
         return VersionFolder(task, number)
+
+    def task_version(self, task: TaskFolder) -> VersionFolder:
+        """The newest version."""
+        return VersionFolder(task, version_numbers(task)[-1])
 
     def resumed(self, job: JobFolder) -> None:
         jobs.resume(job, self.workspace)
