@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,7 +76,7 @@ class Audit:
                 "longest": self.longest, "trained_texts": self.trained_texts, "problems": len(self.findings)}
 
 
-def audit(splits: dict[str, Sequence[TokenisedRow]], tokenizer: Any, end_ids: set[int], max_length: int) -> Audit:
+def audit(splits: Mapping[str, Sequence[TokenisedRow]], tokenizer: Any, end_ids: set[int], max_length: int) -> Audit:
     """Look at every row of every split.
 
     Arguments:

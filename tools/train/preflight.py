@@ -146,7 +146,7 @@ def check(
     if snapshot and task_kind(seen.situation.type).needs_labels:
         findings += _labels(task, snapshot)
     _found(findings, "method", lambda: plan.settings.check_task(seen.situation.type, task.load().labels))
-    if plan.settings.load_in_4bit and not away and machine.worker and not stands_in(Path(machine.worker)):
+    if getattr(plan.settings, "load_in_4bit", False) and not away and machine.worker and not stands_in(Path(machine.worker)):
         lacking = missing(machine.worker)
         findings.append(Finding("blocking", "load_in_4bit", lacking.problem, lacking.fix, lacking))
     base = seen.base or outline(plan.settings.base_model)

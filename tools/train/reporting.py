@@ -75,5 +75,5 @@ class Reporter(TrainerCallback):
             state.global_step, state.max_steps, **_renamed(metrics, self.method.validated))
 
 
-def _renamed(logs: dict[str, Any], names: Mapping[str, str]) -> dict[str, float]:
+def _renamed(logs: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     return {ours: round(float(logs[name]), 5) for name, ours in names.items() if logs.get(name) is not None}

@@ -62,7 +62,7 @@ class RewardTrainer(SealedTrainer, GRPOTrainer):
     def __init__(self, *args: Any, judge: Judge, eval_rows: Sequence[TokenisedRow], **kwargs: Any) -> None:
         super().__init__(*args, reward_funcs=judge.functions(), group_by_length=False, **kwargs)
         self.judge = judge
-        self.eval_dataset = list(eval_rows) or None
+        self.eval_dataset: Any = list(eval_rows) or None
         self.eos_token_ids = sorted(judge.end_ids)
 
     def _get_train_sampler(self, dataset: Any = None) -> Any:

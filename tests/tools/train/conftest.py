@@ -9,7 +9,7 @@ import pytest
 import nlp_skills
 from nlp_skills.resources.files import dump_jsonl, write_atomic, write_yaml
 from nlp_skills.resources.job import job_folders
-from nlp_skills.resources.task import TaskFolder
+from nlp_skills.resources.task import TaskFolder, TaskType
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute.machines import local
 from nlp_skills.tools.data.rows import row_id
@@ -89,7 +89,7 @@ def write_task(root: Path, per_label: int = 20) -> TaskFolder:
     return task
 
 
-def write_rows(root: Path, kind: str, rows: dict[str, list[dict[str, object]]], **task: object) -> TaskFolder:
+def write_rows(root: Path, kind: TaskType, rows: dict[str, list[dict[str, object]]], **task: object) -> TaskFolder:
     """A task of that type with canonical rows for each split, as a person writes them by hand."""
     folder = TaskFolder(root)
     write_yaml(folder.file, {"name": root.name, "title": root.name, "language": "zh-TW", "type": kind, **task})

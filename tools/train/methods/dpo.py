@@ -124,7 +124,7 @@ class Dpo(FineTuning):
 
         from ..pair_trainer import PairTrainer
 
-        losses, weights = [self.loss_type], [1.0]
+        losses, weights = [str(self.loss_type)], [1.0]
         if self.sft_weight:
             losses, weights = [*losses, "sft"], [*weights, self.sft_weight]
         return PairTrainer(
