@@ -63,7 +63,8 @@ class RewardTrainer(SealedTrainer, GRPOTrainer):
         super().__init__(*args, reward_funcs=judge.functions(), group_by_length=False, **kwargs)
         self.judge = judge
         self.eval_dataset: Any = list(eval_rows) or None
-        self.eos_token_ids = sorted(judge.end_ids)
+        self.eos_token_ids = sorted(judge.end_ids)  # where a deployment stops, and nowhere else
+        self.generation_config.eos_token_id = self.generation_kwargs["eos_token_id"] = self.eos_token_ids
 
     def _get_train_sampler(self, dataset: Any = None) -> Any:
         step = self.args.generation_batch_size // self.num_generations
