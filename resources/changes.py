@@ -76,8 +76,11 @@ def changes_between(parent: VersionFolder, child: VersionFolder) -> list[Change]
 def setting_changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
     """One change for each setting that differs; nested settings go by dotted paths."""
     old, new = _flat(before), _flat(after)
+    another = bool(old.get("method") and new.get("method")) and old["method"] != new["method"]
     found = []
     for path in dict.fromkeys([*old, *new]):
+        if another and (path not in old or path not in new):  # settings that only one of the methods has
+            continue
         if old.get(path) != new.get(path) and path not in _OPERATIONAL:
             found.append(Change(old.get(path), new.get(path), _setting_text(path, old.get(path), new.get(path)), path))
     return found
