@@ -18,9 +18,9 @@ from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute import jobs
 from nlp_skills.tools.evaluate.model import version_paths
 from nlp_skills.tools.train.planning import plan_training, ready_to_train
-from tests.conftest import CACHE
 from tests.tools.train.trained import Trainings, measures
 
+CACHE = Path(__file__).parents[3] / ".cache" / "tests"
 REQUIREMENT = "bitsandbytes==0.50.2"
 # Widths of 64 and more: 64 weights share a scale.
 _BUILD = "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; " \

@@ -20,8 +20,8 @@ from tests.tools.train.conftest import write_rows
 from tests.tools.train.test_planning import base as base
 from tests.tools.train.test_planning import plan, trained_version
 
-PAIRS = [{"text": f"第{number}封來信", "chosen": f"您好，第{number}封已處理。", "rejected": f"不理第{number}封。"}
-         for number in range(40)]
+PAIRS: list[dict[str, object]] = [{"text": f"第{number}封來信", "chosen": f"您好，第{number}封已處理。", "rejected": f"不理第{number}封。"}
+                                  for number in range(40)]
 
 
 @pytest.fixture
@@ -89,7 +89,8 @@ def test_rewards_go_on_from_the_version_that_another_method_trained(
     assert answer.estimate and answer.estimate.seconds[1] > answer.estimate.seconds[0]
     supervised = plan(workspace, task, {}).estimate
     assert supervised and answer.estimate.memory_bytes["activations"] > supervised.memory_bytes["activations"]
-    assert answer.estimate.tokens[1] > 4 * supervised.tokens[1]  # every answer is read, and written before
+    a_pass = (answer.estimate.tokens[1] / 2, supervised.tokens[1] / 8)  # two epochs and eight
+    assert a_pass[0] > 8 * a_pass[1]  # every answer is written, and read with its question
 
 
 @pytest.mark.parametrize("name", ["v1", "news/v1"])
