@@ -13,6 +13,10 @@ from .trainer import SealedTrainer
 class PairTrainer(SealedTrainer, DPOTrainer):
     """DPOTrainer on pairs that were tokenised and audited before."""
 
+    def _prepare_dataset(self, dataset: Any, *_rest: Any) -> Any:
+        """The pairs as they are: TRL would tokenise them again and drop what it finds too long."""
+        return dataset
+
     def compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool = False,
                      num_items_in_batch: Any = None) -> Any:
         self.tokens_seen += int(inputs["attention_mask"].sum()) if model.training else 0
