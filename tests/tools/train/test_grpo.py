@@ -38,8 +38,8 @@ def words(workspace: Workspace, trainings: Trainings, tiny_model: Path) -> Versi
         "train": [{"text": asked(number), "output": chance.choice("好壞")} for number in range(64)],
         "valid": [{"text": asked(number), "output": chance.choice("好壞")} for number in range(64, 72)],
         "test": [{"text": asked(number), "output": chance.choice("好壞")} for number in range(72, 76)]})
-    return trainings.done(task, {"base_model": str(tiny_model), "lora_r": 0, "learning_rate": 5e-3, "epochs": 8,
-                                 "batch_size": 8})
+    return trainings.done(task, {"base_model": str(tiny_model), "lora_r": 0, "learning_rate": 1e-2, "epochs": 12,
+                                 "batch_size": 8, "gradient_accumulation": 1})
 
 
 @pytest.fixture
