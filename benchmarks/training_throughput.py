@@ -114,7 +114,7 @@ def stock(base: Path, rows: list[dict[str, Any]], folder: Path, **changed: Any) 
 
 def ours(base: Path, rows: list[dict[str, Any]], labels: list[str], folder: Path) -> Any:
     """The trainer `train` builds, on rows tokenised and audited as it does."""
-    from transformers import AutoModelForCausalLM, set_seed
+    from transformers import set_seed
 
     from nlp_skills.tools.train.methods import sft
     from nlp_skills.tools.train.tokenise import load_tokenizer, tokenise
@@ -131,9 +131,8 @@ def ours(base: Path, rows: list[dict[str, Any]], labels: list[str], folder: Path
                       labels=labels, prompt=Prompt(system="", user=""), threads=1)
     tokenizer = load_tokenizer(base)
     set_seed(42)
-    model = AutoModelForCausalLM.from_pretrained(base)
-    return quiet(resolved._trainer(run, model, tokenizer, tokenise(rows, tokenizer, {tokenizer.eos_token_id}), [],
-                                   [tokenizer.eos_token_id], False))
+    shown = tokenise(rows, tokenizer, {tokenizer.eos_token_id})
+    return quiet(resolved._trainer(run, tokenizer, shown, [], [tokenizer.eos_token_id]))
 
 
 def quiet(trainer: Any) -> Any:

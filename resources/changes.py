@@ -33,6 +33,12 @@ _WORDS = {
     "scheduler": Text("learning-rate schedule", "學習率排程"),
     "weight_decay": Text("weight decay", "權重衰減"),
     "max_length": Text("longest input (tokens)", "最大長度（token）"),
+    "load_in_4bit": Text("4-bit base weights", "4 位元基礎權重"),
+    "loss_type": Text("loss", "損失函數"),
+    "rewards": Text("rewards", "獎勵"),
+    "num_generations": Text("answers to a question", "每題回答數"),
+    "max_completion_length": Text("longest answer (tokens)", "最長回答（token）"),
+    "temperature": Text("temperature", "取樣溫度"),
     "prompt.system": Text("system prompt", "系統提示詞"),
     "prompt.user": Text("user prompt", "使用者提示詞"),
     "labels": Text("labels", "標籤"),
@@ -70,8 +76,11 @@ def changes_between(parent: VersionFolder, child: VersionFolder) -> list[Change]
 def setting_changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
     """One change for each setting that differs; nested settings go by dotted paths."""
     old, new = _flat(before), _flat(after)
+    another = bool(old.get("method") and new.get("method")) and old["method"] != new["method"]
     found = []
     for path in dict.fromkeys([*old, *new]):
+        if another and (path not in old or path not in new):  # settings that only one of the methods has
+            continue
         if old.get(path) != new.get(path) and path not in _OPERATIONAL:
             found.append(Change(old.get(path), new.get(path), _setting_text(path, old.get(path), new.get(path)), path))
     return found

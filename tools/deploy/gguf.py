@@ -15,9 +15,9 @@ from ..compute.machine import free_disk
 from ..compute.redaction import without_secrets
 from ..compute.running import RunningJob
 from ..compute.words import size
+from ..evaluate.merge import merged_model
 from . import converter
 from .llama_cpp import converter_folder
-from .merge import merged_model
 
 Quantization = Literal["f16", "q8_0"]
 _POLL_SECONDS = 0.5

@@ -25,11 +25,11 @@ from ..compute.download import endpoint
 from ..compute.running import RunningJob, run_job
 from ..data.reach import check_reach
 from ..data.store import load_snapshot
+from ..evaluate.merge import merged_model
 from ..evaluate.model import version_paths
 from .card import dataset_card, model_card
 from .gates import criteria_gate
 from .gguf import Quantization, gguf_file
-from .merge import merged_model
 
 ENTRY = ["scripts/06_upload_hf.py"]
 Content = Literal["adapter", "merged", "gguf", "dataset"]

@@ -86,6 +86,13 @@ def base_path(info: dict[str, Any]) -> Path:
     recorded = Path(info["base_model"]["path"])
     if recorded.is_dir():
         return recorded
+    if origin := info["base_model"].get("version"):
+        task, name = origin["task"], origin["version"]
+        raise EvaluationError(
+            Text(f"The merged model of {task}/{name}, which this version was trained on, is not at {recorded}.",
+                 f"這個版本是以 {task}/{name} 的合併模型為基礎訓練的，但 {recorded} 沒有這個模型。"),
+            Text(f"deploy(task={task!r}, version={name!r}, target='merged') makes it again.",
+                 f"請呼叫 deploy(task={task!r}, version={name!r}, target='merged') 重新產生。"), field="version")
     return resolve_base_model(Workspace(), info["base_model"]["name"])
 
 

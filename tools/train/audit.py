@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,7 +76,7 @@ class Audit:
                 "longest": self.longest, "trained_texts": self.trained_texts, "problems": len(self.findings)}
 
 
-def audit(splits: dict[str, Sequence[TokenisedRow]], tokenizer: Any, end_ids: set[int], max_length: int) -> Audit:
+def audit(splits: Mapping[str, Sequence[TokenisedRow]], tokenizer: Any, end_ids: set[int], max_length: int) -> Audit:
     """Look at every row of every split.
 
     Arguments:
@@ -85,6 +85,7 @@ def audit(splits: dict[str, Sequence[TokenisedRow]], tokenizer: Any, end_ids: se
         max_length: longest row in tokens the trainer would not cut.
     """
     findings, texts, ended = [], Counter[str](), 0
+    seen: set[tuple[str, str]] = set()  # a pair's answers are two rows of one id, and one finding at most
     for split, rows in splits.items():
         for row in rows:
             kept = row.trained[:max(0, max_length - row.start)]
@@ -92,11 +93,13 @@ def audit(splits: dict[str, Sequence[TokenisedRow]], tokenizer: Any, end_ids: se
             texts[trained] += 1
             ended += any(token in end_ids for token in kept)
             problem = _problem(row, kept, tokenizer, end_ids, max_length)
-            if problem:
+            if problem and (split, row.id) not in seen:
+                seen.add((split, row.id))
                 findings.append(Finding(row.id, split, problem, row.answer, trained))
     every = [row for rows in splits.values() for row in rows]
     return Audit(
-        rows=len(every), tokens=sum(len(row.input_ids) for row in every),
+        rows=len({(split, row.id) for split, rows in splits.items() for row in rows}),
+        tokens=sum(len(row.input_ids) for row in every),
         trained_tokens=sum(len(row.trained) for row in every),
         longest=max((len(row.input_ids) for row in every), default=0),
         ended=ended, trained_texts=dict(texts.most_common(20)), findings=findings,

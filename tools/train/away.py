@@ -26,9 +26,11 @@ from ..compute.bootstrap import ssh_machine
 from ..compute.running import RunningJob, run_job
 from ..compute.tending import Errand, Tending, tending
 from ..data.snapshot import load_snapshot
+from ..evaluate.merge import merged_place
 from . import there
 from .planning import Away, ready_to_train
 from .run import forget_plan, record_failure, reserve, trained_result
+from .starting_point import named_version
 
 ENTRY = ["-m", "nlp_skills.tools.train.away"]
 _OF_A_MODEL = (".safetensors", ".bin", ".json", ".model", ".txt", ".jinja", ".py")
@@ -105,11 +107,31 @@ def _errand(folder: VersionFolder) -> Errand:
     command = [*there.ENTRY, task.name, folder.name]
     if _is_hub_name(name):
         return Errand(files, [*command, "--hub", name])
-    base = resolve_base_model(Workspace(), name)
+    base = _standing_base(name)
     return Errand({**files, **{f"base/{file.name}": file for file in _base_files(base)}}, [*command, "--base", "base"])
 
 
+def _standing_base(name: str) -> Path:
+    """The base model's folder here; this process may have no library to merge a version's model with.
+
+    Raises:
+        NlpSkillsError: it is not on this machine, or a version's model was not merged yet.
+    """
+    chosen = named_version(Workspace(), name)
+    if chosen is None:
+        return resolve_base_model(Workspace(), name)
+    merged = merged_place(chosen)
+    if not merged.is_dir():
+        call = f"deploy(task={chosen.task.name!r}, version={chosen.name!r}, target='merged')"
+        raise TrainingError(
+            Text(f"The model of {name} has not been merged yet, so it cannot be sent.", f"{name} 的模型還沒有合併，無法傳送。"),
+            Text(f"Call {call}, then train again.", f"請先呼叫 {call}，再訓練一次。"), field="base_model")
+    return merged
+
+
 def _is_hub_name(name: str) -> bool:
+    if named_version(Workspace(), name):
+        return False
     standing = any(folder.is_dir() for folder in (Path(name).expanduser(), Workspace().root / name))
     return bool(HUB_NAME.fullmatch(name)) and not standing
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...resources.catalogue import gpu_of
@@ -19,7 +19,9 @@ from ...resources.language import Text
 from ...resources.version import VersionFolder
 from .answers import Estimate
 from .base_facts import Shape
+from .methods import Demand
 
+_FOUR_BIT_BYTES = 0.55  # of a weight in NF4, its share of the scales counted in (Dettmers and others 2023)
 _RUNTIME_BYTES = 700e6  # Python with PyTorch, Transformers and TRL loaded (measured)
 _CPU_FLOPS_PER_CORE = (8e9, 40e9)  # sustained in fp32, from small matrices to large ones (measured)
 # Share of a card's peak that fine-tuning reaches: 0.2-0.35 was measured for LoRA on a 7B model on an A100; smaller
@@ -28,6 +30,7 @@ UTILISATION = (0.15, 0.35)
 _GPU_FLOPS = (15e12, 250e12)  # an unknown GPU at 25 % of its peak: T4 … H100
 _START_SECONDS = (6.0, 40.0)  # imports, loading, tokenising
 _STEP_SECONDS = (0.008, 0.05)  # what each step costs whatever its size
+_WRITING = 10.0  # writing a token at a time waits for memory, not arithmetic: up to so many times an operation's time
 _SHARED = 0.6  # the least of several GPUs' gain that is left when they wait for each other
 _WHOLE_HEAD = 3.5  # measured on processors, where one process skips the prompt's positions and several do not
 _CHARACTERS_PER_TOKEN = (0.8, 4.5)  # Chinese … English
@@ -35,11 +38,13 @@ _CHARACTERS_PER_TOKEN = (0.8, 4.5)  # Chinese … English
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows a training reads: how many an epoch shows, and their tokens, exact or as a range."""
+    """The rows a training reads: how many an epoch shows, and their tokens, exact or as a range; `demand` is what the
+    method does with each."""
 
     count: int
     tokens: tuple[float, float]
     longest: float
+    demand: Demand = field(default_factory=Demand)
 
 
 def rows_from_text(texts: Sequence[str], count: int, prompt_characters: int) -> Rows:
@@ -75,9 +80,15 @@ def work_of(settings: Mapping[str, Any], base: Shape, rows: Rows, recompute: boo
     batch, accumulation = int(settings["batch_size"]), int(settings["gradient_accumulation"])
     epochs = int(settings["epochs"])
     steps = math.ceil(math.ceil(rows.count / batch) / accumulation) * epochs
-    tokens = (rows.tokens[0] * epochs, rows.tokens[1] * epochs)
-    each = ((4 if settings["lora_r"] else 6) + (2 if recompute else 0)) * base.active_parameters
-    return Work(steps, tokens, (each * tokens[0], each * tokens[1]))
+    demand, again = rows.demand, int(settings.get("num_iterations") or 1)
+    low, high = (tokens * epochs for tokens in rows.tokens)
+    written = (demand.written[0] * rows.count * epochs, demand.written[1] * rows.count * epochs)
+    if demand.written[1]:  # the question is read with each of its answers
+        low, high = low * demand.answers + written[0], high * demand.answers + written[1]
+    active = base.active_parameters
+    each = ((4 if settings["lora_r"] else 6) + (2 if recompute else 0) + 2 * demand.forward) * active * again
+    return Work(steps * again, (low, high), (each * low + 2 * active * written[0],
+                                             each * high + 2 * active * written[1] * _WRITING))
 
 
 def memory_by_parts(
@@ -85,12 +96,16 @@ def memory_by_parts(
 ) -> dict[str, int]:
     """Bytes of the base model's weights, of what is trained (with gradients and optimiser), of activations, and of the
     libraries themselves."""
-    rank, batch = int(settings["lora_r"]), int(settings["batch_size"])
+    rank, batch = int(settings["lora_r"]), int(settings["batch_size"]) * rows.demand.answers
     trained = base.lora_parameters(rank) if rank else base.parameters
     width = 2 if gpu else 4
+    weights = base.parameters * (width if rank else 4) * (1 + rows.demand.copies)
+    if settings.get("load_in_4bit"):  # all but the embeddings
+        kept = min(base.vocabulary * base.hidden, base.parameters)
+        weights = round((base.parameters - kept) * _FOUR_BIT_BYTES + kept * width)
     activations = (2 if recompute else 34) * base.layers * batch * rows.longest * base.hidden * width / 2
     vocabulary_logits = 3 * 4 * 8 * batch * base.vocabulary
-    return {"weights": base.parameters * (width if rank else 4), "trained": trained * (16 if rank else 12),
+    return {"weights": weights, "trained": trained * (16 if rank else 12),
             "activations": round(activations + vocabulary_logits), "runtime": round(_RUNTIME_BYTES * (2 if gpu else 1))}
 
 

@@ -19,23 +19,18 @@ _EXAMPLES = 5
 
 
 def training_evidence(
-    trainer: Any, train: Sequence[TokenisedRow], dataset: Any, checked: Audit, history: Sequence[Mapping[str, Any]],
-    kept: Path, steps: int, rates: Mapping[str, float],
+    train: Sequence[TokenisedRow], checked: Audit, history: Sequence[Mapping[str, Any]], max_grad_norm: float,
+    rates: Mapping[str, float],
 ) -> dict[str, Any]:
-    """The `training` part of a version's `evidence.json`.
+    """What every method leaves in the `training` part of a version's `evidence.json`.
 
     Arguments:
-        trainer: done, or resumed after its end; the weights in `kept` are put into its model.
-        dataset: makes what the trainer reads out of rows.
         history: the log of the run, oldest first.
-        kept: the checkpoint that becomes the version.
-        steps: of one epoch.
         rates: `peak`, the learning rate used, and `usual`, what the method would have chosen.
     """
     return {
         "created": now(), "audit": audit_evidence(checked), "learning_rate": dict(rates),
-        "loss": _losses(history), "gradients": _gradients(history, trainer.args.max_grad_norm),
-        "epochs": epochs(history, steps), "answers": _answers(trainer, train, dataset, kept),
+        "loss": _losses(history), "gradients": _gradients(history, max_grad_norm),
         "prompt": prompt_mark(min(train, key=lambda row: (len(row.input_ids), row.id))),
     }
 
@@ -59,20 +54,38 @@ def ids_hash(ids: Sequence[int]) -> str:
     return sha256_bytes(json.dumps(list(ids)).encode())
 
 
-def epochs(history: Sequence[Mapping[str, Any]], steps: int) -> list[dict[str, Any]]:
-    """For each epoch its mean training loss, and loss, share right and mean recall on the validation rows."""
+def epochs_of(history: Sequence[Mapping[str, Any]], steps: int) -> list[dict[str, Any]]:
+    """For each epoch of so many steps its mean training loss, and on the validation rows loss, share right and, for
+    labels, mean recall."""
     found: dict[int, dict[str, Any]] = {}
     losses: dict[int, list[float]] = {}
     for entry in history:
-        epoch = max(1, -(-int(entry["step"]) // max(1, steps)))
+        epoch = _epoch(entry, steps)
         if "loss" in entry:
             losses.setdefault(epoch, []).append(float(entry["loss"]))
         if "eval_loss" in entry:
-            found.setdefault(epoch, {}).update(
-                valid_loss=round(entry["eval_loss"], 6), valid_exact=round(entry["eval_exact"], 4),
-                valid_recall=round(entry["eval_recall"], 4))
+            measured = {"valid_loss": round(entry["eval_loss"], 6), "valid_exact": round(entry["eval_exact"], 4)}
+            recall = {"valid_recall": round(entry["eval_recall"], 4)} if "eval_recall" in entry else {}
+            found.setdefault(epoch, {}).update(measured, **recall)
     return [{"epoch": epoch, "train_loss": round(statistics.fmean(values), 6), **found.get(epoch, {})}
             for epoch, values in sorted(losses.items())]
+
+
+def validations_of(
+    history: Sequence[Mapping[str, Any]], steps: int, judged_by: str, names: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """For each epoch of so many steps what was measured on the validation rows.
+
+    Arguments:
+        judged_by: what an evaluation's entry holds, and no other.
+        names: the trainer's name of each figure and ours.
+    """
+    return [{"epoch": _epoch(entry, steps), **{ours: round(float(entry[name]), 6) for name, ours in names.items()
+                                               if name in entry}} for entry in history if judged_by in entry]
+
+
+def _epoch(entry: Mapping[str, Any], steps: int) -> int:
+    return max(1, -(-int(entry["step"]) // max(1, steps)))
 
 
 def _losses(history: Sequence[Mapping[str, Any]]) -> dict[str, float]:
@@ -91,7 +104,7 @@ def _gradients(history: Sequence[Mapping[str, Any]], limit: float) -> dict[str, 
             "scaled_down": round(sum(norm > limit for norm in norms) / len(norms), 4)}
 
 
-def _answers(trainer: Any, train: Sequence[TokenisedRow], dataset: Any, kept: Path) -> dict[str, Any]:
+def answers_given(trainer: Any, train: Sequence[TokenisedRow], dataset: Any, kept: Path) -> dict[str, Any]:
     """What the kept model answers to (at most a hundred of) the very rows it was trained on."""
     trainer._load_from_checkpoint(str(kept))
     sample = list(train[:_ANSWERED_ROWS])

@@ -15,7 +15,7 @@ from ...resources.files import read_yaml, write_yaml
 from ...resources.language import Text
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version, version_numbers
-from .methods import Method, Situation, make_method, method_class
+from .methods import Method, Situation, make_method, method_class, usual_method
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 _HEAD = ("format", "name", "method", "parent", "created", "changes", "expects")
@@ -156,11 +156,11 @@ def make_plan(
     With a parent, its settings are kept and only the given ones change (with those that follow from them).
 
     Raises:
-        TrainingError: a setting is unknown or out of range.
+        TrainingError: a setting is unknown or out of range, or the method does not train on such rows.
     """
     changed = dict(settings)
     inherited: dict[str, Any] = dict(parent.config()) if parent else {}
-    kind = str(changed.pop("method", None) or inherited.get("method") or "sft")
+    kind = str(changed.pop("method", None) or inherited.get("method") or usual_method(situation.type))
     cls = method_class(kind)
     make_method(kind, {"base_model": default_base_model, **changed})
     combined = cls.follow_up(inherited, changed) if parent and inherited.get("method") == kind else changed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from .choosing import base_model_options, usual_base_model, why_base_model
 from .elsewhere import said_of
 from .plan import Plan, choose_parent, find_plan, make_plan, next_plan_name, plan_file, read_plan, write_plan
 from .preflight import Finding, Preflight, check, first_blocking, survey
+from .starting_point import whole_name
 
 _SET_UP = {"worker": "environment", "base_model": "base_model"}
 
@@ -41,7 +43,10 @@ def plan_training(
     building_on = choose_parent(task, parent)
     plan_name = name or next_plan_name(task)
     plan_file(task, plan_name)
-    given = _with_whole_path(settings)
+    given = _with_whole_name(workspace, task, settings)
+    goes_on = building_on is not None and "base_model" not in given and _another_method(building_on, given)
+    if building_on and goes_on:  # what the parent learnt is where another method begins
+        given["base_model"] = f"{task.name}/{building_on.name}"
     base_model = str(given.get("base_model") or (building_on.config()["base_model"] if building_on else "")
                      or usual_base_model(workspace))
     seen = survey(workspace, task, base_model)
@@ -49,6 +54,9 @@ def plan_training(
                               expects or _expected(building_on, given, seen))
     if not building_on and "base_model" not in given:
         reasons = {"base_model": why_base_model(workspace, base_model), **reasons}
+    if building_on and goes_on:
+        reasons = {"base_model": Text(f"It goes on from what {building_on.name} learnt.",
+                                      f"從 {building_on.name} 學到的繼續。"), **reasons}
     path = write_plan(task, plan)
     checked = check(workspace, task, plan)
     found = _changes(plan, building_on, checked)
@@ -129,12 +137,14 @@ def _expected(parent: VersionFolder | None, given: dict[str, Any], seen: Preflig
     return advice.expects.to_dict() if advised else None
 
 
-def _with_whole_path(settings: dict[str, Any]) -> dict[str, Any]:
-    """A folder named by a short path is written down whole: the job runs elsewhere."""
+def _with_whole_name(workspace: Workspace, task: TaskFolder, settings: dict[str, Any]) -> dict[str, Any]:
+    """A folder named by a short path, or a version without its task, is written down whole: the job runs elsewhere."""
     named = settings.get("base_model")
-    if isinstance(named, str) and named and Path(named).expanduser().is_dir():
-        return {**settings, "base_model": str(Path(named).expanduser().resolve())}
-    return dict(settings)
+    return {**settings, "base_model": whole_name(workspace, task, named)} if isinstance(named, str) else dict(settings)
+
+
+def _another_method(parent: VersionFolder, given: dict[str, Any]) -> bool:
+    return given.get("method") not in (None, parent.config().get("method"))
 
 
 def _changes(plan: Plan, parent: VersionFolder | None, checked: Preflight) -> list[Text]:
@@ -149,15 +159,9 @@ def _changes(plan: Plan, parent: VersionFolder | None, checked: Preflight) -> li
 
 
 def _told(task: TaskFolder, plan: Plan, checked: Preflight, changes: list[Text]) -> tuple[str, NextStep]:
-    settings = plan.settings.model_dump()
-    how = Text("every weight", "全參數") if not settings.get("lora_r") else \
-        Text(f"LoRA rank {settings['lora_r']}", f"LoRA rank {settings['lora_r']}")
-    base = Path(plan.settings.base_model).name
-    rows = checked.situation.train_rows
-    parts = [Text(f"{plan.name}: {how.en} on {base}, {settings['epochs']} epochs over {rows} rows at learning rate "
-                  f"{settings['learning_rate']:g}.",
-                  f"{plan.name}：以 {base} 為基礎、{how.zh}，{rows} 列訓練 {settings['epochs']} 輪，"
-                  f"學習率 {settings['learning_rate']:g}。")]
+    named, short = plan.settings.base_model, Path(plan.settings.base_model).name
+    base, said_so = named if re.fullmatch(r"v\d+", short) else short, plan.settings.spoken(checked.situation.train_rows)
+    parts = [Text(f"{plan.name}: on {base}, {said_so.en}.", f"{plan.name}：以 {base} 為基礎，{said_so.zh}。")]
     if plan.parent and changes:
         parts.append(Text(f"Against {plan.parent}: {'; '.join(text.en for text in changes)}.",
                           f"和 {plan.parent} 相比：{'；'.join(text.zh for text in changes)}。"))

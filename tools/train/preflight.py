@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal, TypeVar
 
 from ...resources.errors import MissingRequirement, NlpSkillsError, TrainingError
@@ -17,7 +18,6 @@ from ...resources.language import Text
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version_numbers
 from ...resources.workspace import Workspace
-from ..compute.base_model import resolve_base_model
 from ..compute.machine import Machine, describe_machine
 from ..compute.turns import before_me, best_kind, devices_of
 from ..compute.worker import worker_python
@@ -25,13 +25,16 @@ from ..data.benchmark import frozen_benchmark
 from ..data.convert import rendered
 from ..data.prompting import task_prompt
 from ..data.snapshot import Snapshot, current_snapshot
+from ..data.types import task_kind
 from .answers import Estimate, GpuOption
 from .base_facts import BaseModel, outline, read_base_model
 from .elsewhere import gpu_options
 from .environment import choose_processes
 from .estimate import Rows, estimate, rows_from_text, shared
+from .four_bit import missing, stands_in
 from .methods import Situation
 from .plan import Plan
+from .starting_point import outward_folder
 from .tokenise import cached_counts
 
 _T = TypeVar("_T")
@@ -104,11 +107,11 @@ def survey(workspace: Workspace, task: TaskFolder, base_model: str, away: Machin
     """Data and base model alone, for the defaults of a plan."""
     findings: list[Finding] = []
     snapshot = _found(findings, "data", lambda: current_snapshot(task))
-    base = _found(findings, "base_model", lambda: read_base_model(resolve_base_model(workspace, base_model)))
+    base = _found(findings, "base_model", lambda: read_base_model(outward_folder(workspace, base_model)))
     if away:  # a hub model is downloaded there
         findings = [finding for finding in findings if not isinstance(finding.error, MissingRequirement)]
     machine = away or describe_machine(workspace)
-    return Preflight(findings, _situation(machine, snapshot, base, base_model), snapshot, base)
+    return Preflight(findings, _situation(task, machine, snapshot, base, base_model), snapshot, base)
 
 
 def check(
@@ -140,15 +143,19 @@ def check(
         findings.append(_in_line(ahead))
     findings += [Finding("warning", "machine", text, _BUILD_AGAIN) for text in machine.warnings()]
     findings += [_can_go_on(folder, owner) for folder, owner in interrupted(task) if owner != job]
-    if snapshot:
+    if snapshot and task_kind(seen.situation.type).needs_labels:
         findings += _labels(task, snapshot)
+    _found(findings, "method", lambda: plan.settings.check_task(seen.situation.type, task.load().labels))
+    if getattr(plan.settings, "load_in_4bit", False) and not away and machine.worker and not stands_in(Path(machine.worker)):
+        lacking = missing(machine.worker)
+        findings.append(Finding("blocking", "load_in_4bit", lacking.problem, lacking.fix, lacking))
     base = seen.base or outline(plan.settings.base_model)
-    if not snapshot or not base:
+    if not snapshot or not base or any(finding.code == "method" for finding in findings):
         return Preflight(findings, seen.situation, snapshot, seen.base)
     settings, _ = plan.settings.resolved(seen.situation)
     content = settings.model_dump(mode="json")
-    rows = _rows(task, snapshot, settings.rows_per_epoch(seen.situation), seen.base)
-    measured = _measured(task, seen.base)
+    rows = replace(_rows(task, snapshot, settings.rows_per_epoch(seen.situation), seen.base), demand=settings.demand())
+    measured = _measured(task, seen.base, plan.method)
     needed = estimate(content, base, rows, machine.cores, _gpu_name(machine), measured)
     asked = int(getattr(settings, "num_processes", None) or 0)
     devices = _devices(machine, away is not None)
@@ -214,10 +221,12 @@ def _found(findings: list[Finding], code: str, look: Callable[[], _T]) -> _T | N
         return None
 
 
-def _situation(machine: Machine, snapshot: Snapshot | None, base: BaseModel | None, base_model: str) -> Situation:
+def _situation(
+    task: TaskFolder, machine: Machine, snapshot: Snapshot | None, base: BaseModel | None, base_model: str
+) -> Situation:
     counts = snapshot.counts if snapshot else {"train": 0, "valid": 0}
     return Situation(
-        train_rows=counts["train"], valid_rows=counts["valid"],
+        train_rows=counts["train"], valid_rows=counts["valid"], type=task.load().type,
         label_counts=snapshot.label_counts["train"] if snapshot else {},
         parameters=base.parameters if base else known.parameters if (known := outline(base_model)) else None,
         context=base.context if base else None, gpu_bytes=gpu_memory(machine),
@@ -272,17 +281,21 @@ def _rows(task: TaskFolder, snapshot: Snapshot, count: int, base: BaseModel | No
     if known:
         tokens = known["tokens"] / max(known["count"], 1) * count
         return Rows(count, (tokens, tokens), known["longest"])
-    texts = [str(row["text"]) for row in snapshot.rows("train")]
+    answers = ("output", "chosen", "rejected")  # those that are as long as texts
+    texts = ["".join(str(row.get(name) or "") for name in ("text", *answers)) for row in snapshot.rows("train")]
     return rows_from_text(texts, count, len(prompt.system) + len(prompt.user) + sum(map(len, labels)) + 40)
 
 
-def _measured(task: TaskFolder, base: BaseModel | None) -> VersionFolder | None:
-    """The newest version trained on the same base model on this machine."""
+def _measured(task: TaskFolder, base: BaseModel | None, method: str) -> VersionFolder | None:
+    """The newest version trained by the same method on the same base model on this machine."""
     if base is None:
         return None
     for number in reversed(version_numbers(task)):
         folder = VersionFolder(task, number)
-        if folder.status() in ("trained", "evaluated") and folder.model_info()["base_model"]["hash"] == base.hash:
+        if folder.status() not in ("trained", "evaluated"):
+            continue
+        info = folder.model_info()
+        if info["base_model"]["hash"] == base.hash and info["method"] == method:
             return folder
     return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
@@ -13,7 +14,7 @@ from ...resources.language import Text
 from ..compute.running import RunningJob
 
 if TYPE_CHECKING:
-    from .methods.sft import Sft
+    from .fine_tuning import FineTuning
 
 _SECONDS_BETWEEN_REPORTS = 0.5
 
@@ -25,7 +26,7 @@ class Reporter(TrainerCallback):
     holds that epoch's evaluation, and a run resumed from it chooses the same best step as one that was never stopped.
     """
 
-    def __init__(self, method: Sft, running: RunningJob, trainer: Any, steps_per_epoch: int) -> None:
+    def __init__(self, method: FineTuning, running: RunningJob, trainer: Any, steps_per_epoch: int) -> None:
         self.method, self.running, self.trainer = method, running, trainer
         self.steps_per_epoch = steps_per_epoch
         self._reported = 0.0
@@ -40,7 +41,7 @@ class Reporter(TrainerCallback):
         last = state.global_step >= state.max_steps
         ends_epoch = state.global_step % self.steps_per_epoch == 0
         control.should_evaluate = ends_epoch and self.trainer.eval_dataset is not None
-        control.should_save = last or state.global_step % (self.method.save_every or self.steps_per_epoch) == 0
+        control.should_save = last or self.method.saves_at(state.global_step, self.steps_per_epoch)
         control.should_log = control.should_log or last or ends_epoch
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
@@ -61,7 +62,7 @@ class Reporter(TrainerCallback):
             state.global_step, state.max_steps, loss=round(logs["loss"], 5), learning_rate=logs.get("learning_rate"),
             tokens_per_second=round(self.trainer.accelerator.num_processes * self.trainer.tokens_seen
                                     / max(self.trainer.step_seconds, 1e-9), 1),  # each reads about as many
-            epoch=round(state.epoch, 3),
+            epoch=round(state.epoch, 3), **_renamed(logs, self.method.logged),
         )
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **kwargs: Any) -> None:
@@ -71,6 +72,8 @@ class Reporter(TrainerCallback):
         if self.method.stops_early(history):
             control.should_save = control.should_training_stop = True
         self.running.progress(
-            state.global_step, state.max_steps, valid_loss=round(metrics["eval_loss"], 5),
-            valid_recall=round(metrics["eval_recall"], 5),
-        )
+            state.global_step, state.max_steps, **_renamed(metrics, self.method.validated))
+
+
+def _renamed(logs: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {ours: round(float(logs[name]), 5) for name, ours in names.items() if logs.get(name) is not None}

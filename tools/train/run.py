@@ -29,7 +29,6 @@ from ...resources.lineage import track_version
 from ...resources.task import Prompt, Task, TaskFolder
 from ...resources.version import VersionFolder, reserve_version, version, version_numbers
 from ...resources.workspace import Workspace
-from ..compute.base_model import resolve_base_model
 from ..compute.libraries import settle_libraries
 from ..compute.machine import Machine, describe_machine
 from ..compute.running import RunningJob, run_job
@@ -43,6 +42,7 @@ from .environment import choose_processes, choose_threads, environment_of
 from .methods import Outcome, TrainingRun
 from .plan import find_plan, method_of, plan_file, read_plan
 from .preflight import check, first_blocking, interrupted
+from .starting_point import base_folder_of, origin
 from .together import train_together
 
 ENTRY = ["scripts/04_train.py"]
@@ -150,8 +150,8 @@ def train_version(
 
 def _base_model(job: RunningJob, folder: VersionFolder, base_folder: Path | None) -> BaseModel:
     """The base model on this machine, if it is the one the version began with."""
-    base = read_base_model(base_folder or resolve_base_model(Workspace(), str(folder.config()["base_model"])))
     job.progress(0, None, Text("Checking the base model's files", "檢查基礎模型檔案"))
+    base = read_base_model(base_folder or base_folder_of(Workspace(), str(folder.config()["base_model"])))
     if folder.environment_file.is_file():
         environment = read_json(folder.environment_file)
         if environment["base_model_hash"] != base.hash:
@@ -231,7 +231,8 @@ def _commit(
     config = folder.config()
     write_json(folder.model_info_file, {
         "format": 1, "created": now(),
-        "base_model": {"name": config["base_model"], "path": base_name, "hash": base.hash},
+        "base_model": {"name": config["base_model"], "path": base_name, "hash": base.hash,
+                       **origin(Workspace(), str(config["base_model"]))},
         "method": config["method"], "adapter": relative if outcome.kind == "adapter" else None,
         "model": relative if outcome.kind == "model" else None, "files": files, "parameters": outcome.parameters,
         "training": outcome.training, "label_audit": outcome.audit,
@@ -277,16 +278,12 @@ def forget_plan(folder: VersionFolder) -> None:
 def trained_result(folder: VersionFolder) -> dict[str, Any]:
     info = folder.model_info()
     training, audit = info["training"], info["label_audit"]
-    valid = training.get("valid_recall")
-    scored = Text(f" On the validation rows: mean recall {valid:.2f}, loss {training['valid_loss']:.3f} "
-                  f"(step {training['best_step']}).",
-                  f"驗證資料上的平均召回率 {valid:.2f}、損失 {training['valid_loss']:.3f}"
-                  f"（第 {training['best_step']} 步）。") if valid is not None else Text("", "")
+    scored = method_of(folder.config()).scored(training)
     speed = training.get("tokens_per_second")
     fast = Text(f", {speed:,.0f} tokens a second", f"，每秒 {speed:,.0f} 個 token") if speed else Text("", "")
     message = Text(
         f"{folder.name} is trained: {training['steps']} steps in {training['seconds']:.0f} s{fast.en}. The label "
-        f"audit passed on all {audit['rows']} rows.{scored.en}",
+        f"audit passed on all {audit['rows']} rows. {scored.en}".rstrip(),
         f"{folder.name} 訓練完成：{training['steps']} 步，{training['seconds']:.0f} 秒{fast.zh}。"
         f"{audit['rows']} 列全部通過標籤稽核。{scored.zh}")
     say = Text(f"Evaluate {folder.name} on the frozen benchmark.", f"接著在凍結的評測集上評估 {folder.name}。")

@@ -16,6 +16,7 @@ _DECISIVE_FILES = (
     "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "special_tokens_map.json", "added_tokens.json",
     "vocab.json", "merges.txt", "tokenizer.model", "config.json", "generation_config.json",
 )
+_ANSWERS = ("completion", "chosen", "rejected")
 _THINKING_OFF = "{%- set enable_thinking = false %}"
 
 
@@ -72,21 +73,25 @@ def end_ids_of(folder: Path, tokenizer: Any) -> set[int]:
 
 def tokenise(rows: Sequence[dict[str, Any]], tokenizer: Any, end_ids: set[int]) -> list[TokenisedRow]:
     """The ids of each rendered row `{id, prompt, completion}`, as TRL makes them: the answer is what follows the
-    longest beginning that prompt and prompt with answer share.
+    longest beginning that prompt and prompt with answer share. A pair `{id, prompt, chosen, rejected}` gives two rows,
+    the chosen answer's first.
 
     What a template writes after the end of turn (a line break, mostly) is left out: generation never gets there, and
     a base model that never saw it there spends its first, largest steps on it (measured: a small one then never
     learned the labels).
     """
-    prompts = [tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True, tokenize=False) for row in rows]
-    whole = [tokenizer.apply_chat_template(row["prompt"] + row["completion"], tokenize=False) for row in rows]
     if not rows:
         return []
+    answered = [(row, row[name]) for row in rows for name in _ANSWERS if name in row]
+    prompts = [tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True, tokenize=False)
+               for row, _ in answered]
+    whole = [tokenizer.apply_chat_template(row["prompt"] + answer, tokenize=False) for row, answer in answered]
     prompt_ids = tokenizer(prompts, add_special_tokens=False)["input_ids"]
     whole_ids = tokenizer(whole, add_special_tokens=False)["input_ids"]
     return [
-        TokenisedRow(row["id"], row["completion"][-1]["content"], _until_end(ids, start, end_ids), start, len(prompt))
-        for row, prompt, ids in zip(rows, prompt_ids, whole_ids, strict=True) for start in [_shared(prompt, ids)]
+        TokenisedRow(row["id"], answer[-1]["content"], _until_end(ids, start, end_ids), start, len(prompt))
+        for (row, answer), prompt, ids in zip(answered, prompt_ids, whole_ids, strict=True)
+        for start in [_shared(prompt, ids)]
     ]
 
 
@@ -119,11 +124,12 @@ def tokenised(rendered: Path, tokenizer_folder: Path, cache: Path) -> Path:
         from datasets import Dataset
 
         tokenizer = load_tokenizer(tokenizer_folder)
-        rows = tokenise(list(read_jsonl(rendered)), tokenizer, end_ids_of(tokenizer_folder, tokenizer))
+        source = list(read_jsonl(rendered))
+        rows = tokenise(source, tokenizer, end_ids_of(tokenizer_folder, tokenizer))
         names = ("id", "answer", "input_ids", "start", "context")
         columns = {name: [getattr(row, name) for row in rows] for name in names}
         Dataset.from_dict(columns).save_to_disk(str(draft / "rows"))
-        write_json(draft / "key.json", {**key, "count": len(rows), "tokens": sum(len(row.input_ids) for row in rows),
+        write_json(draft / "key.json", {**key, "count": len(source), "tokens": sum(len(row.input_ids) for row in rows),
                                         "longest": max((len(row.input_ids) for row in rows), default=0)})
 
     commit_folder(folder, fill)

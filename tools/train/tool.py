@@ -24,8 +24,8 @@ def register(server: MCPServer, workspace: Workspace) -> None:
     @server.tool(
         name="plan_training", title="Plan a training · 規劃訓練",
         description="Choose base model and settings with reasons, and estimate how long it takes, what it costs and "
-        "whether it fits the GPU. With a parent version only what you give changes. Settings: base_model, lora_r (0 "
-        "= full), epochs, learning_rate, batch_size, balance, seed, … 規劃訓練、調參數、顯卡跑得動嗎、要多久、多少錢。",
+        "whether it fits the GPU. With a parent version only what you give changes. Settings: method (sft, dpo, grpo), "
+        "base_model (or a version), lora_r (0 = full), epochs, learning_rate, balance, … 規劃訓練、調參數、顯卡跑得動嗎、要多久、多少錢。",
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True),
         structured_output=True,
     )

@@ -1,4 +1,5 @@
-"""TRL's `SFTTrainer`, with the loss computed only where there is one. Imported by training jobs alone.
+"""What all trainers here share, and TRL's `SFTTrainer` with the loss computed only where there is one. Imported by
+training jobs alone.
 
 Most of the stock trainer's time on a CPU goes into the language-model head at prompt positions, which carry no loss.
 Here the head sees the trained positions only: the same loss, the same gradients, a third of the time. On CUDA and XPU
@@ -18,6 +19,7 @@ from typing import Any
 import torch
 from torch.nn.functional import cross_entropy
 from torch.utils.checkpoint import checkpoint as recomputed
+from transformers import Trainer
 from trl import SFTTrainer
 
 from ...resources.files import describing_disk_errors
@@ -30,29 +32,75 @@ _RESCALES_LOGITS = ("final_logit_softcapping", "logit_scale", "output_multiplier
                     "logits_scaling")
 
 
-class AnswerTrainer(SFTTrainer):
-    """SFTTrainer with the loss at trained positions, batches of like length and sealed checkpoints.
+class SealedTrainer(Trainer):
+    """A trainer of TRL's whose checkpoints are sealed and whose rows come in an order that survives a kill.
 
     Arguments:
-        answers: the label of each validation row, in the order of `eval_dataset`.
-        end_ids: the token ids generation stops at.
         keep: says which checkpoint steps to keep beside the newest, from the log history.
-        batch: rows that the plan computes at once, whatever share of them falls to this process. For several processes
-            the training rows end with one more that teaches nothing.
+        batch, steps: of the plan, whatever share of them falls to this process: rows computed at once, and steps to an
+            epoch. For several processes the training rows end with one more that teaches nothing.
     """
 
-    def __init__(self, *args: Any, answers: Sequence[str] = (), end_ids: Sequence[int] = (),
-                 keep: Any = lambda history: set(), group_by_length: bool = True, batch: int | None = None,
-                 **kwargs: Any) -> None:
+    def __init__(self, *args: Any, keep: Any = lambda history: set(), group_by_length: bool = True,
+                 batch: int | None = None, steps: int | None = None, **kwargs: Any) -> None:
         self.group_by_length = group_by_length
         super().__init__(*args, **kwargs)
-        self.answers = list(answers)
-        self.end_ids = torch.tensor(sorted(end_ids))
         self.keep = keep
         self.batch = batch or self.args.train_batch_size
         self.rows = len(self.train_dataset) - (self.accelerator.num_processes > 1)
+        batches = -(-self.rows // (self.args.train_batch_size * self.accelerator.num_processes))
+        self.steps_per_epoch = steps or max(1, -(-batches // self.args.gradient_accumulation_steps))
         self.tokens_seen = 0
         self.step_seconds = 0.0
+
+    def all_tokens_seen(self) -> int:
+        """The tokens that all processes have read together; each of them has to ask."""
+        if self.accelerator.num_processes == 1:
+            return self.tokens_seen
+        return int(self.accelerator.reduce(torch.tensor(self.tokens_seen, device=self.args.device), "sum"))
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        # `self.train_dataset` has its length column, which `train_dataset` has lost by now.
+        lengths = list(self.train_dataset["length"])[:self.rows] if self.group_by_length else [0] * self.rows
+        order = LikeLengths(lengths, self.batch, self.args.seed, self._epoch)
+        count = self.accelerator.num_processes
+        return order if count == 1 else Shared(order, self.args.train_batch_size, count)
+
+    def _epoch(self) -> int:
+        """The epoch about to be read, also after a resume in the middle of one."""
+        return int(self.state.global_step // self.steps_per_epoch)
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """A version carries its own card; one in every checkpoint tells nobody anything."""
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        folder = Path(self.args.output_dir)
+        with describing_disk_errors(folder):
+            try:
+                super()._save_checkpoint(model, trial)
+            except Exception as error:
+                if shutil.disk_usage(folder).free < _DISK_IS_FULL:  # the writers say so in words of their own
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+                raise
+        self.accelerator.wait_for_everyone()
+        if self.accelerator.is_main_process:
+            seal(folder / f"checkpoint-{self.state.global_step}")
+            keep_only(folder, {self.state.global_step, *self.keep(self.state.log_history)})
+        self.accelerator.wait_for_everyone()
+
+
+class AnswerTrainer(SealedTrainer, SFTTrainer):
+    """SFTTrainer with the loss at trained positions, batches of like length and sealed checkpoints.
+
+    Arguments:
+        answers: the label of each validation row, in the order of `eval_dataset`; none where answers are no labels.
+        end_ids: the token ids generation stops at.
+    """
+
+    def __init__(self, *args: Any, answers: Sequence[str] = (), end_ids: Sequence[int] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.answers = list(answers)
+        self.end_ids = torch.tensor(sorted(end_ids))
         self.only_trained_positions = self._can_skip_prompts()
 
     def _can_skip_prompts(self) -> bool:
@@ -120,16 +168,13 @@ class AnswerTrainer(SFTTrainer):
 
     def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None,
                  metric_key_prefix: str = "eval") -> dict[str, float]:
-        """Loss on the validation rows, the share answered right, and its mean over labels (macro recall)."""
+        """Loss on the validation rows, the share answered right, and for labels its mean over them (macro recall)."""
         rows = self.eval_dataset if eval_dataset is None else eval_dataset
         loss, hits = self.answered(rows)
-        counts = Counter(self.answers)
-        right = Counter(answer for answer, hit in zip(self.answers, hits, strict=True) if hit)
-        metrics = {
-            f"{metric_key_prefix}_loss": loss,
-            f"{metric_key_prefix}_exact": sum(hits) / max(len(hits), 1),
-            f"{metric_key_prefix}_recall": sum(right[label] / counts[label] for label in counts) / max(len(counts), 1),
-        }
+        metrics = {f"{metric_key_prefix}_loss": loss, f"{metric_key_prefix}_exact": sum(hits) / max(len(hits), 1)}
+        if counts := Counter(self.answers):
+            right = Counter(answer for answer, hit in zip(self.answers, hits, strict=True) if hit)
+            metrics[f"{metric_key_prefix}_recall"] = sum(right[label] / counts[label] for label in counts) / len(counts)
         self.log(metrics)
         self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
@@ -154,43 +199,6 @@ class AnswerTrainer(SFTTrainer):
             total, tokens, *summed = self.accelerator.reduce(mine, "sum").tolist()
             hits = [hit > 0 for hit in summed]
         return total / max(tokens, 1), hits
-
-    def all_tokens_seen(self) -> int:
-        """The tokens that all processes have read together; each of them has to ask."""
-        if self.accelerator.num_processes == 1:
-            return self.tokens_seen
-        return int(self.accelerator.reduce(torch.tensor(self.tokens_seen, device=self.args.device), "sum"))
-
-    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        # `self.train_dataset` has its length column, which `train_dataset` has lost by now.
-        lengths = list(self.train_dataset["length"])[:self.rows] if self.group_by_length else [0] * self.rows
-        order = LikeLengths(lengths, self.batch, self.args.seed, self._epoch)
-        count = self.accelerator.num_processes
-        return order if count == 1 else Shared(order, self.args.train_batch_size, count)
-
-    def _epoch(self) -> int:
-        """The epoch about to be read, also after a resume in the middle of one."""
-        batches = -(-self.rows // (self.args.train_batch_size * self.accelerator.num_processes))
-        steps = -(-batches // self.args.gradient_accumulation_steps)
-        return int(self.state.global_step // max(1, steps))
-
-    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-        """A version carries its own card; one in every checkpoint tells nobody anything."""
-
-    def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        folder = Path(self.args.output_dir)
-        with describing_disk_errors(folder):
-            try:
-                super()._save_checkpoint(model, trial)
-            except Exception as error:
-                if shutil.disk_usage(folder).free < _DISK_IS_FULL:  # the writers say so in words of their own
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
-                raise
-        self.accelerator.wait_for_everyone()
-        if self.accelerator.is_main_process:
-            seal(folder / f"checkpoint-{self.state.global_step}")
-            keep_only(folder, {self.state.global_step, *self.keep(self.state.log_history)})
-        self.accelerator.wait_for_everyone()
 
 
 class LikeLengths(torch.utils.data.Sampler[int]):

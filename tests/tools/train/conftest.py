@@ -9,10 +9,11 @@ import pytest
 import nlp_skills
 from nlp_skills.resources.files import dump_jsonl, write_atomic, write_yaml
 from nlp_skills.resources.job import job_folders
-from nlp_skills.resources.task import TaskFolder
+from nlp_skills.resources.task import TaskFolder, TaskType
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute.machines import local
 from nlp_skills.tools.data.rows import row_id
+from nlp_skills.tools.data.types import task_kind
 from tests.tools.compute.sshd import far_folder as far_folder
 from tests.tools.compute.sshd import far_python as far_python
 from tests.tools.compute.sshd import proxy as proxy
@@ -86,6 +87,17 @@ def write_task(root: Path, per_label: int = 20) -> TaskFolder:
             {"id": row_id(text), "text": text, "label": label}
             for number in numbers for label in LABELS if (text := sentence(label, number))))
     return task
+
+
+def write_rows(root: Path, kind: TaskType, rows: dict[str, list[dict[str, object]]], **task: object) -> TaskFolder:
+    """A task of that type with canonical rows for each split, as a person writes them by hand."""
+    folder = TaskFolder(root)
+    write_yaml(folder.file, {"name": root.name, "title": root.name, "language": "zh-TW", "type": kind, **task})
+    write_atomic(folder.scripts / "04_train.py", SCRIPT)
+    for split, content in rows.items():
+        write_atomic(folder.data / f"{split}.jsonl", dump_jsonl(
+            {"id": task_kind(kind).id_of(row), **row} for row in content))
+    return folder
 
 
 def sentence(label: str, number: int) -> str:

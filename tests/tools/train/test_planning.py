@@ -63,7 +63,9 @@ def trained_version(task: TaskFolder, answer: PlanAnswer) -> VersionFolder:
 
     folder = reserve_version(task, fill)
     base = read_base_model(Path(answer.settings["base_model"]))
-    write_json(folder.model_info_file, {"base_model": {"hash": base.hash}, "training": {"tokens_per_second": 1000.0}})
+    write_json(folder.model_info_file, {
+        "base_model": {"hash": base.hash, "path": str(base.folder)}, "method": folder.config()["method"], "files": {},
+        "training": {"tokens_per_second": 1000.0}})
     return folder
 
 
@@ -273,9 +275,9 @@ def sft(**settings: Any) -> Sft:
 def test_oversampling_shows_every_label_equally_often() -> None:
     rows = [TokenisedRow(str(n), "rare" if n == 0 else "common", [n], 0, 0) for n in range(5)]
     oversampled = sft(balance="oversample")
-    balanced = oversampled.balanced(rows)
+    balanced = oversampled.shown(rows)
     assert [row.answer for row in balanced].count("rare") == 4 == [row.answer for row in balanced].count("common")
-    assert sft().balanced(rows) == rows
+    assert sft().shown(rows) == rows
     situation = Situation(5, 0, label_counts={"rare": 1, "common": 4})
     assert oversampled.rows_per_epoch(situation) == len(balanced)
 

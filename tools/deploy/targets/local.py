@@ -11,8 +11,8 @@ from ....resources.version import VersionFolder
 from ....resources.workspace import Workspace
 from ...compute import jobs
 from ...compute.running import RunningJob
+from ...evaluate.merge import merged_model
 from ..health import answers_at
-from ..merge import merged_model
 from ..serve import check_port, serve_merged
 from . import Live, Target
 

@@ -10,7 +10,7 @@ from ....resources.version import VersionFolder
 from ....resources.workspace import Workspace
 from ...compute import jobs
 from ...compute.running import RunningJob
-from ..merge import merged_model
+from ...evaluate.merge import merged_model
 from ..serve import START_SECONDS, serve_merged
 from . import Live, Target
 

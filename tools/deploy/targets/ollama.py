@@ -21,9 +21,9 @@ from ....resources.workspace import Workspace
 from ...compute.running import RunningJob
 from ...data.reach import check_reach
 from ...evaluate.endpoint import base_url, ollama_url
+from ...evaluate.merge import merged_model
 from ..deployments import history
 from ..gguf import gguf_file
-from ..merge import merged_model
 from ..ollama_model import ollama_model
 from . import Live, Target
 

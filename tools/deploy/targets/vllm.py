@@ -18,9 +18,9 @@ from ...compute.running import RunningJob
 from ...data.prompting import chat_messages
 from ...data.reach import check_reach
 from ...evaluate.endpoint import base_url
+from ...evaluate.merge import merged_model
 from ...evaluate.model import version_paths
 from ..health import answers_at
-from ..merge import merged_model
 from . import Live, Target
 
 _RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # what --max-lora-rank takes

@@ -6,7 +6,7 @@ import difflib
 import importlib
 import pkgutil
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,10 +16,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ....resources.errors import TrainingError
 from ....resources.language import Text
-from ....resources.task import Prompt, Task
+from ....resources.task import Prompt, Task, TaskType
 from ....resources.version import VersionFolder
 from ....resources.wording import problem_in_words
 from ...compute.running import RunningJob
+from ...data.store import Snapshot, load_snapshot
+from ...data.types import Answers, task_kind, task_kinds
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,32 @@ class Situation:
 
     train_rows: int
     valid_rows: int
+    type: TaskType = "classification"
     label_counts: dict[str, int] = field(default_factory=dict)
     parameters: int | None = None
     context: int | None = None
     gpu_bytes: int | None = None
+
+    @property
+    def answers(self) -> Answers:
+        return task_kind(self.type).answers
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a method takes beside one pass over each row, for estimates.
+
+    Arguments:
+        answers: how many answers of a row are computed.
+        forward: forward passes over each token without a gradient.
+        copies: further copies of the base model's weights in memory.
+        written: tokens the model writes for each row, (low, high).
+    """
+
+    answers: int = 1
+    forward: int = 0
+    copies: int = 0
+    written: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -63,6 +87,11 @@ class TrainingRun:
             yield
 
     @property
+    def snapshot(self) -> Snapshot:
+        """The canonical rows that the rendered ones were made of."""
+        return load_snapshot(self.version.task, str(self.version.data_snapshot()["hash"]))
+
+    @property
     def checkpoints(self) -> Path:
         return self.version.models / "checkpoints"
 
@@ -91,18 +120,53 @@ class Outcome:
 
 class Method(BaseModel):
     """A way of training. A subclass is one file here: its docstring is its documentation, its fields its settings
-    (None: chosen for the situation), `train` does the work in a job."""
+    (None: chosen for the situation), `train` does the work in a job. `accepts` are the answers it can train on (see
+    `data/types`), and it is the usual method for those of `usual_for`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     # The page of llm-knowledge that the reason of a setting rests on.
     pages: ClassVar[dict[str, str]] = {}
     kind: ClassVar[str]
+    accepts: ClassVar[tuple[Answers, ...]]
+    usual_for: ClassVar[tuple[Answers, ...]] = ()
+    wants: ClassVar[Text]  # the rows it needs, in words
 
     base_model: str
 
     @abstractmethod
     def resolved(self, situation: Situation) -> tuple[Self, dict[str, Text]]:
         """These settings with every None filled in, and why each main one is what it is."""
+
+    def check_task(self, kind: TaskType, labels: Sequence[str]) -> None:
+        """Refuse a task whose rows it cannot train on.
+
+        Raises:
+            TrainingError: names the methods and types of task that fit.
+        """
+        if task_kind(kind).answers in self.accepts:
+            return
+        usual = usual_method(kind)
+        types = [name for name, known in task_kinds().items() if known.answers in self.accepts]
+        title = task_kind(kind).title
+        raise TrainingError(
+            Text(f"{self.kind} needs {self.wants.en}; this task is of type {kind} ({title.en}).",
+                 f"{self.kind} 需要{self.wants.zh}；這個任務的類型是 {kind}（{title.zh}）。"),
+            Text(f"Use {usual} (settings={{'method': '{usual}'}}), or make a task of type {' or '.join(types)}.",
+                 f"請改用 {usual}（settings={{'method': '{usual}'}}），或另建 {'、'.join(types)} 類型的任務。"),
+            field="method")
+
+    def demand(self) -> Demand:
+        """What resolved settings take, for estimates."""
+        return Demand()
+
+    @abstractmethod
+    def spoken(self, rows: int) -> Text:
+        """Resolved settings in half a sentence: what is done with so many training rows."""
+
+    @classmethod
+    @abstractmethod
+    def scored(cls, training: Mapping[str, Any]) -> Text:
+        """What the figures of a done training (`Outcome.training`) say of the validation rows; empty without any."""
 
     @abstractmethod
     def rows_per_epoch(self, situation: Situation) -> int:
@@ -137,6 +201,12 @@ def methods() -> dict[str, type[Method]]:
                 value.kind = module.name
                 found[module.name] = value
     return dict(sorted(found.items()))
+
+
+def usual_method(kind: TaskType) -> str:
+    """The method that a task of that type is trained with where nobody names one."""
+    answers = task_kind(kind).answers
+    return next(name for name, method in methods().items() if answers in method.usual_for)
 
 
 def method_class(kind: str) -> type[Method]:

@@ -47,7 +47,8 @@ class Overfitting(CauseKind):
         return self.found(share, figures, reasons, self._remedy(case, int(lowest["epoch"]), scored, kept))
 
     def _remedy(self, case: Case, lowest: int, scored: list[dict[str, float]], kept: int) -> Remedy:
-        gain = max(0.0, max(float(epoch["valid_recall"]) for epoch in scored) - float(scored[kept - 1]["valid_recall"]))
+        reached_by = [_reached(epoch) for epoch in scored]
+        gain = max(0.0, max(reached_by) - reached_by[kept - 1])
         value = case.result.value if case.result else 0.0
         expects = case.expects(value - 0.02, value + gain + 0.05, Text(
             "An earlier epoch is surer of itself only where it should be; the score itself moves little.",
@@ -57,8 +58,8 @@ class Overfitting(CauseKind):
                                "保留驗證損失最低的那一輪（keep_best: loss），而不是最後一輪"),
                           {"keep_best": "loss"}, expects=expects)
         # A risen loss may be mere confidence while the answers still got better: no fewer epochs than those need.
-        reached = float(scored[kept - 1]["valid_recall"]) - _AS_GOOD
-        fewer = max(lowest, next(int(epoch["epoch"]) for epoch in scored if float(epoch["valid_recall"]) >= reached))
+        reached = reached_by[kept - 1] - _AS_GOOD
+        fewer = max(lowest, next(int(epoch["epoch"]) for epoch in scored if _reached(epoch) >= reached))
         if fewer < len(scored):
             return Remedy(Text(f"Train {fewer} epochs instead of {len(scored)}",
                                f"訓練輪數從 {len(scored)} 減為 {fewer}"), {"epochs": fewer}, expects=expects)
@@ -79,3 +80,8 @@ class Overfitting(CauseKind):
         return self.found(0.75, {"train_loss": learnt, "valid_loss": held_out}, [reason],
                           Remedy(Text(f"Train {fewer} epochs instead of {epochs}", f"訓練輪數從 {epochs} 減為 {fewer}"),
                                  {"epochs": fewer}))
+
+
+def _reached(epoch: dict[str, float]) -> float:
+    """Mean recall over labels on the validation rows; where answers are no labels, the share answered exactly."""
+    return float(epoch["valid_recall"] if "valid_recall" in epoch else epoch["valid_exact"])

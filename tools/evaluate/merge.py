@@ -6,7 +6,12 @@ from pathlib import Path
 
 from ...resources.files import commit_folder
 from ...resources.version import VersionFolder
-from ..evaluate.model import load_for_inference, version_paths
+from .model import load_for_inference, version_paths
+
+
+def merged_place(version: VersionFolder) -> Path:
+    """Where the version's merged model stands, once it was needed."""
+    return version.models / "merged"
 
 
 def merged_model(version: VersionFolder) -> Path:
@@ -18,7 +23,7 @@ def merged_model(version: VersionFolder) -> Path:
         EvaluationError: the version is not trained, or its files no longer match the hashes of its commit.
     """
     paths = version_paths(version)
-    final = version.models / "merged"
+    final = merged_place(version)
 
     def fill(folder: Path) -> None:
         loaded = load_for_inference(paths.base, paths.adapter)

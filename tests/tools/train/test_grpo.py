@@ -1,0 +1,107 @@
+"""Rewards, trained for real by TRL's GRPOTrainer, from a version that was trained before."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from nlp_skills.resources.files import read_json, read_jsonl
+from nlp_skills.resources.task import TaskFolder
+from nlp_skills.resources.version import VersionFolder
+from nlp_skills.resources.workspace import Workspace
+from nlp_skills.tools.compute import jobs
+from nlp_skills.tools.evaluate.diagnosis import diagnose
+from nlp_skills.tools.train.checkpoints import sealed_checkpoints
+from tests.tools.train.conftest import COMPANIES, write_rows
+from tests.tools.train.trained import Trainings, measures, weights
+
+GRPO = {"method": "grpo", "base_model": "words/v1", "epochs": 3, "batch_size": 4, "gradient_accumulation": 1,
+        "num_generations": 4, "max_completion_length": 8, "save_every": 4, "learning_rate": 1e-2}
+
+
+def asked(number: int) -> str:
+    return f"{COMPANIES[number % 8]}第{number}號公告的評語？"
+
+
+@pytest.fixture
+def trainings(workspace: Workspace, worker: Path) -> Trainings:
+    return Trainings(workspace, worker)
+
+
+@pytest.fixture
+def words(workspace: Workspace, trainings: Trainings, tiny_model: Path) -> VersionFolder:
+    """A model that says 好 or 壞 at random and ends there: free text, trained with sft on every weight."""
+    chance = random.Random(7)
+    task = write_rows(workspace.root / "words", "generation", {
+        "train": [{"text": asked(number), "output": chance.choice("好壞")} for number in range(64)],
+        "valid": [{"text": asked(number), "output": chance.choice("好壞")} for number in range(64, 72)],
+        "test": [{"text": asked(number), "output": chance.choice("好壞")} for number in range(72, 76)]})
+    return trainings.done(task, {"base_model": str(tiny_model), "lora_r": 0, "learning_rate": 1e-2, "epochs": 12,
+                                 "batch_size": 8, "gradient_accumulation": 1})
+
+
+@pytest.fixture
+def good(workspace: Workspace) -> TaskFolder:
+    """The same questions, to which 好 is right."""
+    return write_rows(workspace.root / "good", "generation", {
+        "train": [{"text": asked(number), "output": "好"} for number in range(100, 122)],
+        "valid": [{"text": asked(number), "output": "好"} for number in range(122, 130)],
+        "test": [{"text": asked(number), "output": "好"} for number in range(130, 134)]})
+
+
+def test_from_a_version_that_is_sometimes_right_the_reward_rises_and_a_killed_run_ends_with_the_same_weights(
+    words: VersionFolder, good: TaskFolder, trainings: Trainings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = words.model_info()["training"]
+    assert words.config()["keep_best"] == "loss" and free["valid_loss"] is not None and "valid_recall" not in free
+    assert diagnose(words).causes is not None
+
+    whole = trainings.done(good, GRPO)
+    info = whole.model_info()
+    earned = measures(whole, "reward")
+    assert 0.1 < earned[0] < 0.9, earned  # sometimes right to begin with
+    assert info["training"]["reward"] >= 0.95 and info["training"]["valid_reward"] == 1.0, earned
+    assert len(earned) == 18  # 22 questions in steps of 4, three times: the last step of an epoch is made up
+    assert info["method"] == "grpo" and info["adapter"] and whole.config()["rewards"] == ["exact_match"]
+    base = info["base_model"]
+    assert base["name"] == "words/v1" and base["version"]["files"] == words.model_info()["files"]
+    assert Path(base["path"]) == words.models / "merged"
+
+    monkeypatch.setenv("KILL_AT", "step9")
+    job = trainings.start(good, GRPO)
+    assert trainings.ended(job) == "interrupted"
+    killed = VersionFolder(good, 2)
+    assert max(sealed_checkpoints(killed.models / "checkpoints")) == 8
+    monkeypatch.delenv("KILL_AT")
+    trainings.resumed(job)
+    assert measures(killed, "reward") == earned
+    assert weights(killed) == weights(whole)
+    told = [event["measures"] for event in read_jsonl(job.events_file) if event["kind"] == "progress"]
+    assert any({"reward", "reward_std", "completion_length"} <= measure.keys() for measure in told)
+    seen = read_json(killed.evidence_file)["training"]
+    assert [entry["valid_reward"] for entry in seen["validations"]][-1] == 1.0
+    assert diagnose(killed).causes is not None
+
+    full = trainings.done(good, {**GRPO, "lora_r": 0, "epochs": 1, "num_iterations": 2, "beta": 0.02}, 3)
+    assert full.model_info()["model"] and len(measures(full, "kl")) == 12 and len(measures(full, "reward")) == 6
+    assert full.model_info()["parameters"]["trainable"] == full.model_info()["parameters"]["total"]
+
+
+def test_a_right_answer_that_does_not_fit_stops_the_training_before_its_first_step(
+    words: VersionFolder, good: TaskFolder, trainings: Trainings
+) -> None:
+    job = trainings.start(good, {**GRPO, "max_completion_length": 2})
+    assert trainings.ended(job) == "failed"
+    error = jobs.failure(job)
+    assert error is not None and error.field == "max_completion_length" and "30 rows" in error.problem.en, error
+
+
+def test_answers_that_are_no_json_are_refused_for_the_reward_that_wants_it(
+    words: VersionFolder, good: TaskFolder, trainings: Trainings
+) -> None:
+    job = trainings.start(good, {**GRPO, "rewards": ["json_validity"]})
+    assert trainings.ended(job) == "failed"
+    error = jobs.failure(job)
+    assert error is not None and error.field == "rewards" and "no JSON" in error.problem.en

@@ -1,0 +1,59 @@
+"""Real trainings of the tiny model as jobs, and what they left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nlp_skills.resources.files import read_jsonl, sha256_file
+from nlp_skills.resources.job import JobFolder
+from nlp_skills.resources.task import TaskFolder
+from nlp_skills.resources.version import VersionFolder, version_numbers
+from nlp_skills.resources.workspace import Workspace
+from nlp_skills.tools.compute import jobs
+from nlp_skills.tools.train.planning import plan_training, ready_to_train
+
+SECONDS = 180.0
+
+
+class Trainings:
+    """Plans and starts trainings in a workspace with one worker."""
+
+    def __init__(self, workspace: Workspace, worker: Path) -> None:
+        self.workspace, self.worker = workspace, worker
+
+    def start(self, task: TaskFolder, settings: dict[str, Any]) -> JobFolder:
+        plan = plan_training(self.workspace, task, {"threads": 1, **settings}, "none", [], None).plan
+        name = ready_to_train(self.workspace, task, plan, confirm=False)
+        return jobs.submit(self.workspace, "train", ["scripts/04_train.py"], ["--plan", name], python=self.worker,
+                           task=task, resumable=True)
+
+    def ended(self, job: JobFolder) -> str:
+        state = jobs.wait(job, SECONDS)
+        assert state not in ("running", "queued"), job.output_file.read_text(encoding="utf-8")
+        return state
+
+    def done(self, task: TaskFolder, settings: dict[str, Any], number: int = 1) -> VersionFolder:
+        """The version of that number, which this training makes."""
+        job = self.start(task, settings)
+        assert self.ended(job) == "succeeded", (jobs.failure(job), job.output_file.read_text(encoding="utf-8"))
+        return VersionFolder(task, number)
+
+    def task_version(self, task: TaskFolder) -> VersionFolder:
+        """The newest version."""
+        return VersionFolder(task, version_numbers(task)[-1])
+
+    def resumed(self, job: JobFolder) -> None:
+        jobs.resume(job, self.workspace)
+        assert self.ended(job) == "succeeded", (jobs.failure(job), job.output_file.read_text(encoding="utf-8"))
+
+
+def weights(version: VersionFolder) -> str:
+    info = version.model_info()
+    name = "adapter/adapter_model.safetensors" if info["adapter"] else "model/model.safetensors"
+    return sha256_file(version.models / name)
+
+
+def measures(version: VersionFolder, name: str) -> list[float]:
+    """What was logged under that name, in order."""
+    return [event["measures"][name] for event in read_jsonl(version.events_file) if name in event["measures"]]

@@ -1,0 +1,76 @@
+"""One file for each reward of grpo, named after it: how good an answer to a row is, as a program can tell."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from ....resources.errors import TrainingError
+from ....resources.language import Text
+from ....resources.task import TaskType
+from ...data.types import Answers, task_kind
+
+
+class Reward(ABC):
+    """A way of judging answers. A subclass is one file here; its docstring is its documentation, `answers` are those it
+    can judge (see `data/types`)."""
+
+    name: ClassVar[str]
+    title: ClassVar[Text]
+    answers: ClassVar[tuple[Answers, ...]]
+
+    @abstractmethod
+    def score(self, row: Mapping[str, Any], answer: str, labels: Sequence[str]) -> float:
+        """How good `answer` to the canonical row is, 0–1."""
+
+    def unfit(self, row: Mapping[str, Any]) -> Text | None:
+        """Why answers to this row cannot be judged; None where they can."""
+        return None
+
+
+def rewards() -> dict[str, Reward]:
+    """Every reward by name."""
+    found: dict[str, Reward] = {}
+    for module in pkgutil.iter_modules(__path__):
+        loaded = importlib.import_module(f"{__name__}.{module.name}")
+        for value in vars(loaded).values():
+            if isinstance(value, type) and issubclass(value, Reward) and value.__module__ == loaded.__name__:
+                value.name = module.name
+                found[module.name] = value()
+    return dict(sorted(found.items()))
+
+
+def usual_rewards(kind: TaskType) -> list[str]:
+    """The rewards of a task of that type where nobody names any."""
+    return {"label": ["label_match"], "spans": ["exact_match", "json_validity"]}.get(
+        task_kind(kind).answers, ["exact_match"])
+
+
+def chosen_rewards(names: Iterable[str], kind: TaskType) -> list[Reward]:
+    """The rewards of those names, for a task of that type.
+
+    Raises:
+        TrainingError: there is no such reward (the nearest is offered), or it cannot judge answers of that type.
+    """
+    known = rewards()
+    fitting = [name for name, reward in known.items() if task_kind(kind).answers in reward.answers]
+    found = []
+    for name in names:
+        if name not in known:
+            offered = ", ".join(difflib.get_close_matches(name, known, n=1) or fitting)
+            raise TrainingError(
+                Text(f"There is no reward {name[:40]!r}.", f"沒有「{name[:40]}」這種獎勵。"),
+                Text(f"Did you mean {offered}?", f"是不是要用 {offered}？"), field="rewards")
+        if name not in fitting:
+            title = task_kind(kind).title
+            raise TrainingError(
+                Text(f"The reward {name} ({known[name].title.en}) cannot judge the answers of a {kind} task "
+                     f"({title.en}).",
+                     f"獎勵 {name}（{known[name].title.zh}）無法評判 {kind} 任務（{title.zh}）的回答。"),
+                Text(f"Use: {', '.join(fitting)}.", f"可用的獎勵：{'、'.join(fitting)}。"), field="rewards")
+        found.append(known[name])
+    return found
