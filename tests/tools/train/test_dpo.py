@@ -17,6 +17,7 @@ from nlp_skills.tools.train.planning import plan_training
 from tests.tools.train.conftest import COMPANIES, write_rows
 from tests.tools.train.trained import Trainings, measures, weights
 
+pytestmark = pytest.mark.minutes
 SETTINGS = {"epochs": 3, "batch_size": 8, "gradient_accumulation": 1, "save_every": 4}
 
 

@@ -20,6 +20,7 @@ from nlp_skills.tools.evaluate.model import version_paths
 from nlp_skills.tools.train.planning import plan_training, ready_to_train
 from tests.tools.train.trained import Trainings, measures
 
+pytestmark = pytest.mark.minutes
 CACHE = Path(__file__).parents[3] / ".cache" / "tests"
 REQUIREMENT = "bitsandbytes==0.50.2"
 # Widths of 64 and more: 64 weights share a scale.

@@ -17,6 +17,7 @@ from nlp_skills.tools.train.checkpoints import sealed_checkpoints
 from tests.tools.train.conftest import COMPANIES, write_rows
 from tests.tools.train.trained import Trainings, measures, weights
 
+pytestmark = pytest.mark.minutes
 GRPO = {"method": "grpo", "base_model": "words/v1", "epochs": 3, "batch_size": 4, "gradient_accumulation": 1,
         "num_generations": 4, "max_completion_length": 8, "save_every": 4, "learning_rate": 1e-2}
 
