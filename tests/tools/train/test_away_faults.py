@@ -27,6 +27,7 @@ from tests.tools.compute.errand import FAR_WORK
 from tests.tools.compute.sshd import HOME, Proxy, Sshd, left_running
 from tests.tools.compute.working import eventually, kill_hard
 
+pytestmark = pytest.mark.minutes
 SECONDS = 60.0
 INPUT_BYTES = 6_000_000
 REPOSITORY = Path(__file__).resolve().parents[3]

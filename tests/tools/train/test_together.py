@@ -24,7 +24,7 @@ from nlp_skills.tools.train.methods.sft import Sft
 from nlp_skills.tools.train.planning import plan_training
 from tests.tools.compute.working import eventually
 
-pytestmark = pytest.mark.worker
+pytestmark = [pytest.mark.worker, pytest.mark.minutes]
 SECONDS = 240.0
 # 60 rows in steps of 16: the last one of an epoch holds 12, which two processes share only with care.
 SETTINGS = {"epochs": 2, "batch_size": 8, "gradient_accumulation": 2, "save_every": 3, "threads": 2, "lora_r": 8,
