@@ -6,9 +6,7 @@ Where a file stands is computed from a `Place` alone, so that the paths of all t
 from __future__ import annotations
 
 import difflib
-import importlib
 import os
-import pkgutil
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -18,6 +16,7 @@ from pathlib import Path, PurePath
 from typing import Any, ClassVar, Literal
 
 from ...resources.errors import NlpSkillsError
+from ...resources.kinds import kinds_in
 from ...resources.language import Text
 
 System = Literal["linux", "darwin", "windows"]
@@ -118,14 +117,7 @@ class Client(ABC):
 @cache
 def clients() -> dict[str, Client]:
     """The known clients by name: each module of this package holds one."""
-    found: dict[str, Client] = {}
-    for module in pkgutil.iter_modules(__path__):
-        loaded = importlib.import_module(f"{__name__}.{module.name}")
-        for value in vars(loaded).values():
-            if isinstance(value, type) and issubclass(value, Client) and value.__module__ == loaded.__name__:
-                client = value()
-                found[client.name] = client
-    return found
+    return {client.name: client for client in (kind() for kind in kinds_in(__name__, Client).values())}
 
 
 def client_named(name: str) -> Client:

@@ -7,11 +7,9 @@ of the rows are then measured in one vectorised call.
 from __future__ import annotations
 
 import difflib
-import importlib
 import itertools
 import json
 import math
-import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from pydantic import BaseModel, ConfigDict
 
 from ...resources.errors import EvaluationError
+from ...resources.kinds import kinds_in
 from ...resources.language import Text
 from ...resources.task import TaskType
 from ..data.types import Answers, task_kind
@@ -141,14 +140,7 @@ def known_metrics() -> dict[str, Metric]:
     """Every metric with its default settings, by name (the name of its file)."""
     from . import metrics as folder
 
-    found: dict[str, Metric] = {}
-    for module in pkgutil.iter_modules(folder.__path__):
-        loaded = importlib.import_module(f"{folder.__name__}.{module.name}")
-        kinds = [kind for kind in vars(loaded).values()
-                 if isinstance(kind, type) and issubclass(kind, Metric) and kind.__module__ == loaded.__name__]
-        if len(kinds) == 1:
-            found[module.name] = kinds[0]()
-    return found
+    return {name: kind() for name, kind in kinds_in(folder.__name__, Metric).items()}
 
 
 def metrics_for(answers: Answers, rows: Sequence[Answered] | None = None) -> dict[str, Metric]:

@@ -12,8 +12,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
 from functools import cache
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -23,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ....resources.errors import MachineError
 from ....resources.files import lock, read_yaml, write_yaml
+from ....resources.kinds import kinds_in
 from ....resources.language import Text
 from ....resources.wording import problem_in_words
 from ....resources.workspace import NAME_PATTERN, Workspace
@@ -75,13 +74,7 @@ class MachineKind(BaseModel, ABC):
 @cache
 def machine_kinds() -> dict[str, type[MachineKind]]:
     """The installed kinds by name: modules of this package that hold one."""
-    found: dict[str, type[MachineKind]] = {}
-    for module in pkgutil.iter_modules(__path__):
-        loaded = importlib.import_module(f"{__name__}.{module.name}")
-        for value in vars(loaded).values():
-            if isinstance(value, type) and issubclass(value, MachineKind) and value.__module__ == loaded.__name__:
-                found[module.name] = value
-    return found
+    return kinds_in(__name__, MachineKind)
 
 
 def named_machines(workspace: Workspace) -> dict[str, dict[str, Any]]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Generator
 from functools import cache
@@ -15,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ....resources.data_source import Source
 from ....resources.errors import DataSourceError
+from ....resources.kinds import kinds_in
 from ....resources.language import Text
 from ....resources.wording import problem_in_words
 from ..watching import Watch
@@ -73,13 +72,7 @@ class SourceKind(BaseModel, ABC):
 @cache
 def kinds() -> dict[str, type[SourceKind]]:
     """The installed kinds by name: each module of this package holds one."""
-    found: dict[str, type[SourceKind]] = {}
-    for module in pkgutil.iter_modules(__path__):
-        loaded = importlib.import_module(f"{__name__}.{module.name}")
-        for value in vars(loaded).values():
-            if isinstance(value, type) and issubclass(value, SourceKind) and value.__module__ == loaded.__name__:
-                found[module.name] = value
-    return found
+    return kinds_in(__name__, SourceKind)
 
 
 def source_kind(source: Source, number: int) -> SourceKind:

@@ -5,8 +5,6 @@ The file's name, with hyphens, is the type in `task.yaml`.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -14,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar, Literal, cast
 
+from ....resources.kinds import kinds_in
 from ....resources.language import Language, Text
 from ....resources.task import Prompt, TaskType
 from ..cells import as_text
@@ -170,12 +169,9 @@ def filled(template: str, row: Mapping[str, Any], labels: Sequence[str]) -> str:
 def task_kinds() -> dict[TaskType, TaskKind]:
     """Every kind by the type's name."""
     found: dict[TaskType, TaskKind] = {}
-    for module in pkgutil.iter_modules(__path__):
-        loaded = importlib.import_module(f"{__name__}.{module.name}")
-        for value in vars(loaded).values():
-            if isinstance(value, type) and issubclass(value, TaskKind) and value.__module__ == loaded.__name__:
-                value.name = cast(TaskType, module.name.replace("_", "-"))
-                found[value.name] = value()
+    for name, kind in kinds_in(__name__, TaskKind).items():
+        kind.name = cast(TaskType, name.replace("_", "-"))
+        found[kind.name] = kind()
     return found
 
 

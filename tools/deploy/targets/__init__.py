@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cache
@@ -13,6 +11,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ....resources.errors import DeploymentError
+from ....resources.kinds import kinds_in, names_in
 from ....resources.language import Text
 from ....resources.task import Task, field_of
 from ....resources.version import VersionFolder
@@ -80,19 +79,15 @@ class Target(BaseModel, ABC):
 
 def target_names() -> list[str]:
     """Every target's name, without loading any."""
-    return [module.name for module in pkgutil.iter_modules(__path__)]
+    return names_in(__name__)
 
 
 @cache
 def targets() -> dict[str, type[Target]]:
     """Every target by name, found by looking into this folder."""
-    found = {}
-    for name in target_names():
-        loaded = importlib.import_module(f"{__name__}.{name}")
-        for value in vars(loaded).values():
-            if isinstance(value, type) and issubclass(value, Target) and value.__module__ == loaded.__name__:
-                value.kind = name
-                found[name] = value
+    found = kinds_in(__name__, Target)
+    for name, kind in found.items():
+        kind.kind = name
     return found
 
 

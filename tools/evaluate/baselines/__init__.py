@@ -5,9 +5,7 @@ Answers are cached by the hashes of what they depend on, so evaluating again cos
 
 from __future__ import annotations
 
-import importlib
 import json
-import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -15,6 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ....resources.files import read_json, sha256_bytes, write_json
+from ....resources.kinds import kinds_in
 from ....resources.language import Text
 from ...data.rows import Row
 from ...data.types import Answers, kind_of
@@ -45,13 +44,7 @@ class Baseline(ABC):
 @cache
 def known_baselines() -> dict[str, Baseline]:
     """Every simple method by name."""
-    found: dict[str, Baseline] = {}
-    for module in pkgutil.iter_modules(__path__):
-        loaded = importlib.import_module(f"{__name__}.{module.name}")
-        for kind in vars(loaded).values():
-            if isinstance(kind, type) and issubclass(kind, Baseline) and kind.__module__ == loaded.__name__:
-                found[module.name] = kind()
-    return found
+    return {name: kind() for name, kind in kinds_in(__name__, Baseline).items()}
 
 
 def baselines_for(answers: Answers, train: Sequence[Row]) -> dict[str, Baseline]:

@@ -6,14 +6,13 @@ it and the one remedy it would take. From `ACCUSED` on it is called a cause; bel
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ....resources.kinds import kinds_in
 from ....resources.language import Text
 
 if TYPE_CHECKING:
@@ -118,14 +117,10 @@ def known_causes() -> tuple[CauseKind, ...]:
     """Every cause, in alphabetical order."""
     from . import causes as folder
 
-    found = []
-    for module in pkgutil.iter_modules(folder.__path__):
-        loaded = importlib.import_module(f"{folder.__name__}.{module.name}")
-        for kind in vars(loaded).values():
-            if isinstance(kind, type) and issubclass(kind, CauseKind) and kind.__module__ == loaded.__name__:
-                kind.name = module.name
-                found.append(kind())
-    return tuple(found)
+    found = kinds_in(folder.__name__, CauseKind)
+    for name, kind in found.items():
+        kind.name = name
+    return tuple(kind() for kind in found.values())
 
 
 def ramp(value: float, low: float, high: float) -> float:

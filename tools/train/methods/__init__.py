@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import difflib
-import importlib
-import pkgutil
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ....resources.errors import TrainingError
+from ....resources.kinds import kinds_in
 from ....resources.language import Text
 from ....resources.task import Prompt, Task, TaskType
 from ....resources.version import VersionFolder
@@ -192,15 +192,13 @@ class Method(BaseModel):
         """Train, resuming from the newest whole checkpoint if one stands."""
 
 
+@cache
 def methods() -> dict[str, type[Method]]:
     """Every method by kind, in alphabetical order."""
-    found: dict[str, type[Method]] = {}
-    for module in pkgutil.iter_modules(__path__):
-        for value in vars(importlib.import_module(f"{__name__}.{module.name}")).values():
-            if isinstance(value, type) and issubclass(value, Method) and value.__module__.endswith(f".{module.name}"):
-                value.kind = module.name
-                found[module.name] = value
-    return dict(sorted(found.items()))
+    found = kinds_in(__name__, Method)
+    for name, method in found.items():
+        method.kind = name
+    return found
 
 
 def usual_method(kind: TaskType) -> str:
