@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from ....resources.errors import TrainingError
+from ....resources.kinds import kinds_in
 from ....resources.language import Text
 from ....resources.task import TaskType
 from ...data.types import Answers, task_kind
@@ -34,14 +33,10 @@ class Reward(ABC):
 
 def rewards() -> dict[str, Reward]:
     """Every reward by name."""
-    found: dict[str, Reward] = {}
-    for module in pkgutil.iter_modules(__path__):
-        loaded = importlib.import_module(f"{__name__}.{module.name}")
-        for value in vars(loaded).values():
-            if isinstance(value, type) and issubclass(value, Reward) and value.__module__ == loaded.__name__:
-                value.name = module.name
-                found[module.name] = value()
-    return dict(sorted(found.items()))
+    found = kinds_in(__name__, Reward)
+    for name, reward in found.items():
+        reward.name = name
+    return {name: reward() for name, reward in found.items()}
 
 
 def usual_rewards(kind: TaskType) -> list[str]:
