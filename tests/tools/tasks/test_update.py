@@ -24,7 +24,7 @@ def test_fields_are_changed_by_their_dotted_names(task: TaskFolder) -> None:
     loaded = task.load()
     assert loaded == updated.task
     assert (loaded.goal, loaded.success_criteria.threshold, loaded.constraints.deadline) == ("Sort mail", 0.85, "June")
-    assert loaded.success_criteria.metric == "macro_f1"
+    assert loaded.metric == "macro_f1"
 
 
 def test_none_clears_an_optional_field(task: TaskFolder) -> None:
