@@ -55,6 +55,8 @@ def _deploy(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
     previous = deployments.current(task)
     deployments.stop_unused(workspace, task, keep=previous.job if previous else None)
     live = destination.bring_up(workspace, chosen, job)
+    if previous and live.url == previous.url and live.job is None:
+        live = live.model_copy(update={"job": previous.job})  # an endpoint named by hand that is our own
     try:
         parity: Parity | None = None
         if live.url is not None:
