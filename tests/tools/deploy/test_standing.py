@@ -58,6 +58,8 @@ async def test_an_endpoint_that_runs_already_is_measured_and_a_broken_one_never_
     httpx.request("DELETE", f"{ollama}/api/delete", json={"model": "mood:v1"}, trust_env=False)
     row = await standing(conversation)
     assert row["standing"] == "down" and "no longer has mood:v1" in row["problem"]
+    told = await conversation.call("deploy", task="mood", action="list")
+    assert told["next_step"]["arguments"]["settings"] == {**there, "lora": False}  # all that it takes to do it again
 
 
 async def test_what_was_killed_is_listed_as_down_and_brought_back(
@@ -77,9 +79,9 @@ async def test_what_was_killed_is_listed_as_down_and_brought_back(
     os.kill(process.pid, signal.SIGKILL)
     process.wait(SECONDS)
     told = await conversation.call("deploy", task="mood", action="list")
-    assert "should answer and does not" in told["message"] and told["next_step"]["tool"] == "resume_job"
+    assert "should answer and does not" in told["message"] and told["next_step"]["arguments"]["action"] == "resume"
     async with conversation.client() as client:
-        await client.call_tool("resume_job", told["next_step"]["arguments"])
+        await client.call_tool(told["next_step"]["tool"], told["next_step"]["arguments"])
     deadline = time.monotonic() + SECONDS
     while (await standing(conversation))["standing"] != "live":
         assert time.monotonic() < deadline
