@@ -93,7 +93,8 @@ class Vllm(Target):
         }}}))
         prompt, labels = Prompt.model_validate(info["prompt"]), list(info["labels"])
         row = {"text": "{text}", "entity": "{entity}"}
-        write_json(folder / "request.json", {"model": name, "messages": chat_messages(row, prompt, labels)})
+        messages = [one for one in chat_messages(row, prompt, labels) if one["content"]]
+        write_json(folder / "request.json", {"model": name, "messages": messages})
         return [folder / file for file in ("serve.sh", "compose.yaml", "request.json", "chat_template.jinja")]
 
     def _arguments(self, name: str, places: dict[str, str], adapter: Path | None) -> list[str]:
