@@ -49,7 +49,8 @@ def every_kind() -> set[str]:
     skills = {path.name for path in (ROOT / "resources" / "skills").iterdir() if path.is_dir()}
     return (flows | skills | kinds("tools", "data", "sources") | kinds("tools", "train", "methods")
             | kinds("tools", "compute", "machines") | kinds("tools", "evaluate", "metrics")
-            | kinds("tools", "deploy", "targets"))
+            | kinds("tools", "deploy", "targets")
+            | {name.replace("_", "-") for name in kinds("tools", "data", "types")})
 
 
 @pytest.mark.parametrize("page", PAGES)

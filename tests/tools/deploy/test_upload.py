@@ -6,10 +6,14 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from nlp_skills.resources.files import read_json, sha256_bytes, sha256_file
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.task import TaskFolder
+from nlp_skills.tools.deploy import deployments
 from tests.command_lines import command_lines
+from tests.tools.deploy.conftest import Conversation
 from tests.tools.deploy.hub import Hub, serving
 
 TOKEN = "hf_a_token_for_tests_only"
@@ -124,3 +128,23 @@ def test_a_read_only_token_and_an_on_premise_task_are_refused(worker: Path, task
         hub.url = "https://huggingface.co"
         refused = _upload(worker, task, hub, "--content", "dataset")
     assert refused.returncode == 1 and "stays on-premise" in refused.stderr
+
+
+@pytest.mark.anyio
+async def test_the_target_uploads_as_the_script_does_and_a_data_set_alone_is_nothing_in_use(
+    conversation: Conversation, task: TaskFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(TOKEN) as hub:
+        for name, value in {"HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN, "HF_HUB_DISABLE_XET": "1"}.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+        rows = await conversation.call("deploy", task="mood", target="huggingface",
+                                       settings={"repo": "owner/mood", "content": "dataset"})
+        assert rows["job"]["result"]["files"] == [f"{hub.url}/datasets/owner/mood"], rows
+        assert deployments.current(task) is None and task.state() == "evaluating"
+        model = await conversation.call("deploy", task="mood", target="huggingface", settings={"repo": "owner/mood"})
+        assert model["job"]["state"] == "succeeded", model
+    assert "model.safetensors" in hub.files and hub.created[-1]["visibility"] == "private"
+    assert task.state() == "deployed"
+    listed = (await conversation.call("deploy", task="mood", action="list"))["deployments"]
+    assert [(row["target"], row["standing"]) for row in listed] == [("huggingface", "ready")] * 2
