@@ -46,7 +46,8 @@ class Hub:
             if self.public:
                 return 409, {"error": "You already created this repo", "url": f"{self.url}/owner/mood"}
             self.created.append(json.loads(body))
-            return 200, {"url": f"{self.url}/owner/mood", "name": "owner/mood", "id": "owner/mood"}
+            kind = "datasets/" if self.created[-1].get("type") == "dataset" else ""
+            return 200, {"url": f"{self.url}/{kind}owner/mood", "name": "owner/mood", "id": "owner/mood"}
         if path == "/api/validate-yaml":
             return 200, {"errors": [], "warnings": []}
         if "/preupload/" in path:

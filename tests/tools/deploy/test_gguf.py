@@ -15,8 +15,8 @@ from nlp_skills.resources.task import Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder, reserve_version
 from nlp_skills.tools.compute.running import RunningJob
 from nlp_skills.tools.deploy import llama_cpp as source
-from nlp_skills.tools.deploy import merge
 from nlp_skills.tools.deploy.gguf import gguf_file, split_of
+from nlp_skills.tools.evaluate import merge
 
 pytestmark = pytest.mark.worker
 

@@ -13,8 +13,8 @@ from nlp_skills.resources.errors import MissingRequirement, WorkspaceError
 from nlp_skills.resources.files import write_json
 from nlp_skills.resources.task import Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder, reserve_version
-from nlp_skills.tools.evaluate.merge import merged_model
 from nlp_skills.tools.deploy.targets import target
+from nlp_skills.tools.evaluate.merge import merged_model
 from tests.tiny_model import build_tiny_model
 
 pytestmark = pytest.mark.worker

@@ -26,6 +26,7 @@ async def test_a_gguf_file_and_an_ollama_model_answer_beside_a_version_and_are_m
     shutil.copy(task.models / "v1" / "gguf" / "mood-v1-f16.gguf", file)
 
     asked = await conversation.call("try_model", task="mood", model=str(file), beside=["ollama:found", "v1"], rows=4)
+    assert "error" not in asked, asked
     answers = [line["answers"] for line in asked["job"]["result"]["rows"]]
     assert len(answers) == 4 and all(set(line) == {"gguf:found.gguf", "ollama:found", "v1"} for line in answers)
     assert all(len({one["label"] for one in line.values()}) == 1 for line in answers)
