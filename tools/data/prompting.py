@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...resources.task import Prompt, Task
-from .types import Message, kind_of, task_kind
+from .types import Message, filled, kind_of, task_kind
 
 
 def default_prompt(task: Task) -> Prompt:
@@ -22,6 +22,13 @@ def task_prompt(task: Task) -> Prompt:
 def chat_messages(row: Mapping[str, Any], prompt: Prompt, labels: Sequence[str]) -> list[Message]:
     """The system and user messages the model is asked with. Placeholders inside the row's own text stay text."""
     return kind_of(row).messages(row, prompt, labels)
+
+
+def fixed_system(prompt: Prompt, labels: Sequence[str]) -> str | None:
+    """The system text where it is the same for every row; None where it is empty or holds something of the row's."""
+    if not prompt.system or any(place in prompt.system for place in ("{text}", "{entity}")):
+        return None
+    return filled(prompt.system, {"text": "", "entity": ""}, labels)
 
 
 def answer_of(row: Mapping[str, Any]) -> str:

@@ -41,6 +41,7 @@ class Deployment(BaseModel):
     files: list[str] = Field(default_factory=list)
     digest: str | None = None
     system_is_baked: bool = False
+    rows_only: bool = False
     parity: dict[str, float | int] | None = None
     overrides: list[dict[str, str]] = Field(default_factory=list)
     created: str
@@ -55,7 +56,7 @@ def record(task: TaskFolder, deployment: Deployment) -> None:
     """Keep the deployment. One that answers becomes the current one; files do where nothing else is."""
     standing = current(task)
     write_json(task.deployments / f"{deployment.id}.json", deployment.model_dump(mode="json"))
-    if standing is None or deployment.url is not None:
+    if deployment.url is not None or (standing is None and not deployment.rows_only):
         write_json(task.deployments / "current.json", deployment.model_dump(mode="json"))
         if standing is not None:
             _end(task, standing)

@@ -11,11 +11,9 @@ from ...resources.errors import DeploymentError, MissingRequirement, WorkspaceEr
 from ...resources.files import read_json, sha256_file, write_json
 from ...resources.language import Text
 from ...resources.version import VersionFolder
-from ..compute.machine import free_disk
 from ..compute.redaction import without_secrets
 from ..compute.running import RunningJob
-from ..compute.words import size
-from ..evaluate.merge import merged_model
+from ..evaluate.merge import check_room, merged_model
 from . import converter
 from .llama_cpp import converter_folder
 
@@ -56,7 +54,7 @@ def gguf_file(
     job.progress(0, None, Text("Merging the adapter into the base model", "將轉接器合併進基礎模型"))
     merged = merged_model(version)
     folder.mkdir(parents=True, exist_ok=True)
-    _check_room(merged, folder)
+    check_room(sum(path.stat().st_size for path in merged.iterdir()), file, Text("The GGUF file", "GGUF 檔"))
     job.progress(0, None, Text(f"Converting to GGUF ({quantization})", f"轉換成 GGUF（{quantization}）"))
     draft = file.with_name(f".{file.name}.{job.folder.id}.tmp")
     pre = pre_tokenizer or split_of(merged)
@@ -140,12 +138,3 @@ def _refused(status: int, said: str, model: Path, log: Path) -> DeploymentError 
         Text(f"Read {log}; a newer llama.cpp may know this model (set LLAMA_CPP).",
              f"請看 {log}；較新的 llama.cpp 也許認得這個模型（設定 LLAMA_CPP）。"))
 
-
-def _check_room(merged: Path, folder: Path) -> None:
-    needed = sum(path.stat().st_size for path in merged.iterdir())
-    if (free := free_disk(folder)) < needed:
-        raise WorkspaceError(
-            Text(f"The GGUF file needs up to {size(needed)} of disk at {folder}; there are {size(free)}.",
-                 f"GGUF 檔在 {folder} 最多需要 {size(needed)} 的空間，目前只有 {size(free)}。"),
-            Text("Free some space (manage_task with action='tidy' helps) and deploy again.",
-                 "請清出空間（可用 manage_task 的 action='tidy'），再部署一次。"))

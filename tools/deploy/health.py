@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from ...resources.errors import NlpSkillsError
 from ...resources.language import Text
-from ..evaluate.endpoint import Endpoint
+from ..evaluate.endpoint import Endpoint, whole
 
 if TYPE_CHECKING:
+    import httpx
+
     from .targets import Live
 
 SECONDS = 2.0
@@ -22,17 +24,23 @@ def answers_at(live: Live) -> Text | None:
         return None
     try:
         with Endpoint(url=live.url, model=live.model, api_key=live.api_key).client(SECONDS) as client:
-            if client.get("/health").status_code == 200:
-                return None
-            found = client.get("/v1/models")
+            if live.job and _is_up(client):
+                return None  # our own process, which serves this one model
+            found = whole(client, "GET", "/v1/models")
+            if found.status_code == 404 and _is_up(client):
+                return None  # it lists nothing
             if found.status_code != 200:
                 return Text(f"{live.url} answers with HTTP {found.status_code}.",
                             f"{live.url} 回應 HTTP {found.status_code}。")
             names = [str(entry.get("id")) for entry in found.json().get("data", [])]
     except NlpSkillsError as error:
         return error.problem
-    except (httpx.HTTPError, ValueError, AttributeError):
+    except (httpx.HTTPError, ValueError, AttributeError, TypeError, RecursionError):
         return Text(f"{live.url} does not answer.", f"{live.url} 沒有回應。")
-    if live.model in names:
+    if {live.model, f"{live.model}:latest"} & set(names):
         return None
     return Text(f"{live.url} no longer has {live.model}.", f"{live.url} 已經沒有 {live.model}。")
+
+
+def _is_up(client: httpx.Client) -> bool:
+    return whole(client, "GET", "/health").status_code == 200

@@ -16,7 +16,8 @@ from ...resources.files import read_json
 from ...resources.language import Text
 from ...resources.task import Prompt
 from ...resources.version import VersionFolder
-from ..data.prompting import chat_messages
+from ..data.prompting import fixed_system
+from ..data.types import task_kind
 
 _SYSTEM, _USER, _ANSWER = "\u2402SYSTEM\u2403", "\u2402USER\u2403", "\u2402ANSWER\u2403"
 _FREE_TOKENS = 12  # as the evaluation lets an answer run beyond the longest label
@@ -25,7 +26,7 @@ _CONTEXT = 4096
 
 @dataclass(frozen=True)
 class OllamaModel:
-    """`system` is None where the prompt's system text depends on the row, and clients must send it."""
+    """`system` is None where there is none, or it depends on the row and clients must send it."""
 
     template: str
     system: str | None
@@ -53,17 +54,18 @@ def ollama_model(version: VersionFolder, merged: Path) -> OllamaModel:
     tokenizer: Any = AutoTokenizer.from_pretrained(str(merged))
     info = version.model_info()
     prompt, labels = Prompt.model_validate(info["prompt"]), [str(label) for label in info["labels"]]
-    fixed = not any(place in prompt.system for place in ("{text}", "{entity}"))
-    system = chat_messages({"text": "", "entity": ""}, prompt, labels)[0]["content"] if fixed else None
     generation = read_json(merged / "generation_config.json")
     ends = generation["eos_token_id"]
     stops = tokenizer.convert_ids_to_tokens(ends if isinstance(ends, list) else [ends])
-    longest = max(len(tokenizer(label, add_special_tokens=False)["input_ids"]) for label in labels)
+    parameters: dict[str, Any] = {}
+    if task_kind(version.task.load().type).answers == "label":
+        longest = max(len(tokenizer(label, add_special_tokens=False)["input_ids"]) for label in labels)
+        parameters["num_predict"] = longest + 1 + _FREE_TOKENS
     context = int(read_json(merged / "config.json").get("max_position_embeddings") or _CONTEXT)
-    return OllamaModel(go_template(tokenizer), system, {
+    return OllamaModel(go_template(tokenizer), fixed_system(prompt, labels), {
         # top_k 1 stays greedy where a client's library sends a temperature of its own.
         "temperature": 0, "top_k": 1, "seed": 0, "repeat_penalty": 1.0, "num_ctx": min(context, _CONTEXT),
-        "num_predict": longest + 1 + _FREE_TOKENS, "stop": stops,
+        **parameters, "stop": stops,
     })
 
 

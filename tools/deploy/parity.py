@@ -12,7 +12,7 @@ from ...resources.language import Text
 from ...resources.task import Prompt
 from ...resources.version import VersionFolder
 from ..data.benchmark import frozen_benchmark
-from ..data.prompting import chat_messages, read_answer
+from ..data.prompting import chat_messages, fixed_system, read_answer
 from ..data.types import kind_of
 from ..evaluate.endpoint import Endpoint, ask
 from ..evaluate.record import evaluated_answers
@@ -57,7 +57,8 @@ def measure_parity(
 
     Arguments:
         on_row: called with rows done and rows in all.
-        system_is_baked: the endpoint carries the system prompt itself, so users send their text alone and so do we.
+        system_is_baked: the endpoint carries the system prompt itself, so users send their text alone and so do we; a
+            conversation that has a system message of its own is sent with it.
 
     Raises:
         DeploymentError: the version has not been evaluated, or the endpoint fails.
@@ -75,13 +76,14 @@ def measure_parity(
     prompt, labels = Prompt.model_validate(info["prompt"]), list(info["labels"])
     rows = {row["id"]: row for row in frozen_benchmark(version.task, evaluation["benchmark"]["name"]).rows()}
     predictions = evaluated_answers(version, evaluation)
+    baked = {"role": "system", "content": fixed_system(prompt, labels)} if system_is_baked else None
     same_raw = same_label = 0
     disagreements = []
     with endpoint.client() as client:
         for done, prediction in enumerate(predictions, start=1):
             row = rows[prediction["id"]]
             messages = chat_messages(row, prompt, labels)
-            answer = ask(client, endpoint.model, messages[1:] if system_is_baked else messages)
+            answer = ask(client, endpoint.model, messages[1:] if messages[0] == baked else messages)
             raw_agrees = same_text(answer, prediction)
             label_agrees = (raw_agrees if kind_of(row).answers in ("text", "pair")
                             else read_answer(row, answer, labels) == prediction["predicted"])

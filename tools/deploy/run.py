@@ -55,6 +55,8 @@ def _deploy(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
     previous = deployments.current(task)
     deployments.stop_unused(workspace, task, keep=previous.job if previous else None)
     live = destination.bring_up(workspace, chosen, job)
+    if previous and live.url == previous.url and live.job is None:
+        live = live.model_copy(update={"job": previous.job})  # an endpoint named by hand that is our own
     try:
         parity: Parity | None = None
         if live.url is not None:
@@ -95,6 +97,10 @@ def _told(task: TaskFolder, deployment: deployments.Deployment) -> dict[str, Any
                    "shows its health, action='roll_back' brings back the one before.",
                    "已上線。可以請教練說明上線後要注意什麼；deploy 的 action='undeploy' 會停止它，action='list' 看健康狀況，"
                    "action='roll_back' 回到前一個部署。")
+    elif deployment.rows_only:
+        first = Text(f"The rows {deployment.version} was trained on are at {files}.",
+                     f"{deployment.version} 訓練所用的資料在 {files}。")
+        say = Text("Check its card there before anybody else may read it.", "開放給別人之前，請先檢查那裡的說明卡。")
     else:
         first = Text(f"{deployment.version} stands ready: {files}.", f"{deployment.version} 已備妥：{files}。")
         say = Text("Take the files where they are to run. Once an endpoint of them runs, prove it with "
@@ -104,6 +110,8 @@ def _told(task: TaskFolder, deployment: deployments.Deployment) -> dict[str, Any
         second = Text(f" Parity over {parity['count']} benchmark rows: label {parity['label']:.1%}, "
                       f"text {parity['raw']:.1%}.",
                       f"以評估基準 {parity['count']} 筆比對：標籤一致 {parity['label']:.1%}，文字一致 {parity['raw']:.1%}。")
+    elif deployment.rows_only:
+        second = Text("", "")
     else:
         second = Text(" Nothing answers yet, so parity was not measured.", "目前沒有端點在回答，因此沒有量一致性。")
     if deployment.api_key:

@@ -121,7 +121,8 @@ def _listed(workspace: Workspace, folder: TaskFolder) -> Deploying:
     elif live.standing == "down":
         message = Text(f"{live.version} ({live.target}) should answer and does not: {live.problem}",
                        f"{live.version}（{live.target}）應該在服務，但沒有：{live.problem}")
-        call = {"task": folder.name, "version": live.version, "target": live.target}
+        call = {"task": folder.name, "version": live.version, "target": live.target,
+                **({"settings": standing.settings} if standing and standing.settings else {})}
         step = (NextStep(say=str(Text("Start it again.", "重新啟動它。")), tool="manage_job",
                          arguments={"job_id": standing.job, "action": "resume"}) if standing and standing.job else
                 NextStep(say=str(Text("Deploy it again.", "再部署一次。")), tool="deploy", arguments=call))

@@ -34,6 +34,8 @@ from .gguf import Quantization, gguf_file
 ENTRY = ["scripts/06_upload_hf.py"]
 Content = Literal["adapter", "merged", "gguf", "dataset"]
 _CONTENTS: tuple[Content, ...] = ("adapter", "merged", "gguf", "dataset")
+# The Hub's client then notes each piece as soon as it has arrived, so that after a cut none is sent twice.
+_NOTE_EACH_PIECE = ("HF_XET_DATA_SESSION_XORB_METADATA_FLUSH_MAX_COUNT", "1")
 
 
 class Upload(BaseModel):
@@ -161,6 +163,7 @@ def _link_or_copy(source: str, destination: str) -> None:
 
 
 def _client() -> Any:
+    os.environ.setdefault(*_NOTE_EACH_PIECE)
     try:
         from huggingface_hub import HfApi
     except ImportError as error:
@@ -178,13 +181,28 @@ def _send(folder: Path, wanted: Upload, chosen: VersionFolder) -> str:
     kind = "dataset" if wanted.content == "dataset" else "model"
     try:
         repository = api.create_repo(wanted.repo, private=not wanted.public, exist_ok=True, repo_type=kind)
+        if not wanted.public and api.repo_info(repository.repo_id, repo_type=kind).private is False:
+            raise _is_public(wanted.repo)
         api.upload_folder(repo_id=repository.repo_id, folder_path=folder, repo_type=kind,
                           commit_message=f"nlp-skills {chosen.task.name} {chosen.name}")
+    except NlpSkillsError:
+        raise
     except HfHubHTTPError as error:
         raise _told_by_the_hub(wanted.repo, error) from error
     except Exception as error:  # the client raises its transport's own errors
         raise _unreachable(wanted.repo, error) from error
     return str(repository)
+
+
+def _is_public(repo: str) -> DeploymentError:
+    return DeploymentError(
+        Text(f"{repo} exists already and is public: anybody could read what is uploaded.",
+             f"{repo} 已經存在而且是公開的：上傳的內容任何人都能讀到。"),
+        Text("Name another repo, make that one private on the Hub, or set public to true (--public) if that is meant. "
+             "Nothing was uploaded.",
+             "請換一個 repo、到 Hub 把它改成私有，或確定要公開再設 public 為 true（--public）。沒有上傳任何內容。"),
+        field="public",
+    )
 
 
 def _told_by_the_hub(repo: str, error: Any) -> NlpSkillsError:

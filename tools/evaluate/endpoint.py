@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 REQUEST_SECONDS = 120.0
 OLLAMA_VARIABLE = "OLLAMA_HOST"
 _OLLAMA_PORT = 11434
+_LIST_SECONDS = 10.0
+_MOST_BYTES = 8 << 20  # no answer that is waited for here comes near
 
 
 class Endpoint(BaseModel):
@@ -82,6 +85,38 @@ def ollama_url() -> str:
     return named if urlsplit(named).port or named.startswith("https") else f"{named}:{_OLLAMA_PORT}"
 
 
+def whole(client: httpx.Client, method: str, path: str, content: Any = None) -> httpx.Response:
+    """The whole response to one request, the body sent as JSON.
+
+    Raises:
+        httpx.HTTPError: it does not come, has no end within the client's own time, or is larger than any answer here.
+    """
+    import httpx
+
+    with client.stream(method, path, json=content) as answer:
+        data = b"".join(bounded(answer, client.timeout.read or REQUEST_SECONDS, _MOST_BYTES))
+    headers = {name: answer.headers[name] for name in ("content-type",) if name in answer.headers}
+    return httpx.Response(answer.status_code, headers=headers, content=data, request=answer.request)
+
+
+def bounded(answer: httpx.Response, seconds: float, most: int) -> Iterator[bytes]:
+    """The pieces of a body as they come, given up after so many seconds or bytes: some servers never stop.
+
+    Raises:
+        httpx.TransportError: it had no end by then.
+    """
+    import httpx
+
+    deadline, received = time.monotonic() + seconds, 0
+    for piece in answer.iter_bytes():
+        received += len(piece)
+        if received > most:
+            raise httpx.ReadError(f"its answer has no end: more than {most >> 20} MB of it came")
+        if time.monotonic() > deadline:
+            raise httpx.ReadTimeout(f"its answer had no end after {seconds:.0f} s")
+        yield piece
+
+
 def ask(client: httpx.Client, model: str, messages: list[dict[str, str]], **options: Any) -> str:
     """One stock chat request: the model's name and the messages; `options` for what else a client may send.
 
@@ -92,19 +127,36 @@ def ask(client: httpx.Client, model: str, messages: list[dict[str, str]], **opti
 
     where = redact(str(client.base_url))
     try:
-        response = client.post("/v1/chat/completions", json={"model": model, "messages": messages, **options})
+        response = whole(client, "POST", "/v1/chat/completions", {"model": model, "messages": messages, **options})
         response.raise_for_status()
-        return str(response.json()["choices"][0]["message"]["content"] or "")
     except httpx.HTTPStatusError as error:
         raise _refused(where, model, error) from error
-    except (httpx.HTTPError, KeyError, IndexError, ValueError, TypeError) as error:
-        said = redact(str(error) or type(error).__name__)[:200]
+    except httpx.HTTPError as error:
+        raise _unanswered(client, str(error) or type(error).__name__) from error
+    try:
+        said = str(response.json()["choices"][0]["message"]["content"] or "")
+    except (KeyError, IndexError, ValueError, TypeError, RecursionError) as error:
+        raise _unanswered(client, f"no chat answer but {response.text[:100]!r}") from error
+    return said.encode("utf-8", "replace").decode("utf-8")  # half a character escaped as \ud83d is no text
+
+
+def check_listed(endpoint: Endpoint) -> None:
+    """Raise `DeploymentError` where nobody answers, or the endpoint lists its models and this is none of them."""
+    import httpx
+
+    try:
+        with endpoint.client(_LIST_SECONDS) as client:
+            listed = whole(client, "GET", "/v1/models")
+            names = [str(entry["id"]) for entry in listed.json()["data"]] if listed.status_code == 200 else []
+    except httpx.HTTPError as error:
         raise DeploymentError(
-            Text(f"The endpoint {where} did not answer a chat request: {said}", f"端點 {where} 沒有正確回應對話請求：{said}"),
-            Text("Check that it runs and speaks the OpenAI protocol; a serve job's log is shown by job_status.",
-                 "請確認它正在執行並支援 OpenAI 協定；serve 工作的紀錄可用 job_status 查看。"),
-            field="url",
-        ) from error
+            Text(f"Nothing answers at {endpoint.base}.", f"{endpoint.base} 沒有回應。"),
+            Text("Start the server (for Ollama: ollama serve), or correct the address.",
+                 "請啟動伺服器（Ollama：ollama serve），或更正位址。"), field="url") from error
+    except (ValueError, KeyError, TypeError, RecursionError):  # it does not list them: the first question tells
+        return
+    if names and not {endpoint.model, f"{endpoint.model}:latest"} & set(names):
+        raise missing_model(names, endpoint.model)
 
 
 def missing_model(known: Sequence[str], model: str) -> DeploymentError:
@@ -116,6 +168,17 @@ def missing_model(known: Sequence[str], model: str) -> DeploymentError:
         Text((f"Did you mean {near[0]!r}? " if near else "") + f"It has: {shown}.",
              (f"你是指「{near[0]}」嗎？" if near else "") + f"現有的模型：{shown}。"),
         field="model",
+    )
+
+
+def _unanswered(client: httpx.Client, why: str) -> DeploymentError:
+    said, where = redact(why)[:200], redact(str(client.base_url))
+    return DeploymentError(
+        Text(f"The endpoint {where} did not answer a chat request: {said}",
+             f"端點 {where} 沒有正確回應對話請求：{said}"),
+        Text("Check that it runs and speaks the OpenAI protocol; a serve job's log is shown by job_status.",
+             "請確認它正在執行並支援 OpenAI 協定；serve 工作的紀錄可用 job_status 查看。"),
+        field="url",
     )
 
 

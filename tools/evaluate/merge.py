@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
+from ...resources.errors import WorkspaceError
 from ...resources.files import commit_folder
+from ...resources.language import Text
 from ...resources.version import VersionFolder
+from ..compute.machine import free_disk
+from ..compute.words import size
 from .model import load_for_inference, version_paths
+
+_FULL = f"os error {errno.ENOSPC}"  # as the writer of the weights, which is no Python, says it
 
 
 def merged_place(version: VersionFolder) -> Path:
@@ -21,17 +29,36 @@ def merged_model(version: VersionFolder) -> Path:
 
     Raises:
         EvaluationError: the version is not trained, or its files no longer match the hashes of its commit.
+        WorkspaceError: the disk has no room for it, or became full.
     """
     paths = version_paths(version)
     final = merged_place(version)
 
     def fill(folder: Path) -> None:
         loaded = load_for_inference(paths.base, paths.adapter)
+        needed = sum(tensor.numel() * tensor.element_size() for tensor in loaded.model.parameters())
+        check_room(needed, folder, Text("The merged model", "合併後的模型"))
         settings = loaded.model.generation_config
         settings.do_sample, settings.temperature, settings.top_p, settings.top_k = False, None, None, None
         settings.eos_token_id, settings.pad_token_id = list(loaded.end_ids), loaded.pad_id
-        loaded.model.save_pretrained(folder)
-        loaded.tokenizer.save_pretrained(folder)
+        try:
+            loaded.model.save_pretrained(folder)
+            loaded.tokenizer.save_pretrained(folder)
+        except Exception as error:
+            if _FULL in str(error):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+            raise
 
     commit_folder(final, fill)
     return final
+
+
+def check_room(needed: int, folder: Path, what: Text) -> None:
+    """Raise `WorkspaceError` where the disk of that folder has fewer than `needed` bytes free."""
+    if (free := free_disk(folder)) < needed:
+        raise WorkspaceError(
+            Text(f"{what.en} needs up to {size(needed)} of disk at {folder.parent}; there are {size(free)}.",
+                 f"{what.zh}在 {folder.parent} 最多需要 {size(needed)} 的空間，目前只有 {size(free)}。"),
+            Text("Free some space (manage_task with action='tidy' helps) and deploy again; what was live before still "
+                 "answers.",
+                 "請清出空間（可用 manage_task 的 action='tidy'），再部署一次；先前的部署仍在服務。"))

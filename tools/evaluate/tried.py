@@ -32,7 +32,7 @@ from ..compute.base_model import resolve_base_model
 from ..data.prompting import chat_messages, gold_of, read_answer
 from ..data.rows import Row
 from ..data.types import kind_of
-from .endpoint import Endpoint, ask, base_url, missing_model, ollama_url
+from .endpoint import Endpoint, ask, base_url, check_listed, ollama_url, whole
 from .llama_cpp import check_gguf, running
 from .model import load_for_inference, version_paths
 from .predict import Prediction, margins, predict
@@ -136,7 +136,7 @@ def answering(task: TaskFolder, model: Model, prompt: Prompt, labels: Sequence[s
             yield _asked(Endpoint(url=url, model=Path(model.source).name, api_key=f"${{{_KEY_NAME}}}"), prompt, labels)
     else:
         endpoint = Endpoint(url=str(model.url), model=model.source, api_key=model.api_key)
-        _check_listed(endpoint)
+        check_listed(endpoint)
         yield _asked(endpoint, prompt, labels)
 
 
@@ -179,34 +179,15 @@ def _asked(endpoint: Endpoint, prompt: Prompt, labels: Sequence[str]) -> Answeri
     return answers
 
 
-def _check_listed(endpoint: Endpoint) -> None:
-    """Raise `DeploymentError` where nobody answers, or the endpoint lists its models and this is none of them."""
-    import httpx
-
-    try:
-        with endpoint.client(10.0) as client:
-            listed = client.get("/v1/models")
-            names = [str(entry["id"]) for entry in listed.json()["data"]] if listed.status_code == 200 else []
-    except httpx.HTTPError as error:
-        raise DeploymentError(
-            Text(f"Nothing answers at {endpoint.base}.", f"{endpoint.base} 沒有回應。"),
-            Text("Start the server (for Ollama: ollama serve), or correct the address.",
-                 "請啟動伺服器（Ollama：ollama serve），或更正位址。"), field="url") from error
-    except (ValueError, KeyError, TypeError):  # it does not list them: the first question tells
-        return
-    if names and not {endpoint.model, f"{endpoint.model}:latest"} & set(names):
-        raise missing_model(names, endpoint.model)
-
-
 def _ollama_digest(model: Model) -> str | None:
     import httpx
 
     try:
         with Endpoint(url=str(model.url), model=model.source).client(10.0) as client:
-            models = client.get("/api/tags").json()["models"]
+            models = whole(client, "GET", "/api/tags").json()["models"]
         return next((str(entry["digest"]) for entry in models
                      if entry["name"] in (model.source, f"{model.source}:latest")), None)
-    except (httpx.HTTPError, ValueError, KeyError, TypeError, NlpSkillsError):
+    except (httpx.HTTPError, ValueError, KeyError, TypeError, RecursionError, NlpSkillsError):
         return None
 
 

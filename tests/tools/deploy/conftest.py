@@ -19,6 +19,7 @@ from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute import jobs
 from tests.conftest import CACHE
+from tests.tools.deploy import fake_ollama
 
 ROWS = 60
 
@@ -29,11 +30,14 @@ class Conversation:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
 
-    async def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
+    def client(self) -> Client:
         from nlp_skills.server.app import build_server  # the worker's tests of this folder need no server
         from nlp_skills.server.settings import Settings
 
-        async with Client(build_server(Settings(workspace=self.workspace.root))) as client:
+        return Client(build_server(Settings(workspace=self.workspace.root)))
+
+    async def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        async with self.client() as client:
             result = await client.call_tool(tool, arguments)
             while not result.is_error and _running(result.structured_content):
                 job = dict(result.structured_content or {})["job"]["id"]
@@ -105,6 +109,13 @@ def conversation(workspace: Workspace) -> Conversation:
 @pytest.fixture
 def task(workspace: Workspace) -> TaskFolder:
     return workspace.task("mood")
+
+
+@pytest.fixture
+def ollama(worker: Path, tmp_path: Path) -> Iterator[str]:
+    """The address of a server that speaks Ollama's protocol and answers with llama.cpp."""
+    with fake_ollama.apart(worker, tmp_path / "ollama") as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

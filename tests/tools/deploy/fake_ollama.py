@@ -11,6 +11,7 @@ import hashlib
 import importlib
 import json
 import re
+import subprocess
 import sys
 import threading
 import time
@@ -114,6 +115,21 @@ def rendered_template(template: str, values: dict[str, str]) -> str:
         elif all(shown):
             written += values[said.removeprefix(".")]
     return written + template[at:]
+
+
+@contextlib.contextmanager
+def apart(worker: Path, folder: Path, fault: str = "") -> Iterator[str]:
+    """The address of one in a process of its own, in the environment that has llama.cpp."""
+    process = subprocess.Popen([worker, __file__, folder, fault], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout:
+            process.stdout.close()
 
 
 @contextlib.contextmanager

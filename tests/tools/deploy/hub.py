@@ -9,9 +9,9 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
+CAS_TOKEN = "only-for-the-storage"
 LARGE = (".safetensors", ".gguf", "tokenizer.json")
 
 
@@ -19,18 +19,22 @@ class Hub:
     """What arrived: repositories with their visibility, and files by path.
 
     Arguments:
-        cas: where xet keeps what it is sent (`local://`); without it large files go by LFS.
-        uploads_left: large files taken before the link is cut; None takes all.
+        xet: large files go in pieces to the storage behind the Hub (over HTTP); without it by LFS.
+        uploads_left: large files or pieces taken before the link is cut; None takes all.
         read_only: the token may not write.
+        public: the repository is there already, for all to read.
     """
 
     def __init__(
-        self, token: str, cas: Path | None = None, uploads_left: int | None = None, read_only: bool = False
+        self, token: str, xet: bool = False, uploads_left: int | None = None, read_only: bool = False,
+        public: bool = False,
     ) -> None:
-        self.token, self.cas, self.uploads_left, self.read_only = token, cas, uploads_left, read_only
+        self.token, self.xet, self.uploads_left, self.read_only = token, xet, uploads_left, read_only
+        self.public = public
         self.objects: dict[str, bytes] = {}
         self.pointers: dict[str, dict[str, Any]] = {}
         self.puts: list[str] = []
+        self.shards: list[bytes] = []
         self.created: list[dict[str, Any]] = []
         self.files: dict[str, bytes] = {}
         self.url = ""
@@ -39,8 +43,11 @@ class Hub:
         if self.read_only:
             return 403, {"error": "Forbidden: pass a token with write access"}
         if path == "/api/repos/create":
+            if self.public:
+                return 409, {"error": "You already created this repo", "url": f"{self.url}/owner/mood"}
             self.created.append(json.loads(body))
-            return 200, {"url": f"{self.url}/owner/mood", "name": "owner/mood", "id": "owner/mood"}
+            kind = "datasets/" if self.created[-1].get("type") == "dataset" else ""
+            return 200, {"url": f"{self.url}/{kind}owner/mood", "name": "owner/mood", "id": "owner/mood"}
         if path == "/api/validate-yaml":
             return 200, {"errors": [], "warnings": []}
         if "/preupload/" in path:
@@ -63,6 +70,35 @@ class Hub:
             return 200, {"commitUrl": f"{self.url}/owner/mood/commit/1", "commitOid": "1" * 40, "success": True}
         return 404, {"error": f"no such address: {path}"}
 
+    def store(self, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
+        """The storage behind the Hub: a xorb is a pack of pieces, a shard says which files they make up."""
+        if path.startswith("/cas/v1/xorbs/"):
+            digest = path.rpartition("/")[2]
+            self.puts.append(digest)
+            self.objects[digest] = body
+            return 200, {"was_inserted": True}
+        if path == "/cas/v1/shards":
+            self.shards.append(body)
+            return 200, {"result": 1}
+        return 404, {"error": "not found"}  # of later versions of the protocol, which the client then leaves
+
+    def look_up(self, path: str) -> tuple[int, dict[str, Any], dict[str, str]]:
+        if "/xet-write-token/" in path and self.xet:
+            place, until = f"{self.url}/cas", int(time.time()) + 3600
+            return 200, {"casUrl": place, "accessToken": CAS_TOKEN, "exp": until}, {
+                "X-Xet-Cas-Url": place, "X-Xet-Access-Token": CAS_TOKEN, "X-Xet-Token-Expiration": str(until)}
+        if path in ("/api/models/owner/mood", "/api/datasets/owner/mood"):
+            return 200, {"id": "owner/mood", "private": not self.public, "siblings": []}, {}
+        return 404, {"error": "nothing here"}, {}
+
+    def cut(self) -> bool:
+        """Whether the link is cut at this large file or piece."""
+        if self.uploads_left == 0:
+            return True
+        if self.uploads_left is not None:
+            self.uploads_left -= 1
+        return False
+
     def _object(self, oid: str, size: int) -> dict[str, Any]:
         if oid in self.objects:  # it has arrived before: nothing to send
             return {"oid": oid, "size": size}
@@ -72,37 +108,42 @@ class Hub:
 
 @contextlib.contextmanager
 def serving(
-    token: str, cas: Path | None = None, uploads_left: int | None = None, read_only: bool = False
+    token: str, xet: bool = False, uploads_left: int | None = None, read_only: bool = False, public: bool = False
 ) -> Iterator[Hub]:
-    hub = Hub(token, cas, uploads_left, read_only)
+    hub = Hub(token, xet, uploads_left, read_only, public)
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            if self.headers.get("authorization") != f"Bearer {hub.token}":
+            path, body = self.path.partition("?")[0], self._body()
+            to_store = path.startswith("/cas/")
+            if self.headers.get("authorization") != f"Bearer {CAS_TOKEN if to_store else hub.token}":
                 self._send(401, {"error": "Invalid credentials"})
+            elif not to_store:
+                self._send(*hub.answer(path, body))
+            elif ("/xorbs/" in path or "/shards" in path) and hub.cut():
+                self._hang_up()
             else:
-                self._send(*hub.answer(self.path.partition("?")[0], body))
+                self._send(*hub.store(path, body))
 
         def do_GET(self) -> None:
-            if "/xet-write-token/" in self.path and hub.cas:
-                place, until = f"local://{hub.cas}", int(time.time()) + 3600
-                self._send(200, {"casUrl": place, "accessToken": "cas", "exp": until}, {
-                    "X-Xet-Cas-Url": place, "X-Xet-Access-Token": "cas", "X-Xet-Token-Expiration": str(until)})
-            else:
-                self._send(404, {"error": "nothing here"})
+            self._send(*hub.look_up(self.path.partition("?")[0]))
 
         def do_PUT(self) -> None:
-            body, oid = self.rfile.read(int(self.headers.get("content-length", 0))), self.path.rpartition("/")[2]
-            if hub.uploads_left == 0:
-                self.close_connection = True
-                self.connection.close()
-                return
-            if hub.uploads_left is not None:
-                hub.uploads_left -= 1
+            body, oid = self._body(), self.path.rpartition("/")[2]
+            if hub.cut():
+                return self._hang_up()
             hub.puts.append(oid)
             hub.objects[oid] = body
-            self._send(200, {})
+            return self._send(200, {})
+
+        def _body(self) -> bytes:
+            return self.rfile.read(int(self.headers.get("content-length", 0)))
+
+        def _hang_up(self) -> None:
+            self.close_connection = True
+            self.connection.close()
 
         def _send(self, status: int, content: dict[str, Any], headers: dict[str, str] | None = None) -> None:
             data = json.dumps(content).encode()

@@ -14,9 +14,9 @@ from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.task import Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder, reserve_version
 from nlp_skills.tools.compute.running import RunningJob
-from nlp_skills.tools.deploy import gguf
 from nlp_skills.tools.deploy import llama_cpp as source
 from nlp_skills.tools.deploy.gguf import gguf_file, split_of
+from nlp_skills.tools.evaluate import merge
 
 pytestmark = pytest.mark.worker
 
@@ -88,7 +88,7 @@ def test_an_unknown_tokenizer_asks_for_its_family(version: VersionFolder, job: R
 def test_a_disk_without_room_is_told_before_anything_is_written(
     version: VersionFolder, job: RunningJob, llama_cpp: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gguf, "free_disk", lambda _path: 10)
+    monkeypatch.setattr(merge, "free_disk", lambda _path: 10)
     with pytest.raises(WorkspaceError) as refused:
         gguf_file(version, "f16", job)
     assert "tidy" in refused.value.fix.en and leftovers(version) == []

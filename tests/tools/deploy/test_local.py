@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import socket
+
 import httpx
 import pytest
 
-from nlp_skills.resources.files import read_json
 from nlp_skills.resources.job import active_job
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute import jobs
-from nlp_skills.tools.deploy import deployments
+from nlp_skills.tools.compute.worker import worker_python
+from nlp_skills.tools.deploy import deployments, serve
 from nlp_skills.tools.deploy.targets import targets
 from nlp_skills.tools.evaluate.record import commit_evaluation, evaluated_answers, keep_answers
 from tests.tools.deploy.conftest import Conversation
@@ -44,10 +46,26 @@ async def test_a_deployed_version_answers_as_evaluated_and_a_different_one_never
     assert deployments.current(task) == live and deployments.answers(live)
     assert [folder.id for folder in deployments.serving_jobs(workspace, task)] == [live.job]
 
+    # A port that somebody has is told before anything is merged or started.
+    with socket.socket() as taken:
+        taken.bind((serve.HOST, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused = await conversation.call("deploy", task="mood", version="v1", settings={"port": port})
+    assert f"Port {port} is taken" in refused["error"] and deployments.answers(live)
+
+    # With a reason it is deployed all the same, and both stand in the record.
+    given = await conversation.call("deploy", task="mood", version="v1", override_reason="a rehearsal")
+    assert given["job"]["state"] == "succeeded", given
+    [override] = (deployments.current(task) or live).overrides
+    assert override["gate"] == "parity" and override["reason"] == "a rehearsal" and "label 0.000" in override["figures"]
+    assert deployments.serving_jobs(workspace, task) and not deployments.answers(live)
+    live = deployments.current(task) or live
+
     stopped = await conversation.call("deploy", task="mood", action="undeploy")
     assert stopped["stopped"] == "v1"
     assert not deployments.answers(live) and deployments.current(task) is None
-    assert [one.id for one in deployments.history(task)] == [live.id] and deployments.history(task)[0].ended
+    assert len(deployments.history(task)) == 2 and all(one.ended for one in deployments.history(task))
     assert task.state() == "evaluating"
 
 
@@ -69,27 +87,8 @@ async def test_an_unknown_target_offers_the_known_ones(conversation: Conversatio
 async def test_a_serve_job_left_by_a_killed_deployment_is_stopped_by_the_next(
     conversation: Conversation, workspace: Workspace, task: TaskFolder
 ) -> None:
-    from nlp_skills.tools.compute.worker import worker_python
-    from nlp_skills.tools.deploy import serve
-
     left = jobs.submit(workspace, "serve", serve.ENTRY, [
         "--model", str(task.root), "--port", str(serve.free_port()), "--task", str(task.root)],
         python=worker_python(workspace), resumable=True)
     deployments.stop_unused(workspace, task, keep=None)
     assert left.state() in ("cancelled", "failed")
-
-
-async def test_a_taken_port_is_named(workspace: Workspace) -> None:
-    import socket
-
-    from nlp_skills.tools.compute.worker import worker_python
-    from nlp_skills.tools.deploy import serve
-
-    with socket.socket() as taken:
-        taken.bind((serve.HOST, 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        job = jobs.submit(workspace, "serve", serve.ENTRY, ["--model", "nowhere", "--port", str(port)],
-                          python=worker_python(workspace))
-        assert jobs.wait(job, 30) == "failed"
-    assert read_json(job.exit_file)["error"]["field"] == "port"

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -15,6 +12,7 @@ from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.deploy import deployments
 from tests.command_lines import command_lines
+from tests.tools.deploy import fake_ollama
 from tests.tools.deploy.conftest import Conversation
 
 pytestmark = [pytest.mark.anyio, pytest.mark.minutes]
@@ -54,28 +52,6 @@ async def test_the_merged_folder_is_measured_and_then_left_alone(
     assert not deployments.serving_jobs(workspace, task)
 
 
-@pytest.fixture
-def ollama(worker: Path, tmp_path: Path) -> Iterator[str]:
-    """The address of a server that speaks Ollama's protocol and answers with llama.cpp."""
-    with fake(worker, tmp_path / "ollama") as url:
-        yield url
-
-
-@contextlib.contextmanager
-def fake(worker: Path, folder: Path, fault: str = "") -> Iterator[str]:
-    script = Path(__file__).with_name("fake_ollama.py")
-    process = subprocess.Popen([worker, script, folder, fault], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.DEVNULL, text=True)
-    try:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-    finally:
-        process.kill()
-        process.wait()
-        if process.stdout:
-            process.stdout.close()
-
-
 async def test_ollama_takes_over_is_listed_as_healthy_and_rolled_back(
     conversation: Conversation, workspace: Workspace, task: TaskFolder, llama_cpp: Path, ollama: str, tmp_path: Path,
     worker: Path,
@@ -89,7 +65,7 @@ async def test_ollama_takes_over_is_listed_as_healthy_and_rolled_back(
     # What fails leaves the one before it answering.
     for fault, said in (("unknown_architecture", "unsupported architecture"), ("full_disk", "no space left"),
                         ("other_system", "does not answer as v1 did")):
-        with fake(worker, tmp_path / fault, fault) as broken:
+        with fake_ollama.apart(worker, tmp_path / fault, fault) as broken:
             refused = await conversation.call("deploy", task="mood", target="ollama", settings={"url": broken})
             assert said in refused["error"], fault
             assert httpx.get(f"{broken}/api/tags", trust_env=False).json()["models"] == []

@@ -6,10 +6,14 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from nlp_skills.resources.files import read_json, sha256_bytes, sha256_file
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.task import TaskFolder
+from nlp_skills.tools.deploy import deployments
 from tests.command_lines import command_lines
+from tests.tools.deploy.conftest import Conversation
 from tests.tools.deploy.hub import Hub, serving
 
 TOKEN = "hf_a_token_for_tests_only"
@@ -20,7 +24,9 @@ def _upload(
 ) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_TOKEN": token,
                    "HF_HUB_DISABLE_TELEMETRY": "1", "NO_PROXY": "127.0.0.1"}
-    if hub.cas is None:
+    # The client's own retries would wait for seconds; its notes of what has arrived stay with the test.
+    environment |= {"HF_XET_CLIENT_RETRY_MAX_ATTEMPTS": "1", "HF_HOME": str(task.root.parent / "hf")}
+    if not hub.xet:
         environment["HF_HUB_DISABLE_XET"] = "1"
     environment.pop("HF_HUB_OFFLINE", None)
     return subprocess.run([worker, "scripts/06_upload_hf.py", "--repo", "owner/mood", *arguments], cwd=task.root,
@@ -73,13 +79,29 @@ def test_an_upload_that_was_cut_sends_only_what_is_missing_when_run_again(worker
         assert sha256_file(stands / path) == pointer["oid"] == sha256_bytes(hub.files[path])
 
 
-def test_large_files_go_by_xet_where_the_hub_takes_it(worker: Path, task: TaskFolder, tmp_path: Path) -> None:
-    (tmp_path / "cas").mkdir()
-    with serving(TOKEN, cas=tmp_path / "cas") as hub:
-        done = _upload(worker, task, hub, "--content", "merged")
-    assert done.returncode == 0, done.stderr
-    assert "model.safetensors" in hub.pointers and not hub.puts
-    assert any(path.is_file() for path in (tmp_path / "cas").rglob("*"))
+def test_a_cut_upload_by_xet_goes_on_without_sending_a_piece_twice(worker: Path, task: TaskFolder) -> None:
+    with serving(TOKEN, xet=True, uploads_left=1) as hub:
+        cut = _upload(worker, task, hub, "--content", "merged")
+        assert cut.returncode == 1 and "Run the same command again" in cut.stderr and not hub.pointers
+        [first] = hub.puts
+        hub.uploads_left = None
+        whole = _upload(worker, task, hub, "--content", "merged")
+        assert whole.returncode == 0, whole.stderr
+    assert hub.puts == [first] and len(hub.shards) == 1  # only what the pieces make up was still to be told
+    stands = task.models / "v1" / "merged"
+    assert set(hub.pointers) == {"model.safetensors", "tokenizer.json"}
+    for path, pointer in hub.pointers.items():
+        assert sha256_file(stands / path) == pointer["oid"] and (stands / path).stat().st_size == pointer["size"]
+    assert len(hub.objects[first]) > 100_000
+
+
+def test_a_repository_that_is_public_already_gets_nothing_private(worker: Path, task: TaskFolder) -> None:
+    with serving(TOKEN, public=True) as hub:
+        refused = _upload(worker, task, hub, "--content", "dataset")
+        assert refused.returncode == 1 and "is public" in refused.stderr and "--public" in refused.stderr
+        assert not hub.files and not hub.puts
+        assert _upload(worker, task, hub, "--content", "dataset", "--public").returncode == 0
+    assert "README.md" in hub.files
 
 
 def test_a_gguf_file_and_the_dataset_go_up_with_cards_of_their_own(
@@ -98,7 +120,7 @@ def test_a_gguf_file_and_the_dataset_go_up_with_cards_of_their_own(
 
 def test_a_read_only_token_and_an_on_premise_task_are_refused(worker: Path, task: TaskFolder) -> None:
     with serving(TOKEN, read_only=True) as hub:
-        refused = _upload(worker, task, hub)
+        refused = _upload(worker, task, hub, "--content", "dataset")
     assert refused.returncode == 1 and "may not write to owner/mood" in refused.stderr
     with task.change() as changed:
         changed.constraints.privacy = "on-premise"
@@ -106,3 +128,23 @@ def test_a_read_only_token_and_an_on_premise_task_are_refused(worker: Path, task
         hub.url = "https://huggingface.co"
         refused = _upload(worker, task, hub, "--content", "dataset")
     assert refused.returncode == 1 and "stays on-premise" in refused.stderr
+
+
+@pytest.mark.anyio
+async def test_the_target_uploads_as_the_script_does_and_a_data_set_alone_is_nothing_in_use(
+    conversation: Conversation, task: TaskFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(TOKEN) as hub:
+        for name, value in {"HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN, "HF_HUB_DISABLE_XET": "1"}.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+        rows = await conversation.call("deploy", task="mood", target="huggingface",
+                                       settings={"repo": "owner/mood", "content": "dataset"})
+        assert rows["job"]["result"]["files"] == [f"{hub.url}/datasets/owner/mood"], rows
+        assert deployments.current(task) is None and task.state() == "evaluating"
+        model = await conversation.call("deploy", task="mood", target="huggingface", settings={"repo": "owner/mood"})
+        assert model["job"]["state"] == "succeeded", model
+    assert "model.safetensors" in hub.files and hub.created[-1]["visibility"] == "private"
+    assert task.state() == "deployed"
+    listed = (await conversation.call("deploy", task="mood", action="list"))["deployments"]
+    assert [(row["target"], row["standing"]) for row in listed] == [("huggingface", "ready")] * 2

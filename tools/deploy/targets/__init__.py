@@ -31,6 +31,7 @@ class Live(BaseModel):
         files: what stands on disk or at an address now.
         digest: what the server calls this content; another one under the same name is another model.
         system_is_baked: the endpoint carries the system prompt itself.
+        rows_only: data was handed over and no model, so nothing is in use by it.
     """
 
     url: str | None = None
@@ -40,6 +41,7 @@ class Live(BaseModel):
     files: list[str] = Field(default_factory=list)
     digest: str | None = None
     system_is_baked: bool = False
+    rows_only: bool = False
 
 
 class Target(BaseModel, ABC):

@@ -10,7 +10,8 @@ from ....resources.version import VersionFolder
 from ....resources.workspace import Workspace
 from ...compute.running import RunningJob
 from ...data.reach import check_reach
-from ...evaluate.endpoint import base_url
+from ...evaluate.endpoint import Endpoint as Asked
+from ...evaluate.endpoint import base_url, check_listed
 from ..health import answers_at
 from . import Live, Target
 
@@ -31,6 +32,7 @@ class Endpoint(Target):
         check_reach(task, base_url(self.url), self.allow_remote)
 
     def bring_up(self, workspace: Workspace, version: VersionFolder, job: RunningJob) -> Live:
+        check_listed(Asked(url=self.url, model=self.model, api_key=self.api_key))
         return Live(url=base_url(self.url), model=self.model, api_key=self.api_key,
                     system_is_baked=self.system_is_baked)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 from pydantic import Field
 
 from ....resources.job import job_folder
@@ -13,9 +11,9 @@ from ....resources.version import VersionFolder
 from ....resources.workspace import Workspace
 from ...compute import jobs
 from ...compute.running import RunningJob
-from ...evaluate.llama_cpp import missing_llama_cpp
 from ..gguf import Quantization, gguf_file
 from ..health import answers_at
+from ..needs import need_llama_cpp
 from ..serve import START_SECONDS, check_port, serve_gguf
 from . import Live, Target
 
@@ -34,10 +32,9 @@ class Gguf(Target):
     start_seconds: float = Field(START_SECONDS, gt=0, description="how long the model may take to load")
 
     def check(self, task: Task) -> None:
+        need_llama_cpp()
         if self.port:
             check_port(self.port)
-        if importlib.util.find_spec("xllamacpp") is None:
-            raise missing_llama_cpp()
 
     def bring_up(self, workspace: Workspace, version: VersionFolder, job: RunningJob) -> Live:
         file = gguf_file(version, self.quantization, job, pre_tokenizer=self.pre_tokenizer, llama_cpp=self.llama_cpp)

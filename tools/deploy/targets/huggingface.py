@@ -22,4 +22,4 @@ class Huggingface(Target, Upload):
 
     def bring_up(self, workspace: Workspace, version: VersionFolder, job: RunningJob) -> Live:
         url = upload_version(job, version, self)
-        return Live(model=self.repo, files=[url])
+        return Live(model=self.repo, files=[url], rows_only=self.content == "dataset")

@@ -13,6 +13,7 @@ from ...compute import jobs
 from ...compute.running import RunningJob
 from ...evaluate.merge import merged_model
 from ..health import answers_at
+from ..needs import need_serving
 from ..serve import check_port, serve_merged
 from . import Live, Target
 
@@ -25,6 +26,7 @@ class Local(Target):
     start_seconds: float = Field(180.0, gt=0, description="how long the model may take to load")
 
     def check(self, task: Task) -> None:
+        need_serving()
         if self.port:
             check_port(self.port)
 

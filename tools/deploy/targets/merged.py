@@ -6,11 +6,13 @@ from pydantic import Field
 
 from ....resources.job import job_folder
 from ....resources.language import Text
+from ....resources.task import Task
 from ....resources.version import VersionFolder
 from ....resources.workspace import Workspace
 from ...compute import jobs
 from ...compute.running import RunningJob
 from ...evaluate.merge import merged_model
+from ..needs import need_serving
 from ..serve import START_SECONDS, serve_merged
 from . import Live, Target
 
@@ -23,6 +25,9 @@ class Merged(Target):
 
     device: str = Field("auto", description="auto, cpu, cuda:0, mps: where parity is measured")
     start_seconds: float = Field(START_SECONDS, gt=0, description="how long the model may take to load")
+
+    def check(self, task: Task) -> None:
+        need_serving()
 
     def bring_up(self, workspace: Workspace, version: VersionFolder, job: RunningJob) -> Live:
         job.progress(0, None, Text("Merging the adapter into the base model", "將轉接器合併進基礎模型"))

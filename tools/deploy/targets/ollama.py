@@ -20,10 +20,11 @@ from ....resources.version import VersionFolder
 from ....resources.workspace import Workspace
 from ...compute.running import RunningJob
 from ...data.reach import check_reach
-from ...evaluate.endpoint import base_url, ollama_url
+from ...evaluate.endpoint import base_url, bounded, ollama_url, whole
 from ...evaluate.merge import merged_model
 from ..deployments import history
 from ..gguf import gguf_file
+from ..needs import need_merging
 from ..ollama_model import ollama_model
 from . import Live, Target
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 _ASK_SECONDS, _CREATE_SECONDS = 5.0, 1800.0
 _CANDIDATE = "-candidate"
 _CHUNK = 1 << 20
+_MOST_TOLD = 16 << 20  # of what it says while it builds
 
 
 class Ollama(Target):
@@ -53,6 +55,7 @@ class Ollama(Target):
 
     def check(self, task: Task) -> None:
         check_reach(task, self._url(), self.allow_remote)
+        need_merging()
         self._digests()
 
     def bring_up(self, workspace: Workspace, version: VersionFolder, job: RunningJob) -> Live:
@@ -136,10 +139,10 @@ class Ollama(Target):
 
         try:
             with self._client() as client:
-                listed = client.get("/api/tags")
+                listed = whole(client, "GET", "/api/tags")
                 listed.raise_for_status()
                 return {str(entry["name"]): str(entry["digest"]) for entry in listed.json()["models"]}
-        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        except (httpx.HTTPError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise MissingRequirement(
                 Text(f"Ollama does not answer at {self._url()}.", f"Ollama 沒有在 {self._url()} 回應。"),
                 Text("Start it (ollama serve, or its app; https://ollama.com/download brings it), or name another "
@@ -180,15 +183,13 @@ class Ollama(Target):
         last = ""
         try:
             with client.stream("POST", "/api/create", json=request) as answer:
-                for line in answer.iter_lines():
-                    if not line.strip():
-                        continue
+                for line in _lines(bounded(answer, _CREATE_SECONDS, _MOST_TOLD)):
                     said = json.loads(line)
                     if said.get("error"):
                         raise self._failed(str(said["error"]))
                     last = str(said.get("status", ""))
                     job.progress(0, None, Text(f"Ollama: {last}", f"Ollama：{last}"))
-        except (httpx.HTTPError, ValueError) as error:
+        except (httpx.HTTPError, ValueError, AttributeError, RecursionError) as error:
             raise self._failed(str(error)) from error
         if last != "success":
             raise self._failed(last or "no answer")
@@ -204,10 +205,10 @@ class Ollama(Target):
         import httpx
 
         try:
-            answer = client.post(path, json=content)
+            answer = whole(client, "POST", path, content)
             answer.raise_for_status()
             return dict(answer.json()) if answer.content.strip() else {}
-        except (httpx.HTTPError, ValueError) as error:
+        except (httpx.HTTPError, ValueError, TypeError, RecursionError) as error:
             raise self._failed(str(error)) from error
 
     def _delete(self, client: httpx.Client, name: str) -> None:
@@ -234,6 +235,16 @@ class Ollama(Target):
                  "先前的部署仍在服務。Ollama 自己的紀錄有更多說明；不認得的架構要更新 Ollama，磁碟滿了要清出空間。"),
             field="target",
         )
+
+
+def _lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The lines of a body that comes in pieces, without the empty ones."""
+    rest = b""
+    for piece in pieces:
+        *whole_lines, rest = (rest + piece).split(b"\n")
+        yield from (line for line in whole_lines if line.strip())
+    if rest.strip():
+        yield rest
 
 
 def _chunks(file: Path, job: RunningJob) -> Iterator[bytes]:

@@ -17,10 +17,11 @@ from ....resources.workspace import Workspace
 from ...compute.running import RunningJob
 from ...data.prompting import chat_messages
 from ...data.reach import check_reach
-from ...evaluate.endpoint import base_url
+from ...evaluate.endpoint import Endpoint, base_url, check_listed
 from ...evaluate.merge import merged_model
 from ...evaluate.model import version_paths
 from ..health import answers_at
+from ..needs import need_merging
 from . import Live, Target
 
 _RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # what --max-lora-rank takes
@@ -45,11 +46,15 @@ class Vllm(Target):
     allow_remote: bool = Field(False, description="rows of an on-premise task may leave this network")
 
     def check(self, task: Task) -> None:
+        if not self.lora:
+            need_merging()
         if self.url:
             check_reach(task, base_url(self.url), self.allow_remote)
 
     def bring_up(self, workspace: Workspace, version: VersionFolder, job: RunningJob) -> Live:
         name = self.model or f"{version.task.name}-{version.name}"
+        if self.url:
+            check_listed(Endpoint(url=self.url, model=name, api_key=self.api_key))
         files = self._write(version, name, job)
         if not self.url:
             return Live(model=name, files=[str(file) for file in files])
@@ -88,7 +93,8 @@ class Vllm(Target):
         }}}))
         prompt, labels = Prompt.model_validate(info["prompt"]), list(info["labels"])
         row = {"text": "{text}", "entity": "{entity}"}
-        write_json(folder / "request.json", {"model": name, "messages": chat_messages(row, prompt, labels)})
+        messages = [one for one in chat_messages(row, prompt, labels) if one["content"]]
+        write_json(folder / "request.json", {"model": name, "messages": messages})
         return [folder / file for file in ("serve.sh", "compose.yaml", "request.json", "chat_template.jinja")]
 
     def _arguments(self, name: str, places: dict[str, str], adapter: Path | None) -> list[str]:

@@ -1,0 +1,42 @@
+"""What a target needs in this environment, looked for before anything is started, with the command that brings it."""
+
+from __future__ import annotations
+
+import importlib.util
+import shlex
+import sys
+
+from ...resources.errors import MissingRequirement
+from ...resources.language import Text
+
+_MERGING = ("torch", "transformers", "peft")
+_SERVING = ("fastapi", "uvicorn", "openai")  # what `transformers serve` asks for
+
+
+def need_merging() -> None:
+    """Raise `MissingRequirement` where an adapter cannot be merged into its base here."""
+    _need(Text("Merging", "合併模型"), _MERGING, "train")
+
+
+def need_serving() -> None:
+    """Raise `MissingRequirement` where a merged model cannot be served here."""
+    need_merging()
+    _need(Text("Serving", "提供服務"), _SERVING, "train")
+
+
+def need_llama_cpp() -> None:
+    """Raise `MissingRequirement` where a GGUF file cannot be written and asked here."""
+    need_merging()
+    _need(Text("Running a GGUF file", "執行 GGUF 檔"), ("xllamacpp",), "gguf")
+
+
+def _need(purpose: Text, modules: tuple[str, ...], extra: str) -> None:
+    missing = ", ".join(name for name in modules if importlib.util.find_spec(name) is None)
+    if not missing:
+        return
+    command = f"{shlex.quote(sys.executable)} -m pip install 'nlp-skills[{extra}]'"
+    raise MissingRequirement(
+        Text(f"{purpose.en} needs {missing}, which this environment lacks.", f"{purpose.zh}需要 {missing}，這個環境沒有安裝。"),
+        Text(f"Run: {command}; or build the worker environment anew with set_up(what='environment').",
+             f"請執行：{command}；或用 set_up(what='environment') 重新建立工作環境。"),
+    )
