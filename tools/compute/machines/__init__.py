@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from ....resources.job import JobFolder
     from ..answers import SetUp
     from ..lease import Lease, Meter
-    from ..machine import Machine
     from ..running import RunningJob
 
 LOCAL = "local"
