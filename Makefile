@@ -32,7 +32,7 @@ $(1)/bin/python -m compileall -q -j 0 $(1)/lib >/dev/null || true
 endef
 endif
 
-.PHONY: help setup demo demo-zh test lint bench clean
+.PHONY: help setup demo demo-zh test test-sky lint bench clean
 
 help: ## Show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -72,6 +72,16 @@ test: setup lint ## Everything: lint, the light tests, the worker tests
 	.venv/bin/python -m pytest -m 'not worker and alone'
 	.worker/bin/python -m pytest -m worker $(SIDE_BY_SIDE)
 
+.sky/.installed:
+	@echo '== .sky: SkyPilot, and what stands in for AWS'
+	rm -rf .sky && $(PYTHON) -m venv .sky
+	.sky/bin/python -m pip install --quiet 'skypilot[aws,gcp,runpod]==0.14.1' 'moto[server,sts,ec2,iam]==5.2.5' uv
+	@touch $@
+
+# As root on Debian: apt-get install slurm-wlm munge rsync openssh-server. It takes about ten minutes.
+test-sky: setup .sky/.installed ## SkyPilot itself: a training on a Slurm of one node, and its choice for three clouds
+	NLP_SKILLS_TEST_SKY=$(abspath .sky/bin) .venv/bin/python -m pytest tests/tools/train/test_sky_real.py
+
 bench: setup ## The measurements behind the figures in the docs
 	.venv/bin/python benchmarks/startup.py
 	.venv/bin/python benchmarks/coach.py
@@ -79,4 +89,4 @@ bench: setup ## The measurements behind the figures in the docs
 	.worker/bin/python benchmarks/training_throughput.py
 
 clean: ## Remove both environments and all caches
-	rm -rf .venv .worker build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .worker .sky build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -124,6 +124,12 @@ class MachineUnreachable(MachineError):
     code = "machine_unreachable"
 
 
+class BudgetError(NlpSkillsError):
+    """It would cost more than the task's budget leaves, or has done so."""
+
+    code = "budget"
+
+
 class TrainingError(NlpSkillsError):
     """A plan cannot be trained, or training stopped."""
 

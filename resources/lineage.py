@@ -20,6 +20,7 @@ from .clock import now
 from .errors import TaskError
 from .files import read_json, read_yaml, sha256_bytes, write_yaml
 from .language import Language, Text
+from .spending import amount, spent
 from .task import TaskFolder, describe_validation, field_of
 from .version import VersionFolder, version_numbers
 
@@ -151,7 +152,7 @@ _LINE = "<br/>"
 _MERMAID_CODES = {"#": "#35;", '"': "#quot;", "<": "#lt;", ">": "#gt;", "|": "#124;", "`": "#96;", ";": "#59;"}
 _OWN_FIELDS = {
     "format", "version", "created", "parent", "cloned_from", "status", "data", "config", "results", "changes",
-    "change_details", "seed", "hashes", "environment", "hardware", "prediction",
+    "change_details", "seed", "hashes", "environment", "hardware", "prediction", "cost",
 }
 
 
@@ -221,7 +222,34 @@ def _derived(folder: VersionFolder, existing: dict[str, Any]) -> dict[str, Any]:
         "hashes": _hashes(folder, model, evaluation),
         "environment": {key: environment[key] for key in _SUMMARISED if key in environment},
         "hardware": environment.get("hardware"),
+        **({"cost": cost} if (cost := cost_of(folder)) else {}),
     }
+
+
+def cost_of(folder: VersionFolder) -> dict[str, Any] | None:
+    """What training the version has cost, beside what was expected and agreed to; None where it cost nothing.
+
+    Returns:
+        `{spent, estimate: [low, high], per_hour, currency}`.
+    """
+    if not folder.reservation_file.is_file():
+        return None
+    reservation = read_json(folder.reservation_file)
+    agreed = reservation.get("cost")
+    if not agreed:
+        return None
+    return {"spent": spent(folder.task, str(reservation["job"])), "estimate": [agreed["low"], agreed["high"]],
+            "per_hour": agreed["per_hour"], "currency": agreed["currency"]}
+
+
+def cost_said(folder: VersionFolder) -> Text | None:
+    """The same in a sentence."""
+    cost = cost_of(folder)
+    if cost is None:
+        return None
+    low, high = cost["estimate"]
+    return Text(f"It cost {amount(cost['spent'])} {cost['currency']} (estimated {amount(low)}–{amount(high)}).",
+                f"花費 {amount(cost['spent'])} {cost['currency']}（預估 {amount(low)}–{amount(high)}）。")
 
 
 def prediction_of(folder: VersionFolder) -> dict[str, Any] | None:

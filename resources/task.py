@@ -61,6 +61,19 @@ class Constraints(_InWords):
     deployment: str | None = None
 
 
+class Budget(_Open):
+    """What may be spent on this task, in figures: nothing that costs starts beyond it, and what passes it is stopped.
+    None: no limit, but still nothing starts before the person has agreed to its price."""
+
+    per_task: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    per_job: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")  # US dollars where it is not said
+
+    @property
+    def money(self) -> str:
+        return self.currency or "USD"
+
+
 class Resources(_InWords):
     """What there is to learn from, as the person says it: how many rows, where, whether new ones keep coming, how
     even the labels are. Once the data is prepared, its own figures count."""
@@ -111,6 +124,7 @@ class Task(_Open):
     prompt: Prompt | None = None
     success_criteria: SuccessCriteria = Field(default_factory=SuccessCriteria)
     constraints: Constraints = Field(default_factory=Constraints)
+    budget: Budget = Field(default_factory=Budget)
     resources: Resources = Field(default_factory=Resources)
     versioning: Versioning = Field(default_factory=Versioning)
     decisions: list[Decision] = Field(default_factory=list)
@@ -154,6 +168,7 @@ class TaskFolder:
         self.benchmarks = self.root / "benchmarks"
         self.docs = self.root / "docs"
         self.jobs = self.root / "jobs"
+        self.spending_file = self.root / "spending.jsonl"
         self.cache = self.root / ".cache"
         self.deployments = self.root / "deployments"
 

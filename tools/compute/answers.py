@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from ...resources.answer import Answer, JobView
+from ...resources.answer import Answer, JobView, NextStep
 from ...resources.job import JobState, Progress
+from ...resources.language import Text
 
 What = Literal["environment", "base_model", "machine"]
 
@@ -39,3 +40,18 @@ class JobStatus(Answer):
     jobs: list[JobLine] = Field(default_factory=list)
     total: int | None = None
     next_offset: int | None = None
+
+
+def asks(plan: dict[str, Any], words: Text, what: What, name: str | None) -> SetUp:
+    """The plan, to be agreed to."""
+    say = Text("Tell the person the size and the licence or place, and call again with confirm=true after their yes.",
+               "請把大小與授權或位置告訴使用者，得到同意後再以 confirm=true 呼叫一次。")
+    arguments = {"what": what, "confirm": True} | ({"name": name} if name else {})
+    return SetUp(message=str(words), plan=plan,
+                 next_step=NextStep(say=str(say), tool="set_up", arguments=arguments))
+
+
+def stands(words: Text, path: str) -> SetUp:
+    """Nothing is to be done."""
+    say = Text("Nothing to do; go on with the task.", "不需要再設定，請繼續任務。")
+    return SetUp(message=str(words), path=path, next_step=NextStep(say=str(say), tool="coach"))

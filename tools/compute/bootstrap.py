@@ -18,8 +18,8 @@ from ...resources.workspace import Workspace
 from . import jobs
 from .environment import sizes_of
 from .far import WHEEL_NAME, Far, environment_key, own_wheel
-from .machines import named_machine
-from .machines.ssh import Ssh
+from .lease import Meter
+from .machines import linked_machine
 from .running import RunningJob, run_job
 from .tending import Errand, tending
 from .words import size
@@ -27,13 +27,6 @@ from .words import size
 ENTRY = ["-m", "nlp_skills.tools.compute.bootstrap"]
 KIND = "machine"
 _CHECKED = ("torch", "transformers", "trl", "peft", "datasets")
-
-
-def ssh_machine(workspace: Workspace, name: str) -> Ssh:
-    """The person's machine of that name, of kind ssh."""
-    machine = named_machine(workspace, name)
-    assert isinstance(machine, Ssh)
-    return machine
 
 
 def build_there(workspace: Workspace, name: str) -> JobFolder:
@@ -77,7 +70,7 @@ def main(arguments: list[str]) -> int:
 
 def build(job: RunningJob, name: str, extra: str, check: list[str]) -> dict[str, Any]:
     """Build it there, and say what stands in the end."""
-    with tending(job, name, ssh_machine(Workspace(), name)) as there:
+    with tending(job, name, linked_machine(Workspace(), name), Meter(None, job.folder.id, name, None)) as there:
         wheel = job.folder.root / WHEEL_NAME
         wheel.write_bytes(own_wheel())
         ended = there.go(Errand({WHEEL_NAME: wheel}, None, {

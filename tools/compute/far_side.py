@@ -1,6 +1,8 @@
 """What runs on a machine reached over SSH: this one file, sent there. Standard library alone, Linux.
 
     python far_side.py VERB FOLDER      reads one JSON object from stdin, prints `NLP-SKILLS {json}` as its last line
+    python far_side.py build FOLDER RUN           builds a worker environment as `note.json` of the run says
+    python far_side.py attend FOLDER RUN SECONDS  starts the run once `start` asks for it, and ends with it
 
 FOLDER is the person's folder there:
 
@@ -35,6 +37,7 @@ FAMILY = "NLP_SKILLS_JOB_FAMILY"
 _CHUNK = 256 * 1024
 _ASK_SECONDS = 20
 _POLITE_SECONDS = 3.0  # between asking a job to end and ending it
+_ATTENTION_SECONDS = 0.5
 _LIBRARIES = """
 import importlib.metadata as metadata, json, sys
 found = {}
@@ -135,7 +138,10 @@ def lay(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def start(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
-    """Start the run's command detached, unless it runs already or this very attempt has been started before."""
+    """Start the run's command detached, unless it runs already or this very attempt has been started before.
+
+    With `attended`, an attending process starts it, as its own child: a batch system ends what a connection leaves.
+    """
     import fcntl  # Linux; this module is imported on other systems too
 
     run, job = folder / "runs" / given["run"], _job(folder, given["run"])
@@ -150,14 +156,40 @@ def start(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
         if "note" in given:
             _write(job / "note.json", given["note"])
         _close_torn_line(job / "events.jsonl")
-        environment = {**os.environ, **given["environment"], FAMILY: str(job)}
-        with (job / "output.log").open("ab") as output:
-            process = subprocess.Popen(given["command"], cwd=run, env=environment, stdin=subprocess.DEVNULL,
-                                       stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
-        if not (job / "pid").exists():
-            _write(job / "pid", _identity(process.pid))
+        asked = {"command": given["command"], "environment": given["environment"]}
+        if given.get("attended"):
+            _write(job / "asked.json", asked)
+        else:
+            _begin(run, job, asked)
         _write(attempt, given["attempt"], plain=True)
-        return {"state": "running"}
+        return {"state": _state(job)}
+
+
+def attend(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
+    """Wait at most `seconds` for the run to be asked for, start it, and wait for its end."""
+    run, job = folder / "runs" / given["run"], _job(folder, given["run"])
+    job.mkdir(parents=True, exist_ok=True)
+    _write(job / "attendant", _identity(os.getpid()))
+    until = time.monotonic() + given["seconds"]
+    while not (job / "asked.json").is_file():
+        if time.monotonic() > until:
+            return {"attended": False}
+        time.sleep(_ATTENTION_SECONDS)
+    asked = json.loads((job / "asked.json").read_text(encoding="utf-8"))
+    process = _begin(run, job, asked)
+    (job / "asked.json").unlink()
+    process.wait()
+    return {"attended": True, "code": process.returncode}
+
+
+def _begin(run: Path, job: Path, asked: dict[str, Any]) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, **asked["environment"], FAMILY: str(job)}
+    with (job / "output.log").open("ab") as output:
+        process = subprocess.Popen(asked["command"], cwd=run, env=environment, stdin=subprocess.DEVNULL,
+                                   stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+    if not (job / "pid").exists():
+        _write(job / "pid", _identity(process.pid))
+    return process
 
 
 def look(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
@@ -170,6 +202,7 @@ def look(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
     more = len(events) + given["events"] < _size(job / "events.jsonl") and bool(events)
     ended = json.loads((job / "exit.json").read_text(encoding="utf-8")) if (job / "exit.json").is_file() else None
     return {"state": state, "exit": ended, "events": base64.b64encode(events).decode(),
+            "attended": _alive(job / "attendant") is not None, "asked": (job / "asked.json").is_file(),
             "log": base64.b64encode(log).decode(), "more": more or len(log) == _CHUNK}
 
 
@@ -179,6 +212,7 @@ def cancel(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
     if not job.is_dir():
         return {"state": "absent"}
     (job / "cancel").touch()
+    (job / "asked.json").unlink(missing_ok=True)
     for pid in _family(job):
         _signal(pid, signal.SIGTERM)
     until = time.monotonic() + _POLITE_SECONDS
@@ -287,8 +321,13 @@ def _state(job: Path) -> str:
 
 def _living(job: Path) -> int | None:
     """The pid of the job's process if that very process is alive."""
+    return _alive(job / "pid")
+
+
+def _alive(record: Path) -> int | None:
+    """The pid that a file records, if that very process is alive."""
     with contextlib.suppress(OSError, ValueError, KeyError):
-        recorded = json.loads((job / "pid").read_text(encoding="utf-8"))
+        recorded = json.loads(record.read_text(encoding="utf-8"))
         now = _identity(recorded["pid"])
         if now.get("ticks") == recorded["ticks"] and now["boot"] == recorded["boot"] and now["status"] != "Z":
             return int(recorded["pid"])
@@ -403,11 +442,14 @@ def _write(path: Path, content: Any, plain: bool = False) -> None:
     os.replace(draft, path)
 
 
-VERBS = {verb.__name__: verb for verb in (probe, have, seal, deliver, lay, start, look, cancel, manifest, forget, build)}
+VERBS = {verb.__name__: verb for verb in (probe, have, seal, deliver, lay, start, attend, look, cancel, manifest, forget,
+                                          build)}
+_DETACHED = ("attend", "build")  # asked for by arguments
 
 
 def main(verb: str, folder: Path) -> int:
-    given = json.loads(sys.stdin.read()) if verb != "build" else {"run": sys.argv[3]}
+    given = json.loads(sys.stdin.read()) if verb not in _DETACHED else {
+        "run": sys.argv[3], "seconds": float((sys.argv[4:] or ["0"])[0])}
     try:
         answer = VERBS[verb](folder, given)
     except OSError as error:

@@ -80,23 +80,24 @@ def jump_hosts(options: asyncssh.SSHClientConnectionOptions) -> list[str]:
     return [hop.strip() for hop in jump.split(",")] if isinstance(jump, str) and jump.lower() != "none" else []
 
 
-def known_keys(options: asyncssh.SSHClientConnectionOptions) -> bytes:
-    """What the files of known hosts hold that stand for this host; missing files hold nothing."""
+def known_keys(options: asyncssh.SSHClientConnectionOptions, pinned: Path | None = None) -> bytes:
+    """What the files of known hosts hold that stand for this host, or the `pinned` one instead of them; missing files
+    hold nothing."""
     content = b""
-    for file in _known_hosts_files(options):
+    for file in _known_hosts_files(options, pinned):
         with contextlib.suppress(OSError):
             content += Path(file).expanduser().read_bytes() + b"\n"
     return content or _NONE
 
 
 def key_problem(
-    alias: str, options: asyncssh.SSHClientConnectionOptions, key: asyncssh.SSHKey | None
+    alias: str, options: asyncssh.SSHClientConnectionOptions, key: asyncssh.SSHKey | None, pinned: Path | None = None
 ) -> UnknownHostKey | ChangedHostKey:
     """Why the server's `key` does not pass: never seen, or not the one that was trusted."""
     import asyncssh
 
     host, port = options.host_key_alias or options.host, options.port
-    trusted = asyncssh.match_known_hosts(known_keys(options), host, "", port if port != _DEFAULT_PORT else None)[0]
+    trusted = asyncssh.match_known_hosts(known_keys(options, pinned), host, "", port if port != _DEFAULT_PORT else None)[0]
     shown = key.get_fingerprint() if key else "?"
     kind = key.get_algorithm() if key else "?"
     details = {"host": alias, "fingerprint": shown, "key_type": kind}
@@ -112,7 +113,7 @@ def key_problem(
             field="settings.fingerprint", details=details,
         )
     before = ", ".join(sorted({one.get_fingerprint() for one in trusted}))
-    files = ", ".join(_known_hosts_files(options))
+    files = ", ".join(_known_hosts_files(options, pinned))
     return ChangedHostKey(
         Text(f"{alias} shows another host key than before: now {shown}, trusted was {before}. The connection was refused.",
              f"{alias} 的主機金鑰變了：現在是 {shown}，先前信任的是 {before}。已拒絕連線。"),
@@ -124,9 +125,11 @@ def key_problem(
     )
 
 
-def trust(options: asyncssh.SSHClientConnectionOptions, key: asyncssh.SSHKey) -> Path:
-    """Add the key to the person's file of known hosts, and return that file."""
-    path = Path(_known_hosts_files(options)[0]).expanduser()
+def trust(
+    options: asyncssh.SSHClientConnectionOptions, key: asyncssh.SSHKey, pinned: Path | None = None
+) -> Path:
+    """Add the key to the person's file of known hosts (or to the `pinned` one), and return that file."""
+    path = Path(_known_hosts_files(options, pinned)[0]).expanduser()
     line = f"{_name(options)} {key.export_public_key('openssh').decode().strip()}\n"
     with describing_disk_errors(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -146,7 +149,9 @@ def _name(options: asyncssh.SSHClientConnectionOptions) -> str:
     return str(options.host) if options.port == _DEFAULT_PORT else f"[{options.host}]:{options.port}"
 
 
-def _known_hosts_files(options: asyncssh.SSHClientConnectionOptions) -> list[str]:
+def _known_hosts_files(options: asyncssh.SSHClientConnectionOptions, pinned: Path | None) -> list[str]:
+    if pinned:
+        return [str(pinned)]
     named = options.known_hosts
     files = [str(file) for file in named] if isinstance(named, list) else []
     return files or ["~/.ssh/known_hosts", "~/.ssh/known_hosts2", "/etc/ssh/ssh_known_hosts"]

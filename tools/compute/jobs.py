@@ -19,6 +19,7 @@ from .events import JobEvents, close_torn_line
 from .machines import LOCAL, local, named_machine
 from .page import refresh_views
 from .redaction import without_secrets
+from .rented import Record
 from .running import already_running, new_job_id
 from .worker import worker_python
 
@@ -149,12 +150,16 @@ def cancel(folder: JobFolder) -> JobState:
 def _stop_elsewhere(folder: JobFolder) -> None:
     """End the job on the machine it was sent to, unless the process that tended it has done so or it ended well."""
     name = folder.spec().machine
-    if name == LOCAL or folder.state() == "succeeded":
+    record = Record.read(folder)
+    rented = record is not None and record.up
+    if name == LOCAL or (folder.state() == "succeeded" and not rented):
         return
-    if any(event["kind"] == "stopped_there" for event in read_jsonl(folder.events_file)):
+    kinds = [event["kind"] for event in read_jsonl(folder.events_file)]
+    began = len(kinds) - kinds[::-1].index("resumed") if "resumed" in kinds else 0
+    if "stopped_there" in kinds[began:] and not rented:
         return
     try:
-        named_machine(Workspace(folder.root.parents[2]), name).stop(name, folder.id)
+        named_machine(Workspace(folder.root.parents[2]), name).stop(name, folder)
     except MachineError as error:
         raise type(error)(
             Text(f"The job is cancelled here, but it may still run on {name}: {error.problem.en}",

@@ -53,6 +53,9 @@ for candidate in %s python3 python3.13 python3.12 python3.11 "$uv_python" python
   echo "NLP-SKILLS-PYTHON $version $found"
 done
 """
+# Where systems keep it.
+_SFTP_SERVER = ("for one in /usr/lib/openssh /usr/libexec/openssh /usr/lib/ssh /usr/libexec; do "
+                "[ -x $one/sftp-server ] && exec $one/sftp-server; done; exit 127")
 
 
 class Link:
@@ -61,11 +64,13 @@ class Link:
     Arguments:
         name: the machine's name, for errors.
         host: an alias of the person's SSH config, or `user@host:port`.
+        pinned: a file of host keys that stands instead of the person's known hosts, for a machine that did not exist
+            before: its first key is trusted, another one is not.
     """
 
-    def __init__(self, name: str, host: str) -> None:
+    def __init__(self, name: str, host: str, pinned: Path | None = None) -> None:
         require_asyncssh()
-        self.name, self.host = name, host
+        self.name, self.host, self._pinned = name, host, pinned
         self._open: list[asyncssh.SSHClientConnection] = []  # the last one is the machine's, those before are jumps
         self._sftp: asyncssh.SFTPClient | None = None
         self._loop = asyncio.new_event_loop()
@@ -288,14 +293,15 @@ class Link:
         way: dict[str, Any] = {**address(alias), "config": files, **({"tunnel": through} if through else {})}
         try:
             return await asyncssh.connect(
-                **way, known_hosts=known_keys(options), connect_timeout=_CONNECT_SECONDS, login_timeout=_CONNECT_SECONDS,
+                **way, known_hosts=known_keys(options, self._pinned), connect_timeout=_CONNECT_SECONDS, login_timeout=_CONNECT_SECONDS,
                 keepalive_interval=_KEEPALIVE_SECONDS, keepalive_count_max=_KEEPALIVES)
         except (asyncssh.HostKeyNotVerifiable, asyncssh.KeyExchangeFailed):
             way.pop("username", None)
             key = await asyncssh.get_server_host_key(**way)
-            problem = key_problem(alias, options, key)
-            if isinstance(problem, UnknownHostKey) and key and fingerprint == problem.details["fingerprint"]:
-                trust(options, key)
+            problem = key_problem(alias, options, key, self._pinned)
+            if isinstance(problem, UnknownHostKey) and key and (
+                    self._pinned or fingerprint == problem.details["fingerprint"]):
+                trust(options, key, self._pinned)
                 return await self._connected(alias, through, None)
             raise problem from None
 
@@ -311,11 +317,25 @@ class Link:
             except asyncssh.ChannelOpenError:
                 if self._last().is_closed():
                     raise
+                self._sftp = await self._sftp_program()
+            if self._sftp is None:
                 raise MissingRequirement(
                     Text(f"The SSH server of {self.name} has no SFTP.", f"{self.name} 的 SSH 伺服器沒有開放 SFTP。"),
                     Text("Enable it there (Subsystem sftp internal-sftp in sshd_config).",
-                         "請在該機器啟用（sshd_config 的 Subsystem sftp internal-sftp）。"), field="machine") from None
+                         "請在該機器啟用（sshd_config 的 Subsystem sftp internal-sftp）。"), field="machine")
         return self._sftp
+
+    async def _sftp_program(self) -> asyncssh.SFTPClient | None:
+        """SFTP by its program, for servers that do not offer it by name (SkyPilot's on batch systems)."""
+        import asyncssh
+        from asyncssh.sftp import start_sftp_client
+
+        connection = self._last()
+        writer, reader, _ = await connection.open_session(_SFTP_SERVER, encoding=None)
+        try:
+            return await start_sftp_client(connection, self._loop, "strict", reader, writer, "utf-8", "strict", 3)
+        except asyncssh.SFTPError:
+            return None
 
     def _sftp_open(self, path: str, mode: str) -> Coroutine[Any, Any, Any]:
         async def opened() -> Any:

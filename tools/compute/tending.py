@@ -19,24 +19,29 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ...resources.errors import Cancelled, JobError, MachineUnreachable, NlpSkillsError
+from ...resources.errors import BudgetError, Cancelled, JobError, MachineUnreachable, NlpSkillsError
 from ...resources.files import read_jsonl, sha256_bytes, sha256_file, write_json
 from ...resources.job import JOB_VARIABLE, MACHINE_VARIABLE, Place
 from ...resources.language import Text, spoken_language
 from .events import JobEvents
 from .far import Far, greet, own_wheel
 from .jobs import error_of
+from .lease import Lease, Meter
 from .link import Link, failed_writing
-from .machines.ssh import Ssh
+from .machines import LinkedMachine
 from .running import RunningJob
 from .words import size
 
 T = TypeVar("T")
+Keep = Callable[["Tending"], None]
 _SHORTEST_POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.4, 5.0  # each look starts an interpreter there
 _LONGEST_PAUSE_SECONDS = 30.0
 _SPARE_BYTES = 200_000_000
 _MEGABYTE = 1_000_000
 _SMALL_BYTES, _TOGETHER = 32_000, 16  # files that travel in one request
+_ENDING_SECONDS = 60.0  # for what is left to do where a machine does not answer
+_GRACE_SECONDS = 60  # for a job that is told to end, to say so
+_ATTENTION_SECONDS = 90.0  # for an attending process to come
 _ENDED = ("succeeded", "failed", "cancelled", "interrupted")
 
 
@@ -60,11 +65,17 @@ class Tending:
 
     Arguments:
         name: the machine's name.
+        run: the job whose run it is, if that is not the one this process does.
+        keep: brings home what shall outlive a machine that is given back before the work is done.
     """
 
-    def __init__(self, job: RunningJob, name: str, machine: Ssh, link: Link) -> None:
-        self.job, self.name, self.machine, self.link = job, name, machine, link
-        self.run = job.folder.id
+    def __init__(
+        self, job: RunningJob, name: str, machine: LinkedMachine, link: Link, lease: Lease, run: str | None = None,
+        keep: Keep | None = None,
+    ) -> None:
+        self.job, self.name, self.machine, self.link, self.lease, self._keep = job, name, machine, link, lease, keep
+        self.run = run or job.folder.id
+        self.ending = False  # what is left to do is done whatever it costs
         self._attempt = uuid.uuid4().hex
         self._far: Far | None = None
         self._cut_since: float | None = None
@@ -85,7 +96,9 @@ class Tending:
         """
         pause = 0.5
         while True:
-            self.job.check_cancelled()
+            if not self.ending:
+                self.job.check_cancelled()
+                self.lease.meter.check()
             try:
                 done = operation()
                 self._cut_since = None
@@ -106,6 +119,9 @@ class Tending:
             print(f"link to {self.name} lost: {error.problem}", flush=True)
             self.job.warn(Text(f"The link to {self.name} was cut and is tried again; what runs there goes on.",
                                f"與 {self.name} 的連線中斷，正在重試；那裡的工作會繼續。"))
+        if self.ending and now - self._cut_since > _ENDING_SECONDS:
+            raise error
+        self.lease.unreachable()
         if now - self._cut_since > self.machine.patience_hours * 3600:
             raise MachineUnreachable(
                 error.problem,
@@ -121,13 +137,18 @@ class Tending:
             JobError: its process there was killed; resuming carries on from its last checkpoint.
         """
         try:
-            standing = self.verb("look", events=0, log=0)["state"]
-            if standing not in ("running", "succeeded"):
+            seen = self.verb("look", events=0, log=0)
+            if seen["state"] not in ("running", "succeeded"):
+                if seen["state"] == "absent":  # never begun there, or another machine now: its events are all new
+                    self.job.relay(b"", events=0, log=0)
                 self._begin(errand)
             return self._follow()
         except Cancelled:
-            if self.job.folder.cancel_file.exists() or self.job.by_hand:
-                self._cancel()
+            if (self.job.folder.cancel_file.exists() or self.job.by_hand) and not self.lease.ends_elsewhere:
+                self.end_there()
+            raise
+        except BudgetError:
+            self.end_there()
             raise
 
     def _begin(self, errand: Errand) -> None:
@@ -142,12 +163,16 @@ class Tending:
             for made in (wheel, spec):
                 made.unlink(missing_ok=True)
         laid = self.verb("lay", files=places, package=sha256_bytes(own_wheel()))
+        self.lease.ready(self)
         far = self.far
         if errand.command is None:
             command, ours = [far.python, "-I", far.script, "build", far.folder, self.run], {}
         else:
             command, ours = [far.require_worker(), *errand.command], {"PYTHONPATH": laid["package"]}
-        self.verb("start", attempt=self._attempt, command=command, note=errand.note, environment={
+        if (seconds := self.lease.meter.seconds_left()) is not None:  # it ends there too where this process does not live
+            command = ["timeout", f"--kill-after={_GRACE_SECONDS}", str(max(1, int(seconds))), *command]
+        self.verb("start", attempt=self._attempt, command=command, note=errand.note, attended=self.lease.attended,
+                  environment={
             JOB_VARIABLE: laid["job"], MACHINE_VARIABLE: self.name, **ours,
             "NLP_SKILLS_LANGUAGE": spoken_language(), "NLP_SKILLS_WORKSPACE": far.folder, "PYTHONUNBUFFERED": "1",
             "PYTHONUTF8": "1", "PYTHONSAFEPATH": "1", "OMP_WAIT_POLICY": "PASSIVE"})
@@ -203,9 +228,12 @@ class Tending:
     def _follow(self) -> dict[str, Any]:
         """Relay what it says until it ends."""
         mark = _last_mark(self.job.folder.events_file)
-        pause = _SHORTEST_POLL_SECONDS
+        pause, attended = _SHORTEST_POLL_SECONDS, time.monotonic() - _ATTENTION_SECONDS
         while True:
             seen = self.verb("look", **mark)
+            if seen["asked"] and not seen["attended"] and time.monotonic() - attended > _ATTENTION_SECONDS:
+                self.again(self.lease.attend)
+                attended = time.monotonic()
             events, log = base64.b64decode(seen["events"]), base64.b64decode(seen["log"])
             if log:
                 sys.stdout.buffer.write(log)
@@ -237,6 +265,8 @@ class Tending:
             return ended
         if ended and ended.get("error"):
             raise error_of(ended["error"])
+        if state == "interrupted" and self.lease.meter.over:
+            raise self.lease.meter.passed()
         last = (ended or {}).get("said") or (log.decode(errors="replace").strip().splitlines() or [""])[-1][:300]
         if state == "cancelled":
             raise Cancelled(Text(f"It was cancelled on {self.name}.", f"已在 {self.name} 上取消。"),
@@ -249,7 +279,7 @@ class Tending:
                  "可能被強制終止、記憶體不足或該機器關機。呼叫 manage_job(action='resume') 會從那裡最後的檢查點接續。"),
             field="machine")
 
-    def _cancel(self) -> None:
+    def end_there(self) -> None:
         """End it there too; where that machine does not answer now, say so."""
         try:
             self.link.drop()
@@ -291,6 +321,21 @@ class Tending:
         if part.stat().st_size == length:
             part.replace(target)
 
+    def look_anew(self) -> None:
+        """Look at the machine anew when it is next needed."""
+        self._far = None
+
+    def keep(self) -> None:
+        """Bring home what shall outlive the machine; what cannot be had is told, and no reason to stop."""
+        if self._keep is None:
+            return
+        try:
+            self._keep(self)
+        except (NlpSkillsError, OSError) as error:
+            print(f"not brought home: {error}", flush=True)
+            self.job.warn(Text(f"The last checkpoint could not be fetched from {self.name}.",
+                               f"無法從 {self.name} 取回最後的檢查點。"))
+
     def forget(self) -> None:
         """Remove the run there; where that machine does not answer just now, it is left behind."""
         try:
@@ -300,9 +345,28 @@ class Tending:
 
 
 @contextmanager
-def tending(job: RunningJob, name: str, machine: Ssh) -> Iterator[Tending]:
-    with Link(name, machine.host) as link:
-        yield Tending(job, name, machine, link)
+def tending(
+    job: RunningJob, name: str, machine: LinkedMachine, meter: Meter, run: str | None = None, keep: Keep | None = None
+) -> Iterator[Tending]:
+    """The job's machine: rented first where it must be, given back when the job is over.
+
+    Arguments:
+        run, keep: see `Tending`.
+
+    Raises:
+        BudgetError, MachineError: it cannot be had.
+    """
+    lease = machine.lease(job, name, meter)
+    with Link(name, lease.host, lease.pinned) as link:
+        tended = Tending(job, name, machine, link, lease, run, keep)
+        try:
+            yield tended
+        except BaseException as error:
+            tended.ending = True
+            lease.end(tended, error)
+            raise
+        tended.ending = True
+        lease.end(tended, None)
 
 
 def _last_mark(events: Path) -> dict[str, int]:

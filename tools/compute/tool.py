@@ -73,8 +73,9 @@ def register(server: MCPServer, workspace: Workspace) -> None:
     @server.tool(
         name="set_up", title="Prepare this machine · 準備環境",
         description="Install what is missing: the worker environment (PyTorch, training libraries), a base model from a "
-        "hub, or another machine over SSH to train on. Without confirm it only tells size, place, licence or host key: "
-        "ask the person, then confirm. 安裝環境、沒有安裝 PyTorch、下載模型、SSH 遠端機器。",
+        "hub, or another machine to train on: over SSH, or rented in a cloud {kind: sky, infra, gpus}. Without confirm it "
+        "only tells size, place, licence, price or host key: ask the person, then confirm. 安裝環境、沒有安裝 PyTorch、"
+        "下載模型、SSH 遠端機器、租雲端 GPU。",
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True),
         structured_output=True,
     )
@@ -82,7 +83,7 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         context: Context,
         what: What,
         name: Annotated[str | None, Field(description="hub id of the base model; the machine's name")] = None,
-        settings: Annotated[dict[str, Any] | None, Field(description="of a machine: host, folder, python, …")] = None,
+        settings: Annotated[dict[str, Any] | None, Field(description="of a machine: host; kind, infra, gpus; …")] = None,
         confirm: Annotated[bool, Field(description="the person said yes")] = False,
     ) -> SetUp:
         from .consent import set_up_base_model, set_up_environment, set_up_machine

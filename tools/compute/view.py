@@ -18,6 +18,7 @@ from . import jobs
 from .answers import JobLine, JobStatus
 from .events import JobEvents
 from .page import refresh_views
+from .rented import rented_and_idle
 from .words import STATE_WORDS, duration, progress_line
 
 Report = Callable[[float, float | None, str | None], Awaitable[None]]
@@ -116,6 +117,8 @@ def list_answer(
     else:
         step = _ask_coach(task.name if task else None)
     message = Text(f"{len(found)} jobs, {len(page)} shown.", f"共 {len(found)} 個工作，顯示 {len(page)} 個。")
+    if still := rented_and_idle(found):
+        message = Text(f"{message.en} {still.en}", f"{message.zh}{still.zh}")
     return JobStatus(message=str(message), next_step=step, jobs=page, total=len(found), next_offset=more)
 
 

@@ -33,6 +33,8 @@ _KINDS: dict[str, Text] = {
     "environment": Text("Worker environment", "工作環境"),
     "base_model": Text("Base model download", "下載基礎模型"),
     "machine": Text("Worker environment on another machine", "其他機器的工作環境"),
+    "price": Text("Price of a rented machine", "查詢租用價格"),
+    "give_back": Text("Giving a rented machine back", "退租機器"),
 }
 
 

@@ -12,23 +12,27 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ...resources.errors import Cancelled, TrainingError
+from ...resources.errors import BudgetError, Cancelled, TrainingError
 from ...resources.files import commit_folder, lock, read_json, sha256_file, write_atomic
 from ...resources.job import JobFolder
 from ...resources.language import Text
-from ...resources.lineage import track_version
+from ...resources.lineage import cost_of as cost_of_version
+from ...resources.lineage import cost_said, track_version
+from ...resources.spending import standing
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version_numbers
 from ...resources.workspace import Workspace
 from ..compute import jobs
 from ..compute.base_model import HUB_NAME, resolve_base_model
-from ..compute.bootstrap import ssh_machine
+from ..compute.lease import Meter, cost_argument, cost_of
+from ..compute.machines import LinkedMachine, linked_machine
 from ..compute.running import RunningJob, run_job
-from ..compute.tending import Errand, Tending, tending
+from ..compute.tending import Errand, Keep, Tending, tending
 from ..data.snapshot import load_snapshot
 from ..evaluate.merge import merged_place
 from . import there
-from .planning import Away, ready_to_train
+from .checkpoints import SEAL, is_sealed, sealed_checkpoints
+from .planning import Away, ready_to_send
 from .run import forget_plan, record_failure, reserve, trained_result
 from .starting_point import named_version
 
@@ -43,10 +47,10 @@ def submit_away(workspace: Workspace, task: TaskFolder, plan: str | None, machin
     Raises:
         NlpSkillsError: the machine cannot be used, or the first blocking finding of the plan.
     """
-    with ssh_machine(workspace, machine).reached(machine) as far:
-        far.require_worker()
-        name = ready_to_train(workspace, task, plan, confirm, Away(machine, far.machine))
-    return jobs.submit(workspace, "train", ENTRY, [str(task.root), "--machine", machine, "--plan", name],
+    prospect = linked_machine(workspace, machine).prospect(workspace, machine)
+    name, cost = ready_to_send(workspace, task, plan, confirm, Away(machine, prospect))
+    return jobs.submit(workspace, "train", ENTRY,
+                       [str(task.root), "--machine", machine, "--plan", name, *cost_argument(cost)],
                        python=sys.executable, task=task, resumable=True, machine=machine)
 
 
@@ -55,18 +59,58 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("task", type=Path, help="the task's folder")
     parser.add_argument("--machine", required=True, help="a name of machines.yaml")
     parser.add_argument("--plan", required=True, help="a plan of configs/")
+    parser.add_argument("--cost", help="what was agreed to, as JSON")
+    parser.add_argument("--give-back", metavar="JOB", help="end what that job left on its machine, instead")
     given = parser.parse_args(arguments)
 
     def work(job: RunningJob) -> dict[str, Any]:
         task = TaskFolder(job.folder.root.parents[1]) if not job.by_hand else TaskFolder(given.task)
-        machine = ssh_machine(Workspace(), given.machine)
-        with tending(job, given.machine, machine) as tended:
-            folder = _reserved(task, job.folder.id) or reserve(
-                job, task, given.plan, tended.again(lambda: tended.far).machine)
-            with lock(folder.root):
-                return train_away(job, folder, tended)
+        machine, cost = linked_machine(Workspace(), given.machine), cost_of(given.cost)
+        owner = given.give_back or job.folder.id
+        meter = Meter(task, owner, given.machine, cost)
+
+        def keep(tended: Tending) -> None:
+            if folder := _reserved(task, owner):
+                _keep_checkpoint(folder, tended)
+
+        if given.give_back:
+            return _give_back(job, JobFolder(task.jobs / owner), given.machine, machine, meter, keep)
+        folder = _reserved(task, job.folder.id)
+        if folder is None and machine.rented:  # before anything is spent
+            folder = reserve(job, task, given.plan, machine.prospect(Workspace(), given.machine).machine, cost)
+        try:
+            with tending(job, given.machine, machine, meter, keep=keep) as tended:
+                folder = folder or reserve(job, task, given.plan, tended.again(lambda: tended.far).machine, cost)
+                with lock(folder.root):
+                    result = train_away(job, folder, tended)
+            track_version(folder)  # what it cost is known once the machine is given back
+            return _with_cost(folder, result)
+        except (BudgetError, Cancelled) as error:
+            if folder:
+                record_failure(job, folder, error)
+            raise
 
     return run_job("train", work, entry=ENTRY, arguments=arguments, task=given.task, resumable=True)
+
+
+def _with_cost(folder: VersionFolder, result: dict[str, Any]) -> dict[str, Any]:
+    """The result, its message saying what it cost and what is left."""
+    said = [text for text in (cost_said(folder), standing(folder.task)) if text]
+    if not said:
+        return result
+    message = Text(**result["message"])
+    return {**result, "cost": cost_of_version(folder), "message": Text(
+        " ".join([message.en, *(text.en for text in said)]), "".join([message.zh, *(text.zh for text in said)]))._asdict()}
+
+
+def _give_back(
+    job: RunningJob, owner: JobFolder, name: str, machine: LinkedMachine, meter: Meter, keep: Keep
+) -> dict[str, Any]:
+    from ..compute.machines.sky import Sky
+    from ..compute.skypilot.rental import give_back
+
+    assert isinstance(machine, Sky)
+    return give_back(job, owner, name, machine, meter, keep)
 
 
 def train_away(job: RunningJob, folder: VersionFolder, tended: Tending) -> dict[str, Any]:
@@ -76,7 +120,7 @@ def train_away(job: RunningJob, folder: VersionFolder, tended: Tending) -> dict[
         try:
             tended.go(_errand(folder))
             _fetch(folder, tended)
-        except (Cancelled, TrainingError) as error:
+        except (BudgetError, Cancelled, TrainingError) as error:
             record_failure(job, folder, error)
             raise
     track_version(folder)
@@ -104,6 +148,10 @@ def _errand(folder: VersionFolder) -> Errand:
               folder.config_file, folder.data_snapshot_file, folder.reservation_file]
     files = {f"{task.name}/{file.relative_to(task.root).as_posix()}": file for file in needed}
     name = str(folder.config()["base_model"])
+    checkpoints = folder.models / "checkpoints"
+    files |= {f"{task.name}/{file.relative_to(task.root).as_posix()}": file  # kept from a machine that was given back
+              for checkpoint in list(sealed_checkpoints(checkpoints).values())[-1:]
+              for file in sorted(checkpoint.rglob("*")) if file.is_file()}
     command = [*there.ENTRY, task.name, folder.name]
     if _is_hub_name(name):
         return Errand(files, [*command, "--hub", name])
@@ -169,6 +217,28 @@ def _fetch(folder: VersionFolder, tended: Tending) -> None:
     for name in _FETCHED:
         if (file := arrived / version / name).is_file():
             write_atomic(folder.root / name, file.read_bytes())
+
+
+def _keep_checkpoint(folder: VersionFolder, tended: Tending) -> None:
+    """Bring the newest whole checkpoint home, for another machine to go on from."""
+    if folder.status() in ("trained", "evaluated"):
+        return
+    place = f"{folder.task.name}/models/{folder.name}/checkpoints"
+    seals = tended.verb("manifest", patterns=[f"{place}/checkpoint-*/{SEAL}"])["files"]
+    if not seals:
+        return
+    newest = max((Path(seal[0]).parent for seal in seals), key=lambda one: int(one.name.rpartition("-")[2]))
+    kept = folder.models / "checkpoints" / newest.name
+    if is_sealed(kept):
+        return
+    arrived = tended.fetch([f"{newest.as_posix()}/**/*"], _arriving(folder)) / newest
+    shutil.rmtree(kept, ignore_errors=True)
+
+    def fill(draft: Path) -> None:
+        shutil.copytree(arrived, draft, dirs_exist_ok=True)
+
+    commit_folder(kept, fill)
+    tended.job.event("checkpoint_kept", checkpoint=newest.name)
 
 
 def _arriving(folder: VersionFolder) -> Path:

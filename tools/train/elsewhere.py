@@ -17,7 +17,7 @@ from .base_facts import Shape
 from .estimate import UTILISATION, Rows, Work, memory_by_parts, work_of
 
 _STEP_SECONDS = (0.02, 0.2)  # what each step costs whatever its size
-_START_SECONDS = (120.0, 900.0)  # a rented machine: environment, download of the base model, loading
+START_SECONDS = (120.0, 900.0)  # a rented machine: environment, download of the base model, loading
 _TIGHT = 0.85  # above this share of the card's memory a longer batch than usual can fail
 _SMALLEST = 1e8  # parameters below which any processor will do
 _MOST = 6
@@ -59,8 +59,8 @@ def _on(card: Gpu, needed_gb: float, work: Work) -> GpuOption | None:
         return None
     share = needed_gb / card.memory_gb
     low, high = UTILISATION
-    seconds = (work.operations[0] / (peak.range[1] * 1e12 * high) + work.steps * _STEP_SECONDS[0] + _START_SECONDS[0],
-               work.operations[1] / (peak.range[0] * 1e12 * low) + work.steps * _STEP_SECONDS[1] + _START_SECONDS[1])
+    seconds = (work.operations[0] / (peak.range[1] * 1e12 * high) + work.steps * _STEP_SECONDS[0] + START_SECONDS[0],
+               work.operations[1] / (peak.range[0] * 1e12 * low) + work.steps * _STEP_SECONDS[1] + START_SECONDS[1])
     hours = (seconds[0] / 3600, seconds[1] / 3600)
     rent = card.usd_per_hour
     return GpuOption(

@@ -11,15 +11,16 @@ from ...resources.changes import data_changes, setting_changes, settings_of
 from ...resources.data_source import load_data_source
 from ...resources.errors import TrainingError
 from ...resources.language import Text
+from ...resources.spending import Cost, amount, require_room
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder
 from ...resources.workspace import Workspace
-from ..compute.machine import Machine
+from ..compute.machines import Prospect
 from ..compute.words import duration
 from ..evaluate.diagnosis import diagnose
-from .answers import PlanAnswer
+from .answers import Estimate, PlanAnswer
 from .choosing import base_model_options, usual_base_model, why_base_model
-from .elsewhere import said_of
+from .elsewhere import START_SECONDS, said_of
 from .plan import Plan, choose_parent, find_plan, make_plan, next_plan_name, plan_file, read_plan, write_plan
 from .preflight import Finding, Preflight, check, first_blocking, survey
 from .starting_point import whole_name
@@ -79,25 +80,44 @@ def plan_training(
 
 
 class Away(NamedTuple):
-    """Another machine to train on: its name and what it has."""
+    """Another machine to train on: its name, and what was seen of it."""
 
     name: str
-    machine: Machine
+    prospect: Prospect
 
 
-def ready_to_train(
-    workspace: Workspace, task: TaskFolder, plan: str | None, confirm: bool, away: Away | None = None
-) -> str:
-    """The name of the plan to train, once nothing stands against it.
+def ready_to_train(workspace: Workspace, task: TaskFolder, plan: str | None, confirm: bool) -> str:
+    """The name of the plan to train here, once nothing stands against it.
 
     Raises:
         NlpSkillsError: the first blocking finding, or the person has not agreed to the time and memory.
     """
+    return _ready(workspace, task, plan, confirm, None)[0]
+
+
+def ready_to_send(
+    workspace: Workspace, task: TaskFolder, plan: str | None, confirm: bool, away: Away
+) -> tuple[str, Cost | None]:
+    """The name of the plan to train there, and what it will cost where it costs something.
+
+    Raises:
+        NlpSkillsError: as `ready_to_train`; or the person has not agreed to the price.
+        BudgetError: the task's budget does not allow it.
+    """
+    return _ready(workspace, task, plan, confirm, away)
+
+
+def _ready(
+    workspace: Workspace, task: TaskFolder, plan: str | None, confirm: bool, away: Away | None
+) -> tuple[str, Cost | None]:
     name = find_plan(task, plan)
-    checked = check(workspace, task, read_plan(task, name), away=away.machine if away else None)
+    checked = check(workspace, task, read_plan(task, name), away=away.prospect.machine if away else None)
     if blocking := first_blocking(checked.findings):
         raise blocking
     to_confirm = [finding for finding in checked.findings if finding.level == "confirm"]
+    cost = _cost(away.prospect, checked.estimate) if away else None
+    if away and cost:
+        to_confirm.insert(0, _costs(task, away, cost, require_room(task, cost, away.name)))
     if away and task.load().constraints.privacy == "on-premise":
         to_confirm.insert(0, _leaves(task, away.name))
     there = f", machine={away.name!r}" if away else ""
@@ -111,7 +131,33 @@ def ready_to_train(
                  f"不同意的話：{to_confirm[0].fix.zh}"),
             field="confirm",
         )
-    return name
+    return name, cost
+
+
+def _cost(prospect: Prospect, needed: Estimate | None) -> Cost | None:
+    """What the training will probably cost there; None where nothing is paid."""
+    if not prospect.per_hour:
+        return None
+    start = START_SECONDS if prospect.rented else (0.0, 0.0)
+    low, high = needed.seconds if needed else (0, 3600)
+    hours = ((low + start[0]) / 3600, (high + start[1]) / 3600)
+    return Cost(prospect.per_hour, round(prospect.per_hour * hours[0], 4), round(prospect.per_hour * hours[1], 4))
+
+
+def _costs(task: TaskFolder, away: Away, cost: Cost, room: float | None) -> Finding:
+    hours = [duration(bound / cost.per_hour * 3600) for bound in (cost.low, cost.high)]
+    price = amount(cost.per_hour)
+    said = Text(f"{away.name} ({away.prospect.shown}) costs {price} {cost.currency} an hour: about {cost.shown()} for this "
+                f"training ({hours[0]} to {hours[1]}).",
+                f"{away.name}（{away.prospect.shown}）每小時 {price} {cost.currency}：這次訓練大約要花 {cost.shown()}"
+                f"（{hours[0]}到 {hours[1]}）。")
+    if room is not None:
+        said = Text(f"{said.en} The budget leaves {amount(room)} {cost.currency}; there it is stopped, the last checkpoint kept.",
+                    f"{said.zh}預算還剩 {amount(room)} {cost.currency}，用完就會停止並保留最後的檢查點。")
+    elif away.prospect.rented:
+        said = Text(f"{said.en} No budget is set (update_task: budget.per_task, budget.per_job).",
+                    f"{said.zh}目前沒有設定預算（update_task 的 budget.per_task、budget.per_job）。")
+    return Finding("confirm", "cost", said, Text("Train on this machine.", "請在這台機器上訓練。"))
 
 
 def _leaves(task: TaskFolder, machine: str) -> Finding:

@@ -26,6 +26,7 @@ from ...resources.files import (
 )
 from ...resources.language import Text
 from ...resources.lineage import track_version
+from ...resources.spending import Cost
 from ...resources.task import Prompt, Task, TaskFolder
 from ...resources.version import VersionFolder, reserve_version, version, version_numbers
 from ...resources.workspace import Workspace
@@ -89,11 +90,14 @@ def _version_of(job: RunningJob, task: TaskFolder, plan: str | None, resume: str
     return reserve(job, task, find_plan(task, plan))
 
 
-def reserve(job: RunningJob, task: TaskFolder, name: str, away: Machine | None = None) -> VersionFolder:
+def reserve(
+    job: RunningJob, task: TaskFolder, name: str, away: Machine | None = None, cost: Cost | None = None
+) -> VersionFolder:
     """Reserve the next version with all that shapes its run, so that resuming needs neither plan nor working copies.
 
     Arguments:
         away: the machine it will be trained on, where that is not this one.
+        cost: what the person agreed to pay for it.
     """
     workspace = Workspace()
     plan, definition = read_plan(task, name), task.load()
@@ -112,7 +116,7 @@ def reserve(job: RunningJob, task: TaskFolder, name: str, away: Machine | None =
         write_json(draft / "data_snapshot.json", snapshot.summary())
         write_json(draft / "reservation.json", {
             "format": 1, "job": job.folder.id, "plan": plan.name, "plan_hash": sha256_file(plan_file(task, plan.name)),
-            "created": now(),
+            "created": now(), **({"cost": cost._asdict()} if cost else {}),
         })
 
     folder = reserve_version(task, fill)

@@ -51,7 +51,7 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         context: Context[Any, Any],
         task: str,
         plan: str | None = None,
-        confirm: Annotated[bool, Field(description="the person agreed to the time and memory")] = False,
+        confirm: Annotated[bool, Field(description="the person agreed to time, memory and price")] = False,
         machine: Annotated[str | None, Field(description="a machine of set_up; default this one")] = None,
     ) -> JobAnswer:
         from ..compute.machines import LOCAL

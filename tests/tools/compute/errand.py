@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.compute.bootstrap import ssh_machine
+from nlp_skills.tools.compute.lease import Meter
+from nlp_skills.tools.compute.machines import linked_machine
 from nlp_skills.tools.compute.running import RunningJob, run_job
 from nlp_skills.tools.compute.tending import Errand, tending
 
@@ -46,7 +47,7 @@ sys.exit(run_job("machine", work, entry=["far_work.py"], arguments=[], resumable
 def main(folder: Path) -> int:
     def work(job: RunningJob) -> dict[str, Any]:
         files = {name: folder / name for name in ("input.bin", "far_work.py")}
-        with tending(job, "gpubox", ssh_machine(Workspace(), "gpubox")) as there:
+        with tending(job, "gpubox", linked_machine(Workspace(), "gpubox"), Meter(None, job.folder.id, "gpubox", None)) as there:
             ended = there.go(Errand(files, ["far_work.py"]))
             there.fetch(["out/*"], folder / "home")
             starts = (there.fetch(["starts"], folder / "home") / "starts").read_text().split()

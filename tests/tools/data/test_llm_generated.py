@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlp_skills.resources import secrets
+from nlp_skills.resources import secrets, spending
 from nlp_skills.resources.data_source import Source
-from nlp_skills.resources.errors import DataSourceError, NlpSkillsError
+from nlp_skills.resources.errors import BudgetError, DataSourceError, NlpSkillsError
 from nlp_skills.resources.files import dump_jsonl, read_json, read_jsonl, write_yaml
 from nlp_skills.resources.language import Text
 from nlp_skills.resources.task import TaskFolder
@@ -267,6 +267,31 @@ def test_the_budget_stops_the_run_and_a_higher_one_carries_on(server: Peer, writ
 
     assert error.field == "sources[0].max_total_tokens" and len(server.asked) == 3
     assert len(records(task, **fields(server, max_total_tokens=5000))) == 30 and len(server.asked) == 6
+
+
+def test_what_answers_cost_counts_against_the_tasks_budget_and_those_kept_cost_nothing(
+    server: Peer, writer: Writer, task: TaskFolder
+) -> None:
+    priced = fields(server, price_per_million_input=1000.0, price_per_million_output=1000.0)
+    with task.change() as definition:
+        definition.budget = definition.budget.model_copy(update={"per_task": 1e-6})
+    with pytest.raises(BudgetError) as dear:
+        records(task, **priced)
+    assert "writer would cost" in dear.value.problem.en and not server.asked
+
+    writer.spoil = lambda rows: rows[:1]  # so that more has to be asked than was reckoned
+    wanted = priced | {"per_label": {"正面": 10}}
+    with task.change() as definition:
+        definition.budget = definition.budget.model_copy(update={"per_task": None, "per_job": 1.5})
+    with pytest.raises(BudgetError) as stopped:
+        records(task, **wanted)
+    assert len(server.asked) == 3 and spending.spent(task) == 1.5
+    assert "Answers received are kept" in stopped.value.problem.en and "budget.per_job" in stopped.value.fix.en
+
+    with task.change() as definition:
+        definition.budget = definition.budget.model_copy(update={"per_job": None})
+    assert len(records(task, **wanted)) == 6 and len(server.asked) == 6 and spending.spent(task) == 3.0
+    assert len(records(task, **wanted)) == 6 and len(server.asked) == 6 and spending.spent(task) == 3.0
 
 
 @pytest.mark.parametrize(("said", "field", "words"), [

@@ -364,10 +364,12 @@ def test_a_job_cancelled_while_the_machine_is_away_is_ended_there_once_it_answer
 
 
 def _tending(case: Case, machine: Ssh, link: object) -> Tending:
+    from nlp_skills.tools.compute.lease import Lease, Meter
     from nlp_skills.tools.compute.link import Link
     from nlp_skills.tools.compute.running import RunningJob
 
     assert isinstance(link, Link)
     folder = JobFolder(case.workspace.jobs / "by-hand")
     folder.root.mkdir(parents=True)
-    return Tending(RunningJob(folder, None, by_hand=False), "gpubox", machine, link)
+    lease = Lease(machine.host, Meter(None, folder.id, "gpubox", None))
+    return Tending(RunningJob(folder, None, by_hand=False), "gpubox", machine, link, lease)

@@ -5,6 +5,7 @@
     format: 1
     machines:
       gpubox: {kind: ssh, host: gpubox, folder: ~/nlp-skills}
+      cloud: {kind: sky, infra: aws, gpus: "A10G:1"}
 
 `local` is this machine and needs no entry.
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 import difflib
 from abc import ABC, abstractmethod
 from functools import cache
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -26,6 +27,12 @@ from ....resources.language import Text
 from ....resources.wording import problem_in_words
 from ....resources.workspace import NAME_PATTERN, Workspace
 from ..machine import Machine
+
+if TYPE_CHECKING:
+    from ....resources.job import JobFolder
+    from ..answers import SetUp
+    from ..lease import Lease, Meter
+    from ..running import RunningJob
 
 LOCAL = "local"
 State = Literal["ok", "warning", "broken"]
@@ -49,6 +56,8 @@ class MachineKind(BaseModel, ABC):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     kind: ClassVar[str]
+    answers: ClassVar[tuple[str, ...]] = ()  # what `set_up` is told beside the settings
+    shown_by: ClassVar[str] = "label"  # the setting that a list of machines shows
 
     label: str = Field("", description="What people call it.")
     price_per_hour: float | None = Field(None, ge=0, description="What an hour of it costs in US dollars; none: nothing.")
@@ -59,7 +68,19 @@ class MachineKind(BaseModel, ABC):
         cls.kind = cls.__module__.rpartition(".")[2]
 
     @abstractmethod
-    def stop(self, name: str, job: str) -> None:
+    def set_up(self, workspace: Workspace, name: str, confirm: bool, extra: dict[str, Any]) -> SetUp | JobFolder:
+        """Look at the machine, keep it in `machines.yaml` once it can be used, and make it ready as far as the person
+        has agreed: what is still to be agreed to is told.
+
+        Arguments:
+            extra: settings that are an answer and no property of the machine (see `answers`).
+
+        Raises:
+            MachineError, MissingRequirement, WorkspaceError: it cannot be used.
+        """
+
+    @abstractmethod
+    def stop(self, name: str, job: JobFolder) -> None:
         """End what still runs there of that job.
 
         Raises:
@@ -69,6 +90,44 @@ class MachineKind(BaseModel, ABC):
     @abstractmethod
     def examine(self, name: str) -> list[Standing]:
         """How it stands, for a person; takes a few seconds and changes nothing."""
+
+
+class Prospect(NamedTuple):
+    """A machine as it will be trained on, and what it is to the person who pays for it: `AWS … A10G:1`."""
+
+    machine: Machine
+    shown: str = ""
+    per_hour: float = 0.0
+    rented: bool = False
+
+
+class LinkedMachine(MachineKind, ABC):
+    """A Linux machine that is worked on over SSH, whoever owns it."""
+
+    rented: ClassVar[bool] = False  # for each job, and given back
+
+    folder: str = Field("~/.nlp-skills-jobs", pattern=r"^(~|/)[^\n]*$",
+                        description="Where data, models and environments stand there; made when first needed.")
+    python: str | None = Field(None, pattern=r"^/\S+$", description=
+                               "An interpreter there that has the training libraries; none: an environment is built.")
+    patience_hours: float = Field(24, gt=0, description="How long a broken link is tried again.")
+
+    @abstractmethod
+    def prospect(self, workspace: Workspace, name: str) -> Prospect:
+        """What will be trained on, looked at before anything is spent.
+
+        Raises:
+            MachineError, MissingRequirement: it cannot be used now; says what to do first.
+        """
+
+    @abstractmethod
+    def lease(self, job: RunningJob, name: str, meter: Meter) -> Lease:
+        """The machine for that job: there when this returns.
+
+        Raises:
+            MachineError: it cannot be had.
+            BudgetError: the budget does not allow it.
+        """
 
 
 @cache
@@ -117,6 +176,21 @@ def named_machine(workspace: Workspace, name: str) -> MachineKind:
              "settings={'kind': 'ssh', 'host': …})。"),
         field="machine",
     )
+
+
+def linked_machine(workspace: Workspace, name: str) -> LinkedMachine:
+    """The person's machine of that name, where it is one that trainings are sent to.
+
+    Raises:
+        MachineError: see `named_machine`; or it is none.
+    """
+    machine = named_machine(workspace, name)
+    if isinstance(machine, LinkedMachine):
+        return machine
+    raise MachineError(
+        Text(f"Trainings cannot be sent to {name}, a machine of kind {machine.kind}.",
+             f"{name}（{machine.kind} 類機器）不能用來遠端訓練。"),
+        Text("Name another machine.", "請改用別台機器。"), field="machine")
 
 
 def make_machine(name: str, settings: dict[str, Any]) -> MachineKind:

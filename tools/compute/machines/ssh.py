@@ -4,31 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, field_validator
 
+from ....resources import spending
+from ....resources.answer import NextStep
 from ....resources.errors import MachineError, MachineUnreachable, MissingRequirement, NlpSkillsError
+from ....resources.job import JobFolder
 from ....resources.language import Text
+from ....resources.workspace import Workspace
+from ..answers import SetUp, asks, stands
 from ..far import Far, greet
 from ..host_keys import ChangedHostKey, UnknownHostKey
+from ..lease import Lease, Meter
 from ..link import Link
 from ..words import size
-from . import MachineKind, Standing
+from . import LinkedMachine, Prospect, Standing, keep_machine
+
+if TYPE_CHECKING:
+    from ..running import RunningJob
 
 _ROOMY_DISK = 8_000_000_000
 
 
-class Ssh(MachineKind):
+class Ssh(LinkedMachine):
     """A Linux machine of your own, reached with your SSH keys; your SSH config (aliases, jump hosts, agent) counts.
     Jobs run on there when the link breaks or this machine sleeps."""
 
+    answers: ClassVar[tuple[str, ...]] = ("fingerprint",)
+    shown_by: ClassVar[str] = "host"
+
     host: str = Field(pattern=r"^[^\s-]\S*$", description="An alias of ~/.ssh/config, or user@host:port.")
-    folder: str = Field("~/.nlp-skills-jobs", pattern=r"^(~|/)[^\n]*$",
-                        description="Where data, models and environments stand there; made when first needed.")
-    python: str | None = Field(None, pattern=r"^/\S+$", description=
-                               "An interpreter there that has the training libraries; none: an environment is built.")
-    patience_hours: float = Field(24, gt=0, description="How long a broken link is tried again.")
 
     @field_validator("host")
     @classmethod
@@ -55,9 +62,52 @@ class Ssh(MachineKind):
             link.connect(fingerprint)
             yield greet(link, self.folder, self.python)
 
-    def stop(self, name: str, job: str) -> None:
+    def set_up(self, workspace: Workspace, name: str, confirm: bool, extra: dict[str, Any]) -> SetUp | JobFolder:
+        """Its host key is asked first; then it is kept, and what would be installed there is told or done."""
+        from ..bootstrap import build_there, needed_disk  # what tends a machine is not needed to start the server
+
+        fingerprint = str(extra.get("fingerprint") or "")
+        try:
+            with self.reached(name, fingerprint if fingerprint and confirm else None) as far:
+                keep_machine(workspace, name, self)
+                try:
+                    worker = far.require_worker()
+                except MissingRequirement:
+                    if self.python:
+                        raise
+                    download, disk = needed_disk(far)
+                else:
+                    return stands(Text(f"{name} is ready: {worker} ({far.libraries_shown()}).",
+                                       f"{name} 可以使用了：{worker}（{far.libraries_shown()}）。"), worker)
+                if confirm and not fingerprint:  # the yes to a host key is not one to an installation
+                    return build_there(workspace, name)
+                return _asks_to_install(name, far, download, disk)
+        except UnknownHostKey as unknown:
+            if fingerprint and confirm and fingerprint == unknown.details["fingerprint"]:
+                raise
+            return self._asks_for_trust(name, unknown)
+
+    def prospect(self, workspace: Workspace, name: str) -> Prospect:
         with self.reached(name) as far:
-            far.verb("cancel", run=job)
+            far.require_worker()
+            return Prospect(far.machine, self.host, self.price_per_hour or 0.0)
+
+    def lease(self, job: RunningJob, name: str, meter: Meter) -> Lease:
+        meter.start()
+        return Lease(self.host, meter)
+
+    def stop(self, name: str, job: JobFolder) -> None:
+        with self.reached(name) as far:
+            far.verb("cancel", run=job.id)
+        if task := job.task():
+            spending.closed(task, job.id, name)
+
+    def _asks_for_trust(self, name: str, unknown: UnknownHostKey) -> SetUp:
+        step = NextStep(say=str(unknown.fix), tool="set_up", arguments={
+            "what": "machine", "name": name, "confirm": True,
+            "settings": {"kind": self.kind, **self.model_dump(mode="json", exclude_defaults=True),
+                         "fingerprint": unknown.details["fingerprint"]}})
+        return SetUp(message=str(unknown.problem), plan={"machine": name, **unknown.details}, next_step=step)
 
     def examine(self, name: str) -> list[Standing]:
         try:
@@ -91,6 +141,19 @@ class Ssh(MachineKind):
                                   f"機器 {name}：工作環境 {far.worker}：{far.libraries_shown()}"))
         for warning in hardware.warnings():
             yield Standing("warning", Text(f"Machine {name}: {warning.en}", f"機器 {name}：{warning.zh}"))
+
+
+def _asks_to_install(name: str, far: Far, download: int, disk: int) -> SetUp:
+    words = Text(
+        f"{name} answers (Python {far.python_version}, {far.machine.cores} cores, {len(far.machine.gpus)} GPU) and "
+        f"is kept in machines.yaml. It has no worker environment yet: about {size(download)} to download and "
+        f"{size(disk)} on disk ({size(far.machine.disk_free)} free) in {far.folder}.",
+        f"{name} 有回應（Python {far.python_version}、{far.machine.cores} 核心、{len(far.machine.gpus)} 張 GPU），"
+        f"已記在 machines.yaml。它還沒有工作環境：下載約 {size(download)}，占用磁碟約 {size(disk)}"
+        f"（可用 {size(far.machine.disk_free)}），位置 {far.folder}。")
+    plan = {"machine": name, "folder": far.folder, "download": download, "disk": disk,
+            "disk_free": far.machine.disk_free, "gpus": [gpu.name for gpu in far.machine.gpus]}
+    return asks(plan, words, "machine", name)
 
 
 def _mend(name: str, error: Any) -> Text:

@@ -15,4 +15,4 @@ def cost_of(asked: int, written: int, price_asked: float | None, price_written: 
     """The cost of so many tokens at those prices for a million; None where a price is not set."""
     if price_asked is None or price_written is None:
         return None
-    return round((asked * price_asked + written * price_written) / 1e6, 4)
+    return round((asked * price_asked + written * price_written) / 1e6, 6)

@@ -11,10 +11,13 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
+from ....resources import spending
+from ....resources.clock import now
 from ....resources.data_source import load_data_source
-from ....resources.errors import DataSourceError, SecretError
+from ....resources.errors import BudgetError, DataSourceError, SecretError
 from ....resources.language import Text
 from ....resources.secrets import resolve
+from ....resources.spending import Cost
 from ....resources.task import Task, TaskFolder
 from ..benchmark import held_out_rows
 from ..generation.asking import ROWS, Endpoint, KeptAnswers, parsed_rows
@@ -71,7 +74,10 @@ class LlmGeneratedSource(SourceKind):
         known = NearCopies(self.near_copy)
         for row in held_out_rows(task):
             known.add(row["text"])
-        checks, spent = RowChecks(definition, load_data_source(task).quality, known), _Spent(self, watch)
+        checks, spent = RowChecks(definition, load_data_source(task).quality, known), _Spent(self, watch, task)
+        cost = self.estimate(folder, field).get("cost", 0.0)
+        if cost and not any((task.data / "generation").glob("*.json")):  # answers kept cost nothing
+            spending.require_room(task, Cost(0.0, cost, cost, definition.budget.money), self.model)
         with Endpoint(
             model=self.model, base_url=self.base_url, key=self._key(), temperature=self.temperature,
             timeout=self.timeout_seconds, retries=self.retries, wishes={"response_format": ROWS}, field=field,
@@ -180,14 +186,23 @@ class LlmGeneratedSource(SourceKind):
 class _Spent:
     """What a run took so far, told in the provenance."""
 
-    def __init__(self, source: LlmGeneratedSource, watch: Watch) -> None:
-        self._source, self.watch = source, watch
+    def __init__(self, source: LlmGeneratedSource, watch: Watch, task: TaskFolder) -> None:
+        self._source, self.watch, self._task = source, watch, task
+        self._run = f"generate-{now()}"
+        self._broke = False
         self.rejected: Counter[str] = Counter()
         self._new = self._asked = self._written = 0
 
     def check(self, field: str) -> None:
-        """Raise `DataSourceError` where the budget is used up."""
+        """Raise `DataSourceError` where the tokens, and `BudgetError` where the task's budget is used up."""
         self.watch.check()
+        if self._broke:
+            spent, money = spending.amount(spending.spent(self._task, self._run)), self._task.load().budget.money
+            raise BudgetError(
+                Text(f"This run has cost {spent} {money}, and the budget of {self._task.name} allows no more. Answers received "
+                     "are kept.",
+                     f"這次執行花了 {spent} {money}，{self._task.name} 的預算不允許再花。已收到的回答都會保留。"),
+                spending.raise_it(self._task), field="budget")
         if self._new >= self._source.max_total_tokens:
             raise DataSourceError(
                 Text(f"{self._new} tokens were used, the most this run may use is {self._source.max_total_tokens}.",
@@ -200,6 +215,9 @@ class _Spent:
         self._asked, self._written = self._asked + asked, self._written + written
         self.watch.count("answers_kept" if kept else "requests")
         self._new += 0 if kept else asked + written
+        if not kept and (price := self._source._cost(asked, written)):
+            spending.paid(self._task, self._run, self._source.model, price, self._task.load().budget.money)
+            self._broke = spending.left(self._task, self._run) == 0.0
         cost = self._source._cost(self._asked, self._written)
         self.watch.provenance |= {"input_tokens": self._asked, "output_tokens": self._written,
                                   "rejected": self.rejected, **({} if cost is None else {"cost": cost})}

@@ -1,0 +1,159 @@
+"""What a task has cost: `spending.jsonl` in its folder, one line for whatever was begun, ended or paid.
+
+    {"time", "job", "what", "kind": "opened", "per_hour", "currency", "at_most"}   a machine is paid from here on
+    {"time", "job", "what", "kind": "closed"}                                      and no longer
+    {"time", "job", "what", "kind": "paid", "amount", "currency"}                  an endpoint was asked
+
+Amounts are read from it and never stored: a machine costs its price for the time between the two lines, and one that was
+not closed (this machine went down meanwhile) costs on, at most to `at_most`, where it is stopped by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from .clock import now
+from .errors import BudgetError
+from .files import append_jsonl, read_jsonl
+from .language import Text
+from .task import TaskFolder
+
+_CENT = 0.005
+
+
+class Cost(NamedTuple):
+    """A price by the hour, and what the job will probably cost by it, as (low, high)."""
+
+    per_hour: float
+    low: float
+    high: float
+    currency: str = "USD"
+
+    def shown(self) -> str:
+        """`0.42–1.10 USD`."""
+        return f"{amount(self.low)}–{amount(self.high)} {self.currency}"
+
+
+def opened(task: TaskFolder, job: str, what: str, per_hour: float, currency: str, at_most: float | None) -> None:
+    """Say that from now on `what` (a machine) costs so much by the hour, for that job."""
+    if not any(line["kind"] == "opened" for line in _open(task, job, what)):
+        _append(task, job, what, "opened", per_hour=per_hour, currency=currency, at_most=at_most)
+
+
+def closed(task: TaskFolder, job: str, what: str) -> None:
+    """Say that it costs no more."""
+    if _open(task, job, what):
+        _append(task, job, what, "closed")
+
+
+def paid(task: TaskFolder, job: str, what: str, cost: float, currency: str) -> None:
+    """Say that so much was paid."""
+    if cost > 0:
+        _append(task, job, what, "paid", amount=round(cost, 6), currency=currency)
+
+
+def spent(task: TaskFolder, job: str | None = None) -> float:
+    """What the task has cost so far, or one job of it, in the currency of its lines."""
+    lines = [line for line in _lines(task) if job in (None, line["job"])]
+    total = sum(float(line["amount"]) for line in lines if line["kind"] == "paid")
+    return round(total + sum(_span(*pair) for pair in _pairs(lines)), 4)
+
+
+def left(task: TaskFolder, job: str | None = None) -> float | None:
+    """What may still be spent, by that job if one is named; None: there is no limit."""
+    budget = task.load().budget
+    of_task = None if budget.per_task is None else budget.per_task - spent(task)
+    of_job = None if budget.per_job is None else budget.per_job - (spent(task, job) if job else 0.0)
+    known = [bound for bound in (of_task, of_job) if bound is not None]
+    return max(0.0, min(known)) if known else None
+
+
+def require_room(task: TaskFolder, cost: Cost, what: str, job: str | None = None) -> float | None:
+    """What the budget leaves (None: no limit), once it can be hoped to suffice.
+
+    Raises:
+        BudgetError: it cannot, even where all goes well; or it is in another currency.
+    """
+    budget, room = task.load().budget, left(task, job)
+    if room is None:
+        return None
+    if budget.money != cost.currency:
+        raise BudgetError(
+            Text(f"The budget of {task.name} is in {budget.money}, and {what} costs {cost.currency}.",
+                 f"{task.name} 的預算以 {budget.money} 計，而 {what} 以 {cost.currency} 計價。"),
+            Text(f"State the budget in {cost.currency}: update_task(task={task.name!r}, changes={{'budget.currency': "
+                 f"{cost.currency!r}, …}}).",
+                 f"請把預算改以 {cost.currency} 表示：update_task(task={task.name!r}, changes={{'budget.currency': "
+                 f"{cost.currency!r}, …}})。"), field="budget.currency")
+    if cost.low > room or room <= 0:
+        raise passed(task, what, cost, room)
+    return room
+
+
+def passed(task: TaskFolder, what: str, cost: Cost, room: float) -> BudgetError:
+    """Why it is not begun: it costs more than is left."""
+    said = Text(f"{what} would cost {cost.shown()}; the budget of {task.name} leaves {amount(room)} {cost.currency}.",
+                f"{what} 預估要花 {cost.shown()}，{task.name} 的預算只剩 {amount(room)} {cost.currency}。")
+    return BudgetError(said, raise_it(task), field="budget", details={"left": room, **cost._asdict()})
+
+
+def raise_it(task: TaskFolder) -> Text:
+    """How the person allows more."""
+    budget = task.load().budget
+    fields = ", ".join(f"'budget.{name}': …" for name in ("per_task", "per_job") if getattr(budget, name) is not None)
+    return Text(f"If the person allows more: update_task(task={task.name!r}, changes={{{fields}}}); otherwise ask for "
+                "less: fewer rows or epochs, a smaller base model, or this machine.",
+                f"使用者同意提高的話：update_task(task={task.name!r}, changes={{{fields}}})；"
+                "否則請減少筆數或輪數、改用較小的基礎模型，或在這台機器上進行。")
+
+
+def amount(value: float) -> str:
+    """`1.25`; small ones with two significant digits (`0.0012`)."""
+    return f"{value:.2f}" if value >= _CENT or value == 0 else f"{value:.2g}"
+
+
+def standing(task: TaskFolder) -> Text | None:
+    """What was spent and what is left, in a sentence; None where neither money nor a budget is there."""
+    budget, so_far = task.load().budget, spent(task)
+    if not so_far and budget.per_task is None:
+        return None
+    if budget.per_task is None:
+        return Text(f"Spent so far: {amount(so_far)} {budget.money}.", f"目前花費：{amount(so_far)} {budget.money}。")
+    return Text(f"Spent so far: {amount(so_far)} of {amount(budget.per_task)} {budget.money}.",
+                f"目前花費：{amount(so_far)}，預算 {amount(budget.per_task)} {budget.money}。")
+
+
+def _append(task: TaskFolder, job: str, what: str, kind: str, **figures: Any) -> None:
+    append_jsonl(task.spending_file, {"time": now(), "job": job, "what": what, "kind": kind, **figures})
+
+
+def _lines(task: TaskFolder) -> list[dict[str, Any]]:
+    return list(read_jsonl(task.spending_file)) if task.spending_file.is_file() else []
+
+
+def _open(task: TaskFolder, job: str, what: str) -> list[dict[str, Any]]:
+    """The line that opened it, if nothing closed it since."""
+    lines = [line for line in _lines(task) if (line["job"], line["what"]) == (job, what) and line["kind"] != "paid"]
+    return lines[-1:] if lines and lines[-1]["kind"] == "opened" else []
+
+
+def _pairs(lines: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any] | None]]:
+    """Each opening line with the one that closed it."""
+    waiting: dict[tuple[str, str], dict[str, Any]] = {}
+    for line in lines:
+        key = (line["job"], line["what"])
+        if line["kind"] == "opened":
+            waiting[key] = line
+        elif line["kind"] == "closed" and key in waiting:
+            yield waiting.pop(key), line
+    for line in waiting.values():
+        yield line, None
+
+
+def _span(begun: dict[str, Any], ended: dict[str, Any] | None) -> float:
+    until = datetime.fromisoformat(ended["time"] if ended else now())
+    hours = max(0.0, (until - datetime.fromisoformat(begun["time"])).total_seconds() / 3600)
+    cost = float(begun["per_hour"]) * hours
+    return cost if ended or begun.get("at_most") is None else min(cost, float(begun["at_most"]))

@@ -1,0 +1,225 @@
+"""SkyPilot itself (`make test-sky`): a training on a Slurm of one node, and its own choice for AWS, GCP and RunPod.
+
+Not proven here, where no cloud can be reached: credentials of GCP and RunPod, and that a machine is really rented there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from nlp_skills.resources import spending
+from nlp_skills.resources.errors import MachineError, TrainingError
+from nlp_skills.resources.files import read_json, read_yaml, sha256_file
+from nlp_skills.resources.job import JobFolder, job_folders
+from nlp_skills.resources.task import TaskFolder
+from nlp_skills.resources.version import VersionFolder
+from nlp_skills.resources.workspace import Workspace
+from nlp_skills.tools.compute import jobs
+from nlp_skills.tools.compute.consent import set_up_machine
+from nlp_skills.tools.compute.events import JobEvents
+from nlp_skills.tools.compute.machines import named_machine
+from nlp_skills.tools.compute.machines.sky import Sky
+from nlp_skills.tools.compute.rented import Record
+from nlp_skills.tools.compute.skypilot import task_file
+from nlp_skills.tools.train.away import submit_away
+from nlp_skills.tools.train.planning import plan_training
+from tests.tools.compute.sshd import free_port
+from tests.tools.compute.working import eventually
+from tests.tools.train.slurm import USER, Slurm, slurm_node
+
+pytestmark = pytest.mark.skipif("NLP_SKILLS_TEST_SKY" not in os.environ, reason="make test-sky: needs Slurm and SkyPilot")
+
+SECONDS = 500.0
+SETTINGS = {"epochs": 5, "batch_size": 8, "gradient_accumulation": 1, "save_every": 5, "threads": 1, "lora_r": 8,
+            "learning_rate": 2e-3}
+GPU = "\"{{'Gpus': [{{'Name': '{0}', 'Manufacturer': 'NVIDIA', 'Count': 1, 'MemoryInfo': {{'SizeInMiB': 24576}}}}], " \
+      "'TotalGpuMemoryInMiB': 24576}}\""
+# In the form of SkyPilot's catalogs, which it fetches otherwise.
+CATALOGS = {
+    "common/accelerators.csv": "AcceleratorName,Clouds\nA10G,aws\nL4,gcp\nRTX4090,runpod\n",
+    "aws/vms.csv": "InstanceType,AcceleratorName,AcceleratorCount,vCPUs,MemoryGiB,GpuInfo,Price,SpotPrice,Region,"
+                   "AvailabilityZone,Arch\n" + "".join(
+        f"g5.xlarge,A10G,1.0,4.0,16.0,{GPU.format('A10G')},1.006,0.4,us-east-1,{zone},x86_64\n"
+        for zone in ("us-east-1a", *(f"use1-az{number}" for number in range(1, 7)))),
+    "aws/images.csv": "Tag,Region,OS,OSVersion,ImageId,CreationDate,BaseImageId\n"
+                      "skypilot:custom-gpu-ubuntu-cuda13,us-east-1,ubuntu,22.04,ami-0123,20260101,\n"
+                      "skypilot:custom-gpu-ubuntu,us-east-1,ubuntu,22.04,ami-0123,20260101,\n",
+    "aws/instance_quota_mapping.csv": "InstanceType,OnDemandCode,SpotCode\ng5.xlarge,L-DB2E81BA,L-3819A6DF\n",
+    "gcp/vms.csv": "InstanceType,vCPUs,MemoryGiB,AcceleratorName,AcceleratorCount,GpuInfo,Region,AvailabilityZone,Price,"
+                   "SpotPrice\ng2-standard-4,4.0,16.0,,,,us-central1,us-central1-a,0.15,0.05\n"
+                   f",,,L4,1.0,{GPU.format('L4')},us-central1,us-central1-a,0.56,0.2\n",
+    "gcp/images.csv": "Tag,Region,OS,OSVersion,ImageId,CreationDate\n"
+                      "skypilot:gpu-debian-11,,debian,11,projects/x,20260101\n",
+    "runpod/vms.csv": "InstanceType,AcceleratorName,AcceleratorCount,vCPUs,MemoryGiB,GpuInfo,Region,AvailabilityZone,Price,"
+                      f"SpotPrice\n1x_RTX4090_SECURE,RTX4090,1.0,8.0,48.0,{GPU.format('RTX4090')},US,US-KS-2,0.69,\n",
+}
+# Run by SkyPilot's own interpreter. Its check of credentials is left out (GCP and RunPod cannot be asked without the
+# internet); loading, validating and choosing are its own.
+OPTIMISE = """
+import json
+import sys
+
+import sky
+from sky import check, clouds
+from sky.optimizer import Optimizer
+
+check.get_cached_enabled_clouds_or_refresh = lambda *given, **named: [clouds.AWS(), clouds.GCP(), clouds.RunPod()]
+
+for path in sys.argv[1:]:
+    task = sky.Task.from_yaml(path)
+    task.validate()
+    with sky.Dag() as dag:
+        dag.add(task)
+    Optimizer.optimize(dag, quiet=True)
+    best = task.best_resources
+    print(json.dumps({"cloud": str(best.cloud), "instance": best.instance_type, "price": round(best.get_cost(3600), 4),
+                      "idle": best.autostop_config.idle_minutes, "down": best.autostop_config.down}))
+"""
+
+
+@pytest.fixture(scope="module")
+def node(worker: Path) -> Iterator[Slurm]:
+    """Slurm, a SkyPilot that knows the catalogs, and an AWS that checks credentials (moto); HOME is the person's."""
+    root = Path(tempfile.mkdtemp(prefix="nlp-skills-slurm-", dir="/var/tmp"))
+    root.chmod(0o755)
+    programs, moto = Path(os.environ["NLP_SKILLS_TEST_SKY"]), free_port()
+    with pytest.MonkeyPatch.context() as patch, slurm_node(root) as slurm:
+        for name, text in CATALOGS.items():
+            place = slurm.home / ".sky" / "catalogs" / "v8" / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text)
+        (slurm.home / ".aws").mkdir()
+        (slurm.home / ".aws" / "credentials").write_text(
+            "[default]\naws_access_key_id = testing\naws_secret_access_key = testing\n")
+        (slurm.home / ".aws" / "config").write_text("[default]\nregion = us-east-1\n")
+        with (root / "moto.log").open("wb") as log:
+            aws = subprocess.Popen([str(programs / "moto_server"), "-p", str(moto)], stdout=log, stderr=log)
+        patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{moto}")
+        patch.setenv("HOME", str(slurm.home))
+        patch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+        patch.setenv("SKYPILOT_DISABLE_USAGE_COLLECTION", "1")
+        try:
+            yield slurm
+        finally:
+            aws.terminate()
+            aws.wait(20)
+
+
+@pytest.fixture(scope="module")
+def node_python(node: Slurm, worker: Path) -> str:
+    """An interpreter of the node's account that sees the training libraries."""
+    ask = "import sys, trl, sysconfig; print(trl.__path__[0]); print(sys._base_executable)"
+    trl, base = subprocess.run([str(worker), "-c", ask], capture_output=True, text=True, check=True).stdout.split("\n")[:2]
+    place = node.root / "libraries"
+    for python in (base, "/usr/bin/python3"):
+        if subprocess.run(["runuser", "-u", USER, "--", python, "-c", "pass"], capture_output=True, check=False).returncode == 0:
+            subprocess.run([python, "-m", "venv", "--without-pip", str(place)], check=True)
+            break
+    next(place.glob("lib/python3*/site-packages")).joinpath("worker.pth").write_text(f"{Path(trl).parent}\n")
+    return str(place / "bin" / "python")
+
+
+def price_of(workspace: Workspace, name: str, settings: Mapping[str, object]) -> JobFolder:
+    job = set_up_machine(workspace, name, {"kind": "sky", **settings}, confirm=False)
+    assert isinstance(job, JobFolder)
+    jobs.wait(job, SECONDS)
+    return job
+
+
+def ends(job: JobFolder, wanted: str) -> None:
+    state = jobs.wait(job, SECONDS)
+    assert state == wanted, (state, jobs.failure(job), job.output_file.read_text(encoding="utf-8")[-4000:])
+
+
+def test_a_training_on_slurm_is_launched_fetched_verified_committed_and_given_back(
+    workspace: Workspace, task: TaskFolder, tiny_model: Path, node: Slurm, node_python: str
+) -> None:
+    ends(price_of(workspace, "batch", {"infra": "slurm", "cpus": "1+", "python": node_python, "price_per_hour": 2.0}),
+         "succeeded")
+    plan_training(workspace, task, {"base_model": str(tiny_model), **SETTINGS}, "none", [], "first")
+    with pytest.raises(TrainingError) as asked:
+        submit_away(workspace, task, "first", "batch", confirm=False)
+    assert "2.00 USD an hour" in asked.value.problem.en and not node.jobs()
+
+    job = submit_away(workspace, task, "first", "batch", confirm=True)
+    eventually(lambda: node.jobs() or job.state() != "running", SECONDS)
+    ends(job, "succeeded")
+    version = VersionFolder(task, 1)
+    info, lineage = version.model_info(), read_yaml(version.lineage_file)
+    assert all(sha256_file(task.root / name) == digest for name, digest in info["files"].items())
+    assert info["job"] == job.id and info["training"]["steps"] == 40 == JobEvents(job).points()["loss"][-1][0]
+    assert read_json(version.environment_file)["machine"] == "batch" == lineage["environment"]["machine"]
+    assert 0 < lineage["cost"]["spent"] == spending.spent(task) < 2.0 * SECONDS / 3600
+    record = Record.read(job)
+    assert record and record.given_back and not node.jobs()
+    left = list((Path(node.account.pw_dir) / ".nlp-skills-jobs" / "runs").iterdir())
+    assert not left, "the run there is gone, its blobs stay for the next"
+
+
+def test_a_job_cancelled_while_slurm_is_being_asked_leaves_nothing_there(
+    workspace: Workspace, task: TaskFolder, tiny_model: Path, node: Slurm, node_python: str
+) -> None:
+    ends(price_of(workspace, "batch", {"infra": "slurm", "cpus": "1+", "python": node_python}), "succeeded")
+    plan_training(workspace, task, {"base_model": str(tiny_model), **SETTINGS}, "none", [], "first")
+    job = submit_away(workspace, task, "first", "batch", confirm=True)
+    eventually(lambda: node.jobs() or job.state() != "running", SECONDS)
+    assert jobs.cancel(job) == "cancelled"
+    ends(next(one for one in job_folders(workspace) if one.spec().kind == "give_back"), "succeeded")
+    eventually(lambda: not node.jobs(), 60)
+    assert VersionFolder(task, 1).status() == "cancelled"
+
+
+def test_skypilots_own_dry_run_prices_aws_and_its_words_for_what_it_cannot_are_understood(
+    workspace: Workspace, node: Slurm
+) -> None:
+    def answers() -> bool:
+        try:
+            with urllib.request.urlopen(f"{os.environ['AWS_ENDPOINT_URL']}/moto-api/", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    eventually(answers, 60)
+    subprocess.run(["sky", "check", "aws"], check=True, timeout=SECONDS)
+    job = price_of(workspace, "cloud", {"infra": "aws", "gpus": "A10G:1"})
+    ends(job, "succeeded")
+    ended = job.exit()
+    assert ended and ended.result["offer"]["price_per_hour"] == pytest.approx(1.01, abs=0.01)
+    assert ended.result["offer"]["instance"] == "g5.xlarge"
+    for name, settings, field in (("nogpu", {"infra": "aws", "gpus": "H100:8"}, "settings.gpus"),
+                                  ("noaccount", {"infra": "gcp", "gpus": "L4:1"}, "settings.infra"),
+                                  ("nocloud", {"infra": "nosuch"}, "settings.infra")):
+        refused = jobs.failure(price_of(workspace, name, settings))
+        assert isinstance(refused, MachineError) and refused.field == field, refused
+
+
+@pytest.mark.parametrize(("infra", "gpus", "instance", "price", "down"), [
+    ("aws", "A10G:1", "g5.xlarge", 1.006, False), ("gcp", "L4:1", "g2-standard-4", 0.71, False),
+    ("runpod", "RTX4090:1", "1x_RTX4090_SECURE", 0.69, True)])
+def test_skypilot_validates_our_task_files_and_chooses_for_each_cloud(
+    tmp_path: Path, node: Slurm, infra: str, gpus: str, instance: str, price: float, down: bool
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(node.home / ".sky" / "catalogs", home / ".sky" / "catalogs")
+    asked = task_file.write_task_file(Sky(infra=infra, gpus=gpus), "job-1", tmp_path / "sky", dearest=price * 1.02)
+    python = Path(os.environ["NLP_SKILLS_TEST_SKY"]) / "python"
+    told = subprocess.run([str(python), "-c", OPTIMISE, str(asked)], check=True,
+                          capture_output=True, text=True, env={**os.environ, "HOME": str(home), "PYTHONPATH": ""}).stdout
+    chosen = json.loads(told.strip().splitlines()[-1])
+    assert chosen == {"cloud": {"aws": "AWS", "gcp": "GCP", "runpod": "RunPod"}[infra], "instance": instance, "price": price,
+                      "idle": 30, "down": down}
+
+
+def test_the_doctor_says_which_clouds_skypilot_may_use(workspace: Workspace, node: Slurm, node_python: str) -> None:
+    ends(price_of(workspace, "batch", {"infra": "slurm", "cpus": "1+", "python": node_python}), "succeeded")
+    standing = named_machine(workspace, "batch").examine("batch")
+    assert any("Slurm" in one.says.en and one.state == "ok" for one in standing), standing

@@ -1,0 +1,144 @@
+"""A machine that SkyPilot rents for a job and gives back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from ....resources.answer import NextStep
+from ....resources.errors import MissingRequirement, NlpSkillsError
+from ....resources.job import JobFolder, active_job
+from ....resources.language import Text
+from ....resources.spending import amount
+from ....resources.workspace import Workspace
+from ..answers import SetUp, asks
+from ..lease import Lease, Meter
+from ..words import size
+from . import LinkedMachine, Prospect, Standing, keep_machine
+
+if TYPE_CHECKING:
+    from ..running import RunningJob
+    from ..skypilot.offer import Offer
+
+_STOPPABLE = ("aws", "gcp", "azure")
+_NEVER_ENDS = ("hyperbolic", "primeintellect", "verda", "yotta")  # SkyPilot 0.14 cannot end an idle machine there
+
+
+class Sky(LinkedMachine):
+    """A machine rented for each job through SkyPilot, where it is cheapest: AWS, GCP, Azure, RunPod, Lambda, Kubernetes,
+    Slurm and the rest of its list, with the accounts you have set up for it. Given back when the job is over; one that
+    stands idle ends by itself."""
+
+    shown_by: ClassVar[str] = "infra"
+    rented: ClassVar[bool] = True
+
+    infra: str = Field("", pattern=r"^[A-Za-z0-9][A-Za-z0-9_./*-]*$|^$", description=
+                       "aws, gcp/us-central1, runpod, k8s, slurm/cluster, …; none: the cheapest of your clouds.")
+    gpus: str | None = Field(None, pattern=r"^[A-Za-z0-9-]+(:[0-9.]+)?$", description="A10G:1, L4, H100:8, …; none: no GPU.")
+    cpus: str | None = Field(None, pattern=r"^[0-9.]+\+?$", description="4+: at least 4.")
+    memory: str | None = Field(None, pattern=r"^[0-9.]+\+?$", description="In GB; 16+: at least 16.")
+    disk_gb: int = Field(100, ge=20, le=10_000)
+    spot: bool = Field(False, description="Cheaper, and may be taken away; resuming goes on from the last checkpoint kept.")
+    image: str | None = Field(None, description="docker:… or an image of the cloud.")
+    idle_minutes: int = Field(30, ge=5, le=24 * 60, description="Stand idle so long, and it ends by itself.")
+    when_idle: Literal["stop", "down"] | None = Field(None, description=
+        "stop keeps the disk (AWS, GCP, Azure; the disk costs a little); down keeps nothing. None: stop where it can be.")
+    longest_hours: float | None = Field(None, gt=0, le=24 * 14, description=
+        "On a batch system: its time limit for the machine. None: the longest its queue allows.")
+
+    @model_validator(mode="after")
+    def _ends_by_itself(self) -> Sky:
+        cloud = self.infra.partition("/")[0].lower()
+        if cloud in _NEVER_ENDS:
+            raise ValueError(f"SkyPilot cannot end an idle machine of {cloud} by itself, so none is rented there")
+        if self.when_idle == "stop" and (cloud not in _STOPPABLE or self.spot):
+            raise ValueError("when_idle: stop needs aws, gcp or azure, and no spot machine")
+        return self
+
+    @property
+    def ends_idle(self) -> Literal["stop", "down"]:
+        stoppable = self.infra.partition("/")[0].lower() in _STOPPABLE and not self.spot
+        return self.when_idle or ("stop" if stoppable else "down")
+
+    def wanted(self) -> dict[str, Any]:
+        """The machine in SkyPilot's words."""
+        asked = {"infra": self.infra or None, "accelerators": self.gpus, "cpus": self.cpus, "memory": self.memory,
+                 "image_id": self.image, "use_spot": self.spot or None}
+        return {**{key: value for key, value in asked.items() if value is not None}, "disk_size": self.disk_gb}
+
+    def set_up(self, workspace: Workspace, name: str, confirm: bool, extra: dict[str, Any]) -> SetUp | JobFolder:
+        """It is kept; SkyPilot is installed after a yes; and its price is looked up as a job."""
+        from ..skypilot import looking, offer, program
+
+        keep_machine(workspace, name, self)
+        if known := offer.kept(workspace, name, self):
+            return self._offered(workspace, name, known)
+        found = program.find_program()
+        missing = found is None or bool(program.lacks(found, self.infra))
+        if missing and not confirm:
+            words = Text(
+                f"{name} is kept in machines.yaml. Renting it needs SkyPilot {program.VERSION}, which is not installed: about "
+                f"{size(program.DOWNLOAD)} to download, {size(program.DISK)} on disk, in an environment of its own. It uses the "
+                "cloud accounts set up on this machine; nothing is rented yet.",
+                f"{name} 已記在 machines.yaml。租用需要 SkyPilot {program.VERSION}，目前還沒有安裝：下載約 "
+                f"{size(program.DOWNLOAD)}，占用磁碟約 {size(program.DISK)}，會裝在獨立的環境。它使用這台機器上設定好的"
+                "雲端帳號；現在還不會租用任何東西。")
+            return asks({"machine": name, "skypilot": program.VERSION, "download": program.DOWNLOAD,
+                         "disk": program.DISK}, words, "machine", name)
+        if (running := active_job(workspace.jobs, looking.KIND)) and running.spec().machine == name:
+            return running
+        return looking.look_for(workspace, name, install=missing)
+
+    def prospect(self, workspace: Workspace, name: str) -> Prospect:
+        from ..skypilot import offer, program
+
+        program.require_program(name, self.infra)
+        known = offer.kept(workspace, name, self)
+        if known is None:
+            raise MissingRequirement(
+                Text(f"What {name} costs today has not been looked up yet.", f"還沒查詢 {name} 今天的價格。"),
+                Text(f"Call set_up(what='machine', name={name!r}); then train again.",
+                     f"請先呼叫 set_up(what='machine', name={name!r})，再訓練一次。"), field="machine")
+        return Prospect(known.hardware(self.disk_gb), known.shown(), known.price_per_hour, rented=True)
+
+    def lease(self, job: RunningJob, name: str, meter: Meter) -> Lease:
+        from ..skypilot.rental import rent
+
+        return rent(job, name, self, meter)
+
+    def stop(self, name: str, job: JobFolder) -> None:
+        from ..skypilot.rental import give_back_later
+
+        give_back_later(name, job)
+
+    def examine(self, name: str) -> list[Standing]:
+        from ..skypilot import leftovers, program
+
+        try:
+            found = program.require_program(name, self.infra)
+            return [*leftovers.access(found, name, self), *leftovers.leftovers(Workspace(), found)]
+        except MissingRequirement as error:
+            return [Standing("warning", Text(f"Machine {name}: {error.problem.en}", f"機器 {name}：{error.problem.zh}"),
+                             error.fix)]
+        except NlpSkillsError as error:
+            return [Standing("broken", Text(f"Machine {name}: {error.problem.en}", f"機器 {name}：{error.problem.zh}"),
+                             error.fix)]
+
+    def _offered(self, workspace: Workspace, name: str, known: Offer) -> SetUp:
+        words = said_of(name, known)
+        say = Text(f"Train there with train(task=…, machine={name!r}): the cost of that training is shown and asked first.",
+                   f"要在那裡訓練請呼叫 train(task=…, machine={name!r})：會先算出費用並徵求同意。")
+        return SetUp(message=str(words), plan={"machine": name, **known.model_dump(mode="json", exclude={"settings"})},
+                     next_step=NextStep(say=str(say), tool="train", arguments={"machine": name}))
+
+
+def said_of(name: str, known: Offer) -> Text:
+    """What it is and costs, in a sentence."""
+    price = amount(known.price_per_hour)
+    return Text(f"{name}: SkyPilot would rent {known.shown()} for {price} USD an hour (as of {known.seen}). Nothing is rented "
+                "before a training is confirmed.",
+                f"{name}：SkyPilot 會租用 {known.shown()}，每小時 {price} 美元（{known.seen} 的價格）。"
+                "在你確認訓練之前，不會租用任何東西。")
+
+

@@ -1,0 +1,1 @@
+"""SkyPilot, out of process: its own environment, its commands, what it says."""
