@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ...resources.language import Text
 from ..deploy.targets import target_names
-from . import states
+from . import labelling, states
 from .advice import generation_decision, generation_question, source_advice, source_decision
 from .analysis import against_the_simplest, best_result, result_of, where_it_stands
 from .answer import CoachAnswer, Stage
@@ -159,6 +159,16 @@ def _source(situation: Situation, said: Said) -> CoachAnswer:
     return source_answer(situation, said, message, decision)
 
 
+def _label(situation: Situation, said: Said) -> CoachAnswer:
+    """Rows to label: where it stands; where none were fetched, how they come in."""
+    if answered := labelling.label_rows(situation, said):
+        return answered
+    say = Text("Connect the texts with unlabelled: true, then prepare_data; labelling begins there.",
+               "接上文字並設 unlabelled: true，再執行 prepare_data，就可以開始標註。")
+    message = Text("No rows without a label were fetched yet.", "還沒有抓取任何未標註的資料。")
+    return told(situation, "data", str(message), with_source(situation, Said(path=said.path), say))
+
+
 def _generate_data(situation: Situation, said: Said) -> CoachAnswer:
     decision = generation_decision(situation.task)
     real = bool(situation.data)
@@ -168,6 +178,12 @@ def _generate_data(situation: Situation, said: Said) -> CoachAnswer:
         "Your real rows are already frozen as the test, so generated ones can be added." if real else
         "First the real rows: they become the frozen test.",
         "你的真實資料已經凍結成測試集，可以開始加入生成的資料。" if real else "先放真實資料：它們會成為凍結的測試集。"))
+    if real and not said.path:
+        return told(situation, "data", message, call(
+            "add_examples", Text("Write rows here and pass them on: each is checked, they train only, and a tenth goes into a "
+                                 "sheet for the person to review.",
+                                 "在對話裡寫好資料列再帶入：每列都會檢查、只用來訓練，並抽十分之一給人審閱。"),
+            task=situation.name, examples=[]), question=generation_question(), decision=decision)
     say = Text("Offer to write the rows here, let the person review the CSV, fill in its path, then call this.",
                "可以提議在對話裡寫資料，由對方審閱 CSV，填上路徑後再呼叫。")
     return told(situation, "data", message, with_source(situation, Said(path=said.path), say),
@@ -290,7 +306,7 @@ _REPLIES: dict[str, Reply] = {
     "compare": _compare, "evaluate": _evaluate, "results": _results, "deploy": _deploy, "undeploy": _undeploy,
     "progress": _progress, "try_model": _try_model,
     "stop": stop, "database": _source, "file": _source, "api": _source, "web": _source, "source_help": _source,
-    "generate_data": _generate_data, "retrieval": _retrieval, "performance": performance,
+    "generate_data": _generate_data, "label": _label, "retrieval": _retrieval, "performance": performance,
     "deployed_bad": bad_after_deployment, "accept": accept, "errors": _errors, "whether": _whether, "rules": _rules, "reproduce": _reproduce,
     **dict.fromkeys(("archive", "roll_back", "export", "clone"), looking_after),
     "lineage": _lineage, "generate_project": _generate_project, "setup": _setup,

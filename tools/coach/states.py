@@ -6,6 +6,7 @@ from ...resources.answer import NextStep
 from ...resources.figures import figure
 from ...resources.language import Text
 from ..data.types import task_kind
+from . import labelling
 from .advice import source_advice, source_decision, source_question
 from .analysis import best_result, where_it_stands
 from .answer import CoachAnswer
@@ -30,7 +31,7 @@ def answer(situation: Situation, said: Said | None = None, opening: str | Text =
         opening: what to say first.
     """
     said = said or Said()
-    for speak in (_archived, _job, _clarifying, _source, _prepare, _live, _evaluate, _train, _plan, _deciding):
+    for speak in (_archived, _job, _clarifying, _source, labelling.waiting, _prepare, _live, _evaluate, _train, _plan, _deciding):
         if told := speak(situation, said):
             return told.model_copy(update={"message": joined(opening, told.message)}) if opening else told
     raise AssertionError("deciding always answers")

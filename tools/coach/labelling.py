@@ -1,0 +1,51 @@
+"""Rows without a label: how they get one, and the exact next call."""
+
+from __future__ import annotations
+
+from ...resources.answer import NextStep
+from ...resources.errors import DataError
+from ...resources.language import Text
+from ..data.labelling.standing import concerns, look, next_call
+from .answer import CoachAnswer
+from .intents import Said
+from .situation import Situation
+from .telling import consent, told
+from .wording import benefit, joined
+
+
+def waiting(situation: Situation, _said: Said) -> CoachAnswer | None:
+    """Before there is data to train on: rows that were fetched without a label lead to labelling."""
+    kept_apart = any(source.type == "web_scrape" or source.model_dump().get("unlabelled")
+                     for source in situation.sources.sources)
+    if situation.data or not kept_apart or not concerns(situation.folder):
+        return None
+    return label_rows(situation, _said)
+
+
+def label_rows(situation: Situation, _said: Said) -> CoachAnswer | None:
+    """Where the labelling stands and what comes next; None where there is nothing to label."""
+    try:
+        here = look(situation.folder)
+    except DataError as error:
+        step = NextStep(say=str(error.fix), tool="update_task" if error.field == "labels" else "set_data_source",
+                        arguments={"task": situation.name})
+        return told(situation, "data", joined(benefit(situation.task), error.problem), step)
+    figures = here.figures()
+    if not here.open and not here.decided:
+        return None
+    say, tool, arguments = next_call(here)
+    message = joined(benefit(situation.task), Text(
+        f"{figures['open']} rows wait for a label ({figures['proposed']} with a proposal), {figures['accepted']} are accepted. "
+        "Labels are proposed by rules, a model or a version; a person reviews them in batches here or on a sheet, and only "
+        "what they accept trains (data-pipeline/labelling).",
+        f"有 {figures['open']} 列等著標註（{figures['proposed']} 列有提案），已接受 {figures['accepted']} 列。"
+        "標籤由規則、模型或某個版本提案，再由人在這裡分批審閱或填審閱表；只有接受的才會拿來訓練"
+        "（data-pipeline/labelling）。"))
+    question = consent(
+        Text("Who knows the right label, and could a second person label the same 50 rows apart?",
+             "誰最清楚該貼哪個標籤？能不能請第二個人各自標同樣的 50 列？"),
+        Text("Where two people differ the labels need better words first (llm-knowledge/annotation).",
+             "兩個人意見不同的地方，表示標籤定義要先說清楚（llm-knowledge/annotation）。"),
+        [Text("I do, right here", "我自己，就在這裡"), Text("Ann and Ben, on a sheet each", "小安和小班，各一份審閱表")],
+        Text("I review them here", "我在這裡審閱"))
+    return told(situation, "data", message, NextStep(say=str(say), tool=tool, arguments=arguments), question=question)
