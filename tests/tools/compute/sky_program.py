@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -77,6 +78,9 @@ class Clouds:
             for child in subprocess.run(["pgrep", "-g", str(pid)], capture_output=True, text=True, check=False).stdout.split():
                 end(int(child))
         self.file.write_text(json.dumps(known))
+        asked = self.state / "asked.json"
+        if asked.is_file() and (folder := re.search(r"^folder=(\S+)$", json.loads(asked.read_text())["run"], re.MULTILINE)):
+            shutil.rmtree(folder[1], ignore_errors=True)  # a machine that is given back takes its disk along
 
 
 def end(pid: int) -> None:

@@ -18,8 +18,8 @@ from tests.tools.train.conftest import COMPANIES, write_rows
 from tests.tools.train.trained import Trainings, measures, weights
 
 pytestmark = pytest.mark.minutes
-GRPO = {"method": "grpo", "base_model": "words/v1", "epochs": 3, "batch_size": 4, "gradient_accumulation": 1,
-        "num_generations": 4, "max_completion_length": 8, "save_every": 4, "learning_rate": 1e-2}
+GRPO = {"method": "grpo", "base_model": "words/v1", "epochs": 6, "batch_size": 8, "gradient_accumulation": 1,
+        "num_generations": 8, "max_completion_length": 8, "save_every": 4, "learning_rate": 1e-2}
 
 
 def asked(number: int) -> str:
@@ -33,12 +33,12 @@ def trainings(workspace: Workspace, worker: Path) -> Trainings:
 
 @pytest.fixture
 def words(workspace: Workspace, trainings: Trainings, tiny_model: Path) -> VersionFolder:
-    """A model that says 好 or 壞 at random and ends there: free text, trained with sft on every weight."""
+    """A model that says 好 or, more often, 壞 at random and ends there: free text, trained with sft on every weight."""
     chance = random.Random(7)
     task = write_rows(workspace.root / "words", "generation", {
-        "train": [{"text": asked(number), "output": chance.choice("好壞")} for number in range(64)],
-        "valid": [{"text": asked(number), "output": chance.choice("好壞")} for number in range(64, 72)],
-        "test": [{"text": asked(number), "output": chance.choice("好壞")} for number in range(72, 76)]})
+        "train": [{"text": asked(number), "output": chance.choice("好好壞壞壞")} for number in range(64)],
+        "valid": [{"text": asked(number), "output": chance.choice("好好壞壞壞")} for number in range(64, 72)],
+        "test": [{"text": asked(number), "output": chance.choice("好好壞壞壞")} for number in range(72, 76)]})
     return trainings.done(task, {"base_model": str(tiny_model), "lora_r": 0, "learning_rate": 1e-2, "epochs": 12,
                                  "batch_size": 8, "gradient_accumulation": 1})
 
@@ -62,9 +62,9 @@ def test_from_a_version_that_is_sometimes_right_the_reward_rises_and_a_killed_ru
     whole = trainings.done(good, GRPO)
     info = whole.model_info()
     earned = measures(whole, "reward")
-    assert 0.1 < earned[0] < 0.9, earned  # sometimes right to begin with
-    assert info["training"]["reward"] >= 0.95 and info["training"]["valid_reward"] == 1.0, earned
-    assert len(earned) == 18  # 22 questions in steps of 4, three times: the last step of an epoch is made up
+    assert 0.1 < earned[0] < 0.7, earned  # sometimes right to begin with
+    assert sum(earned[-3:]) > sum(earned[:3]) + 0.75 and info["training"]["valid_reward"] == 1.0, earned
+    assert len(earned) == 18  # 22 questions in steps of 8, six times: the last step of an epoch is made up
     assert info["method"] == "grpo" and info["adapter"] and whole.config()["rewards"] == ["exact_match"]
     base = info["base_model"]
     assert base["name"] == "words/v1" and base["version"]["files"] == words.model_info()["files"]
@@ -82,11 +82,11 @@ def test_from_a_version_that_is_sometimes_right_the_reward_rises_and_a_killed_ru
     told = [event["measures"] for event in read_jsonl(job.events_file) if event["kind"] == "progress"]
     assert any({"reward", "reward_std", "completion_length"} <= measure.keys() for measure in told)
     seen = read_json(killed.evidence_file)["training"]
-    assert [entry["valid_reward"] for entry in seen["validations"]][-1] == 1.0
+    assert [entry["epoch"] for entry in seen["validations"]] == [1, 2, 3, 4, 5, 6]
     assert diagnose(killed).causes is not None
 
     full = trainings.done(good, {**GRPO, "lora_r": 0, "epochs": 1, "num_iterations": 2, "beta": 0.02}, 3)
-    assert full.model_info()["model"] and len(measures(full, "kl")) == 12 and len(measures(full, "reward")) == 6
+    assert full.model_info()["model"] and len(measures(full, "kl")) == 6 and len(measures(full, "reward")) == 3
     assert full.model_info()["parameters"]["trainable"] == full.model_info()["parameters"]["total"]
 
 
