@@ -22,17 +22,19 @@ if __name__ == "__main__":
     sys.exit(run.main(task_of_script(__file__), sys.argv[1:]))
 """
 _DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+_COUNTS = ["two", "three", "four", "five", "six", "seven", "eight", "nine"]
 _THINGS = ["boxes", "chairs", "lamps", "tables", "cups", "doors"]
 # Each of these is a person or a place, and only the words around it say which: a dictionary cannot know.
-_NAMES = ["Paris", "Jordan", "Sydney", "Austin", "Chelsea", "Florence", "Victoria", "Carson", "Dakota", "Lorraine"]
+_NAMES = ["Paris", "Jordan", "Sydney", "Austin", "Chelsea", "Carson", "Dakota", "Victoria"]
+_CALLERS = [*_NAMES, "Florence", "Lorraine"]
 _PROMPTS = {"extraction": "Parts: {labels}", "generation": "JSON", "chat": "", "preference": ""}
 
 
 def visit(source: random.Random) -> Row:
     """Who goes where: two types of parts."""
     person, place = source.sample(_NAMES, 2)
-    layout = source.choice(("{person} went to {place}.", "{person} lives in {place}.", "In {place} we met {person}.",
-                            "At {place} sits {person}."))
+    layout = source.choice(("{person} went to {place}.", "{person} lives in {place}.",
+                            "In {place} we met {person}.", "At {place} sits {person}."))
     text = layout.format(person=person, place=place)
     found = [{"type": kind, "text": part, "start": text.find(part), "end": text.find(part) + len(part)}
              for kind, part in (("person", person), ("place", place))]
@@ -41,15 +43,16 @@ def visit(source: random.Random) -> Row:
 
 def order(source: random.Random) -> Row:
     """An order in words becomes JSON."""
-    count, day, thing = source.randrange(2, 10), source.choice(_DAYS), source.choice(_THINGS)
+    count, day, thing = source.randrange(len(_COUNTS)), source.choice(_DAYS), source.choice(_THINGS)
     layout = source.choice(("please send {count} {thing} on {day}", "on {day} we need {count} {thing}",
-                            "{count} {thing} for {day}, thanks"))
-    return {"text": layout.format(count=count, day=day, thing=thing), "output": json.dumps({thing: count, "day": day})}
+                            "{count} {thing} for {day}"))
+    return {"text": layout.format(count=_COUNTS[count], day=day, thing=thing),
+            "output": json.dumps({thing: count + 2, "day": day})}
 
 
 def call(source: random.Random) -> Row:
     """The assistant remembers the caller's name from an earlier turn."""
-    caller, day, opening = source.choice(_NAMES), source.choice(_DAYS), source.choice(("Hello", "Hi", "Good day"))
+    caller, day, opening = source.choice(_CALLERS), source.choice(_DAYS), source.choice(("Hello", "Hi", "Good day"))
     said = [("user", f"{opening}, {caller} here."), ("assistant", f"{opening}!"), ("user", f"Open on {day}?"),
             ("assistant", f"Yes {caller}, {day} is fine.")]
     messages = [{"role": role, "content": content} for role, content in said]
@@ -58,7 +61,7 @@ def call(source: random.Random) -> Row:
 
 def reply(source: random.Random) -> Row:
     """People prefer the answer that says please; it is the longer one as often as not."""
-    day, thing, caller = source.choice(_DAYS), source.choice(_THINGS), source.choice(_NAMES)
+    day, thing, caller = source.choice(_DAYS), source.choice(_THINGS), source.choice(_CALLERS)
     kind, curt = f"Please come on {day}.", f"Come {day}."
     if source.random() < 0.5:
         curt += f" Fetch the {thing} then."
