@@ -90,7 +90,7 @@ def test_from_a_version_that_is_sometimes_right_the_reward_rises_and_a_killed_ru
     assert full.model_info()["parameters"]["trainable"] == full.model_info()["parameters"]["total"]
 
 
-def test_a_right_answer_that_does_not_fit_stops_the_training_before_its_first_step(
+def test_what_could_never_be_rewarded_stops_the_training_before_its_first_step(
     words: VersionFolder, good: TaskFolder, trainings: Trainings
 ) -> None:
     job = trainings.start(good, {**GRPO, "max_completion_length": 2})
@@ -98,10 +98,6 @@ def test_a_right_answer_that_does_not_fit_stops_the_training_before_its_first_st
     error = jobs.failure(job)
     assert error is not None and error.field == "max_completion_length" and "30 rows" in error.problem.en, error
 
-
-def test_answers_that_are_no_json_are_refused_for_the_reward_that_wants_it(
-    words: VersionFolder, good: TaskFolder, trainings: Trainings
-) -> None:
     job = trainings.start(good, {**GRPO, "rewards": ["json_validity"]})
     assert trainings.ended(job) == "failed"
     error = jobs.failure(job)
