@@ -29,7 +29,7 @@ PAGES = sorted([*flows.FLOWS.glob("*.md"), *(path for name in ("llm-coach", "tas
                                              for path in (SKILLS / name).glob("*.md"))])
 # What stands between backticks and is neither a tool nor one of its arguments or answers: parts of a file or a report.
 PARTS = frozenset((SKILLS / "data-pipeline" / "validation.md").read_text(encoding="utf-8").replace("`", " ").replace(
-    ",", " ").split()) | {"rows_to_start", "success_criteria", "data_source", "pain_point", *kinds(), *(
+    ",", " ").split()) | {"rows_to_start", "success_criteria", "data_source", "pain_point", "size_param", *kinds(), *(
         field for kind in kinds().values() for field in kind.model_fields)}
 
 
