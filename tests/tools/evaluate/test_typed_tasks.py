@@ -89,8 +89,8 @@ def test_extraction_tells_types_apart_where_a_dictionary_and_the_untuned_model_c
     record = evaluation(version)
     own, beside = values(record, "entity_f1")
     assert set(beside) == {"dictionary", "base_model"}
-    assert own > max(beside.values()) + 0.2, (own, beside)
-    assert record["metrics"]["json_validity"]["value"] > 0.9 >= record["metrics"]["exact_match"]["high"] - 0.2
+    assert own > 0.6 and own > max(beside.values()) + 0.4, (own, beside)
+    assert record["metrics"]["json_validity"]["value"] > 0.9
     assert set(record["per_class"]) == {"person", "place"} and record["per_class"]["person"]["support"] == 40
     assert record["verdict"]["metric"] == "entity_f1" and record["verdict"]["simplest"]["outcome"] == "loses"
     assert "a dictionary of the parts seen in training" in record["verdict"]["text"]["en"]
