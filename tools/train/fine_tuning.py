@@ -210,13 +210,13 @@ class FineTuning(Method):
     def figures(self, history: Log, chosen: Mapping[str, Any]) -> dict[str, Any]:
         """What came of it for `model_info.json`: from the log, and from the evaluation of the kept step."""
 
+    @abstractmethod
     def seen(self, trainer: Any, train: Sequence[TokenisedRow], history: Log, kept: Path) -> dict[str, Any]:
         """What only this method leaves for a diagnosis."""
-        return {}
 
+    @abstractmethod
     def tokens(self, trainer: Any, shown: list[Any], epochs: float) -> int:
         """How many tokens it read."""
-        raise NotImplementedError
 
     def audited(self, run: TrainingRun, splits: dict[str, list[TokenisedRow]], tokenizer: Any,
                 end_ids: set[int]) -> Audit:
