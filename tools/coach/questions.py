@@ -9,6 +9,7 @@ from typing import Any
 
 from ...resources.language import Text
 from ...resources.task import TASK_TYPES, Task
+from ..data.types import task_kind
 from .answer import Question
 
 OPEN = re.compile(r"\s*<[^<>]*>\s*")  # what an answer goes into: `<the answer, in their words>`
@@ -197,8 +198,10 @@ FURTHER = {
 
 
 def unanswered(topics: tuple[Topic, ...], task: Task) -> list[Topic]:
-    """The topics `task.yaml` says nothing about. Privacy always says something, and so does the type."""
-    return [topic for topic in topics if topic not in (PRIVACY, EXAMPLE) and _says_nothing(_value(task, topic.path))]
+    """The topics `task.yaml` says nothing about. Privacy always says something, and so does the type, which may need no
+    labels."""
+    settled = (PRIVACY, EXAMPLE, *(() if task_kind(task.type).needs_labels else (LABELS,)))
+    return [topic for topic in topics if topic not in settled and _says_nothing(_value(task, topic.path))]
 
 
 def changes_for(topic: Topic) -> dict[str, Any]:

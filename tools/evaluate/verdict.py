@@ -132,8 +132,8 @@ def _invalid(record: Mapping[str, Any]) -> Text | None:
     if rate == 0:
         return None
     what = invalid_words(record)
-    return Text(f"{rate:.1%} of the answers are {what.en} and count as wrong.",
-                f"有 {rate:.1%} 的回答{what.zh}，都算錯。")
+    wrong = Text("", "") if record.get("answers") == "pair" else Text(" and count as wrong", "，都算錯")
+    return Text(f"{rate:.1%} of the answers are {what.en}{wrong.en}.", f"有 {rate:.1%} 的回答{what.zh}{wrong.zh}。")
 
 
 def invalid_words(record: Mapping[str, Any]) -> Text:
