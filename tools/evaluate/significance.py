@@ -160,10 +160,13 @@ class _Counted:
         import numpy as np
 
         total, cells = len(self.cell_of), len(self.weights)
+        drawn: Array
         if 2 * cells < total:
-            return np.asarray(generator.multinomial(total, self.weights / total, size=size), dtype=float)
-        places = self.cell_of[generator.integers(0, total, (size, total))] + np.arange(size)[:, None] * cells
-        return np.bincount(places.ravel(), minlength=size * cells).reshape(size, cells).astype(float)
+            drawn = np.asarray(generator.multinomial(total, self.weights / total, size=size), dtype=float)
+        else:
+            places = self.cell_of[generator.integers(0, total, (size, total))] + np.arange(size)[:, None] * cells
+            drawn = np.bincount(places.ravel(), minlength=size * cells).reshape(size, cells).astype(float)
+        return drawn
 
     def measured(self, weights: Array | None = None) -> dict[str, list[Array]]:
         """Each metric of each model, of the rows themselves or of the (draws, cells) cells drawn."""
