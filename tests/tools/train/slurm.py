@@ -92,6 +92,7 @@ class Slurm:
 
     def _go(self) -> None:
         self.account = pwd.getpwnam(USER)
+        shutil.rmtree(Path(self.account.pw_dir) / ".nlp-skills-jobs", ignore_errors=True)  # of tests that were killed
         shims, version = self.root / "shims", f"{sys.version_info[0]}.{sys.version_info[1]}"
         shims.mkdir(parents=True)
         uv = shutil.which("uv", path=f"{Path(os.environ['NLP_SKILLS_TEST_SKY'])}{os.pathsep}{os.environ['PATH']}")
