@@ -76,6 +76,7 @@ class Tending:
         self.job, self.name, self.machine, self.link, self.lease, self._keep = job, name, machine, link, lease, keep
         self.run = run or job.folder.id
         self.ending = False  # what is left to do is done whatever it costs
+        self.failed_there = False  # the error is one of the work there, told by itself
         self._attempt = uuid.uuid4().hex
         self._far: Far | None = None
         self._cut_since: float | None = None
@@ -264,6 +265,7 @@ class Tending:
         if state == "succeeded" and ended:
             return ended
         if ended and ended.get("error"):
+            self.failed_there = True
             raise error_of(ended["error"])
         if state == "interrupted" and self.lease.meter.over:
             raise self.lease.meter.passed()

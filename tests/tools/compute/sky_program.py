@@ -1,7 +1,7 @@
 """A `sky` for where no cloud can be rented: it answers in SkyPilot 0.14.1's own words (recorded), and what it launches
 is the second account behind the tests' SSH server, where it really runs a task file's setup and run.
 
-    python sky_program.py STATE COMMAND…    STATE: its folder; `price`, `trouble` in it are the test's to write
+    python sky_program.py STATE COMMAND…    STATE: its folder; `price`, `trouble`, `queue` in it are the test's to write
 """
 
 from __future__ import annotations
@@ -92,10 +92,11 @@ def end(pid: int) -> None:
 
 def as_account(script: str, log: Path) -> int:
     """Start it as the other account, in a group of its own; the pid."""
-    home = pwd.getpwnam(ACCOUNT).pw_dir
+    home, queue = pwd.getpwnam(ACCOUNT).pw_dir, log.with_name("queue")
+    more = [f"NLP_SKILLS_QUEUE_DIR={queue.read_text()}"] if queue.is_file() else []
     with log.open("ab") as output:
         return subprocess.Popen(["runuser", "-u", ACCOUNT, "--", "env", "-i", f"HOME={home}", f"PATH={os.environ['PATH']}",
-                                 "bash", "-c", script], cwd="/", stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                                 *more, "bash", "-c", script], cwd="/", stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                                 start_new_session=True).pid
 
 

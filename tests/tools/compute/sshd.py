@@ -52,10 +52,14 @@ def free_port() -> int:
 
 
 class Sshd:
-    """The server, and a client's home folder whose SSH config names it `gpubox`."""
+    """The server, and a client's home folder whose SSH config names it `gpubox`.
 
-    def __init__(self, root: Path, home: Path) -> None:
-        self.root, self.home = root, home
+    Arguments:
+        queue: where jobs of the account that logs in stand in line.
+    """
+
+    def __init__(self, root: Path, home: Path, queue: Path) -> None:
+        self.root, self.home, self.queue = root, home, queue
         self.port = free_port()
         root.mkdir(parents=True)
         ssh = home / ".ssh"
@@ -70,7 +74,7 @@ class Sshd:
             f"ListenAddress 127.0.0.1\nPort {self.port}\nHostKey {root / 'host_key'}\nPidFile {root / 'pid'}\n"
             f"AuthorizedKeysFile {keys}\nStrictModes no\nPasswordAuthentication no\nUsePAM no\n"
             "Subsystem sftp internal-sftp\nMaxStartups 100\nAllowTcpForwarding yes\n"
-            f"SetEnv NLP_SKILLS_QUEUE_DIR={HOME / f'queue-{os.getpid()}'}\n")
+            f"SetEnv NLP_SKILLS_QUEUE_DIR={queue}\n")
         self.process: subprocess.Popen[bytes] | None = None
         self.start()
         self.point_to(self.port)
@@ -126,7 +130,8 @@ class Proxy:
         self._open: list[socket.socket] = []
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._server.getsockname()[1])
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def cut_after(self, way: str, count: int) -> None:
         """End every connection once `count` more bytes have gone that way."""
@@ -142,8 +147,11 @@ class Proxy:
             end.close()
 
     def close(self) -> None:
-        self.cut()
+        with contextlib.suppress(OSError):
+            self._server.shutdown(socket.SHUT_RDWR)  # closing alone leaves the thread accepting one more
+        self._accepting.join()
         self._server.close()
+        self.cut()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -192,12 +200,12 @@ def sshd() -> Iterator[Sshd]:
     require_sshd()
     root = Path(tempfile.mkdtemp(prefix="nlp-skills-sshd-"))  # pytest closes its own folders to other accounts
     root.chmod(0o755)
-    server = Sshd(root / "server", root / "home")
+    server = Sshd(root / "server", root / "home", HOME / f"queue-{os.getpid()}")
     server.trust()
     yield server
     server.stop()
     shutil.rmtree(root)
-    shutil.rmtree(HOME / f"queue-{os.getpid()}", ignore_errors=True)
+    shutil.rmtree(server.queue, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

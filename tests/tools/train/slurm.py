@@ -92,6 +92,7 @@ class Slurm:
 
     def _go(self) -> None:
         self.account = pwd.getpwnam(USER)
+        shutil.rmtree(Path(self.account.pw_dir) / ".nlp-skills-jobs", ignore_errors=True)  # of tests that were killed
         shims, version = self.root / "shims", f"{sys.version_info[0]}.{sys.version_info[1]}"
         shims.mkdir(parents=True)
         uv = shutil.which("uv", path=f"{Path(os.environ['NLP_SKILLS_TEST_SKY'])}{os.pathsep}{os.environ['PATH']}")
@@ -114,7 +115,7 @@ class Slurm:
         _CONFIG.write_text(_MARK + _SLURM.format(cluster=CLUSTER, host=socket.gethostname().partition(".")[0],
                                                  root=self.root, cores=os.cpu_count(), memory=memory * 3 // 4))
         self.processes += [subprocess.Popen(["slurmctld", "-D"]), subprocess.Popen(["slurmd", "-D"])]
-        self.sshd = Sshd(self.root / "sshd", self.home)
+        self.sshd = Sshd(self.root / "sshd", self.home, Path(self.account.pw_dir) / f"queue-{os.getpid()}")
         (self.home / ".slurm").mkdir()
         (self.home / ".slurm" / "config").write_text(
             f"Host {CLUSTER}\n  HostName 127.0.0.1\n  Port {self.sshd.port}\n  User {USER}\n"
@@ -142,13 +143,18 @@ class Slurm:
         return subprocess.run(["squeue", "-h"], capture_output=True, text=True, check=True).stdout.split("\n")[:-1]
 
     def stop(self) -> None:
+        subprocess.run(["scancel", "-u", USER], check=False)  # what a test that failed left there
+        until = time.monotonic() + 20
+        while self.jobs() and time.monotonic() < until:
+            time.sleep(0.2)
         self.sshd.stop()
         for process in reversed(self.processes):
             process.terminate()
             process.wait(30)
         _CONFIG.unlink(missing_ok=True)
         _PROFILE.unlink(missing_ok=True)
-        shutil.rmtree(self.root, ignore_errors=True)
+        for place in (self.root, self.sshd.queue):
+            shutil.rmtree(place, ignore_errors=True)
 
 
 @contextlib.contextmanager

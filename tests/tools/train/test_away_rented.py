@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from nlp_skills.resources import spending
-from nlp_skills.resources.errors import BudgetError, MachineError, TrainingError
+from nlp_skills.resources.errors import BudgetError, MachineError, TrainingError, WorkspaceError
 from nlp_skills.resources.files import append_jsonl, read_yaml
 from nlp_skills.resources.job import JobFolder, job_folders
 from nlp_skills.resources.task import TaskFolder
@@ -144,6 +144,17 @@ def test_a_launch_that_fails_is_told_in_skypilots_words_and_leaves_nothing_rente
     error = jobs.failure(job)
     assert isinstance(error, MachineError) and said in error.problem.en, error
     assert not rented(clouds) and VersionFolder(task, 1).status() == "reserved"
+
+
+def test_a_training_that_fails_there_by_that_machines_own_disk_gives_it_back(
+    workspace: Workspace, task: TaskFolder, clouds: Path
+) -> None:
+    (clouds / "queue").write_text("/proc/jobs")  # where nobody can stand in line
+    job = submit_away(workspace, task, "first", "cloud", confirm=True)
+    ends(job, "failed")
+    error = jobs.failure(job)
+    assert isinstance(error, WorkspaceError) and "/proc/jobs" in error.problem.en, error
+    assert not rented(clouds)
 
 
 def test_a_price_that_rose_since_the_yes_is_asked_again(workspace: Workspace, task: TaskFolder, clouds: Path) -> None:

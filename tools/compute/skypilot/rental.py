@@ -21,8 +21,8 @@ from ..running import RunningJob
 from ..tending import Keep, Tending
 from .leftovers import cluster_name
 from .offer import look_up
-from .program import Program, Said, require_program
-from .task_file import run_script, write_task_file
+from .program import Program, Said, cloud_of, require_program
+from .task_file import BY_TIME, run_script, write_task_file
 
 _DOWN_SECONDS = 600.0
 _LOOK_SECONDS, _GONE_SECONDS = 2.0, 60.0
@@ -159,11 +159,13 @@ class Rental(Lease):
             return
         if isinstance(error, Cancelled) and not goes_on(tended, error):
             return  # given back by a job of its own, see `give_back_later`
-        if goes_on(tended, error) or isinstance(error, WorkspaceError):
-            tended.job.warn(Text(
-                f"{self.name} stays rented ({self.host}); once it stands idle for {self.machine.idle_minutes} minutes it ends "
-                "by itself.",
-                f"{self.name} 仍在租用（{self.host}）；閒置 {self.machine.idle_minutes} 分鐘後會自動結束。"))
+        if goes_on(tended, error) or (isinstance(error, WorkspaceError) and not tended.failed_there):
+            ends = Text("the batch system's time limit ends it", "批次系統的時限到了就會結束") \
+                if cloud_of(self.machine.infra) in BY_TIME else Text(
+                    f"once it stands idle for {self.machine.idle_minutes} minutes it ends by itself",
+                    f"閒置 {self.machine.idle_minutes} 分鐘後會自動結束")
+            tended.job.warn(Text(f"{self.name} stays rented ({self.host}); {ends.en}.",
+                                 f"{self.name} 仍在租用（{self.host}）；{ends.zh}。"))
             return
         if error is not None:
             tended.keep()

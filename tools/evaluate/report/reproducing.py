@@ -7,6 +7,7 @@ from typing import Any
 
 from ....resources.changes import settings_of
 from ....resources.language import Text, speaking
+from ....resources.spending import amount
 from ...compute.words import duration
 from .markup import Content, Html, both, definitions, html, table, tag
 from .material import Material, json_or_empty
@@ -24,7 +25,7 @@ def reproducing(material: Material) -> Html:
                       f"對助理說：「重現 {task} 的 {folder.name}」，或自己執行：")),
         tag("pre", f"python -m nlp_skills.tools.train.reproduce {folder.task.root} {folder.name}\n"
                    f"python scripts/05_evaluate.py --version {folder.name}"),
-        _training(model), definitions(_facts(material, environment)),
+        _training(model, material.lineage.get("cost")), definitions(_facts(material, environment)),
         _folded(Text("Settings", "設定"), _settings(folder.config() if folder.config_file.is_file() else {})),
         _folded(Text("Prompt", "提示詞"), _prompt(model.get("prompt") or {})),
         _folded(Text("Hashes", "雜湊"), _pairs({
@@ -38,7 +39,7 @@ def reproducing(material: Material) -> Html:
     )
 
 
-def _training(model: Mapping[str, Any]) -> Html | None:
+def _training(model: Mapping[str, Any], cost: Mapping[str, Any] | None) -> Html | None:
     training, parameters = model.get("training") or {}, model.get("parameters") or {}
     if not training:
         return None
@@ -46,11 +47,18 @@ def _training(model: Mapping[str, Any]) -> Html | None:
     facts: dict[Text, Content] = {
         Text("Steps", "訓練步數"): f"{training['steps']:,}" if "steps" in training else None,
         Text("Time", "訓練時間"): both(*_times(seconds)) if seconds else None,
+        Text("Cost", "費用"): _cost(cost) if cost else None,
         Text("Tokens", "token 數"): f"{training['tokens']:,}" if "tokens" in training else None,
         Text("Trained parameters", "訓練的參數"):
             f"{parameters['trainable']:,} / {parameters['total']:,}" if "trainable" in parameters else None,
     }
     return definitions(facts)
+
+
+def _cost(cost: Mapping[str, Any]) -> Text:
+    """What its machine has cost, beside what was expected when it was agreed to."""
+    spent, low, high = (amount(value) for value in (cost["spent"], *cost["estimate"]))
+    return Text(f"{spent} {cost['currency']} (estimated {low}–{high})", f"{spent} {cost['currency']}（預估 {low}–{high}）")
 
 
 def _times(seconds: float) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from nlp_skills.resources.files import append_jsonl, read_json, write_json
+from nlp_skills.resources.lineage import track_version
 from nlp_skills.resources.task import Constraints, TaskFolder
 from nlp_skills.tools.evaluate.report.__main__ import main
 from nlp_skills.tools.evaluate.significance import Resampler
@@ -88,6 +89,20 @@ def test_a_prediction_stands_beside_what_happened(task: Make) -> None:
     folder = trained(task(), expects={"metric": "macro_f1", "low": 0.95, "high": 0.99})
     _, page = report(folder, evaluated(folder, rows_of(LABELS, 9), lambda at, row: "neutral"))
     assert "Predicted: macro-F1 between 0.950 and 0.990; it came to 0.167, less than predicted." in page.text
+
+
+def test_what_a_rented_training_cost_stands_beside_its_estimate_and_an_own_machine_costs_nothing(task: Make) -> None:
+    own = trained(task())
+    _, page = report(own, evaluated(own, rows_of(LABELS, 9), third_wrong))
+    assert "Cost" not in page.english and "費用" not in page.chinese
+    folder = trained(own.task)
+    write_json(folder.reservation_file, {"version": folder.name, "job": "job-1", "cost": {
+        "per_hour": 1.01, "low": 0.2, "high": 0.6, "currency": "USD"}})
+    append_jsonl(own.task.spending_file, {"time": "2026-01-01T00:00:00Z", "job": "job-1", "what": "cloud", "kind": "paid",
+                                          "amount": 0.45, "currency": "USD"})
+    track_version(folder)
+    _, page = report(folder, evaluated(folder, rows_of(LABELS, 9), third_wrong))
+    assert "Cost0.45 USD (estimated 0.20–0.60)" in page.english and "費用0.45 USD（預估 0.20–0.60）" in page.chinese
 
 
 def test_the_likeliest_cause_and_its_change_are_told(task: Make) -> None:
