@@ -47,7 +47,7 @@ def test_a_version_proposes_labels_that_wait_for_a_person(waiting: TaskFolder, w
     job = act(workspace, waiting, Wish("propose", by="v1"), start)
     assert isinstance(job, JobFolder)
     assert wait(job, 120) == "succeeded", job.output_file.read_text()
-    result: dict[str, Any] = dict(job.exit().result)  # type: ignore[union-attr, arg-type]
+    result: dict[str, Any] = dict(job.exit().result)  # type: ignore[union-attr]
     assert result["proposed"] >= len(TEXTS) // 2 and result["proposed"] + result["no_label"] == len(TEXTS)
     shown = act(workspace, waiting, Wish("review"), start)
     assert isinstance(shown, LabellingAnswer)
