@@ -33,6 +33,7 @@ def job_view(folder: JobFolder, events: JobEvents | None = None) -> JobView:
     events = events or JobEvents(folder)
     ended = folder.exit()
     result = {key: value for key, value in ended.result.items() if key not in ("message", "next_step")} if ended else {}
+    result |= ((ended.error if ended else None) or {}).get("details") or {}  # the rows or figures that a failure is about
     return JobView(
         id=folder.id, kind=folder.spec().kind, state=(state := folder.state()), progress=events.progress(),
         place=folder.place() if state == "queued" else None,

@@ -11,6 +11,9 @@ from ...resources.version import VersionFolder
 from ..evaluate.metric import answers_of, metric_title
 from .deployments import Deployment, history
 
+_HUB_TASKS = {"label": "text-classification", "spans": "token-classification", "text": "text-generation",
+              "pair": "text-generation"}
+
 
 def model_card(task: Task, version: VersionFolder, content: str) -> str:
     """The README.md of an uploaded model.
@@ -71,8 +74,7 @@ def _index(task: Task, version: VersionFolder, evaluation: dict[str, Any]) -> li
     metrics = [{"type": name, "name": name, "value": measured["value"]}
                for name, measured in evaluation["metrics"].items()]
     return [{"name": f"{task.name}-{version.name}", "results": [{
-        "task": {"type": "text-classification" if answers_of(task.type) == "label" else "text-generation"},
-        "metrics": metrics,
+        "task": {"type": _HUB_TASKS[answers_of(task.type)]}, "metrics": metrics,
         "dataset": {"name": f"{task.name} {benchmark['name']}", "type": task.name,
                     "revision": benchmark["hash"]},
     }]}]
@@ -108,12 +110,11 @@ def _results(metric: str, evaluation: dict[str, Any]) -> list[str]:
         lines += ["", "| class | precision | recall | F1 | rows |", "| --- | ---: | ---: | ---: | ---: |"]
     for label, row in evaluation["per_class"].items():
         lines.append(f"| {label} | {row['precision']:.3f} | {row['recall']:.3f} | {row['f1']:.3f} | {row['support']} |")
-    lines += ["", f"| baseline | {metric_title(metric).en} |", "| --- | ---: |"]
-    for name, row in evaluation.get("baselines", {}).items():
-        value = row.get(metric) if isinstance(row, dict) else None
-        value = value.get("value") if isinstance(value, dict) else value
-        if value is not None:
-            lines.append(f"| {name} | {value:.3f} |")
+    beside = {name: row[metric] for name, row in evaluation.get("baselines", {}).items()
+              if row.get(metric) is not None}
+    if beside:
+        lines += ["", f"| baseline | {metric_title(metric).en} |", "| --- | ---: |"]
+        lines += [f"| {name} | {value:.3f} |" for name, value in beside.items()]
     return [*lines, ""]
 
 

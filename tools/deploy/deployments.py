@@ -102,7 +102,8 @@ def before(task: TaskFolder) -> Deployment:
         if deployment.url is not None and not deployment.restores:
             return deployment
     raise DeploymentError(
-        Text(f"{task.name} has no deployment before this one.", f"{task.name} 在這之前沒有別的部署。"),
+        Text(f"{task.name} has no deployment before this one that answered at an address.",
+             f"{task.name} 在這之前沒有上線服務過的部署。"),
         Text("Deploy a version by its number: deploy(task=…, version='v1').",
              "請直接指定版本部署：deploy(task=…, version='v1')。"),
         field="action",

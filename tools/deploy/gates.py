@@ -10,7 +10,7 @@ from ...resources.task import Task
 from ...resources.version import VersionFolder
 from ..evaluate.metric import answers_of, check_metric, metric_title
 from ..evaluate.verdict import headline
-from .parity import Parity
+from .parity import Parity, shares
 
 PARITY_THRESHOLD = 0.99
 _EXAMPLES_SHOWN = 5
@@ -69,21 +69,25 @@ def parity_gate(
     """Refuse an endpoint that answers differently from what was evaluated, unless a reason is recorded."""
     if min(parity.raw, parity.label) >= threshold:
         return []
-    figures = f"label {parity.label:.3f}, text {parity.raw:.3f} < {threshold}"
     if override:
+        figures = f"label {parity.label:.3f}, text {parity.raw:.3f} < {threshold}"
         return [{"gate": "parity", "reason": override, "figures": figures}]
+    agree = shares(task.type, parity.label, parity.raw)
+    rows = [{"id": row.id, "text": quoted(task, row.text), "evaluated": quoted(task, row.evaluated),
+             "deployed": quoted(task, row.deployed)} for row in parity.disagreements[:_EXAMPLES_SHOWN]]
+    first = Text("", "") if not rows or task.constraints.privacy == "on-premise" else Text(
+        f" The first: {rows[0]['text']!r}, evaluated {rows[0]['evaluated']!r}, deployed {rows[0]['deployed']!r}.",
+        f"第一筆：「{rows[0]['text']}」，評估時回答「{rows[0]['evaluated']}」，部署後回答「{rows[0]['deployed']}」。")
     raise DeploymentError(
         Text(f"The endpoint does not answer as {chosen.name} did when it was evaluated "
-             f"({parity.count} rows: {figures}).",
-             f"端點的回答與 {chosen.name} 評估時不一致（共 {parity.count} 筆：{figures}）。"),
+             f"({parity.count} rows: {agree.en}; {threshold:.1%} is asked for).{first.en}",
+             f"端點的回答與 {chosen.name} 評估時不一致（共 {parity.count} 筆：{agree.zh}，至少要 {threshold:.1%}）。{first.zh}"),
         Text("Usual causes: another chat template or system prompt, a missing end-of-turn, an unmerged adapter, another "
-             "base model, fewer bits. The rows are in details; what was live before still answers.",
+             "base model, fewer bits. job_status shows more rows under result; what was live before still "
+             "answers. Where the person accepts the difference, deploy with override_reason and say why.",
              "常見原因：對話模板或系統提示不同、缺少結束標記、轉接器沒有合併、基礎模型不同、量化位元較少。"
-             "不一致的資料列在 details；先前的部署仍在服務。"),
+             "更多不一致的資料列可用 job_status 查看（在 result 中）；先前的部署仍在服務。"
+             "若使用者能接受這個差異，請在 override_reason 寫明理由後部署。"),
         field="version",
-        details={"label": parity.label, "raw": parity.raw, "disagreements": [
-            {"id": row.id, "text": quoted(task, row.text), "evaluated": quoted(task, row.evaluated),
-             "deployed": quoted(task, row.deployed)}
-            for row in parity.disagreements[:_EXAMPLES_SHOWN]
-        ]},
+        details={"label": parity.label, "raw": parity.raw, "disagreements": rows},
     )

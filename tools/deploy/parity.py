@@ -9,13 +9,15 @@ from pydantic import BaseModel, Field
 
 from ...resources.errors import DeploymentError
 from ...resources.language import Text
-from ...resources.task import Prompt
+from ...resources.task import Prompt, TaskType
 from ...resources.version import VersionFolder
 from ..data.benchmark import frozen_benchmark
 from ..data.prompting import chat_messages, fixed_system, read_answer
-from ..data.types import kind_of
+from ..data.types import kind_of, task_kind
 from ..evaluate.endpoint import Endpoint, ask
 from ..evaluate.record import evaluated_answers
+
+_READ = {"label": Text("label", "標籤"), "spans": Text("parts", "抽取結果")}  # of other answers nothing but the text is read
 
 
 class Disagreement(BaseModel):
@@ -37,6 +39,13 @@ class Parity(BaseModel):
     label: float
     count: int
     disagreements: list[Disagreement] = Field(default_factory=list)
+
+
+def shares(task_type: TaskType, label: float, raw: float) -> Text:
+    """How many rows agree, in words: in what is read of an answer of that type of task, and in its text."""
+    text = Text(f"text {raw:.1%}", f"文字一致 {raw:.1%}")
+    read = _READ.get(task_kind(task_type).answers)
+    return Text(f"{read.en} {label:.1%}, {text.en}", f"{read.zh}一致 {label:.1%}，{text.zh}") if read else text
 
 
 def same_text(answer: str, prediction: dict[str, Any]) -> bool:

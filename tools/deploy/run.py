@@ -21,7 +21,7 @@ from ..compute.running import RunningJob, run_job
 from ..evaluate.endpoint import Endpoint
 from . import deployments
 from .gates import PARITY_THRESHOLD, criteria_gate, parity_gate
-from .parity import Parity, measure_parity
+from .parity import Parity, measure_parity, shares
 from .targets import target
 
 ENTRY = ["-m", "nlp_skills.tools.deploy.run"]
@@ -107,9 +107,9 @@ def _told(task: TaskFolder, deployment: deployments.Deployment) -> dict[str, Any
                    "deploy(target='endpoint', settings={url, model}).",
                    "可以把檔案帶到要執行的地方。端點啟動後，用 deploy(target='endpoint', settings={url, model}) 驗證。")
     if parity:
-        second = Text(f" Parity over {parity['count']} benchmark rows: label {parity['label']:.1%}, "
-                      f"text {parity['raw']:.1%}.",
-                      f"以評估基準 {parity['count']} 筆比對：標籤一致 {parity['label']:.1%}，文字一致 {parity['raw']:.1%}。")
+        agree = shares(task.load().type, parity["label"], parity["raw"])
+        second = Text(f" Parity over {parity['count']} benchmark rows: {agree.en}.",
+                      f"以評估基準 {parity['count']} 筆比對：{agree.zh}。")
     elif deployment.rows_only:
         second = Text("", "")
     else:

@@ -162,11 +162,10 @@ def check_listed(endpoint: Endpoint) -> None:
 def missing_model(known: Sequence[str], model: str) -> DeploymentError:
     """The error for a name that an endpoint does not list."""
     near = difflib.get_close_matches(model, known, n=1)
-    shown = ", ".join(known[:8]) or "–"
     return DeploymentError(
         Text(f"The endpoint has no model {model[:80]!r}.", f"端點沒有「{model[:80]}」這個模型。"),
-        Text((f"Did you mean {near[0]!r}? " if near else "") + f"It has: {shown}.",
-             (f"你是指「{near[0]}」嗎？" if near else "") + f"現有的模型：{shown}。"),
+        Text((f"Did you mean {near[0]!r}? " if near else "") + f"It has: {', '.join(known[:8]) or '–'}.",
+             (f"你是指「{near[0]}」嗎？" if near else "") + f"現有的模型：{'、'.join(known[:8]) or '–'}。"),
         field="model",
     )
 

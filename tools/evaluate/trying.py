@@ -105,14 +105,18 @@ def ask_models(job: RunningJob, task: TaskFolder, models: Sequence[Model], rows:
             valid[model.name] += answer.answer is not None
     job.progress(len(models), len(models))
     names = "、".join(model.name for model in models)
-    told = ", ".join(f"{name} {count}/{len(rows)}" for name, count in valid.items())
+    told = [f"{name} {count}/{len(rows)}" for name, count in valid.items()]
     what = _VALID[answers_of(definition.type)]
-    message = Text(f"Asked {len(rows)} texts; {what.en}: {told}.", f"問了 {len(rows)} 則（{names}）；{what.zh}：{told}。")
+    message = Text(f"Asked {len(rows)} texts; {what.en}: {', '.join(told)}.",
+                   f"問了 {len(rows)} 則（{names}）；{what.zh}：{'、'.join(told)}。")
     say = Text("A few answers show how it speaks, not how good it is. Measure it on the benchmark?",
                "幾則回答只看得出它怎麼說話，看不出好壞。要用評估基準量一次嗎？")
     measurable = next((model for model in models if model.kind != "version"), None)
-    step: dict[str, Any] = {"tool": "coach", "arguments": {"task": task.name}, "say": say._asdict()}
-    if measurable is not None:
+    if measurable is None:
+        own = Text("A few answers show how a version speaks, not how good it is: its evaluation says that. Ask the coach.",
+                   "幾則回答只看得出版本怎麼說話，看不出好壞；好壞要看它的評估結果，可以請教練說明。")
+        step: dict[str, Any] = {"tool": "coach", "arguments": {"task": task.name}, "say": own._asdict()}
+    else:
         step = {"tool": "try_model", "arguments": {
             "task": task.name, "model": measurable.name, "action": "evaluate",
             **({"url": measurable.url} if measurable.kind == "endpoint" else {})}, "say": say._asdict()}

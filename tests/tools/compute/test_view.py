@@ -94,6 +94,13 @@ def test_the_status_of_a_failed_job_tells_the_error_and_shows_the_log(start: Sta
     assert status.log == ["token=***", "read 3 rows"]
 
 
+def test_the_status_of_a_failed_job_carries_the_rows_its_error_is_about(start: Start, workspace: Workspace) -> None:
+    folder = start("raise DataError(Text('One row differs.', '有一列不同。'), Text('Mend it.', '請修正。'),\n"
+                   "                details={'rows': [{'id': 'a1'}]})")
+    jobs.wait(folder, 30)
+    assert status_answer(folder).job.result == {"rows": [{"id": "a1"}]}  # type: ignore[union-attr]
+
+
 def test_the_log_of_an_on_premise_task_stays_there(start: Start, task: TaskFolder) -> None:
     with task.change() as content:
         content.constraints.privacy = "on-premise"

@@ -64,7 +64,8 @@ def test_rows_an_endpoint_answers_differently_are_shown_but_never_those_of_an_on
     with pytest.raises(DeploymentError) as shown:
         parity_gate(task("macro_f1", 0.8), version(), parity, 0.99, "")
     assert shown.value.details["disagreements"][0]["text"] == "secret row"
+    assert "「secret row」，評估時回答「正面」，部署後回答「負面」" in shown.value.problem.zh
     with pytest.raises(DeploymentError) as hidden:
         parity_gate(task("macro_f1", 0.8, constraints={"privacy": "on-premise"}), version(), parity, 0.99, "")
-    assert "secret row" not in str(hidden.value.details)
+    assert "secret row" not in str(hidden.value.details) + str(hidden.value)
     assert parity_gate(task("macro_f1", 0.8), version(), parity, 0.99, "known and accepted")[0]["gate"] == "parity"

@@ -54,7 +54,10 @@ def answering(answer: Callable[[Messages], str]) -> Iterator[tuple[str, list[Mes
         server.server_close()
 
 
-def evaluated(place: Path, kind: Any, prompt: Prompt, rows: list[dict[str, Any]], answers: list[dict[str, Any]]) -> VersionFolder:
+def evaluated(
+    place: Path, kind: Any, prompt: Prompt, rows: list[dict[str, Any]], answers: list[dict[str, Any]],
+    baselines: dict[str, dict[str, float]] | None = None,
+) -> VersionFolder:
     """A version whose answers to those rows stand on record."""
     task = TaskFolder(place / "workspace" / "words")
     task.root.mkdir(parents=True)
@@ -75,7 +78,7 @@ def evaluated(place: Path, kind: Any, prompt: Prompt, rows: list[dict[str, Any]]
     commit_evaluation(version, {
         "benchmark": {"name": "main", "hash": benchmark.hash, "count": len(rows)}, "decoding": "free",
         "metrics": {"chrf": {"value": 0.5, "low": 0.4, "high": 0.6}}, "per_class": {},
-        "baselines": {"nearest": {"chrf": 0.3}}, "predictions_hash": keep_answers(version, lines)})
+        "baselines": baselines or {}, "predictions_hash": keep_answers(version, lines)})
     return version
 
 
@@ -105,8 +108,17 @@ def test_a_baked_system_prompt_takes_nothing_else_out_of_a_conversation(tmp_path
 
 def test_the_card_of_a_version_without_labels_shows_its_own_metric(tmp_path: Path) -> None:
     rows = [{"id": "0", "text": "a", "output": "b"}]
-    version = evaluated(tmp_path, "generation", Prompt(system="", user="{text}"), rows, [{"raw": "b"}])
+    version = evaluated(tmp_path, "generation", Prompt(system="", user="{text}"), rows, [{"raw": "b"}],
+                        {"nearest": {"chrf": 0.3}})
     track_version(version)
     card = model_card(version.task.load(), version, "merged")
     assert "| chrf | 0.500 | 0.400 – 0.600 |" in card and "| nearest | 0.300 |" in card
     assert "type: text-generation" in card and "- Task: generation\n" in card and "| class |" not in card
+
+
+def test_a_card_has_no_empty_table_where_nothing_simple_was_measured_beside_the_version(tmp_path: Path) -> None:
+    rows = [{"id": "0", "text": "Ada", "spans": [{"text": "Ada", "type": "person"}]}]
+    version = evaluated(tmp_path, "extraction", Prompt(system="", user="{text}"), rows, [{"raw": "[]"}])
+    track_version(version)
+    card = model_card(version.task.load(), version, "merged")
+    assert "type: token-classification" in card and "| baseline |" not in card

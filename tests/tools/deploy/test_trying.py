@@ -29,7 +29,7 @@ async def test_a_gguf_file_and_an_ollama_model_answer_beside_a_version_and_are_m
     assert "error" not in asked, asked
     answers = [line["answers"] for line in asked["job"]["result"]["rows"]]
     assert len(answers) == 4 and all(set(line) == {"gguf:found.gguf", "ollama:found", "v1"} for line in answers)
-    assert all(len({one["label"] for one in line.values()}) == 1 for line in answers)
+    assert all(len({one["read"] for one in line.values()}) == 1 for line in answers)
     assert asked["next_step"]["arguments"] == {"task": "mood", "model": str(file), "action": "evaluate"}
 
     own = VersionFolder(task, 1).latest_evaluation()

@@ -100,12 +100,11 @@ def target(name: str, settings: Mapping[str, Any] | None = None) -> Target:
         DeploymentError: there is none, or a setting is unknown or does not fit; the nearest is offered.
     """
     if name not in targets():
-        known = ", ".join(targets())
         near = difflib.get_close_matches(name, targets(), n=1)
         raise DeploymentError(
             Text(f"There is no deployment target {name[:40]!r}.", f"沒有「{name[:40]}」這個部署目標。"),
-            Text((f"Did you mean {near[0]!r}? " if near else "") + f"Available: {known}.",
-                 (f"你是指「{near[0]}」嗎？" if near else "") + f"可用的目標：{known}。"),
+            Text((f"Did you mean {near[0]!r}? " if near else "") + f"Available: {', '.join(targets())}.",
+                 (f"你是指「{near[0]}」嗎？" if near else "") + f"可用的目標：{'、'.join(targets())}。"),
             field="target",
         )
     kind = targets()[name]
@@ -114,9 +113,8 @@ def target(name: str, settings: Mapping[str, Any] | None = None) -> Target:
     except ValidationError as error:
         first, field = error.errors()[0], field_of(error)
         said = problem_in_words(first)
-        offered = ", ".join(kind.model_fields)
         raise DeploymentError(
             Text(f"settings.{field} of target {name}: {said.en}.", f"目標 {name} 的 settings.{field}：{said.zh}。"),
-            Text(f"Its settings are: {offered}.", f"可用的設定：{offered}。"),
+            Text(f"Its settings are: {', '.join(kind.model_fields)}.", f"可用的設定：{'、'.join(kind.model_fields)}。"),
             field=f"settings.{field}",
         ) from error
