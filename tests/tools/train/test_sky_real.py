@@ -43,7 +43,7 @@ SETTINGS = {"epochs": 5, "batch_size": 8, "gradient_accumulation": 1, "save_ever
             "learning_rate": 2e-3}
 GPU = "\"{{'Gpus': [{{'Name': '{0}', 'Manufacturer': 'NVIDIA', 'Count': 1, 'MemoryInfo': {{'SizeInMiB': 24576}}}}], " \
       "'TotalGpuMemoryInMiB': 24576}}\""
-# In the form of SkyPilot's catalogs, which it fetches otherwise.
+# In the form of SkyPilot's catalogs, which it fetches otherwise; the image is one that moto knows.
 CATALOGS = {
     "common/accelerators.csv": "AcceleratorName,Clouds\nA10G,aws\nL4,gcp\nRTX4090,runpod\n",
     "aws/vms.csv": "InstanceType,AcceleratorName,AcceleratorCount,vCPUs,MemoryGiB,GpuInfo,Price,SpotPrice,Region,"
@@ -51,9 +51,9 @@ CATALOGS = {
         f"g5.xlarge,A10G,1.0,4.0,16.0,{GPU.format('A10G')},1.006,0.4,us-east-1,{zone},x86_64\n"
         for zone in ("us-east-1a", *(f"use1-az{number}" for number in range(1, 7)))),
     "aws/images.csv": "Tag,Region,OS,OSVersion,ImageId,CreationDate,BaseImageId\n"
-                      "skypilot:custom-gpu-ubuntu-cuda13,us-east-1,ubuntu,22.04,ami-0123,20260101,\n"
-                      "skypilot:custom-gpu-ubuntu,us-east-1,ubuntu,22.04,ami-0123,20260101,\n",
-    "aws/instance_quota_mapping.csv": "InstanceType,OnDemandCode,SpotCode\ng5.xlarge,L-DB2E81BA,L-3819A6DF\n",
+                      "skypilot:custom-gpu-ubuntu-cuda13,us-east-1,ubuntu,22.04,ami-785db401,20260101,\n"
+                      "skypilot:custom-gpu-ubuntu,us-east-1,ubuntu,22.04,ami-785db401,20260101,\n",
+    "aws/instance_quota_mapping.csv": "InstanceType,SpotInstanceCode,OnDemandInstanceCode\ng5.xlarge,L-3819A6DF,L-DB2E81BA\n",
     "gcp/vms.csv": "InstanceType,vCPUs,MemoryGiB,AcceleratorName,AcceleratorCount,GpuInfo,Region,AvailabilityZone,Price,"
                    "SpotPrice\ng2-standard-4,4.0,16.0,,,,us-central1,us-central1-a,0.15,0.05\n"
                    f",,,L4,1.0,{GPU.format('L4')},us-central1,us-central1-a,0.56,0.2\n",
