@@ -132,11 +132,13 @@ def ask(client: httpx.Client, model: str, messages: list[dict[str, str]], **opti
     except httpx.HTTPStatusError as error:
         raise _refused(where, model, error) from error
     except httpx.HTTPError as error:
-        raise _unanswered(client, str(error) or type(error).__name__) from error
+        why = str(error) or type(error).__name__
+        raise _unanswered(client, Text(why, why)) from error
     try:
         said = str(response.json()["choices"][0]["message"]["content"] or "")
     except (KeyError, IndexError, ValueError, TypeError, RecursionError) as error:
-        raise _unanswered(client, f"no chat answer but {response.text[:100]!r}") from error
+        got = repr(response.text[:100])
+        raise _unanswered(client, Text(f"no chat answer but {got}", f"回傳的不是對話回答，而是 {got}")) from error
     return said.encode("utf-8", "replace").decode("utf-8")  # half a character escaped as \ud83d is no text
 
 
@@ -161,7 +163,8 @@ def check_listed(endpoint: Endpoint) -> None:
 
 def missing_model(known: Sequence[str], model: str) -> DeploymentError:
     """The error for a name that an endpoint does not list."""
-    near = difflib.get_close_matches(model, known, n=1)
+    plain = {name.removesuffix(":latest"): name for name in known}  # a tag that nobody types would hide what is near
+    near = [plain[name] for name in difflib.get_close_matches(model.removesuffix(":latest"), plain, n=1)]
     return DeploymentError(
         Text(f"The endpoint has no model {model[:80]!r}.", f"端點沒有「{model[:80]}」這個模型。"),
         Text((f"Did you mean {near[0]!r}? " if near else "") + f"It has: {', '.join(known[:8]) or '–'}.",
@@ -170,11 +173,11 @@ def missing_model(known: Sequence[str], model: str) -> DeploymentError:
     )
 
 
-def _unanswered(client: httpx.Client, why: str) -> DeploymentError:
-    said, where = redact(why)[:200], redact(str(client.base_url))
+def _unanswered(client: httpx.Client, why: Text) -> DeploymentError:
+    said, where = Text(redact(why.en)[:200], redact(why.zh)[:200]), redact(str(client.base_url))
     return DeploymentError(
-        Text(f"The endpoint {where} did not answer a chat request: {said}",
-             f"端點 {where} 沒有正確回應對話請求：{said}"),
+        Text(f"The endpoint {where} did not answer a chat request: {said.en}",
+             f"端點 {where} 沒有正確回應對話請求：{said.zh}"),
         Text("Check that it runs and speaks the OpenAI protocol; a serve job's log is shown by job_status.",
              "請確認它正在執行並支援 OpenAI 協定；serve 工作的紀錄可用 job_status 查看。"),
         field="url",

@@ -57,7 +57,7 @@ class Ollama:
         if not self.blob(digest).is_file():
             yield {"error": f"blob {digest} not found"}
             return
-        name = wanted["model"]
+        name = tagged(wanted["model"])
         if not (self.fault == "keeps_old" and name in self.models):
             model = {"blob": digest, "template": wanted.get("template", "{{ .Prompt }}"),
                      "system": wanted.get("system", ""), "parameters": wanted.get("parameters", {}),
@@ -94,6 +94,11 @@ class Ollama:
                 server = xllamacpp.Server(settings)
                 self._servers[digest] = (server, str(server.listening_address))
             return self._servers[digest][1]
+
+
+def tagged(name: str) -> str:
+    """The name as Ollama keeps it: `found` is `found:latest`."""
+    return name if ":" in name else f"{name}:latest"
 
 
 def rendered_template(template: str, values: dict[str, str]) -> str:
@@ -165,7 +170,7 @@ def serving(folder: Path, fault: str = "", port: int = 0) -> Iterator[Ollama]:
                 self._send(404, {"error": "not found"})
 
         def do_DELETE(self) -> None:
-            name = json.loads(self._body())["model"]
+            name = tagged(json.loads(self._body())["model"])
             self._send(200 if ollama.models.pop(name, None) else 404, None)
 
         def do_POST(self) -> None:
@@ -180,12 +185,13 @@ def serving(folder: Path, fault: str = "", port: int = 0) -> Iterator[Ollama]:
             asked = json.loads(body)
             if self.path == "/api/create":
                 return self._stream(ollama.create(asked))
-            name = asked.get("model", asked.get("source"))
+            name = tagged(asked.get("model", asked.get("source")))
             if name not in ollama.models:
                 return self._send(404, {"error": f"model '{name}' not found"})
             if self.path == "/api/copy":
-                if not (ollama.fault == "keeps_old" and asked["destination"] in ollama.models):
-                    ollama.models[asked["destination"]] = ollama.models[name]
+                destination = tagged(asked["destination"])
+                if not (ollama.fault == "keeps_old" and destination in ollama.models):
+                    ollama.models[destination] = ollama.models[name]
                 return self._send(200, None)
             if self.path == "/api/show":
                 source = f"FROM /models/blobs/{ollama.models[name]['blob'].replace(':', '-')}"
