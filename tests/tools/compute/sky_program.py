@@ -48,7 +48,10 @@ sky.exceptions.ResourcesUnavailableError: Failed to provision all possible launc
 requirements: 1x AWS({{'A10G': 1}})
 ✗ AWS (us-east-1) — InsufficientInstanceCapacity: We currently do not have sufficient g5.xlarge capacity.
 """
-UNKNOWN = "ValueError: Invalid infra format: {infra}. Cloud '{infra}' is not supported. Supported clouds: aws, gcp, runpod.\n"
+UNKNOWN = """\
+sky.exceptions.InvalidSkyPilotConfigError: Invalid resources YAML: '{infra}' does not match '^(?:(?i:(aws|azure|gcp|runpod))\
+(?:/[^/]+(?:/[^/]+)?)?|(?i:kubernetes|k8s)(?:/.+)?)$'. Check problematic field(s): $.infra
+"""
 
 
 class Clouds:

@@ -105,7 +105,7 @@ def explained(name: str, machine: Sky, said: Said) -> MachineError:
                  f"reads them). Then set_up(what='machine', name={name!r}).",
                  f"請在終端機執行 sky check {cloud}，它會說明需要哪些憑證（憑證由你保管，nlp-skills 不會讀取）。"
                  f"之後再呼叫 set_up(what='machine', name={name!r})。"), field="settings.infra")
-    if re.search(r"is not supported|unknown cloud|cloud .* not found|invalid (infra|cloud)|is not a valid cloud", text):
+    if re.search(r"field\(s\): \$\.infra|is not supported|unknown cloud|cloud .* not found|invalid (infra|cloud)|is not a valid cloud", text):
         return MachineError(
             Text(f"SkyPilot knows no {machine.infra!r}: {said.last()}", f"SkyPilot 不認得「{machine.infra}」：{said.last()}"),
             Text("infra is a cloud, or cloud/region: aws, gcp/us-central1, runpod, k8s, slurm/mycluster, …",
