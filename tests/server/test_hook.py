@@ -225,6 +225,7 @@ def test_a_relative_path_starts_at_the_events_folder(task: TaskFolder, hook: Hoo
     assert hook("data-validation", json.dumps(event).encode())[0] == TELL_MODEL
 
 
+@pytest.mark.alone
 def test_five_thousand_rows_take_under_half_a_second(task: TaskFolder, hook: Hook) -> None:
     path = write_rows(task, "train", [row(f"train {number}", number) for number in range(5_000)])
     hook("data-validation", path)  # what is imported once

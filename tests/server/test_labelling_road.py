@@ -16,17 +16,24 @@ pytestmark = pytest.mark.anyio
 
 WORDS = {
     "en": {"labels": ["complaint", "praise"], "keyword": "broken", "pattern": "wonder\\w+", "coach": "label my rows",
-           "texts": ["The kettle number {} arrived broken on day {}", "Our kettle number {} is wonderful since day {}"]},
+           "texts": ["{0} arrived broken, {1} {2}", "{0} is wonderful, {1} {2}"]},
     "zh-TW": {"labels": ["客訴", "稱讚"], "keyword": "壞", "pattern": "很(棒|好)", "coach": "幫我標資料",
-              "texts": ["第{}號熱水壺第{}天送來就壞了", "第{}號熱水壺用到第{}天都很棒"]},
+              "texts": ["{0}送來就壞了{1}{2}", "{0}用起來很棒{1}{2}"]},
 }
+
+
+def invented(number: int) -> str:
+    """A word that no other row has, so that none all but repeats another one."""
+    return "".join("bcdfghklmnprstvz"[(number * 7919 + at * 104_729) % 16] + "aeiou"[(number + at * 3) % 5]
+                   for at in range(6))
 
 
 @pytest.mark.parametrize("language", ["en", "zh-TW"])
 async def test_rows_are_proposed_for_reviewed_prepared_and_trained_on(tmp_path: Path, language: str) -> None:
     words: dict[str, Any] = WORDS[language]
     rows = tmp_path / "rows.csv"
-    rows.write_text("text\n" + "".join(f"{words['texts'][n % 2].format(n, n * 7 % 31)}\n" for n in range(30)), "utf-8")
+    rows.write_text("text\n" + "".join(f"{words['texts'][n % 2].format(*map(invented, (n, n + 40, n + 80)))}\n".replace(",", "")
+                                       for n in range(30)), "utf-8")
     server = StdioServerParameters(
         command=sys.executable, args=["-m", "nlp_skills.server.cli", "serve"],
         env={**os.environ, "NLP_SKILLS_WORKSPACE": str(tmp_path / "workspace"), "NLP_SKILLS_LANGUAGE": language})
