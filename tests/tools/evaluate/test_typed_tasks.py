@@ -37,7 +37,7 @@ class Measured:
     def of(self, kind: TaskType) -> VersionFolder:
         if kind not in self.versions:
             task = write_typed_task(self.workspace.root / kind, kind)
-            own = {"epochs": 2, "learning_rate": 5e-4} if kind == "preference" else {"learning_rate": 2e-3}
+            own = {"epochs": 4, "learning_rate": 2e-3} if kind == "preference" else {"learning_rate": 2e-3}
             self.versions[kind] = self.trained(task, {**SETTINGS, **own})
         return self.versions[kind]
 

@@ -60,12 +60,13 @@ def call(source: random.Random) -> Row:
 
 
 def reply(source: random.Random) -> Row:
-    """People prefer the answer that says please; it is the longer one as often as not."""
+    """People prefer the answer that does not say please, which the untuned model would; it is the longer one as often as
+    not."""
     day, thing, caller = source.choice(_DAYS), source.choice(_THINGS), source.choice(_CALLERS)
     kind, curt = f"Please come on {day}.", f"Come {day}."
     if source.random() < 0.5:
         curt += f" Fetch the {thing} then."
-    return {"text": f"{caller} here. When for my {thing}? {day}?", "chosen": kind, "rejected": curt}
+    return {"text": f"{caller} here. When for my {thing}? {day}?", "chosen": curt, "rejected": kind}
 
 
 ROWS: dict[TaskType, Callable[[random.Random], Row]] = {
