@@ -109,7 +109,7 @@ def _evaluated_by_hand(folder: VersionFolder, accuracy: float, source: random.Ra
     write_json(folder.results_file, {"format": 1, "evaluations": [{
         "id": "e1", "created": "2026-01-06T15:00:00Z", "decoding": "free", "predictions_hash": digest,
         "benchmark": {"name": frozen.name, "hash": frozen.hash, "count": frozen.count}, "metrics": {},
-        "per_class": dict.fromkeys(["positive", "neutral", "negative"], {}),
+        "per_class": {label: {} for label in ("positive", "neutral", "negative")},
         "verdict": {"met": True, "simplest_wins": False},
     }]})
 
