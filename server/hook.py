@@ -80,6 +80,8 @@ def _is_task(folder: Path) -> bool:
 
 def check_data(task: TaskFolder, path: Path) -> Iterator[NlpSkillsError | Text]:
     """What the data-validation hook finds after a change of the definition or the rows; nothing is committed."""
+    from ..tools.data.rows import many_rows
+
     place = path.relative_to(task.root).parts
     try:
         if place == ("data_source.yaml",):
@@ -87,7 +89,8 @@ def check_data(task: TaskFolder, path: Path) -> Iterator[NlpSkillsError | Text]:
         elif place == ("task.yaml",):
             task.load()
         elif len(place) == 2 and place[0] == "data" and path.suffix == ".jsonl":
-            _check_rows(task)
+            with many_rows():
+                _check_rows(task)
     except NlpSkillsError as error:
         yield error
 
