@@ -85,6 +85,7 @@ test-sky: setup .sky/.installed ## SkyPilot itself: a training on a Slurm of one
 bench: setup ## The measurements behind the figures in the docs
 	.venv/bin/python benchmarks/startup.py
 	.venv/bin/python benchmarks/coach.py
+	.venv/bin/python benchmarks/hook.py
 	.venv/bin/python benchmarks/demo.py
 	.worker/bin/python benchmarks/training_throughput.py
 

@@ -47,7 +47,7 @@ class NearCopies:
 def pieces_of(text: str) -> frozenset[str]:
     """The three-character pieces of `text` without spaces and punctuation; a shorter text is one piece."""
     plain = _NOT_WORDS.sub("", normalised(text).casefold())
-    return frozenset(plain[at:at + _PIECE] for at in range(max(1, len(plain) - _PIECE + 1)))
+    return frozenset([plain[at:at + _PIECE] for at in range(max(1, len(plain) - _PIECE + 1))])
 
 
 def similarity(one: frozenset[str], other: frozenset[str]) -> float:
