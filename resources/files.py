@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from .errors import ConflictError, WorkspaceError
 from .language import Text
+from .reasons import reason_of
 
 LOCK_TIMEOUT_SECONDS = 10.0
 _DECODER = json.JSONDecoder()
@@ -62,7 +63,7 @@ def describing_disk_errors(path: Path) -> Iterator[None]:
             ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise WorkspaceError(
-                Text(f"{path} cannot be written: {error.strerror}.", f"無法寫入 {path}：{error.strerror}。"),
+                Text(f"{path} cannot be written: {reason_of(error).en}.", f"無法寫入 {path}：{reason_of(error).zh}。"),
                 Text("Check the folder's permissions, or set NLP_SKILLS_WORKSPACE to a folder you own.",
                      "請檢查資料夾權限，或把 NLP_SKILLS_WORKSPACE 設成你有權限的資料夾。"),
             ) from error

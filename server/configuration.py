@@ -18,6 +18,7 @@ from typing import Any
 from ..resources.errors import WorkspaceError
 from ..resources.files import write_atomic
 from ..resources.language import Text
+from ..resources.reasons import reason_of
 from .clients import SERVER_NAME, Client, ClientError
 from .json_text import JsonProblem, Node, fresh, masked, parse, position, value_of, with_member, without_member
 
@@ -116,7 +117,7 @@ class ConfigurationFile:
         try:
             shutil.copy2(self.path, copy)
         except OSError as error:
-            raise self._unwritable(self.path.parent, error.strerror or str(error)) from error
+            raise self._unwritable(self.path.parent, str(reason_of(error))) from error
         return copy
 
     def write(self, after: str | None) -> None:
@@ -139,7 +140,7 @@ class ConfigurationFile:
         try:
             write_atomic(self.path, mark + after.encode("utf-8"), mode=mode)
         except (OSError, WorkspaceError) as error:
-            raise self._unwritable(self.path, str(error.__cause__ or error)) from error
+            raise self._unwritable(self.path, str(reason_of(error.__cause__ or error))) from error
 
     def check_writable(self) -> None:
         """Raise `ClientError` where the file or its folder is read-only: a rename would replace it all the same."""

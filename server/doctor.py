@@ -17,6 +17,7 @@ from .. import __version__
 from ..resources import secrets
 from ..resources.errors import MachineError, NlpSkillsError
 from ..resources.language import Text
+from ..resources.reasons import reason_of
 from ..resources.workspace import Workspace
 from ..tools.compute.machine import Machine, describe_machine
 from ..tools.compute.machines import LOCAL, State, named_machine, named_machines
@@ -108,8 +109,8 @@ def _workspace(workspace: Workspace) -> Finding:
             pass
     except OSError as error:
         return Finding(
-            "broken", Text(f"The workspace {root} cannot be written: {error.strerror}.",
-                           f"工作區 {root} 無法寫入：{error.strerror}。"),
+            "broken", Text(f"The workspace {root} cannot be written: {reason_of(error).en}.",
+                           f"工作區 {root} 無法寫入：{reason_of(error).zh}。"),
             Text("Set NLP_SKILLS_WORKSPACE to a folder you own.", "請把 NLP_SKILLS_WORKSPACE 設成你有權限的資料夾。"))
     count = len(workspace.task_names())
     return Finding("ok", Text(f"Workspace {root}: {count} task(s)", f"工作區 {root}：{count} 個任務"))

@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field
 from ...resources.errors import JobError, MissingRequirement, NlpSkillsError, TrainingError, WorkspaceError
 from ...resources.files import describing_disk_errors, sha256_file
 from ...resources.language import Text
+from ...resources.reasons import reason_of
 from ...resources.secrets import lookup
 from .base_model import HUB_NAME, cached_folder, check_causal_config, check_causal_model, hub_cache
 from .machine import free_disk
@@ -242,17 +243,17 @@ def _ask(client: httpx.Client, address: str, name: str) -> httpx.Response:
     try:
         answer = client.get(address)
     except httpx.HTTPError as error:
-        raise _unreachable(error) from error
+        raise _unreachable(reason_of(error)) from error
     if answer.status_code in (401, 403, 404):
         raise _not_to_be_had(name, answer.status_code)
     if answer.is_error:
-        raise _unreachable(RuntimeError(f"HTTP {answer.status_code}"))
+        raise _unreachable(Text(f"HTTP {answer.status_code}", f"HTTP {answer.status_code}"))
     return answer
 
 
-def _unreachable(error: Exception) -> MissingRequirement:
+def _unreachable(why: Text) -> MissingRequirement:
     return MissingRequirement(
-        Text(f"The hub {endpoint()} cannot be reached: {error}.", f"無法連上模型庫 {endpoint()}：{error}。"),
+        Text(f"The hub {endpoint()} cannot be reached: {why.en}.", f"無法連上模型庫 {endpoint()}：{why.zh}。"),
         Text("Check the network or HF_ENDPOINT and try again; a model folder on this machine works without a hub.",
              "請檢查網路或 HF_ENDPOINT 後再試；也可以直接使用這台機器上的模型資料夾。"),
         field="name",

@@ -30,6 +30,7 @@ from ...resources.errors import JobError, WorkspaceError
 from ...resources.files import read_json, write_json
 from ...resources.job import ACTIVE_STATES, job_folders
 from ...resources.language import Text
+from ...resources.reasons import reason_of
 from ...resources.workspace import Workspace
 from .machine import Accelerator, accelerator_of, free_disk, nvidia_gpus
 from .redaction import without_secrets
@@ -279,7 +280,7 @@ def _running(command: list[str], environment: dict[str, str], said: list[str]) -
                                    text=True, encoding="utf-8", errors="replace", env=environment)
     except OSError as error:
         raise JobError(
-            Text(f"{command[0]} cannot be run: {error.strerror}.", f"無法執行 {command[0]}：{error.strerror}。"),
+            Text(f"{command[0]} cannot be run: {reason_of(error).en}.", f"無法執行 {command[0]}：{reason_of(error).zh}。"),
             Text("Call manage_job(action='resume') once it stands.", "排除後請呼叫 manage_job(action='resume')。"),
         ) from error
 

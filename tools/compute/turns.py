@@ -30,6 +30,7 @@ from ...resources.errors import ConflictError, TrainingError, WorkspaceError
 from ...resources.files import lock, read_json, write_json
 from ...resources.job import JobFolder, Place
 from ...resources.language import Text
+from ...resources.reasons import reason_of
 from ...resources.workspace import Workspace
 from .machine import Gpu, Machine, describe_machine
 from .running import RunningJob
@@ -154,8 +155,8 @@ def _standing_in_line(job: RunningJob, wish: Wish) -> Iterator[Path]:
             write_json(ticket, Entry(job=str(job.folder.root), wants=wish.least, at_most=wish.most).model_dump())
     except OSError as error:
         raise WorkspaceError(
-            Text(f"The line of jobs {line_folder()} cannot be written: {error.strerror}.",
-                 f"無法寫入排隊用的資料夾 {line_folder()}：{error.strerror}。"),
+            Text(f"The line of jobs {line_folder()} cannot be written: {reason_of(error).en}.",
+                 f"無法寫入排隊用的資料夾 {line_folder()}：{reason_of(error).zh}。"),
             Text(f"Set {FOLDER_VARIABLE} to a folder you own, then call manage_job(action='resume').",
                  f"請把 {FOLDER_VARIABLE} 設成你有權限的資料夾，再呼叫 manage_job(action='resume')。")) from error
     try:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from ...resources.errors import DeploymentError
 from ...resources.language import Text
 from ...resources.masking import redact, remember_pair
+from ...resources.reasons import reason_of
 from ...resources.secrets import resolve
 from ..data.reach import is_near
 
@@ -132,8 +133,7 @@ def ask(client: httpx.Client, model: str, messages: list[dict[str, str]], **opti
     except httpx.HTTPStatusError as error:
         raise _refused(where, model, error) from error
     except httpx.HTTPError as error:
-        why = str(error) or type(error).__name__
-        raise _unanswered(client, Text(why, why)) from error
+        raise _unanswered(client, reason_of(error)) from error
     try:
         said = str(response.json()["choices"][0]["message"]["content"] or "")
     except (KeyError, IndexError, ValueError, TypeError, RecursionError) as error:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ...resources.errors import DeploymentError, MissingRequirement
 from ...resources.language import Text
+from ...resources.reasons import reason_of
 
 HOST = "127.0.0.1"
 _MAGIC = b"GGUF"
@@ -75,7 +76,7 @@ def check_gguf(file: Path) -> None:
                 return
         problem = Text(f"{file} is not a GGUF file.", f"{file} 不是 GGUF 檔。")
     except OSError as error:
-        problem = Text(f"{file} cannot be read: {error.strerror}.", f"無法讀取 {file}：{error.strerror}。")
+        problem = Text(f"{file} cannot be read: {reason_of(error).en}.", f"無法讀取 {file}：{reason_of(error).zh}。")
     raise DeploymentError(problem, Text("Name a file that ends in .gguf.", "請指定副檔名為 .gguf 的檔案。"), field="model")
 
 

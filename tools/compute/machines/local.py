@@ -24,6 +24,7 @@ from ....resources.files import describing_disk_errors, write_atomic, write_json
 from ....resources.job import FAMILY_VARIABLE, JOB_VARIABLE, JobExit, JobFolder, JobSpec
 from ....resources.language import Text
 from ....resources.process import identity
+from ....resources.reasons import reason_of
 from ....resources.workspace import Workspace
 
 GRACE_SECONDS = 10.0
@@ -113,8 +114,8 @@ def _write_if_absent(path: Path, record: dict[str, Any]) -> None:
 
 def _not_started(folder: JobFolder, spec: JobSpec, error: OSError) -> NlpSkillsError:
     described = MissingRequirement(
-        Text(f"The job could not be started with {spec.python}: {error.strerror}.",
-             f"無法用 {spec.python} 啟動工作：{error.strerror}。"),
+        Text(f"The job could not be started with {spec.python}: {reason_of(error).en}.",
+             f"無法用 {spec.python} 啟動工作：{reason_of(error).zh}。"),
         Text("If the worker environment was removed, build it again with set_up(what='environment').",
              "如果工作環境已被移除，請用 set_up(what='environment') 重新建立。"),
         details={"python": spec.python},

@@ -19,6 +19,7 @@ from ....resources.errors import JobError, MachineError, MissingRequirement
 from ....resources.files import read_json, write_json
 from ....resources.job import FAMILY_VARIABLE, JOB_VARIABLE
 from ....resources.language import Text
+from ....resources.reasons import reason_of
 from ....resources.workspace import cache_folder
 from ..redaction import without_secrets
 from ..running import RunningJob
@@ -74,8 +75,8 @@ class Program:
                 raise _silent(arguments[0]) from error
             except OSError as error:
                 raise MachineError(
-                    Text(f"{self.command[0]} cannot be started: {error.strerror}.",
-                         f"無法啟動 {self.command[0]}：{error.strerror}。"),
+                    Text(f"{self.command[0]} cannot be started: {reason_of(error).en}.",
+                         f"無法啟動 {self.command[0]}：{reason_of(error).zh}。"),
                     Text("Install SkyPilot again with set_up(what='machine', name=…, confirm=True).",
                          "請以 set_up(what='machine', name=…, confirm=True) 重新安裝 SkyPilot。"), field="machine") from error
             return Said(done.returncode, _read(output))
