@@ -54,20 +54,29 @@ if __name__ == "__main__":
 
 @pytest.fixture(autouse=True)
 def _found_from_every_folder(monkeypatch: pytest.MonkeyPatch, worker: Path) -> None:
+    found_from_every_folder(monkeypatch, worker)
+
+
+def found_from_every_folder(patch: pytest.MonkeyPatch, worker: Path) -> None:
     package = str(Path(nlp_skills.__path__[0]).parent)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([package, os.environ.get("PYTHONPATH", "")]))
-    monkeypatch.setenv("NLP_SKILLS_WORKER", str(worker))
-    monkeypatch.delenv("KILL_AT", raising=False)
+    patch.setenv("PYTHONPATH", os.pathsep.join([package, os.environ.get("PYTHONPATH", "")]))
+    patch.setenv("NLP_SKILLS_WORKER", str(worker))
+    patch.delenv("KILL_AT", raising=False)
 
 
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    workspace = Workspace(tmp_path / "workspace")
+    yield from workspace_in(tmp_path, monkeypatch)
+
+
+def workspace_in(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    """A workspace whose jobs all end with the test that has it."""
+    workspace = Workspace(folder / "workspace")
     workspace.root.mkdir()
-    monkeypatch.setenv("NLP_SKILLS_WORKSPACE", str(workspace.root))
+    patch.setenv("NLP_SKILLS_WORKSPACE", str(workspace.root))
     yield workspace
-    for folder in job_folders(workspace):
-        local.stop(folder)
+    for job in job_folders(workspace):
+        local.stop(job)
 
 
 @pytest.fixture

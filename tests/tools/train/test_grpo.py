@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute import jobs
 from nlp_skills.tools.evaluate.diagnosis import diagnose
 from nlp_skills.tools.train.checkpoints import sealed_checkpoints
-from tests.tools.train.conftest import COMPANIES, write_rows
+from tests.tools.train.conftest import COMPANIES, found_from_every_folder, workspace_in, write_rows
 from tests.tools.train.trained import Trainings, measures, weights
 
 pytestmark = pytest.mark.minutes
@@ -26,12 +27,19 @@ def asked(number: int) -> str:
     return f"{COMPANIES[number % 8]}第{number}號公告的評語？"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def workspace(worker: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    with pytest.MonkeyPatch.context() as patch:
+        found_from_every_folder(patch, worker)
+        yield from workspace_in(tmp_path_factory.mktemp("grpo"), patch)
+
+
+@pytest.fixture(scope="module")
 def trainings(workspace: Workspace, worker: Path) -> Trainings:
     return Trainings(workspace, worker)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def words(workspace: Workspace, trainings: Trainings, tiny_model: Path) -> VersionFolder:
     """A model that says 好 or, more often, 壞 at random and ends there: free text, trained with sft on every weight."""
     chance = random.Random(7)
@@ -46,7 +54,8 @@ def words(workspace: Workspace, trainings: Trainings, tiny_model: Path) -> Versi
 @pytest.fixture
 def good(workspace: Workspace) -> TaskFolder:
     """The same questions, to which 好 is right."""
-    return write_rows(workspace.root / "good", "generation", {
+    name = f"good-{len(list(workspace.root.glob('good-*')))}"
+    return write_rows(workspace.root / name, "generation", {
         "train": [{"text": asked(number), "output": "好"} for number in range(100, 122)],
         "valid": [{"text": asked(number), "output": "好"} for number in range(122, 130)],
         "test": [{"text": asked(number), "output": "好"} for number in range(130, 134)]})
