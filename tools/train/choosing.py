@@ -34,10 +34,10 @@ def why_base_model(workspace: Workspace, name: str) -> Text:
     if os.environ.get(BASE_MODEL_VARIABLE) == name:
         return Text(f"Set by {BASE_MODEL_VARIABLE}.", f"由 {BASE_MODEL_VARIABLE} 指定。")
     if gpu_memory(describe_machine(workspace)):
-        return Text("Good at Chinese, Apache-2.0, and it fits this GPU.",
-                    "中文表現好、Apache-2.0 授權，這張 GPU 放得下。")
-    return Text("Good at Chinese, Apache-2.0, and small enough to train without a large GPU.",
-                "中文表現好、Apache-2.0 授權，沒有大型 GPU 也訓練得動。")
+        return Text("Good at Chinese and English, Apache-2.0, and it fits this GPU.",
+                    "中英文表現都好、Apache-2.0 授權，這張 GPU 放得下。")
+    return Text("Good at Chinese and English, Apache-2.0, and small enough to train without a large GPU.",
+                "中英文表現都好、Apache-2.0 授權，沒有大型 GPU 也訓練得動。")
 
 
 def base_model_options(workspace: Workspace, chosen: str, seen: Preflight) -> list[BaseModelOption]:

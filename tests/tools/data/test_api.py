@@ -382,6 +382,13 @@ def test_a_wrong_field_is_named(fields: dict[str, Any]) -> None:
     assert refusal("http://127.0.0.1/rows", **fields).field.split(".")[1] in fields  # type: ignore[union-attr]
 
 
+def test_a_field_under_another_name_is_told_beside_the_one_that_is_missing() -> None:
+    with pytest.raises(DataSourceError) as caught:
+        source_kind(Source.model_validate({"type": "api", "url": "http://localhost/rows"}), 0)
+    assert caught.value.field == "sources[0].endpoint"
+    assert "It does not know url." in caught.value.fix.en and "沒有 url 這個欄位" in caught.value.fix.zh
+
+
 def test_only_changed_content_makes_a_new_snapshot(
     server: Peer, task: TaskFolder, prepare: Any, job: RunningJob
 ) -> None:

@@ -93,8 +93,8 @@ def source_kind(source: Source, number: int) -> SourceKind:
         place, said = ".".join([field, *(str(part) for part in first["loc"])]), problem_in_words(first)
         raise DataSourceError(
             Text(f"{place}: {said.en}.", f"{place}：{said.zh}。"),
-            Text(f"A {source.type} source has the fields: {_fields(kind)}.",
-                 f"{source.type} 來源的欄位有：{_fields(kind)}。"),
+            Text(f"{_unknown(given, kind).en}The fields of {source.type} are: {_fields(kind)}.",
+                 f"{_unknown(given, kind).zh}{source.type} 的欄位有：{_fields(kind)}。"),
             field=place,
         ) from None  # the validation error would carry the value, which may be a secret
 
@@ -134,6 +134,12 @@ def _check_spelling(given: dict[str, Any], kind: type[SourceKind], field: str) -
                      f"你是指「{near[0]}」嗎？可用的欄位：{_fields(kind)}。"),
                 field=f"{field}.{name}",
             )
+
+
+def _unknown(given: dict[str, Any], kind: type[SourceKind]) -> Text:
+    """The given fields that the kind does not know: one of them may be the one that is missing, by another name."""
+    names = ", ".join(name[:40] for name in given if name not in kind.model_fields)
+    return Text(f"It does not know {names}. ", f"它沒有 {names} 這個欄位。") if names else Text("", "")
 
 
 def _fields(kind: type[SourceKind]) -> str:

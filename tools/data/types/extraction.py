@@ -27,7 +27,7 @@ class Extraction(TaskKind):
     title: ClassVar[Text] = Text("the parts of a text that are of given types", "從文字裡擷取指定種類的片段")
     roles: ClassVar[tuple[str, ...]] = ("text", "spans")
     aliases: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "spans": ("entities", "ner", "label", "labels", "annotations", "slots", "實體", "標註", "擷取", "欄位"),
+        "spans": ("entities", "ner", "label", "labels", "annotations", "marks", "slots", "實體", "標註", "擷取", "欄位"),
     }
     answers: ClassVar[Answers] = "spans"
     key: ClassVar[str] = "spans"
