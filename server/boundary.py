@@ -214,7 +214,8 @@ def _without_pasted_secrets(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def lean(schema: Any) -> Any:
-    """A JSON schema without the titles pydantic makes out of every field's name: they only cost a client tokens."""
+    """A JSON schema without what only costs a client tokens: the titles pydantic makes out of every field's name, and that
+    an object may have more fields, which it may anyway."""
     if isinstance(schema, list):
         return [lean(part) for part in schema]
     if not isinstance(schema, dict):
@@ -222,7 +223,8 @@ def lean(schema: Any) -> Any:
     return {
         key: {name: lean(part) for name, part in value.items()} if key in ("properties", "$defs")
         else value if key in ("default", "const", "enum", "examples") else lean(value)
-        for key, value in schema.items() if not (key == "title" and isinstance(value, str))
+        for key, value in schema.items()
+        if not (key == "title" and isinstance(value, str)) and (key, value) != ("additionalProperties", True)
     }
 
 

@@ -15,12 +15,14 @@ from ...resources.files import lock, sha256_bytes
 from ...resources.language import Text
 from ...resources.task import Task, TaskFolder
 from ..compute.running import RunningJob, run_job
+from .agreeing import OPTION, settle
 from .benchmark import MAIN, held_out_rows
 from .checks import Report, conflict_finding, rules_of, shown, validation_report
 from .decisions import Decision, decisions_of, settled, standing
 from .deduplicate import deduplicate
 from .definition import load_definition, rotate_notice, source_kinds, source_name, stamp_last_run, telling
 from .difference import difference, in_words
+from .expense import read_agreed
 from .fetch import RawSnapshot, fetch, latest_raw, spent_on, sweep
 from .findings import Finding, finding
 from .labelling.offering import kept_apart, only_unlabelled
@@ -65,17 +67,20 @@ def main(task: Path, arguments: list[str]) -> int:
                              "只重新擷取第 N 個來源（從 0 起算），其他沿用上次的內容")
     parser.add_argument("--accept", action="append", default=[], metavar="FINDING=REASON",
                         help="override an error of validation; the reason is recorded 接受一項驗證錯誤，並記錄理由")
+    parser.add_argument(OPTION, metavar="PRICE",
+                        help="agree to what sources cost that are paid for, repeating the price 同意付費來源的費用，請重複金額")
     options = parser.parse_args(arguments)
     folder = TaskFolder(task)
     accept = {code: reason for code, _, reason in (given.partition("=") for given in options.accept)}
     return run_job("regenerate",
-                   lambda job: regenerate(folder, job, options.replace_manual_edits, options.source, accept),
+                   lambda job: regenerate(folder, job, options.replace_manual_edits, options.source, accept,
+                                          read_agreed(options.confirm_cost)),
                    entry=[SCRIPT], arguments=arguments, task=Path(task))
 
 
 def regenerate(
     task: TaskFolder, job: RunningJob, replace_manual_edits: bool = False, only: int | None = None,
-    accept: Mapping[str, str] | None = None,
+    accept: Mapping[str, str] | None = None, agreed: float = 0.0,
 ) -> dict[str, Any]:
     """Do the whole stage and return the job's result; until the last step the current data stays as it was.
 
@@ -83,12 +88,13 @@ def regenerate(
         only: the place of the one source to fetch; the others are taken as they were fetched last.
         accept: errors of validation to override, code → reason. Where the data was edited by hand (and is not to be
             replaced), it is the edited data that is accepted, and nothing is fetched.
+        agreed: the price that the person has agreed to, for sources that cost something.
     """
     decisions = decisions_of(accept or {})
     with lock(task.data / "regenerate"):
         data_source, moved = load_definition(task)
         with telling(moved):
-            result = _regenerate(task, job, data_source, replace_manual_edits, only, decisions)
+            result = _regenerate(task, job, data_source, replace_manual_edits, only, decisions, agreed)
     if notice := rotate_notice(moved):
         said = Text(**result["message"])
         result["message"] = Text(f"{said.en}\n{notice.en}", f"{said.zh}\n{notice.zh}")._asdict()
@@ -97,7 +103,7 @@ def regenerate(
 
 def _regenerate(
     task: TaskFolder, job: RunningJob, data_source: DataSource, replace_manual_edits: bool, only: int | None,
-    decisions: Mapping[str, Decision],
+    decisions: Mapping[str, Decision], agreed: float,
 ) -> dict[str, Any]:
     definition = task.load()
     if decisions and not replace_manual_edits and _is_edited(task, job):
@@ -110,7 +116,7 @@ def _regenerate(
         sweep(task.snapshots)
         parent = _head(task, job)
         replaced = _guard_edits(task, parent, replace_manual_edits)
-    steps = _Steps(job, total=len(kinds) + 4)
+    steps = _Steps(job, len(kinds) + 4, settle(task, kinds, only, agreed, job.by_hand))
     raws = [_fetch(task, kind, number, steps) if only in (None, number) or number >= named
             else _fetched(task, kind, number, parent)
             for number, kind in enumerate(kinds)]
@@ -166,12 +172,12 @@ def source_hash(raws: Sequence[RawSnapshot]) -> str:
 class _Steps:
     """The job's progress in whole stages, cancellation looked for at each."""
 
-    def __init__(self, job: RunningJob, total: int) -> None:
-        self._job, self._total, self._done = job, total, 0
+    def __init__(self, job: RunningJob, total: int, agreed: bool) -> None:
+        self._job, self._total, self._agreed, self._done = job, total, agreed, 0
 
     @property
     def watch(self) -> Watch:
-        return Watch(self._job.check_cancelled, self._job.warn)
+        return Watch(self._job.check_cancelled, self._job.warn, self._agreed)
 
     def begin(self, message: Text) -> None:
         self._job.check_cancelled()

@@ -57,19 +57,20 @@ def register(server: MCPServer, workspace: Workspace, by_model: ByModel) -> None
         quality: Annotated[dict[str, Any] | None,
                            Field(description="min_characters, max_characters, max_imbalance")] = None,
         deduplicate_on: list[str] | None = None,
+        confirm: Annotated[bool, Field(description="the person agreed to the price")] = False,
     ) -> DataSourceAnswer:
         from . import preview
         from .definition import change_definition, rotate_notice
 
         folder = workspace.task(task)
         folder.load()
-        if (sources, split, quality, deduplicate_on) == (None, None, None, None):
+        if (sources, split, quality, deduplicate_on, confirm) == (None, None, None, None, False):
             return await anyio.to_thread.run_sync(partial(_show, folder))
         data_source, moved = await anyio.to_thread.run_sync(partial(
             change_definition, folder, sources=sources, split=split, quality=quality, deduplicate_on=deduplicate_on))
-        if not sources:
+        if not sources and not confirm:
             return await anyio.to_thread.run_sync(partial(_show, folder))
-        given = ["--moved", *moved] if moved else []
+        given = [*(["--moved", *moved] if moved else []), *(["--agreed"] if confirm else [])]
         job = submit(workspace, "preview", ["-m", preview.MODULE], [str(folder.root), *given],
                      python=light_python(workspace), task=folder)
         followed = await follow(job, workspace, report=context.report_progress)
@@ -93,16 +94,19 @@ def register(server: MCPServer, workspace: Workspace, by_model: ByModel) -> None
         source: Annotated[int | None, Field(description="fetch only this one, counted from 0")] = None,
         accept: Annotated[dict[str, str] | None, Field(
             description="blocking finding: the person's reason; recorded")] = None,
+        confirm: Annotated[bool, Field(description="the person agreed to the price")] = False,
     ) -> JobAnswer:
         from . import regenerate
+        from .agreeing import confirmed
         from .decisions import decisions_of
 
         folder = workspace.task(task)
         folder.load()
         decisions_of(accept or {})
+        agreed = await anyio.to_thread.run_sync(confirmed, folder, source, confirm)
         given = [*(["--replace-manual-edits"] if replace_manual_edits else []),
                  *(part for code, reason in (accept or {}).items() for part in ("--accept", f"{code}={reason}")),
-                 *([] if source is None else ["--source", str(source)])]
+                 *([] if source is None else ["--source", str(source)]), *agreed]
         has_script = (folder.root / regenerate.SCRIPT).is_file()
         entry = [regenerate.SCRIPT] if has_script else ["-m", regenerate.MODULE]
         job = submit(workspace, "regenerate", entry, given if has_script else [str(folder.root), *given],

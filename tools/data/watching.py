@@ -17,15 +17,18 @@ class Watch:
     Arguments:
         check: raises `Cancelled` when the person asked for the job to stop.
         warn: tells the person something that does not stop the reading.
+        agreed: whether the person has said yes to what it costs.
 
     `provenance` is what the source adds to the record beside its rows: how it was asked, what it met; no secrets.
     """
 
     def __init__(
-        self, check: Callable[[], None] = lambda: None, warn: Callable[[Text], None] = lambda message: None
+        self, check: Callable[[], None] = lambda: None, warn: Callable[[Text], None] = lambda message: None,
+        agreed: bool = False,
     ) -> None:
         self.check = check
         self.warn = warn
+        self.agreed = agreed
         self.provenance: dict[str, Any] = {}
 
     def count(self, name: str, more: int = 1) -> None:

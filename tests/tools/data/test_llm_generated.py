@@ -94,7 +94,7 @@ def refusal(task: TaskFolder, **given_fields: Any) -> NlpSkillsError:
 
 
 def test_the_rows_are_shared_out_over_the_labels(server: Peer, writer: Writer, task: TaskFolder) -> None:
-    watch = Watch()
+    watch = Watch(agreed=True)
     rows = records(task, watch, **fields(server), price_per_million_input=1, price_per_million_output=10)
 
     assert Counter(row["label"] for row in rows) == {"正面": 10, "中性": 10, "負面": 10}
@@ -249,7 +249,7 @@ def test_what_the_rows_took_is_counted_and_told_when_the_data_is_prepared(
     write_yaml(task.data_source_file, {"sources": [
         fields(server, name="written", price_per_million_input=1, price_per_million_output=10)]})
 
-    [spent] = prepare()["spent"]
+    [spent] = prepare(agreed=0.1)["spent"]
     assert spent["source"] == "written" and spent["requests"] == 6 and spent["input_tokens"] == 600
     assert spent["output_tokens"] == 2400 and spent["cost"] == 0.0246
 
@@ -276,7 +276,7 @@ def test_what_answers_cost_counts_against_the_tasks_budget_and_those_kept_cost_n
     with task.change() as definition:
         definition.budget = definition.budget.model_copy(update={"per_task": 1e-6})
     with pytest.raises(BudgetError) as dear:
-        records(task, **priced)
+        records(task, Watch(agreed=True), **priced)
     assert "writer would cost" in dear.value.problem.en and not server.asked
 
     writer.spoil = lambda rows: rows[:1]  # so that more has to be asked than was reckoned
@@ -284,14 +284,14 @@ def test_what_answers_cost_counts_against_the_tasks_budget_and_those_kept_cost_n
     with task.change() as definition:
         definition.budget = definition.budget.model_copy(update={"per_task": None, "per_job": 1.5})
     with pytest.raises(BudgetError) as stopped:
-        records(task, **wanted)
+        records(task, Watch(agreed=True), **wanted)
     assert len(server.asked) == 3 and spending.spent(task) == 1.5
     assert "Answers received are kept" in stopped.value.problem.en and "budget.per_job" in stopped.value.fix.en
 
     with task.change() as definition:
         definition.budget = definition.budget.model_copy(update={"per_job": None})
-    assert len(records(task, **wanted)) == 6 and len(server.asked) == 6 and spending.spent(task) == 3.0
-    assert len(records(task, **wanted)) == 6 and len(server.asked) == 6 and spending.spent(task) == 3.0
+    assert len(records(task, Watch(agreed=True), **wanted)) == 6 and len(server.asked) == 6 and spending.spent(task) == 3.0
+    assert len(records(task, Watch(), **wanted)) == 6 and len(server.asked) == 6 and spending.spent(task) == 3.0
 
 
 @pytest.mark.parametrize(("said", "field", "words"), [
@@ -331,18 +331,18 @@ def test_a_server_that_does_not_know_response_format_is_asked_without(
     assert len(records(task, **fields(server))) == 30 and len(server.asked) == 7
 
 
-def test_the_preview_asks_once_and_tells_what_all_will_cost(
+def test_the_preview_asks_once_and_tells_what_the_rest_will_cost(
     server: Peer, writer: Writer, task: TaskFolder, job: RunningJob, prepare: Any
 ) -> None:
     write_yaml(task.data_source_file, {"sources": [
         fields(server, count=300, price_per_million_input=1, price_per_million_output=10)]})
-    seen = preview(task, job)
+    seen = preview(task, job, agreed=True)
 
     assert len(server.asked) == 1 and len(seen["sources"][0]["rows"]) == 5
     estimate = seen["sources"][0]["estimate"]
-    assert estimate["requests"] == 60 and estimate["output_tokens"] == 22500 and estimate["cost"] > 0.2
-    assert "60 requests" in seen["message"]["en"] and "同意" in seen["next_step"]["say"]["zh"]
-    prepare()
+    assert estimate["requests"] == 59 and estimate["output_tokens"] == 22125 and estimate["cost"] > 0.2
+    assert "59 requests" in seen["message"]["en"] and "同意" in seen["next_step"]["say"]["zh"]
+    prepare(agreed=estimate["cost"])
     assert len(server.asked) == 60  # the preview's answer was kept
 
 

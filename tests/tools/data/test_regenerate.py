@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -250,7 +251,7 @@ def test_the_seeds_file_loads_as_it_stands_and_its_password_moves_out(task: Task
         "regeneration:\n  script: scripts/01_regenerate_data.py\n  last_run: 2026-01-06T10:30:00\n"
     )
     task.data_source_file.write_text(seed, encoding="utf-8")
-    error = refusal(prepare)
+    error = refusal(prepare, agreed=math.inf)
 
     assert isinstance(error, DataSourceError) and error.field == "sources[0].connection"
     assert "nlp-skills secret set HOST_DB_PASSWORD" in error.fix.en and "更換密碼" in error.fix.zh

@@ -233,7 +233,7 @@ async def test_every_kind_of_the_seed_is_previewed_and_prepared(
     looks = answer["job"]["result"]["sources"]
     assert [look["type"] for look in looks] == ["database", "api", "web_scrape", "llm_generated"]
     assert [len(look["rows"]) for look in looks] == [5, 5, 1, 5] and answer["next_step"]["tool"] == "prepare_data"
-    assert "3 次請求" in answer["message"]
+    assert "2 次請求" in answer["message"] and "免費" in answer["message"]
     prepared = (await call(client, "prepare_data"))["job"]["result"]
     assert sum(prepared["counts"].values()) == 110 and prepared["unlabelled"] == 1
     assert len(json.dumps(prepared, ensure_ascii=False)) < 8000

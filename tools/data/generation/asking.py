@@ -51,8 +51,8 @@ class Endpoint:
         self, *, model: str, base_url: str | None, key: str, temperature: float, timeout: float, retries: int,
         wishes: dict[str, Any], field: str,
     ) -> None:
-        self.model, self.base_url, self.temperature = model, base_url, temperature
-        self._field, self._wishes = field, wishes
+        self.model, self.base_url = model, base_url
+        self._temperature, self._field, self._wishes = temperature, field, wishes
         self._client = _client(base_url, key, timeout, retries)
 
     def __enter__(self) -> Endpoint:
@@ -83,7 +83,7 @@ class Endpoint:
         wishes = self._wishes
         try:
             return self._client.chat.completions.create(
-                model=self.model, messages=messages, temperature=self.temperature, **wishes)  # type: ignore[arg-type]
+                model=self.model, messages=messages, temperature=self._temperature, **wishes)  # type: ignore[arg-type]
         except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
             if wishes:  # many servers do not know them
                 self._wishes = {}
@@ -134,31 +134,43 @@ class Endpoint:
 
 
 class KeptAnswers:
-    """An endpoint whose answers are kept, `<request hash>.json` each, so that none is paid for twice; never the key."""
+    """The answers of one model at one address, kept as `<request hash>.json`, so that none is paid for twice; never the
+    key."""
 
-    def __init__(self, endpoint: Endpoint, folder: Path) -> None:
-        self._endpoint, self._folder = endpoint, folder
+    def __init__(self, folder: Path, model: str, base_url: str | None, temperature: float) -> None:
+        self._folder = folder
+        self._asked = {"model": model, "base_url": base_url, "temperature": temperature}
 
-    def ask(self, messages: list[dict[str, str]], number: int) -> Said:
-        """The answer to `messages`; `number` tells apart requests that say the same.
+    def kept(self, messages: list[dict[str, str]], number: int) -> Said | None:
+        """The answer to `messages` where it was given before; `number` tells apart requests that say the same."""
+        file = self._file(self._request(messages, number))
+        if not file.is_file():
+            return None
+        kept = read_json(file)
+        return Said(kept["answer"], kept["usage"]["prompt_tokens"], kept["usage"]["completion_tokens"], kept=True)
+
+    def are_kept(self, messages: list[dict[str, str]], number: int) -> bool:
+        return self._file(self._request(messages, number)).is_file()
+
+    def ask(self, endpoint: Endpoint, messages: list[dict[str, str]], number: int) -> Said:
+        """The endpoint's answer, kept from now on.
 
         Raises:
             DataSourceError: as `Endpoint.ask`.
         """
-        endpoint = self._endpoint
-        request = {"model": endpoint.model, "base_url": endpoint.base_url, "temperature": endpoint.temperature,
-                   "messages": messages, "number": number}
-        digest = sha256_bytes(json.dumps(request, sort_keys=True, ensure_ascii=False).encode())[:16]
-        file = self._folder / f"{digest}.json"
-        if file.is_file():
-            kept = read_json(file)
-            return Said(kept["answer"], kept["usage"]["prompt_tokens"], kept["usage"]["completion_tokens"], kept=True)
-        said = endpoint.ask(messages)
+        said, request = endpoint.ask(messages), self._request(messages, number)
         self._folder.mkdir(parents=True, exist_ok=True)
-        write_json(file, {"format": 1, "request": request, "answer": said.text, "usage": {
+        write_json(self._file(request), {"format": 1, "request": request, "answer": said.text, "usage": {
             "prompt_tokens": said.prompt_tokens, "completion_tokens": said.completion_tokens},
             "model": said.model, "created": now()})
         return said
+
+    def _request(self, messages: list[dict[str, str]], number: int) -> dict[str, Any]:
+        return {**self._asked, "messages": messages, "number": number}
+
+    def _file(self, request: dict[str, Any]) -> Path:
+        digest = sha256_bytes(json.dumps(request, sort_keys=True, ensure_ascii=False).encode())[:16]
+        return self._folder / f"{digest}.json"
 
 
 def _confidence(choice: Any) -> float | None:

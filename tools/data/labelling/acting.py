@@ -17,6 +17,7 @@ from ...compute.jobs import submit
 from ...compute.worker import light_python
 from ..decisions import who
 from ..definition import rotate_notice
+from ..expense import require_room
 from . import endpoint
 from .answer import Action, ByModel, LabellingAnswer, Wish
 from .chat import batch, record_proposals
@@ -115,25 +116,24 @@ def _propose_in_chat(here: Labelling, wish: Wish) -> LabellingAnswer:
 def _propose_by_endpoint(workspace: Workspace, here: Labelling, wish: Wish) -> LabellingAnswer | JobFolder:
     clean, moved = secrets.move_inline(wish.settings, prefix="endpoint_")
     settings = endpoint.with_end(here, endpoint.read_settings(clean, here.pool.task))
-    estimate, notice = endpoint.estimate(here, settings), rotate_notice(moved)
-    if not estimate["requests"]:
+    expected, notice = endpoint.expense(here, settings), rotate_notice(moved)
+    if not expected.requests:
         return _answer(here, Text(f"{settings.model} has answered about every open row.",
                                   f"{settings.model} 已經回答過每一列。"))
-    if wish.confirm:
+    require_room(here.folder, [expected])  # what the budget cannot bear is not asked about
+    if wish.confirm or not (expected.paid or settings.leaves or notice):
         arguments = [str(here.folder.root), settings.model_dump_json(exclude_defaults=True)]
         return submit(workspace, endpoint.KIND, ["-m", endpoint.MODULE], arguments, python=light_python(workspace),
                       task=here.folder, resumable=True)
-    cost = f", {estimate['cost']:g}" if "cost" in estimate else ""
-    message = Text(
-        f"{settings.model} would be asked about {estimate['requests']} rows: about {estimate['input_tokens']} tokens asked, "
-        f"{estimate['output_tokens']} written{cost}.{f' {notice.en}' if notice else ''}",
-        f"會向 {settings.model} 詢問 {estimate['requests']} 列：約輸入 {estimate['input_tokens']}、"
-        f"輸出 {estimate['output_tokens']} 個 token{cost}。{notice.zh if notice else ''}")
+    said = expected.in_words()
+    message = Text(f"It would ask {said.en}.{f' {notice.en}' if notice else ''}",
+                   f"會詢問 {said.zh}。{notice.zh if notice else ''}")
     say = Text("Ask whether that is all right, and whether these texts may be sent there; then call this.",
                "請確認費用可以、文字可以送到那裡；同意再呼叫。")
     step = NextStep(say=str(say), tool="add_examples", arguments={
         "task": here.folder.name, "action": "propose", "by": "endpoint", "settings": clean, "confirm": True})
-    return LabellingAnswer(message=str(message), next_step=step, figures={**here.figures(), "estimate": estimate})
+    return LabellingAnswer(message=str(message), next_step=step,
+                           figures={**here.figures(), "estimate": expected.figures()})
 
 
 def _review(task: TaskFolder, wish: Wish) -> LabellingAnswer:

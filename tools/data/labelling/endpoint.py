@@ -19,11 +19,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ....resources.errors import DataError
 from ....resources.language import Text
 from ....resources.secrets import resolve
+from ....resources.spending import amount
 from ....resources.task import Task, TaskFolder
 from ....resources.wording import problem_in_words
 from ...compute.running import RunningJob, run_job
+from ..expense import Expense, Prices, Purse, is_here, require_room, tokens_of
 from ..generation.asking import Endpoint, Said
-from ..generation.cost import cost_of, tokens_of
 from ..prompting import chat_messages, read_answer, task_prompt
 from ..reach import check_reach
 from ..rows import Row
@@ -53,6 +54,15 @@ class EndpointSettings(BaseModel):
     timeout_seconds: float = Field(60, gt=0)
     retries: int = Field(4, ge=0, le=20)
     allow_remote: bool = False
+
+    @property
+    def prices(self) -> Prices:
+        return Prices(self.base_url, self.price_per_million_input, self.price_per_million_output)
+
+    @property
+    def leaves(self) -> bool:
+        """Whether texts are sent to another machine."""
+        return self.base_url is None or not is_here(self.base_url)
 
 
 def read_settings(given: dict[str, Any], task: Task) -> EndpointSettings:
@@ -97,15 +107,14 @@ def with_end(here: Labelling, settings: EndpointSettings) -> EndpointSettings:
     return settings.model_copy(update={"up_to": len(known) + settings.limit})
 
 
-def estimate(here: Labelling, settings: EndpointSettings) -> dict[str, Any]:
-    """Requests and tokens, and the cost where prices are set; an estimate, counted when it is done."""
+def expense(here: Labelling, settings: EndpointSettings) -> Expense:
+    """What asking about the rows that are left will take; an estimate, counted when it is done."""
     task, rows = here.pool.task, to_ask(here, settings)
     prompt = task_prompt(task)
     asked = sum(tokens_of(message["content"]) for row in rows for message in chat_messages(row, prompt, task.labels))
     written = len(rows) * (2 + max(tokens_of(label) for label in task.labels))
-    cost = cost_of(asked, written, settings.price_per_million_input, settings.price_per_million_output)
-    return {"requests": len(rows), "input_tokens": asked, "output_tokens": written,
-            **({} if cost is None else {"cost": cost})}
+    return Expense.of(settings.model, settings.prices, rows=len(rows), requests=len(rows), asked=asked, written=written,
+                      most=settings.max_total_tokens, currency=task.budget.money)
 
 
 def main(arguments: list[str]) -> int:
@@ -126,12 +135,15 @@ def propose(task: TaskFolder, job: RunningJob, settings: EndpointSettings) -> di
     """Ask about every row this model was not asked about; answers are kept in small batches as they come.
 
     Raises:
-        DataError: the budget is used up, or the answers are no labels.
+        DataError: the tokens are used up, or the answers are no labels.
+        BudgetError: the task's budget does not allow it, or is used up.
         DataSourceError: the endpoint cannot be reached, refuses the key or the model, or keeps failing.
     """
     here = look(task)
     definition, prompt = here.pool.task, task_prompt(here.pool.task)
     proposer, rows = proposer_of(task, definition, settings), to_ask(here, settings)
+    require_room(task, [expense(here, settings)])
+    purse = Purse(task, job.folder.id, settings.model, settings.prices)
     used = useless = 0
     wishes = {"max_tokens": _MOST_TOKENS, "logprobs": True}
     key = resolve(settings.api_key) if settings.api_key else (
@@ -141,6 +153,7 @@ def propose(task: TaskFolder, job: RunningJob, settings: EndpointSettings) -> di
                   field="settings") as endpoint, ThreadPoolExecutor(settings.parallel) as pool:
         for begin in range(0, len(rows), settings.parallel):
             job.progress(begin, len(rows), Text(f"asking {settings.model}", f"詢問 {settings.model}"))
+            purse.check()
             if used >= settings.max_total_tokens:
                 raise _used_up(used, settings)
             batch = rows[begin:begin + settings.parallel]
@@ -148,6 +161,7 @@ def propose(task: TaskFolder, job: RunningJob, settings: EndpointSettings) -> di
                 chat_messages(row, prompt, definition.labels) for row in batch], definition.labels)
             if lines:
                 proposer.add(lines)
+                purse.pay(*(sum(line["tokens"][side] for line in lines) for side in (0, 1)))
             if failure:
                 raise failure
             used += sum(line["tokens"][0] + line["tokens"][1] for line in lines)
@@ -184,19 +198,19 @@ def _line(row: Row, said: Said, labels: Sequence[str]) -> dict[str, Any]:
 def _told(task: TaskFolder, proposer: Proposer, settings: EndpointSettings) -> dict[str, Any]:
     lines = list(proposer.answered().values())
     asked, written = (sum(line["tokens"][side] for line in lines) for side in (0, 1))
-    cost = cost_of(asked, written, settings.price_per_million_input, settings.price_per_million_output)
+    cost, money = settings.prices.cost(asked, written), task.load().budget.money
     labelled = sum(line["label"] is not None for line in lines)
     spent = {"requests": len(lines), "input_tokens": asked, "output_tokens": written,
              **({} if cost is None else {"cost": cost})}
-    money = f", {cost:g}" if cost is not None else ""
+    paid = f", {amount(cost)} {money}" if cost else ""
     say, tool, arguments = next_call(look(task))
     return {
         "proposed": labelled, "no_label": len(lines) - labelled, "spent": spent, "proposals": proposer.key,
         "message": Text(
             f"{settings.model} proposed {labelled} labels; {len(lines) - labelled} of its answers were no label. Counted: "
-            f"{asked} tokens asked, {written} written{money}.",
+            f"{asked} tokens asked, {written} written{paid}.",
             f"{settings.model} 提出 {labelled} 個標籤，另有 {len(lines) - labelled} 個回答不是標籤。實際用量："
-            f"輸入 {asked}、輸出 {written} 個 token{money}。")._asdict(),
+            f"輸入 {asked}、輸出 {written} 個 token{paid}。")._asdict(),
         "next_step": {"tool": tool, "arguments": arguments, "say": say._asdict()},
     }
 

@@ -16,6 +16,7 @@ from ....resources.errors import DataSourceError
 from ....resources.kinds import kinds_in
 from ....resources.language import Text
 from ....resources.wording import problem_in_words
+from ..expense import Expense
 from ..watching import Watch
 
 Record = dict[str, Any]
@@ -60,9 +61,16 @@ class SourceKind(BaseModel, ABC):
         """The source as it is recorded beside its rows: its fields, secrets as references."""
         return self.model_dump(mode="json", exclude_none=True)
 
-    def estimate(self, folder: Path, field: str) -> dict[str, Any]:
-        """What fetching will use of what costs money; empty where it costs nothing."""
-        return {}
+    def expense(self, folder: Path, field: str, *, look: bool = False) -> Expense | None:
+        """What fetching still asks of an endpoint that may cost money; None where it asks none.
+
+        Arguments:
+            look: only what a first look asks.
+
+        Raises:
+            DataSourceError: a field does not fit the task.
+        """
+        return None
 
     def origin(self, folder: Path) -> str:
         """What this source reads, for people; never a secret."""

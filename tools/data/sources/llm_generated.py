@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
-from urllib.parse import urlsplit
+from typing import ClassVar
 
 from pydantic import Field, model_validator
 
-from ....resources import spending
 from ....resources.clock import now
 from ....resources.data_source import load_data_source
-from ....resources.errors import BudgetError, DataSourceError, SecretError
+from ....resources.errors import DataSourceError, SecretError
 from ....resources.language import Text
 from ....resources.secrets import resolve
-from ....resources.spending import Cost
 from ....resources.task import Task, TaskFolder
 from ..benchmark import held_out_rows
-from ..generation.asking import ROWS, Endpoint, KeptAnswers, parsed_rows
+from ..expense import Expense, Prices, Purse, host_of, require_yes, tokens_of
+from ..generation.asking import ROWS, Endpoint, KeptAnswers, Said, parsed_rows
 from ..generation.checking import RowChecks
-from ..generation.cost import cost_of, tokens_of
 from ..near_copies import NearCopies
 from ..watching import Watch
 from . import Record, SourceKind
@@ -38,7 +35,8 @@ class LlmGeneratedSource(SourceKind):
     `{count}`, `{label}` and `{labels}` in the template are filled in; the rows asked for are shared out over the
     task's labels. Every row is checked: its label, its length, its entity; near-copies of each other and of the
     benchmark are rejected. Answers are kept in `data/generation/`, so that nothing is paid for twice; set another
-    `round` for fresh ones. The preview makes the first request. A tenth of the rows is put into a sheet for review.
+    `round` for fresh ones. What costs something is asked for only after a yes to its price; the preview makes the first
+    request. A tenth of the rows is put into a sheet for review.
     """
 
     prompt_template: str = Field(min_length=1, description="What to write; {count}, {label}, {labels} are filled in.")
@@ -74,20 +72,17 @@ class LlmGeneratedSource(SourceKind):
         known = NearCopies(self.near_copy)
         for row in held_out_rows(task):
             known.add(row["text"])
-        checks, spent = RowChecks(definition, load_data_source(task).quality, known), _Spent(self, watch, task)
-        cost = self.estimate(folder, field).get("cost", 0.0)
-        if cost and not any((task.data / "generation").glob("*.json")):  # answers kept cost nothing
-            spending.require_room(task, Cost(0.0, cost, cost, definition.budget.money), self.model)
+        checks = RowChecks(definition, load_data_source(task).quality, known)
         with Endpoint(
             model=self.model, base_url=self.base_url, key=self._key(), temperature=self.temperature,
             timeout=self.timeout_seconds, retries=self.retries, wishes={"response_format": ROWS}, field=field,
         ) as endpoint:
-            answers = KeptAnswers(endpoint, task.data / "generation")
+            run = _Run(self, watch, task, endpoint, field)
             for label, wanted in self.quotas(definition, field).items():
-                yield from self._of_label(answers, definition, label, wanted, checks, spent, field)
+                yield from self._of_label(run, definition, label, wanted, checks)
 
     def origin(self, folder: Path) -> str:
-        return f"{self.model} ({urlsplit(self.base_url or 'https://api.openai.com').netloc})"
+        return f"{self.model} ({host_of(self.base_url)})"
 
     def quotas(self, task: Task, field: str) -> dict[str, int]:
         """How many rows of each label are wanted; of any label under the empty name.
@@ -108,19 +103,35 @@ class LlmGeneratedSource(SourceKind):
         share, over = divmod(self.count, len(task.labels))
         return {label: share + (place < over) for place, label in enumerate(task.labels)}
 
-    def estimate(self, folder: Path, field: str) -> dict[str, Any]:
-        """Requests and tokens if no row is rejected, and the cost where prices are set. An estimate: a Chinese
+    def expense(self, folder: Path, field: str, *, look: bool = False) -> Expense:
+        """What is still to be asked if no row is rejected; answers that are kept cost nothing. An estimate: a Chinese
         character is counted as one token, four other characters as one."""
-        task = TaskFolder(folder).load()
-        quotas = self.quotas(task, field)
-        requests = sum(math.ceil(wanted / self.rows_per_request) for wanted in quotas.values())
-        asked = sum(tokens_of(message["content"]) for message in self._messages(task, next(iter(quotas), ""), 0))
-        tokens = {"input_tokens": requests * asked, "output_tokens": sum(quotas.values()) * _TOKENS_OF_A_ROW}
-        cost = self._cost(tokens["input_tokens"], tokens["output_tokens"])
-        return {"requests": requests, **tokens, **({} if cost is None else {"cost": cost})}
+        folder_of_task = TaskFolder(folder)
+        task = folder_of_task.load()
+        answers, quotas = self.answers(folder_of_task), self.quotas(task, field)
+        asked, rows = list[list[dict[str, str]]](), 0
+        for label, wanted in quotas.items():
+            for number in range(math.ceil(wanted / self.rows_per_request)):
+                messages = self._messages(task, label, number)
+                if not answers.are_kept(messages, number):
+                    asked.append(messages)
+                    rows += min(self.rows_per_request, wanted - number * self.rows_per_request)
+                if look:
+                    return self.expense_of(task, asked, rows)
+        return self.expense_of(task, asked, rows)
 
-    def _cost(self, asked: int, written: int) -> float | None:
-        return cost_of(asked, written, self.price_per_million_input, self.price_per_million_output)
+    def expense_of(self, task: Task, asked: Sequence[list[dict[str, str]]], rows: int) -> Expense:
+        """What these requests for so many rows will take."""
+        tokens = sum(tokens_of(message["content"]) for messages in asked for message in messages)
+        return Expense.of(self.model, self.prices, rows=rows, requests=len(asked), asked=tokens,
+                          written=rows * _TOKENS_OF_A_ROW, most=self.max_total_tokens, currency=task.budget.money)
+
+    @property
+    def prices(self) -> Prices:
+        return Prices(self.base_url, self.price_per_million_input, self.price_per_million_output)
+
+    def answers(self, task: TaskFolder) -> KeptAnswers:
+        return KeptAnswers(task.data / "generation", self.model, self.base_url, self.temperature)
 
     def _key(self) -> str:
         if self.api_key is not None:
@@ -133,34 +144,30 @@ class LlmGeneratedSource(SourceKind):
                              f"{error.fix.zh}也可以把 base_url 設為本機端點，或請這個對話的模型寫。")
             raise
 
-    def _of_label(
-        self, answers: KeptAnswers, task: Task, label: str, wanted: int, checks: RowChecks, spent: _Spent, field: str
-    ) -> Iterator[list[Record]]:
+    def _of_label(self, run: _Run, task: Task, label: str, wanted: int, checks: RowChecks) -> Iterator[list[Record]]:
         have = useless = 0
         for number in range(_SPARE_REQUESTS * math.ceil(wanted / self.rows_per_request)):
             if have >= wanted:
                 return
-            spent.check(field)
-            said = answers.ask(self._messages(task, label, number), number)
-            spent.add(said.prompt_tokens, said.completion_tokens, said.kept)
-            rows = [row for given in parsed_rows(said.text) if (row := spent.counted(checks.checked(given, label)))]
+            said = run.answer(self._messages(task, label, number), number)
+            rows = [row for given in parsed_rows(said.text) if (row := run.counted(checks.checked(given, label)))]
             useless = 0 if rows else useless + 1
             if useless >= _USELESS_IN_A_ROW:
                 raise DataSourceError(
                     Text(f"{self.model} gave {_USELESS_IN_A_ROW} answers in a row without a usable row "
-                         f"({spent.reasons()}).",
-                         f"{self.model} 連續 {_USELESS_IN_A_ROW} 次回答都沒有可用的資料（{spent.reasons()}）。"),
+                         f"({run.reasons()}).",
+                         f"{self.model} 連續 {_USELESS_IN_A_ROW} 次回答都沒有可用的資料（{run.reasons()}）。"),
                     Text("Say in prompt_template what a row looks like, or use a larger model; the answers are in "
                          "data/generation.",
                          "請在 prompt_template 說明一筆資料的樣子，或改用較大的模型；回答保存在 data/generation。"),
-                    field=f"{field}.prompt_template")
+                    field=f"{run.field}.prompt_template")
             kept = rows[:wanted - have]
             have += len(kept)
             yield kept
         if have < wanted:
-            spent.watch.warn(Text(f"{label or self.model}: {have} of {wanted} rows; the others were rejected "
-                                  f"({spent.reasons()}).",
-                                  f"{label or self.model}：只得到 {wanted} 列中的 {have} 列，其餘被剔除（{spent.reasons()}）。"))
+            run.watch.warn(Text(f"{label or self.model}: {have} of {wanted} rows; the others were rejected "
+                                f"({run.reasons()}).",
+                                f"{label or self.model}：只得到 {wanted} 列中的 {have} 列，其餘被剔除（{run.reasons()}）。"))
 
     def _messages(self, task: Task, label: str, number: int) -> list[dict[str, str]]:
         rows = self.rows_per_request
@@ -183,51 +190,60 @@ class LlmGeneratedSource(SourceKind):
         return [{"role": "system", "content": "\n".join(rules)}, {"role": "user", "content": template}]
 
 
-class _Spent:
-    """What a run took so far, told in the provenance."""
+class _Run:
+    """One reading: what is asked, what it took so far, and what the provenance says of it."""
 
-    def __init__(self, source: LlmGeneratedSource, watch: Watch, task: TaskFolder) -> None:
-        self._source, self.watch, self._task = source, watch, task
-        self._run = f"generate-{now()}"
-        self._broke = False
-        self.rejected: Counter[str] = Counter()
+    def __init__(self, source: LlmGeneratedSource, watch: Watch, task: TaskFolder, endpoint: Endpoint, field: str) -> None:
+        self._source, self.watch, self._task, self._endpoint, self.field = source, watch, task, endpoint, field
+        self._answers = source.answers(task)
+        self._purse = Purse(task, f"generate-{now()}", source.model, source.prices)
+        self._rejected: Counter[str] = Counter()
         self._new = self._asked = self._written = 0
 
-    def check(self, field: str) -> None:
-        """Raise `DataSourceError` where the tokens, and `BudgetError` where the task's budget is used up."""
+    def answer(self, messages: list[dict[str, str]], number: int) -> Said:
+        """The answer, kept or asked for now.
+
+        Raises:
+            DataSourceError: it would cost something and nobody said yes, the tokens are used up, or as `Endpoint.ask`.
+            BudgetError: the task's budget is used up.
+        """
         self.watch.check()
-        if self._broke:
-            spent, money = spending.amount(spending.spent(self._task, self._run)), self._task.load().budget.money
-            raise BudgetError(
-                Text(f"This run has cost {spent} {money}, and the budget of {self._task.name} allows no more. Answers received "
-                     "are kept.",
-                     f"這次執行花了 {spent} {money}，{self._task.name} 的預算不允許再花。已收到的回答都會保留。"),
-                spending.raise_it(self._task), field="budget")
-        if self._new >= self._source.max_total_tokens:
+        said = self._answers.kept(messages, number)
+        if said is None:
+            self._check(messages)
+            said = self._answers.ask(self._endpoint, messages, number)
+            self._new += said.prompt_tokens + said.completion_tokens
+            self._purse.pay(said.prompt_tokens, said.completion_tokens)
+        self.watch.count("answers_kept" if said.kept else "requests")
+        self._asked, self._written = self._asked + said.prompt_tokens, self._written + said.completion_tokens
+        cost = self._source.prices.cost(self._asked, self._written)
+        self.watch.provenance |= {"input_tokens": self._asked, "output_tokens": self._written,
+                                  "rejected": self._rejected, **({} if cost is None else {"cost": cost})}
+        return said
+
+    def _check(self, messages: list[dict[str, str]]) -> None:
+        source = self._source
+        if not self._new and not source.prices.free:
+            more = source.expense(self._task.root, self.field)
+            if not more.requests:  # rows were rejected, so more is asked than was reckoned
+                more = source.expense_of(self._task.load(), [messages], source.rows_per_request)
+            agreed = math.inf if self.watch.agreed else 0.0
+            require_yes(self._task, [more], agreed, f"prepare_data(task={self._task.name!r}")
+        self._purse.check()
+        if self._new >= source.max_total_tokens:
             raise DataSourceError(
-                Text(f"{self._new} tokens were used, the most this run may use is {self._source.max_total_tokens}.",
-                     f"已用掉 {self._new} 個 token，這次執行的上限是 {self._source.max_total_tokens}。"),
+                Text(f"{self._new} tokens were used, the most this run may use is {source.max_total_tokens}.",
+                     f"已用掉 {self._new} 個 token，這次執行的上限是 {source.max_total_tokens}。"),
                 Text("Answers received are kept: raise max_total_tokens, or ask for fewer rows, and run it again.",
                      "已收到的回答會保留：請調高 max_total_tokens 或減少 count，再執行一次。"),
-                field=f"{field}.max_total_tokens")
-
-    def add(self, asked: int, written: int, kept: bool) -> None:
-        self._asked, self._written = self._asked + asked, self._written + written
-        self.watch.count("answers_kept" if kept else "requests")
-        self._new += 0 if kept else asked + written
-        if not kept and (price := self._source._cost(asked, written)):
-            spending.paid(self._task, self._run, self._source.model, price, self._task.load().budget.money)
-            self._broke = spending.left(self._task, self._run) == 0.0
-        cost = self._source._cost(self._asked, self._written)
-        self.watch.provenance |= {"input_tokens": self._asked, "output_tokens": self._written,
-                                  "rejected": self.rejected, **({} if cost is None else {"cost": cost})}
+                field=f"{self.field}.max_total_tokens")
 
     def counted(self, checked: Record | str) -> Record | None:
         """The row that was let through; None, its reason counted, where it was refused."""
         if isinstance(checked, str):
-            self.rejected[checked] += 1
+            self._rejected[checked] += 1
             return None
         return checked
 
     def reasons(self) -> str:
-        return ", ".join(f"{reason} {count}" for reason, count in self.rejected.most_common(4)) or "no JSON"
+        return ", ".join(f"{reason} {count}" for reason, count in self._rejected.most_common(4)) or "no JSON"

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from nlp_skills.resources.errors import NlpSkillsError
+from nlp_skills.resources import spending
+from nlp_skills.resources.errors import BudgetError, NlpSkillsError
 from nlp_skills.resources.files import read_jsonl
-from nlp_skills.resources.job import job_folders
+from nlp_skills.resources.job import JobFolder, job_folders
 from nlp_skills.resources.language import speaking
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
@@ -32,13 +33,13 @@ def server() -> Iterator[Peer]:
         yield here
 
 
-def answered(content: str, probability: float | None = None) -> Said:
+def answered(content: str, probability: float | None = None, tokens: int = 2) -> Said:
     logprobs = None if probability is None else {"content": [
         {"token": content, "logprob": probability, "bytes": None, "top_logprobs": []}]}
     return as_json({"id": "1", "object": "chat.completion", "created": 1, "model": "labeller-1", "choices": [
         {"index": 0, "finish_reason": "stop", "logprobs": logprobs,
          "message": {"role": "assistant", "content": content}}],
-        "usage": {"prompt_tokens": 40, "completion_tokens": 2, "total_tokens": 42}})
+        "usage": {"prompt_tokens": 40, "completion_tokens": tokens, "total_tokens": 40 + tokens}})
 
 
 def labeller(asked: Asked) -> Said:
@@ -61,7 +62,8 @@ def test_the_cost_is_told_before_asked_for_and_counted_after(prepared: TaskFolde
     asked = do("propose", by="endpoint", settings=priced)
     estimate = asked.figures["estimate"]
     assert estimate["requests"] == 12 and estimate["cost"] > 0 and server.asked == []
-    assert asked.next_step.arguments["confirm"] is True
+    assert asked.next_step.arguments["confirm"] is True and "12 rows" in asked.message and "USD" in asked.message
+    assert "127.0.0.1" in asked.message
 
     wish = Wish("propose", by="endpoint", settings=asked.next_step.arguments["settings"], confirm=True)
     with speaking("en"):
@@ -69,9 +71,44 @@ def test_the_cost_is_told_before_asked_for_and_counted_after(prepared: TaskFolde
     assert jobs.wait(started, 60) == "succeeded"  # type: ignore[arg-type]
     result = started.exit().result  # type: ignore[union-attr]
     assert result["spent"] == {"requests": 12, "input_tokens": 480, "output_tokens": 24, "cost": 0.0072}
+    assert spending.spent(prepared) == 0.0072 and "0.01 USD" in result["message"]["en"]
     found = current_proposals(prepared, LABELS)
     assert len(found) == 12 and {one.confidence for one in found.values()} == {0.9048}
     assert {one.by for one in found.values()} == {"labeller"} and result["next_step"]["arguments"]["action"] == "review"
+
+
+def test_a_model_of_this_machine_needs_no_yes_and_one_elsewhere_does_whatever_it_costs(
+    prepared: TaskFolder, do: Do, server: Peer, workspace: Workspace
+) -> None:
+    asked = do("propose", by="endpoint", settings={"model": "gpt-4o"})
+    assert "not known here" in asked.message and asked.next_step.arguments["confirm"] is True
+    free = do("propose", by="endpoint", settings={"model": "m", "base_url": "https://llm.example/v1",
+                                                  "price_per_million_input": 0, "price_per_million_output": 0})
+    assert "free of charge" in free.message and "may be sent there" in free.next_step.say
+
+    server.serve("/v1/chat/completions", labeller)
+    started = act(workspace, prepared, Wish("propose", by="endpoint", settings=settings(server)), start)
+    assert isinstance(started, JobFolder) and jobs.wait(started, 60) == "succeeded" and len(server.asked) == 30
+
+
+def test_what_labels_cost_counts_against_the_tasks_budget(
+    prepared: TaskFolder, do: Do, job: RunningJob, server: Peer
+) -> None:
+    server.serve("/v1/chat/completions", labeller)
+    dear = settings(server, price_per_million_input=1000, price_per_million_output=10_000, parallel=1)
+    with prepared.change() as definition:
+        definition.budget = definition.budget.model_copy(update={"per_task": 0.1})
+    for asking in (lambda: do("propose", by="endpoint", settings=dear), lambda: run(prepared, job, **dear)):
+        with pytest.raises(BudgetError):
+            asking()
+    assert server.asked == []
+
+    with prepared.change() as definition:
+        definition.budget = definition.budget.model_copy(update={"per_task": 2.5})
+    server.serve("/v1/chat/completions", answered("<think>…</think> praise", tokens=1000))
+    with pytest.raises(BudgetError) as stopped:  # it thinks longer than was reckoned
+        run(prepared, job, **settings(server, price_per_million_input=0, price_per_million_output=1000, parallel=1))
+    assert len(server.asked) == 3 and spending.spent(prepared) == 3.0 and "kept" in stopped.value.problem.en
 
 
 def test_each_answer_is_read_as_the_models_own_would_be(prepared: TaskFolder, job: RunningJob, server: Peer) -> None:
