@@ -12,6 +12,8 @@ import nlp_skills
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute.worker import find_worker
 
+pytestmark = pytest.mark.minutes
+
 DOCS = Path(__file__).parents[2] / "docs"
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

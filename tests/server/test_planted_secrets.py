@@ -26,6 +26,8 @@ from tests.command_lines import command_lines
 from tests.tools.data.conftest import sentences
 from tests.tools.data.misbehaving import Asked, Peer, Said, as_json, as_page, peer
 
+pytestmark = pytest.mark.minutes
+
 TASK = "entity-sentiment"
 Call = Callable[..., Any]
 KINDS = {

@@ -18,6 +18,8 @@ from nlp_skills.server.demo.script import SCRIPTS
 from nlp_skills.tools.data.rows import Skeletons, row_id
 from nlp_skills.tools.data.split import split_rows
 
+pytestmark = pytest.mark.minutes
+
 
 def _read(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))

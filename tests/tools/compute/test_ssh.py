@@ -28,6 +28,8 @@ from nlp_skills.tools.compute.machines.ssh import Ssh
 from tests.tools.compute.sshd import ACCOUNT, Proxy, Sshd, left_running
 from tests.tools.compute.working import eventually
 
+pytestmark = pytest.mark.minutes
+
 
 def set_up(workspace: Workspace, **arguments: Any) -> Any:
     """The door's answer."""

@@ -17,7 +17,7 @@ from nlp_skills.tools.deploy import deployments
 from tests.tools.deploy.conftest import Conversation
 from tests.tools.evaluate.misbehaving import MODEL, misbehaving
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.minutes]
 SECONDS = 60.0
 
 

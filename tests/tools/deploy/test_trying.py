@@ -13,7 +13,7 @@ from nlp_skills.resources.version import VersionFolder
 from nlp_skills.tools.evaluate.tried import TriedModel
 from tests.tools.deploy.conftest import Conversation
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.minutes]
 
 
 async def test_a_gguf_file_and_an_ollama_model_answer_beside_a_version_and_are_measured_like_it(

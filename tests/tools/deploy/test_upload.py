@@ -16,6 +16,8 @@ from tests.command_lines import command_lines
 from tests.tools.deploy.conftest import Conversation
 from tests.tools.deploy.hub import Hub, serving
 
+pytestmark = pytest.mark.minutes
+
 TOKEN = "hf_a_token_for_tests_only"
 
 

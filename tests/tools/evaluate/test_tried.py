@@ -21,6 +21,8 @@ from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.evaluate.tried import TriedModel, named_model, predictor
 from tests.tools.evaluate.test_tool import call
 
+pytestmark = pytest.mark.minutes
+
 MakeTask = Callable[..., TaskFolder]
 MakeVersion = Callable[..., VersionFolder]
 needs_worker = pytest.mark.skipif("NLP_SKILLS_WORKER" not in os.environ,

@@ -33,6 +33,8 @@ from tests.tools.compute.sshd import Proxy, left_running
 from tests.tools.compute.test_sky import sky_on_path
 from tests.tools.compute.working import eventually
 
+pytestmark = pytest.mark.minutes
+
 SECONDS = 240.0
 SETTINGS = {"epochs": 5, "batch_size": 8, "gradient_accumulation": 1, "save_every": 5, "threads": 1, "lora_r": 8,
             "learning_rate": 2e-3}
