@@ -36,12 +36,12 @@ sys.exit(run_job("train", work, entry=["scripts/work.py"], arguments=sys.argv[1:
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T | None], seconds: float = 30.0) -> T:
-    """What `look` gives as soon as it is true."""
+def eventually(look: Callable[[], T | None], seconds: float = 30.0, every: float = 0.02) -> T:
+    """What `look` gives as soon as it is true; looked at again after `every` seconds."""
     deadline = time.monotonic() + seconds
     while not (seen := look()):
         assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.02)
+        time.sleep(every)
     return seen
 
 

@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -62,6 +61,7 @@ CATALOGS = {
     "runpod/vms.csv": "InstanceType,AcceleratorName,AcceleratorCount,vCPUs,MemoryGiB,GpuInfo,Region,AvailabilityZone,Price,"
                       f"SpotPrice\n1x_RTX4090_SECURE,RTX4090,1.0,8.0,48.0,{GPU.format('RTX4090')},US,US-KS-2,0.69,\n",
 }
+CLOUDS = {"aws": ("A10G:1", 1.006), "gcp": ("L4:1", 0.71), "runpod": ("RTX4090:1", 0.69)}  # what is asked for, its price
 # Run by SkyPilot's own interpreter. Its check of credentials is left out (GCP and RunPod cannot be asked without the
 # internet); loading, validating and choosing are its own.
 OPTIMISE = """
@@ -89,29 +89,19 @@ for path in sys.argv[1:]:
 @pytest.fixture(scope="module")
 def node(worker: Path) -> Iterator[Slurm]:
     """Slurm, a SkyPilot that knows the catalogs, and an AWS that checks credentials (moto); HOME is the person's."""
-    root = Path(tempfile.mkdtemp(prefix="nlp-skills-slurm-", dir="/var/tmp"))
-    root.chmod(0o755)
     programs, moto = Path(os.environ["NLP_SKILLS_TEST_SKY"]), free_port()
-    with pytest.MonkeyPatch.context() as patch, slurm_node(root) as slurm:
-        for name, text in CATALOGS.items():
-            place = slurm.home / ".sky" / "catalogs" / "v8" / name
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(text)
-        (slurm.home / ".aws").mkdir()
-        (slurm.home / ".aws" / "credentials").write_text(
-            "[default]\naws_access_key_id = testing\naws_secret_access_key = testing\n")
-        (slurm.home / ".aws" / "config").write_text("[default]\nregion = us-east-1\n")
-        with (root / "moto.log").open("wb") as log:
-            aws = subprocess.Popen([str(programs / "moto_server"), "-p", str(moto)], stdout=log, stderr=log)
-        patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{moto}")
-        patch.setenv("HOME", str(slurm.home))
-        patch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
-        patch.setenv("SKYPILOT_DISABLE_USAGE_COLLECTION", "1")
-        try:
-            yield slurm
-        finally:
-            aws.terminate()
-            aws.wait(20)
+    with slurm_node() as slurm, pytest.MonkeyPatch.context() as patch:
+        files = {**{f".sky/catalogs/v8/{name}": text for name, text in CATALOGS.items()},
+                 ".aws/credentials": "[default]\naws_access_key_id = testing\naws_secret_access_key = testing\n",
+                 ".aws/config": "[default]\nregion = us-east-1\n"}
+        for name, text in files.items():
+            (slurm.home / name).parent.mkdir(parents=True, exist_ok=True)
+            (slurm.home / name).write_text(text)
+        for variable, value in {**slurm.variables(), "AWS_ENDPOINT_URL": f"http://127.0.0.1:{moto}"}.items():
+            patch.setenv(variable, value)
+        with (slurm.root / "moto.log").open("wb") as log:
+            subprocess.Popen([str(programs / "moto_server"), "-p", str(moto)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        yield slurm
 
 
 @pytest.fixture(scope="module")
@@ -140,18 +130,47 @@ def ends(job: JobFolder, wanted: str) -> None:
     assert state == wanted, (state, jobs.failure(job), job.output_file.read_text(encoding="utf-8")[-4000:])
 
 
+@pytest.fixture(scope="module")
+def priced(node: Slurm, node_python: str) -> Path:
+    """A workspace that has the node as its machine `batch`, its price looked up."""
+    with pytest.MonkeyPatch.context() as patch:
+        workspace = Workspace(node.root / "priced")
+        patch.setenv("NLP_SKILLS_WORKSPACE", str(workspace.root))
+        workspace.root.mkdir()
+        ends(price_of(workspace, "batch", {"infra": "slurm", "cpus": "1+", "python": node_python, "price_per_hour": 2.0}),
+             "succeeded")
+    return workspace.root
+
+
+@pytest.fixture
+def batch(priced: Path, workspace: Workspace) -> None:
+    """The test's own workspace has that machine and its price."""
+    shutil.copytree(priced, workspace.root, dirs_exist_ok=True, ignore=shutil.ignore_patterns("jobs"))
+
+
+@pytest.fixture(scope="module")
+def chosen(node: Slurm, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, object]]:
+    """What SkyPilot chooses for each cloud, of our own task files."""
+    place = tmp_path_factory.mktemp("clouds")
+    shutil.copytree(node.home / ".sky" / "catalogs", place / "home" / ".sky" / "catalogs")
+    asked = [task_file.write_task_file(Sky(infra=infra, gpus=gpus), "job-1", place / infra, dearest=price * 1.02)
+             for infra, (gpus, price) in CLOUDS.items()]
+    python = Path(os.environ["NLP_SKILLS_TEST_SKY"]) / "python"
+    told = subprocess.run([str(python), "-c", OPTIMISE, *map(str, asked)], check=True, capture_output=True, text=True,
+                          env={**os.environ, "HOME": str(place / "home"), "PYTHONPATH": ""}).stdout
+    return dict(zip(CLOUDS, map(json.loads, told.strip().splitlines()[-len(CLOUDS):]), strict=True))
+
+
 def test_a_training_on_slurm_is_launched_fetched_verified_committed_and_given_back(
-    workspace: Workspace, task: TaskFolder, tiny_model: Path, node: Slurm, node_python: str
+    workspace: Workspace, task: TaskFolder, tiny_model: Path, node: Slurm, batch: None
 ) -> None:
-    ends(price_of(workspace, "batch", {"infra": "slurm", "cpus": "1+", "python": node_python, "price_per_hour": 2.0}),
-         "succeeded")
     plan_training(workspace, task, {"base_model": str(tiny_model), **SETTINGS}, "none", [], "first")
     with pytest.raises(TrainingError) as asked:
         submit_away(workspace, task, "first", "batch", confirm=False)
     assert "2.00 USD an hour" in asked.value.problem.en and not node.jobs()
 
     job = submit_away(workspace, task, "first", "batch", confirm=True)
-    eventually(lambda: node.jobs() or job.state() != "running", SECONDS)
+    eventually(lambda: node.jobs() or job.state() != "running", SECONDS, every=0.2)
     ends(job, "succeeded")
     version = VersionFolder(task, 1)
     info, lineage = version.model_info(), read_yaml(version.lineage_file)
@@ -166,15 +185,14 @@ def test_a_training_on_slurm_is_launched_fetched_verified_committed_and_given_ba
 
 
 def test_a_job_cancelled_while_slurm_is_being_asked_leaves_nothing_there(
-    workspace: Workspace, task: TaskFolder, tiny_model: Path, node: Slurm, node_python: str
+    workspace: Workspace, task: TaskFolder, tiny_model: Path, node: Slurm, batch: None
 ) -> None:
-    ends(price_of(workspace, "batch", {"infra": "slurm", "cpus": "1+", "python": node_python}), "succeeded")
     plan_training(workspace, task, {"base_model": str(tiny_model), **SETTINGS}, "none", [], "first")
     job = submit_away(workspace, task, "first", "batch", confirm=True)
-    eventually(lambda: node.jobs() or job.state() != "running", SECONDS)
+    eventually(lambda: node.jobs() or job.state() != "running", SECONDS, every=0.2)
     assert jobs.cancel(job) == "cancelled"
     ends(next(one for one in job_folders(workspace) if one.spec().kind == "give_back"), "succeeded")
-    eventually(lambda: not node.jobs(), 60)
+    eventually(lambda: not node.jobs(), 60, every=0.2)
     assert VersionFolder(task, 1).status() == "cancelled"
 
 
@@ -202,24 +220,14 @@ def test_skypilots_own_dry_run_prices_aws_and_its_words_for_what_it_cannot_are_u
         assert isinstance(refused, MachineError) and refused.field == field, refused
 
 
-@pytest.mark.parametrize(("infra", "gpus", "instance", "price", "down"), [
-    ("aws", "A10G:1", "g5.xlarge", 1.006, False), ("gcp", "L4:1", "g2-standard-4", 0.71, False),
-    ("runpod", "RTX4090:1", "1x_RTX4090_SECURE", 0.69, True)])
+@pytest.mark.parametrize(("infra", "cloud", "instance", "down"), [
+    ("aws", "AWS", "g5.xlarge", False), ("gcp", "GCP", "g2-standard-4", False), ("runpod", "RunPod", "1x_RTX4090_SECURE", True)])
 def test_skypilot_validates_our_task_files_and_chooses_for_each_cloud(
-    tmp_path: Path, node: Slurm, infra: str, gpus: str, instance: str, price: float, down: bool
+    chosen: dict[str, dict[str, object]], infra: str, cloud: str, instance: str, down: bool
 ) -> None:
-    home = tmp_path / "home"
-    shutil.copytree(node.home / ".sky" / "catalogs", home / ".sky" / "catalogs")
-    asked = task_file.write_task_file(Sky(infra=infra, gpus=gpus), "job-1", tmp_path / "sky", dearest=price * 1.02)
-    python = Path(os.environ["NLP_SKILLS_TEST_SKY"]) / "python"
-    told = subprocess.run([str(python), "-c", OPTIMISE, str(asked)], check=True,
-                          capture_output=True, text=True, env={**os.environ, "HOME": str(home), "PYTHONPATH": ""}).stdout
-    chosen = json.loads(told.strip().splitlines()[-1])
-    assert chosen == {"cloud": {"aws": "AWS", "gcp": "GCP", "runpod": "RunPod"}[infra], "instance": instance, "price": price,
-                      "idle": 30, "down": down}
+    assert chosen[infra] == {"cloud": cloud, "instance": instance, "price": CLOUDS[infra][1], "idle": 30, "down": down}
 
 
-def test_the_doctor_says_which_clouds_skypilot_may_use(workspace: Workspace, node: Slurm, node_python: str) -> None:
-    ends(price_of(workspace, "batch", {"infra": "slurm", "cpus": "1+", "python": node_python}), "succeeded")
+def test_the_doctor_says_which_clouds_skypilot_may_use(workspace: Workspace, batch: None) -> None:
     standing = named_machine(workspace, "batch").examine("batch")
     assert any("Slurm" in one.says.en and one.state == "ok" for one in standing), standing
