@@ -36,7 +36,8 @@ FAMILY_VARIABLE = "NLP_SKILLS_JOB_FAMILY"  # names it to every process below
 MACHINE_VARIABLE = "NLP_SKILLS_MACHINE"  # names the machine to a job that was sent to another one
 JobState = Literal["queued", "running", "succeeded", "failed", "cancelled", "interrupted"]
 ACTIVE_STATES: tuple[JobState, ...] = ("queued", "running")
-KINDS_IN_LINE = ("train",)  # a task may have several of them: they wait for each other's device
+# A task may have several of them: trainings wait for each other's device, and each gives its own machine back.
+KINDS_AT_ONCE = ("train", "give_back")
 _STARTER_SECONDS = 60.0  # a living starter needs no longer from its record to the child's pid
 _ORPHAN_START_SECONDS = 5.0  # nor does one that was killed in between leave its child unseen for longer
 _SEARCH_SECONDS = 180.0  # by then a child whose starter was killed has written its own pid

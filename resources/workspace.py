@@ -49,6 +49,11 @@ class Workspace:
     def deployments(self) -> Path:
         return self.root / ".nlp-skills" / "deployments"
 
+    @property
+    def rented(self) -> Path:
+        """One file for each machine that may cost money now, named after the job it was rented for."""
+        return self.root / ".nlp-skills" / "rented"
+
     def task_names(self) -> list[str]:
         """The names of all tasks, sorted; a folder is a task when it holds a `task.yaml` and is not hidden
         (a half-written task is)."""

@@ -14,6 +14,7 @@ from ...resources.language import Text, as_language, speaking
 from ...resources.masking import masked, throughout
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
+from ..compute.rented import left_rented
 from .advice import generation_decision, secret_warning, source_advice, source_example
 from .answer import CoachAnswer, DecisionDue, Question
 from .answers import ASKED
@@ -52,7 +53,8 @@ def coach(
     Raises:
         TaskError: the task's file is unreadable, or an answer does not fit.
     """
-    return _heard(message, language, lambda said: _answered(workspace, said, task, throughout(without_secrets(dict(answers or {})), masked)))
+    known = throughout(without_secrets(dict(answers or {})), masked)
+    return _heard(workspace, message, language, lambda said: _answered(workspace, said, task, known))
 
 
 def new_goal(workspace: Workspace, wish: str = "") -> CoachAnswer:
@@ -62,21 +64,27 @@ def new_goal(workspace: Workspace, wish: str = "") -> CoachAnswer:
         wish: what the person said, read as what it is: a problem, a bot, a source, or just a wish.
     """
     names = workspace.task_names()
-    return _heard(wish, None, lambda said: _new_goal(said if said.message else Said(intent="train"), {}, names))
+    return _heard(workspace, wish, None, lambda said: _new_goal(said if said.message else Said(intent="train"), {}, names))
 
 
-def _heard(message: str | None, language: str | None, answer: Callable[[Said], CoachAnswer]) -> CoachAnswer:
-    """Read a message in its language and without its secrets, answer it, and say what was not read or kept."""
+def _heard(
+    workspace: Workspace, message: str | None, language: str | None, answer: Callable[[Said], CoachAnswer]
+) -> CoachAnswer:
+    """Read a message in its language and without its secrets, answer it, and say what was not read or kept, and what is
+    paid for without need."""
     said = (message or "").strip()
     read = said[:LONGEST_READ]
     with speaking(as_language(language) or language_of(read)):
         clean = masked(read)
         answered = answer(understand(clean))
         notes = [_CUT if len(said) > LONGEST_READ else None, polite_line(read),
-                 secret_warning() if clean != read else None]
-        if not any(notes):
-            return answered
-        return answered.model_copy(update={"message": joined(*notes, answered.message)})
+                 secret_warning() if clean != read else None, left_rented(workspace)]
+        return _opened(answered, *notes)
+
+
+def _opened(answered: CoachAnswer, *notes: Text | str | None) -> CoachAnswer:
+    """The answer with what has to be said before it."""
+    return answered.model_copy(update={"message": joined(*notes, answered.message)}) if any(notes) else answered
 
 
 def about(workspace: Workspace, intent: str, task: str | None = None, version: str | None = None) -> CoachAnswer:
@@ -86,7 +94,7 @@ def about(workspace: Workspace, intent: str, task: str | None = None, version: s
         TaskError: the task is unknown (the nearest are offered) or unreadable.
     """
     said = Said(intent=intent, versions=[version] if version else [])
-    return _answered(workspace, said, workspace.task(task).name if task else None, {})
+    return _opened(_answered(workspace, said, workspace.task(task).name if task else None, {}), left_rented(workspace))
 
 
 def _answered(workspace: Workspace, said: Said, task: str | None, answers: Mapping[str, Any]) -> CoachAnswer:

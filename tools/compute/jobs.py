@@ -10,7 +10,7 @@ from typing import Any
 from ...resources.clock import now
 from ...resources.errors import JobError, MachineError, NlpSkillsError
 from ...resources.files import append_jsonl, describing_disk_errors, lock, read_jsonl, write_json
-from ...resources.job import ACTIVE_STATES, KINDS_IN_LINE, JobFolder, JobSpec, JobState, Progress, active_job
+from ...resources.job import ACTIVE_STATES, KINDS_AT_ONCE, JobFolder, JobSpec, JobState, Progress, active_job
 from ...resources.language import Text, spoken_language
 from ...resources.process import identity
 from ...resources.task import TaskFolder
@@ -45,7 +45,7 @@ def submit(
     Arguments:
         entry: `["scripts/04_train.py"]` (relative to the task) or `["-m", "nlp_skills.tools…"]`.
         python: the interpreter, see `worker.worker_python`.
-        alone: refuse beside a running job of the same kind; always so within a task, but for `KINDS_IN_LINE`.
+        alone: refuse beside a running job of the same kind; always so within a task, but for `KINDS_AT_ONCE`.
         machine: where the work is done; the process started here only tends it where that is another one.
 
     Raises:
@@ -55,7 +55,7 @@ def submit(
     with describing_disk_errors(jobs):
         jobs.mkdir(parents=True, exist_ok=True)
     with lock(jobs / kind):
-        if (task or alone) and kind not in KINDS_IN_LINE and (running := active_job(jobs, kind)):
+        if (task or alone) and kind not in KINDS_AT_ONCE and (running := active_job(jobs, kind)):
             raise already_running(running)
         folder = JobFolder(jobs / new_job_id(kind))
         with describing_disk_errors(folder.root):
@@ -178,7 +178,7 @@ def resume(folder: JobFolder, workspace: Workspace) -> JobFolder:
     """
     spec = folder.spec()
     with lock(folder.root.parent / spec.kind):
-        shares = spec.task is None or spec.kind in KINDS_IN_LINE
+        shares = spec.task is None or spec.kind in KINDS_AT_ONCE
         if running := (folder if _active(folder) else None) if shares else active_job(folder.root.parent, spec.kind):
             raise already_running(running)
         if folder.state() == "succeeded":

@@ -28,7 +28,7 @@ from ...resources.files import append_jsonl, describing_disk_errors, lock, write
 from ...resources.job import (
     FAMILY_VARIABLE,
     JOB_VARIABLE,
-    KINDS_IN_LINE,
+    KINDS_AT_ONCE,
     JobExit,
     JobFolder,
     JobSpec,
@@ -276,7 +276,7 @@ def _job_by_hand(
 ) -> JobFolder:
     jobs = task.jobs if task else Workspace().jobs
     with lock(jobs / kind):
-        if task and kind not in KINDS_IN_LINE and (running := active_job(jobs, kind)):
+        if task and kind not in KINDS_AT_ONCE and (running := active_job(jobs, kind)):
             raise already_running(running)
         folder = JobFolder(jobs / new_job_id(kind))
         folder.root.mkdir(parents=True)

@@ -12,11 +12,13 @@ import pytest
 
 from nlp_skills.resources.data_source import DataSource, Source, save_data_source
 from nlp_skills.resources.files import write_json, write_yaml
+from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.language import Language
 from nlp_skills.resources.process import identity
 from nlp_skills.resources.task import Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
+from nlp_skills.tools.compute.rented import Record
 
 SAID: dict[Language, dict[str, Any]] = {
     "en": {"title": "Support mail", "goal": "Every mail in the right queue within a minute",
@@ -108,6 +110,13 @@ class TaskOnDisk:
         write_json(job / "spec.json", _spec(job.name, kind, str(self.folder.root)))
         self._older_than(job)
         return self
+
+    def rented(self, kind: str, state: str) -> JobFolder:
+        """A job for which a machine was rented that was not given back."""
+        self.job(kind, state)
+        job = JobFolder(next(self.folder.jobs.glob(f"*-{kind}-*")))
+        Record(machine="cloud", cluster="nlps-1", asked="2026-11-02T00:00:00Z").write(job)
+        return job
 
     def _older_than(self, job: Path) -> None:
         """What stood before the job ended is older than its end."""

@@ -12,17 +12,21 @@ import pytest
 import yaml
 
 from nlp_skills.resources.errors import MachineError, NlpSkillsError
-from nlp_skills.resources.files import read_yaml
-from nlp_skills.resources.job import JobFolder
+from nlp_skills.resources.files import read_yaml, write_json
+from nlp_skills.resources.job import JobFolder, job_folders
+from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute import jobs
 from nlp_skills.tools.compute.answers import SetUp
 from nlp_skills.tools.compute.consent import set_up_machine
-from nlp_skills.tools.compute.machines import make_machine, named_machine
+from nlp_skills.tools.compute.machines import keep_machine, make_machine, named_machine
 from nlp_skills.tools.compute.machines.sky import Sky
+from nlp_skills.tools.compute.rented import GIVE_BACK, Record
 from nlp_skills.tools.compute.skypilot import offer, task_file
 from nlp_skills.tools.compute.skypilot.leftovers import cluster_name
 from nlp_skills.tools.compute.skypilot.program import find_program
+from nlp_skills.tools.compute.skypilot.rental import give_back_later
+from nlp_skills.tools.train.away import ENTRY as AWAY
 
 SETTINGS = {"kind": "sky", "infra": "aws", "gpus": "A10G:1"}
 # As SkyPilot 0.14.1 printed it.
@@ -162,3 +166,29 @@ def test_a_cluster_no_job_needs_is_told_by_the_doctor_and_when_the_price_is_look
     warned = [one for one in standing if one.state == "warning"]
     assert len(warned) == 1 and left in warned[0].says.en and warned[0].mends and f"sky down {left}" in warned[0].mends.en
     assert any("AWS" in one.says.en for one in standing if one.state == "ok")
+
+
+def test_trainings_cancelled_together_each_give_their_machine_back(
+    workspace: Workspace, task: TaskFolder, clouds: Path
+) -> None:
+    keep_machine(workspace, "cloud", Sky(infra="aws"))
+    owners = []
+    for number in range(2):
+        job = JobFolder(task.jobs / f"20260102-030405-67{number}-train-ab1{number}")
+        write_json(job.spec_file, {"id": job.id, "kind": "train", "entry": AWAY, "created": "2026-01-02T03:04:05Z",
+                                   "arguments": [str(task.root), "--machine", "cloud", "--plan", "first"], "task": str(task.root),
+                                   "python": sys.executable, "machine": "cloud"})
+        Record(machine="cloud", cluster=cluster_name(workspace, job.id), asked="2026-01-02T03:04:05Z").write(job)
+        owners.append(job)
+    (clouds / "clusters.json").write_text(json.dumps({
+        name: {"name": name, "status": "INIT", "cloud": "AWS", "launched_at": 1}
+        for name in (cluster_name(workspace, job.id) for job in owners)}))
+    for job in owners:
+        give_back_later("cloud", job)
+        give_back_later("cloud", job)
+    closing = [job for job in job_folders(workspace) if job.spec().kind == GIVE_BACK]
+    assert len(closing) == 2
+    for job in closing:
+        assert jobs.wait(job, 60) == "succeeded", (jobs.failure(job), job.output_file.read_text(encoding="utf-8"))
+    assert json.loads((clouds / "clusters.json").read_text()) == {}
+    assert all((record := Record.read(job)) and not record.up for job in owners)

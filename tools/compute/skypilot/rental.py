@@ -8,7 +8,7 @@ from typing import Any
 from ....resources.clock import now
 from ....resources.errors import BudgetError, Cancelled, MachineError, NlpSkillsError, WorkspaceError
 from ....resources.files import append_jsonl, dump_yaml, write_atomic
-from ....resources.job import JobFolder, active_job
+from ....resources.job import JobFolder
 from ....resources.language import Text
 from ....resources.spending import amount
 from ....resources.workspace import Workspace
@@ -16,7 +16,7 @@ from .. import jobs
 from ..lease import Lease, Meter, goes_on
 from ..link import Link
 from ..machines.sky import Sky
-from ..rented import Record
+from ..rented import GIVE_BACK, Record, giving_back
 from ..running import RunningJob
 from ..tending import Keep, Tending
 from .leftovers import cluster_name
@@ -26,11 +26,10 @@ from .task_file import BY_TIME, run_script, write_task_file
 
 _DOWN_SECONDS = 600.0
 _LOOK_SECONDS, _GONE_SECONDS = 2.0, 60.0
-_QUEUE_SECONDS = 20.0
+_QUEUE_SECONDS = 10.0
 _DEARER = 1.02  # prices move by the hour; from there on it is asked again
 _ROUNDED = 0.005  # SkyPilot shows whole cents
 _FAILED = ("FAILED", "FAILED_SETUP", "FAILED_DRIVER", "CANCELLED")
-GIVE_BACK = "give_back"
 
 
 class Rental(Lease):
@@ -241,9 +240,7 @@ def give_back_later(name: str, job: JobFolder) -> None:
     record = Record.read(job)
     if record is None or not record.up:
         return
-    spec, task = job.spec(), job.task()
-    place = task.jobs if task else job.root.parent
-    closing = active_job(place, GIVE_BACK)
+    spec, task, closing = job.spec(), job.task(), giving_back(job)
     if closing is None:
         closing = jobs.submit(
             Workspace(job.root.parents[2]), GIVE_BACK, spec.entry, [*spec.arguments, "--give-back", job.id],
