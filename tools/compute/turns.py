@@ -137,6 +137,13 @@ def before_me(machine: Machine, least: int = 1) -> list[JobFolder]:
     return []
 
 
+def at_work() -> list[JobFolder]:
+    """The jobs that have a device now."""
+    with contextlib.suppress(ConflictError, OSError), lock(line_folder() / "line"):
+        return [JobFolder(Path(entry.job)) for _, entry in _living() if entry.holds]
+    return []
+
+
 def line_folder() -> Path:
     """The line of this machine for this account: home folders are shared between machines, processes are not."""
     if named := os.environ.get(FOLDER_VARIABLE):
@@ -247,7 +254,7 @@ def _living() -> list[tuple[Path, Entry]]:
 
 def in_line(place: Place) -> Text:
     """The place in words."""
-    device = Text("the GPU", "GPU") if place.device == "gpu" else Text("the processor", "處理器")
+    device = Text("the GPU", " GPU") if place.device == "gpu" else Text("the processor", "處理器")
     ahead = ", ".join(Path(folder).name for folder in place.ahead)
     return Text(f"waiting for {device.en}, number {place.position} in line, after {ahead}",
                 f"等待{device.zh}，排在第 {place.position} 位，前面是 {ahead}")

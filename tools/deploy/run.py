@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -15,14 +16,15 @@ from ...resources.clock import now
 from ...resources.language import Text
 from ...resources.lineage import track_version
 from ...resources.task import TaskFolder
-from ...resources.version import version
+from ...resources.version import VersionFolder, version
 from ...resources.workspace import Workspace
 from ..compute.running import RunningJob, run_job
+from ..compute.turns import gpu_turn
 from ..evaluate.endpoint import Endpoint
 from . import deployments
 from .gates import PARITY_THRESHOLD, criteria_gate, parity_gate
 from .parity import Parity, measure_parity, shares
-from .targets import target
+from .targets import Target, target
 
 ENTRY = ["-m", "nlp_skills.tools.deploy.run"]
 
@@ -52,6 +54,18 @@ def _deploy(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
     destination = target(options.target, options.settings)
     destination.check(task.load())
     overrides = criteria_gate(task.load(), chosen, options.override)
+    with gpu_turn(job) if destination.waits_for_gpu else contextlib.nullcontext():
+        deployment = _brought_up(job, options, workspace, task, chosen, destination, overrides)
+    standing = deployments.current(task)
+    deployments.stop_unused(workspace, task, keep=standing.job if standing else None)
+    return _told(task, deployment)
+
+
+def _brought_up(
+    job: RunningJob, options: argparse.Namespace, workspace: Workspace, task: TaskFolder, chosen: VersionFolder,
+    destination: Target, overrides: list[dict[str, Any]],
+) -> deployments.Deployment:
+    """The deployment, recorded once the gates are passed; where one is not, what was brought up is taken down."""
     previous = deployments.current(task)
     deployments.stop_unused(workspace, task, keep=previous.job if previous else None)
     live = destination.bring_up(workspace, chosen, job)
@@ -76,9 +90,7 @@ def _deploy(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
     except BaseException:
         destination.take_down(workspace, live)
         raise
-    standing = deployments.current(task)
-    deployments.stop_unused(workspace, task, keep=standing.job if standing else None)
-    return _told(task, deployment)
+    return deployment
 
 
 def _asked(job: RunningJob, done: int, total: int) -> None:

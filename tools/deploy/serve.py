@@ -22,7 +22,9 @@ from ...resources.language import Text
 from ...resources.version import VersionFolder
 from ...resources.workspace import Workspace
 from ..compute import jobs
+from ..compute.machine import describe_machine
 from ..compute.running import RunningJob, cancelled, run_job
+from ..compute.turns import at_work
 from .health import answers_at
 
 if TYPE_CHECKING:
@@ -147,6 +149,8 @@ def main(arguments: list[str]) -> int:
 
 def _serve(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
     check_port(options.port)
+    if options.device != "cpu" and (other := beside()):
+        job.warn(other)
     os.environ["HF_HUB_OFFLINE"] = "1"  # everything it serves is in the folder
     try:
         from transformers.cli.serve import Serve
@@ -160,6 +164,19 @@ def _serve(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
         ) from error
     # uvicorn ends on SIGTERM by itself and returns here.
     raise cancelled()
+
+
+def beside() -> Text | None:
+    """What has the GPU that the model is loaded onto: an endpoint never ends, so it has no turn of its own, and one that
+    is resumed comes without that of its deployment."""
+    others = [one for one in at_work() if one.spec().kind != "deploy"]
+    if not others or describe_machine(Workspace()).device != "cuda":
+        return None
+    names = ", ".join(one.id for one in others)
+    return Text(f"{names} has the GPU just now; this endpoint is loaded beside it. Where memory does not suffice, resume it "
+                "when that is done, or deploy with settings={'device': 'cpu'}.",
+                f"{names} 正在使用 GPU，這個端點會和它同時載入。如果記憶體不夠，請等它完成後再接續，或以 "
+                "settings={'device': 'cpu'} 部署。")
 
 
 def _serve_gguf(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:

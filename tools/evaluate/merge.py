@@ -25,7 +25,7 @@ def merged_place(version: VersionFolder) -> Path:
 def merged_model(version: VersionFolder) -> Path:
     """The folder `models/vN/merged`, built on first need; whole or not there at all.
 
-    It is loaded as evaluation loads it, so what is shipped is what was measured.
+    It is loaded as evaluation loads it, so what is shipped is what was measured; the GPU is left to others.
 
     Raises:
         EvaluationError: the version is not trained, or its files no longer match the hashes of its commit.
@@ -35,7 +35,7 @@ def merged_model(version: VersionFolder) -> Path:
     final = merged_place(version)
 
     def fill(folder: Path) -> None:
-        loaded = load_for_inference(paths.base, paths.adapter)
+        loaded = load_for_inference(paths.base, paths.adapter, to_gpu=False)
         needed = sum(tensor.numel() * tensor.element_size() for tensor in loaded.model.parameters())
         check_room(needed, folder, Text("The merged model", "合併後的模型"))
         settings = loaded.model.generation_config

@@ -96,13 +96,16 @@ def base_path(info: dict[str, Any]) -> Path:
     return resolve_base_model(Workspace(), info["base_model"]["name"])
 
 
-def load_for_inference(base: Path, adapter: Path | None = None, threads: int | None = None) -> LoadedModel:
+def load_for_inference(
+    base: Path, adapter: Path | None = None, threads: int | None = None, to_gpu: bool = True
+) -> LoadedModel:
     """Load a causal LM, its adapter merged into its weights, in fp32 on a CPU and in its own dtype on a GPU.
 
     The tokenizer saved with the training is preferred: it carries the chat template the model was trained with.
 
     Arguments:
         threads: CPU threads to compute with; the library's own choice where left out.
+        to_gpu: move it to the GPU where there is one; else the same weights stay in this machine's own memory.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -118,7 +121,7 @@ def load_for_inference(base: Path, adapter: Path | None = None, threads: int | N
     own_tokenizer = adapter is not None and (adapter / "tokenizer_config.json").is_file()
     tokenizer: Any = AutoTokenizer.from_pretrained(str(adapter if own_tokenizer else base))
     model.eval()
-    if on_gpu:
+    if on_gpu and to_gpu:
         model.to("cuda")
     ends = model.generation_config.eos_token_id
     if ends is None:

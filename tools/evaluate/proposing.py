@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from ...resources.workspace import Workspace
 from ..compute import jobs
 from ..compute.libraries import settle_libraries
 from ..compute.running import RunningJob, run_job
+from ..compute.turns import gpu_turn
 from ..compute.worker import light_python, worker_python
 from ..data.labelling.endpoint import KIND
 from ..data.labelling.proposals import Proposer
@@ -74,7 +76,8 @@ def main(arguments: list[str]) -> int:
         model = _model(Workspace(), task, given.model, given.url, given.api_key)
         if model.url:
             check_reach(task.load(), model.url, given.allow_remote)
-        return propose(task, job, model)
+        with gpu_turn(job) if model.loaded_here else contextlib.nullcontext():
+            return propose(task, job, model)
 
     return run_job(KIND, work, entry=ENTRY, arguments=arguments, task=given.task, resumable=True)
 

@@ -54,6 +54,11 @@ class Model(BaseModel):
     url: str | None = None
     api_key: str | None = None
 
+    @property
+    def loaded_here(self) -> bool:
+        """Whether its weights are loaded by who asks it, onto the GPU where there is one."""
+        return self.kind in ("base", "version")
+
 
 class TriedModel(VersionFolder):
     """Where the evaluations of a model stand that was not trained here."""
@@ -115,7 +120,7 @@ def predictor(task: TaskFolder, name: str) -> VersionFolder:
 @contextmanager
 def answering(task: TaskFolder, model: Model, prompt: Prompt, labels: Sequence[str]) -> Iterator[Answering]:
     """A function that asks the model rows, for as long as the block runs (a GGUF file is served for it)."""
-    if model.kind in ("base", "version"):
+    if model.loaded_here:
         folder = find_version(task, model.source) if model.kind == "version" else None
         paths = version_paths(folder) if folder else None
         loaded = (load_for_inference(paths.base, paths.adapter) if paths else load_for_inference(Path(model.source)))

@@ -76,8 +76,7 @@ def main(arguments: list[str]) -> int:
         for model in models:
             if model.url:
                 check_reach(task.load(), model.url, given.allow_remote)
-        loads = any(model.kind in ("base", "version") for model in models)
-        with gpu_turn(job) if loads else contextlib.nullcontext():
+        with gpu_turn(job) if any(model.loaded_here for model in models) else contextlib.nullcontext():
             if given.evaluate:
                 return evaluate_model(job, task, models[0], given.benchmark)
             return ask_models(job, task, models, _rows(task, given.text, given.entity, given.rows))

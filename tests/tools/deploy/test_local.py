@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import httpx
 import pytest
 
 from nlp_skills.resources.job import active_job
+from nlp_skills.resources.language import speaking
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute import jobs
+from nlp_skills.tools.compute.machine import Gpu, Machine
+from nlp_skills.tools.compute.view import job_answer
 from nlp_skills.tools.compute.worker import worker_python
 from nlp_skills.tools.deploy import deployments, serve
-from nlp_skills.tools.deploy.targets import targets
+from nlp_skills.tools.deploy.targets import target, targets
 from nlp_skills.tools.evaluate.record import commit_evaluation, evaluated_answers, keep_answers
+from tests.tools.compute.test_turns import HEAD, Line
+from tests.tools.compute.working import eventually
 from tests.tools.deploy.conftest import Conversation
 
 pytestmark = pytest.mark.anyio
+
+# A deployment on a machine with a GPU that only the jobs of these tests believe in.
+DEPLOYS = HEAD + """
+import sys
+from nlp_skills.tools.compute import turns
+from nlp_skills.tools.deploy import run
+turns.describe_machine = lambda workspace: machine(1)
+sys.exit(run.main(sys.argv[1:]))
+"""
 
 
 async def test_a_deployed_version_answers_as_evaluated_and_a_different_one_never_replaces_it(
@@ -92,3 +107,49 @@ async def test_a_serve_job_left_by_a_killed_deployment_is_stopped_by_the_next(
         python=worker_python(workspace), resumable=True)
     deployments.stop_unused(workspace, task, keep=None)
     assert left.state() in ("cancelled", "failed")
+
+
+@pytest.fixture
+def line(workspace: Workspace, task: TaskFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Line:
+    monkeypatch.setenv("NLP_SKILLS_QUEUE_DIR", str(tmp_path / "queue"))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    return Line(workspace, task)
+
+
+def test_a_deployment_stands_in_line_says_behind_which_job_and_goes_on_by_itself(
+    line: Line, workspace: Workspace, task: TaskFolder
+) -> None:
+    (task.scripts / "deploys.py").write_text(DEPLOYS)
+    training = line.submit("training", gpus=1)
+    line.at_work("training")
+    deploying = jobs.submit(workspace, "deploy", ["scripts/deploys.py"], [str(task.root), "--version", "v1", "--target", "merged"],
+                            python=worker_python(workspace), task=task, resumable=True)
+    line.waits(deploying, 1)
+    for language, words in (("en", ("waiting for the GPU", "number 1 in line")), ("zh-TW", ("等待 GPU", "第 1 位"))):
+        with speaking(language):  # type: ignore[arg-type]
+            said = job_answer(deploying).message
+        assert training.id in said and all(word in said for word in words), said
+    assert not list(workspace.jobs.glob("*-serve-*")), "nothing is loaded meanwhile"
+    line.end("training")
+    eventually(lambda: jobs.wait(deploying, 5) == "succeeded" or jobs.failure(deploying), 120)
+    live = deployments.current(task)
+    assert live and live.parity and live.parity["label"] == 1.0, jobs.failure(deploying)
+
+
+def test_only_what_answers_on_this_machines_gpu_waits_for_it() -> None:
+    settings = {"endpoint": {"url": "http://127.0.0.1:1", "model": "m"}}
+    waits = {name: target(name, settings.get(name, {})).waits_for_gpu for name in ("local", "merged", "endpoint", "vllm", "gguf")}
+    assert waits == {"local": True, "merged": True, "endpoint": False, "vllm": False, "gguf": False}
+    assert not target("local", {"device": "cpu"}).waits_for_gpu
+
+
+def test_an_endpoint_that_is_resumed_says_which_training_has_the_gpu(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = Gpu(name="H100", memory=80, free=80, driver="1", uuid="GPU-0")
+    machine = Machine(system="", cores=1, free_cores=1, memory=1, free_memory=1, disk_free=1, gpus=[gpu], device="cuda")
+    monkeypatch.setattr(serve, "describe_machine", lambda workspace: machine)
+    assert serve.beside() is None
+    training = line.submit("training", gpus=1)
+    line.at_work("training")
+    said = serve.beside()
+    assert said and training.id in said.en and training.id in said.zh and "'device': 'cpu'" in said.en
+    line.end("training")

@@ -15,6 +15,7 @@ from nlp_skills.resources.task import Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder, reserve_version
 from nlp_skills.tools.deploy.targets import target
 from nlp_skills.tools.evaluate.merge import merged_model
+from nlp_skills.tools.evaluate.model import load_for_inference
 from tests.tiny_model import build_tiny_model
 
 pytestmark = pytest.mark.worker
@@ -23,8 +24,7 @@ BESIDE_WEIGHTS = 16 * 1024  # too little for the tokenizer, which is written aft
 
 
 @pytest.fixture
-def version(tmp_path: Path) -> Iterator[VersionFolder]:
-    """A version whose models stand on a small disk of their own."""
+def roomy(tmp_path: Path) -> VersionFolder:
     task = TaskFolder(tmp_path / "workspace" / "mood")
     task.root.mkdir(parents=True)
     task.save(Task(name="mood", labels=["good", "bad"]))
@@ -32,12 +32,18 @@ def version(tmp_path: Path) -> Iterator[VersionFolder]:
     base = build_tiny_model(tmp_path / "tiny", hidden=64)
     write_json(folder.model_info_file, {"adapter": None, "model": str(base), "files": {}})
     folder.models.mkdir(parents=True)
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", folder.models], check=False,
+    return folder
+
+
+@pytest.fixture
+def version(roomy: VersionFolder) -> Iterator[VersionFolder]:
+    """A version whose models stand on a small disk of their own."""
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", roomy.models], check=False,
                           capture_output=True)
     if made.returncode:
         pytest.skip("no file system can be mounted here")
-    yield folder
-    subprocess.run(["umount", "-l", folder.models], check=False)
+    yield roomy
+    subprocess.run(["umount", "-l", roomy.models], check=False)
 
 
 def resized(folder: VersionFolder, size: int) -> None:
@@ -56,6 +62,17 @@ def test_a_disk_without_room_is_told_before_and_one_that_fills_up_while_it_is_wr
     assert list(version.models.iterdir()) == []
     resized(version, 4 * weights + 4_000_000)
     assert (merged_model(version) / "model.safetensors").is_file()
+
+
+def test_merging_leaves_the_gpu_to_the_job_that_has_it(roomy: VersionFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("here a GPU would be used without a word")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    with pytest.raises(Exception, match=r"(?i)cuda|nvidia"):
+        load_for_inference(Path(roomy.model_info()["model"]))
+    assert (merged_model(roomy) / "model.safetensors").is_file()
 
 
 def test_what_is_missing_is_named_with_the_command_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:

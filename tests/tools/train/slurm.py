@@ -35,6 +35,7 @@ _MARK = "# made by the tests of nlp-skills\n"
 _OWNER = "tests of nlp-skills"
 _VARIABLE = "NLP_SKILLS_TEST_SLURM"  # every process of a run has it in its environment
 _ROOTS, _ROOT = Path("/var/tmp"), "nlp-skills-slurm-"
+_SKY_LOCK = Path("/tmp/skypilot_graceful_shutdown.lock")  # of the one server of SkyPilot that a machine has
 _LOCK = Path("/run/lock/nlp-skills-test-slurm.lock")
 _CONFIG = Path("/etc/slurm/slurm.conf")
 _PROFILE = Path("/etc/profile.d/nlp-skills-slurm-test.sh")
@@ -92,6 +93,7 @@ class Slurm:
     def __init__(self, root: Path, home: Path) -> None:
         self.root, self.home = root, home
         self.sshd: Sshd | None = None
+        self.processes: list[subprocess.Popen[bytes]] = []
         self.person = secrets.token_hex(4)  # as SkyPilot names them in files of its own
 
     def start(self) -> None:
@@ -106,8 +108,8 @@ class Slurm:
         _CONFIG.write_text(_MARK + _SLURM.format(cluster=CLUSTER, host=socket.gethostname().partition(".")[0],
                                                  root=self.root, cores=os.cpu_count(), memory=memory * 3 // 4))
         self._munge()
-        self._begin("slurmctld", "-D")
-        self._begin("slurmd", "-D")
+        self.begin("slurmctld", "-D")
+        self.begin("slurmd", "-D")
         self.sshd = Sshd(self.root / "sshd", self.home, Path(self.account.pw_dir) / "queue")
         for place, text in ((".slurm/config", f"Host {CLUSTER}\n  HostName 127.0.0.1\n  Port {self.sshd.port}\n"
                              f"  User {USER}\n  IdentityFile {self.home}/.ssh/id_ed25519\n"),
@@ -117,10 +119,11 @@ class Slurm:
         self.sshd.config.unlink()
         eventually(lambda: "idle" in self._says("sinfo"), 60, every=0.2)
 
-    def _begin(self, *command: str) -> None:
+    def begin(self, *command: str) -> None:
+        """Start a process that ends with the node."""
         with (self.root / "daemons.log").open("ab") as log:
-            subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                             env={**os.environ, _VARIABLE: str(self.root)})
+            self.processes.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                                   env={**os.environ, _VARIABLE: str(self.root)}))
 
     def _profile(self) -> None:
         shims, version = self.root / "shims", f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -148,7 +151,7 @@ class Slurm:
             shutil.chown(place, "munge", "munge")
             place.chmod(mode)
         if subprocess.run(["pgrep", "-x", "munged"], capture_output=True, check=False).returncode:
-            self._begin("runuser", "-u", "munge", "--", "munged", "--foreground")
+            self.begin("runuser", "-u", "munge", "--", "munged", "--foreground")
             eventually((run / "munge.socket.2").exists)
 
     def variables(self) -> dict[str, str]:
@@ -169,6 +172,9 @@ class Slurm:
             self._says("scancel", "-u", USER)  # what a test that failed left there
             eventually(lambda: not self.jobs(), 60, every=0.2)
             self.sshd.stop()
+        for process in reversed(self.processes):
+            process.terminate()
+            process.wait(30)
         shutil.rmtree(Path("/tmp") / f"sky_ssh_{self.person}", ignore_errors=True)
 
 
@@ -178,7 +184,8 @@ def _clear() -> None:
     if _CONFIG.is_file():
         require(_CONFIG.read_text().startswith(_MARK), f"{_CONFIG} is not the tests' own")
         _CONFIG.unlink()
-    _PROFILE.unlink(missing_ok=True)
+    for file in (_PROFILE, _SKY_LOCK):
+        file.unlink(missing_ok=True)
     for root in _ROOTS.glob(f"{_ROOT}*"):
         shutil.rmtree(root)
     try:

@@ -89,7 +89,7 @@ for path in sys.argv[1:]:
 @pytest.fixture(scope="module")
 def node(worker: Path) -> Iterator[Slurm]:
     """Slurm, a SkyPilot that knows the catalogs, and an AWS that checks credentials (moto); HOME is the person's."""
-    programs, moto = Path(os.environ["NLP_SKILLS_TEST_SKY"]), free_port()
+    moto = free_port()
     with slurm_node() as slurm, pytest.MonkeyPatch.context() as patch:
         files = {**{f".sky/catalogs/v8/{name}": text for name, text in CATALOGS.items()},
                  ".aws/credentials": "[default]\naws_access_key_id = testing\naws_secret_access_key = testing\n",
@@ -99,8 +99,7 @@ def node(worker: Path) -> Iterator[Slurm]:
             (slurm.home / name).write_text(text)
         for variable, value in {**slurm.variables(), "AWS_ENDPOINT_URL": f"http://127.0.0.1:{moto}"}.items():
             patch.setenv(variable, value)
-        with (slurm.root / "moto.log").open("wb") as log:
-            subprocess.Popen([str(programs / "moto_server"), "-p", str(moto)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        slurm.begin(str(Path(os.environ["NLP_SKILLS_TEST_SKY"]) / "moto_server"), "-p", str(moto))
         yield slurm
 
 
@@ -158,7 +157,8 @@ def chosen(node: Slurm, tmp_path_factory: pytest.TempPathFactory) -> dict[str, d
     python = Path(os.environ["NLP_SKILLS_TEST_SKY"]) / "python"
     told = subprocess.run([str(python), "-c", OPTIMISE, *map(str, asked)], check=True, capture_output=True, text=True,
                           env={**os.environ, "HOME": str(place / "home"), "PYTHONPATH": ""}).stdout
-    return dict(zip(CLOUDS, map(json.loads, told.strip().splitlines()[-len(CLOUDS):]), strict=True))
+    found = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
+    return dict(zip(CLOUDS, found, strict=True))
 
 
 def test_a_training_on_slurm_is_launched_fetched_verified_committed_and_given_back(

@@ -50,6 +50,11 @@ class Target(BaseModel, ABC):
     model_config = ConfigDict(frozen=True, extra="forbid")
     kind: ClassVar[str]
 
+    @property
+    def waits_for_gpu(self) -> bool:
+        """Whether it answers on this machine's GPU, so that it waits for the jobs that have it now."""
+        return False
+
     def check(self, task: Task) -> None:
         """What it needs, before anything is started.
 

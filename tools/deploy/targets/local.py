@@ -22,8 +22,12 @@ class Local(Target):
     """The merged model served by `transformers serve` on the loopback, as a durable job of kind `serve`."""
 
     port: int | None = Field(None, ge=1024, le=65535, description="the port; a free one is chosen by default")
-    device: str = Field("auto", description="auto, cpu, cuda:0, mps")
+    device: str = Field("auto", description="auto, cpu, cuda:0, mps; only cpu does not wait for the GPU")
     start_seconds: float = Field(180.0, gt=0, description="how long the model may take to load")
+
+    @property
+    def waits_for_gpu(self) -> bool:
+        return self.device != "cpu"
 
     def check(self, task: Task) -> None:
         need_serving()
