@@ -49,9 +49,9 @@ class TaskOnDisk:
             {"type": "file", "path": "/data/mails.csv", **fields})]))
         return self
 
-    def data(self, train: dict[str, int] | None = None, digest: str = "a" * 64) -> TaskOnDisk:
-        train = train or {"billing": 200, "delivery": 190, "other": 180}
-        counts = {"train": sum(train.values()), "valid": 120, "test": 150}
+    def data(self, train: dict[str, int] | None = None, digest: str = "a" * 64, unlabelled: int = 0) -> TaskOnDisk:
+        train = {} if unlabelled else train or {"billing": 200, "delivery": 190, "other": 180}
+        counts = {"train": sum(train.values()) or unlabelled, "valid": 120, "test": 150}
         write_json(self.folder.snapshots / digest[:12] / "manifest.json", {
             "format": 1, "hash": digest, "counts": counts, "label_counts": {"train": train}, "file_hashes": {}})
         write_json(self.folder.snapshots / digest[:12] / "validation.json", {"format": 1, "errors": [], "warnings": []})

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from mcp import Client
 
+from nlp_skills.resources.figures import figure
 from nlp_skills.resources.files import dump_jsonl, read_yaml, sha256_file, write_atomic, write_json, write_yaml
 from nlp_skills.resources.language import Language
 from nlp_skills.resources.lineage import load_lineage, prediction_said
@@ -20,6 +21,7 @@ from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.app import build_server
 from nlp_skills.server.settings import Settings
 from nlp_skills.tools.data.snapshot import current_snapshot
+from nlp_skills.tools.evaluate.diagnosis import rewards
 from nlp_skills.tools.evaluate.diagnosis.cause import known_causes
 from nlp_skills.tools.evaluate.record import commit_evaluation, keep_answers
 from nlp_skills.tools.train.planning import plan_training
@@ -373,3 +375,23 @@ def test_every_cause_has_a_known_page_and_both_titles() -> None:
     assert len({kind.name for kind in kinds}) == len(kinds) >= 16
     for kind in kinds:
         assert kind.page.removeprefix("llm-knowledge/") in PAGES and kind.title.en and kind.title.zh
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "Train v2 on with rewards (grpo)"), ("zh-TW", "讓 v2 接著做獎勵訓練（grpo）")])
+async def test_answers_that_stay_invalid_after_longer_training_get_a_plan_with_rewards_that_goes_on_from_it(
+    planted: Planted, monkeypatch: pytest.MonkeyPatch, language: Language, said: str
+) -> None:
+    monkeypatch.setattr(rewards, "figure", lambda name: 50 if name == "reward_rows" else figure(name))
+
+    def right(number: int, gold: str) -> str | None:
+        return None if number % 4 == 0 else gold
+
+    planted.evaluated(planted.trained(epochs=4), right)
+    plan_training(planted.workspace, planted.task, {"epochs": 6}, "v1", [], "longer")
+    planted.evaluated(planted.trained("longer"), right)
+    answer = await ask(planted, language, version="v2")
+    assert answer["plan"]["settings"] == {"method": "grpo"} and said in answer["message"], answer
+    plan = read_yaml(Path(answer["plan"]["file"]))
+    assert (plan["method"], plan["parent"], plan["base_model"]) == ("grpo", "v2", "news/v2")
+    assert plan["rewards"] == ["label_match"] and plan["num_generations"] == 8, "the number of answers that is told"
+    assert "8" in "".join(answer["causes"][0]["reasons"])

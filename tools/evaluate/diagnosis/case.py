@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -115,6 +116,12 @@ class Case:
         """The learning rate over what the method would have chosen."""
         rates = self.seen_in_training.get("learning_rate") or {}
         return rates["peak"] / rates["usual"] if rates.get("peak") and rates.get("usual") else None
+
+    @property
+    def parent(self) -> VersionFolder | None:
+        """The version it was made from, where that is one of this task."""
+        name = str(self.config.get("parent") or "")
+        return VersionFolder(self.folder.task, int(name[1:])) if re.fullmatch(r"v\d+", name) else None
 
     # ---- what was measured --------------------------------------------------------------------------------------
 

@@ -1,10 +1,13 @@
-"""What to try where no cause is accused: rows for the weakest label, else reading the mistakes."""
+"""What to try where no cause is accused: rewards where a program can check what is written, rows for the weakest label,
+else reading the mistakes."""
 
 from __future__ import annotations
 
 from ....resources.language import Text
 from .case import Case
 from .cause import Cause
+from .rewards import PAGE as REWARDS_PAGE
+from .rewards import by_rewards, reasons
 
 _MORE_AT_LEAST = 20
 _PAGE = "llm-knowledge/trouble-not-better"
@@ -16,6 +19,9 @@ def otherwise(case: Case) -> Cause | None:
     result = case.result
     if result is None:
         return None
+    if case.kind != "label" and (remedy := by_rewards(case)):  # a label's right answer is shown more directly by sft
+        return Cause("rewards", _TITLE, REWARDS_PAGE, 0.0, {"rows_right": case.accuracy, "rows": case.train_rows},
+                     reasons(case), remedy.say, remedy.settings, expects=remedy.expects)
     if result.weakest is None or result.weakest_rows is None or result.weakest_f1 >= result.value:
         return _read_the_errors(case)
     more, label = max(result.weakest_rows, _MORE_AT_LEAST), case.shown(result.weakest)

@@ -9,6 +9,9 @@ from .....resources.language import Text
 from ...verdict import invalid_words
 from ..case import Case
 from ..cause import Cause, CauseKind, Remedy, ramp
+from ..rewards import by_rewards
+from ..rewards import reasons as rewards
+from ..standing import result_of
 
 _MANY = 0.15
 _MOST_EPOCHS = 100
@@ -34,8 +37,20 @@ class InvalidAnswers(CauseKind):
                         f"有 {result.invalid_rate:.1%} 的回答{what.zh}，全部算錯：回答的格式還沒學會。")]
         rows = [{"id": answer["id"], "split": "test", "label": answer["gold"], "answer": answer["raw"]}
                 for answer in case.mistakes() if answer["predicted"] is None]
+        remedy = self._remedy(case, result.value)
+        if self._longer_was_tried(case) and (rewarded := by_rewards(case)):
+            remedy, reasons = rewarded, [*reasons, *rewards(case)]
         return self.found(share, {"invalid_rate": result.invalid_rate, "limited_to_labels": case.constrained}, reasons,
-                          self._remedy(case, result.value), rows[:3])
+                          remedy, rows[:3])
+
+    def _longer_was_tried(self, case: Case) -> bool:
+        """Whether the version it was made from had the same trouble after fewer epochs."""
+        parent = case.parent
+        before = result_of(case.task, parent) if parent else None
+        if parent is None or before is None or not parent.config_file.is_file():
+            return False
+        shorter = int(parent.config().get("epochs") or 1) < int(case.config.get("epochs") or 1)
+        return shorter and before.invalid_rate > figure("invalid_rate")
 
     def _remedy(self, case: Case, value: float) -> Remedy:
         epochs = int(case.config.get("epochs") or 1)
