@@ -202,12 +202,17 @@ def _clear() -> None:
 
 
 def _end(processes: list[psutil.Process]) -> None:
+    """End them with what they started: workers of SkyPilot's server write their title over their environment."""
+    for process in list(processes):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            processes += [child for child in process.children(recursive=True) if child not in processes]
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
     _, alive = psutil.wait_procs(processes, timeout=20)
     for process in alive:
-        process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
     psutil.wait_procs(alive, timeout=20)
 
 
