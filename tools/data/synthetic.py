@@ -14,9 +14,9 @@ from ...resources.task import TaskFolder
 from .findings import Finding, finding
 from .harmless import harmless
 from .near_copies import NearCopies
-from .prompting import answer_of
 from .rows import Row
 from .split import group_keys
+from .types import task_kind
 
 _ONE_IN = 10
 _NO = frozenset({"no", "n", "0", "false", "x", "否", "不", "不要", "刪", "刪除"})
@@ -76,11 +76,10 @@ def write_sheet(task: TaskFolder, raw: str, rows: Iterable[Row]) -> Path | None:
         return path
     if not sample:
         return None
-    out = io.StringIO()
+    out, kind = io.StringIO(), task_kind(task.load().type)
     writer = csv.writer(out)
-    writer.writerow(["keep", "id", "text", "entity", "label"])
-    writer.writerows([["", row["id"], harmless(row["text"]), harmless(row.get("entity") or ""), harmless(answer_of(row))]
-                      for row in sample])
+    writer.writerow(["keep", "id", *kind.columns(sample[0])])
+    writer.writerows([["", row["id"], *map(harmless, kind.columns(row).values())] for row in sample])
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, b"\xef\xbb\xbf" + out.getvalue().encode())
     return path

@@ -185,9 +185,9 @@ def test_a_tenth_is_reviewed_and_what_a_person_refuses_is_left_out(
 
 @pytest.mark.parametrize(("spoil", "reason"), [
     (lambda rows: "對不起，我不能協助。", "no JSON"),
-    (lambda rows: [{"text": row["text"]} for row in rows], "entity_not_in_text"),
+    (lambda rows: [{"text": row["text"]} for row in rows], "without_entity"),
     (lambda rows: [{**row, "label": "憤怒"} for row in rows], "other_label"),
-    (lambda rows: [{**row, "text": ""} for row in rows], "incomplete"),
+    (lambda rows: [{**row, "text": ""} for row in rows], "without_text"),
     (lambda rows: [{**row, "entity": "不在文中"} for row in rows], "entity_not_in_text"),
     (lambda rows: '{"rows": [{"text": "被切斷', "no JSON"),
 ])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
 
 _BEGINNING = re.compile(r"[\[{]")
 _MOST_TRIES = 2000  # an answer of brackets alone must not take for ever
-ROWS = {"type": "json_schema", "json_schema": {"name": "rows", "schema": {
-    "type": "object", "required": ["rows"], "properties": {"rows": {"type": "array", "items": {
-        "type": "object", "required": ["text", "label"],
-        "properties": {name: {"type": "string"} for name in ("text", "entity", "label")}}}}}}}
 
 
 @dataclass(frozen=True)
@@ -194,8 +191,12 @@ def _client(base_url: str | None, key: str, timeout: float, retries: int) -> Ope
     return openai.OpenAI(api_key=key, base_url=address, timeout=timeout, max_retries=retries)
 
 
-def parsed_rows(text: str) -> list[dict[str, Any]]:
-    """The objects of an answer: `{"rows": […]}`, a bare list, one object a line; inside prose or a code fence too."""
+def parsed_rows(text: str, fields: Collection[str] = ("text",)) -> list[dict[str, Any]]:
+    """The objects of an answer: `{"rows": […]}`, a bare list, one object a line; inside prose or a code fence too.
+
+    Arguments:
+        fields: an object of its own is a row where it has one of them.
+    """
     decoder, lines, at = json.JSONDecoder(), list[dict[str, Any]](), 0
     for _ in range(_MOST_TRIES):
         begun = _BEGINNING.search(text, at)
@@ -209,7 +210,7 @@ def parsed_rows(text: str) -> list[dict[str, Any]]:
         rows = value.get("rows") if isinstance(value, dict) else value
         if isinstance(rows, list) and any(isinstance(row, dict) for row in rows):
             return [row for row in rows if isinstance(row, dict)]
-        if isinstance(value, dict) and "text" in value:
+        if isinstance(value, dict) and any(field in value for field in fields):
             lines.append(value)
             at = end
     return lines

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from ....resources.data_source import Quality
 from ....resources.language import Text
 from ....resources.task import Task
-from ..cells import as_text
 from ..near_copies import NearCopies
-from ..rows import normalised
+from ..rows import Row
+from ..types import FAULTS, Spelling, Unfit, task_kind
 
-Record = dict[str, Any]
-Reason = Literal["incomplete", "other_label", "unknown_label", "too_short", "too_long", "entity_not_in_text", "near_copy"]
-
-REASONS: dict[Reason, Text] = {
-    "incomplete": Text("text or label is missing", "缺少文字或標籤"),
-    "other_label": Text("it carries another label than was asked for", "標籤和要求的不同"),
-    "unknown_label": Text("its label is none of the task's", "標籤不在任務的清單裡"),
+_REASONS = {
+    **FAULTS,
     "too_short": Text("it is shorter than data_source.yaml's quality.min_characters", "比 quality.min_characters 短"),
     "too_long": Text("it is longer than data_source.yaml's quality.max_characters", "比 quality.max_characters 長"),
-    "entity_not_in_text": Text("its entity does not stand in its text", "對象沒有出現在文字裡"),
     "near_copy": Text("it all but repeats another row", "和另一列幾乎相同"),
 }
+
+
+class Refused(NamedTuple):
+    """Why a row is not kept."""
+
+    code: str
+    why: Text
 
 
 class RowChecks:
@@ -33,32 +35,32 @@ class RowChecks:
     """
 
     def __init__(self, task: Task, quality: Quality, known: NearCopies) -> None:
-        self._task, self._quality, self._known = task, quality, known
+        self._labels, self._quality, self._known = task.labels, quality, known
+        self._kind, self._spelling = task_kind(task.type), Spelling(task.labels, {})
 
-    def checked(self, given: Record, label: str = "") -> Record | Reason:
-        """The row `{text, entity?, label}`, or why it is refused.
+    def checked(self, given: Mapping[str, Any], label: str = "") -> Row | Refused:
+        """The canonical fields of the row, or why it is refused.
 
         Arguments:
             label: the one label asked for; without it, any of the task's.
         """
-        text, said, entity = (as_text(given.get(name)) for name in ("text", "label", "entity"))
-        if reason := self._reason(text, said, entity, label):
-            return reason
-        self._known.add(text)
-        return {"text": text, **({"entity": entity} if entity else {}), "label": label or said}
+        try:
+            row = self._kind.fields(self._kind.with_label(given, label), self._spelling)
+        except Unfit as unfit:
+            return self._unfit(unfit.code)
+        if code := self._kind.fault(row, self._labels, label) or self._code(row["text"]):
+            return Refused(code, _REASONS[code])
+        self._known.add(row["text"])
+        return row
 
-    def _reason(self, text: str, said: str, entity: str, label: str) -> Reason | None:
-        if not text or not (said or label):
-            return "incomplete"
-        if label and said and normalised(said).casefold() != normalised(label).casefold():
-            return "other_label"
-        if not label and self._task.labels and said not in self._task.labels:
-            return "unknown_label"
+    def _unfit(self, code: str) -> Refused:
+        if problem := self._kind.problems.get(code):
+            return Refused(code, problem)
+        return Refused(f"without_{code}", Text(f"{code} is missing or empty", f"缺少 {code} 或內容是空的"))
+
+    def _code(self, text: str) -> str | None:
         if len(text) < self._quality.min_characters:
             return "too_short"
         if len(text) > self._quality.max_characters:
             return "too_long"
-        if self._task.type == "entity-classification" and (
-                not entity or normalised(entity).casefold() not in normalised(text).casefold()):
-            return "entity_not_in_text"
         return "near_copy" if self._known.like(text) else None

@@ -51,8 +51,8 @@ def _add(task: TaskFolder, wish: Wish) -> LabellingAnswer:
     wanted = lacking(task, per_label)
     short = ", ".join(f"{label} {count}" for label, count in wanted.items())
     message = Text(
-        f"{len(kept)} rows kept, {len(refused)} refused. {f'Still lacking: {short}.' if short else 'No label lacks rows.'}",
-        f"收下 {len(kept)} 列，剔除 {len(refused)} 列。{f'還缺：{short}。' if short else '每個標籤都夠了。'}")
+        f"{len(kept)} rows kept, {len(refused)} refused.{f' Still lacking: {short}.' if short else ''}",
+        f"收下 {len(kept)} 列，剔除 {len(refused)} 列。{f'還缺：{short}。' if short else ''}")
     if short:
         say = Text("Write more of the labels that lack rows, each with another situation and wording.",
                    "請再寫還缺的標籤，每列的情境與用詞都要不同。")

@@ -16,13 +16,14 @@ from ....resources.language import Text
 from ....resources.task import Task, TaskFolder
 from ...compute.events import close_torn_line
 from ..benchmark import held_out_rows
-from ..generation.checking import REASONS, RowChecks
+from ..cells import as_text
+from ..generation.checking import Refused, RowChecks
+from ..generation.shape import columns, record_of
 from ..near_copies import NearCopies
-from ..rows import row_id
-from .pool import check_type, snapshot_rows
+from ..types import task_kind
+from .pool import snapshot_rows
 
 MOST_AT_ONCE = 200
-_FIELDS = {"text", "label", "entity"}
 
 
 def add_examples(
@@ -31,17 +32,17 @@ def add_examples(
     """Keep the examples that pass.
 
     Arguments:
-        examples: `{text, label, entity?}` each.
+        examples: rows of the task's type, such as `{text, label, entity?}`.
         by: which model wrote them.
 
     Returns:
         the rows kept, and of each refused one its place (counted from 1) and why.
 
     Raises:
-        DataError: there is none, there are too many at once, or the task names no labels.
+        DataError: there is none, there are too many at once, or the task names no labels where its rows carry some.
     """
     definition = task.load()
-    check_type(definition)
+    kind = task_kind(definition.type)
     _check(definition, examples)
     path = examples_file(task)
     with lock(path), describing_disk_errors(path):
@@ -50,11 +51,11 @@ def add_examples(
         refused: list[dict[str, Any]] = []
         for place, example in enumerate(examples, start=1):
             row = checks.checked(dict(example))
-            if isinstance(row, str):
-                refused.append({"example": place, "reason": row, "why": str(REASONS[row]),
-                                "text": str(example.get("text") or "")[:60]})
+            if isinstance(row, Refused):
+                refused.append({"example": place, "reason": row.code, "why": str(row.why),
+                                "text": as_text(example.get("text"))[:60]})
             else:
-                kept.append({"id": row_id(row["text"], row.get("entity")), **row, "by": by, "at": now()})
+                kept.append({"id": kind.id_of(row), **row, "by": by, "at": now()})
         close_torn_line(path)
         if kept:
             with path.open("ab", buffering=0) as file:
@@ -63,7 +64,8 @@ def add_examples(
 
 
 def _check(task: Task, examples: Sequence[Mapping[str, Any]]) -> None:
-    if not task.labels:
+    kind = task_kind(task.type)
+    if kind.needs_labels and not task.labels:
         raise DataError(
             Text("The task names no labels yet.", "任務還沒有列出標籤。"),
             Text("Ask the person which labels there are, then update_task(changes={'labels': [...]}).",
@@ -71,14 +73,14 @@ def _check(task: Task, examples: Sequence[Mapping[str, Any]]) -> None:
     if not examples or len(examples) > MOST_AT_ONCE:
         raise DataError(
             Text(f"{len(examples)} examples are given.", f"給了 {len(examples)} 筆例子。"),
-            Text(f"Give 1 to {MOST_AT_ONCE} at once, each {{text, label}} (and entity in a task about entities).",
-                 f"一次給 1 到 {MOST_AT_ONCE} 筆，每筆是 {{text, label}}（有對象的任務再加 entity）。"), field="examples")
+            Text(f"Give 1 to {MOST_AT_ONCE} at once, each {columns(kind)}.",
+                 f"一次給 1 到 {MOST_AT_ONCE} 筆，每筆是 {columns(kind)}。"), field="examples")
     for place, example in enumerate(examples):
-        if strange := sorted(set(example) - _FIELDS):
+        if strange := sorted(set(example) - {*kind.roles, *kind.optional}):
             raise DataError(
                 Text(f"examples[{place}] has a field {strange[0]!r}.", f"examples[{place}] 有多餘的欄位「{strange[0]}」。"),
-                Text("An example is {text, label, entity?}. To decide on rows by their id, use action='review'.",
-                     "例子的寫法是 {text, label, entity?}；要依編號決定資料列，請用 action='review'。"),
+                Text(f"An example is {columns(kind)}. To decide on rows by their id, use action='review'.",
+                     f"例子的寫法是 {columns(kind)}；要依編號決定資料列，請用 action='review'。"),
                 field=f"examples[{place}].{strange[0]}")
 
 
@@ -92,13 +94,14 @@ def _known(task: TaskFolder) -> NearCopies:
 
 def example_records(task: TaskFolder) -> list[dict[str, Any]]:
     """The rows written so far as a source gives them; those of labels the task no longer has are left out."""
-    labels = task.load().labels
-    return [{"text": row["text"], **({"entity": row["entity"]} if row.get("entity") else {}), "label": row["label"],
-             "written": {"by": row["by"], "at": row["at"]}} for row in _kept(task) if row["label"] in labels]
+    definition = task.load()
+    kind = task_kind(definition.type)
+    return [{**record_of(kind, row), "written": {"by": row["by"], "at": row["at"]}} for row in _kept(task)
+            if set(kind.labels_of(row)) <= set(definition.labels)]
 
 
 def lacking(task: TaskFolder, per_label: Mapping[str, int] | None = None) -> dict[str, int]:
-    """How many rows each label still wants.
+    """How many rows each label still wants; a row counts for every label it holds. None where rows carry no labels.
 
     Arguments:
         per_label: rows to train on that are wanted of each label; where left out as many as the label with the most
@@ -107,14 +110,19 @@ def lacking(task: TaskFolder, per_label: Mapping[str, int] | None = None) -> dic
     Raises:
         DataError: it names a label the task does not have.
     """
-    labels = task.load().labels
+    definition = task.load()
+    labels, kind = definition.labels, task_kind(definition.type)
     if strange := [label for label in per_label or {} if label not in labels]:
         raise DataError(
             Text(f"per_label names {strange[0]!r}, which is none of the task's labels.",
                  f"per_label 的「{strange[0]}」不是任務的標籤。"),
-            Text(f"The labels are: {', '.join(labels)}.", f"任務的標籤有：{'、'.join(labels)}。"), field="settings.per_label")
-    have = Counter(row["label"] for row in snapshot_rows(task, ("train",)) if not row.get("synthetic"))
-    have.update(row["label"] for row in _kept(task))
+            Text(f"The labels are: {', '.join(labels)}.", f"任務的標籤有：{'、'.join(labels)}。") if labels else
+            Text("Leave it out: rows of this task carry none.", "請拿掉：這個任務的資料沒有標籤。"), field="settings.per_label")
+    if not kind.needs_labels:
+        return {}
+    have = Counter(label for row in snapshot_rows(task, ("train",)) if not row.get("synthetic")
+                   for label in kind.labels_of(row))
+    have.update(label for row in _kept(task) for label in kind.labels_of(row))
     most = max([*(have[label] for label in labels), round(figure("rows_per_label"))])
     wanted = dict(per_label) if per_label else dict.fromkeys(labels, most)
     return {label: count - have[label] for label, count in wanted.items() if count > have[label]}

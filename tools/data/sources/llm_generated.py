@@ -18,23 +18,26 @@ from ....resources.secrets import resolve
 from ....resources.task import Task, TaskFolder
 from ..benchmark import held_out_rows
 from ..expense import Expense, Prices, Purse, host_of, require_yes, tokens_of
-from ..generation.asking import ROWS, Endpoint, KeptAnswers, Said, parsed_rows
-from ..generation.checking import RowChecks
+from ..generation.asking import Endpoint, KeptAnswers, Said, parsed_rows
+from ..generation.checking import Refused, RowChecks
+from ..generation.shape import record_of, response_format, shape
 from ..near_copies import NearCopies
+from ..rows import Row
+from ..types import filled, task_kind
 from ..watching import Watch
 from . import Record, SourceKind
 
 _USELESS_IN_A_ROW = 3
 _SPARE_REQUESTS = 3  # how often over what is needed a label's rows are asked for, where many are rejected
-_TOKENS_OF_A_ROW = 75  # where no text tells better: a short text, its label, and what JSON adds
 
 
 class LlmGeneratedSource(SourceKind):
     """Rows written by a model behind any OpenAI-compatible endpoint (OpenAI, Ollama, vLLM), for training only.
 
-    `{count}`, `{label}` and `{labels}` in the template are filled in; the rows asked for are shared out over the
-    task's labels. Every row is checked: its label, its length, its entity; near-copies of each other and of the
-    benchmark are rejected. Answers are kept in `data/generation/`, so that nothing is paid for twice; set another
+    The rows are of the task's type: labels, spans, outputs, conversations or pairs. `{count}`, `{label}` and `{labels}`
+    in the template are filled in; where a row carries one label, the rows asked for are shared out over the task's
+    labels. Every row is checked as a source's would be, and its length and labels too; near-copies of each other and of
+    the benchmark are rejected. Answers are kept in `data/generation/`, so that nothing is paid for twice; set another
     `round` for fresh ones. What costs something is asked for only after a yes to its price; the preview makes the first
     request. A tenth of the rows is put into a sheet for review.
     """
@@ -75,7 +78,8 @@ class LlmGeneratedSource(SourceKind):
         checks = RowChecks(definition, load_data_source(task).quality, known)
         with Endpoint(
             model=self.model, base_url=self.base_url, key=self._key(), temperature=self.temperature,
-            timeout=self.timeout_seconds, retries=self.retries, wishes={"response_format": ROWS}, field=field,
+            timeout=self.timeout_seconds, retries=self.retries, field=field,
+            wishes={"response_format": response_format(task_kind(definition.type))},
         ) as endpoint:
             run = _Run(self, watch, task, endpoint, field)
             for label, wanted in self.quotas(definition, field).items():
@@ -88,9 +92,16 @@ class LlmGeneratedSource(SourceKind):
         """How many rows of each label are wanted; of any label under the empty name.
 
         Raises:
-            DataSourceError: a label is none of the task's.
+            DataSourceError: a label is none of the task's, or its rows carry none.
         """
+        kind = task_kind(task.type)
         if self.per_label is not None:
+            if not kind.needs_labels:
+                raise DataSourceError(
+                    Text(f"Rows of a task of type {task.type} carry no labels to share out.",
+                         f"{task.type} 類型的資料沒有標籤可以分配。"),
+                    Text("Leave per_label out; count says how many rows are wanted.", "請拿掉 per_label；列數由 count 決定。"),
+                    field=f"{field}.per_label")
             if strange := [label for label in self.per_label if task.labels and label not in task.labels]:
                 raise DataSourceError(
                     Text(f"per_label names {strange[0]!r}, which is none of the task's labels.",
@@ -98,7 +109,7 @@ class LlmGeneratedSource(SourceKind):
                     Text(f"The labels are: {', '.join(task.labels)}.", f"任務的標籤有：{'、'.join(task.labels)}。"),
                     field=f"{field}.per_label")
             return dict(self.per_label)
-        if not task.labels:
+        if not kind.one_label or not task.labels:
             return {"": self.count}
         share, over = divmod(self.count, len(task.labels))
         return {label: share + (place < over) for place, label in enumerate(task.labels)}
@@ -124,7 +135,7 @@ class LlmGeneratedSource(SourceKind):
         """What these requests for so many rows will take."""
         tokens = sum(tokens_of(message["content"]) for messages in asked for message in messages)
         return Expense.of(self.model, self.prices, rows=rows, requests=len(asked), asked=tokens,
-                          written=rows * _TOKENS_OF_A_ROW, most=self.max_total_tokens, currency=task.budget.money)
+                          written=rows * task_kind(task.type).row_tokens, most=self.max_total_tokens, currency=task.budget.money)
 
     @property
     def prices(self) -> Prices:
@@ -145,12 +156,14 @@ class LlmGeneratedSource(SourceKind):
             raise
 
     def _of_label(self, run: _Run, task: Task, label: str, wanted: int, checks: RowChecks) -> Iterator[list[Record]]:
+        kind = task_kind(task.type)
         have = useless = 0
         for number in range(_SPARE_REQUESTS * math.ceil(wanted / self.rows_per_request)):
             if have >= wanted:
                 return
             said = run.answer(self._messages(task, label, number), number)
-            rows = [row for given in parsed_rows(said.text) if (row := run.counted(checks.checked(given, label)))]
+            rows = [row for given in parsed_rows(said.text, kind.sample)
+                    if (row := run.counted(checks.checked(given, label)))]
             useless = 0 if rows else useless + 1
             if useless >= _USELESS_IN_A_ROW:
                 raise DataSourceError(
@@ -163,7 +176,7 @@ class LlmGeneratedSource(SourceKind):
                     field=f"{run.field}.prompt_template")
             kept = rows[:wanted - have]
             have += len(kept)
-            yield kept
+            yield [record_of(kind, row) for row in kept]
         if have < wanted:
             run.watch.warn(Text(f"{label or self.model}: {have} of {wanted} rows; the others were rejected "
                                 f"({run.reasons()}).",
@@ -174,18 +187,18 @@ class LlmGeneratedSource(SourceKind):
         template = self.prompt_template
         for name, value in (("count", str(rows)), ("label", label), ("labels", ", ".join(task.labels))):
             template = template.replace(f"{{{name}}}", value)
-        entity = task.type == "entity-classification"
-        shape = '{"rows": [{"text": "…", ' + ('"entity": "…", ' if entity else "") + '"label": "…"}]}'
-        chinese = task.language == "zh-TW"
+        kind, chinese = task_kind(task.type), task.language == "zh-TW"
+
+        def said(text: Text) -> str:
+            return text.zh if chinese else text.en
+
         rules = [
-            f"只回答 JSON：{shape}。" if chinese else f"Answer with JSON alone: {shape}.",
-            (f"寫 {rows} 筆，label 一律是「{label}」。" if chinese else f"Write {rows} rows, each with the label {label!r}.")
-            if label else (f"寫 {rows} 筆。" if chinese else f"Write {rows} rows."),
-            *([("entity 是 text 裡出現的對象。" if chinese else "entity is what the text is about, as it stands in it.")]
-              if entity else []),
-            "使用臺灣繁體中文，每筆的情境、長短與用詞都要不同。" if chinese
-            else "Vary situation, length and wording from row to row.",
-            f"（第 {self.round}-{number + 1} 批）" if chinese else f"(Batch {self.round}-{number + 1}.)",
+            said(Text(f"Answer with JSON alone: {shape(kind)}.", f"只回答 JSON：{shape(kind)}。")),
+            said(kind.wanted(rows, label)),
+            *(filled(said(hint), {"text": ""}, task.labels) for hint in kind.hints),
+            said(Text("Vary situation, length and wording from row to row.",
+                      "使用臺灣繁體中文，每筆的情境、長短與用詞都要不同。")),
+            said(Text(f"(Batch {self.round}-{number + 1}.)", f"（第 {self.round}-{number + 1} 批）")),
         ]
         return [{"role": "system", "content": "\n".join(rules)}, {"role": "user", "content": template}]
 
@@ -238,10 +251,10 @@ class _Run:
                      "已收到的回答會保留：請調高 max_total_tokens 或減少 count，再執行一次。"),
                 field=f"{self.field}.max_total_tokens")
 
-    def counted(self, checked: Record | str) -> Record | None:
+    def counted(self, checked: Row | Refused) -> Row | None:
         """The row that was let through; None, its reason counted, where it was refused."""
-        if isinstance(checked, str):
-            self._rejected[checked] += 1
+        if isinstance(checked, Refused):
+            self._rejected[checked.code] += 1
             return None
         return checked
 

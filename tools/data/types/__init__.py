@@ -30,6 +30,13 @@ ROLE_TITLES = {
     "chosen": Text("chosen", "較佳回答"), "rejected": Text("rejected", "較差回答"),
 }
 
+# What may be wrong with a row that can be read.
+FAULTS = {
+    "other_label": Text("it carries another label than was asked for", "標籤和要求的不同"),
+    "unknown_label": Text("it has a label that is none of the task's", "標籤不在任務的清單裡"),
+    "entity_not_in_text": Text("its entity does not stand in its text", "對象沒有出現在文字裡"),
+}
+
 _PLACEHOLDER = re.compile(r"\{(text|entity|labels)\}")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 
@@ -71,7 +78,8 @@ class TaskKind(ABC):
 
     `roles` are the columns a row needs and `inputs` those of them that are asked; `optional` ones are used where they
     are there. `key` is the field by which a canonical row is known to be of this kind. Where `one_answer` holds, the
-    same input with two answers contradicts itself; else they are two rows.
+    same input with two answers contradicts itself; else they are two rows. `sample` is a row as somebody writes it, its
+    values left open, with `hints` about its fields and the tokens it takes.
     """
 
     name: ClassVar[TaskType]
@@ -86,6 +94,10 @@ class TaskKind(ABC):
     needs_labels: ClassVar[bool] = False
     prompts: ClassVar[Mapping[Language, Prompt]]
     problems: ClassVar[Mapping[str, Text]] = {}  # code of an `Unfit` → what is wrong with the record
+    sample: ClassVar[Mapping[str, Any]]
+    hints: ClassVar[tuple[Text, ...]] = ()
+    row_tokens: ClassVar[int] = 200
+    one_label: ClassVar[bool] = False  # each row carries exactly one of the task's labels
 
     @abstractmethod
     def fields(self, values: Mapping[str, Any], spelling: Spelling) -> Row:
@@ -136,6 +148,35 @@ class TaskKind(ABC):
     def labels_of(self, row: Mapping[str, Any]) -> list[str]:
         """The task's labels that the row's answer holds; none where answers are free text."""
         return []
+
+    def fault(self, row: Mapping[str, Any], labels: Sequence[str], wanted: str = "") -> str | None:
+        """What is wrong with a row that somebody wrote, as one of `FAULTS`.
+
+        Arguments:
+            labels: the task's; none where it has not named them.
+            wanted: the label it was to carry, if one was named.
+        """
+        found = self.labels_of(row)
+        if wanted and wanted not in found:
+            return "other_label"
+        return "unknown_label" if labels and not set(found) <= set(labels) else None
+
+    def with_label(self, values: Mapping[str, Any], label: str) -> Mapping[str, Any]:
+        """The values of a row that was written for that label."""
+        return values
+
+    def wanted(self, rows: int, label: str) -> Text:
+        """What a writer is asked for.
+
+        Arguments:
+            label: empty where any will do.
+        """
+        return Text(f"Write {rows} rows.", f"寫 {rows} 筆。")
+
+    def columns(self, row: Mapping[str, Any]) -> dict[str, str]:
+        """The row as a person looks at it, cell by cell; what is no text shows as the model should answer it."""
+        shown = {name: row.get(name) or "" for name in dict.fromkeys(("text", *self.optional, *self.roles))}
+        return {name: value if isinstance(value, str) else self.answer(row) for name, value in shown.items()}
 
     def stratum(self, row: Mapping[str, Any]) -> str:
         """What a split should have the same share of everywhere."""

@@ -31,6 +31,12 @@ class Chat(TaskKind):
     answers: ClassVar[Answers] = "text"
     key: ClassVar[str] = "messages"
     one_answer: ClassVar[bool] = False
+    sample: ClassVar[Mapping[str, Any]] = {"messages": [{"role": "user", "content": "…"},
+                                                        {"role": "assistant", "content": "…"}]}
+    hints: ClassVar[tuple[Text, ...]] = (
+        Text("messages is a conversation of user and assistant in turn; it ends with the assistant.",
+             "messages 是 user 和 assistant 輪流說話的對話，最後一則是 assistant。"),)
+    row_tokens: ClassVar[int] = 300
     prompts: ClassVar[Mapping[Language, Prompt]] = {
         "en": Prompt(system="", user="{text}"), "zh-TW": Prompt(system="", user="{text}"),
     }

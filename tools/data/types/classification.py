@@ -20,6 +20,9 @@ class Classification(TaskKind):
     answers: ClassVar[Answers] = "label"
     key: ClassVar[str] = "label"
     needs_labels: ClassVar[bool] = True
+    one_label: ClassVar[bool] = True
+    sample: ClassVar[Mapping[str, Any]] = {"text": "…", "label": "…"}
+    row_tokens: ClassVar[int] = 75
     prompts: ClassVar[Mapping[Language, Prompt]] = {
         "en": Prompt(
             system="Read the text and decide which label fits it.\nLabels: {labels}\nAnswer with exactly one label.",
@@ -34,6 +37,14 @@ class Classification(TaskKind):
             row["entity"] = entity
         row["label"] = spelling.of(needed["label"])
         return row
+
+    def with_label(self, values: Mapping[str, Any], label: str) -> Mapping[str, Any]:
+        return {**values, "label": values.get("label") or label}
+
+    def wanted(self, rows: int, label: str) -> Text:
+        if not label:
+            return super().wanted(rows, label)
+        return Text(f"Write {rows} rows, each with the label {label!r}.", f"寫 {rows} 筆，label 一律是「{label}」。")
 
     def answer(self, row: Mapping[str, Any]) -> str:
         return str(row["label"])

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from ....resources.language import Language, Text
 from ....resources.task import Prompt
+from ..rows import normalised
 from .classification import Classification
 
 
@@ -14,6 +15,9 @@ class EntityClassification(Classification):
     title: ClassVar[Text] = Text("one label for something named in a text", "針對文字裡的一個對象貼一個標籤")
     roles: ClassVar[tuple[str, ...]] = ("text", "entity", "label")
     inputs: ClassVar[tuple[str, ...]] = ("text", "entity")
+    sample: ClassVar[Mapping[str, Any]] = {"text": "…", "entity": "…", "label": "…"}
+    hints: ClassVar[tuple[Text, ...]] = (
+        Text("entity is what the text is about, as it stands in it.", "entity 是 text 裡出現的對象。"),)
     prompts: ClassVar[Mapping[Language, Prompt]] = {
         "en": Prompt(
             system="Read the text and decide which label fits the given entity.\nLabels: {labels}\n"
@@ -23,3 +27,7 @@ class EntityClassification(Classification):
             system="請閱讀文字，判斷指定對象屬於哪一個標籤。\n標籤：{labels}\n只回答一個標籤。",
             user="對象：{entity}\n文字：{text}"),
     }
+
+    def fault(self, row: Mapping[str, Any], labels: Sequence[str], wanted: str = "") -> str | None:
+        stands = normalised(row["entity"]).casefold() in normalised(row["text"]).casefold()
+        return super().fault(row, labels, wanted) or (None if stands else "entity_not_in_text")

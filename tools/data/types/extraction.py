@@ -32,6 +32,11 @@ class Extraction(TaskKind):
     answers: ClassVar[Answers] = "spans"
     key: ClassVar[str] = "spans"
     needs_labels: ClassVar[bool] = True
+    sample: ClassVar[Mapping[str, Any]] = {"text": "…", "spans": [{"type": "…", "text": "…"}]}
+    hints: ClassVar[tuple[Text, ...]] = (
+        Text("spans names every part of text that is one of these types, copied letter by letter: {labels}; [] where there "
+             "is none.", "spans 列出 text 裡屬於這些種類的每個片段，逐字照抄：{labels}；沒有就是 []。"),)
+    row_tokens: ClassVar[int] = 120
     prompts: ClassVar[Mapping[Language, Prompt]] = {
         "en": Prompt(
             system="Copy from the text every part that is one of these types: {labels}\nAnswer with a JSON object of "
@@ -58,6 +63,12 @@ class Extraction(TaskKind):
         whole = str(values.get("text"))
         spans = [_located(span, text, len(whole) - len(whole.lstrip()), spelling) for span in _listed(found)]
         return {"text": text, "spans": sorted(spans, key=lambda span: (span["start"], span["end"], span["type"]))}
+
+    def wanted(self, rows: int, label: str) -> Text:
+        if not label:
+            return super().wanted(rows, label)
+        return Text(f"Write {rows} rows, each with at least one part of the type {label!r}.",
+                    f"寫 {rows} 筆，每筆至少有一個「{label}」的片段。")
 
     def unanswered(self, text: str) -> Row:
         return {"spans": []}

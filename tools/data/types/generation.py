@@ -26,6 +26,9 @@ class Generation(TaskKind):
     answers: ClassVar[Answers] = "text"
     key: ClassVar[str] = "output"
     one_answer: ClassVar[bool] = False
+    sample: ClassVar[Mapping[str, Any]] = {"text": "…", "output": "…"}
+    hints: ClassVar[tuple[Text, ...]] = (
+        Text("text is what comes in, output the answer to it.", "text 是輸入，output 是對它的回答。"),)
     prompts: ClassVar[Mapping[Language, Prompt]] = {
         "en": Prompt(system="Read the input and write the answer it asks for.", user="{text}"),
         "zh-TW": Prompt(system="請閱讀輸入的內容，寫出它需要的回答。", user="{text}"),

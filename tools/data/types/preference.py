@@ -28,6 +28,11 @@ class Preference(TaskKind):
     answers: ClassVar[Answers] = "pair"
     key: ClassVar[str] = "chosen"
     one_answer: ClassVar[bool] = False
+    sample: ClassVar[Mapping[str, Any]] = {"text": "…", "chosen": "…", "rejected": "…"}
+    hints: ClassVar[tuple[Text, ...]] = (
+        Text("chosen and rejected both answer text; chosen is plainly the better one.",
+             "chosen 和 rejected 都是對 text 的回答，chosen 明顯比較好。"),)
+    row_tokens: ClassVar[int] = 300
     prompts: ClassVar[Mapping[Language, Prompt]] = {
         "en": Prompt(system="Read the input and write the answer it asks for.", user="{text}"),
         "zh-TW": Prompt(system="請閱讀輸入的內容，寫出它需要的回答。", user="{text}"),

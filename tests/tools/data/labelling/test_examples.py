@@ -65,7 +65,7 @@ def test_each_refused_example_is_named_with_its_reason(labelled: TaskFolder, do:
 
     assert answer.figures["kept"] == 1
     assert [(one["example"], one["reason"]) for one in answer.refused] == [
-        (2, "near_copy"), (3, "near_copy"), (4, "near_copy"), (5, "unknown_label"), (6, "incomplete"), (7, "too_short"),
+        (2, "near_copy"), (3, "near_copy"), (4, "near_copy"), (5, "unknown_label"), (6, "without_label"), (7, "too_short"),
         (8, "too_long")]
     assert do("add", examples=[good]).figures["kept"] == 0  # said twice is kept once
 
