@@ -35,10 +35,9 @@ class Record(BaseModel):
         return self.given_back is None
 
     def write(self, job: JobFolder) -> Record:
-        workspace = _workspace(job)
-        mark = workspace.rented / f"{job.id}.json"
+        mark = Workspace(job.root.parents[2]).rented / f"{job.id}.json"
         if self.up:  # named first: a kill in between leaves a name without a record, and no machine without a name
-            write_json(mark, {"format": 1, "folder": job.root.relative_to(workspace.root).as_posix()})
+            write_json(mark, {"format": 1, "folder": "/".join(job.root.parts[-3:])})
         write_json(job.root / _FILE, self.model_dump(mode="json"))
         if not self.up:
             mark.unlink(missing_ok=True)
@@ -62,7 +61,7 @@ def left_rented(workspace: Workspace) -> Text | None:
         return None
     named = []
     for mark in sorted(workspace.rented.glob("*.json")):
-        with contextlib.suppress(FileNotFoundError):  # given back meanwhile
+        with contextlib.suppress(FileNotFoundError, ValueError, KeyError):  # given back meanwhile; or spoilt
             named.append(JobFolder(workspace.root / read_json(mark)["folder"]))
     return rented_and_idle(named)
 
@@ -80,10 +79,6 @@ def rented_and_idle(jobs: list[JobFolder]) -> Text | None:
         "made; action='cancel' gives it back.",
         f"就這裡的紀錄，仍在租用：{shown}。manage_job(job_id={job.id!r}, action='resume') 會取回成果；"
         "action='cancel' 則直接退租。")
-
-
-def _workspace(job: JobFolder) -> Workspace:
-    return Workspace(job.root.parents[2])
 
 
 def giving_back(job: JobFolder) -> JobFolder | None:

@@ -67,11 +67,14 @@ def test_nothing_is_said_while_the_job_runs_once_it_is_given_back_and_while_that
     assert not list(workspace.rented.iterdir()), "nothing is looked at any more"
 
 
-def test_a_task_that_was_removed_or_a_record_that_was_spoilt_does_not_silence_the_coach(
+def test_a_task_that_was_removed_or_a_file_that_was_spoilt_does_not_silence_the_coach(
     workspace: Workspace, a_task: Make, tmp_path: Path
 ) -> None:
     task = a_task("old").source().data()
     task.rented("train", "failed")
     task.folder.root.rename(tmp_path / "away")
+    (workspace.rented / "spoilt.json").write_text("{")
     a_task()
     assert "Still rented" not in coach(workspace, "").message
+    a_task("third").source().data().rented("train", "failed")
+    assert "Still rented" in coach(workspace, "", "mail").message
