@@ -8,13 +8,13 @@ from typing import NamedTuple
 from .prompting import gold_of
 from .rows import Row, normalised
 
-_IDENTITY = {"text", "entity"}
+IDENTITY = {"text", "entity"}
 
 
 class Deduplicated(NamedTuple):
     """The first row of each kind; how many were removed; pairs of the same input with different answers."""
 
-    rows: list[Row]
+    rows: Sequence[Row]
     removed: int
     conflicts: list[tuple[Row, Row]]
 
@@ -27,7 +27,7 @@ def deduplicate(rows: Sequence[Row], columns: Sequence[str]) -> Deduplicated:
         earlier = first.setdefault(row["id"], row)
         if earlier is not row and gold_of(earlier) != gold_of(row):
             conflicts.append((earlier, row))
-    if set(columns) == _IDENTITY:  # what the id is made of
+    if set(columns) == IDENTITY:  # what the id is made of
         return Deduplicated(list(first.values()), len(rows) - len(first), conflicts)
     kept: dict[tuple[str, ...], Row] = {}
     for row in first.values():

@@ -33,6 +33,7 @@ class RawSnapshot:
     root: Path
     count: int
     columns: tuple[str, ...]
+    texts: tuple[str, ...]  # those that hold nothing but text, where they hold anything
     source: dict[str, Any]
 
     def records(self) -> Iterator[Record]:
@@ -59,15 +60,14 @@ def fetch(
     with describing_disk_errors(task.raw):
         temporary.mkdir(parents=True)
         try:
-            digest, count, columns = _stream(task, source, number, temporary / "rows.jsonl", each_batch,
-                                             watch)
+            digest, count, columns, texts = _stream(task, source, number, temporary / "rows.jsonl", each_batch, watch)
             if not count:
                 raise no_rows(task, source, number)
             definition = source.definition()
             whole = sha256_bytes(json.dumps({"rows": digest, "source": definition}, sort_keys=True).encode())
             write_json(temporary / "source.json", {
                 "format": 1, "hash": whole, "rows_sha256": digest, "count": count, "columns": columns,
-                "source": definition, "origin": source.origin(task.root), "fetched": now(),
+                "texts": texts, "source": definition, "origin": source.origin(task.root), "fetched": now(),
                 "provenance": watch.provenance,
             })
             final = task.raw / whole[:12]
@@ -80,7 +80,8 @@ def fetch(
 
 def load_raw(root: Path) -> RawSnapshot:
     content = read_json(root / "source.json")
-    return RawSnapshot(content["hash"], root, content["count"], tuple(content["columns"]), content["source"])
+    return RawSnapshot(content["hash"], root, content["count"], tuple(content["columns"]),
+                       tuple(content.get("texts", ())), content["source"])
 
 
 def latest_raw(task: TaskFolder, source: SourceKind, preferred: Sequence[str] = ()) -> RawSnapshot | None:
@@ -117,19 +118,22 @@ def sweep(folder: Path) -> None:
 
 def _stream(
     task: TaskFolder, source: SourceKind, number: int, path: Path, each_batch: Callable[[int], None], watch: Watch
-) -> tuple[str, int, list[str]]:
-    """Write the records; return the file's SHA-256, their number and their columns in order of appearance."""
-    digest, count, columns, hidden = hashlib.sha256(), 0, dict[str, None](), 0
+) -> tuple[str, int, list[str], list[str]]:
+    """Write the records; return the file's SHA-256, their number, their columns in order of appearance, and which of
+    these hold nothing but text."""
+    digest, count, columns, other, hidden = hashlib.sha256(), 0, dict[str, None](), set[str](), 0
     with path.open("wb") as file, collected() as hiding, closing(
             source.batches(task.root, f"sources[{number}]", watch)) as batches:
         for batch in batches:
             lines: list[bytes] = []
             for record in batch:
                 columns.update(dict.fromkeys(record))
-                text = json.dumps(plain_value(record), ensure_ascii=False) + "\n"
+                plain = plain_value(record)
+                text = json.dumps(plain, ensure_ascii=False) + "\n"
                 clean = hiding(text)
                 hidden += clean is not text
                 lines.append(_line(clean, count + len(lines) + 1, number))
+                other.update(name for name, value in plain.items() if not _is_text(value))
             content = b"".join(lines)
             file.write(content)
             digest.update(content)
@@ -140,7 +144,15 @@ def _stream(
     if hidden:
         watch.provenance["rows_with_secret"] = hidden
         watch.warn(repeated_secret(hidden))
-    return digest.hexdigest(), count, list(columns)
+    return digest.hexdigest(), count, list(columns), [name for name in columns if name not in other]
+
+
+def _is_text(value: Any) -> bool:
+    """Whether a cell is text that UTF-8 can write, or null."""
+    try:
+        return value is None or (isinstance(value, str) and value.encode("utf-8") is not None)
+    except UnicodeEncodeError:  # a lone surrogate
+        return False
 
 
 def repeated_secret(rows: int) -> Text:

@@ -59,7 +59,7 @@ def near_benchmark(placed: Placed, held_out: Sequence[Row], tick: Tick = lambda:
 
 def without_near_benchmark(
     splits: Mapping[str, Sequence[Row]], held_out: Sequence[Row], tick: Tick = lambda: None
-) -> tuple[dict[str, list[Row]], list[Finding]]:
+) -> tuple[dict[str, Sequence[Row]], list[Finding]]:
     """The splits without the rows of train and valid that all but repeat a tested one, and how many those were.
 
     Where they are more than a fifth all stay, and validation says so: what is left would be no sample of the data.
@@ -68,7 +68,7 @@ def without_near_benchmark(
         held_out: the rows of the frozen benchmarks; where there are none, the test split is about to become one.
     """
     tested = list(held_out) or list(splits.get("test", ()))
-    kept = {name: list(rows) for name, rows in splits.items()}
+    kept = dict(splits)
     like = {name: _like(kept[name], tested, tick) for name in ("train", "valid") if name in kept}
     removed, trained = sum(map(sum, like.values())), sum(map(len, like.values()))
     if not removed or removed > MOST_REMOVED * trained:

@@ -18,6 +18,8 @@ from ..compute.running import RunningJob, run_job
 from .agreeing import OPTION, settle
 from .benchmark import MAIN, held_out_rows
 from .checks import Report, conflict_finding, rules_of, shown, validation_report
+from .columnar import ColumnRows, SourceRecords, by_columns, without_duplicates
+from .columnar_split import split_columns
 from .decisions import Decision, decisions_of, settled, standing
 from .deduplicate import deduplicate
 from .definition import load_definition, rotate_notice, source_kinds, source_name, stamp_last_run, telling
@@ -132,7 +134,7 @@ def _regenerate(
     held_out = held_out_rows(task)
     real, written = prepared.by_origin()
     with many_rows():
-        splits = split_rows(real, data_source.split, _previous(parent, data_source.split), held_out)
+        splits = _split(real, data_source.split, _previous(parent, data_source.split), held_out)
     used = into_train(splits, admitted(written, real, held_out, refused_ids(task)), data_source.split, held_out)
     steps.begin(Text("Validating", "驗證"))
     decided = {**standing(parent.validation if parent else None), **decisions}
@@ -223,15 +225,17 @@ class _Prepared:
     """The rows to split, with what the stages before found."""
 
     definition: Task
-    rows: list[Row]
+    rows: Sequence[Row]
     unlabelled: list[Row]
     fetched: int
     removed: int
     notes: list[Finding]
     errors: list[Finding]
 
-    def by_origin(self) -> tuple[list[Row], list[Row]]:
+    def by_origin(self) -> tuple[Sequence[Row], list[Row]]:
         """The real rows, and those a model wrote."""
+        if isinstance(self.rows, ColumnRows):
+            return self.rows, []
         return ([row for row in self.rows if not row.get("synthetic")],
                 [row for row in self.rows if row.get("synthetic")])
 
@@ -242,14 +246,15 @@ def _prepare(
 ) -> _Prepared:
     group_by = data_source.split.group_by
     kept = {*data_source.deduplicate_on, *({group_by} if group_by and group_by != SKELETON else ())}
-    conversion = Conversion(definition, frozenset(kept))
+    sources = []
     for number, (kind, raw) in enumerate(zip(kinds, raws, strict=True)):
         columns = find_columns(raw.columns, kind, definition)
         if columns.missing:
             raise missing_columns(columns, number, kind.origin(task.root), definition)
-        conversion.add(raw.records(), columns, kind, source_name(kind, number), raw.hash[:12])
+        sources.append(SourceRecords(kind, raw, columns, source_name(kind, number)))
+    rows, conversion = by_columns(definition, data_source, sources) or _by_rows(definition, kept, sources)
     fetched = sum(raw.count for raw in raws)
-    if not conversion.rows and not conversion.unlabelled:
+    if not rows and not conversion.unlabelled:
         needed = task_kind(definition.type).roles
         noted = _joined(Text(**note["message"]) for note in conversion.notes())
         raise DataError(
@@ -258,13 +263,30 @@ def _prepare(
             Text("Look at the mapping of the columns in data_source.yaml.", "請檢查 data_source.yaml 的欄位對應。"),
             field="sources", details={"left_out": dict(conversion.left_out)},
         )
-    unique, removed, conflicts = deduplicate(_real_first(conversion.rows), data_source.deduplicate_on)
+    unique, removed, conflicts = (without_duplicates(rows) if isinstance(rows, ColumnRows)
+                                  else deduplicate(_real_first(rows), data_source.deduplicate_on))
     notes = conversion.notes()
     if removed:
         notes.append(finding("duplicates_removed", removed, Text(
             f"{removed} exact duplicates were removed.", f"已移除 {removed} 筆完全重複的資料。")))
     errors = [conflict_finding([[("", first), ("", second)] for first, second in conflicts])] if conflicts else []
     return _Prepared(_with_labels(definition, unique), unique, conversion.unlabelled, fetched, removed, notes, errors)
+
+
+def _by_rows(
+    definition: Task, kept: set[str], sources: Sequence[SourceRecords]
+) -> tuple[Sequence[Row], Conversion]:
+    conversion = Conversion(definition, frozenset(kept))
+    for source in sources:
+        conversion.add(source.raw.records(), source.columns, source.kind, source.name, source.raw.hash[:12])
+    return conversion.rows, conversion
+
+
+def _split(
+    rows: Sequence[Row], policy: SplitPolicy, previous: Mapping[str, str] | None, held_out: Sequence[Row]
+) -> dict[str, Sequence[Row]]:
+    by_name = split_columns(rows, policy, previous or {}, held_out) if isinstance(rows, ColumnRows) else None
+    return dict(by_name or split_rows(rows, policy, previous, held_out))
 
 
 def _joined(texts: Iterable[Text]) -> Text:
@@ -281,8 +303,10 @@ def _real_first(rows: Sequence[Row]) -> list[Row]:
 
 def _with_labels(definition: Task, rows: Sequence[Row]) -> Task:
     """`definition`, with the labels the data has where the task lists none; the most frequent first."""
+    if definition.labels:
+        return definition
     counts = counted_labels(rows)
-    if definition.labels or len(counts) > MOST_LABELS:
+    if len(counts) > MOST_LABELS:
         return definition
     return definition.model_copy(update={"labels": sorted(counts, key=lambda label: (-counts[label], label))})
 

@@ -17,9 +17,10 @@ _ENTITY_MASK, _NUMBER_MASK = "⟦entity⟧", "0"
 
 
 # What most text is made of: characters that NFKC leaves as they are or narrows, whatever stands beside them.
-_WIDE = {wide: chr(ord(wide) - 0xFEE0) for wide in "！％（），－．／０１２３４５６７８９：；？"}
-_WIDE_ONES = re.compile(f"[{''.join(_WIDE)}]")
-_USUAL = re.compile(f"[ -~一-鿿、。「」『』《》{''.join(_WIDE)}]*")
+WIDE = {wide: chr(ord(wide) - 0xFEE0) for wide in "！％（），－．／０１２３４５６７８９：；？"}
+USUAL = f"[ -~一-鿿、。「」『』《》{''.join(WIDE)}]*"
+_WIDE_ONES = re.compile(f"[{''.join(WIDE)}]")
+_USUAL = re.compile(USUAL)
 
 
 def normalised(text: str) -> str:
@@ -27,7 +28,7 @@ def normalised(text: str) -> str:
     if _USUAL.fullmatch(text):  # the same, seven times as fast
         if not text.isascii():
             for wide in _WIDE_ONES.findall(text):
-                text = text.replace(wide, _WIDE[wide])
+                text = text.replace(wide, WIDE[wide])
         return " ".join(text.split()) if " " in text else text
     return " ".join(unicodedata.normalize("NFKC", text).split())
 

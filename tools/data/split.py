@@ -86,33 +86,61 @@ def split_rows(
     return {name: sorted(members, key=lambda row: str(row["id"])) for name, members in result.items()}
 
 
-def _fill(groups: Mapping[str, list[Row]], assigned: dict[str, str], policy: SplitPolicy) -> None:
-    """Give every group without a split the one that lacks its labels most, large groups first, ties by seed."""
-    shares = {name: getattr(policy, name) for name in SPLITS if getattr(policy, name) > 0}
-    names, keys = list(shares), list(groups)
-    labels = _label_counts(groups.values(), policy.stratify)
-    total: dict[str, int] = {}
-    for counts in labels:
-        for label, count in counts.items():
-            total[label] = total.get(label, 0) + count
-    lacking = {label: [share * count for share in shares.values()] for label, count in total.items()}
-    for key, counts in zip(keys, labels, strict=True) if assigned else ():
-        if assigned.get(key) in shares:
+class Shares:
+    """What each split still lacks of each stratum, and so which one gets the next group.
+
+    Arguments:
+        totals: how many rows of each stratum there are to share out.
+    """
+
+    def __init__(self, policy: SplitPolicy, totals: Mapping[str, int]) -> None:
+        shares = {name: getattr(policy, name) for name in SPLITS if getattr(policy, name) > 0}
+        self.names = list(shares)
+        self._lacking = {label: [share * count for share in shares.values()] for label, count in totals.items()}
+
+    def give(self, name: str, counts: Mapping[str, int]) -> None:
+        """A group of so many rows of each stratum stands in the split `name` already."""
+        if name in self.names:
             for label, count in counts.items():
-                lacking[label][names.index(assigned[key])] -= count
-    fresh = _in_turn([at for at, key in enumerate(keys) if key not in assigned], keys, groups, policy.seed)
-    for at in fresh:
-        counts = labels[at]
+                self._lacking[label][self.names.index(name)] -= count
+
+    def deal(self, counts: Mapping[str, int], times: int = 1) -> list[str]:
+        """The splits that lack these strata most, for so many groups of the same counts one after another."""
         if len(counts) == 1:
             [(label, count)] = counts.items()
-            lacks = lacking[label] if count == 1 else [count * lack for lack in lacking[label]]
-        else:
-            lacks = [sum(n * lacking[label][split] for label, n in counts.items()) for split in range(len(names))]
-        best = lacks.index(max(lacks))
-        assigned[keys[at]] = names[best]
+            dealt, lacking = [], self._lacking[label]
+            for _ in range(times):
+                lacks = lacking if count == 1 else [count * lack for lack in lacking]
+                best = lacks.index(max(lacks))
+                lacking[best] -= count
+                dealt.append(self.names[best])
+            return dealt
+        dealt = []
+        for _ in range(times):
+            lacks = [sum(n * self._lacking[label][split] for label, n in counts.items())
+                     for split in range(len(self.names))]
+            best = lacks.index(max(lacks))
+            for label, count in counts.items():
+                self._lacking[label][best] -= count
+            dealt.append(self.names[best])
+        return dealt
+
+
+def _fill(groups: Mapping[str, list[Row]], assigned: dict[str, str], policy: SplitPolicy) -> None:
+    """Give every group without a split the one that lacks its labels most, large groups first, ties by seed."""
+    keys, labels = list(groups), _label_counts(groups.values(), policy.stratify)
+    totals: dict[str, int] = {}
+    for counts in labels:
         for label, count in counts.items():
-            lacking[label][best] -= count
-    _leave_none_empty([keys[at] for at in fresh], assigned, names)
+            totals[label] = totals.get(label, 0) + count
+    shares = Shares(policy, totals)
+    for key, counts in zip(keys, labels, strict=True) if assigned else ():
+        if key in assigned:
+            shares.give(assigned[key], counts)
+    fresh = _in_turn([at for at, key in enumerate(keys) if key not in assigned], keys, groups, policy.seed)
+    for at in fresh:
+        [assigned[keys[at]]] = shares.deal(labels[at])
+    _leave_none_empty([keys[at] for at in fresh], assigned, shares.names)
 
 
 def _in_turn(places: list[int], keys: list[str], groups: Mapping[str, list[Row]], seed: int) -> list[int]:

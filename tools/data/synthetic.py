@@ -33,6 +33,8 @@ def admitted(rows: Sequence[Row], real: Sequence[Row], held_out: Sequence[Row], 
     for row in rows:
         if row["id"] not in refused and not known.like(row["text"]):
             kept[known.add(row["text"])] = row
+    if not kept:
+        return []
     for other in (*real, *held_out):
         for number in known.like(other["text"]):
             kept.pop(number, None)
@@ -40,11 +42,13 @@ def admitted(rows: Sequence[Row], real: Sequence[Row], held_out: Sequence[Row], 
 
 
 def into_train(
-    splits: dict[str, list[Row]], rows: Sequence[Row], policy: SplitPolicy, held_out: Sequence[Row]
+    splits: dict[str, Sequence[Row]], rows: Sequence[Row], policy: SplitPolicy, held_out: Sequence[Row]
 ) -> list[Row]:
     """Add the rows to train, except those of a group that is tested on; returns the ones that were added."""
+    if not rows:
+        return []
     tested = [*splits["valid"], *splits["test"], *held_out]
-    if rows and (policy.group_by is None or any(policy.group_by in row for row in rows) or policy.group_by == "skeleton"):
+    if policy.group_by is None or any(policy.group_by in row for row in rows) or policy.group_by == "skeleton":
         keys = group_keys([*rows, *tested], policy.group_by)
         closed = set(keys[len(rows):])
         rows = [row for row, key in zip(rows, keys, strict=False) if key not in closed]
