@@ -72,8 +72,10 @@ class SourceRecords(NamedTuple):
 def by_columns(
     task: Task, data_source: DataSource, sources: Sequence[SourceRecords]
 ) -> tuple[ColumnRows, Conversion] | None:
-    """The rows that the records of all sources make, and the `Conversion` that counts what was left out or changed; None
-    where they are few, polars is not installed, or something about them is not plain."""
+    """The rows that the records of all sources make, and the `Conversion` that counts what was left out or changed.
+
+    None where they are few, polars is not installed, or something about them is not plain.
+    """
     roles = {frozenset(source.columns.found) for source in sources}
     if (sum(source.raw.count for source in sources) < MANY or task.type not in _KINDS or len(roles) > 1
             or set(data_source.deduplicate_on) != IDENTITY or data_source.split.group_by is not None

@@ -33,7 +33,7 @@ def split_columns(
 
 
 def _grouped(rows: ColumnRows, policy: SplitPolicy, previous: Mapping[str, str]) -> Any:
-    """Each row's `key` and `stratum`, the split it stood in `before`, and the number of its `group`: the rows of one text."""
+    """Each row's `key` and `stratum`, the split it stood in `before`, and the number of its `group`, the rows of a text."""
     pl = polars()
     frame = rows.frame.select("id", "key", stratum=pl.col("label") if policy.stratify else pl.lit(""))
     stood = pl.DataFrame({"id": list(previous), "before": list(previous.values())},
@@ -60,7 +60,7 @@ def _settled(frame: Any, held_out: Sequence[Row]) -> Any:
 
 
 def _dealt(groups: Any, seed: int, shares: Shares) -> Iterator[Any]:
-    """The `group`s with their `split`, in parts: the largest first, those of one size in an order that the seed makes."""
+    """Each `group` with its `split`, in parts: the largest first, those of one size in an order that the seed makes."""
     pl = polars()
     order = pl.concat_str(pl.lit(f"{seed}:"), "key").chash.sha2_256().str.head(16)
     groups = groups.lazy().with_columns(order=as_number(order)).collect(engine="streaming")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +12,21 @@ from ...resources.data_source import DataSource, SplitPolicy
 from ...resources.errors import DataError
 from ...resources.files import lock, sha256_bytes
 from ...resources.language import Text
-from ...resources.task import Task, TaskFolder
+from ...resources.task import TaskFolder
 from ..compute.running import RunningJob, run_job
 from .agreeing import OPTION, settle
 from .benchmark import MAIN, held_out_rows
-from .checks import Report, conflict_finding, rules_of, shown, validation_report
-from .columnar import ColumnRows, SourceRecords, by_columns, without_duplicates
-from .columnar_split import split_columns
+from .checks import Report, rules_of, shown, validation_report
 from .decisions import Decision, decisions_of, settled, standing
-from .deduplicate import deduplicate
 from .definition import load_definition, rotate_notice, source_kinds, source_name, stamp_last_run, telling
 from .difference import difference, in_words
 from .expense import read_agreed
 from .fetch import RawSnapshot, fetch, latest_raw, spent_on, sweep
-from .findings import Finding, finding
+from .findings import Finding
 from .labelling.offering import kept_apart, only_unlabelled
-from .mapping import Conversion, find_columns, missing_columns
 from .near import without_near_benchmark
-from .rows import Row, many_rows
+from .preparing import Prepared, into_splits, prepare
+from .rows import many_rows
 from .snapshot import (
     adopt,
     blocked,
@@ -42,17 +38,15 @@ from .snapshot import (
     working_file,
 )
 from .sources import SourceKind
-from .split import SKELETON, SPLITS, split_rows
+from .split import SPLITS
 from .store import Snapshot, commit_snapshot
 from .synthetic import admitted, into_train, notes_of, refused_ids, write_sheet
-from .types import counted_labels, task_kind
 from .unlabelled import keep_unlabelled
 from .validate import validated
 from .watching import Watch
 
 SCRIPT = "scripts/01_regenerate_data.py"
 MODULE = "nlp_skills.tools.data.regenerate"
-MOST_LABELS = 50
 
 
 def main(task: Path, arguments: list[str]) -> int:
@@ -124,7 +118,7 @@ def _regenerate(
             for number, kind in enumerate(kinds)]
     steps.begin(Text("Converting and removing duplicates", "轉換並去除重複"))
     with many_rows():
-        prepared = _prepare(task, definition, data_source, kinds, raws)
+        prepared = prepare(task, definition, data_source, kinds, raws)
     apart = keep_unlabelled(task, prepared.unlabelled)
     if not prepared.rows:
         stamp_last_run(task)
@@ -134,7 +128,7 @@ def _regenerate(
     held_out = held_out_rows(task)
     real, written = prepared.by_origin()
     with many_rows():
-        splits = _split(real, data_source.split, _previous(parent, data_source.split), held_out)
+        splits = into_splits(real, data_source.split, _previous(parent, data_source.split), held_out)
     used = into_train(splits, admitted(written, real, held_out, refused_ids(task)), data_source.split, held_out)
     steps.begin(Text("Validating", "驗證"))
     decided = {**standing(parent.validation if parent else None), **decisions}
@@ -220,97 +214,6 @@ def _fetched(task: TaskFolder, kind: SourceKind, number: int, parent: Snapshot |
     return raw
 
 
-@dataclass(frozen=True)
-class _Prepared:
-    """The rows to split, with what the stages before found."""
-
-    definition: Task
-    rows: Sequence[Row]
-    unlabelled: list[Row]
-    fetched: int
-    removed: int
-    notes: list[Finding]
-    errors: list[Finding]
-
-    def by_origin(self) -> tuple[Sequence[Row], list[Row]]:
-        """The real rows, and those a model wrote."""
-        if isinstance(self.rows, ColumnRows):
-            return self.rows, []
-        return ([row for row in self.rows if not row.get("synthetic")],
-                [row for row in self.rows if row.get("synthetic")])
-
-
-def _prepare(
-    task: TaskFolder, definition: Task, data_source: DataSource, kinds: Sequence[SourceKind],
-    raws: Sequence[RawSnapshot],
-) -> _Prepared:
-    group_by = data_source.split.group_by
-    kept = {*data_source.deduplicate_on, *({group_by} if group_by and group_by != SKELETON else ())}
-    sources = []
-    for number, (kind, raw) in enumerate(zip(kinds, raws, strict=True)):
-        columns = find_columns(raw.columns, kind, definition)
-        if columns.missing:
-            raise missing_columns(columns, number, kind.origin(task.root), definition)
-        sources.append(SourceRecords(kind, raw, columns, source_name(kind, number)))
-    rows, conversion = by_columns(definition, data_source, sources) or _by_rows(definition, kept, sources)
-    fetched = sum(raw.count for raw in raws)
-    if not rows and not conversion.unlabelled:
-        needed = task_kind(definition.type).roles
-        noted = _joined(Text(**note["message"]) for note in conversion.notes())
-        raise DataError(
-            Text(f"None of the {fetched} records makes a row: it needs {', '.join(needed)}.{noted.en}",
-                 f"{fetched} 筆資料裡，沒有一筆同時具備所需的 {'、'.join(needed)}。{noted.zh}"),
-            Text("Look at the mapping of the columns in data_source.yaml.", "請檢查 data_source.yaml 的欄位對應。"),
-            field="sources", details={"left_out": dict(conversion.left_out)},
-        )
-    unique, removed, conflicts = (without_duplicates(rows) if isinstance(rows, ColumnRows)
-                                  else deduplicate(_real_first(rows), data_source.deduplicate_on))
-    notes = conversion.notes()
-    if removed:
-        notes.append(finding("duplicates_removed", removed, Text(
-            f"{removed} exact duplicates were removed.", f"已移除 {removed} 筆完全重複的資料。")))
-    errors = [conflict_finding([[("", first), ("", second)] for first, second in conflicts])] if conflicts else []
-    return _Prepared(_with_labels(definition, unique), unique, conversion.unlabelled, fetched, removed, notes, errors)
-
-
-def _by_rows(
-    definition: Task, kept: set[str], sources: Sequence[SourceRecords]
-) -> tuple[Sequence[Row], Conversion]:
-    conversion = Conversion(definition, frozenset(kept))
-    for source in sources:
-        conversion.add(source.raw.records(), source.columns, source.kind, source.name, source.raw.hash[:12])
-    return conversion.rows, conversion
-
-
-def _split(
-    rows: Sequence[Row], policy: SplitPolicy, previous: Mapping[str, str] | None, held_out: Sequence[Row]
-) -> dict[str, Sequence[Row]]:
-    by_name = split_columns(rows, policy, previous or {}, held_out) if isinstance(rows, ColumnRows) else None
-    return dict(by_name or split_rows(rows, policy, previous, held_out))
-
-
-def _joined(texts: Iterable[Text]) -> Text:
-    said = list(texts)
-    return Text("".join(f" {text.en}" for text in said), "".join(text.zh for text in said))
-
-
-def _real_first(rows: Sequence[Row]) -> list[Row]:
-    """Where a model wrote what a real row says too, the real one counts."""
-    real = [row for row in rows if not row.get("synthetic")]
-    known = {row["id"] for row in real}
-    return [*real, *(row for row in rows if row.get("synthetic") and row["id"] not in known)]
-
-
-def _with_labels(definition: Task, rows: Sequence[Row]) -> Task:
-    """`definition`, with the labels the data has where the task lists none; the most frequent first."""
-    if definition.labels:
-        return definition
-    counts = counted_labels(rows)
-    if len(counts) > MOST_LABELS:
-        return definition
-    return definition.model_copy(update={"labels": sorted(counts, key=lambda label: (-counts[label], label))})
-
-
 def _previous(parent: Snapshot | None, policy: SplitPolicy) -> dict[str, str] | None:
     """Where rows stood before; None where the policy changed since, so that everything is dealt anew."""
     if parent is None or parent.manifest["split"] != policy.model_dump(mode="json"):
@@ -355,7 +258,7 @@ def _guard_edits(task: TaskFolder, parent: Snapshot | None, replace: bool) -> Pa
 
 
 def _result(
-    task: TaskFolder, prepared: _Prepared, snapshot: Snapshot, parent: Snapshot | None, raws: Sequence[RawSnapshot],
+    task: TaskFolder, prepared: Prepared, snapshot: Snapshot, parent: Snapshot | None, raws: Sequence[RawSnapshot],
     replaced: Path | None, report: Report,
 ) -> dict[str, Any]:
     counts, definition = snapshot.counts, task.load()

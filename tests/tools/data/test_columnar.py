@@ -16,8 +16,7 @@ from nlp_skills.resources.data_source import DataSource, SplitPolicy
 from nlp_skills.resources.files import dump_jsonl, write_yaml
 from nlp_skills.resources.task import Task, TaskFolder
 from nlp_skills.tools.compute.running import RunningJob
-from nlp_skills.tools.data import columnar
-from nlp_skills.tools.data import regenerate as regenerating
+from nlp_skills.tools.data import columnar, preparing
 from nlp_skills.tools.data.columnar import ColumnRows, SourceRecords, by_columns, without_duplicates
 from nlp_skills.tools.data.columnar_split import split_columns
 from nlp_skills.tools.data.deduplicate import Deduplicated, deduplicate
@@ -38,7 +37,8 @@ _GIVEN_LABELS = st.sampled_from([*LABELS, *LABELS, "1", "ＮＥＵＴＲＡＬ "
 _OTHER = st.none() | st.integers() | st.sampled_from(["x", "\ud800", ["正面"], {"a": 1.5}])
 _RECORDS = st.lists(st.fixed_dictionaries(
     {"內容": _TEXTS | st.none(), "label": _GIVEN_LABELS | st.none()},
-    optional={"entity": st.sampled_from(["台積電", "TSMC", "ＴＳＭＣ", "か\u3099"]) | _TEXTS, "more": _OTHER}), max_size=14)
+    optional={"entity": st.sampled_from(["台積電", "TSMC", "ＴＳＭＣ", "か\u3099"]) | _TEXTS, "more": _OTHER}),
+    max_size=14)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -75,18 +75,21 @@ def assert_same(found: Deduplicated, expected: Deduplicated) -> None:
     assert (found.removed, found.conflicts) == (expected.removed, expected.conflicts)
 
 
-_SHARES = st.sampled_from([(0.7, 0.15, 0.15), (0.8, 0.0, 0.2), (0.98, 0.01, 0.01), (0.34, 0.33, 0.33), (0.7, 0.1495, 0.15)])
-_PLACED = st.lists(st.tuples(st.integers(0, 30), st.sampled_from(["甲", "乙", "丙"]), st.sampled_from(LABELS)), min_size=1, max_size=60)
+_SHARES = st.sampled_from([(0.7, 0.15, 0.15), (0.8, 0.0, 0.2), (0.98, 0.01, 0.01), (0.34, 0.33, 0.33),
+                           (0.7, 0.1495, 0.15)])
+_PLACED = st.lists(st.tuples(st.integers(0, 30), st.sampled_from(["甲", "乙", "丙"]), st.sampled_from(LABELS)),
+                   min_size=1, max_size=40)
 
 
-@given(_PLACED, _SHARES, st.integers(0, 5), st.booleans(), st.booleans(), st.sampled_from(["new", "grown", "grown and frozen"]))
+@given(_PLACED, st.sampled_from([1, 1, 5, 20]), _SHARES, st.integers(0, 5), st.booleans(), st.booleans(),
+       st.sampled_from(["new", "grown", "grown and frozen"]))
 def test_rows_are_split_the_same(
-    tmp_path_factory: pytest.TempPathFactory, placed: list[tuple[int, str, str]], shares: tuple[float, float, float],
-    seed: int, stratify: bool, about: bool, when: str,
+    tmp_path_factory: pytest.TempPathFactory, placed: list[tuple[int, str, str]], times: int,
+    shares: tuple[float, float, float], seed: int, stratify: bool, about: bool, when: str,
 ) -> None:
-    records = [{"內容": f"第 {number} 句か", "label": label, **({"entity": entity} if about else {})}
-               for number, entity, label in placed]
-    task = Task.model_validate({"name": "t", "type": "entity-classification" if about else "classification", "labels": LABELS})
+    records = [{"內容": f"第 {number} 句か{turn}", "label": label, **({"entity": entity} if about else {})}
+               for turn in range(times) for number, entity, label in placed]
+    task = Task(name="t", type="entity-classification" if about else "classification", labels=LABELS)
     sources = fetched(tmp_path_factory.mktemp("task"), task, [records])
     policy = SplitPolicy(train=shares[0], valid=shares[1], test=shares[2], seed=seed, stratify=stratify)
     rows, _ = by_columns(task, DataSource(), sources) or pytest.fail("plain records")
@@ -127,7 +130,7 @@ def test_a_job_writes_the_same_snapshots_either_way(
         return [{name: result[name] for name in ("snapshot", "counts", "duplicates_removed", "warnings", "changes")
                  if name in result} for result in results]
 
-    monkeypatch.setattr(regenerating, "by_columns", seen)
+    monkeypatch.setattr(preparing, "by_columns", seen)
     assert prepared("columns", 1) == prepared("rows", sys.maxsize)
     assert used == [True, True, False, False]
 
@@ -142,7 +145,9 @@ def test_a_job_writes_the_same_snapshots_either_way(
     ([{"text": "甲", "label": "正面"}], {"sources": [{"unlabelled": True}]}),
     ([{"text": "甲", "label": "正面", "at": "2026"}], {"sources": [{"mapping": {"date": "at"}}]}),
 ])
-def test_what_is_not_plain_is_left_to_the_definition(tmp_path: Path, records: list[Row], settings: dict[str, Any]) -> None:
+def test_what_is_not_plain_is_left_to_the_definition(
+    tmp_path: Path, records: list[Row], settings: dict[str, Any]
+) -> None:
     task = Task(name="t", type="classification", labels=LABELS)
     more = (settings.pop("sources", None) or [{}])[0]
     assert by_columns(task, DataSource(**settings), fetched(tmp_path, task, [records], **more)) is None
