@@ -22,6 +22,7 @@ from .reasons import reason_of
 
 LOCK_TIMEOUT_SECONDS = 10.0
 _DECODER = json.JSONDecoder()
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)  # made once: `dumps` makes one for each row
 
 
 def write_atomic(path: Path, content: bytes | str, *, mode: int | None = None) -> None:
@@ -161,7 +162,7 @@ def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
 
 def dump_jsonl(rows: Iterable[dict[str, Any]]) -> bytes:
     """Canonical JSON lines: the same rows always give the same bytes."""
-    return "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows).encode("utf-8")
+    return "".join(_ENCODER.encode(row) + "\n" for row in rows).encode("utf-8")
 
 
 def append_jsonl(path: Path, row: dict[str, Any]) -> None:

@@ -24,6 +24,8 @@ from .reading import LONGEST_ROW
 from .sources import Record, SourceKind
 from .watching import Watch
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+
 
 @dataclass(frozen=True)
 class RawSnapshot:
@@ -129,7 +131,7 @@ def _stream(
             for record in batch:
                 columns.update(dict.fromkeys(record))
                 plain = plain_value(record)
-                text = json.dumps(plain, ensure_ascii=False) + "\n"
+                text = _ENCODER.encode(plain) + "\n"
                 clean = hiding(text)
                 hidden += clean is not text
                 lines.append(_line(clean, count + len(lines) + 1, number))

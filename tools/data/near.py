@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from ...resources.errors import MissingRequirement
 from ...resources.language import Text
@@ -57,9 +58,17 @@ def near_benchmark(placed: Placed, held_out: Sequence[Row], tick: Tick = lambda:
         f"train 或 valid 有 {len(rows)} 列和凍結的評估基準幾乎相同：測試等於考背過的題目。"), rows)] if rows else []
 
 
+class Apart(NamedTuple):
+    """Splits without near-duplicates of what is tested; how many were left out; whether some had to stay."""
+
+    splits: dict[str, Sequence[Row]]
+    notes: list[Finding]
+    some_stay: bool
+
+
 def without_near_benchmark(
     splits: Mapping[str, Sequence[Row]], held_out: Sequence[Row], tick: Tick = lambda: None
-) -> tuple[dict[str, Sequence[Row]], list[Finding]]:
+) -> Apart:
     """The splits without the rows of train and valid that all but repeat a tested one, and how many those were.
 
     Where they are more than a fifth all stay, and validation says so: what is left would be no sample of the data.
@@ -72,12 +81,12 @@ def without_near_benchmark(
     like = {name: _like(kept[name], tested, tick) for name in ("train", "valid") if name in kept}
     removed, trained = sum(map(sum, like.values())), sum(map(len, like.values()))
     if not removed or removed > MOST_REMOVED * trained:
-        return kept, []
+        return Apart(kept, [], bool(removed))
     for name, near in like.items():
         kept[name] = [row for row, one in zip(kept[name], near, strict=True) if not one]
-    return kept, [finding("near_benchmark_removed", removed, Text(
+    return Apart(kept, [finding("near_benchmark_removed", removed, Text(
         f"{removed} rows that all but repeat a row of the benchmark were left out of train and valid.",
-        f"有 {removed} 列和評估基準幾乎相同，已從 train 與 valid 拿掉。"))]
+        f"有 {removed} 列和評估基準幾乎相同，已從 train 與 valid 拿掉。"))], some_stay=False)
 
 
 def _like(rows: Sequence[Row], tested: Sequence[Row], tick: Tick) -> list[bool]:

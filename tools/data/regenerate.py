@@ -132,12 +132,14 @@ def _regenerate(
     used = into_train(splits, admitted(written, real, held_out, refused_ids(task)), data_source.split, held_out)
     steps.begin(Text("Validating", "驗證"))
     decided = {**standing(parent.validation if parent else None), **decisions}
-    alike: list[Finding] = []
-    if "near_benchmark" not in decided:
-        splits, alike = without_near_benchmark(splits, held_out, job.check_cancelled)
-    report = validation_report(splits, rules_of(prepared.definition, data_source, data_source.split.group_by),
-                               held_out, [*prepared.notes, *notes_of(len(written), len(used)), *alike],
-                               job.check_cancelled)
+    alike, apart_from_tested = list[Finding](), False
+    with many_rows():
+        if "near_benchmark" not in decided:
+            splits, alike, some_stay = without_near_benchmark(splits, held_out, job.check_cancelled)
+            apart_from_tested = not some_stay
+        report = validation_report(splits, rules_of(prepared.definition, data_source, data_source.split.group_by),
+                                   held_out, [*prepared.notes, *notes_of(len(written), len(used)), *alike],
+                                   job.check_cancelled, apart=apart_from_tested)
     report["errors"] = [*prepared.errors, *report["errors"]]
     report = settled(report, decided)
     if report["errors"]:

@@ -67,10 +67,15 @@ def test_near_duplicates_across_splits_and_with_two_labels_are_told() -> None:
 def test_training_rows_like_the_benchmark_are_left_out_with_their_number() -> None:
     other = [row(f"{first}{second}" * 9) for first, second in itertools.permutations("山水風雲日月", 2)]
     splits = {"train": [*other, row(f"{NEWS}（更新）")], "valid": [], "test": [row(NEWS)]}
-    kept, notes = without_near_benchmark(splits, [])
+    kept, notes, some_stay = without_near_benchmark(splits, [])
 
-    assert kept == {"train": other, "valid": [], "test": [row(NEWS)]}
+    assert kept == {"train": other, "valid": [], "test": [row(NEWS)]} and not some_stay
     assert [(note["code"], note["count"]) for note in notes] == [("near_benchmark_removed", 1)]
+
+
+def test_where_most_rows_are_like_the_benchmark_they_stay_which_is_told() -> None:
+    splits = {"train": [row(f"{NEWS}（更新）")], "valid": [], "test": [row(NEWS)]}
+    assert without_near_benchmark(splits, []) == (splits, [], True)
 
 
 def test_many_rows_without_rensa_are_reported_as_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
