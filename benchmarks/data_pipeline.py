@@ -1,12 +1,12 @@
 """How many rows a second are parsed, deduplicated and split, beside pandas: `.worker/bin/python benchmarks/data_pipeline.py`.
 
 A JSON-lines file of short Chinese rows, a tenth of them repeated, is fetched into a raw snapshot. What `prepare_data`
-then does with it, by the functions of that job and in one process, is measured: lines into canonical rows with their ids,
-exact duplicates, stratified split, the rows of each split in the order they are written in. Fetching before it,
+then does with it, by the functions of that job and in one process, is measured: lines into canonical rows with their
+ids, exact duplicates, stratified split, the rows of each split in the order they are written in. Fetching before it,
 validating and writing after it are not in the figure. pandas and scikit-learn do the same in their own way: read, NFKC
-and white space, SHA-256 of each text, duplicates, two stratified splits. Without pandas only ours is measured. Each has a
-process of its own. Arguments: the number of rows (1,000,000). Both are given as rows per second of the clock and of the
-processor, with the most memory that was held.
+and white space, SHA-256 of each text, duplicates, two stratified splits. Without pandas only ours is measured. Each has
+a process of its own. Arguments: the number of rows (1,000,000). Both are given as rows per second of the clock and of
+the processor, with the most memory that was held.
 """
 
 from __future__ import annotations

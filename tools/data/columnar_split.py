@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from ...resources.data_source import SplitPolicy
@@ -22,8 +23,9 @@ def split_columns(
     groups = _settled(frame, held_out)
     stood, fresh = groups.filter(pl.col("settled").is_not_null()), groups.filter(pl.col("settled").is_null())
     shares = Shares(policy, dict(frame["stratum"].value_counts().iter_rows()))
+    counted = _counting()
     for name, strata in stood.select("settled", "strata").iter_rows():
-        shares.give(name, Counter(strata))
+        shares.give(name, counted(tuple(strata)))
     dealt = [stood.select("group", split="settled"), *_dealt(fresh, policy.seed, shares)]
     split = pl.concat(dealt).sort("group")["split"]
     if not set(shares.names) <= set(split.unique()):
@@ -33,7 +35,7 @@ def split_columns(
 
 
 def _grouped(rows: ColumnRows, policy: SplitPolicy, previous: Mapping[str, str]) -> Any:
-    """Each row's `key` and `stratum`, the split it stood in `before`, and the number of its `group`, the rows of a text."""
+    """Each row's `key`, its `stratum`, the split it stood in `before`, and its `group`: a number for each text."""
     pl = polars()
     frame = rows.frame.select("id", "key", stratum=pl.col("label") if policy.stratify else pl.lit(""))
     stood = pl.DataFrame({"id": list(previous), "before": list(previous.values())},
@@ -64,10 +66,16 @@ def _dealt(groups: Any, seed: int, shares: Shares) -> Iterator[Any]:
     pl = polars()
     order = pl.concat_str(pl.lit(f"{seed}:"), "key").chash.sha2_256().str.head(16)
     groups = groups.lazy().with_columns(order=as_number(order)).collect(engine="streaming")
+    counted = _counting()
     large = groups.filter(pl.col("size") > 1).sort("size", "order", descending=[True, False])
     alone = groups.filter(pl.col("size") == 1).sort("order")
-    yield large.select("group", split=pl.Series(
-        [name for strata in large["strata"] for name in shares.deal(Counter(strata))], dtype=pl.String))
+    names = [name for strata in large["strata"].to_list() for name in shares.deal(counted(tuple(strata)))]
+    yield large.select("group", split=pl.Series(names, dtype=pl.String))
     # What a group of one row is dealt depends on those of its stratum alone.
     for (stratum,), part in alone.group_by(pl.col("strata").list.first(), maintain_order=True):
         yield part.select("group", split=pl.Series(shares.deal({stratum: 1}, part.height), dtype=pl.String))
+
+
+def _counting() -> Callable[[tuple[str, ...]], Counter[str]]:
+    """Counts the strata of a group, the same ones once."""
+    return cache(lambda strata: Counter(strata))

@@ -115,13 +115,12 @@ class Shares:
                 lacking[best] -= count
                 dealt.append(self.names[best])
             return dealt
-        dealt = []
+        dealt, each = [], [(self._lacking[label], count) for label, count in counts.items()]
         for _ in range(times):
-            lacks = [sum(n * self._lacking[label][split] for label, n in counts.items())
-                     for split in range(len(self.names))]
+            lacks = [sum([count * lacking[split] for lacking, count in each]) for split in range(len(self.names))]
             best = lacks.index(max(lacks))
-            for label, count in counts.items():
-                self._lacking[label][best] -= count
+            for lacking, count in each:
+                lacking[best] -= count
             dealt.append(self.names[best])
         return dealt
 
