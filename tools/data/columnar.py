@@ -108,19 +108,8 @@ def _is_plain(source: SourceRecords) -> bool:
 def _converted(source: SourceRecords, conversion: Conversion) -> Any:
     """The columns `text`, `key`, `entity`, `label` and `source` of the records that make a row, as `Conversion.add`
     has them; what it counts is counted."""
-    pl, found, kind = polars(), source.columns.found, task_kind(conversion.task.type)
-    text = pl.col("text").str.strip_chars(" ")
-    key = text.str.replace_many(list(WIDE), list(WIDE.values())).str.replace_all("  +", " ")
-    frame = (pl.scan_ndjson(source.raw.root / "rows.jsonl", schema=dict.fromkeys(found.values(), pl.String))
-             .select(pl.col(column).fill_null("").alias(role) for role, column in found.items())
-             .with_columns(text=text, key=pl.when(pl.col("text").str.contains(f"^{USUAL}$")).then(key))
-             .collect(engine="streaming"))
-    unusual = frame["key"].is_null().arg_true()
-    texts = [as_text(value) for value in frame["text"].gather(unusual)]
-    frame = frame.with_columns(
-        frame["text"].scatter(unusual, texts), frame["key"].scatter(unusual, [normalised(text) for text in texts]),
-        *(_of_each(frame[role], as_text) for role in found if role != "text"))
-    for role in kind.roles:
+    frame = _read(source)
+    for role in task_kind(conversion.task.type).roles:
         empty = frame[role] == ""
         if without := empty.sum():
             conversion.left_out[role] += without
@@ -131,7 +120,23 @@ def _converted(source: SourceRecords, conversion: Conversion) -> Any:
         before = spelling.respelled
         spelled[label] = spelling.of(label)
         conversion.respelled += count * (spelling.respelled - before)
-    return frame.with_columns(frame["label"].replace(spelled), source=pl.lit(source.name))
+    return frame.with_columns(frame["label"].replace(spelled), source=polars().lit(source.name))
+
+
+def _read(source: SourceRecords) -> Any:
+    """Each role's cells as `as_text` has them, and `key`, the normalised text."""
+    pl, found = polars(), source.columns.found
+    text = pl.col("text").str.strip_chars(" ")
+    key = text.str.replace_many(list(WIDE), list(WIDE.values())).str.replace_all("  +", " ")
+    frame = (pl.scan_ndjson(source.raw.root / "rows.jsonl", schema=dict.fromkeys(found.values(), pl.String))
+             .select(pl.col(column).fill_null("").alias(role) for role, column in found.items())
+             .with_columns(text=text, key=pl.when(pl.col("text").str.contains(f"^{USUAL}$")).then(key))
+             .collect(engine="streaming"))
+    unusual = frame["key"].is_null().arg_true()
+    texts = [as_text(value) for value in frame["text"].gather(unusual)]
+    return frame.with_columns(
+        frame["text"].scatter(unusual, texts), frame["key"].scatter(unusual, [normalised(text) for text in texts]),
+        *(_of_each(frame[role], as_text) for role in found if role != "text"))
 
 
 def _with_ids(frame: Any) -> Any:

@@ -153,6 +153,13 @@ def test_what_is_not_plain_is_left_to_the_definition(
     assert by_columns(task, DataSource(**settings), fetched(tmp_path, task, [records], **more)) is None
 
 
+def test_a_raw_snapshot_says_which_columns_hold_nothing_but_text(tmp_path: Path) -> None:
+    task = Task(name="t", type="classification", labels=LABELS)
+    [source] = fetched(tmp_path, task, [[{"text": "甲", "label": "正面", "note": None, "n": 1, "x": "\ud800"},
+                                         {"text": None, "label": ["正面"], "late": "乙"}]])
+    assert source.raw.texts == ("text", "note", "late")
+
+
 def test_few_rows_and_rows_without_polars_are_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     task = Task(name="t", type="classification", labels=LABELS)
     sources = fetched(tmp_path, task, [[{"text": "甲", "label": "正面"}]])
