@@ -6,6 +6,8 @@ import base64
 import json
 from typing import Any
 
+_AS_THEY_ARE = (str, int, bool)
+
 
 def as_text(value: Any) -> str:
     """A cell as text: trimmed, booleans as JSON writes them, lone surrogates replaced, zero characters left out, empty
@@ -47,10 +49,10 @@ def as_structure(value: Any) -> Any:
 
 def plain_value(value: Any) -> Any:
     """A database's or Parquet's value as JSON can hold it."""
+    if value is None or isinstance(value, _AS_THEY_ARE):
+        return value
     if isinstance(value, float):
         return value if value == value and abs(value) != float("inf") else None
-    if value is None or isinstance(value, str | int | bool):
-        return value
     if isinstance(value, dict):
         return {str(key): plain_value(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -151,8 +151,10 @@ def _stream(
 
 def _is_text(value: Any) -> bool:
     """Whether a cell is text that UTF-8 can write, or null."""
+    if not isinstance(value, str):
+        return value is None
     try:
-        return value is None or (isinstance(value, str) and value.encode("utf-8") is not None)
+        return value.isascii() or bool(value.encode("utf-8"))
     except UnicodeEncodeError:  # a lone surrogate
         return False
 
