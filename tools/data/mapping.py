@@ -16,7 +16,7 @@ from .cells import as_scalar, as_text
 from .findings import Finding, finding
 from .rows import Row, plain_name, row_id
 from .sources import SourceKind
-from .types import Spelling, TaskKind, Unfit, task_kind
+from .types import ROLE_TITLES, Spelling, TaskKind, Unfit, task_kind, task_kinds
 
 Record = dict[str, Any]
 _ALIASES = {
@@ -84,11 +84,13 @@ def shown_columns(available: Sequence[str], task: Task) -> list[str]:
 
 
 def unlabelled_way_out(missing: Sequence[str]) -> Text:
-    """What else can be done where the label is missing: some sources have none."""
-    if "label" not in missing:
+    """What else can be done where the answer is missing: some sources have none."""
+    answers = {kind.key: ROLE_TITLES[kind.key] for kind in task_kinds().values() if kind.no_proposals is None}
+    lacking = next((answers[role] for role in missing if role in answers), None)
+    if lacking is None:
         return Text("", "")
-    return Text(" If its rows carry no labels yet, set unlabelled: true on the source.",
-                "如果這些資料還沒有標籤，請在來源加上 unlabelled: true。")
+    return Text(f" If its rows carry no {lacking.en} yet, set unlabelled: true on the source.",
+                f"如果這些資料還沒有{lacking.zh}，請在來源加上 unlabelled: true。")
 
 
 def missing_columns(columns: Columns, number: int, origin: str, task: Task) -> DataError:

@@ -85,7 +85,7 @@ def main(arguments: list[str]) -> int:
 def propose(task: TaskFolder, job: RunningJob, model: Model) -> dict[str, Any]:
     """Ask the model about every open row it was not asked about; a killed run carries on from the answers it left."""
     here = look(task)
-    definition, prompt = here.pool.task, task_prompt(here.pool.task)
+    definition, kind, prompt = here.pool.task, here.pool.kind, task_prompt(here.pool.task)
     asked = {**identity(model), "labels": list(definition.labels), "prompt": prompt.model_dump(mode="json")}
     if model.kind == "version":
         asked["files"] = trained_version(task, model.source).model_info().get("files")
@@ -100,16 +100,17 @@ def propose(task: TaskFolder, job: RunningJob, model: Model) -> dict[str, Any]:
 
     if rows:
         with answering(task, model, prompt, definition.labels) as ask:
-            found = ask([{**row, "label": ""} for row in rows], kept, report)
-        proposer.add({"id": one.id, "label": one.answer} for one in found)
+            found = ask([{**row, **kind.unanswered(row["text"])} for row in rows], kept, report)
+        proposer.add({"id": one.id, "label": kind.proposed(here.pool.rows[one.id]["text"], one.raw, definition.labels)
+                      if one.answer is not None else None} for one in found)
         kept.unlink(missing_ok=True)
     lines = list(proposer.answered().values())
     labelled = sum(line["label"] is not None for line in lines)
     say, tool, arguments = next_call(look(task))
     return {
         "proposed": labelled, "no_label": len(lines) - labelled, "proposals": proposer.key,
-        "message": Text(f"{model.name} proposed {labelled} labels; {len(lines) - labelled} of its answers were no label.",
-                        f"{model.name} 提出 {labelled} 個標籤，另有 {len(lines) - labelled} 個回答不是標籤。")._asdict(),
+        "message": Text(f"{model.name} proposed {labelled} answers; {len(lines) - labelled} of what it said was none.",
+                        f"{model.name} 提出 {labelled} 個答案，另有 {len(lines) - labelled} 個回答無法採用。")._asdict(),
         "next_step": {"tool": tool, "arguments": arguments, "say": say._asdict()},
     }
 

@@ -10,10 +10,9 @@ from ....resources.language import Text
 from ....resources.task import Task
 from ..near_copies import NearCopies
 from ..rows import Row
-from ..types import FAULTS, Spelling, Unfit, task_kind
+from ..types import Spelling, Unfit, task_kind
 
 _REASONS = {
-    **FAULTS,
     "too_short": Text("it is shorter than data_source.yaml's quality.min_characters", "比 quality.min_characters 短"),
     "too_long": Text("it is longer than data_source.yaml's quality.max_characters", "比 quality.max_characters 長"),
     "near_copy": Text("it all but repeats another row", "和另一列幾乎相同"),
@@ -47,18 +46,16 @@ class RowChecks:
         try:
             row = self._kind.fields(self._kind.with_label(given, label), self._spelling)
         except Unfit as unfit:
-            return self._unfit(unfit.code)
-        if code := self._kind.fault(row, self._labels, label) or self._code(row["text"]):
-            return Refused(code, _REASONS[code])
+            code = unfit.code if unfit.code in self._kind.problems else f"without_{unfit.code}"
+            return Refused(code, self._kind.wrong(unfit.code))
+        if fault := self._kind.fault(row, self._labels, label):
+            return Refused(fault, self._kind.wrong(fault))
+        if reason := self._reason(row["text"]):
+            return Refused(reason, _REASONS[reason])
         self._known.add(row["text"])
         return row
 
-    def _unfit(self, code: str) -> Refused:
-        if problem := self._kind.problems.get(code):
-            return Refused(code, problem)
-        return Refused(f"without_{code}", Text(f"{code} is missing or empty", f"缺少 {code} 或內容是空的"))
-
-    def _code(self, text: str) -> str | None:
+    def _reason(self, text: str) -> str | None:
         if len(text) < self._quality.min_characters:
             return "too_short"
         if len(text) > self._quality.max_characters:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
+from ..types import TaskKind
 from .decisions import Decided
 
 _LEFT_OUT = "—"  # a reviewer who rejects a row agrees with no label
@@ -24,9 +25,10 @@ def agreement(pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
     return {"rows": count, "agreement": round(alike, 3), "kappa": kappa}
 
 
-def agreements(decided: Mapping[str, Decided]) -> dict[str, Any]:
+def agreements(decided: Mapping[str, Decided], kind: TaskKind) -> dict[str, Any]:
     """`{proposers: {who: …}, reviewers: {"Ann · Ben": …}}`, each by what was said first about a row, before anybody was
-    asked to settle a difference; what was accepted in bulk was looked at by nobody and does not count."""
+    asked to settle a difference; what was accepted in bulk was looked at by nobody and does not count. Answers agree where
+    their type counts them as the same: one label, the same spans, word for word the same text."""
     proposed: dict[str, list[tuple[str, str]]] = {}
     between: dict[str, list[tuple[str, str]]] = {}
     for row in decided.values():
@@ -34,11 +36,18 @@ def agreements(decided: Mapping[str, Decided]) -> dict[str, Any]:
         for line in row.lines:
             if not line.get("bulk") and not line.get("settles"):
                 first.setdefault(line["reviewer"], line)
-        said = {reviewer: line["label"] or _LEFT_OUT for reviewer, line in first.items()}
+        said = {reviewer: _LEFT_OUT if line["label"] is None else _compared(kind, line["label"])
+                for reviewer, line in first.items()}
         for reviewer, line in first.items():
             if line["proposed"]:
-                proposed.setdefault(line["proposed"]["by"], []).append((line["proposed"]["label"], said[reviewer]))
+                proposed.setdefault(line["proposed"]["by"], []).append(
+                    (_compared(kind, line["proposed"]["label"]), said[reviewer]))
         for one, other in combinations(sorted(said), 2):
             between.setdefault(f"{one} · {other}", []).append((said[one], said[other]))
-    return {"proposers": {who: agreement(pairs) for who, pairs in sorted(proposed.items())},
-            "reviewers": {who: agreement(pairs) for who, pairs in sorted(between.items())}}
+    return {name: {who: agreement(pairs) if kind.one_label else {**agreement(pairs), "kappa": None}
+                   for who, pairs in sorted(found.items())}
+            for name, found in (("proposers", proposed), ("reviewers", between))}
+
+
+def _compared(kind: TaskKind, answer: str) -> str:
+    return kind.read(answer, [answer]) or answer

@@ -8,6 +8,7 @@ from typing import Any
 from ....resources.language import Text
 from ..cells import as_text
 from ..rows import normalised
+from ..types import Unfit
 from .proposals import Proposer
 from .review import row_of
 from .standing import Labelling
@@ -37,17 +38,18 @@ def _beside(here: Labelling, number: str) -> dict[str, Any]:
     """What is proposed for a row, and what reviewers said who do not agree."""
     found: dict[str, Any] = {}
     if proposal := here.proposals.get(number):
-        found = {"proposed": proposal.label, "by": proposal.by,
+        kind = here.pool.kind
+        found = {"proposed": kind.shown(proposal.label), "by": proposal.by,
                  **({} if proposal.confidence is None else {"confidence": proposal.confidence}),
-                 **({"rivals": list(proposal.rivals)} if proposal.rivals else {}),
+                 **({"rivals": list(map(kind.shown, proposal.rivals))} if proposal.rivals else {}),
                  **({"proposed_entity": proposal.entity} if proposal.entity else {})}
     if (decided := here.decided.get(number)) and decided.standing == "disputed":
-        found["said"] = {who: line["label"] for who, line in decided.latest.items()}
+        found["said"] = {who: line["label"] and here.pool.kind.shown(line["label"]) for who, line in decided.latest.items()}
     return found
 
 
 def record_proposals(here: Labelling, given: Sequence[Mapping[str, Any]]) -> tuple[int, list[dict[str, Any]]]:
-    """Keep what the model in the chat proposes: `{id, label, confidence?, entity?}` each.
+    """Keep what the model in the chat proposes: `{id, label (or spans, output), confidence?, entity?}` each.
 
     Returns:
         how many were kept, and of each refused one its place (counted from 1) and why.
@@ -55,12 +57,13 @@ def record_proposals(here: Labelling, given: Sequence[Mapping[str, Any]]) -> tup
     lines: list[dict[str, Any]] = []
     refused: list[dict[str, Any]] = []
     for place, one in enumerate(given, start=1):
-        if reason := _reason(here, one):
-            refused.append({"example": place, "id": as_text(one.get("id"))[:24], "why": str(reason)})
+        label = _label(here, one)
+        if isinstance(label, Text):
+            refused.append({"example": place, "id": as_text(one.get("id"))[:24], "why": str(label)})
             continue
         confidence = one.get("confidence")
         entity = as_text(one.get("entity"))
-        lines.append({"id": one["id"], "label": one["label"],
+        lines.append({"id": one["id"], "label": label,
                       **({"confidence": round(float(confidence), 4)} if confidence is not None else {}),
                       **({"entity": entity} if entity and not here.pool.rows[one["id"]].get("entity") else {})})
     if lines:
@@ -68,13 +71,18 @@ def record_proposals(here: Labelling, given: Sequence[Mapping[str, Any]]) -> tup
     return len(lines), refused
 
 
-def _reason(here: Labelling, one: Mapping[str, Any]) -> Text | None:
+def _label(here: Labelling, one: Mapping[str, Any]) -> str | Text:
+    """The proposed answer as it is kept, or what is wrong with it."""
+    kind, labels = here.pool.kind, here.pool.task.labels
     row = here.pool.rows.get(as_text(one.get("id")))
     if row is None:
         return Text("no open row has this id", "沒有這個編號的待標列")
-    if one.get("label") not in here.pool.task.labels:
-        return Text(f"the label is none of: {', '.join(here.pool.task.labels)}",
-                    f"標籤必須是：{'、'.join(here.pool.task.labels)}")
+    try:
+        label = kind.taken(row["text"], one.get(kind.key), labels)
+    except Unfit as unfit:
+        if unfit.code in ("unknown_label", "label"):
+            return Text(f"the label is none of: {', '.join(labels)}", f"標籤必須是：{'、'.join(labels)}")
+        return kind.wrong(unfit.code)
     confidence = one.get("confidence")
     if confidence is not None and not (isinstance(confidence, int | float) and 0 <= confidence <= 1):
         return Text("confidence is a number between 0 and 1", "confidence 要介於 0 與 1")
@@ -82,4 +90,4 @@ def _reason(here: Labelling, one: Mapping[str, Any]) -> Text | None:
     if here.pool.needs_entity and not row.get("entity") and (
             not entity or normalised(entity).casefold() not in normalised(row["text"]).casefold()):
         return Text("the row needs an entity that stands in its text", "這一列需要 entity，而且要出現在文字裡")
-    return None
+    return label

@@ -12,6 +12,7 @@ from ....resources.files import describing_disk_errors, dump_jsonl, lock, read_j
 from ....resources.task import TaskFolder
 from ...compute.events import close_torn_line
 from ..rows import Row, row_id
+from ..types import task_kind
 from .proposals import Proposal
 
 Standing = Literal["accepted", "rejected", "disputed"]
@@ -58,7 +59,7 @@ def decided_rows(task: TaskFolder) -> dict[str, Decided]:
 
 @dataclass(frozen=True)
 class Decision:
-    """What one reviewer says of one row: its label, or None to leave it out."""
+    """What one reviewer says of one row: its label, or the answer in its type's form; None leaves it out."""
 
     row: Row
     label: str | None
@@ -100,18 +101,19 @@ def record(
 
 
 def accepted_records(task: TaskFolder) -> list[dict[str, Any]]:
-    """The rows that may train, `{text, entity?, label, labelled: {…}, …}`, ordered by their id."""
-    found = {}
+    """The rows that may train, `{text, entity?, label (or the answer in its type's column), labelled: {…}, …}`, ordered by
+    their id."""
+    kind, found = task_kind(task.load().type), {}
     for decided in decided_rows(task).values():
         if decided.standing != "accepted":
             continue
         last = decided.lines[-1]
         own = {key: value for key, value in last.items() if key not in _BOOKKEEPING}
-        found[row_id(last["text"], last.get("entity"))] = {**own, "labelled": _labelled(decided)}
+        found[row_id(last["text"], last.get("entity"))] = {**own, kind.key: last["label"], "labelled": _labelled(decided)}
     return [found[number] for number in sorted(found)]
 
 
-_BOOKKEEPING = ("id", "proposed", "reviewer", "at", "via", "bulk", "settles", "before", "source", "provenance")
+_BOOKKEEPING = ("id", "label", "proposed", "reviewer", "at", "via", "bulk", "settles", "before", "source", "provenance")
 
 
 def _labelled(decided: Decided) -> dict[str, Any]:

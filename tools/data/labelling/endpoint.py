@@ -25,9 +25,11 @@ from ....resources.wording import problem_in_words
 from ...compute.running import RunningJob, run_job
 from ..expense import Expense, Prices, Purse, is_here, require_room, tokens_of
 from ..generation.asking import Endpoint, Said
-from ..prompting import chat_messages, read_answer, task_prompt
+from ..prompting import task_prompt
 from ..reach import check_reach
 from ..rows import Row
+from ..types import ROLE_TITLES, task_kind
+from .pool import Pool
 from .proposals import Proposer
 from .standing import Labelling, look, next_call
 
@@ -111,8 +113,9 @@ def expense(here: Labelling, settings: EndpointSettings) -> Expense:
     """What asking about the rows that are left will take; an estimate, counted when it is done."""
     task, rows = here.pool.task, to_ask(here, settings)
     prompt = task_prompt(task)
-    asked = sum(tokens_of(message["content"]) for row in rows for message in chat_messages(row, prompt, task.labels))
-    written = len(rows) * (2 + max(tokens_of(label) for label in task.labels))
+    kind = here.pool.kind
+    asked = sum(tokens_of(message["content"]) for row in rows for message in kind.messages(row, prompt, task.labels))
+    written = len(rows) * (2 + max(tokens_of(label) for label in task.labels) if kind.one_label else kind.row_tokens)
     return Expense.of(settings.model, settings.prices, rows=len(rows), requests=len(rows), asked=asked, written=written,
                       most=settings.max_total_tokens, currency=task.budget.money)
 
@@ -158,7 +161,7 @@ def propose(task: TaskFolder, job: RunningJob, settings: EndpointSettings) -> di
                 raise _used_up(used, settings)
             batch = rows[begin:begin + settings.parallel]
             lines, failure = _answers(endpoint, pool, batch, [
-                chat_messages(row, prompt, definition.labels) for row in batch], definition.labels)
+                here.pool.kind.messages(row, prompt, definition.labels) for row in batch], here.pool)
             if lines:
                 proposer.add(lines)
                 purse.pay(*(sum(line["tokens"][side] for line in lines) for side in (0, 1)))
@@ -175,7 +178,7 @@ def propose(task: TaskFolder, job: RunningJob, settings: EndpointSettings) -> di
 
 def _answers(
     endpoint: Endpoint, pool: ThreadPoolExecutor, rows: Sequence[Row], asked: Sequence[list[dict[str, str]]],
-    labels: Sequence[str],
+    of: Pool,
 ) -> tuple[list[dict[str, Any]], Exception | None]:
     """What was answered, and the first failure: answers beside a failed one were paid for and are kept."""
     lines, failure = [], None
@@ -184,12 +187,12 @@ def _answers(
         if error := future.exception():
             failure = failure or (error if isinstance(error, Exception) else None)
             continue
-        lines.append(_line(row, future.result(), labels))
+        lines.append(_line(row, future.result(), of))
     return lines, failure
 
 
-def _line(row: Row, said: Said, labels: Sequence[str]) -> dict[str, Any]:
-    label = read_answer(row, said.text, labels)
+def _line(row: Row, said: Said, of: Pool) -> dict[str, Any]:
+    label = of.kind.proposed(row["text"], said.text, of.task.labels)
     return {"id": row["id"], "label": label, **({} if said.confidence is None else {"confidence": said.confidence}),
             **({} if label is not None else {"raw": said.text[:200]}),
             "tokens": [said.prompt_tokens, said.completion_tokens]}
@@ -207,9 +210,9 @@ def _told(task: TaskFolder, proposer: Proposer, settings: EndpointSettings) -> d
     return {
         "proposed": labelled, "no_label": len(lines) - labelled, "spent": spent, "proposals": proposer.key,
         "message": Text(
-            f"{settings.model} proposed {labelled} labels; {len(lines) - labelled} of its answers were no label. Counted: "
+            f"{settings.model} proposed {labelled} answers; {len(lines) - labelled} of what it said was none. Counted: "
             f"{asked} tokens asked, {written} written{paid}.",
-            f"{settings.model} 提出 {labelled} 個標籤，另有 {len(lines) - labelled} 個回答不是標籤。實際用量："
+            f"{settings.model} 提出 {labelled} 個答案，另有 {len(lines) - labelled} 個回答無法採用。實際用量："
             f"輸入 {asked}、輸出 {written} 個 token{paid}。")._asdict(),
         "next_step": {"tool": tool, "arguments": arguments, "say": say._asdict()},
     }
@@ -224,10 +227,11 @@ def _used_up(used: int, settings: EndpointSettings) -> DataError:
 
 
 def _no_labels(settings: EndpointSettings, raw: str, task: Task) -> DataError:
+    kind = task_kind(task.type)
     shown = "" if task.constraints.privacy == "on-premise" else raw[:80]
     return DataError(
-        Text(f"{_USELESS_IN_A_ROW} answers of {settings.model} in a row were no label{f', such as {shown!r}' if shown else ''}.",
-             f"{settings.model} 連續 {_USELESS_IN_A_ROW} 個回答都不是標籤{f'，例如「{shown}」' if shown else ''}。"),
+        Text(f"{_USELESS_IN_A_ROW} answers of {settings.model} in a row were no {kind.key}{f', such as {shown!r}' if shown else ''}.",
+             f"{settings.model} 連續 {_USELESS_IN_A_ROW} 個回答都不是{ROLE_TITLES[kind.key].zh}{f'，例如「{shown}」' if shown else ''}。"),
         Text("Use a larger model, or make the task's prompt clearer (update_task prompt.system).",
              "請改用較大的模型，或把任務的提示詞寫清楚（update_task prompt.system）。"), field="settings.model")
 

@@ -90,7 +90,8 @@ def _decision(here: Labelling, record: dict[str, Any], said: str) -> dict[str, A
         return {**one, "label": None}
     if said.casefold() in YES:
         proposed = unharmed(as_text(record.get("proposed")))
-        return {**one, "label": proposed or said}  # a sheet without proposals has nothing to say yes to
+        # A sheet without proposals has nothing to say yes to, and a yes is no text.
+        return {**one, "label": proposed or (said if here.pool.kind.one_label else "")}
     return {**one, "label": said}
 
 

@@ -10,6 +10,9 @@
       who: "Your name", done: (n, all) => `${n} of ${all} decided`, csv: "Save CSV", json: "Save JSON",
       other: "中文", out: "leave out", proposed: "proposed", entity: "about", said: "reviewers said",
       name: "Please write your name first.",
+      written: "Correct the proposal where it is wrong, or accept it as it stands; the framed button is the proposal. 0 leaves " +
+        "the row out, arrows move. Nothing leaves this computer: save the file and give it back.",
+      right: (task, what) => `Is the ${what} right? · ${task}`, accept: "accept", other_answer: "or write it as it should be",
     },
     "zh-TW": {
       title: (task) => `哪一個標籤才對？ · ${task}`,
@@ -18,8 +21,12 @@
       who: "你的名字", done: (n, all) => `已決定 ${n} / ${all}`, csv: "存成 CSV", json: "存成 JSON",
       other: "English", out: "不採用", proposed: "提案", entity: "對象", said: "審閱者的意見",
       name: "請先填你的名字。",
+      written: "提案有錯就改，沒錯就接受，有框的按鈕是提案。0 表示不採用，方向鍵移動。" +
+        "內容不會離開這台電腦：存檔後把檔案交回即可。",
+      right: (task, what) => `${what} 對不對？ · ${task}`, accept: "接受", other_answer: "或改成正確的內容",
     },
   };
+  const free = content.labels.length === 0; // the answer is written, not chosen
   const key = `review-${content.sheet}`;
   let kept = { decisions: {}, entities: {}, reviewer: "" };
   try { kept = { ...kept, ...JSON.parse(localStorage.getItem(key) || "{}") }; } catch { /* opened where nothing can be kept */ }
@@ -43,7 +50,16 @@
     show(id);
     count();
   };
+  const write = (id, answer) => {
+    if (answer) kept.decisions[id] = answer; else delete kept.decisions[id];
+    keep();
+    show(id);
+    count();
+  };
   const show = (id) => {
+    const field = document.querySelector(`[data-row="${CSS.escape(id)}"] textarea`);
+    const decision = kept.decisions[id];
+    if (field && field !== document.activeElement && decision !== LEFT_OUT) field.value = decision ?? field.dataset.proposed;
     for (const button of document.querySelectorAll(`[data-row="${CSS.escape(id)}"] .choices button`)) {
       button.setAttribute("aria-pressed", String(button.dataset.decision === kept.decisions[id]));
     }
@@ -55,8 +71,8 @@
   const draw = () => {
     const words = WORDS[language];
     document.documentElement.lang = language;
-    byId("title").textContent = words.title(content.task);
-    byId("how").textContent = words.how;
+    byId("title").textContent = free ? words.right(content.task, content.answer) : words.title(content.task);
+    byId("how").textContent = free ? words.written : words.how;
     document.querySelector("[data-say=who]").textContent = words.who;
     byId("csv").textContent = words.csv;
     byId("json").textContent = words.json;
@@ -80,9 +96,19 @@
         field.addEventListener("input", () => { kept.entities[row.id] = field.value; keep(); });
         one.append(field);
       }
+      if (free) {
+        const field = element("textarea");
+        field.setAttribute("aria-label", words.other_answer);
+        field.placeholder = words.other_answer;
+        field.dataset.proposed = row.proposed;
+        field.value = row.proposed;
+        field.addEventListener("input", () => write(row.id, field.value.trim()));
+        one.append(field);
+      }
       const choices = element("div", undefined, "choices");
-      [...content.labels, LEFT_OUT].forEach((label) => {
-        const button = element("button", label === LEFT_OUT ? words.out : label, label === row.proposed ? "proposed" : "");
+      [...(free ? [row.proposed].filter(Boolean) : content.labels), LEFT_OUT].forEach((label) => {
+        const said = label === LEFT_OUT ? words.out : free ? words.accept : label;
+        const button = element("button", said, label === row.proposed ? "proposed" : "");
         button.type = "button";
         button.dataset.decision = label;
         button.addEventListener("click", () => choose(row.id, label));
@@ -96,7 +122,7 @@
   };
   document.addEventListener("keydown", (event) => {
     const one = event.target.closest ? event.target.closest("article") : null;
-    if (!one || event.target.tagName === "INPUT" || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!one || ["INPUT", "TEXTAREA"].includes(event.target.tagName) || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "ArrowDown" && one.nextElementSibling) { one.nextElementSibling.focus(); event.preventDefault(); }
     if (event.key === "ArrowUp" && one.previousElementSibling) { one.previousElementSibling.focus(); event.preventDefault(); }
     if (event.key === "0") choose(one.dataset.row, LEFT_OUT);

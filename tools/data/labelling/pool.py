@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ....resources.errors import DataError
 from ....resources.files import read_json
 from ....resources.language import Text
 from ....resources.task import Task, TaskFolder
 from ..benchmark import held_out_rows
-from ..rows import Row
+from ..rows import Row, row_id
 from ..split import SPLITS
 from ..store import Snapshot
-from ..types import task_kind
+from ..types import TaskKind, task_kind
 from ..unlabelled import unlabelled_rows
 
 
@@ -25,40 +26,46 @@ class Pool:
     rows: dict[str, Row]
 
     @property
+    def kind(self) -> TaskKind:
+        return task_kind(self.task.type)
+
+    @property
     def needs_entity(self) -> bool:
-        return self.task.type == "entity-classification"
+        return "entity" in self.kind.inputs
 
 
 def load_pool(task: TaskFolder) -> Pool:
     """The task's rows to label.
 
     Raises:
-        DataError: the task's type has no labels to propose, or its labels are not named yet.
+        DataError: answers of the task's type are not proposed, or its labels are not named yet.
     """
     definition = task.load()
     check_type(definition)
-    if not definition.labels:
+    if task_kind(definition.type).needs_labels and not definition.labels:
         raise DataError(
             Text("The task names no labels yet, so none can be proposed.", "任務還沒有列出標籤，無從標起。"),
             Text("Ask the person which labels there are, then update_task(changes={'labels': [...]}).",
                  "請問對方有哪些標籤，再用 update_task(changes={'labels': [...]}) 記下來。"), field="labels")
     rows = {row["id"]: row for row in unlabelled_rows(task)}
     if rows:
-        settled = {row["id"] for row in snapshot_rows(task) if "labelled" not in row}
-        settled |= {row["id"] for row in held_out_rows(task)}
+        settled = {asked_id(row) for row in snapshot_rows(task) if "labelled" not in row}
+        settled |= {asked_id(row) for row in held_out_rows(task)}
         rows = {number: row for number, row in rows.items() if number not in settled}
     return Pool(definition, rows)
 
 
 def check_type(task: Task) -> None:
-    """Raise `DataError` where rows of that type of task carry no single label."""
-    if task_kind(task.type).answers == "label":
-        return
-    raise DataError(
-        Text(f"Rows of a task of type {task.type} have no single label that could be proposed and reviewed here.",
-             f"{task.type} 類型的任務沒有單一標籤，不能在這裡提案與審閱。"),
-        Text("Have people write the answers in a file with the task's columns, and connect it with set_data_source.",
-             "請由人把答案寫進有任務欄位的檔案，再用 set_data_source 接上。"), field="task")
+    """Raise `DataError` where answers to rows of that type of task are not proposed and reviewed."""
+    if instead := task_kind(task.type).no_proposals:
+        raise DataError(
+            Text(f"Rows of a task of type {task.type} are not labelled one by one.", f"{task.type} 類型的任務不逐列標註。"),
+            instead, field="task")
+
+
+def asked_id(row: Mapping[str, Any]) -> str:
+    """What a row asks, whatever its answer: the id it has in the pool."""
+    return row_id(row["text"], row.get("entity"))
 
 
 def snapshot_rows(task: TaskFolder, splits: Sequence[str] = SPLITS) -> Iterator[Row]:

@@ -20,13 +20,15 @@ from ....resources.files import (
 )
 from ....resources.task import TaskFolder
 from ...compute.events import close_torn_line
+from ..types import task_kind
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """One proposed label.
+    """One proposed answer.
 
     Arguments:
+        label: the label; for other types of task the answer as the model should give it.
         by: who proposed it, as people speak of it (`rules`, `gpt-4o-mini`, `v2`, …).
         key: the file it stands in, which says how it was asked.
         confidence: between 0 and 1 where the proposer has one.
@@ -95,13 +97,14 @@ class Proposer:
 
 def current_proposals(task: TaskFolder, labels: Sequence[str]) -> dict[str, Proposal]:
     """The newest proposal for each row; proposals of labels the task no longer has do not count."""
+    kind = task_kind(task.load().type)
     newest: dict[str, list[Proposal]] = {}
     for file in sorted(_folder(task).glob("*.jsonl")):
         by = str(read_json(file.with_suffix(".json"))["by"])
         own: dict[str, Proposal] = {}
         for line in read_jsonl(file):
             own.pop(line["id"], None)
-            if line["label"] in labels:
+            if line["label"] is not None and kind.holds(line["label"], labels):
                 own[line["id"]] = Proposal(line["id"], line["label"], by, file.stem, line["at"], line.get("confidence"),
                                            line.get("entity"))
         for proposal in own.values():

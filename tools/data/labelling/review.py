@@ -10,6 +10,7 @@ from ....resources.errors import ConflictError, DataError
 from ....resources.language import Text
 from ..cells import as_text
 from ..rows import Row, normalised
+from ..types import Unfit
 from .decisions import Decision, record
 from .standing import Labelling
 
@@ -53,7 +54,8 @@ def decide(
     """Record what a reviewer decided.
 
     Arguments:
-        given: `{id, label?, entity?}` each: without `label` the proposed one is accepted, None leaves the row out.
+        given: `{id, label?, entity?}` each (`spans`, `output` for tasks of those types): without it the proposed one is
+            accepted, None leaves the row out.
         confirm: replace what the same reviewer decided otherwise before.
         settling: decisions about disputed rows settle them.
         names: how errors name each decision; its place in the list where left out.
@@ -87,7 +89,7 @@ def decide(
         counted["left_out" if found.label is None else "labelled" if proposal is None else
                 "accepted" if proposal.label == found.label else "changed"] += 1
         decisions.append(found)
-    _refuse(wrong, len(given))
+    _refuse(wrong, len(given), here.pool.kind.key)
     if differing and not confirm:
         shown = ", ".join(differing[:_NAMED])
         raise ConflictError(
@@ -139,23 +141,29 @@ def _decision(here: Labelling, one: Mapping[str, Any], named: str, rows: Mapping
     if row is None:
         return Text(f"{named}: no row to label has the id {number[:24] or '(empty)'!r}",
                     f"{named}：沒有編號「{number[:24] or '（空白）'}」的待標列")
-    label, entity = one.get("label", ...), as_text(one.get("entity")) or None
+    kind = here.pool.kind
+    label, entity = one.get(kind.key, one.get("label", ...)), as_text(one.get("entity")) or None
     proposal = here.proposals.get(number)
     if label is ...:
         if proposal is None:
-            return Text(f"{named}: row {number} has no proposal to accept; give its label",
-                        f"{named}：{number} 沒有提案可以接受，請給標籤")
+            return Text(f"{named}: row {number} has no proposal to accept; give its {kind.key}",
+                        f"{named}：{number} 沒有提案可以接受，請給 {kind.key}")
         label, entity = proposal.label, entity or proposal.entity
     if label is None:
         return Decision(row, None)
-    if label not in here.pool.task.labels:
-        return _unknown_label(here, named, str(label))
+    try:
+        label = kind.taken(row["text"], label, here.pool.task.labels)
+    except Unfit as unfit:
+        if kind.one_label:
+            return _unknown_label(here, named, as_text(label))
+        why = kind.wrong(unfit.code)
+        return Text(f"{named}: {why.en}", f"{named}：{why.zh}")
     entity = entity if not row.get("entity") else None
     if here.pool.needs_entity and not row.get("entity") and (
             entity is None or normalised(entity).casefold() not in normalised(row["text"]).casefold()):
         return Text(f"{named}: row {number} needs an entity that stands in its text",
                     f"{named}：{number} 需要 entity，而且要出現在文字裡")
-    return Decision(row, str(label), entity)
+    return Decision(row, label, entity)
 
 
 def _unknown_label(here: Labelling, named: str, label: str) -> Text:
@@ -165,10 +173,10 @@ def _unknown_label(here: Labelling, named: str, label: str) -> Text:
                 f"{named}：「{label[:40]}」不是這個任務的標籤" + (f"（是不是「{near[0]}」？）" if near else ""))
 
 
-def _refuse(wrong: Sequence[Text], given: int) -> None:
+def _refuse(wrong: Sequence[Text], given: int, key: str) -> None:
     if not given:
         raise DataError(Text("There is no decision in it.", "裡面沒有任何決定。"),
-                        Text("Give {id, label} for each row.", "請對每一列給 {id, label}。"), field="examples")
+                        Text(f"Give {{id, {key}}} for each row.", f"請對每一列給 {{id, {key}}}。"), field="examples")
     if not wrong:
         return
     more = Text(f" (and {len(wrong) - _NAMED} more)", f"（另有 {len(wrong) - _NAMED} 處）") if len(wrong) > _NAMED \
@@ -176,6 +184,6 @@ def _refuse(wrong: Sequence[Text], given: int) -> None:
     raise DataError(
         Text("; ".join(one.en for one in wrong[:_NAMED]) + f"{more.en}. Nothing was recorded.",
              "；".join(one.zh for one in wrong[:_NAMED]) + f"{more.zh}。什麼都沒有記錄。"),
-        Text("Correct these and give all of them again. label: one of the task's; null leaves the row out; left out it "
+        Text(f"Correct these and give all of them again. {key}: as the task wants it; null leaves the row out; left out it "
              "accepts the proposal.",
-             "請修正後整批再給一次。label 要是任務的標籤；null 表示不採用這一列；省略表示接受提案。"), field="examples")
+             f"請修正後整批再給一次。{key} 要符合任務的規定；null 表示不採用這一列；省略表示接受提案。"), field="examples")

@@ -46,7 +46,8 @@ def write_sheet(here: Labelling, ids: Sequence[str], rows: Sequence[Row], which:
         write_json(place / "sheet.json", settings)
         (place / "sheet.csv").write_bytes(_csv(name, content))
         (place / "sheet.html").write_text(page({
-            "sheet": name, "task": here.folder.name, "labels": list(here.pool.task.labels), "rows": [
+            "sheet": name, "task": here.folder.name, "labels": list(here.pool.task.labels) if here.pool.kind.one_label else [],
+            "answer": here.pool.kind.key, "rows": [
                 {**entry, **({"said": said[entry["id"]]} if entry["id"] in said else {})} for entry in content],
             "entity": here.pool.needs_entity, "language": spoken_language(), "columns": COLUMNS}), encoding="utf-8")
 

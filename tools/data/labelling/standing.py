@@ -9,10 +9,10 @@ from ....resources.figures import figure
 from ....resources.language import Text
 from ....resources.task import Task, TaskFolder
 from ....resources.version import VersionFolder, version_numbers
-from ..rows import row_id
+from ..types import ROLE_TITLES, task_kind
 from .agreement import agreements
 from .decisions import Decided, decided_rows
-from .pool import Pool, any_unlabelled, load_pool, snapshot_rows
+from .pool import Pool, any_unlabelled, asked_id, load_pool, snapshot_rows
 from .proposals import Proposal, current_proposals
 
 
@@ -46,9 +46,10 @@ class Labelling:
     @property
     def unprepared(self) -> int:
         """Accepted rows that the current data does not have, or has with another label."""
-        there = {row["id"]: row["label"] for row in snapshot_rows(self.folder)} if self.count("accepted") else {}
-        return sum(row.standing == "accepted" and there.get(
-            row_id(row.lines[-1]["text"], row.lines[-1].get("entity"))) != row.label for row in self.decided.values())
+        kind = self.pool.kind
+        there = {asked_id(row): kind.answer(row) for row in snapshot_rows(self.folder)} if self.count("accepted") else {}
+        return sum(row.standing == "accepted" and there.get(asked_id(row.lines[-1])) != row.label
+                   for row in self.decided.values())
 
     def figures(self) -> dict[str, Any]:
         """Counts of rows, and how well proposers and reviewers agree."""
@@ -58,7 +59,7 @@ class Labelling:
             "proposed": sum(number in self.proposals for number in open_rows),
             **{standing: self.count(standing) for standing in ("accepted", "rejected", "disputed")},
             "not_in_data_yet": self.unprepared}
-        agreed = {name: value for name, value in agreements(self.decided).items() if value}
+        agreed = {name: value for name, value in agreements(self.decided, self.pool.kind).items() if value}
         return {**found, **({"agreement": agreed} if agreed else {})}
 
 
@@ -66,7 +67,7 @@ def look(task: TaskFolder) -> Labelling:
     """The labelling of a task as it stands now.
 
     Raises:
-        DataError: its type has no single label, or its labels are not named yet.
+        DataError: answers of its type are not proposed, or its labels are not named yet.
     """
     pool = load_pool(task)
     return Labelling(task, pool, current_proposals(task, pool.task.labels), decided_rows(task))
@@ -104,16 +105,20 @@ def first_call(folder: TaskFolder, task: Task) -> tuple[Text, str, dict[str, Any
     """How proposing begins: a trained version where there is one, else the model in the chat; on-premise a sheet."""
     trained = [number for number in version_numbers(folder) if VersionFolder(folder, number).model_info_file.is_file()]
     arguments: dict[str, Any] = {"task": folder.name, "action": "propose"}
+    kind = task_kind(task.type)
+    what, rules = ROLE_TITLES[kind.key], kind.answers != "text"
     if trained:
-        return (Text(f"Let v{trained[-1]} propose labels; a person reviews them afterwards.",
-                     f"請 v{trained[-1]} 提案標籤，之後由人審閱。"), "add_examples", {**arguments, "by": f"v{trained[-1]}"})
+        return (Text(f"Let v{trained[-1]} propose each {what.en}; a person reviews them afterwards.",
+                     f"請 v{trained[-1]} 提案{what.zh}，之後由人審閱。"), "add_examples", {**arguments, "by": f"v{trained[-1]}"})
     if hidden(task):
-        return (Text("Write a sheet for people to label, or propose by rules first (by='rules', settings={rules}).",
-                     "產生標註表給人填；也可以先用規則提案（by='rules'、settings={rules}）。"), "add_examples",
+        also = Text(", or propose by rules first (by='rules', settings={rules})", "；也可以先用規則提案（by='rules'、settings={rules}）") \
+            if rules else Text("", "")
+        return (Text(f"Write a sheet for people to fill{also.en}.", f"產生標註表給人填{also.zh}。"), "add_examples",
                 {"task": folder.name, "action": "sheet"})
-    return (Text("Propose labels yourself: this shows a batch of texts. Rules (by='rules') or an endpoint "
-                 "(by='endpoint') can propose too; a person reviews them in any case.",
-                 "由你先提案標籤：這個呼叫會列出一批文字。也可以用規則（by='rules'）或端點（by='endpoint'）；"
+    also = Text("Rules (by='rules') or an endpoint", "規則（by='rules'）或端點") if rules else Text("An endpoint", "端點")
+    return (Text(f"Propose each {what.en} yourself: this shows a batch of texts. {also.en} (by='endpoint') can propose too; "
+                 "a person reviews them in any case.",
+                 f"由你先提案{what.zh}：這個呼叫會列出一批文字。也可以用{also.zh}（by='endpoint'）；"
                  "無論如何都要由人審閱。"), "add_examples", {**arguments, "by": "chat"})
 
 

@@ -98,6 +98,7 @@ class TaskKind(ABC):
     hints: ClassVar[tuple[Text, ...]] = ()
     row_tokens: ClassVar[int] = 200
     one_label: ClassVar[bool] = False  # each row carries exactly one of the task's labels
+    no_proposals: ClassVar[Text | None] = None  # what to do instead, where answers are not proposed for review
 
     @abstractmethod
     def fields(self, values: Mapping[str, Any], spelling: Spelling) -> Row:
@@ -148,6 +149,30 @@ class TaskKind(ABC):
     def labels_of(self, row: Mapping[str, Any]) -> list[str]:
         """The task's labels that the row's answer holds; none where answers are free text."""
         return []
+
+    def wrong(self, code: str) -> Text:
+        """What the code of an `Unfit` or a fault says."""
+        return self.problems.get(code) or FAULTS.get(code) or Text(f"{code} is missing or empty", f"缺少 {code} 或內容是空的")
+
+    def taken(self, text: str, said: Any, labels: Sequence[str]) -> str:
+        """What somebody says is the answer to a text, as it is kept: as the model should give it.
+
+        Raises:
+            Unfit: it is no answer to that text.
+        """
+        return self.required({self.key: said}, self.key)
+
+    def proposed(self, text: str, answer: str, labels: Sequence[str]) -> str | None:
+        """A model's answer to a text, as it is kept; None where it is none."""
+        return self.read(answer, labels)
+
+    def holds(self, answer: str, labels: Sequence[str]) -> bool:
+        """Whether a kept answer is still one, now that the task has those labels."""
+        return True
+
+    def shown(self, answer: str) -> Any:
+        """A kept answer as it is shown beside its row."""
+        return answer
 
     def fault(self, row: Mapping[str, Any], labels: Sequence[str], wanted: str = "") -> str | None:
         """What is wrong with a row that somebody wrote, as one of `FAULTS`.

@@ -31,6 +31,10 @@ class Chat(TaskKind):
     answers: ClassVar[Answers] = "text"
     key: ClassVar[str] = "messages"
     one_answer: ClassVar[bool] = False
+    no_proposals: ClassVar[Text | None] = Text(
+        "A conversation comes whole: write some with add_examples(examples=[{messages}]), or connect a file of them with "
+        "set_data_source.",
+        "對話要整段提供：用 add_examples(examples=[{messages}]) 撰寫，或用 set_data_source 接上對話檔案。")
     sample: ClassVar[Mapping[str, Any]] = {"messages": [{"role": "user", "content": "…"},
                                                         {"role": "assistant", "content": "…"}]}
     hints: ClassVar[tuple[Text, ...]] = (

@@ -8,7 +8,7 @@ from ....resources.task import Prompt
 from ..cells import as_text
 from ..reading_answers import parse_label
 from ..rows import Row
-from . import Answers, Spelling, TaskKind
+from . import Answers, Spelling, TaskKind, Unfit
 
 
 class Classification(TaskKind):
@@ -37,6 +37,15 @@ class Classification(TaskKind):
             row["entity"] = entity
         row["label"] = spelling.of(needed["label"])
         return row
+
+    def taken(self, text: str, said: Any, labels: Sequence[str]) -> str:
+        label = as_text(said)
+        if label not in labels:
+            raise Unfit("unknown_label" if label else "label")
+        return label
+
+    def holds(self, answer: str, labels: Sequence[str]) -> bool:
+        return answer in labels
 
     def with_label(self, values: Mapping[str, Any], label: str) -> Mapping[str, Any]:
         return {**values, "label": values.get("label") or label}

@@ -64,6 +64,26 @@ class Extraction(TaskKind):
         spans = [_located(span, text, len(whole) - len(whole.lstrip()), spelling) for span in _listed(found)]
         return {"text": text, "spans": sorted(spans, key=lambda span: (span["start"], span["end"], span["type"]))}
 
+    def taken(self, text: str, said: Any, labels: Sequence[str]) -> str:
+        row = self.fields({"text": text, "spans": said}, Spelling(labels, {}))
+        if code := self.fault(row, labels):
+            raise Unfit(code)
+        # The same parts are the same answer, wherever else they stand in the text too.
+        return self.answer(self.fields({"text": text, "spans": self.answer(row)}, Spelling(labels, {})))
+
+    def proposed(self, text: str, answer: str, labels: Sequence[str]) -> str | None:
+        found = parse_json(answer)
+        try:
+            return self.taken(text, found, labels) if isinstance(found, dict) else None
+        except Unfit:
+            return None
+
+    def holds(self, answer: str, labels: Sequence[str]) -> bool:
+        return set(self.shown(answer)) <= set(labels)
+
+    def shown(self, answer: str) -> Any:
+        return json.loads(answer)
+
     def wanted(self, rows: int, label: str) -> Text:
         if not label:
             return super().wanted(rows, label)

@@ -28,6 +28,10 @@ class Preference(TaskKind):
     answers: ClassVar[Answers] = "pair"
     key: ClassVar[str] = "chosen"
     one_answer: ClassVar[bool] = False
+    no_proposals: ClassVar[Text | None] = Text(
+        "A preference needs two answers that somebody compared: write pairs with add_examples(examples=[{text, chosen, "
+        "rejected}]), or connect a file of them with set_data_source.",
+        "偏好需要有人比較過的兩個回答：用 add_examples(examples=[{text, chosen, rejected}]) 撰寫，或用 set_data_source 接上檔案。")
     sample: ClassVar[Mapping[str, Any]] = {"text": "…", "chosen": "…", "rejected": "…"}
     hints: ClassVar[tuple[Text, ...]] = (
         Text("chosen and rejected both answer text; chosen is plainly the better one.",
