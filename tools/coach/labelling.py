@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...resources.answer import NextStep
 from ...resources.errors import DataError
 from ...resources.language import Text
 from ..data.labelling.standing import concerns, look, next_call
+from ..data.types import ROLE_TITLES
 from .answer import CoachAnswer
 from .intents import Said
 from .situation import Situation
@@ -27,25 +30,30 @@ def label_rows(situation: Situation, _said: Said) -> CoachAnswer | None:
     try:
         here = look(situation.folder)
     except DataError as error:
-        step = NextStep(say=str(error.fix), tool="update_task" if error.field == "labels" else "set_data_source",
-                        arguments={"task": situation.name})
+        arguments: dict[str, Any] = {"task": situation.name}
+        step = NextStep(say=str(error.fix), tool="update_task", arguments=arguments) if error.field == "labels" else NextStep(
+            say=str(error.fix), tool="add_examples", arguments={**arguments, "examples": []})
         return told(situation, "data", joined(benefit(situation.task), error.problem), step)
     figures = here.figures()
     if not here.open and not here.decided:
         return None
     say, tool, arguments = next_call(here)
+    kind = here.pool.kind
+    what = ROLE_TITLES[kind.key]
+    by = Text("a model or a version", "模型或某個版本") if kind.answers == "text" else Text(
+        "rules, a model or a version", "規則、模型或某個版本")
     message = joined(benefit(situation.task), Text(
-        f"{figures['open']} rows wait for a label ({figures['proposed']} with a proposal), {figures['accepted']} are accepted. "
-        "Labels are proposed by rules, a model or a version; a person reviews them in batches here or on a sheet, and only "
+        f"{figures['open']} rows wait for their {what.en} ({figures['proposed']} with a proposal), {figures['accepted']} are "
+        f"accepted. Proposals come from {by.en}; a person reviews them in batches here or on a sheet, and only "
         "what they accept trains (data-pipeline/labelling).",
-        f"有 {figures['open']} 列等著標註（{figures['proposed']} 列有提案），已接受 {figures['accepted']} 列。"
-        "標籤由規則、模型或某個版本提案，再由人在這裡分批審閱或填審閱表；只有接受的才會拿來訓練"
+        f"有 {figures['open']} 列等著標註{what.zh}（{figures['proposed']} 列有提案），已接受 {figures['accepted']} 列。"
+        f"由{by.zh}提案，再由人在這裡分批審閱或填審閱表；只有接受的才會拿來訓練"
         "（data-pipeline/labelling）。"))
     question = consent(
-        Text("Who knows the right label, and could a second person label the same 50 rows apart?",
-             "誰最清楚該貼哪個標籤？能不能請第二個人各自標同樣的 50 列？"),
-        Text("Where two people differ the labels need better words first (llm-knowledge/annotation).",
-             "兩個人意見不同的地方，表示標籤定義要先說清楚（llm-knowledge/annotation）。"),
+        Text(f"Who knows the right {what.en}, and could a second person do the same 50 rows apart?",
+             f"誰最清楚正確的{what.zh}該是什麼？能不能請第二個人各自標同樣的 50 列？"),
+        Text("Where two people differ the guideline needs better words first (llm-knowledge/annotation).",
+             "兩個人意見不同的地方，表示標註準則要先說清楚（llm-knowledge/annotation）。"),
         [Text("I do, right here", "我自己，就在這裡"), Text("Ann and Ben, on a sheet each", "小安和小班，各一份審閱表")],
         Text("I review them here", "我在這裡審閱"))
     return told(situation, "data", message, NextStep(say=str(say), tool=tool, arguments=arguments), question=question)

@@ -115,9 +115,9 @@ def register(server: MCPServer, workspace: Workspace, by_model: ByModel) -> None
 
     @server.tool(
         name="add_examples", title="Label rows, add examples · 標註資料、補充例子",
-        description="Label rows that carry no label, or write training rows. propose (by: rules, chat = you, endpoint, v2) → "
-        "review: shows a batch, then takes their decisions {id}, {id, label}; or sheet (CSV/HTML) → import. accept: a "
-        "proposer's rest, unseen. add: your own {text, label, entity}; train only. status: agreement, gaps. "
+        description="Label rows without label, spans or output, or write training rows of any type. propose (by: rules, "
+        "chat = you, endpoint, v2) → review: shows a batch, then takes their decisions {id}, {id, label}; or sheet (CSV/HTML) → "
+        "import. accept: a proposer's rest, unseen. add: your own {text, label, …}; train only. status: agreement, gaps. "
         "標註、幫我標資料、審閱標籤、審閱表、寫訓練例句。",
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True,
                                     open_world_hint=True),
