@@ -93,7 +93,8 @@ def without_duplicates(rows: ColumnRows) -> Deduplicated:
     pl, frame = polars(), rows.frame
     is_first = frame["number"].is_first_distinct()
     first, later = frame.filter(is_first), frame.filter(~is_first)
-    pairs = later.join(first, on="number", how="left", suffix="_earlier", maintain_order="left").filter(
+    repeated = first.filter(pl.col("number").is_in(later["number"].implode()))
+    pairs = later.join(repeated, on="number", suffix="_earlier", maintain_order="left").filter(
         pl.col("label") != pl.col("label_earlier"))
     earlier = pairs.select(pl.col("^.*_earlier$").name.map(lambda name: name.removesuffix("_earlier")))
     return Deduplicated(ColumnRows(first), later.height, list(zip(ColumnRows(earlier), ColumnRows(pairs), strict=True)))
@@ -127,7 +128,7 @@ def _read(source: SourceRecords) -> Any:
     """Each role's cells as `as_text` has them, and `key`, the normalised text."""
     pl, found = polars(), source.columns.found
     text = pl.col("text").str.strip_chars(" ")
-    key = text.str.replace_many(list(WIDE), list(WIDE.values())).str.replace_all("  +", " ")
+    key = text.str.replace_many(list(WIDE), list(WIDE.values()), leftmost=True).str.replace_all("  +", " ")
     frame = (pl.scan_ndjson(source.raw.root / "rows.jsonl", schema=dict.fromkeys(found.values(), pl.String))
              .select(pl.col(column).fill_null("").alias(role) for role, column in found.items())
              .with_columns(text=text, key=pl.when(pl.col("text").str.contains(f"^{USUAL}$")).then(key))

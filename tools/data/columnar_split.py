@@ -65,14 +65,14 @@ def _dealt(groups: Any, seed: int, shares: Shares) -> Iterator[Any]:
     """Each `group` with its `split`, in parts: the largest first, those of one size in an order that the seed makes."""
     pl = polars()
     order = pl.concat_str(pl.lit(f"{seed}:"), "key").chash.sha2_256().str.head(16)
-    groups = groups.lazy().with_columns(order=as_number(order)).collect(engine="streaming")
+    groups = groups.lazy().select("group", "size", "strata", order=as_number(order)).collect(engine="streaming")
     counted = _counting()
     large = groups.filter(pl.col("size") > 1).sort("size", "order", descending=[True, False])
-    alone = groups.filter(pl.col("size") == 1).sort("order")
+    alone = groups.filter(pl.col("size") == 1).select("group", "order", stratum=pl.col("strata").list.first())
     names = [name for strata in large["strata"].to_list() for name in shares.deal(counted(tuple(strata)))]
     yield large.select("group", split=pl.Series(names, dtype=pl.String))
     # What a group of one row is dealt depends on those of its stratum alone.
-    for (stratum,), part in alone.group_by(pl.col("strata").list.first(), maintain_order=True):
+    for (stratum,), part in alone.sort("order").partition_by("stratum", as_dict=True).items():
         yield part.select("group", split=pl.Series(shares.deal({stratum: 1}, part.height), dtype=pl.String))
 
 
