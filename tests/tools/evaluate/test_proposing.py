@@ -14,18 +14,30 @@ from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
+from nlp_skills.tools.compute import jobs
 from nlp_skills.tools.compute.jobs import wait
 from nlp_skills.tools.compute.running import RunningJob
 from nlp_skills.tools.data.labelling.acting import act
 from nlp_skills.tools.data.labelling.answer import LabellingAnswer, Wish
+from nlp_skills.tools.data.labelling.endpoint import KIND
 from nlp_skills.tools.data.regenerate import regenerate
 from nlp_skills.tools.evaluate.proposing import start
+from tests.tools.compute.test_turns import HEAD, Line
 
 TEXTS = [{"text": f"{word} {number} {ending}", "entity": f"{word} {number}"} for number, (word, ending) in enumerate([
     ("Hotel", "was wonderful, we loved every minute"), ("Phone", "broke after one day, a terrible purchase"),
     ("Train", "arrived at noon as announced"), ("Soup", "was cold and the waiter rude"),
     ("Concert", "was brilliant, the best in years"), ("Parcel", "came on Tuesday"),
 ] * 3)]
+
+# On a machine with a GPU that only the jobs of this test believe in.
+PROPOSES = HEAD + """
+import sys
+from nlp_skills.tools.compute import turns
+from nlp_skills.tools.evaluate import proposing
+turns.describe_machine = lambda workspace: machine(1)
+sys.exit(proposing.main(sys.argv[1:]))
+"""
 
 
 @pytest.fixture
@@ -53,6 +65,23 @@ def test_a_version_proposes_labels_that_wait_for_a_person(waiting: TaskFolder, w
     assert isinstance(shown, LabellingAnswer)
     proposed = [row["proposed"] for row in shown.rows if row.get("proposed")]
     assert proposed and set(proposed) <= {"positive", "neutral", "negative"}
+
+
+def test_a_version_that_is_asked_on_the_gpu_waits_for_the_training_that_has_it(
+    waiting: TaskFolder, worker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NLP_SKILLS_QUEUE_DIR", str(tmp_path / "queue"))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    workspace = Workspace(waiting.root.parent)
+    (waiting.scripts / "proposes.py").write_text(PROPOSES)
+    line = Line(workspace, waiting)
+    line.submit("training", gpus=1)
+    line.at_work("training")
+    proposing = jobs.submit(workspace, KIND, ["scripts/proposes.py"], [str(waiting.root), "--model", "v1"], python=worker,
+                            task=waiting)
+    line.waits(proposing, 1)
+    assert jobs.cancel(proposing) == "cancelled"
+    line.end("training")
 
 
 def test_a_version_that_does_not_stand_is_named(waiting: TaskFolder) -> None:

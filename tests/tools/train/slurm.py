@@ -36,6 +36,7 @@ _OWNER = "tests of nlp-skills"
 _VARIABLE = "NLP_SKILLS_TEST_SLURM"  # every process of a run has it in its environment
 _ROOTS, _ROOT = Path("/var/tmp"), "nlp-skills-slurm-"
 _SKY_LOCK = Path("/tmp/skypilot_graceful_shutdown.lock")  # of the one server of SkyPilot that a machine has
+_PERSON = ".sky/user_hash"  # by which SkyPilot names them in files of its own
 _LOCK = Path("/run/lock/nlp-skills-test-slurm.lock")
 _CONFIG = Path("/etc/slurm/slurm.conf")
 _PROFILE = Path("/etc/profile.d/nlp-skills-slurm-test.sh")
@@ -94,7 +95,6 @@ class Slurm:
         self.root, self.home = root, home
         self.sshd: Sshd | None = None
         self.processes: list[subprocess.Popen[bytes]] = []
-        self.person = secrets.token_hex(4)  # as SkyPilot names them in files of its own
 
     def start(self) -> None:
         subprocess.run(["useradd", "-m", "-s", "/bin/bash", "-c", _OWNER, USER], check=True)
@@ -113,7 +113,7 @@ class Slurm:
         self.sshd = Sshd(self.root / "sshd", self.home, Path(self.account.pw_dir) / "queue")
         for place, text in ((".slurm/config", f"Host {CLUSTER}\n  HostName 127.0.0.1\n  Port {self.sshd.port}\n"
                              f"  User {USER}\n  IdentityFile {self.home}/.ssh/id_ed25519\n"),
-                            (".sky/user_hash", self.person)):
+                            (_PERSON, secrets.token_hex(4))):
             (self.home / place).parent.mkdir()
             (self.home / place).write_text(text)
         self.sshd.config.unlink()
@@ -175,18 +175,22 @@ class Slurm:
         for process in reversed(self.processes):
             process.terminate()
             process.wait(30)
-        shutil.rmtree(Path("/tmp") / f"sky_ssh_{self.person}", ignore_errors=True)
 
 
 def _clear() -> None:
     """End every process of a run, and remove its account and files."""
-    _end([one for one in psutil.process_iter() if one.pid != os.getpid() and environment_value(one, _VARIABLE)])
+    # An SSH server writes its title, which names its files, over its environment.
+    _end([one for one in psutil.process_iter(["name", "cmdline"]) if one.pid != os.getpid() and (
+        environment_value(one, _VARIABLE)
+        or (one.info["name"] == "sshd" and str(_ROOTS / _ROOT) in " ".join(one.info["cmdline"] or [])))])
     if _CONFIG.is_file():
         require(_CONFIG.read_text().startswith(_MARK), f"{_CONFIG} is not the tests' own")
         _CONFIG.unlink()
     for file in (_PROFILE, _SKY_LOCK):
         file.unlink(missing_ok=True)
     for root in _ROOTS.glob(f"{_ROOT}*"):
+        if (person := root / "home" / _PERSON).is_file():
+            shutil.rmtree(Path("/tmp") / f"sky_ssh_{person.read_text()}", ignore_errors=True)
         shutil.rmtree(root)
     try:
         account = pwd.getpwnam(USER)
