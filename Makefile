@@ -62,9 +62,10 @@ lint: .venv/.installed ## Style, types and import rules
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-# Side by side, one process for each processor up to four; the tests of a file stay together, as they share what is
-# costly to make, and those that take minutes begin first. Threads that spin while they wait take the others' time.
-SIDE_BY_SIDE = -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Side by side, four processes, as they mostly wait for the jobs they started; the tests of a file stay together, as they
+# share what is costly to make, and those that take minutes begin first. Threads that spin while they wait take the
+# others' time.
+SIDE_BY_SIDE = -n 4 --dist loadfile --no-loadscope-reorder
 test: export OMP_WAIT_POLICY := PASSIVE
 
 test: setup lint ## Everything: lint, the light tests, the worker tests
