@@ -130,6 +130,8 @@ def _regenerate(
     with many_rows():
         splits = into_splits(real, data_source.split, _previous(parent, data_source.split), held_out)
     used = into_train(splits, admitted(written, real, held_out, refused_ids(task)), data_source.split, held_out)
+    with many_rows():  # what follows looks at each row many times
+        splits = {name: list(rows) for name, rows in splits.items()}
     steps.begin(Text("Validating", "驗證"))
     decided = {**standing(parent.validation if parent else None), **decisions}
     alike, apart_from_tested = list[Finding](), False
