@@ -77,12 +77,14 @@ def predict(
         return []
     asked = [chat_messages(row, prompt, labels) for row in rows]
     prompts = prompt_ids(loaded, asked)
-    written = label_tokens(loaded, asked[0], labels) if constrained or kind_of(rows[0]).answers == "label" else []
-    wanted = [answer_of(row) for row in rows]
+    kind = kind_of(rows[0])
+    written = label_tokens(loaded, asked[0], labels) if constrained or kind.answers == "label" else []
+    wanted, nothing = [answer_of(row) for row in rows], kind.answer(kind.unanswered(""))
     if written:
         longest = max(map(len, written))
     else:
-        longest = max(len(ids) for _, ids in answer_ids(loaded, asked, wanted)) if any(wanted) else _UNKNOWN_TOKENS
+        known = any(answer != nothing for answer in wanted)
+        longest = max(len(ids) for _, ids in answer_ids(loaded, asked, wanted)) if known else _UNKNOWN_TOKENS
     limit = longest if constrained else longest + max(_FREE_TOKENS, round(_FREE_SHARE * longest))
     batches = _batches([len(ids) + longest for ids in prompts], batch_rows)
     answers = _answers_kept(kept, rows, batches)

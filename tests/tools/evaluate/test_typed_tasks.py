@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,17 +11,23 @@ from typing import Any
 import pytest
 
 from nlp_skills.resources.files import read_jsonl
+from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.language import Text
 from nlp_skills.resources.task import TaskFolder, TaskType
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute import jobs
 from nlp_skills.tools.compute.worker import worker_python
+from nlp_skills.tools.data.labelling.acting import act
+from nlp_skills.tools.data.labelling.answer import LabellingAnswer, Wish
+from nlp_skills.tools.data.rows import row_id
+from nlp_skills.tools.data.unlabelled import keep_unlabelled
 from nlp_skills.tools.evaluate import run as evaluating
 from nlp_skills.tools.evaluate.compare import compare
 from nlp_skills.tools.evaluate.diagnosis import diagnose
+from nlp_skills.tools.evaluate.proposing import start
 from nlp_skills.tools.train.planning import plan_training, ready_to_train
-from tests.tools.evaluate.typed_tasks import write_typed_task
+from tests.tools.evaluate.typed_tasks import visit, write_typed_task
 
 pytestmark = pytest.mark.worker
 SECONDS = 240.0
@@ -135,6 +142,21 @@ def test_the_report_and_the_diagnosis_speak_of_answers_of_that_kind(measured: Me
     accused = {cause.name for cause in (*found.causes, *found.signs)}
     assert not accused & {"confused_labels", "imbalance", "label_noise"}
     assert all(isinstance(reason, Text) for cause in found.causes for reason in cause.reasons)
+
+
+def test_an_earlier_version_proposes_the_spans_of_new_texts(measured: Measured) -> None:
+    task = measured.of("extraction").task
+    rows = [visit(random.Random(seed)) for seed in range(7000, 7400)]  # some of them are in no split
+    keep_unlabelled(task, [{"id": row_id(row["text"]), "text": row["text"], "source": "new",
+                            "provenance": {"raw": "0" * 12, "line": 1}} for row in rows])
+    job = act(measured.workspace, task, Wish("propose", by="v1"), start)
+    assert isinstance(job, JobFolder) and jobs.wait(job, SECONDS) == "succeeded", job
+    shown = act(measured.workspace, task, Wish("review", count=50), start)
+    assert isinstance(shown, LabellingAnswer) and shown.rows
+    wanted = {row["text"]: {span["type"]: [span["text"]] for span in row["spans"]} for row in rows}
+    right = [one for one in shown.rows if one.get("proposed") == wanted[one["text"]]]
+    assert len(right) > len(shown.rows) / 2 and {one["by"] for one in right} == {"v1"}
+    assert all(part in one["text"] for one in shown.rows for parts in one.get("proposed", {}).values() for part in parts)
 
 
 def test_a_half_trained_version_is_shown_to_be_worse_in_the_tasks_own_metric(measured: Measured) -> None:

@@ -59,7 +59,7 @@ def check_type(task: Task) -> None:
     """Raise `DataError` where answers to rows of that type of task are not proposed and reviewed."""
     if instead := task_kind(task.type).no_proposals:
         raise DataError(
-            Text(f"Rows of a task of type {task.type} are not labelled one by one.", f"{task.type} 類型的任務不逐列標註。"),
+            Text(f"Rows of a task of type {task.type} are not labelled row by row.", f"{task.type} 類型的任務不逐列標註。"),
             instead, field="task")
 
 

@@ -108,7 +108,7 @@ def first_call(folder: TaskFolder, task: Task) -> tuple[Text, str, dict[str, Any
     kind = task_kind(task.type)
     what, rules = ROLE_TITLES[kind.key], kind.answers != "text"
     if trained:
-        return (Text(f"Let v{trained[-1]} propose each {what.en}; a person reviews them afterwards.",
+        return (Text(f"Let v{trained[-1]} propose the {what.en}; a person reviews them afterwards.",
                      f"請 v{trained[-1]} 提案{what.zh}，之後由人審閱。"), "add_examples", {**arguments, "by": f"v{trained[-1]}"})
     if hidden(task):
         also = Text(", or propose by rules first (by='rules', settings={rules})", "；也可以先用規則提案（by='rules'、settings={rules}）") \
@@ -116,7 +116,7 @@ def first_call(folder: TaskFolder, task: Task) -> tuple[Text, str, dict[str, Any
         return (Text(f"Write a sheet for people to fill{also.en}.", f"產生標註表給人填{also.zh}。"), "add_examples",
                 {"task": folder.name, "action": "sheet"})
     also = Text("Rules (by='rules') or an endpoint", "規則（by='rules'）或端點") if rules else Text("An endpoint", "端點")
-    return (Text(f"Propose each {what.en} yourself: this shows a batch of texts. {also.en} (by='endpoint') can propose too; "
+    return (Text(f"Propose the {what.en} yourself: this shows a batch of texts. {also.en} (by='endpoint') can propose too; "
                  "a person reviews them in any case.",
                  f"由你先提案{what.zh}：這個呼叫會列出一批文字。也可以用{also.zh}（by='endpoint'）；"
                  "無論如何都要由人審閱。"), "add_examples", {**arguments, "by": "chat"})
