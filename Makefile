@@ -89,6 +89,7 @@ bench: setup ## The measurements behind the figures in the docs
 	.venv/bin/python benchmarks/coach.py
 	.venv/bin/python benchmarks/hook.py
 	.venv/bin/python benchmarks/demo.py
+	.worker/bin/python benchmarks/data_pipeline.py
 	.worker/bin/python benchmarks/training_throughput.py
 
 clean: ## Remove both environments and all caches
