@@ -28,6 +28,7 @@ from ..data.labelling.proposals import Proposer
 from ..data.labelling.standing import look, next_call
 from ..data.prompting import task_prompt
 from ..data.reach import check_reach
+from .charging import require_yes
 from .model import trained_version
 from .tried import Model, answering, identity, named_model
 
@@ -35,11 +36,14 @@ ENTRY = ["-m", "nlp_skills.tools.evaluate.proposing"]
 _SETTINGS = ("url", "api_key", "allow_remote")
 
 
-def start(workspace: Workspace, task: TaskFolder, name: str, settings: dict[str, Any]) -> JobFolder:
+def start(
+    workspace: Workspace, task: TaskFolder, name: str, settings: dict[str, Any], confirm: bool = False
+) -> JobFolder:
     """Start the job in which `name` (`v2`, `latest`, `ollama:…`, `gguf:…`, `base:…`) proposes labels.
 
     Arguments:
         settings: `url`, `api_key` and `allow_remote`, as `try_model` takes them.
+        confirm: the person agreed to what an endpoint outside may charge.
 
     Raises:
         NlpSkillsError: there is no such model, or the rows must not be sent there.
@@ -53,6 +57,7 @@ def start(workspace: Workspace, task: TaskFolder, name: str, settings: dict[str,
     model = _model(workspace, task, name, str(clean.get("url") or ""), str(clean.get("api_key") or ""))
     if model.url:
         check_reach(task.load(), model.url, bool(clean.get("allow_remote")))
+        require_yes([model], len(look(task).open), confirm)
     arguments = [str(task.root), "--model", model.name if model.kind == "version" else name]
     for option, key in (("--url", "url"), ("--api-key", "api_key")):
         arguments += [option, str(clean[key])] if clean.get(key) else []

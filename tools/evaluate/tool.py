@@ -95,12 +95,14 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         api_key: Annotated[str, Field(description="a stored secret, as ${NAME}")] = "",
         benchmark: str = "",
         allow_remote: Annotated[bool, Field(description="on-premise rows may leave: the person says so")] = False,
+        confirm: bool = False,
     ) -> JobAnswer:
         from ...resources import secrets
         from ..data.benchmark import frozen_benchmark
         from ..data.definition import rotate_notice, telling
         from ..data.reach import check_reach
         from . import trying
+        from .charging import require_yes
         from .tried import named_model, not_for_versions
 
         folder = workspace.task(task)
@@ -114,7 +116,10 @@ def register(server: MCPServer, workspace: Workspace) -> None:
             if action == "evaluate":
                 if models[0].kind == "version":
                     raise not_for_versions(models[0].name)
-                frozen_benchmark(folder, benchmark or None)
+                asked = frozen_benchmark(folder, benchmark or None).count
+            else:
+                asked = 1 if text else min(max(rows, 1), trying.MOST_ROWS)
+            require_yes(models[:1] if action == "evaluate" else models, asked, confirm)
             arguments = [str(folder.root), "--rows", str(rows)]
             for name in [model, *(beside or [])]:
                 arguments += ["--model", name]

@@ -48,6 +48,7 @@ from .tried import Model, TriedModel, answering, identity, named_model
 from .verdict import verdict
 
 ENTRY = ["-m", "nlp_skills.tools.evaluate.trying"]
+MOST_ROWS = 20  # of the validation split, where no text is given
 _VALID = {
     "label": Text("answers that are a label", "回答是標籤的"),
     "spans": Text("answers that are JSON of parts", "回答是可讀取的 JSON 的"),
@@ -175,7 +176,7 @@ def _rows(task: TaskFolder, text: str, entity: str, count: int) -> list[Row]:
     if text:
         return [task_kind(task.load().type).question(text, entity)]
     snapshot = _snapshot_of(task, frozen_benchmark(task))
-    rows = snapshot.rows("valid")[:max(1, min(count, 20))] if snapshot else []
+    rows = snapshot.rows("valid")[:max(1, min(count, MOST_ROWS))] if snapshot else []
     if not rows:
         raise DataError(
             Text("There are no validation rows to ask.", "沒有可以拿來詢問的驗證資料。"),

@@ -18,6 +18,7 @@ from nlp_skills.resources.files import read_json
 from nlp_skills.resources.task import Constraints, TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
+from nlp_skills.tools.data.benchmark import frozen_benchmark
 from nlp_skills.tools.evaluate.tried import TriedModel, named_model, predictor
 from tests.tools.evaluate.test_tool import call
 
@@ -143,6 +144,19 @@ async def test_what_cannot_be_tried_is_told_before_anything_starts(make_task: Ma
         assert line["text"].startswith("[hidden") and line["answers"]["endpoint:wise"]["said"].startswith("[hidden")
     gone = await call(folder, "try_model", task="news", model="wise", url=peer.url)
     assert "Nothing answers at" in gone["error"]
+
+
+@pytest.mark.anyio
+async def test_an_endpoint_outside_may_charge_so_it_is_asked_after_a_yes_alone(make_task: MakeTask) -> None:
+    folder = make_task()
+    outside = {"task": "news", "model": "gpt-x", "url": "https://models.invalid/v1"}
+    count = frozen_benchmark(folder).count
+    for more, requests in (({"action": "evaluate"}, count), ({"rows": 2}, 2), ({"text": "Shares rose."}, 1)):
+        asked = await call(folder, "try_model", **outside, **more)
+        assert f"gpt-x (models.invalid): {requests} requests" in asked["error"] and "confirm=True" in asked["error"]
+    assert not list(folder.jobs.glob("*try*"))
+    gone_on = await call(folder, "try_model", **outside, rows=1, confirm=True)
+    assert "Nothing answers at https://models.invalid" in str(gone_on)
 
 
 def test_every_way_to_name_a_model_is_understood(

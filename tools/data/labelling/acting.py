@@ -86,7 +86,7 @@ def _propose(workspace: Workspace, task: TaskFolder, wish: Wish, by_model: ByMod
         return _propose_in_chat(here, wish)
     if by == "endpoint":
         return _propose_by_endpoint(workspace, here, wish)
-    return by_model(workspace, task, by, wish.settings)
+    return by_model(workspace, task, by, wish.settings, wish.confirm)
 
 
 def _propose_in_chat(here: Labelling, wish: Wish) -> LabellingAnswer:

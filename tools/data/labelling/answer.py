@@ -14,7 +14,7 @@ from ....resources.task import TaskFolder
 from ....resources.workspace import Workspace
 
 Action = Literal["add", "propose", "review", "accept", "sheet", "import", "status"]
-ByModel = Callable[[Workspace, TaskFolder, str, dict[str, Any]], JobFolder]
+ByModel = Callable[[Workspace, TaskFolder, str, dict[str, Any], bool], JobFolder]
 
 
 class LabellingAnswer(Answer):
