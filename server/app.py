@@ -24,11 +24,13 @@ from .notify import serve_changes, watchers
 from .settings import Settings
 
 
-def _by_model(workspace: Workspace, task: TaskFolder, name: str, settings: dict[str, Any]) -> JobFolder:
+def _by_model(
+    workspace: Workspace, task: TaskFolder, name: str, settings: dict[str, Any], confirm: bool
+) -> JobFolder:
     """Labels proposed by a trained version: what the data's door needs from above it."""
     from ..tools.evaluate.proposing import start
 
-    return start(workspace, task, name, settings)
+    return start(workspace, task, name, settings, confirm)
 
 
 _REGISTER: dict[str, Callable[[GuardedServer, Workspace], None]] = {
