@@ -39,11 +39,13 @@ _NETWORK = {
 
 
 def reason_of(error: BaseException) -> Text:
-    """Half a sentence that says why `error` happened: an `OSError` by its number, one of httpx by the `OSError` it
-    came from, else by its class.
+    """Half a sentence that says why `error` happened: in the words it was raised with where these are a `Text`, an
+    `OSError` by its number, one of httpx by the `OSError` it came from, else by its class.
 
     What is neither, or of a number not listed here, is quoted as it came.
     """
+    if error.args and isinstance(error.args[0], Text):
+        return error.args[0]
     if isinstance(error, OSError) and error.errno is not None:
         said = error.strerror or os.strerror(error.errno)
         return _REASONS.get(error.errno, Text(said, said))

@@ -9,6 +9,7 @@ import socket
 import httpx
 import pytest
 
+from nlp_skills.resources.language import Text
 from nlp_skills.resources.reasons import reason_of
 
 
@@ -41,3 +42,8 @@ def test_a_reason_nobody_listed_is_quoted() -> None:
     assert reason_of(OSError(errno.EXDEV, "Invalid cross-device link")).zh == "Invalid cross-device link"
     assert reason_of(ValueError("odd")).en == "odd"
     assert reason_of(KeyboardInterrupt()).en == "KeyboardInterrupt"
+
+
+def test_an_error_raised_with_words_of_both_languages_says_those() -> None:
+    said = Text("its answer has no end", "回應沒有結尾")
+    assert reason_of(httpx.ReadError(said)) is said  # type: ignore[arg-type]

@@ -112,9 +112,11 @@ def bounded(answer: httpx.Response, seconds: float, most: int) -> Iterator[bytes
     for piece in answer.iter_bytes():
         received += len(piece)
         if received > most:
-            raise httpx.ReadError(f"its answer has no end: more than {most >> 20} MB of it came")
+            raise httpx.ReadError(Text(f"its answer has no end: more than {most >> 20} MB of it came",  # type: ignore[arg-type]
+                                       f"回應沒有結尾：已經收到超過 {most >> 20} MB"))
         if time.monotonic() > deadline:
-            raise httpx.ReadTimeout(f"its answer had no end after {seconds:.0f} s")
+            raise httpx.ReadTimeout(Text(f"its answer had no end after {seconds:.0f} s",  # type: ignore[arg-type]
+                                         f"過了 {seconds:.0f} 秒回應還沒結束"))
         yield piece
 
 

@@ -20,10 +20,10 @@ ASKED = [{"role": "user", "content": "rose by 3"}]
     ("page", "no chat answer but '<html>It works!</html>'"),
     ("other", "no chat answer but '{\"choices\": [{\"text\""),
     ("deep", "no chat answer but '[[[["),
-    ("silent", "timed out"),
+    ("silent", "no answer in time"),
     ("drip", "no end after"),
     ("flood", "no end: more than 8 MB"),
-    ("cut", "without sending complete"),
+    ("cut", "cut in the middle"),
     ("busy", "HTTP 503"),
 ])
 def test_an_endpoint_that_answers_no_chat_request_is_told_and_never_waited_for_without_end(
