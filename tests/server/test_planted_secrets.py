@@ -259,7 +259,8 @@ async def _models(found: Evidence, call: Call, server: Peer) -> None:
                api_key=planted["endpoint"])
     with_password = f"http://me:{planted['endpoint_url']}@127.0.0.1:{server.port}/v1"
     await call("try_model", task=TASK, model="m", url=with_password, text="營收創新高", entity="台積電")
-    await call("try_model", task=TASK, model="m", url="http://models.example", text="營收創新高", entity="台積電")
+    await call("try_model", task=TASK, model="m", url="http://models.example", text="營收創新高", entity="台積電",
+               confirm=True)
     for path in ("/api/models/someone/small", "/api/models/someone/small/revision/main"):
         server.serve(path, _arriving(found, "hub", lambda asked: as_json({"error": _sent(asked)}, 403)))
     await call("set_up", what="base_model", name="someone/small")
