@@ -27,8 +27,8 @@ from nlp_skills.tools.data.rows import Row, row_id
 from nlp_skills.tools.data.snapshot import current_snapshot
 from nlp_skills.tools.evaluate import model
 from nlp_skills.tools.evaluate import run as evaluating
+from nlp_skills.tools.train import fine_tuning, tokenise
 from nlp_skills.tools.train import run as training
-from nlp_skills.tools.train import tokenise
 from nlp_skills.tools.train.methods import sft
 from nlp_skills.tools.train.planning import plan_training
 
@@ -173,7 +173,7 @@ def end_of_turn_untrained(root: Path, base: Path, seed: int) -> VersionFolder:
     def without_the_end(folder: Path) -> Any:
         return [type(row)(row.id, row.answer, row.input_ids[:-1], row.start, row.context) for row in read(folder)]
 
-    with _audit_ignored(), mock.patch.object(sft, "read_tokenised", without_the_end):
+    with _audit_ignored(), mock.patch.object(fine_tuning, "read_tokenised", without_the_end):
         return healthy(root, base, seed)
 
 
@@ -182,9 +182,9 @@ def truncation(root: Path, base: Path, seed: int) -> VersionFolder:
     limit = 74
     dataset = sft._dataset
 
-    def cut(rows: Any) -> Any:
+    def cut(rows: Any, processes: int = 1) -> Any:
         return dataset([type(row)(row.id, row.answer, row.input_ids[:limit], min(row.start, limit), row.context)
-                        for row in rows])
+                        for row in rows], processes)
 
     with _audit_ignored(), mock.patch.object(sft, "_dataset", cut):
         return trained_and_evaluated(make_task(root, _splits(seed)), base, seed=seed, max_length=limit)
@@ -193,7 +193,7 @@ def truncation(root: Path, base: Path, seed: int) -> VersionFolder:
 @contextmanager
 def _audit_ignored() -> Iterator[None]:
     with ExitStack() as patches:
-        patches.enter_context(mock.patch.object(sft, "refuse", lambda _task, _audit: None))
+        patches.enter_context(mock.patch.object(fine_tuning, "refuse", lambda _task, _audit: None))
         yield
 
 
