@@ -40,13 +40,14 @@ def label_rows(situation: Situation, _said: Said) -> CoachAnswer | None:
     say, tool, arguments = next_call(here)
     kind = here.pool.kind
     what = ROLE_TITLES[kind.key]
+    todo = what.zh if what.zh.endswith("標註") else f"標註{what.zh}"
     by = Text("a model or a version", "模型或某個版本") if kind.answers == "text" else Text(
         "rules, a model or a version", "規則、模型或某個版本")
     message = joined(benefit(situation.task), Text(
         f"{figures['open']} rows wait for their {what.en} ({figures['proposed']} with a proposal), {figures['accepted']} are "
         f"accepted. Proposals come from {by.en}; a person reviews them in batches here or on a sheet, and only "
         "what they accept trains (data-pipeline/labelling).",
-        f"有 {figures['open']} 列等著標註{what.zh}（{figures['proposed']} 列有提案），已接受 {figures['accepted']} 列。"
+        f"有 {figures['open']} 列等著{todo}（{figures['proposed']} 列有提案），已接受 {figures['accepted']} 列。"
         f"由{by.zh}提案，再由人在這裡分批審閱或填審閱表；只有接受的才會拿來訓練"
         "（data-pipeline/labelling）。"))
     question = consent(

@@ -1,21 +1,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
+from mcp import Client
 
 import nlp_skills
 from nlp_skills.resources.files import read_json, write_yaml
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
+from nlp_skills.server.boundary import GuardedServer
 from nlp_skills.server.demo.postgres import PostgresServer, find_postgres, running_postgres
 from nlp_skills.tools.compute.running import RunningJob
 from nlp_skills.tools.data.regenerate import regenerate
+from nlp_skills.tools.data.tool import register
+from nlp_skills.tools.evaluate.proposing import start
+from tests.tools.data.misbehaving import Peer, peer
 
 Rows = list[dict[str, Any]]
 
@@ -57,6 +62,22 @@ def job(tmp_path: Path) -> RunningJob:
 def prepare(task: TaskFolder, job: RunningJob) -> Callable[..., dict[str, Any]]:
     """Regenerate the task's data in this process."""
     return lambda **settings: regenerate(task, job, **settings)
+
+
+@pytest.fixture
+def server() -> Iterator[Peer]:
+    """A server of this machine that misbehaves where it is told to."""
+    with peer() as here:
+        yield here
+
+
+@pytest.fixture
+async def client(workspace: Workspace, task: TaskFolder) -> AsyncIterator[Client]:
+    """A client of the data's door, in the language of the task."""
+    server = GuardedServer(workspace=workspace, language=None, name="nlp-skills")
+    register(server, workspace, start)
+    async with Client(server) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")

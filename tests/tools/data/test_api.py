@@ -5,7 +5,6 @@ import json
 import logging
 import time
 import tracemalloc
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +26,6 @@ from tests.tools.data.conftest import Rows, sentences
 from tests.tools.data.misbehaving import Asked, Peer, Said, as_json, as_page, bomb, dripping, first, packed, peer
 
 ROWS = sentences(25)
-
-
-@pytest.fixture
-def server() -> Iterator[Peer]:
-    with peer() as here:
-        yield here
 
 
 def records(endpoint: str, watch: Watch | None = None, **fields: Any) -> Rows:

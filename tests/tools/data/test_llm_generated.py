@@ -4,7 +4,6 @@ import csv
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from nlp_skills.tools.data.snapshot import current_snapshot
 from nlp_skills.tools.data.sources import source_kind
 from nlp_skills.tools.data.watching import Watch
 from tests.tools.data.conftest import Rows, sentences
-from tests.tools.data.misbehaving import Asked, Peer, Said, as_json, first, peer
+from tests.tools.data.misbehaving import Asked, Peer, Said, as_json, first
 
 LABELS = ("正面", "中性", "負面")
 SUBJECTS = "公車圖書館醫院餐廳旅館銀行學校市場劇場工廠農場機場港口車站郵局書店花店球場公園泳池"
@@ -61,12 +60,6 @@ def completion(content: str) -> Said:
     return as_json({"id": "1", "object": "chat.completion", "created": 1, "model": "writer-1", "choices": [
         {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": content}}],
         "usage": {"prompt_tokens": 100, "completion_tokens": 400, "total_tokens": 500}})
-
-
-@pytest.fixture
-def server() -> Iterator[Peer]:
-    with peer() as here:
-        yield here
 
 
 @pytest.fixture

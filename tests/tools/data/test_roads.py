@@ -6,7 +6,7 @@ import gzip
 import json
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -23,19 +23,13 @@ from nlp_skills.tools.compute.running import RunningJob
 from nlp_skills.tools.data.tool import register
 from nlp_skills.tools.evaluate.proposing import start
 from tests.tools.data.conftest import sentences
-from tests.tools.data.misbehaving import Asked, Peer, Said, as_json, as_page, peer
+from tests.tools.data.misbehaving import Asked, Peer, Said, as_json, as_page
 from tests.tools.data.test_llm_generated import Writer
 from tests.tools.data.test_tool import call, refused
 from tests.tools.data.test_web_scrape import article
 
 pytestmark = pytest.mark.anyio
 QUERY = "SELECT text, entity, label FROM annotations"
-
-
-@pytest.fixture
-def server() -> Iterator[Peer]:
-    with peer() as here:
-        yield here
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import gzip
 import itertools
 import time
 import tracemalloc
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +24,6 @@ from tests.tools.data.misbehaving import Asked, Peer, Said, as_page, bomb, first
 
 NEWS = "台積電今日公布第三季營收，金額創下歷史新高，市場反應熱烈，分析師普遍看好後續表現，股價應聲上漲。"
 SIMPLIFIED = "台积电今日公布第三季营收，金额创下历史新高，市场反应热烈，分析师普遍看好后续表现，股价应声上涨。"
-
-
-@pytest.fixture
-def server() -> Iterator[Peer]:
-    with peer() as here:
-        yield here
 
 
 def article(text: str = NEWS, title: str = "營收創新高", meta: str = "") -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,9 @@ from mcp import Client
 
 from nlp_skills.resources.files import read_jsonl, write_yaml
 from nlp_skills.resources.task import TaskFolder
-from nlp_skills.resources.workspace import Workspace
-from nlp_skills.server.boundary import GuardedServer
 from nlp_skills.tools.data.generation.asking import parsed_rows
-from nlp_skills.tools.data.tool import register
 from nlp_skills.tools.data.types import Spelling, task_kind, task_kinds
-from nlp_skills.tools.evaluate.proposing import start
-from tests.tools.data.misbehaving import Asked, Peer, Said, peer
+from tests.tools.data.misbehaving import Asked, Peer, Said
 from tests.tools.data.test_llm_generated import completion
 from tests.tools.data.test_tool import call
 
@@ -74,20 +69,6 @@ def kind(request: pytest.FixtureRequest, task: TaskFolder, language: str) -> str
     labels = LABELS[language] if task_kind(request.param).needs_labels else []
     write_yaml(task.file, {"name": NAME, "type": request.param, "language": language, "labels": labels})
     return str(request.param)
-
-
-@pytest.fixture
-async def client(workspace: Workspace, task: TaskFolder) -> AsyncIterator[Client]:
-    server = GuardedServer(workspace=workspace, language=None, name="nlp-skills")
-    register(server, workspace, start)
-    async with Client(server) as client:
-        yield client
-
-
-@pytest.fixture
-def server() -> Iterator[Peer]:
-    with peer() as here:
-        yield here
 
 
 def test_every_type_is_among_them() -> None:

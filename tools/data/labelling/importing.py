@@ -110,6 +110,10 @@ def _misplaced(record: dict[str, Any], rows: dict[str, Row]) -> Text | None:
 
 
 def _records(task: TaskFolder, file: Path) -> list[dict[str, Any]]:
+    if not file.is_file():
+        raise DataError(Text(f"There is no file {file}.", f"找不到檔案 {file}。"),
+                        Text("Give the absolute path of the file the person gave back.", "請給對方交回的檔案絕對路徑。"),
+                        field="path")
     if file.suffix.lower() == ".json":
         return _saved_by_page(file)
     kind = source_kind(Source.model_validate({"type": "file", "path": str(file)}), 0)
@@ -128,10 +132,6 @@ def _saved_by_page(file: Path) -> list[dict[str, Any]]:
         return [{"sheet": content["sheet"], "reviewer": content.get("reviewer"), "row": entry.get("row"),
                  "id": entry["id"], "entity": entry.get("entity"), "decision": entry["decision"]}
                 for entry in content["decisions"]]
-    except FileNotFoundError:
-        raise DataError(Text(f"There is no file {file}.", f"找不到檔案 {file}。"),
-                        Text("Give the absolute path of the file the person gave back.", "請給對方交回的檔案絕對路徑。"),
-                        field="path") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
             Text(f"{file} is not what the review page saves.", f"{file} 不是審閱頁存下來的檔案。"),

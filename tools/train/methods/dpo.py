@@ -18,8 +18,9 @@ from . import Demand, Situation, TrainingRun
 Pair = tuple[TokenisedRow, TokenisedRow]
 _EFFECTIVE_BATCH = 16
 _kept = kept_by("accuracy", Text(
-    "After each epoch the validation pairs are scored; the epoch that prefers the chosen answer in most of them is kept.",
-    "每輪結束會用驗證資料評分，保留最常偏好 chosen 回答的一輪。"))
+    "After each epoch the validation pairs are scored; the epoch is kept that prefers the chosen answer, against the model it "
+    "began as, in most of them.",
+    "每輪結束會用驗證資料評分，保留和訓練前相比最常偏好 chosen 回答的一輪。"))
 
 
 class Dpo(FineTuning):
@@ -78,9 +79,10 @@ class Dpo(FineTuning):
         accuracy = training.get("valid_accuracy")
         if accuracy is None:
             return Text("", "")
-        return Text(f"It prefers the chosen answer in {accuracy:.0%} of the validation pairs (step "
-                    f"{training['best_step']}).",
-                    f"驗證配對中有 {accuracy:.0%} 偏好 chosen 的回答（第 {training['best_step']} 步）。")
+        return Text(f"Measured against the model it began as, it prefers the chosen answer in {accuracy:.0%} of the validation "
+                    f"pairs (step {training['best_step']}); evaluation says whether it prefers it outright.",
+                    f"和訓練前相比，驗證配對中有 {accuracy:.0%} 變得更偏好 chosen 的回答（第 {training['best_step']} 步）；"
+                    "是否真的偏好，要看評估結果。")
 
     @classmethod
     def usual_rate(cls, lora: bool, tiny: bool) -> tuple[float, Text]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,9 @@ from mcp import Client
 
 from nlp_skills.resources.files import dump_jsonl, read_jsonl, write_yaml
 from nlp_skills.resources.task import TaskFolder
-from nlp_skills.resources.workspace import Workspace
-from nlp_skills.server.boundary import GuardedServer
-from nlp_skills.tools.data.tool import register
 from nlp_skills.tools.data.types import task_kind
-from nlp_skills.tools.evaluate.proposing import start
 from tests.chromium import browsing
-from tests.tools.data.misbehaving import Asked, Peer, Said, as_json, peer
+from tests.tools.data.misbehaving import Asked, Peer, Said, as_json
 from tests.tools.data.test_written_types import LABELS, NAME, row
 
 pytestmark = pytest.mark.anyio
@@ -51,20 +46,6 @@ def known(kind: str, language: str) -> dict[str, Any]:
     """What a careful person answers to each text, in the column of the type."""
     rows = [row(kind if kind in ("extraction", "generation") else "generation", number, language) for number in range(COUNT)]
     return {one["text"]: one.get("spans") or one["output"] for one in rows}
-
-
-@pytest.fixture
-async def client(workspace: Workspace, task: TaskFolder) -> AsyncIterator[Client]:
-    server = GuardedServer(workspace=workspace, language=None, name="nlp-skills")
-    register(server, workspace, start)
-    async with Client(server) as client:
-        yield client
-
-
-@pytest.fixture
-def server() -> Iterator[Peer]:
-    with peer() as here:
-        yield here
 
 
 async def call(client: Client, tool: str, **arguments: Any) -> Row:

@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,13 +23,7 @@ from nlp_skills.tools.data.labelling.endpoint import MODULE, propose, read_setti
 from nlp_skills.tools.data.labelling.proposals import current_proposals
 from nlp_skills.tools.evaluate.proposing import start
 from tests.tools.data.labelling.conftest import LABELS, Do, kind_of
-from tests.tools.data.misbehaving import Asked, Peer, Said, as_json, first, peer
-
-
-@pytest.fixture
-def server() -> Iterator[Peer]:
-    with peer() as here:
-        yield here
+from tests.tools.data.misbehaving import Asked, Peer, Said, as_json, first
 
 
 def answered(content: str, probability: float | None = None, tokens: int = 2) -> Said:
