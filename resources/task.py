@@ -6,7 +6,7 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -15,7 +15,7 @@ from .errors import TaskError
 from .files import dump_yaml, lock, parse_yaml, read_json, read_yaml, sha256_bytes, write_atomic
 from .language import Language, Text
 from .secrets import redact
-from .wording import problem_in_words
+from .wording import problem_in_words, written_as
 
 TaskType = Literal["classification", "entity-classification", "extraction", "generation", "chat", "preference"]
 TASK_TYPES: tuple[TaskType, ...] = get_args(TaskType)
@@ -67,7 +67,7 @@ class Budget(_Open):
 
     per_task: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     per_job: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")  # US dollars where it is not said
+    currency: Annotated[str | None, written_as("[A-Z]{3}", Text("USD or TWD", "USD 或 TWD"))] = None  # US dollars where it is not said
 
     @property
     def money(self) -> str:

@@ -7,7 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import AfterValidator
+
 from .language import Text
+from .reasons import reason_of
 
 _EXPECTED = {
     "string_type": Text("text", "文字"),
@@ -43,7 +46,24 @@ def problem_in_words(problem: Mapping[str, Any]) -> Text:
         shown = ", ".join(allowed)
         return Text(f"it must be one of {shown}" + (f" (did you mean {near[0]}?)" if near else ""),
                     f"必須是 {'、'.join(allowed)} 之一" + (f"（你是不是要用 {near[0]}？）" if near else ""))
+    if kind == "value_error":
+        return reason_of(context["error"])
     for key, sign in _BOUNDS.items():
         if key in context:
             return Text(f"it must be {sign} {context[key]}", f"必須 {sign} {context[key]}")
     return Text(str(problem.get("msg", kind)), f"值不合規定（{problem.get('msg', kind)}）")
+
+
+def written_as(pattern: str, form: Text) -> AfterValidator:
+    """A check that a text has the form `pattern` describes.
+
+    Arguments:
+        pattern: a regular expression for the whole text.
+        form: how it is written, for people: owner/name.
+    """
+    def checked(value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(pattern, value):
+            raise ValueError(Text(f"it is written as {form.en}", f"要寫成 {form.zh}"))
+        return value
+
+    return AfterValidator(checked)

@@ -7,6 +7,7 @@ import ssl
 
 from ...resources.errors import DataSourceError
 from ...resources.language import Text
+from ...resources.reasons import reason_of
 from ...resources.secrets import redact
 from .retrying import PassingTrouble
 
@@ -21,6 +22,7 @@ def described(error: BaseException, where: str, field: str) -> DataSourceError:
     import asyncpg
 
     said = redact(str(error)).strip()[:300]
+    reason = reason_of(error)
     causes: list[tuple[type[BaseException] | tuple[type[BaseException], ...], Text, Text]] = [
         ((asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError),
          Text(f"{where} refuses this user and password.", f"{where} 拒絕了這組帳號密碼。"),
@@ -70,7 +72,7 @@ def described(error: BaseException, where: str, field: str) -> DataSourceError:
          Text(f"{where} closed the connection: {said}", f"{where} 中斷了連線：{said}"),
          Text("Call the same tool again; the earlier data is untouched.", "請再呼叫同一個工具；先前的資料沒有變動。")),
         (OSError,
-         Text(f"{where} cannot be reached: {said}", f"無法連上 {where}：{said}"),
+         Text(f"{where} cannot be reached: {reason.en}.", f"無法連上 {where}：{reason.zh}。"),
          Text("Check that the server runs, and host, port and firewall.",
               "請確認伺服器已啟動，並檢查主機、連接埠與防火牆。")),
     ]

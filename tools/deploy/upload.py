@@ -10,7 +10,7 @@ import argparse
 import os
 import shutil
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -21,6 +21,7 @@ from ...resources.lineage import track_version
 from ...resources.secrets import redact, resolve
 from ...resources.task import Task
 from ...resources.version import VersionFolder, version
+from ...resources.wording import written_as
 from ..compute.download import endpoint
 from ..compute.running import RunningJob, run_job
 from ..data.reach import check_reach
@@ -41,7 +42,7 @@ _NOTE_EACH_PIECE = ("HF_XET_DATA_SESSION_XORB_METADATA_FLUSH_MAX_COUNT", "1")
 class Upload(BaseModel):
     """What is uploaded and where to."""
 
-    repo: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", description="owner/name on the Hub")
+    repo: Annotated[str, written_as(r"[\w.-]+/[\w.-]+", Text("owner/name", "owner/name"))] = Field(description="owner/name on the Hub")
     content: Content = Field("adapter", description="adapter, merged, gguf, or the dataset it was trained on")
     public: bool = Field(False, description="anybody may read it")
     quantization: Quantization = Field("f16", description="of a GGUF file: f16 or q8_0")

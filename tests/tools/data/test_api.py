@@ -280,6 +280,10 @@ def test_what_is_not_json_is_named(server: Peer, said: Said, words: str) -> None
     assert words in refusal(server.serve("/rows", said)).problem.en
 
 
+def test_the_only_list_of_an_answer_is_found_wherever_it_stands(server: Peer) -> None:
+    assert records(server.serve("/rows", as_json({"ok": True, "data": {"items": ROWS, "total": 3}}))) == ROWS
+
+
 def test_the_places_where_rows_could_be_are_named(server: Peer) -> None:
     url = server.serve("/rows", as_json({"page": {"rows": ROWS}, "links": ["x"], "tags": []}))
     error = refusal(url)

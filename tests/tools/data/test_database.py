@@ -56,8 +56,9 @@ def test_prepared_data_comes_from_the_database(postgres: PostgresServer, task: T
     assert files and not [path for path in files if postgres.password in path.read_text("utf-8")]
 
 
-def test_the_snapshot_date_is_bound_where_the_query_uses_it(postgres: PostgresServer) -> None:
-    asked = {"connection": postgres.address(), "query": QUERY + " WHERE marked <= $1"}
+@pytest.mark.parametrize("condition", ["marked <= $1", "marked <= :snapshot_date AND marked::date <= :snapshot_date"])
+def test_the_snapshot_date_is_bound_where_the_query_uses_it(postgres: PostgresServer, condition: str) -> None:
+    asked = {"connection": postgres.address(), "query": f"{QUERY} WHERE {condition}"}
 
     assert len(records(**asked, snapshot_date="2026-01-01")) == 125
     assert len(records(**asked, snapshot_date="2026-01-20")) == 2500

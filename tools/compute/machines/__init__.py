@@ -15,7 +15,7 @@ from __future__ import annotations
 import difflib
 from abc import ABC, abstractmethod
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -24,7 +24,7 @@ from ....resources.errors import MachineError
 from ....resources.files import lock, read_yaml, write_yaml
 from ....resources.kinds import kinds_in
 from ....resources.language import Text
-from ....resources.wording import problem_in_words
+from ....resources.wording import problem_in_words, written_as
 from ....resources.workspace import NAME_PATTERN, Workspace
 from ..machine import Machine
 
@@ -106,10 +106,10 @@ class LinkedMachine(MachineKind, ABC):
 
     rented: ClassVar[bool] = False  # for each job, and given back
 
-    folder: str = Field("~/.nlp-skills-jobs", pattern=r"^(~|/)[^\n]*$",
-                        description="Where data, models and environments stand there; made when first needed.")
-    python: str | None = Field(None, pattern=r"^/\S+$", description=
-                               "An interpreter there that has the training libraries; none: an environment is built.")
+    folder: Annotated[str, written_as(r"(~|/)[^\n]*", Text("~/folder or /folder", "~/資料夾 或 /資料夾"))] = Field(
+        "~/.nlp-skills-jobs", description="Where data, models and environments stand there; made when first needed.")
+    python: Annotated[str | None, written_as(r"/\S+", Text("/path/to/python", "/路徑/python"))] = Field(
+        None, description="An interpreter there that has the training libraries; none: an environment is built.")
     patience_hours: float = Field(24, gt=0, description="How long a broken link is tried again.")
 
     @abstractmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,7 @@ from ....resources.errors import MissingRequirement, NlpSkillsError
 from ....resources.job import JobFolder, active_job
 from ....resources.language import Text
 from ....resources.spending import amount
+from ....resources.wording import written_as
 from ....resources.workspace import Workspace
 from ..answers import SetUp, asks
 from ..lease import Lease, Meter
@@ -25,6 +26,9 @@ _STOPPABLE = ("aws", "gcp", "azure")
 _NEVER_ENDS = ("hyperbolic", "primeintellect", "verda", "yotta")  # SkyPilot 0.14 cannot end an idle machine there
 
 
+_AT_LEAST = written_as(r"[0-9.]+\+?", Text("8, or 8+ for at least 8", "8，或 8+（至少 8）"))
+
+
 class Sky(LinkedMachine):
     """A machine rented for each job through SkyPilot, where it is cheapest: AWS, GCP, Azure, RunPod, Lambda, Kubernetes,
     Slurm and the rest of its list, with the accounts you have set up for it. Given back when the job is over; one that
@@ -33,11 +37,13 @@ class Sky(LinkedMachine):
     shown_by: ClassVar[str] = "infra"
     rented: ClassVar[bool] = True
 
-    infra: str = Field("", pattern=r"^[A-Za-z0-9][A-Za-z0-9_./*-]*$|^$", description=
+    infra: Annotated[str, written_as(r"([A-Za-z0-9][A-Za-z0-9_./*-]*)?", Text(
+        "aws or gcp/us-central1", "aws 或 gcp/us-central1"))] = Field("", description=
                        "aws, gcp/us-central1, runpod, k8s, slurm/cluster, …; none: the cheapest of your clouds.")
-    gpus: str | None = Field(None, pattern=r"^[A-Za-z0-9-]+(:[0-9.]+)?$", description="A10G:1, L4, H100:8, …; none: no GPU.")
-    cpus: str | None = Field(None, pattern=r"^[0-9.]+\+?$", description="4+: at least 4.")
-    memory: str | None = Field(None, pattern=r"^[0-9.]+\+?$", description="In GB; 16+: at least 16.")
+    gpus: Annotated[str | None, written_as(r"[A-Za-z0-9-]+(:[0-9.]+)?", Text("L4 or H100:8", "L4 或 H100:8"))] = Field(
+        None, description="A10G:1, L4, H100:8, …; none: no GPU.")
+    cpus: Annotated[str | None, _AT_LEAST] = Field(None, description="4+: at least 4.")
+    memory: Annotated[str | None, _AT_LEAST] = Field(None, description="In GB; 16+: at least 16.")
     disk_gb: int = Field(100, ge=20, le=10_000)
     spot: bool = Field(False, description="Cheaper, and may be taken away; resuming goes on from the last checkpoint kept.")
     image: str | None = Field(None, description="docker:… or an image of the cloud.")
@@ -51,9 +57,12 @@ class Sky(LinkedMachine):
     def _ends_by_itself(self) -> Sky:
         cloud = self.infra.partition("/")[0].lower()
         if cloud in _NEVER_ENDS:
-            raise ValueError(f"SkyPilot cannot end an idle machine of {cloud} by itself, so none is rented there")
+            raise ValueError(Text(
+                f"SkyPilot cannot end an idle machine of {cloud} by itself, so none is rented there",
+                f"SkyPilot 無法自動結束 {cloud} 的閒置機器，因此不在那裡租用"))
         if self.when_idle == "stop" and (cloud not in _STOPPABLE or self.spot):
-            raise ValueError("when_idle: stop needs aws, gcp or azure, and no spot machine")
+            raise ValueError(Text("when_idle: stop needs aws, gcp or azure, and no spot machine",
+                                  "when_idle: stop 只適用 aws、gcp、azure，而且不能是 spot 機器"))
         return self
 
     @property

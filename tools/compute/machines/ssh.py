@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator
 
@@ -13,6 +13,7 @@ from ....resources.answer import NextStep
 from ....resources.errors import MachineError, MachineUnreachable, MissingRequirement, NlpSkillsError
 from ....resources.job import JobFolder
 from ....resources.language import Text
+from ....resources.wording import written_as
 from ....resources.workspace import Workspace
 from ..answers import SetUp, asks, stands
 from ..far import Far, greet
@@ -35,7 +36,8 @@ class Ssh(LinkedMachine):
     answers: ClassVar[tuple[str, ...]] = ("fingerprint",)
     shown_by: ClassVar[str] = "host"
 
-    host: str = Field(pattern=r"^[^\s-]\S*$", description="An alias of ~/.ssh/config, or user@host:port.")
+    host: Annotated[str, written_as(r"[^\s-]\S*", Text("user@host or an alias", "user@host 或別名"))] = Field(
+        description="An alias of ~/.ssh/config, or user@host:port.")
 
     @field_validator("host")
     @classmethod

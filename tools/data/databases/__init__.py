@@ -46,6 +46,11 @@ def uses_date(query: Query) -> bool:
     return any(found["date"] for found in _DATE.finditer(query.text))
 
 
+def with_date(text: str, placeholder: str) -> str:
+    """`text` with `placeholder` where the snapshot date stands."""
+    return _DATE.sub(lambda found: placeholder if found["date"] else found[0], text)
+
+
 def moment_of(query: Query) -> dates.datetime:
     """`snapshot_date` as a time; raises `DataSourceError` where it is none."""
     value = query.snapshot_date or ""

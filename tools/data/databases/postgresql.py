@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Generator
 from typing import TYPE_CHECKING, Any
 
 from ..database_errors import described
-from . import BATCH, Query, Record, moment_of, without_date
+from . import BATCH, Query, Record, moment_of, with_date, without_date
 
 if TYPE_CHECKING:
     from asyncpg import Connection
@@ -19,7 +19,7 @@ _GOODBYE_SECONDS = 5.0
 
 
 def read(query: Query) -> Generator[list[Record], None, None]:
-    """The rows of the query; `$1` in it stands for the snapshot date."""
+    """The rows of the query; `:snapshot_date` or `$1` in it stands for the snapshot date."""
     stream = _stream(query)
     with asyncio.Runner() as runner:
         try:
@@ -56,7 +56,7 @@ async def _stream(query: Query) -> AsyncIterator[list[Record]]:
 
 async def _batches(connection: Connection, query: Query) -> AsyncIterator[list[Record]]:
     await connection.execute("SELECT 1")  # after a first statement the transaction cannot be made writable again
-    statement = await connection.prepare(query.text)
+    statement = await connection.prepare(with_date(query.text, "$1"))
     cursor = await statement.cursor(*_arguments(statement, query))
     while rows := await cursor.fetch(BATCH):
         yield [dict(row) for row in rows]

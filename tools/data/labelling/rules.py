@@ -33,12 +33,12 @@ class Rule(BaseModel):
     @model_validator(mode="after")
     def _says_something(self) -> Rule:
         if not any(word.strip() for word in self.keywords) and not self.pattern:
-            raise ValueError("give keywords or a pattern")
+            raise ValueError(Text("give keywords or a pattern", "請給 keywords 或 pattern"))
         if self.pattern:
             try:
                 re.compile(self.pattern)
             except re.error as error:
-                raise ValueError(f"the pattern cannot be read: {error}") from None
+                raise ValueError(Text(f"the pattern cannot be read: {error}", f"pattern 不是有效的正規表示式：{error}")) from None
         return self
 
     def fits(self, text: str) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -99,10 +99,11 @@ def source_kind(source: Source, number: int) -> SourceKind:
     except ValidationError as error:
         first = error.errors()[0]
         place, said = ".".join([field, *(str(part) for part in first["loc"])]), problem_in_words(first)
+        within, group = _group(kind, first["loc"])
         raise DataSourceError(
             Text(f"{place}: {said.en}.", f"{place}：{said.zh}。"),
-            Text(f"{_unknown(given, kind).en}The fields of {source.type} are: {_fields(kind)}.",
-                 f"{_unknown(given, kind).zh}{source.type} 的欄位有：{_fields(kind)}。"),
+            Text(f"{_unknown(given, kind).en}The fields of {within or source.type} are: {_fields(group)}.",
+                 f"{_unknown(given, kind).zh}{within or source.type} 的欄位有：{_fields(group)}。"),
             field=place,
         ) from None  # the validation error would carry the value, which may be a secret
 
@@ -144,11 +145,25 @@ def _check_spelling(given: dict[str, Any], kind: type[SourceKind], field: str) -
             )
 
 
+def _group(kind: type[BaseModel], place: Sequence[int | str]) -> tuple[str, type[BaseModel]]:
+    """The innermost group of fields on the way to `place` with its dotted name, empty for the kind itself."""
+    names: list[str] = []
+    for part in place[:-1]:
+        field = kind.model_fields.get(str(part))
+        inner = next((one for one in (field.annotation, *get_args(field.annotation))
+                      if isinstance(one, type) and issubclass(one, BaseModel)), None) if field else None
+        if inner is None:
+            break
+        names.append(str(part))
+        kind = inner
+    return ".".join(names), kind
+
+
 def _unknown(given: dict[str, Any], kind: type[SourceKind]) -> Text:
     """The given fields that the kind does not know: one of them may be the one that is missing, by another name."""
     names = ", ".join(name[:40] for name in given if name not in kind.model_fields)
     return Text(f"It does not know {names}. ", f"它沒有 {names} 這個欄位。") if names else Text("", "")
 
 
-def _fields(kind: type[SourceKind]) -> str:
+def _fields(kind: type[BaseModel]) -> str:
     return ", ".join(kind.model_fields)

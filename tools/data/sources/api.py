@@ -25,6 +25,7 @@ from ..web.paging import Pagination, at_path
 from . import Record, SourceKind
 
 _DEEPEST_COLUMN = 4
+_DEEPEST = 4  # objects within objects in which rows are looked for
 _LONG = 16  # characters from which a cookie is one that lets somebody in
 _FRUITLESS = 3  # pages in a row without a new row end the reading
 _MORE = ("next", "next_page", "next_cursor", "nextPageToken", "next_page_token", "has_more", "hasMore")
@@ -48,7 +49,8 @@ class Auth(BaseModel):
     def _complete(self) -> Auth:
         needed = {"bearer": self.token, "basic": self.username, "key": self.api_key}[self.type]
         if not needed:
-            raise ValueError(f"{self.type} needs {({'bearer': 'token', 'basic': 'username', 'key': 'api_key'})[self.type]}")
+            name = {"bearer": "token", "basic": "username", "key": "api_key"}[self.type]
+            raise ValueError(Text(f"{self.type} needs {name}", f"{self.type} 需要 {name}"))
         return self
 
     def headers(self) -> dict[str, str]:
@@ -207,8 +209,7 @@ class ApiSource(SourceKind):
             if found is None and not self.records:
                 found = content
         elif isinstance(content, dict):
-            lists = [value for value in content.values() if isinstance(value, list)]
-            found = lists[0] if len(lists) == 1 else None
+            found = _only_list(content)
         else:
             found = content
         if isinstance(found, list) and all(isinstance(row, dict) for row in found):
@@ -305,11 +306,22 @@ def _flat(record: Record, path: str = "", depth: int = 0) -> Record:
     return flat
 
 
+def _only_list(content: dict[str, Any]) -> list[Any] | None:
+    """The one list of the shallowest objects that hold any; None where these hold more than one, or nothing does."""
+    level = [content]
+    for _ in range(_DEEPEST):
+        values = [value for found in level for value in found.values()]
+        if lists := [value for value in values if isinstance(value, list)]:
+            return lists[0] if len(lists) == 1 else None
+        level = [value for value in values if isinstance(value, dict)]
+    return None
+
+
 def _lists(value: Any, path: str = "", depth: int = 0) -> list[str]:
     """The dotted paths of the lists of objects in `value`."""
     if isinstance(value, list):
         return [path or "(top)"] if value and isinstance(value[0], dict) else []
-    if not isinstance(value, dict) or depth > 4:
+    if not isinstance(value, dict) or depth > _DEEPEST:
         return []
     return [found for key, inner in value.items()
             for found in _lists(inner, f"{path}.{key}" if path else str(key), depth + 1)]

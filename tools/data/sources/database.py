@@ -37,7 +37,7 @@ class DatabaseSource(SourceKind):
     connection: str = Field(
         min_length=1, description="postgresql://user:${DB_PASSWORD}@host:5432/database, mysql://…, sqlite:////path.db")
     query: str = Field(
-        min_length=1, description="One SELECT. `$1` (PostgreSQL) or `:snapshot_date` stands for snapshot_date.")
+        min_length=1, description="One SELECT. `:snapshot_date` in it stands for snapshot_date.")
     snapshot_date: str | None = Field(None, description="The day the rows are taken as of; bound where the query uses it.")
     connect_timeout_seconds: float = Field(10, gt=0)
     batch_timeout_seconds: float = Field(300, gt=0)
@@ -73,10 +73,10 @@ class DatabaseSource(SourceKind):
             watch.provenance["snapshot_date"] = self.snapshot_date
         else:
             watch.warn(Text(
-                f"The query does not use snapshot_date: the rows are as of now, not as of {self.snapshot_date}. Write $1 "
-                "(PostgreSQL) or :snapshot_date where the day counts.",
+                f"The query does not use snapshot_date: the rows are as of now, not as of {self.snapshot_date}. Write "
+                ":snapshot_date where the day counts.",
                 f"查詢沒有用到 snapshot_date：讀到的是目前的資料，不是 {self.snapshot_date} 當天的。"
-                "請在需要日期的地方寫 $1（PostgreSQL）或 :snapshot_date。"))
+                "請在需要日期的地方寫 :snapshot_date。"))
 
     def origin(self, folder: Path) -> str:
         """Host and database, without user and password."""

@@ -7,13 +7,14 @@ import os
 from collections.abc import Generator, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from ....resources.errors import DataSourceError, MissingRequirement
 from ....resources.language import Text
 from ....resources.secrets import lookup, redact, resolve
+from ....resources.wording import written_as
 from ..compression import unpacked_name
 from ..retrying import PassingTrouble, patiently
 from ..watching import Watch
@@ -36,7 +37,8 @@ class HuggingfaceSource(SourceKind):
     data set's licence first.
     """
 
-    dataset: str = Field(pattern=r"^[\w.-]+(/[\w.-]+)?$", description="owner/name, as in the hub's address.")
+    dataset: Annotated[str, written_as(r"[\w.-]+(/[\w.-]+)?", Text("owner/name", "owner/name"))] = Field(
+        description="owner/name, as in the hub's address.")
     revision: str | None = Field(None, description="A commit of the hub; main as it stands now where left out.")
     config: str | None = Field(None, description="A folder or name part of the files, such as a language.")
     split: str | None = Field("train", description="Name part of the files; null for all of them.")

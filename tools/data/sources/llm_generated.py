@@ -65,7 +65,8 @@ class LlmGeneratedSource(SourceKind):
     @model_validator(mode="after")
     def _trains_only(self) -> LlmGeneratedSource:
         if not self.synthetic:
-            raise ValueError("synthetic must stay true: rows a model wrote are never tested on")
+            raise ValueError(Text("synthetic must stay true: rows a model wrote are never tested on",
+                                  "synthetic 必須是 true：模型寫的資料不會拿來測試"))
         return self
 
     def batches(self, folder: Path, field: str, watch: Watch | None = None) -> Generator[list[Record], None, None]:

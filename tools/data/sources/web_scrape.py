@@ -55,7 +55,7 @@ class WebScrapeSource(SourceKind):
     @model_validator(mode="after")
     def _names_pages(self) -> WebScrapeSource:
         if not self.urls and not self.sitemaps:
-            raise ValueError("urls or sitemaps must name at least one page")
+            raise ValueError(Text("urls or sitemaps must name at least one page", "urls 或 sitemaps 至少要有一頁"))
         return self
 
     def batches(self, folder: Path, field: str, watch: Watch | None = None) -> Generator[list[Record], None, None]:

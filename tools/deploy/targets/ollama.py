@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -17,6 +17,7 @@ from ....resources.language import Text
 from ....resources.secrets import redact
 from ....resources.task import Task
 from ....resources.version import VersionFolder
+from ....resources.wording import written_as
 from ....resources.workspace import Workspace
 from ...compute.running import RunningJob
 from ...data.reach import check_reach
@@ -44,8 +45,9 @@ class Ollama(Target):
     Modelfile in `models/vN/ollama`.
     """
 
-    name: str | None = Field(None, pattern=r"^[a-z0-9][\w.-]*(/[\w.-]+)?(:[\w.-]+)?$",
-                             description="the model's name; TASK:vN by default")
+    name: Annotated[str | None, written_as(r"[a-z0-9][\w.-]*(/[\w.-]+)?(:[\w.-]+)?", Text(
+        "model:tag, beginning with a small letter or a digit", "model:tag，以小寫字母或數字開頭"))] = Field(
+        None, description="the model's name; TASK:vN by default")
     url: str | None = Field(None, description="where Ollama listens; OLLAMA_HOST or this machine by default")
     quantization: Literal["f16", "q8_0", "q4_K_M", "q4_K_S"] = Field("f16", description="done by Ollama")
     replace: bool = Field(False, description="take a name that stands for a model not deployed from here")
