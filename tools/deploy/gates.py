@@ -50,13 +50,14 @@ def criteria_gate(task: Task, chosen: VersionFolder, override: str) -> list[dict
         return []
     lower = task.metric in LOWER_IS_BETTER
     title, sign = metric_title(task.metric), ">" if lower else "<"
-    figures = f"{task.metric} {measured:.4f} {sign} {criteria.threshold}"
+    found = f"{measured:.4f} {sign} {criteria.threshold}"
+    figures = f"{task.metric} {found}"
     if override:
         return [{"gate": "success_criteria", "reason": override, "figures": figures}]
     en, zh = ("above", "高於") if lower else ("below", "低於")
     raise DeploymentError(
-        Text(f"{chosen.name} is {en} your own success criteria: {title.en}, {figures}.",
-             f"{chosen.name} {zh}你設定的成功標準：{title.zh}，{figures}。"),
+        Text(f"{chosen.name} is {en} your own success criteria: {title.en} {found}.",
+             f"{chosen.name} {zh}你設定的成功標準：{title.zh} {found}。"),
         Text("Improve it (ask coach what to change), or deploy with override_reason and say why.",
              "請先改善（可問 coach 該改什麼），或在 override_reason 寫明理由後部署。"),
         field="override_reason", details={"measured": measured, "threshold": criteria.threshold},

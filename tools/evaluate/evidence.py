@@ -31,6 +31,7 @@ _ALIKE = 0.95  # cosine of TF-IDF vectors above which two texts are near-duplica
 _EXAMPLES = 8
 _MOST_IDS = 1_000
 _SHORTEST_CUT = 20
+_WHOLE = tuple(".!?。！？…;；:：)）]】}」』\"'”’")  # what a text that is whole ends with
 
 
 def answer_evidence(answers: Sequence[Prediction]) -> dict[str, Any]:
@@ -123,10 +124,10 @@ def _near_duplicates(vectors: Any, others: Any, train: Sequence[Row], rows: Sequ
 
 
 def _cut_texts(rows: Sequence[Row]) -> dict[str, Any]:
-    """How many texts end at the very same longest length, as a column too short for them leaves them."""
-    lengths = Counter(len(str(row["text"])) for row in rows)
-    longest = max(lengths, default=0)
-    ends = [row["id"] for row in rows if len(str(row["text"])) == longest] if longest >= _SHORTEST_CUT else []
+    """How many texts end at the very same longest length in mid-sentence, as a column too short for them leaves them."""
+    longest = max((len(str(row["text"])) for row in rows), default=0)
+    ends = [row["id"] for row in rows if len(str(row["text"])) == longest and not str(row["text"]).endswith(_WHOLE)
+            ] if longest >= _SHORTEST_CUT else []
     return {"rows": len(rows), "characters": longest, "found": len(ends), "examples": ends[:_EXAMPLES]}
 
 

@@ -72,6 +72,19 @@ def test_selectors_pick_rows_and_labels(server: Peer) -> None:
     assert "not CSS" in refusal(urls=[url], selectors={"text": "b[["}).problem.en
 
 
+@pytest.mark.parametrize(("fields", "field", "words"), [
+    ({"keywords": ["寵物"]}, "keywords", "holds one of the keywords: 寵物"),
+    ({"selectors": {"text": "h6.none"}}, "selectors", "text: h6.none"),
+    ({}, "selectors", "no main text"),
+])
+def test_pages_that_leave_nothing_name_the_field_that_let_nothing_through(
+    server: Peer, fields: dict[str, Any], field: str, words: str
+) -> None:
+    error = refusal(urls=[server.serve("/news", as_page(article() if fields else "<html></html>"))], **fields)
+
+    assert error.field == f"sources[0].{field}" and words in error.problem.en
+
+
 def test_paragraphs_may_be_rows(server: Peer) -> None:
     rows = records(urls=[server.serve("/news", as_page(article()))], per="paragraph")
 

@@ -73,7 +73,7 @@ class WebScrapeSource(SourceKind):
 
     def _pages(self, web: Web, robots: Robots, field: str, watch: Watch) -> Generator[list[Record], None, None]:
         failed: list[DataSourceError] = []
-        in_a_row = read = 0
+        in_a_row = read = kept = 0
         for number, url in enumerate(self._addresses(web)):
             if number >= self.max_pages:
                 watch.warn(Text(f"Stopped at max_pages ({self.max_pages}); there are more pages.",
@@ -81,7 +81,7 @@ class WebScrapeSource(SourceKind):
                 break
             try:
                 rows = self._rows(web, robots, url, field, watch)
-                in_a_row, read = 0, read + 1
+                in_a_row, read, kept = 0, read + 1, kept + len(rows)
                 yield rows
             except DataSourceError as error:
                 if not (error.field or "").endswith(".urls"):
@@ -94,6 +94,30 @@ class WebScrapeSource(SourceKind):
                     raise
         if failed and not read:
             raise failed[0]
+        if read and not kept:
+            raise self._nothing_found(read, field)
+
+    def _nothing_found(self, pages: int, field: str) -> DataSourceError:
+        """The error of pages that were read and left nothing: which field let nothing through."""
+        if self.keywords:
+            return DataSourceError(
+                Text(f"None of the pages read ({pages}) holds one of the keywords: {', '.join(self.keywords[:10])}.",
+                     f"讀了 {pages} 頁，沒有一頁含有關鍵字：{'、'.join(self.keywords[:10])}。"),
+                Text("Take other keywords, or leave them out.", "請換關鍵字，或不設 keywords。"), field=f"{field}.keywords")
+        if self.selectors:
+            looked = ", ".join(f"{column}: {css}" for column, css in self.selectors.items())
+            return DataSourceError(
+                Text(f"The selectors ({looked}) find nothing on the pages read ({pages}).",
+                     f"讀了 {pages} 頁，選擇器（{looked}）都找不到內容。"),
+                Text("Look the element up in a browser's inspector; what a script writes into the page is not there. "
+                     "Without selectors the main text is taken.",
+                     "請用瀏覽器的檢查工具確認元素；由指令碼產生的內容讀不到。不設 selectors 就取主要文字。"),
+                field=f"{field}.selectors")
+        return DataSourceError(
+            Text(f"The pages read ({pages}) have no main text.", f"讀了 {pages} 頁，都找不到主要文字。"),
+            Text("Say where it stands with selectors: {text: 'article p'}; what a script writes into the page cannot be "
+                 "read.", "請用 selectors 指出位置，例如 {text: 'article p'}；由指令碼產生的內容讀不到。"),
+            field=f"{field}.selectors")
 
     def _addresses(self, web: Web) -> Iterator[str]:
         seen: set[str] = set()

@@ -32,10 +32,12 @@ class RefusedAddress(Exception):
                      f"{self.host} 是雲端機器存放自身金鑰的位址，不會去讀取。"),
                 Text("Check where this address came from; a data source never lives there.",
                      "請確認這個網址從哪裡來；資料來源不會放在那裡。"), field=field)
+        named = self.host != self.address
         return DataSourceError(
-            Text(f"{self.host} leads to {self.address}, an address inside a private network; such are not read "
-                 "unless you allow them.",
-                 f"{self.host} 指向內部網路的位址 {self.address}；除非你明確允許，否則不會讀取。"),
+            Text((f"{self.host} leads to {self.address}, " if named else f"{self.host} is ") +
+                 "an address inside a private network; such are not read unless you allow them.",
+                 (f"{self.host} 指向內部網路的位址 {self.address}" if named else f"{self.host} 是內部網路的位址")
+                 + "；除非你明確允許，否則不會讀取。"),
             Text(f"If this is your own server and you mean it, add allow_hosts: [{self.host}] to the source.",
                  f"如果這是你自己的伺服器而且確實要讀，請在來源加上 allow_hosts: [{self.host}]。"), field=field)
 
