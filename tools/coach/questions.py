@@ -159,9 +159,10 @@ SUCCESS = Topic(
     "threshold", "success_criteria.threshold",
     Text("From which score on would you use it, and how right is today's way (0 to 1)?",
          "分數到多少你就會開始用？目前的做法又有多準（0 到 1）？"),
-    Text("Set before the first training, so that the goal cannot drift to wherever the result lands. Of labels "
-         "macro-F1 counts every one alike, rare ones too (llm-knowledge/evaluation).",
-         "先定好再訓練，標準才不會跟著結果跑。分類用 macro-F1，對每個標籤一視同仁，少見的也算數（llm-knowledge/evaluation）。"),
+    Text("Set before the first training, so that the goal cannot drift to wherever the result lands. Labels are "
+         "measured by macro-F1 (rare ones count as much), spans by entity F1, written texts by chrF (llm-knowledge/evaluation).",
+         "先定好再訓練，標準才不會跟著結果跑。標籤用 macro-F1（少見的一樣算數）、片段用實體 F1、寫出來的文字用 chrF"
+         "（llm-knowledge/evaluation）。"),
     (Text("0.80; our people agree on 0.90", "0.80；同事之間的一致程度是 0.90"),
      Text("0.70 is enough to sort the queue", "0.70 就足夠先幫忙排序")),
     Text("If it got one in five wrong, could you still use it (0.8)? One in ten (0.9)? One in three (0.67)?",

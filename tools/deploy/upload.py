@@ -51,15 +51,22 @@ class Upload(BaseModel):
 
 
 def main(task: Path, arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="06_upload_hf.py", description=__doc__)
-    parser.add_argument("--repo", required=True, help="owner/name on the Hub")
-    parser.add_argument("--version", default="latest", help="v1, v2, … (default: latest)")
-    parser.add_argument("--content", choices=_CONTENTS, default="adapter")
-    parser.add_argument("--quantization", choices=["f16", "q8_0"], default="f16", help="of a GGUF file")
-    parser.add_argument("--pre-tokenizer", default=None, help="for a tokenizer llama.cpp does not know: qwen2, gpt-2, …")
-    parser.add_argument("--public", action="store_true", help="anybody may read it (default: private)")
-    parser.add_argument("--allow-remote", action="store_true", help="although the task's data stays on-premise")
-    parser.add_argument("--force", metavar="REASON", default="", help="upload although it is below the success criteria")
+    parser = argparse.ArgumentParser(
+        prog="06_upload_hf.py",
+        description="Upload a version to the Hugging Face Hub, private unless asked otherwise; running it again carries on. "
+                    "上傳版本到 Hugging Face Hub，預設不公開；中斷後再執行一次會接續。",
+    )
+    parser.add_argument("--repo", required=True, help="owner/name on the Hub Hub 上的 owner/name")
+    parser.add_argument("--version", default="latest", help="v1, v2, … (default: latest) 版本（預設最新）")
+    parser.add_argument("--content", choices=_CONTENTS, default="adapter", help="what is uploaded 要上傳的內容")
+    parser.add_argument("--quantization", choices=["f16", "q8_0"], default="f16", help="of a GGUF file GGUF 檔的量化方式")
+    parser.add_argument("--pre-tokenizer", default=None, help="for a tokenizer llama.cpp does not know: qwen2, gpt-2, … "
+                                                              "llama.cpp 不認得分詞器時指定")
+    parser.add_argument("--public", action="store_true", help="anybody may read it (default: private) 公開（預設私有）")
+    parser.add_argument("--allow-remote", action="store_true",
+                        help="although the task's data stays on-premise 任務資料不得外流時，仍然允許上傳")
+    parser.add_argument("--force", metavar="REASON", default="",
+                        help="upload although it is below the success criteria 低於成功標準仍要上傳，請寫理由")
     options = parser.parse_args(arguments)
     return run_job("upload", lambda job: _upload(job, options), entry=ENTRY, arguments=arguments, task=task,
                    resumable=True)

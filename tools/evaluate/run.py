@@ -54,9 +54,9 @@ def main(task: Path, arguments: list[str]) -> int:
         prog="05_evaluate.py",
         description="Evaluate a trained version on a frozen benchmark. 用凍結的評估基準評估一個訓練好的版本。",
     )
-    parser.add_argument("--version", default="latest", help="v1, v2, … or latest")
-    parser.add_argument("--benchmark", help="a name below benchmarks/ (default: main)")
-    parser.add_argument("--skip-baselines", action="store_true", help="leave out the methods to compare with")
+    parser.add_argument("--version", default="latest", help="v1, v2, … or latest 版本，或 latest")
+    parser.add_argument("--benchmark", help="a name below benchmarks/ (default: main) benchmarks/ 裡的名稱（預設 main）")
+    parser.add_argument("--skip-baselines", action="store_true", help="leave out the methods to compare with 不跑用來比較的簡單方法")
     given = parser.parse_args(arguments)
     # Everything needed is on this machine by now; the libraries must neither ask the network nor draw bars.
     settle_libraries()

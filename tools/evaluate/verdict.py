@@ -127,8 +127,8 @@ def _untuned(record: Mapping[str, Any], metric: str, margins: Mapping[str, Diffe
     if margin is None or margin.verdict == "better":
         return None
     value = f"{record['baselines'][BASE_MODEL][metric]:.3f}"
-    return Text(f"The untuned base model scores {value}: fine-tuning is not shown to help.",
-                f"未微調的基礎模型得到 {value}：未能證明微調有幫助。")
+    return Text(f"The model it was trained from scores {value}: this training is not shown to help.",
+                f"訓練前的模型得到 {value}：未能證明這次訓練有幫助。")
 
 
 def _invalid(record: Mapping[str, Any]) -> Text | None:

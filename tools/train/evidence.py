@@ -81,7 +81,8 @@ def validations_of(
         names: the trainer's name of each figure and ours.
     """
     return [{"epoch": _epoch(entry, steps), **{ours: round(float(entry[name]), 6) for name, ours in names.items()
-                                               if name in entry}} for entry in history if judged_by in entry]
+                                               if name in entry}}
+            for entry in history if judged_by in entry and entry["step"]]
 
 
 def _epoch(entry: Mapping[str, Any], steps: int) -> int:

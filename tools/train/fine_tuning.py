@@ -51,6 +51,7 @@ class FineTuning(Method):
         "activation_checkpointing": "memory-time-cost",
     }
     judged_by: ClassVar[str]  # what an evaluation's entry in the trainer's log holds, and no other entry
+    measured_before: ClassVar[bool] = False  # the validation rows are asked before the first step too
     # The trainer's name of each figure that is told while it trains, and ours.
     logged: ClassVar[dict[str, str]] = {}
     validated: ClassVar[dict[str, str]] = {}
@@ -280,7 +281,7 @@ class FineTuning(Method):
     def best_step(self, history: Log) -> int | None:
         """The step whose model is the best so far, by the evaluations in a log history; None to keep the last."""
         judged = [(good, entry) for entry in history
-                  if self.judged_by in entry and (good := self.goodness(entry)) is not None]
+                  if self.judged_by in entry and entry["step"] and (good := self.goodness(entry)) is not None]
         return int(max(judged, key=lambda pair: pair[0])[1]["step"]) if judged else None
 
     def stops_early(self, history: Log) -> bool:

@@ -20,7 +20,8 @@ _SECONDS_BETWEEN_REPORTS = 0.5
 
 
 class Reporter(TrainerCallback):
-    """Writes progress, evaluates at the end of each epoch, and saves often enough.
+    """Writes progress, evaluates at the end of each epoch (before the first too where the method wants it), and saves
+    often enough.
 
     Everything is asked for at the end of a step, evaluation before checkpoint: so a checkpoint of an epoch's last step
     holds that epoch's evaluation, and a run resumed from it chooses the same best step as one that was never stopped.
@@ -31,6 +32,10 @@ class Reporter(TrainerCallback):
         self.steps_per_epoch = steps_per_epoch
         self._reported = 0.0
         self._step_began = 0.0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self.method.measured_before and self.trainer.eval_dataset is not None and not state.global_step:
+            self.trainer.evaluate()
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.running.check_cancelled()

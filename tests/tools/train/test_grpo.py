@@ -15,6 +15,7 @@ from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute import jobs
 from nlp_skills.tools.evaluate.diagnosis import diagnose
 from nlp_skills.tools.train.checkpoints import sealed_checkpoints
+from nlp_skills.tools.train.methods.grpo import Grpo
 from tests.tools.train.conftest import COMPANIES, found_from_every_folder, workspace_in, write_rows
 from tests.tools.train.trained import Trainings, measures, weights
 
@@ -73,6 +74,8 @@ def test_from_a_version_that_is_sometimes_right_the_reward_rises_and_a_killed_ru
     earned = measures(whole, "reward")
     assert 0.1 < earned[0] < 0.7, earned  # sometimes right to begin with
     assert sum(earned[-3:]) > sum(earned[:3]) + 0.75 and info["training"]["valid_reward"] == 1.0, earned
+    before = info["training"]["valid_reward_before"]
+    assert 0 <= before < 1 and f"{before:.2f} before the first step" in Grpo.scored(info["training"]).en
     assert len(earned) == 18  # 22 questions in steps of 8, six times: the last step of an epoch is made up
     assert info["method"] == "grpo" and info["adapter"] and whole.config()["rewards"] == ["exact_match"]
     base = info["base_model"]

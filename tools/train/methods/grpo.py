@@ -44,6 +44,7 @@ class Grpo(FineTuning):
         **FineTuning.pages, "rewards": "reward-methods", "num_generations": "reward-methods", "beta": "reward-methods",
         "max_completion_length": "reward-methods", "learning_rate": "reward-methods", "epochs": "reward-methods"}
     judged_by: ClassVar[str] = "eval_reward"
+    measured_before: ClassVar[bool] = True
     logged: ClassVar[dict[str, str]] = {
         "reward": "reward", "reward_std": "reward_std", "completions/mean_length": "completion_length",
         "completions/clipped_ratio": "answers_cut", "frac_reward_zero_std": "groups_alike", "kl": "kl"}
@@ -107,11 +108,16 @@ class Grpo(FineTuning):
 
     @classmethod
     def scored(cls, training: Mapping[str, Any]) -> Text:
-        reward = training.get("valid_reward")
-        if reward is None:
+        reward, before = training.get("valid_reward"), training.get("valid_reward_before")
+        if reward is None or before is None:
             return Text("", "")
-        return Text(f"Mean reward on the validation rows: {reward:.2f} (step {training['best_step']}).",
-                    f"驗證資料的平均獎勵：{reward:.2f}（第 {training['best_step']} 步）。")
+        figures = Text(f"Mean reward on the validation rows: {reward:.2f} (step {training['best_step']}), {before:.2f} "
+                       "before the first step",
+                       f"驗證資料的平均獎勵：{reward:.2f}（第 {training['best_step']} 步），訓練前是 {before:.2f}")
+        if reward > before:
+            return Text(f"{figures.en}.", f"{figures.zh}。")
+        return Text(f"{figures.en}: nothing was gained. Plan again with a learning_rate a fifth as large, or with more epochs.",
+                    f"{figures.zh}：沒有進步。請用五分之一的 learning_rate 或更多 epochs 重新規劃。")
 
     @classmethod
     def usual_rate(cls, lora: bool, tiny: bool) -> tuple[float, Text]:
@@ -218,7 +224,9 @@ class Grpo(FineTuning):
 
     def figures(self, history: Log, chosen: Mapping[str, Any]) -> dict[str, Any]:
         first = next((entry["reward"] for entry in history if "reward" in entry), None)
+        before = next((entry for entry in history if self.judged_by in entry and not entry["step"]), {})
         return {"first_reward": first, "reward": tail_mean(history, "reward"), "valid_reward": chosen.get("eval_reward"),
+                "valid_reward_before": before.get("eval_reward"),
                 "groups_alike": tail_mean(history, "frac_reward_zero_std"),
                 "completion_length": tail_mean(history, "completions/mean_length")}
 

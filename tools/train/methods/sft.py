@@ -99,9 +99,9 @@ class Sft(FineTuning):
             return Text("", "")
         recall, exact = training.get("valid_recall"), training.get("valid_exact")
         share = Text(f"mean recall {recall:.2f}", f"平均召回率 {recall:.2f}") if recall is not None else \
-            Text(f"{exact or 0:.0%} answered exactly", f"{exact or 0:.0%} 完全答對")
+            Text(f"{exact or 0:.0%} answered exactly", f"完全答對 {exact or 0:.0%}")
         return Text(f"On the validation rows: {share.en}, loss {loss:.3f} (step {step}).",
-                    f"驗證資料上的{share.zh}、損失 {loss:.3f}（第 {step} 步）。")
+                    f"驗證資料：{share.zh}、損失 {loss:.3f}（第 {step} 步）。")
 
     @classmethod
     def usual_rate(cls, lora: bool, tiny: bool) -> tuple[float, Text]:

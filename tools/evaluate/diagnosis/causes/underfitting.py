@@ -64,6 +64,12 @@ class Underfitting(CauseKind):
     def _still_falling(self, case: Case) -> Cause | None:
         """For free texts, of which no loss says when they are learnt: the loss fell much until the end."""
         last = [float(epoch["train_loss"]) for epoch in case.epochs[-2:]]
+        if self._guesses(case):
+            unlearnt = figure("unlearnt_text_loss")
+            reason = Text(f"The training loss is still {last[-1]:.3g} a token, as if it guessed: next to nothing is learnt.",
+                          f"每個 token 的訓練損失還有 {last[-1]:.3g}，跟猜的差不多：幾乎什麼都還沒學會。")
+            return self.found(0.9 * ramp(last[-1], unlearnt, 2 * unlearnt), {"last_loss": last[-1]}, [reason],
+                              self._remedy(case))
         if len(last) < 2 or not last[0]:
             return None
         fall = 1 - last[1] / last[0]
@@ -71,6 +77,9 @@ class Underfitting(CauseKind):
                       f"最後一輪損失仍在下降（{last[0]:.3g} → {last[1]:.3g}）。")
         return self.found(self.improvement(0.7 * ramp(fall, _FALLING, _FALLING_FAST), case), {"last_loss": last[1]},
                           [reason], self._remedy(case))
+
+    def _guesses(self, case: Case) -> bool:
+        return bool(case.epochs) and float(case.epochs[-1]["train_loss"]) >= figure("unlearnt_text_loss")
 
     def _remedy(self, case: Case) -> Remedy:
         if case.rate_ratio is not None and case.rate_ratio <= _TOO_SLOW:
@@ -80,6 +89,7 @@ class Underfitting(CauseKind):
                           {"learning_rate": rates["usual"]}, expects=case.learnable())
         epochs = int(case.config.get("epochs") or 1)
         # Far from learnt: several times as long; nearly there: half as long again.
-        more = min(_MOST_EPOCHS, max(epochs + max(1, epochs // 2), 8 if (case.learnt or 1.0) < 0.5 else 0))
+        far = case.learnt < 0.5 if case.learnt is not None else self._guesses(case)
+        more = min(_MOST_EPOCHS, max(epochs + max(1, epochs // 2), 8 if far else 0))
         return Remedy(Text(f"Train {more} epochs instead of {epochs}", f"訓練輪數從 {epochs} 增為 {more}"),
                       {"epochs": more}, expects=case.learnable())
