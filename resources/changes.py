@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from .language import Text
+from .language import Text, several
 from .version import VersionFolder
 
 # What a plan holds beside the settings that shape the run.
@@ -155,14 +155,14 @@ def _setting_text(path: str, old: Any, new: Any) -> Text:
 
 def _rows_text(label: str, old: int, new: int) -> Text:
     if new > old:
-        return Text(f"+{new - old} {label} rows", _spaced(_spaced("新增", label), "樣本") + f" {new - old} 筆")
-    return Text(f"−{old - new} {label} rows", _spaced(_spaced("移除", label), "樣本") + f" {old - new} 筆")
+        return Text(f"+{several(new - old, f'{label} row')}", _spaced(_spaced("新增", label), "樣本") + f" {new - old} 筆")
+    return Text(f"−{several(old - new, f'{label} row')}", _spaced(_spaced("移除", label), "樣本") + f" {old - new} 筆")
 
 
 def _split_text(split: str, old: int, new: int) -> Text:
     words = _SPLITS[split]
     sign, verb = ("+", "新增") if new > old else ("−", "移除")
-    return Text(f"{sign}{abs(new - old)} {words.en} rows", f"{verb}{words.zh}樣本 {abs(new - old)} 筆")
+    return Text(f"{sign}{several(abs(new - old), f'{words.en} row')}", f"{verb}{words.zh}樣本 {abs(new - old)} 筆")
 
 
 def _spaced(left: str, right: str) -> str:

@@ -29,6 +29,17 @@ class Text(NamedTuple):
         return self.zh if language == "zh-TW" else self.en
 
 
+def several(count: int, one: str, many: str = "", form: str = "") -> str:
+    """`1 row`, `2 rows`: a count and what is counted, as an English sentence says it.
+
+    Arguments:
+        one: what follows 1; with its verb where one agrees (`row has`).
+        many: what follows every other count; `one` with an s where empty.
+        form: how the number is written, as in a format string (`,`).
+    """
+    return f"{count:{form}} {one if count == 1 else many or f'{one}s'}"
+
+
 def default_language() -> Language:
     """The language of the settings: `NLP_SKILLS_LANGUAGE`, else English."""
     return as_language(os.environ.get("NLP_SKILLS_LANGUAGE")) or "en"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..resources.catalogue import base_models
-from ..resources.language import Text
+from ..resources.language import Text, several
 from ..tools.compute.machine import Machine
 from ..tools.compute.machines import Standing
 from ..tools.train.base_facts import Outline
@@ -172,5 +172,5 @@ def _ollama() -> Standing:
                             Text("Run: ollama serve", "請執行：ollama serve"))
         return Standing("ok", Text(f"Ollama: not here ({_OLLAMA_PAGE}); set OLLAMA_HOST where it runs elsewhere",
                                    f"Ollama：這裡沒有（{_OLLAMA_PAGE}）；若在別台機器上執行，請設定 OLLAMA_HOST"))
-    return Standing("ok", Text(f"Ollama {version} answers at {url}, {len(models)} model(s)",
+    return Standing("ok", Text(f"Ollama {version} answers at {url}, {several(len(models), 'model')}",
                                f"Ollama {version}：{url}，{len(models)} 個模型"))

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from .. import __version__
 from ..resources import secrets
 from ..resources.errors import MachineError, NlpSkillsError
-from ..resources.language import Text
+from ..resources.language import Text, several
 from ..resources.reasons import reason_of
 from ..resources.workspace import Workspace
 from ..tools.compute.machine import Machine, describe_machine
@@ -74,7 +74,7 @@ def show(findings: list[Finding]) -> int:
         if finding.mends:
             print(f"      → {finding.mends}")
     broken = _broken(findings)
-    print(Text(f"\n{broken} thing(s) to mend." if broken else "\nReady.",
+    print(Text(f"\n{several(broken, 'thing')} to mend." if broken else "\nReady.",
                f"\n有 {broken} 項需要修正。" if broken else "\n可以使用了。"))
     return 1 if broken else 0
 
@@ -113,7 +113,7 @@ def _workspace(workspace: Workspace) -> Finding:
                            f"工作區 {root} 無法寫入：{reason_of(error).zh}。"),
             Text("Set NLP_SKILLS_WORKSPACE to a folder you own.", "請把 NLP_SKILLS_WORKSPACE 設成你有權限的資料夾。"))
     count = len(workspace.task_names())
-    return Finding("ok", Text(f"Workspace {root}: {count} task(s)", f"工作區 {root}：{count} 個任務"))
+    return Finding("ok", Text(f"Workspace {root}: {several(count, 'task')}", f"工作區 {root}：{count} 個任務"))
 
 
 def _disk(machine: Machine) -> Finding:
@@ -128,7 +128,7 @@ def _disk(machine: Machine) -> Finding:
 
 def _memory(machine: Machine) -> Finding:
     total, free = machine.memory / _GB, machine.free_memory / _GB
-    says = Text(f"{machine.cores} cores, memory {free:.1f} GB free of {total:.1f} GB",
+    says = Text(f"{several(machine.cores, 'core')}, memory {free:.1f} GB free of {total:.1f} GB",
                 f"{machine.cores} 核心，記憶體可用 {free:.1f} GB，共 {total:.1f} GB")
     if free < _NEEDED_MEMORY_GB:
         return Finding("warning", says, Text("Close other programs before training, or train on another machine.",

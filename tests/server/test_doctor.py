@@ -85,7 +85,7 @@ def ollama(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("ollama")
 def test_an_ollama_that_answers_is_found_with_its_models() -> None:
     said = " ".join(one.says.en for one in abilities.deployment({}))
-    assert "Ollama 0.12.3 answers" in said and "1 model(s)" in said and "vLLM" in said
+    assert "Ollama 0.12.3 answers" in said and ", 1 model " in said and "vLLM" in said
 
 
 def test_an_ollama_that_is_installed_and_asleep_is_woken_by_a_command(

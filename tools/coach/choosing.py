@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...resources.figures import figure
-from ...resources.language import Text
+from ...resources.language import Text, several
 from ..evaluate.baselines import baseline_title
 from .analysis import Result
 from .answer import DecisionDue, Question
@@ -86,8 +86,8 @@ def few_rows(rows: int | None) -> DecisionDue | None:
         Text("Train now, or not yet", "現在訓練，還是先不要"),
         [_PROMPT, _COLLECT, Text("Train anyway", "還是要訓練")],
         Text("Collect rows, and prompt in the meantime", "先收集資料，這段期間用提示詞"),
-        [Text(f"{rows or 'No labelled'} rows: supervised fine-tuning begins to pay at about {least:.0f}, and a test "
-              "split smaller than that shows nothing (llm-knowledge/data-sizes).",
+        [Text(f"{several(rows, 'row') if rows else 'No labelled rows'}: supervised fine-tuning begins to pay at about "
+              f"{least:.0f}, and a test split smaller than that shows nothing (llm-knowledge/data-sizes).",
               f"{f'只有 {rows} 筆' if rows else '還沒有標好的資料'}：監督式微調大約 {least:.0f} 筆起才划算，而且這樣切出來的測試集看不出差別"
               "（llm-knowledge/data-sizes）。"),
          Text("What the prompt gets wrong, corrected by a person, is the best first data there is.",
@@ -145,7 +145,7 @@ def _measured(result: Result) -> DecisionDue:
         name) or _method(name)
     tuned = Text(f"Keep {result.version.name}", f"沿用 {result.version.name}")
     figures = Text(
-        f"Measured on the same {result.rows} rows: {result.version.name} {result.value:.3f}, the simple method "
+        f"Measured on the same {several(result.rows, 'row')}: {result.version.name} {result.value:.3f}, the simple method "
         f"{value:.3f} (baselines in versions/{result.version.name}/results.json).",
         f"同一批 {result.rows} 筆量出來：{result.version.name} 是 {result.value:.3f}，簡單方法是 {value:.3f}"
         f"（見 versions/{result.version.name}/results.json 的 baselines）。")

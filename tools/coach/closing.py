@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ...resources.files import read_json
-from ...resources.language import Text
+from ...resources.language import Text, several
 from ...resources.task import Task, TaskFolder
 from ...resources.version import VersionFolder
 from ..compute.words import duration, size
@@ -26,7 +26,7 @@ def cost_of_data(situation: Situation) -> Text:
     seconds = _job_seconds(situation.folder, "regenerate")
     parts = [duration(seconds)] if seconds else []
     rows = sum(situation.counts.values())
-    parts.append(str(Text(f"{rows} rows kept", f"留下 {rows} 筆")))
+    parts.append(str(Text(f"{several(rows, 'row')} kept", f"留下 {rows} 筆")))
     if used := _disk(situation.folder.data):
         parts.append(str(Text(f"{size(used)} on disk", f"磁碟 {size(used)}")))
     return _cost(parts)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...resources.answer import NextStep
 from ...resources.contents import without_secrets
-from ...resources.language import Text, as_language, speaking
+from ...resources.language import Text, as_language, several, speaking
 from ...resources.masking import masked, throughout
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
@@ -136,7 +136,7 @@ def _folder(workspace: Workspace, task: str) -> TaskFolder | None:
 
 def _listing(workspace: Workspace) -> CoachAnswer:
     count = len(workspace.task_names())
-    message = Text(f"{count} task{'' if count == 1 else 's'} in {workspace.root}. Name one and I say where it stands.",
+    message = Text(f"{several(count, 'task')} in {workspace.root}. Name one and I say where it stands.",
                    f"{workspace.root} 裡有 {count} 個任務。說出其中一個，我就告訴你目前進度。") if count else \
         Text(f"No task in {workspace.root} yet. Tell me what you would like to solve, and we make the first one.",
              f"{workspace.root} 裡還沒有任務。告訴我你想解決什麼，我們就來建立第一個。")

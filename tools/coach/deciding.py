@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...resources.answer import NextStep
-from ...resources.language import Text
+from ...resources.language import Text, several
 from .analysis import (
     Change,
     Result,
@@ -51,7 +51,7 @@ def _ready_to_deploy(situation: Situation, best: Result, message: str) -> CoachA
     doubtful = best.low is not None and best.threshold is not None and best.low < best.threshold
     deploy_it = Text(f"Deploy {best.version.name}", f"部署 {best.version.name}")
     simple = Text("Use the simple method instead", "改用簡單的方法")
-    reasons = [Text(f"{best.value:.3f} on {best.rows} rows it never saw, your goal {best.threshold:g}.",
+    reasons = [Text(f"{best.value:.3f} on {several(best.rows, 'row')} it never saw, your goal {best.threshold:g}.",
                     f"在 {best.rows} 筆沒看過的資料上得到 {best.value:.3f}，你的目標是 {best.threshold:g}。")]
     if doubtful:
         reasons.append(Text(

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...resources.answer import NextStep
 from ...resources.errors import DataError
-from ...resources.language import Text
+from ...resources.language import Text, several
 from ..data.labelling.standing import concerns, look, next_call
 from ..data.types import ROLE_TITLES
 from .answer import CoachAnswer
@@ -43,10 +43,11 @@ def label_rows(situation: Situation, _said: Said) -> CoachAnswer | None:
     todo = what.zh if what.zh.endswith("標註") else f"標註{what.zh}"
     by = Text("a model or a version", "模型或某個版本") if kind.answers == "text" else Text(
         "rules, a model or a version", "規則、模型或某個版本")
+    waiting = several(figures["open"], f"row waits for its {what.en}", f"rows wait for their {what.en}")
     message = joined(benefit(situation.task), Text(
-        f"{figures['open']} rows wait for their {what.en} ({figures['proposed']} with a proposal), {figures['accepted']} are "
-        f"accepted. Proposals come from {by.en}; a person reviews them in batches here or on a sheet, and only "
-        "what they accept trains (data-pipeline/labelling).",
+        f"{waiting} ({figures['proposed']} with a proposal), {figures['accepted']} accepted so far. Proposals come from "
+        f"{by.en}; a person reviews them in batches here or on a sheet, and only what they accept "
+        "trains (data-pipeline/labelling).",
         f"有 {figures['open']} 列等著{todo}（{figures['proposed']} 列有提案），已接受 {figures['accepted']} 列。"
         f"由{by.zh}提案，再由人在這裡分批審閱或填審閱表；只有接受的才會拿來訓練"
         "（data-pipeline/labelling）。"))

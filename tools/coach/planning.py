@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...resources.figures import figure
 from ...resources.files import read_yaml
-from ...resources.language import Text
+from ...resources.language import Text, several
 from ..compute.words import duration
 from ..data.types import task_kind
 from .answer import DecisionDue
@@ -26,8 +26,8 @@ def first_plan_decision(situation: Situation) -> DecisionDue:
         return _from_preferences(situation)
     rows, train, labels = situation.counts.get("train", 0), situation.train_labels, answers == "label"
     reasons = [Text(
-        f"{rows} training rows: a small model with LoRA learns from that; full fine-tuning wants thousands to be worth "
-        "its memory (llm-knowledge/choosing-a-method).",
+        f"{several(rows, 'training row')}: a small model with LoRA learns from that; full fine-tuning wants thousands to be "
+        "worth its memory (llm-knowledge/choosing-a-method).",
         f"{rows} 筆訓練資料：小模型加 LoRA 就學得起來；全參數微調要上千筆才值得那麼多記憶體"
         "（llm-knowledge/choosing-a-method）。")
         if rows < figure("rows_typical") * 10 else Text(
@@ -82,8 +82,8 @@ def _from_preferences(situation: Situation) -> DecisionDue:
     rows = situation.counts.get("train", 0)
     dpo = Text("Preferences with LoRA (DPO)", "偏好訓練加 LoRA（DPO）")
     reasons = [
-        Text(f"{rows} training pairs: dpo learns from them which of two answers people prefer; 1,000 to 5,000 are usual "
-             "(llm-knowledge/preference-methods).",
+        Text(f"{several(rows, 'training pair')}: dpo learns which of two answers people prefer; 1,000 to 5,000 pairs are "
+             "usual (llm-knowledge/preference-methods).",
              f"{rows} 組訓練配對：dpo 從中學會人們偏好哪一個回答，通常需要 1,000 到 5,000 組（llm-knowledge/preference-methods）。"),
         Text("It only re-weighs what the model can say already. Where a version was taught to answer such texts (sft), begin "
              "from it: settings={'base_model': 'its-task/v1'}.",
@@ -108,8 +108,8 @@ def fits_the_test(situation: Situation, topic: Topic) -> Text | None:
         return None
     half = precision_of(test, _USUAL_THRESHOLD)
     return Text(
-        f"With {test} test rows a score of {_USUAL_THRESHOLD} is known to about ±{half:.2f}: a threshold finer than that "
-        "cannot be told apart (llm-knowledge/statistics).",
+        f"With {several(test, 'test row')} a score of {_USUAL_THRESHOLD} is known to about ±{half:.2f}: a threshold finer "
+        "than that cannot be told apart (llm-knowledge/statistics).",
         f"測試集有 {test} 筆，{_USUAL_THRESHOLD} 分的誤差大約是 ±{half:.2f}：門檻訂得比這更細也分不出來"
         "（llm-knowledge/statistics）。")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...resources.answer import NextStep
 from ...resources.figures import figure
-from ...resources.language import Text
+from ...resources.language import Text, several
 from ..data.types import task_kind
 from . import labelling
 from .advice import source_advice, source_decision, source_question
@@ -125,7 +125,7 @@ def counted_labels(situation: Situation) -> Text:
     number, kind = len(situation.labels), task_kind(situation.task.type)
     if not kind.needs_labels:
         return kind.title
-    return Text(f"{number} labels", f"{number} 個標籤") if number else Text("labels come with the data",
+    return Text(several(number, "label"), f"{number} 個標籤") if number else Text("labels come with the data",
                                                                               "標籤會從資料來")
 
 
@@ -317,7 +317,7 @@ def _data_words(situation: Situation) -> Text:
     shown = counted(train, situation.labels)
     labels = Text(f" Labels in training: {shown}.", f"訓練集的標籤：{shown}。") if train else Text("", "")
     return Text(
-        f"The data is ready: {counts.get('train', 0)} rows to train on, {counts.get('valid', 0)} to steer by, "
+        f"The data is ready: {several(counts.get('train', 0), 'row')} to train on, {counts.get('valid', 0)} to steer by, "
         f"{counts.get('test', 0)} kept for the test.{labels.en}",
         f"資料準備好了：訓練 {counts.get('train', 0)} 筆、驗證 {counts.get('valid', 0)} 筆、"
         f"測試 {counts.get('test', 0)} 筆。{labels.zh}")

@@ -11,7 +11,7 @@ import anyio
 
 from ...resources.answer import HIDDEN, JobAnswer, JobView, NextStep
 from ...resources.job import ACTIVE_STATES, JobFolder, JobState, Progress, job_folders
-from ...resources.language import Text
+from ...resources.language import Text, several
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
 from . import jobs
@@ -117,7 +117,7 @@ def list_answer(
         step = NextStep(say=str(say), tool="job_status", arguments={"job_id": running.id})
     else:
         step = _ask_coach(task.name if task else None)
-    message = Text(f"{len(found)} jobs, {len(page)} shown.", f"共 {len(found)} 個工作，顯示 {len(page)} 個。")
+    message = Text(f"{several(len(found), 'job')}, {len(page)} shown.", f"共 {len(found)} 個工作，顯示 {len(page)} 個。")
     if still := rented_and_idle(found):
         message = Text(f"{message.en} {still.en}", f"{message.zh}{still.zh}")
     return JobStatus(message=str(message), next_step=step, jobs=page, total=len(found), next_offset=more)

@@ -15,7 +15,7 @@ from rich.table import Table
 from ...resources.clock import now
 from ...resources.errors import JobError
 from ...resources.job import JobState, job_folders
-from ...resources.language import Text
+from ...resources.language import Text, several
 from ...resources.workspace import Workspace
 from .answers import JobLine
 from .events import JobEvents
@@ -69,7 +69,7 @@ def _looker(workspace: Workspace) -> Callable[[], Table]:
 
 def _table(workspace: Workspace, lines: list[JobLine], total: int) -> Table:
     title = Text(f"Jobs in {workspace.root}", f"{workspace.root} 的工作")
-    shown = Text(f"{len(lines)} of {total} jobs · Ctrl-C ends the view, not the jobs",
+    shown = Text(f"{len(lines)} of {several(total, 'job')} · Ctrl-C ends the view, not the jobs",
                  f"顯示 {len(lines)} 個，共 {total} 個工作 · 按 Ctrl-C 只結束畫面，工作會繼續")
     table = Table(title=str(title), caption=str(shown), expand=True)
     for heading in (Text("Task", "任務"), Text("Job", "工作"), Text("State", "狀態"), Text("Progress", "進度"),

@@ -16,7 +16,7 @@ from typing import Any
 from ...resources.answer import quoted
 from ...resources.data_source import DataSource
 from ...resources.files import sha256_bytes
-from ...resources.language import Text
+from ...resources.language import Text, several
 from ...resources.task import Task, TaskType
 from .content import content_findings, coverage_findings
 from .findings import ROW_TEXT, Finding, finding
@@ -157,7 +157,7 @@ def _field_errors(placed: Sequence[tuple[str, Row]], rules: Rules) -> list[Findi
         rows = [pair for pair, columns in lacking if column in columns]
         if rows:
             found.append(finding(f"missing_{column}", len(rows), Text(
-                f"{len(rows)} rows have no {column}.", f"有 {len(rows)} 列沒有 {column}。"), rows))
+                f"{several(len(rows), 'row has', 'rows have')} no {column}.", f"有 {len(rows)} 列沒有 {column}。"), rows))
     return found
 
 
@@ -167,7 +167,8 @@ def _label_errors(placed: Sequence[tuple[str, Row]], rules: Rules) -> list[Findi
     if not rows:
         return []
     return [finding("unknown_label", len(rows), Text(
-        f"{len(rows)} rows have a label that task.yaml does not list ({', '.join(rules.labels) or 'it lists none'}).",
+        f"{several(len(rows), 'row has', 'rows have')} a label that task.yaml does not list "
+        f"({', '.join(rules.labels) or 'it lists none'}).",
         f"有 {len(rows)} 列的標籤不在 task.yaml 的清單裡（{'、'.join(rules.labels) or '清單是空的'}）。"), rows)]
 
 
@@ -182,11 +183,13 @@ def _identity_errors(placed: Sequence[tuple[str, Row]]) -> list[Finding]:
     return [
         *([conflict_finding([rows[0:2] for rows in conflicts])] if conflicts else []),
         *([finding("overlap", len(overlaps), Text(
-            f"{len(overlaps)} rows stand in more than one split: the test would be of what was learnt by heart.",
+            f"{several(len(overlaps), 'row stands', 'rows stand')} in more than one split: the test would be of what was "
+            "learnt by heart.",
             f"有 {len(overlaps)} 列同時出現在不同的切分裡：測試等於考背過的題目。"),
             [pair for rows in overlaps for pair in rows[:2]])] if overlaps else []),
         *([finding("duplicate", len(doubled), Text(
-            f"{len(doubled)} rows stand twice in one split.", f"有 {len(doubled)} 列在同一個切分裡重複。"),
+            f"{several(len(doubled), 'row stands', 'rows stand')} twice in one split.",
+            f"有 {len(doubled)} 列在同一個切分裡重複。"),
             [rows[0] for rows in doubled])] if doubled else []),
     ]
 
@@ -194,7 +197,8 @@ def _identity_errors(placed: Sequence[tuple[str, Row]]) -> list[Finding]:
 def conflict_finding(pairs: Sequence[Sequence[tuple[str, Row]]]) -> Finding:
     """The same input with different labels."""
     return finding("conflicting_labels", len(pairs), Text(
-        f"{len(pairs)} inputs carry different labels in different rows: a model cannot learn both.",
+        f"{several(len(pairs), 'input carries', 'inputs carry')} different labels in different rows: a model "
+        "cannot learn both.",
         f"有 {len(pairs)} 筆相同的輸入，在不同列標了不同的標籤：模型無法同時學會兩種答案。"),
         [row for pair in pairs for row in pair])
 
@@ -208,7 +212,8 @@ def _benchmark_errors(placed: Sequence[tuple[str, Row]], rules: Rules, held_out:
     leaks = [pair for pair, key in zip(trained, keys, strict=False)
              if key in frozen_keys or pair[1]["id"] in frozen_ids]
     return [finding("benchmark_leak", len(leaks), Text(
-        f"{len(leaks)} rows of train or valid belong to the frozen benchmark (or to a group of it).",
+        f"{several(len(leaks), 'row of train or valid belongs', 'rows of train or valid belong')} to the frozen benchmark "
+        "(or to a group of it).",
         f"train 或 valid 有 {len(leaks)} 列屬於已凍結的評估基準（或與它同一組）。"), leaks)] if leaks else []
 
 
@@ -219,13 +224,13 @@ def _shape_warnings(placed: Sequence[tuple[str, Row]], rules: Rules) -> list[Fin
               and normalised(pair[1]["entity"]).casefold() not in normalised(pair[1]["text"]).casefold()]
     return [
         *([finding("too_short", len(short), Text(
-            f"{len(short)} texts are shorter than {rules.min_characters} characters.",
+            f"{several(len(short), 'text is', 'texts are')} shorter than {rules.min_characters} characters.",
             f"有 {len(short)} 筆文字少於 {rules.min_characters} 個字元。"), short)] if short else []),
         *([finding("too_long", len(long), Text(
-            f"{len(long)} texts are longer than {rules.max_characters} characters.",
+            f"{several(len(long), 'text is', 'texts are')} longer than {rules.max_characters} characters.",
             f"有 {len(long)} 筆文字超過 {rules.max_characters} 個字元。"), long)] if long else []),
         *([finding("entity_not_in_text", len(absent), Text(
-            f"{len(absent)} rows name an entity that their text does not contain.",
+            f"{several(len(absent), 'row names', 'rows name')} an entity that the text does not contain.",
             f"有 {len(absent)} 列的對象沒有出現在文字裡。"), absent)] if absent else []),
     ]
 
@@ -256,7 +261,7 @@ def _balance_warnings(placed: Sequence[tuple[str, Row]], rules: Rules) -> list[F
             "There is no test split, so nothing can be evaluated.", "沒有測試集，之後無法評估。")))
     elif rows and test < _SMALL_TEST_ROWS:
         found.append(finding("small_test", test, Text(
-            f"The test split has only {test} rows: small differences between versions will not show.",
+            f"The test split has only {several(test, 'row')}: small differences between versions will not show.",
             f"測試集只有 {test} 列：版本之間的小差距會看不出來。")))
     return found
 
@@ -270,5 +275,6 @@ def _overlap_warnings(placed: Sequence[tuple[str, Row]]) -> list[Finding]:
     ids = {row["id"] for name, row in placed if name == "train"}
     rows = [(name, row) for name, row in rows if row["id"] not in ids]  # the same input is an error already
     return [finding("text_overlap", len(rows), Text(
-        f"{len(rows)} texts of valid or test stand in train too, about another entity.",
+        f"{several(len(rows), 'text of valid or test stands', 'texts of valid or test stand')} in train too, about another "
+        "entity.",
         f"valid 或 test 有 {len(rows)} 筆文字也出現在 train（對象不同）。"), rows)] if rows else []

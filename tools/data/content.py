@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from ...resources.chinese import simplified_characters
-from ...resources.language import Text
+from ...resources.language import Text, several
 from .findings import Finding, finding, private_finding
 from .rows import Row
 from .types import kind_of
@@ -29,7 +29,8 @@ def content_findings(placed: Placed, traditional: bool) -> tuple[list[Finding], 
         for kind in kinds_of(row["text"]):
             holding[kind].append((name, row))
     personal = {kind: private_finding(f"personal_{kind}", len(rows), Text(
-        f"{len(rows)} texts hold {_KINDS[kind].en}: a model may repeat it to anybody. Mask it where the data comes from.",
+        f"{several(len(rows), 'text holds', 'texts hold')} {_KINDS[kind].en}: a model may repeat it to anybody. Mask it "
+        "where the data comes from.",
         f"有 {len(rows)} 筆文字含有{_KINDS[kind].zh}：模型可能對任何人說出來。請在來源遮蔽。"), rows)
         for kind in _KINDS if (rows := holding[kind])}
     simplified = [(name, row) for name, row in placed if simplified_characters(row["text"])] if traditional else []
@@ -37,7 +38,8 @@ def content_findings(placed: Placed, traditional: bool) -> tuple[list[Finding], 
         [found for kind, found in personal.items() if kind in _SURE],
         [*(found for kind, found in personal.items() if kind not in _SURE),
          *([finding("simplified_characters", len(simplified), Text(
-             f"{len(simplified)} texts hold Simplified characters, though the task is Traditional Chinese.",
+             f"{several(len(simplified), 'text holds', 'texts hold')} Simplified characters, though the task is "
+             "Traditional Chinese.",
              f"任務是臺灣繁體中文，但有 {len(simplified)} 筆文字含有簡體字。"), simplified)] if simplified else [])],
     )
 

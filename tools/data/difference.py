@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from ...resources.language import Text
+from ...resources.language import Text, several
 from .rows import Row
 from .split import SPLITS
 from .store import Snapshot
@@ -29,7 +29,7 @@ def in_words(changes: dict[str, Any]) -> Text:
     relabelled = sum(each["count"] for each in changes["relabelled"])
     if not added + removed + relabelled:
         return Text("No row changed since the last snapshot.", "與上一個快照相比，資料列沒有變動。")
-    return Text(f"Since the last snapshot: {added} rows added, {removed} removed, {relabelled} relabelled.",
+    return Text(f"Since the last snapshot: {several(added, 'row')} added, {removed} removed, {relabelled} relabelled.",
                 f"與上一個快照相比：新增 {added} 列、移除 {removed} 列、改標籤 {relabelled} 列。")
 
 

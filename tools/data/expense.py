@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from ...resources import spending
 from ...resources.errors import BudgetError, DataSourceError
-from ...resources.language import Text
+from ...resources.language import Text, several
 from ...resources.spending import Cost, amount
 from ...resources.task import TaskFolder
 
@@ -104,8 +104,9 @@ class Expense(NamedTuple):
         """`gpt-4o (api.openai.com) for 500 rows: about …, about 0.42 USD`."""
         price = price_in_words(self.cost, self.currency) if self.paid else Text("free of charge", "免費")
         return Text(
-            f"{self.model} ({self.where}) for {self.rows} rows: about {self.requests} requests, {self.input_tokens} tokens asked "
-            f"and {self.output_tokens} written (never more than {self.most_tokens}), {price.en}",
+            f"{self.model} ({self.where}) for {several(self.rows, 'row')}: about {several(self.requests, 'request')}, "
+            f"{several(self.input_tokens, 'token')} asked and {self.output_tokens} written (never more than "
+            f"{self.most_tokens}), {price.en}",
             f"{self.model}（{self.where}）{self.rows} 列：約 {self.requests} 次請求、輸入 {self.input_tokens} 個 token、"
             f"輸出 {self.output_tokens} 個 token（最多 {self.most_tokens} 個），{price.zh}")
 

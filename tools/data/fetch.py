@@ -16,7 +16,7 @@ from typing import Any
 from ...resources.clock import now
 from ...resources.errors import DataError
 from ...resources.files import describing_disk_errors, read_json, read_jsonl, sha256_bytes, write_json
-from ...resources.language import Text
+from ...resources.language import Text, several
 from ...resources.masking import collected
 from ...resources.task import TaskFolder
 from .cells import plain_value
@@ -162,8 +162,8 @@ def _is_text(value: Any) -> bool:
 def repeated_secret(rows: int) -> Text:
     """What to say of rows that held the password or key they were asked for with."""
     return Text(
-        f"{rows} rows repeated the password or key this source is asked with; *** stands in its place. Ask whoever runs "
-        "the source to mend that.",
+        f"{several(rows, 'row')} repeated the password or key this source is asked with; *** stands in its place. Ask whoever "
+        "runs the source to mend that.",
         f"有 {rows} 列把存取這個來源的密碼或金鑰也回傳了，已換成 ***。請通知來源的管理者修正。")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...resources.answer import quoted
 from ...resources.errors import DataError
-from ...resources.language import Text
+from ...resources.language import Text, several
 from ...resources.task import Task
 from .cells import as_scalar, as_text
 from .findings import Finding, finding
@@ -175,13 +175,15 @@ class Conversion:
         found = [self._left_out(code, count) for code, count in sorted(self.left_out.items())]
         if self.respelled:
             found.append(finding("label_respelled", self.respelled, Text(
-                f"{self.respelled} labels were written in another case or width and taken as the task's.",
+                f"{several(self.respelled, 'label was', 'labels were')} written in another case or width and taken as the "
+                "task's.",
                 f"有 {self.respelled} 個標籤只差大小寫或全半形，已視為任務的標籤。")))
         return found
 
     def _left_out(self, code: str, count: int) -> Finding:
         if problem := self._kind.problems.get(code):
             return finding(f"left_out_{code}", count, Text(
-                f"{count} records were left out: {problem.en}.", f"有 {count} 筆已略過：{problem.zh}。"))
+                f"{several(count, 'record was', 'records were')} left out: {problem.en}.", f"有 {count} 筆已略過：{problem.zh}。"))
         return finding(f"left_out_without_{code}", count, Text(
-            f"{count} records without {code} were left out.", f"有 {count} 筆沒有 {code}，已略過。"))
+            f"{several(count, f'record without {code} was', f'records without {code} were')} left out.",
+            f"有 {count} 筆沒有 {code}，已略過。"))

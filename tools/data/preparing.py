@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ...resources.data_source import DataSource, SplitPolicy
 from ...resources.errors import DataError
-from ...resources.language import Text
+from ...resources.language import Text, several
 from ...resources.task import Task, TaskFolder
 from .checks import conflict_finding
 from .columnar import ColumnRows, SourceRecords, by_columns, without_duplicates
@@ -68,7 +68,7 @@ def prepare(
         needed = task_kind(definition.type).roles
         noted = _joined(Text(**note["message"]) for note in conversion.notes())
         raise DataError(
-            Text(f"None of the {fetched} records makes a row: it needs {', '.join(needed)}.{noted.en}",
+            Text(f"{several(fetched, 'record')} fetched, and none makes a row: it needs {', '.join(needed)}.{noted.en}",
                  f"{fetched} 筆資料裡，沒有一筆同時具備所需的 {'、'.join(needed)}。{noted.zh}"),
             Text("Look at the mapping of the columns in data_source.yaml.", "請檢查 data_source.yaml 的欄位對應。"),
             field="sources", details={"left_out": dict(conversion.left_out)},
@@ -78,7 +78,7 @@ def prepare(
     notes = conversion.notes()
     if removed:
         notes.append(finding("duplicates_removed", removed, Text(
-            f"{removed} exact duplicates were removed.", f"已移除 {removed} 筆完全重複的資料。")))
+            f"{several(removed, 'exact duplicate was', 'exact duplicates were')} removed.", f"已移除 {removed} 筆完全重複的資料。")))
     errors = [conflict_finding([[("", first), ("", second)] for first, second in conflicts])] if conflicts else []
     return Prepared(_with_labels(definition, unique), unique, conversion.unlabelled, fetched, removed, notes, errors)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...resources.answer import quoted
-from ...resources.language import Text
+from ...resources.language import Text, several
 from ...resources.masking import collected, throughout
 from ...resources.task import Task, TaskFolder
 from ..compute.running import RunningJob, run_job
@@ -23,7 +23,7 @@ from .fetch import no_rows
 from .mapping import Conversion, find_columns, shown_columns, unlabelled_way_out
 from .rows import Row
 from .sources import Record, SourceKind, source_kind
-from .types import counted_labels, task_kind
+from .types import ROLE_TITLES, counted_labels, task_kind
 from .watching import Watch
 
 MODULE = "nlp_skills.tools.data.preview"
@@ -145,9 +145,9 @@ def _told(task: TaskFolder, definition: Task, looks: Sequence[dict[str, Any]]) -
     if costly := next((look for look in looks if "estimate" in look), None):
         return _before_preparing(task, costly)
     if any(look["unlabelled"] for look in looks):
-        return _without_labels(task, looks)
+        return _without_labels(task, definition, looks)
     return _say(
-        Text(f"{len(looks)} source(s) can be read; every needed column was found.",
+        Text(f"{several(len(looks), 'source')} can be read; every needed column was found.",
              f"{len(looks)} 個來源都能讀取，需要的欄位也都找到了。"),
         "prepare_data", {"task": task.name},
         Text("Check the preview rows with the person, then prepare the data.",
@@ -174,14 +174,14 @@ def _before_preparing(task: TaskFolder, look: dict[str, Any]) -> dict[str, Any]:
              "和使用者確認這幾列資料，再準備資料；會產生費用的，要對方同意金額才會開始。"))
 
 
-def _without_labels(task: TaskFolder, looks: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    apart = sum(look["unlabelled"] for look in looks)
+def _without_labels(task: TaskFolder, definition: Task, looks: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    apart, lacking = sum(look["unlabelled"] for look in looks), ROLE_TITLES[task_kind(definition.type).key]
     return _say(
-        Text(f"{len(looks)} source(s) can be read; {apart} of the rows looked at carry no label and will be kept apart "
-             "until they are labelled.",
-             f"{len(looks)} 個來源都能讀取；看過的資料裡有 {apart} 列沒有標籤，會先另外存放，等標註後才用來訓練。"),
+        Text(f"{several(len(looks), 'source')} can be read; of the rows looked at, {apart} with no {lacking.en} will be "
+             "kept apart until labelled.",
+             f"{len(looks)} 個來源都能讀取；看過的資料裡有 {apart} 列沒有{lacking.zh}，會先另外存放，等標註後才用來訓練。"),
         "prepare_data", {"task": task.name},
-        Text("Check the preview rows with the person; prepare_data keeps the rows, labels come afterwards.",
+        Text("Check the preview rows with the person; prepare_data keeps the rows, they are labelled afterwards.",
              "和使用者確認預覽的資料列；prepare_data 會保存這些列，之後再標註。"))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ...resources.errors import DataError, MissingRequirement
-from ...resources.language import Text
+from ...resources.language import Text, several
 from .compression import opened_text
 
 Record = dict[str, Any]
@@ -56,7 +56,7 @@ def _checked_header(cells: list[str], path: Path, field: str) -> list[str]:
 def _record(header: list[str], cells: list[str], path: Path, line: int, field: str) -> Record:
     extra = cells[len(header):]
     if any(extra):
-        raise _broken(path, line, Text(f"has {len(cells)} cells where the header has {len(header)}",
+        raise _broken(path, line, Text(f"has {several(len(cells), 'cell')} where the header has {len(header)}",
                                        f"有 {len(cells)} 格，但欄名只有 {len(header)} 個"),
                       Text("A text that contains the separator must stand in quotes.",
                            "內容含有分隔符號時，必須用引號括起來。"), field)

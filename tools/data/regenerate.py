@@ -11,7 +11,7 @@ from typing import Any
 from ...resources.data_source import DataSource, SplitPolicy
 from ...resources.errors import DataError
 from ...resources.files import lock, sha256_bytes
-from ...resources.language import Text
+from ...resources.language import Text, several
 from ...resources.task import TaskFolder
 from ..compute.running import RunningJob, run_job
 from .agreeing import OPTION, settle
@@ -193,7 +193,7 @@ def _fetch(task: TaskFolder, kind: SourceKind, number: int, steps: _Steps) -> Ra
     name = source_name(kind, number)
     steps.begin(Text(f"Fetching {name}", f"擷取 {name}"))
     return fetch(task, kind, number, lambda rows: steps.within(
-        Text(f"Fetching {name}: {rows} rows", f"擷取 {name}：{rows} 列"), rows), steps.watch)
+        Text(f"Fetching {name}: {several(rows, 'row')}", f"擷取 {name}：{rows} 列"), rows), steps.watch)
 
 
 def _check_place(only: int | None, kinds: Sequence[SourceKind]) -> None:
@@ -303,8 +303,8 @@ def _message(
     train, valid, test = (counts[name] for name in SPLITS)
     since = in_words(changes) if changes else Text("", "")
     return Text(
-        f"{fetched} records fetched, {total} distinct rows: {train} train, {valid} valid, {test} test; "
-        f"validated.{f' {since.en}' if since.en else ''}{f' Note: {warning.en}' if warning else ''}",
+        f"{several(fetched, 'record')} fetched, {several(total, 'distinct row')}: {train} train, {valid} valid, "
+        f"{test} test; validated.{f' {since.en}' if since.en else ''}{f' Note: {warning.en}' if warning else ''}",
         f"擷取 {fetched} 筆，去重後 {total} 列：訓練 {train}、驗證 {valid}、測試 {test}，已通過驗證。"
         f"{since.zh}{f'注意：{warning.zh}' if warning else ''}",
     )

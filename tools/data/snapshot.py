@@ -14,7 +14,7 @@ from typing import Any
 from ...resources.data_source import SplitPolicy, load_data_source
 from ...resources.errors import DataError
 from ...resources.files import commit_folder, lock, read_json, sha256_bytes, sha256_file, write_atomic, write_json
-from ...resources.language import Text
+from ...resources.language import Text, several
 from ...resources.task import TaskFolder
 from .benchmark import MAIN, benchmark_names, freeze, held_out_rows
 from .checks import Report, rules_of, shown, validation_report
@@ -116,7 +116,7 @@ def blocked(task: TaskFolder, report: Report, place: Text) -> DataError:
     write_json(path, report)
     safe = shown(report, task.load())
     first, more = report["errors"][0], len(report["errors"]) - 1
-    also = Text(f" (and {more} more kinds of error)" if more else "", f"（另有 {more} 種錯誤）" if more else "")
+    also = Text(f" (and {several(more, 'more kind')} of error)" if more else "", f"（另有 {more} 種錯誤）" if more else "")
     example = _first_example(safe)
     accept = _HOW_TO_ACCEPT if first["code"] in ACCEPTABLE else Text("", "")
     return DataError(

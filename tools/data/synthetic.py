@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...resources.data_source import SplitPolicy
 from ...resources.files import write_atomic
-from ...resources.language import Text
+from ...resources.language import Text, several
 from ...resources.task import TaskFolder
 from .findings import Finding, finding
 from .harmless import harmless
@@ -61,11 +61,12 @@ def notes_of(given: int, used: int) -> list[Finding]:
     if not given:
         return []
     found = [finding("synthetic", used, Text(
-        f"{used} rows written by a model stand in train.", f"訓練資料裡有 {used} 列是模型寫的。"))]
+        f"{several(used, 'row written by a model stands', 'rows written by a model stand')} in train.",
+        f"訓練資料裡有 {used} 列是模型寫的。"))]
     if given > used:
         found.append(finding("synthetic_left_out", given - used, Text(
-            f"{given - used} rows written by a model were left out: near-copies of each other, of real rows or of "
-            "tested ones, or refused in review.",
+            f"Left out, as too near to another, a real or a tested row, or refused in review: "
+            f"{several(given - used, 'row')} written by a model.",
             f"有 {given - used} 列模型寫的資料未採用：與彼此、真實資料或測試資料太像，或審閱時被剔除。")))
     return found
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ...resources.language import Text
+from ...resources.language import Text, several
 from ...resources.task import TaskFolder
 from ..compute.running import RunningJob, run_job
 from .checks import shown
@@ -46,7 +46,7 @@ def validated(task: TaskFolder, snapshot: Snapshot) -> dict[str, Any]:
     counts = snapshot.counts
     message = Text(
         f"The data is valid: {counts['train']} train, {counts['valid']} valid, {counts['test']} test rows; "
-        f"{len(report['warnings'])} warnings.",
+        f"{several(len(report['warnings']), 'warning')}.",
         f"資料通過驗證：訓練 {counts['train']} 列、驗證 {counts['valid']} 列、測試 {counts['test']} 列；"
         f"{len(report['warnings'])} 項提醒。",
     )

@@ -155,11 +155,14 @@ def _stopped(workspace: Workspace, folder: TaskFolder) -> Deploying:
 
     stopped = deployments.undeploy(workspace, folder)
     place = (stopped.url or ", ".join(stopped.files)) if stopped else ""
-    message = (
-        Text(f"{stopped.version} at {place} was stopped; its record and files stay.",
-             f"已停止 {place} 上的 {stopped.version}；紀錄與檔案都保留。")
-        if stopped else Text("Nothing was live.", "目前沒有任何部署。")
-    )
+    if stopped is None:
+        message = Text("Nothing was live.", "目前沒有任何部署。")
+    elif stopped.url and (stopped.job or stopped.digest):
+        message = Text(f"{stopped.version} at {place} was stopped; its record and files stay.",
+                       f"已停止 {place} 上的 {stopped.version}；紀錄與檔案都保留。")
+    else:  # files, or a server that somebody else runs: nothing of ours was running
+        message = Text(f"{stopped.version} at {place} is no longer in use; its record and files stay.",
+                       f"{place} 的 {stopped.version} 已不再列為上線；紀錄與檔案都保留。")
     say = Text("Deploy again whenever you like.", "之後隨時可以再部署。")
     return Deploying(message=str(message), stopped=stopped.version if stopped else None,
                      next_step=NextStep(say=str(say), tool="deploy", arguments={"task": folder.name}))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from ...resources.errors import EvaluationError
-from ...resources.language import Text
+from ...resources.language import Text, several
 from ..data.expense import host_of, is_here
 from .tried import Model
 
@@ -24,7 +24,7 @@ def require_yes(models: Sequence[Model], rows: int, confirm: bool) -> None:
     outside = [model for model in models if model.url and not _is_inside(model.url)]
     if confirm or not outside:
         return
-    en = "; ".join(f"{model.source} ({host_of(model.url)}): {rows} requests" for model in outside)
+    en = "; ".join(f"{model.source} ({host_of(model.url)}): {several(rows, 'request')}" for model in outside)
     zh = "；".join(f"{model.source}（{host_of(model.url)}）{rows} 次請求" for model in outside)
     raise EvaluationError(
         Text(f"This may be paid for, at a price that is not known here: {en}, and the texts of the rows are sent there.",

@@ -14,7 +14,7 @@ from typing import Any
 from ...resources.answer import quoted
 from ...resources.changes import Change, changes_between
 from ...resources.errors import EvaluationError
-from ...resources.language import Text
+from ...resources.language import Text, several
 from ...resources.lineage import prediction_of, prediction_said
 from ...resources.task import Task, TaskFolder
 from ...resources.version import VersionFolder
@@ -196,7 +196,7 @@ def _said(
     title = metric_title(metric)
     figures = Text(
         f"{title.en} {a} {pair[0]:.3f}, {b} {pair[1]:.3f}: {difference.value:+.3f} (95 % interval "
-        f"{difference.low:+.3f} to {difference.high:+.3f}) on the same {rows} rows.",
+        f"{difference.low:+.3f} to {difference.high:+.3f}) on the same {several(rows, 'row')}.",
         f"{title.zh} {a} 為 {pair[0]:.3f}、{b} 為 {pair[1]:.3f}，相差 {difference.value:+.3f}"
         f"（95% 信賴區間 {difference.low:+.3f} 到 {difference.high:+.3f}），同樣的 {rows} 列。",
     )
@@ -225,7 +225,7 @@ def _message(
                   "、".join(change.text.zh for change in changes[:6]) or "沒有")
     predicted = prediction_said(b) or Text("", "")
     return Text(
-        f"{said.en} Only {a.name} is right on {test.only_a} rows, only {b.name} on {test.only_b} (exact McNemar "
+        f"{said.en} Only {a.name} is right on {several(test.only_a, 'row')}, only {b.name} on {test.only_b} (exact McNemar "
         f"p = {test.p:.3f}). Changed: {listed.en}. {predicted.en}".rstrip(),
         f"{said.zh}只有 {a.name} 答對的有 {test.only_a} 列，只有 {b.name} 答對的有 {test.only_b} 列"
         f"（精確 McNemar 檢定 p = {test.p:.3f}）。變更：{listed.zh}。{predicted.zh}",

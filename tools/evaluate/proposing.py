@@ -14,7 +14,7 @@ from typing import Any
 from ...resources import secrets
 from ...resources.errors import DataError
 from ...resources.job import JobFolder
-from ...resources.language import Text
+from ...resources.language import Text, several
 from ...resources.removal import require_model
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
@@ -114,7 +114,8 @@ def propose(task: TaskFolder, job: RunningJob, model: Model) -> dict[str, Any]:
     say, tool, arguments = next_call(look(task))
     return {
         "proposed": labelled, "no_label": len(lines) - labelled, "proposals": proposer.key,
-        "message": Text(f"{model.name} proposed {labelled} answers; {len(lines) - labelled} of what it said was none.",
+        "message": Text(f"{model.name} proposed {several(labelled, 'answer')}; {len(lines) - labelled} of what it said was "
+                        "none.",
                         f"{model.name} 提出 {labelled} 個答案，另有 {len(lines) - labelled} 個回答無法採用。")._asdict(),
         "next_step": {"tool": tool, "arguments": arguments, "say": say._asdict()},
     }

@@ -18,7 +18,7 @@ from typing import Any
 from ...resources.answer import quoted
 from ...resources.errors import DataError, EvaluationError
 from ...resources.files import sha256_bytes
-from ...resources.language import Text
+from ...resources.language import Text, several
 from ...resources.task import Task, TaskFolder
 from ...resources.version import VersionFolder
 from ...resources.workspace import Workspace
@@ -107,7 +107,7 @@ def ask_models(job: RunningJob, task: TaskFolder, models: Sequence[Model], rows:
     names = "、".join(model.name for model in models)
     told = [f"{name} {count}/{len(rows)}" for name, count in valid.items()]
     what = _VALID[answers_of(definition.type)]
-    message = Text(f"Asked {len(rows)} texts; {what.en}: {', '.join(told)}.",
+    message = Text(f"Asked {several(len(rows), 'text')}; {what.en}: {', '.join(told)}.",
                    f"問了 {len(rows)} 則（{names}）；{what.zh}：{'、'.join(told)}。")
     say = Text("A few answers show how it speaks, not how good it is. Measure it on the benchmark?",
                "幾則回答只看得出它怎麼說話，看不出好壞。要用評估基準量一次嗎？")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...resources.language import Text
+from ...resources.language import Text, several
 from ...resources.task import SuccessCriteria, Task
 from .baselines import BASE_MODEL, baseline_title
 from .metric import known_metrics, metric_title
@@ -79,10 +79,10 @@ def _simplest(
 def _figure(record: Mapping[str, Any], metric: str, found: Mapping[str, float]) -> Text:
     title, benchmark = metric_title(metric), record["benchmark"]
     rows, groups = benchmark["count"], record.get("clusters", {}).get("count", benchmark["count"])
-    alike = Text(f" in {groups} groups of like sentences", f"、{groups} 組句型") if groups < rows else Text("", "")
+    alike = Text(f" in {several(groups, 'group')} of like sentences", f"、{groups} 組句型") if groups < rows else Text("", "")
     interval = f"{found['low']:.3f}–{found['high']:.3f}"
     return Text(
-        f"{title.en} {found['value']:.3f} (95 % interval {interval}) on {rows} rows{alike.en} of benchmark "
+        f"{title.en} {found['value']:.3f} (95 % interval {interval}) on {several(rows, 'row')}{alike.en} of benchmark "
         f"{benchmark['name']}.",
         f"{title.zh} {found['value']:.3f}（95% 信賴區間 {interval}），評估基準 {benchmark['name']}"
         f"（{rows} 列{alike.zh}）。",
@@ -156,5 +156,6 @@ def _simplified(record: Mapping[str, Any]) -> Text | None:
 def _leak(leaked: int) -> Text | None:
     if not leaked:
         return None
-    return Text(f"Careful: this version was trained on {leaked} rows of this benchmark, so the figures are too good.",
+    return Text(f"Careful: this version was trained on {several(leaked, 'row')} of this benchmark, so the figures are too "
+                "good.",
                 f"注意：這個版本訓練時用過此基準的 {leaked} 列資料，分數會偏高。")

@@ -23,7 +23,7 @@ from ...resources.contents import without_secrets
 from ...resources.data_source import load_data_source
 from ...resources.errors import SecretError, TaskError
 from ...resources.files import describing_disk_errors, lock, sha256_file
-from ...resources.language import Text
+from ...resources.language import Text, several
 from ...resources.secrets import lookup, redact, references
 from ...resources.task import TaskFolder
 from ..compute.running import RunningJob, run_job
@@ -162,13 +162,13 @@ def result_of(done: Exported) -> dict[str, Any]:
 
 def said_of(done: Exported) -> Text:
     models = Text("with its models", "含模型") if done.models else Text("without models", "不含模型")
-    links = Text(f" {len(done.left_out)} links were left out.", f"略過 {len(done.left_out)} 個連結。") \
+    links = Text(f" Left out: {several(len(done.left_out), 'link')}.", f"略過 {len(done.left_out)} 個連結。") \
         if done.left_out else Text("", "")
     rows = Text(" It holds rows that must stay on-premise: keep it inside.", "其中的資料不得離開內部環境，請勿外傳。") \
         if done.on_premise else Text("", "")
     return Text(
-        f"Written to {done.path}: {done.files} files, {size(done.bytes)}, {models.en}; no secret is in it. SHA-256 "
-        f"{done.sha256}.{links.en}{rows.en}",
+        f"Written to {done.path}: {several(done.files, 'file')}, {size(done.bytes)}, {models.en}; no secret is in it. "
+        f"SHA-256 {done.sha256}.{links.en}{rows.en}",
         f"已匯出到 {done.path}：{done.files} 個檔案，{size(done.bytes)}，{models.zh}；其中沒有任何密碼。"
         f"SHA-256 為 {done.sha256}。{links.zh}{rows.zh}",
     )

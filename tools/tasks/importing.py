@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from ...resources.errors import NlpSkillsError, TaskError, WorkspaceError
 from ...resources.files import describing_disk_errors
-from ...resources.language import Text
+from ...resources.language import Text, several
 from ...resources.removal import model_stands, record_removal, removal_file
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version_numbers
@@ -145,8 +145,8 @@ def result_of(done: Imported) -> dict[str, Any]:
 
 def said_of(done: Imported) -> Text:
     said = Text(
-        f"Imported as {done.folder.name} in {done.folder.root}: {done.files} files, {size(done.bytes)}, every hash as "
-        "the manifest says.",
+        f"Imported as {done.folder.name} in {done.folder.root}: {several(done.files, 'file')}, {size(done.bytes)}, every hash "
+        "as the manifest says.",
         f"已匯入為 {done.folder.name}，位於 {done.folder.root}：{done.files} 個檔案，{size(done.bytes)}，雜湊全部相符。",
     )
     if done.without_model:

@@ -10,7 +10,7 @@ from typing import Any, get_args
 from ...resources.answer import NextStep
 from ...resources.errors import TaskError
 from ...resources.job import JobFolder
-from ...resources.language import Text
+from ...resources.language import Text, several
 from ...resources.score import best_version
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace, check_name
@@ -187,7 +187,7 @@ def _import(workspace: Workspace, wish: Wish) -> Managed | JobFolder:
 def _generate(_workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed:
     done = project.generate(folder, overwrite_scripts=wish.confirm)
     new, kept = len(done.written) + len(done.updated) + len(done.replaced), ", ".join(done.kept)
-    said = Text(f"{new} files written in {folder.root}, {len(done.unchanged)} were up to date.",
+    said = Text(f"{several(new, 'file')} written in {folder.root}, {len(done.unchanged)} up to date already.",
                 f"已在 {folder.root} 寫入 {new} 個檔案，{len(done.unchanged)} 個原本就是最新的。")
     if kept:
         said = Text(f"{said.en} Edited by hand and kept: {kept}; confirm=true renews edited scripts, old ones aside.",

@@ -15,7 +15,7 @@ from ...resources import reading
 from ...resources.answer import Answer, NextStep
 from ...resources.errors import UnknownResource
 from ...resources.job import ACTIVE_STATES, JobFolder
-from ...resources.language import Language, Text
+from ...resources.language import Language, Text, several
 from ...resources.listing import Page, TaskRow
 from ...resources.task import State, Task, TaskFolder, TaskType
 from ...resources.workspace import Workspace
@@ -266,7 +266,7 @@ def _found(query: str, offset: int) -> ReadingAnswer:
         say = Text("Use other words, or see all pages.", "請換個說法，或查看所有頁面。")
         step = NextStep(say=str(say), tool="read_resource", arguments={"uri": f"{reading.SCHEME}skills"})
         return ReadingAnswer(message=str(said), next_step=step)
-    said = Text(f"{total} pages hold these words; the best come first.", f"有 {total} 頁符合，最相關的在前。")
+    said = Text(f"{several(total, 'page holds', 'pages hold')} these words, the best first.", f"有 {total} 頁符合，最相關的在前。")
     say = Text(f"Read the first whole, if it is about what they ask; it says where its claims come from: "
                f"{found[0].title}.", f"如果第一頁切題，請讀全文（裡面有出處）：{found[0].title}。")
     return ReadingAnswer(
@@ -339,10 +339,10 @@ def _said_of_page(page: Page, state: State | None, filtered: bool) -> Text:
     if not total:
         return Text(f"There is no task yet.{hidden.en}", f"目前還沒有任務。{hidden.zh}")
     if filtered and not shown:
-        return Text(f"None of the {total} tasks matches.{hidden.en}", f"共 {total} 個任務，沒有符合的。{hidden.zh}")
+        return Text(f"No task matches, of {several(total, 'task')} in all.{hidden.en}", f"共 {total} 個任務，沒有符合的。{hidden.zh}")
     tail = Text(" There are more.", "後面還有。") if page.next_cursor else Text("", "")
     busy = _jobs_said(page)
-    return Text(f"{shown} of {total} tasks.{tail.en}{busy.en}{hidden.en}",
+    return Text(f"{shown} of {several(total, 'task')}.{tail.en}{busy.en}{hidden.en}",
                 f"共 {total} 個任務，顯示 {shown} 個。{tail.zh}{busy.zh}{hidden.zh}")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ...resources.answer import quoted
 from ...resources.errors import TrainingError
-from ...resources.language import Text
+from ...resources.language import Text, several
 from ...resources.task import Task
 from .tokenise import TokenisedRow
 
@@ -135,8 +135,8 @@ def refuse(task: Task, result: Audit) -> None:
              "answer": quoted(task, finding.answer), "trained": quoted(task, finding.trained)} for finding in shown]
     listed = "\n".join(f"  {row['id']} ({row['split']}): {row['answer']!r} ← {row['trained']!r}" for row in rows)
     raise TrainingError(
-        Text(f"The label audit stopped the training before its first step: in {counts[worst]} of {result.rows} rows "
-             f"{PROBLEMS[worst].en}. Answer ← what would be trained:\n{listed}",
+        Text(f"The label audit stopped the training before its first step: in {counts[worst]} of "
+             f"{several(result.rows, 'row')} {PROBLEMS[worst].en}. Answer ← what would be trained:\n{listed}",
              f"標籤稽核在第一步之前停止了訓練：{result.rows} 列中有 {counts[worst]} 列，{PROBLEMS[worst].zh}。"
              f"答案 ← 實際會訓練的文字：\n{listed}"),
         _FIXES[worst], field="max_length" if worst in ("truncated", "masked") else "base_model",

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field
 
 from ...resources.errors import TrainingError
-from ...resources.language import Text
+from ...resources.language import Text, several
 from .audit import Audit, audit, refuse
 from .checkpoints import discard_unsealed, sealed_checkpoints, training_history
 from .evidence import training_evidence
@@ -124,7 +124,7 @@ class FineTuning(Method):
         batch = choice("batch_size", at_once, why)
         together = max(1, a_step // batch) * batch
         choice("gradient_accumulation", max(1, a_step // batch),
-               Text(f"Together {together} rows a step; LoRA learns best below 32.",
+               Text(f"Together {several(together, 'row')} a step; LoRA learns best below 32.",
                     f"每步合計 {together} 列；LoRA 在 32 以下學得最好。"))
         context = situation.context or LONGEST
         choice("max_length", min(LONGEST, context),
@@ -135,16 +135,16 @@ class FineTuning(Method):
         settled = self.model_copy(update=choice.values)
         steps = settled.steps_per_epoch(self.rows_per_epoch(situation)) * choice.values["epochs"]
         every = max(1, round(steps / 10))
-        choice("save_every", every, Text(f"A checkpoint every {every} steps: at most a tenth of the run is repeated "
-                                         "after an interruption.",
+        choice("save_every", every, Text(f"A checkpoint every {several(every, 'step')}: at most a tenth of the run is "
+                                         "repeated after an interruption.",
                                          f"每 {every} 步存一次檢查點：中斷後最多重做十分之一。"))
         return self.model_copy(update=choice.values), choice.reasons
 
     @classmethod
     def usual_rank(cls, rows: int) -> tuple[int, Text]:
         return 16 if rows < 5000 else 32, Text(
-            f"{rows} rows need little capacity: small LoRA matrices beside the frozen weights learn them and fit in "
-            "little memory.", f"{rows} 列不需要太大的容量：在凍結的權重旁訓練小型 LoRA 矩陣就夠，也省記憶體。")
+            f"{several(rows, 'row needs', 'rows need')} little capacity: small LoRA matrices beside the frozen weights do, "
+            "and fit in little memory.", f"{rows} 列不需要太大的容量：在凍結的權重旁訓練小型 LoRA 矩陣就夠，也省記憶體。")
 
     def rows_per_epoch(self, situation: Situation) -> int:
         return situation.train_rows
@@ -270,7 +270,7 @@ class FineTuning(Method):
 
     def out_of_memory(self) -> TrainingError:
         return TrainingError(
-            Text(f"The memory did not suffice for batches of {self.batch_size} rows.",
+            Text(f"The memory did not suffice for batches of {several(self.batch_size or 1, 'row')}.",
                  f"記憶體不足以一次計算 {self.batch_size} 列。"),
             Text(f"Plan again with batch_size {max(1, (self.batch_size or 1) // 2)} (accumulation makes up for it), "
                  "activation_checkpointing: true, or a smaller base model.",

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ...resources.files import commit_folder, dump_jsonl, lock, read_json, sha256_bytes, sha256_file, write_json
-from ...resources.language import Text
+from ...resources.language import Text, several
 from ...resources.removal import removal
 from ...resources.task import Prompt, TaskFolder
 from ...resources.version import VersionFolder
@@ -196,7 +196,7 @@ def _message(
     why = Text(f" This machine differs in {named}." if named else "", f"這台機器不同的地方：{named}。" if named else "")
     return Text(
         f"{folder.name} was trained again from its snapshot, and something differs: {', '.join(different)}; "
-        f"{answers} of {rows} answers are others.{why.en}",
+        f"not the same: {answers} of {several(rows, 'answer')}.{why.en}",
         f"已依快照重新訓練 {folder.name}，但有不同之處：{'、'.join(different)}；"
         f"{rows} 個回答中有 {answers} 個不同。{why.zh}")
 

@@ -24,7 +24,7 @@ from ...resources.files import (
     write_json,
     write_yaml,
 )
-from ...resources.language import Text
+from ...resources.language import Text, several
 from ...resources.lineage import track_version
 from ...resources.spending import Cost
 from ...resources.task import Prompt, Task, TaskFolder
@@ -286,7 +286,7 @@ def trained_result(folder: VersionFolder) -> dict[str, Any]:
     speed = training.get("tokens_per_second")
     fast = Text(f", {speed:,.0f} tokens a second", f"，每秒 {speed:,.0f} 個 token") if speed else Text("", "")
     message = Text(
-        f"{folder.name} is trained: {training['steps']} steps in {training['seconds']:.0f} s{fast.en}. The label "
+        f"{folder.name} is trained: {several(training['steps'], 'step')} in {training['seconds']:.0f} s{fast.en}. The label "
         f"audit passed on all {audit['rows']} rows. {scored.en}".rstrip(),
         f"{folder.name} 訓練完成：{training['steps']} 步，{training['seconds']:.0f} 秒{fast.zh}。"
         f"{audit['rows']} 列全部通過標籤稽核。{scored.zh}")

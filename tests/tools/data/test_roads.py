@@ -16,6 +16,7 @@ from mcp import Client
 
 from nlp_skills.resources.errors import Cancelled, DataError, NlpSkillsError
 from nlp_skills.resources.files import dump_jsonl, read_json, read_jsonl, read_yaml, sha256_bytes, write_yaml
+from nlp_skills.resources.language import several
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.boundary import GuardedServer
@@ -153,7 +154,7 @@ def test_every_kind_tells_its_progress_and_leaves_how_it_was_asked_when_and_what
     assert kept["rows_sha256"] == sha256_bytes(lines) and kept["count"] == lines.count(b"\n")
     said = [event["message"]["en"] for event in read_jsonl(job.folder.events_file)
             if event["kind"] == "progress" and event["message"]]
-    assert f"Fetching {kind}-1" in said and any(f"Fetching {kind}-1: {kept['count']} rows" == line for line in said)
+    assert f"Fetching {kind}-1" in said and f"Fetching {kind}-1: {several(kept['count'], 'row')}" in said
 
 
 @pytest.mark.parametrize("kind", ["file", "database"])
@@ -244,6 +245,7 @@ async def test_a_source_without_a_label_column_names_both_ways_on(
     assert asked["next_step"]["tool"] == "set_data_source" and "unlabelled: true" in asked["next_step"]["say"]
 
     kept = await call(client, "set_data_source", sources=[{**source, "unlabelled": True}])
+    assert "1 個來源都能讀取；看過的資料裡有 5 列沒有標籤，" in kept["message"]
     assert kept["next_step"]["tool"] == "prepare_data" and kept["job"]["result"]["sources"][0]["unlabelled"] == 5
     assert (await call(client, "prepare_data"))["job"]["result"]["unlabelled"] == 5
 

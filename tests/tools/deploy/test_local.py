@@ -78,7 +78,7 @@ async def test_a_deployed_version_answers_as_evaluated_and_a_different_one_never
     live = deployments.current(task) or live
 
     stopped = await conversation.call("deploy", task="mood", action="undeploy")
-    assert stopped["stopped"] == "v1"
+    assert stopped["stopped"] == "v1" and "was stopped" in stopped["message"]
     assert not deployments.answers(live) and deployments.current(task) is None
     assert len(deployments.history(task)) == 2 and all(one.ended for one in deployments.history(task))
     assert task.state() == "evaluating"

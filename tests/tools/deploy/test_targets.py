@@ -50,6 +50,8 @@ async def test_the_merged_folder_is_measured_and_then_left_alone(
     assert answer["job"]["result"]["parity"]["raw"] == 1.0
     assert answer["job"]["result"]["files"] == [str(task.models / "v1" / "merged")]
     assert not deployments.serving_jobs(workspace, task)
+    ended = await conversation.call("deploy", task="mood", action="undeploy")  # a folder never ran
+    assert ended["stopped"] == "v1" and "is no longer in use" in ended["message"]
 
 
 async def test_ollama_takes_over_is_listed_as_healthy_and_rolled_back(
@@ -89,5 +91,5 @@ async def test_ollama_takes_over_is_listed_as_healthy_and_rolled_back(
     # The model Ollama still has under that name is ours, so it may be taken again; another's is not.
     await conversation.call("deploy", task="mood", target="ollama", settings={"url": ollama})
     stopped = await conversation.call("deploy", task="mood", action="undeploy")
-    assert stopped["stopped"] == "v1"
+    assert stopped["stopped"] == "v1" and "was stopped" in stopped["message"]
     assert httpx.get(f"{ollama}/api/tags", trust_env=False).json()["models"] == []

@@ -15,6 +15,7 @@ import pytest
 
 from nlp_skills.resources.errors import DeploymentError, NlpSkillsError
 from nlp_skills.resources.files import read_json
+from nlp_skills.resources.language import several
 from nlp_skills.resources.task import Constraints, TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
@@ -153,7 +154,7 @@ async def test_an_endpoint_outside_may_charge_so_it_is_asked_after_a_yes_alone(m
     count = frozen_benchmark(folder).count
     for more, requests in (({"action": "evaluate"}, count), ({"rows": 2}, 2), ({"text": "Shares rose."}, 1)):
         asked = await call(folder, "try_model", **outside, **more)
-        assert f"gpt-x (models.invalid): {requests} requests" in asked["error"] and "confirm=True" in asked["error"]
+        assert f"gpt-x (models.invalid): {several(requests, 'request')}" in asked["error"] and "confirm=True" in asked["error"]
     assert not list(folder.jobs.glob("*try*"))
     gone_on = await call(folder, "try_model", **outside, rows=1, confirm=True)
     assert "Nothing answers at https://models.invalid" in str(gone_on)

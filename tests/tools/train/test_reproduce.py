@@ -78,7 +78,7 @@ def test_a_version_is_reproduced_and_a_difference_is_found(
     [different] = [check for check in result["checks"] if not check["same"]]  # type: ignore[attr-defined]
     assert different["what"] == "answers" and different["different"] == 1
     assert result["environment"]["python"]["then"] == "3.10.0"  # type: ignore[index]
-    assert "1 of 15 answers are others" in result["message"]["en"]  # type: ignore[index]
+    assert "not the same: 1 of 15 answers" in result["message"]["en"]  # type: ignore[index]
 
 
 def test_a_model_that_was_removed_comes_back_where_the_same_comes_out(

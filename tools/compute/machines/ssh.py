@@ -12,7 +12,7 @@ from ....resources import spending
 from ....resources.answer import NextStep
 from ....resources.errors import MachineError, MachineUnreachable, MissingRequirement, NlpSkillsError
 from ....resources.job import JobFolder
-from ....resources.language import Text
+from ....resources.language import Text, several
 from ....resources.wording import written_as
 from ....resources.workspace import Workspace
 from ..answers import SetUp, asks, stands
@@ -123,8 +123,9 @@ class Ssh(LinkedMachine):
         hardware = far.machine
         gpus = ", ".join(gpu.name for gpu in hardware.gpus)
         yield Standing("ok", Text(
-            f"Machine {name}: {self.host} answers, host key trusted; Python {far.python_version}, {hardware.cores} cores, "
-            f"{size(hardware.free_memory)} of memory free, {f'GPU {gpus}' if gpus else 'no NVIDIA GPU'}",
+            f"Machine {name}: {self.host} answers, host key trusted; Python {far.python_version}, "
+            f"{several(hardware.cores, 'core')}, {size(hardware.free_memory)} of memory free, "
+            f"{f'GPU {gpus}' if gpus else 'no NVIDIA GPU'}",
             f"機器 {name}：{self.host} 有回應，主機金鑰可信；Python {far.python_version}、{hardware.cores} 核心、"
             f"可用記憶體 {size(hardware.free_memory)}、{f'GPU：{gpus}' if gpus else '沒有 NVIDIA GPU'}"),
             hardware=hardware, libraries=far.libraries)
@@ -147,8 +148,8 @@ class Ssh(LinkedMachine):
 
 def _asks_to_install(name: str, far: Far, download: int, disk: int) -> SetUp:
     words = Text(
-        f"{name} answers (Python {far.python_version}, {far.machine.cores} cores, {len(far.machine.gpus)} GPU) and "
-        f"is kept in machines.yaml. It has no worker environment yet: about {size(download)} to download and "
+        f"{name} answers (Python {far.python_version}, {several(far.machine.cores, 'core')}, {len(far.machine.gpus)} GPU) "
+        f"and is kept in machines.yaml. It has no worker environment yet: about {size(download)} to download and "
         f"{size(disk)} on disk ({size(far.machine.disk_free)} free) in {far.folder}.",
         f"{name} 有回應（Python {far.python_version}、{far.machine.cores} 核心、{len(far.machine.gpus)} 張 GPU），"
         f"已記在 machines.yaml。它還沒有工作環境：下載約 {size(download)}，占用磁碟約 {size(disk)}"

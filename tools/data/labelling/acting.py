@@ -10,7 +10,7 @@ from ....resources.answer import NextStep
 from ....resources.data_source import load_data_source
 from ....resources.errors import DataError
 from ....resources.job import JobFolder
-from ....resources.language import Text
+from ....resources.language import Text, several
 from ....resources.task import TaskFolder
 from ....resources.workspace import Workspace
 from ...compute.jobs import submit
@@ -52,7 +52,7 @@ def _add(task: TaskFolder, wish: Wish) -> LabellingAnswer:
     wanted = lacking(task, per_label)
     short = ", ".join(f"{label} {count}" for label, count in wanted.items())
     message = Text(
-        f"{len(kept)} rows kept, {len(refused)} refused.{f' Still lacking: {short}.' if short else ''}",
+        f"{several(len(kept), 'row')} kept, {len(refused)} refused.{f' Still lacking: {short}.' if short else ''}",
         f"收下 {len(kept)} 列，剔除 {len(refused)} 列。{f'還缺：{short}。' if short else ''}")
     if short:
         say = Text("Write more of the labels that lack rows, each with another situation and wording.",
@@ -79,14 +79,18 @@ def _propose(workspace: Workspace, task: TaskFolder, wish: Wish, by_model: ByMod
         field_name = "settings.rules" if "rules" in wish.settings else "labelling.rules"
         rules = read_rules(own_rules, here.pool.task.labels, field_name)
         given, silent = propose_by_rules(task, here.pool, [here.pool.rows[number] for number in here.open], rules)
-        return _answer(look(task), Text(
-            f"The rules propose a label for {given} rows; about {silent} they say nothing, or not the same.",
-            f"規則對 {given} 列提出標籤；另有 {silent} 列沒有符合的規則，或規則彼此不一致。"))
+        return _answer(look(task), _ruled(given, silent))
     if by == "chat":
         return _propose_in_chat(here, wish)
     if by == "endpoint":
         return _propose_by_endpoint(workspace, here, wish)
     return by_model(workspace, task, by, wish.settings, wish.confirm)
+
+
+def _ruled(given: int, silent: int) -> Text:
+    rest = Text(f"; about {several(silent, 'other')} they say nothing, or not the same", f"；另有 {silent} 列沒有符合的規則，"
+                "或規則彼此不一致") if silent else Text("", "")
+    return Text(f"The rules propose a label for {several(given, 'row')}{rest.en}.", f"規則對 {given} 列提出標籤{rest.zh}。")
 
 
 def _propose_in_chat(here: Labelling, wish: Wish) -> LabellingAnswer:
@@ -96,13 +100,14 @@ def _propose_in_chat(here: Labelling, wish: Wish) -> LabellingAnswer:
     if wish.examples:
         count, refused = record_proposals(here, wish.examples)
         here = look(here.folder)
-        said = Text(f"{count} proposals recorded, {len(refused)} refused. ", f"記下 {count} 個提案，退回 {len(refused)} 個。")
+        said = Text(f"{several(count, 'proposal')} recorded, {len(refused)} refused. ",
+                    f"記下 {count} 個提案，退回 {len(refused)} 個。")
     ids = [number for number in here.open if number not in here.proposals]
     if not ids:
         return _answer(here, Text(f"{said.en}Every open row has a proposal.", f"{said.zh}每一列都有提案了。"), refused=refused)
     rows = batch(here, ids, min(wish.count or _BATCH_ROWS, _MOST_ROWS))
     asked = _asked(here)
-    message = Text(f"{said.en}{len(rows)} of {len(ids)} rows without a proposal. {asked.en}",
+    message = Text(f"{said.en}{len(rows)} of {several(len(ids), 'row')} without a proposal. {asked.en}",
                    f"{said.zh}這是 {len(ids)} 列待提案中的 {len(rows)} 列。{asked.zh}")
     given = f"{here.pool.kind.key}{', entity' if here.pool.needs_entity else ''}"
     say = Text(f"Read each text and propose: examples=[{{id, {given}, confidence 0–1}}]; leave out what you cannot "
@@ -149,7 +154,7 @@ def _review(task: TaskFolder, wish: Wish) -> LabellingAnswer:
         return _answer(here, Text("There is nothing to review.", "沒有要審閱的列。"))
     rows = batch(here, ids, min(wish.count or _BATCH_ROWS, _MOST_ROWS), proposals=not wish.settings.get("blind"))
     asked, key = _asked(here), here.pool.kind.key
-    message = Text(f"{len(rows)} of {len(ids)} rows to review, the most uncertain first. {asked.en}",
+    message = Text(f"{len(rows)} of {several(len(ids), 'row')} to review, the most uncertain first. {asked.en}",
                    f"待審 {len(ids)} 列中的 {len(rows)} 列，最不確定的在前。{asked.zh}")
     say = Text(f"Show them to the person and pass on what they decide: {{id}} accepts the proposal, {{id, {key}}} sets another, "
                f"{{id, {key}: null}} leaves the row out. by: their name.",
@@ -174,10 +179,10 @@ def _accept(task: TaskFolder, wish: Wish) -> LabellingAnswer:
     told = ", ".join(f"{name}: {one['agreement']:.0%} of {one['rows']}" for name, one in agreed.items())
     told_zh = "、".join(f"{name}：{one['rows']} 列中 {one['agreement']:.0%}" for name, one in agreed.items())
     if wish.confirm:
-        return _answer(look(task), Text(f"{count} proposals accepted unseen.", f"已直接接受 {count} 個提案。"))
+        return _answer(look(task), Text(f"{several(count, 'proposal')} accepted unseen.", f"已直接接受 {count} 個提案。"))
     if not count:
         return _answer(here, Text("No proposal is left to accept.", "沒有可以直接接受的提案。"))
-    message = Text(f"{count} open proposals would be accepted unseen. People agreed with it so far: {told}.",
+    message = Text(f"{several(count, 'open proposal')} would be accepted unseen. People agreed with it so far: {told}.",
                    f"會直接接受 {count} 個提案。目前人工審閱的一致程度：{told_zh}。")
     say = Text("Ask the person whether that is good enough; then call this. Rows that proposers differ about stay open.",
                "請問對方這樣夠不夠好，同意再呼叫。提案者意見不同的列不會動。")
@@ -196,8 +201,8 @@ def _sheet(task: TaskFolder, wish: Wish) -> LabellingAnswer:
     folder = write_sheet(here, ids, rows, which, bool(wish.settings.get("blind")))
     files = {"page": str(folder / "sheet.html"), "csv": str(folder / "sheet.csv")}
     message = Text(
-        f"{len(rows)} rows stand on a sheet: {files['page']} (opens in a browser, works offline, saves a file) and "
-        f"{files['csv']} (decision: a label, or the {here.pool.kind.key} as it should be; yes or no).",
+        f"{several(len(rows), 'row stands', 'rows stand')} on a sheet: {files['page']} (opens in a browser, works offline, "
+        f"saves a file) and {files['csv']} (decision: a label, or the {here.pool.kind.key} as it should be; yes or no).",
         f"已產生 {len(rows)} 列的審閱表：{files['page']}（用瀏覽器開，離線可用，能存檔）與 {files['csv']}"
         f"（decision 欄填標籤或正確的 {here.pool.kind.key}、是或否）。")
     say = Text("Give the person one of them. When the file is back: its path, and by with their name.",
@@ -214,9 +219,9 @@ def _import(task: TaskFolder, wish: Wish) -> LabellingAnswer:
     before = look(task)
     counted, reviewer, empty, newer = import_sheet(before, wish.path, wish.by or who(), wish.confirm)
     decided = _decided(counted, reviewer)
-    rest = Text(f" {empty} rows were left empty and stay open." if empty else "",
+    rest = Text(f" Left empty, and still open: {several(empty, 'row')}." if empty else "",
                 f"有 {empty} 列空白，維持待審。" if empty else "")
-    grown = Text(f" {newer} open rows are not on this sheet: they came in since, or stand on another." if newer else "",
+    grown = Text(f" Not on this sheet, but added since or on another: {several(newer, 'open row')}." if newer else "",
                  f"另有 {newer} 列待審的不在這份表上（之後才進來，或在別份表）。" if newer else "")
     return _answer(look(task), Text(f"{decided.en}{rest.en}{grown.en}", f"{decided.zh}{rest.zh}{grown.zh}"))
 
@@ -225,8 +230,8 @@ def _status(task: TaskFolder, _wish: Wish) -> LabellingAnswer:
     here = look(task)
     figures = here.figures()
     message = Text(
-        f"{figures['open']} rows wait for a decision ({figures['proposed']} with a proposal); {figures['accepted']} accepted, "
-        f"{figures['rejected']} left out, {figures['disputed']} in dispute.",
+        f"{several(figures['open'], 'row waits', 'rows wait')} for a decision ({figures['proposed']} with a proposal); "
+        f"{figures['accepted']} accepted, {figures['rejected']} left out, {figures['disputed']} in dispute.",
         f"待決定 {figures['open']} 列（其中 {figures['proposed']} 列有提案）；已接受 {figures['accepted']} 列、"
         f"不採用 {figures['rejected']} 列、意見不同 {figures['disputed']} 列。")
     answered = _answer(here, message)

@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ....resources.errors import DataError
-from ....resources.language import Text
+from ....resources.language import Text, several
 from ....resources.secrets import resolve
 from ....resources.spending import amount
 from ....resources.task import Task, TaskFolder
@@ -210,8 +210,8 @@ def _told(task: TaskFolder, proposer: Proposer, settings: EndpointSettings) -> d
     return {
         "proposed": labelled, "no_label": len(lines) - labelled, "spent": spent, "proposals": proposer.key,
         "message": Text(
-            f"{settings.model} proposed {labelled} answers; {len(lines) - labelled} of what it said was none. Counted: "
-            f"{asked} tokens asked, {written} written{paid}.",
+            f"{settings.model} proposed {several(labelled, 'answer')}; {len(lines) - labelled} of what it said was none. "
+            f"Counted: {several(asked, 'token')} asked, {written} written{paid}.",
             f"{settings.model} 提出 {labelled} 個答案，另有 {len(lines) - labelled} 個回答無法採用。實際用量："
             f"輸入 {asked}、輸出 {written} 個 token{paid}。")._asdict(),
         "next_step": {"tool": tool, "arguments": arguments, "say": say._asdict()},

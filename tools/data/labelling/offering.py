@@ -8,8 +8,9 @@ from typing import Any
 
 from ....resources.errors import DataError
 from ....resources.files import read_jsonl
-from ....resources.language import Text
+from ....resources.language import Text, several
 from ....resources.task import TaskFolder
+from ..types import ROLE_TITLES, task_kind
 from .standing import look, next_call
 
 
@@ -27,13 +28,14 @@ def kept_apart(task: TaskFolder, files: Sequence[Path]) -> dict[str, Any]:
 
 def only_unlabelled(task: TaskFolder, fetched: int, files: Sequence[Path]) -> dict[str, Any]:
     """The whole answer where no row can train yet."""
-    apart = kept_apart(task, files)
+    apart, lacking = kept_apart(task, files), ROLE_TITLES[task_kind(task.load().type).key]
     return {
         **apart,
         "message": Text(
-            f"{fetched} records fetched; none carries a label. {apart['unlabelled']} rows are kept in "
-            f"{task.data / 'unlabelled'}; the data to train on is as it was.",
-            f"擷取 {fetched} 筆，都沒有標籤。{apart['unlabelled']} 列已保存在 {task.data / 'unlabelled'}；"
+            f"No {lacking.en} came with the {several(fetched, 'record')} fetched. "
+            f"{several(apart['unlabelled'], 'row is', 'rows are')} kept in {task.data / 'unlabelled'}; the data to train on is "
+            "as it was.",
+            f"擷取 {fetched} 筆，都沒有{lacking.zh}。{apart['unlabelled']} 列已保存在 {task.data / 'unlabelled'}；"
             "可訓練的資料維持原狀。")._asdict(),
         "next_step": _step(task),
     }

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, ClassVar, Literal, cast
 
 from ....resources.kinds import kinds_in
-from ....resources.language import Language, Text
+from ....resources.language import Language, Text, several
 from ....resources.task import Prompt, TaskType
 from ..cells import as_text
 from ..rows import Row, plain_name, row_id
@@ -196,7 +196,7 @@ class TaskKind(ABC):
         Arguments:
             label: empty where any will do.
         """
-        return Text(f"Write {rows} rows.", f"寫 {rows} 筆。")
+        return Text(f"Write {several(rows, 'row')}.", f"寫 {rows} 筆。")
 
     def columns(self, row: Mapping[str, Any]) -> dict[str, str]:
         """The row as a person looks at it, cell by cell; what is no text shows as the model should answer it."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from ....resources.language import Language, Text
+from ....resources.language import Language, Text, several
 from ....resources.task import Prompt
 from ..cells import as_text
 from ..reading_answers import parse_label
@@ -53,7 +53,7 @@ class Classification(TaskKind):
     def wanted(self, rows: int, label: str) -> Text:
         if not label:
             return super().wanted(rows, label)
-        return Text(f"Write {rows} rows, each with the label {label!r}.", f"寫 {rows} 筆，label 一律是「{label}」。")
+        return Text(f"Write {several(rows, 'row')}, each with the label {label!r}.", f"寫 {rows} 筆，label 一律是「{label}」。")
 
     def answer(self, row: Mapping[str, Any]) -> str:
         return str(row["label"])

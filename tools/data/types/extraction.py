@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from ....resources.language import Language, Text
+from ....resources.language import Language, Text, several
 from ....resources.task import Prompt
 from ..cells import as_structure, as_text
 from ..reading_answers import parse_json
@@ -87,7 +87,7 @@ class Extraction(TaskKind):
     def wanted(self, rows: int, label: str) -> Text:
         if not label:
             return super().wanted(rows, label)
-        return Text(f"Write {rows} rows, each with at least one part of the type {label!r}.",
+        return Text(f"Write {several(rows, 'row')}, each with at least one part of the type {label!r}.",
                     f"寫 {rows} 筆，每筆至少有一個「{label}」的片段。")
 
     def unanswered(self, text: str) -> Row:

@@ -3,7 +3,7 @@ else reading the mistakes."""
 
 from __future__ import annotations
 
-from ....resources.language import Text
+from ....resources.language import Text, several
 from .case import Case
 from .cause import Cause
 from .rewards import PAGE as REWARDS_PAGE
@@ -29,7 +29,7 @@ def otherwise(case: Case) -> Cause | None:
     return Cause(
         "weakest_label", _TITLE, _PAGE, 0.0, {"label": result.weakest, "f1": result.weakest_f1,
                                               "rows": result.weakest_rows},
-        [Text(f"“{label}” is weakest: F1 {result.weakest_f1:.2f} from {result.weakest_rows} training rows.",
+        [Text(f"“{label}” is weakest: F1 {result.weakest_f1:.2f} from {several(result.weakest_rows, 'training row')}.",
               f"「{label}」最弱：{result.weakest_rows} 筆訓練資料，F1 只有 {result.weakest_f1:.2f}。"),
          Text("Rows that look like its mistakes teach more than any setting.",
               "和它答錯的情況相似的資料，比調任何參數都有用。")],

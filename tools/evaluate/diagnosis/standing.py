@@ -8,7 +8,7 @@ from typing import Any
 
 from ....resources.answer import Standing
 from ....resources.figures import figure
-from ....resources.language import Text
+from ....resources.language import Text, several
 from ....resources.task import USUAL_METRICS, Task
 from ....resources.version import VersionFolder
 from ..baselines import BASE_MODEL, baseline_title
@@ -84,7 +84,7 @@ def where_it_stands(result: Result) -> Text:
         "no_goal": Text("; no threshold is set yet, so only you can say whether that is enough.",
                         "；還沒有訂門檻，夠不夠用只有你能決定。"),
     }[result.standing]
-    return Text(f"{name} reaches {title.en} {value}{around.en} on {result.rows} rows it has never seen{tail.en}",
+    return Text(f"{name} reaches {title.en} {value}{around.en} on {several(result.rows, 'row')} it has never seen{tail.en}",
                 f"{name} 在 {result.rows} 筆沒看過的資料上，{title.zh} 是 {value}{around.zh}{tail.zh}")
 
 

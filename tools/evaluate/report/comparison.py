@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ....resources.language import Text
+from ....resources.language import Text, several
 from ..metric import known_metrics, metric_title
 from .figures import number, paragraphs, signed
 from .markup import Content, Html, html, table, tag
@@ -31,7 +31,7 @@ def _beside(compared: Compared, material: Material) -> Html:
     result = compared.result or {}
     verdict, test, version = result["verdict"], result["mcnemar"], material.folder.name
     changes = [Text(**change["text"]) for change in result["changes"]]
-    rows = Text(f"Only {compared.name} is right on {test['only_a_right']} rows, only {version} on "
+    rows = Text(f"Only {compared.name} is right on {several(test['only_a_right'], 'row')}, only {version} on "
                 f"{test['only_b_right']} (exact McNemar p = {test['p']:.3f}).",
                 f"只有 {compared.name} 答對的有 {test['only_a_right']} 列，只有 {version} 答對的有 "
                 f"{test['only_b_right']} 列（精確 McNemar 檢定 p = {test['p']:.3f}）。")
@@ -60,7 +60,7 @@ def _labels(a: str, b: str, result: dict[str, Any]) -> Html | None:
     rows = [_row(html("F1 · ", found["label"]), found, True) for found in every[:_MOST_LABELS]]
     left = len(every) - _MOST_LABELS
     return html(table(_head(Text("label", "標籤"), a, b), rows, Text("Differences by label", "各標籤的差異"), "compared"),
-                tag("p", Text(f"{left} labels with smaller differences are left out.",
+                tag("p", Text(f"Left out: {several(left, 'label')} with smaller differences.",
                               f"另有 {left} 個差異較小的標籤沒有列出。"), class_="note") if left > 0 else None)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ....resources.files import read_json
-from ....resources.language import Text
+from ....resources.language import Text, several
 from ...compute.chart import tick_label, ticks
 from ...compute.redaction import without_secrets
 from .figures import day
@@ -101,7 +101,7 @@ def _histogram(lengths: Sequence[int], split: Text) -> Html | None:
         counts[min(len(counts) - 1, (length - first) // width)] += 1
     ends = [(first + at * width, first + (at + 1) * width - 1) for at in range(len(counts))]
     bars = [tag("i", style=f"height:{100 * count / max(counts):.1f}%",
-                title=Text(f"{low}–{high} characters: {count:,} rows", f"{low}–{high} 字：{count:,} 列"))
+                title=Text(f"{low}–{high} characters: {several(count, 'row', form=',')}", f"{low}–{high} 字：{count:,} 列"))
             for count, (low, high) in zip(counts, ends, strict=True)]
     across = width * len(counts)
     xs = [tag("span", tick_label(mark, marks), style=f"left:{100 * (mark - first) / across:.2f}%") for mark in marks]

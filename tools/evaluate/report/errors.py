@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ....resources.language import Text
+from ....resources.language import Text, several
 from ..record import INVALID
 from .labels import said
 from .markup import Content, Html, html, json_script, tag
@@ -28,7 +28,7 @@ WORDS = {
     "blank": Text("(blank)", "（空白）"),
     "more": Text("show all", "顯示全文"),
     "less": Text("show less", "收合"),
-    "found": Text("{first}–{last} of {count} rows", "第 {first}–{last} 列，共 {count} 列"),
+    "found": Text("Rows {first}–{last} of {count}", "第 {first}–{last} 列，共 {count} 列"),
     "nothing": Text("No row matches.", "沒有符合的資料。"),
     "cut": Text("… (cut; {length} characters in all)", "…（已截短，全文 {length} 字）"),
     "step": Text("step {step}", "第 {step} 步"),
@@ -40,13 +40,15 @@ def errors(material: Material) -> Html:
         return html(tag("p", problem.problem), tag("p", problem.fix, class_="soft"))
     answers = material.answers
     wrong = [answer for answer in answers if not answer["correct"]]
-    told = Text(f"{len(wrong):,} of {len(answers):,} rows are wrong.", f"{len(answers):,} 列中答錯 {len(wrong):,} 列。")
+    told = Text(f"Answered wrongly: {len(wrong):,} of {several(len(answers), 'row', form=',')}.",
+                f"{len(answers):,} 列中答錯 {len(wrong):,} 列。")
     if not wrong:
         told = Text(f"Nothing: all {len(answers):,} rows of this benchmark are right.",
                     f"沒有：這個評估基準的 {len(answers):,} 列全部答對。")
     embedded, left = _embedded(material) if material.record.get("confusion") else written(
         material, _PAGE, _MOST_CHARACTERS, _LONGEST_TEXT)
-    cut = tag("p", Text(f"{left:,} rows are left out of this file; all of them stand in predictions.jsonl.",
+    cut = tag("p", Text(f"{several(left, 'row is', 'rows are', ',')} left out of this file; every one stands in "
+                        "predictions.jsonl.",
                         f"為了控制檔案大小，有 {left:,} 列沒有放進來；完整內容在 predictions.jsonl。"),
               class_="note") if left else None
     wanted, answered = COLUMNS[material.record.get("answers", "label")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ....resources.language import Text
+from ....resources.language import Text, several
 from ..metric import metric_title
 from ..record import INVALID
 from .figures import bar, number
@@ -100,7 +100,7 @@ def _cell(found: dict[str, Any], gold: int, place: int, count: int, total: int) 
     if count:
         inside = tag("button", tag("b", count), tag("small", f"{share:.0%}"), type="button", class_="pick",
                      data_gold=gold, data_said=place,
-                     aria_label=Text(f"{count} rows of {label} answered {answered.en}, {share:.0%}",
+                     aria_label=Text(f"{several(count, 'row')} of {label} answered {answered.en}, {share:.0%}",
                                      f"「{label}」有 {count} 列的回答是「{answered.zh}」，占 {share:.0%}"))
     return tag("td", inside, class_="right" if right else "wrong", style=f"--share:{round(100 * share)}%")
 
@@ -121,7 +121,8 @@ def _list_of_mistakes(material: Material) -> Html:
                               data_said=answers[answer]), class_="n"),
                 tag("td", f"{count / total:.0%}", class_="n")) for label, answer, count, total in every[:_MOST_MISTAKES]]
     left = len(every) - _MOST_MISTAKES
-    more = Text(f" {left} rarer ones are left out.", f"另有 {left} 種較少見的沒有列出。") if left > 0 else Text("", "")
+    more = Text(f" {several(left, 'rarer one is', 'rarer ones are')} left out.", f"另有 {left} 種較少見的沒有列出。") \
+        if left > 0 else Text("", "")
     how = Text(f"With {len(found['labels'])} labels a matrix cannot be read, so these are the most frequent "
                f"mistakes.{more.en}",
                f"標籤有 {len(found['labels'])} 個，矩陣難以閱讀，這裡列出最常見的混淆。{more.zh}")

@@ -9,7 +9,7 @@ from typing import Any
 
 from ....resources.clock import now
 from ....resources.files import write_atomic
-from ....resources.language import Text, speaking
+from ....resources.language import Text, several, speaking
 from ....resources.version import VersionFolder
 from .causes import causes
 from .comparison import comparison
@@ -77,8 +77,8 @@ def _page(material: Material) -> str:
 
 def _head(material: Material) -> Html:
     benchmark = material.record["benchmark"]
-    about = Text(f"Evaluation report of {material.folder.name} on {benchmark['count']:,} rows of benchmark "
-                 f"{benchmark['name']}",
+    about = Text(f"Evaluation report of {material.folder.name} on {several(benchmark['count'], 'row', form=',')} of "
+                 f"benchmark {benchmark['name']}",
                  f"{material.folder.name} 的評估報告，評估基準 {benchmark['name']}，共 {benchmark['count']:,} 列")
     private = tag("p", Text("On-premise: this file holds the task's own rows. It was written to this disk and sent "
                             "nowhere; keep it inside.",

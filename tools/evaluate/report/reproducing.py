@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ....resources.changes import settings_of
-from ....resources.language import Text, speaking
+from ....resources.language import Text, several, speaking
 from ....resources.spending import amount
 from ...compute.words import duration
 from .markup import Content, Html, both, definitions, html, table, tag
@@ -74,7 +74,7 @@ def _facts(material: Material, environment: Mapping[str, Any]) -> dict[Text, Con
     gpus = ", ".join(str(gpu.get("name", gpu)) if isinstance(gpu, dict) else str(gpu)
                      for gpu in hardware.get("gpus") or [])
     machine = " · ".join(str(one) for one in (
-        hardware.get("system"), f"{hardware['cores']} cores" if hardware.get("cores") else None,
+        hardware.get("system"), several(hardware["cores"], "core") if hardware.get("cores") else None,
         f"{memory / _GIB:.0f} GiB" if memory else None, gpus or hardware.get("device")) if one)
     seed = material.lineage.get("seed")
     lineage_config = material.lineage.get("config") or {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ....resources.language import Text
+from ....resources.language import Text, several
 from ..baselines import BASE_MODEL, baseline_title
 from ..diagnosis import Diagnosis
 from ..record import INVALID
@@ -154,9 +154,10 @@ def mistakes(record: Any) -> list[tuple[str, str, int, int]]:
 
 def _mistake(label: str, answer: str, count: int, total: int) -> Text:
     if answer == INVALID:
-        return Text(f"Its most frequent mistake: {count} of {total} {label} rows got an answer that is no label. ",
+        return Text(f"Its most frequent mistake: {count} of {several(total, f'{label} row')} got an answer that is no "
+                    "label. ",
                     f"最常見的錯誤：「{label}」的 {total} 列中有 {count} 列的回答不是任何標籤。")
-    return Text(f"Its most frequent mistake: {count} of {total} {label} rows were called {answer}. ",
+    return Text(f"Its most frequent mistake: {count} of {several(total, f'{label} row')} called {answer}. ",
                 f"最常見的錯誤：「{label}」的 {total} 列中有 {count} 列被當成「{answer}」。")
 
 

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from ....resources.answer import quoted
 from ....resources.errors import TrainingError
-from ....resources.language import Text
+from ....resources.language import Text, several
 from ....resources.task import TaskType
 from ...data.types import Answers
 from ..audit import Audit
@@ -101,8 +101,8 @@ class Grpo(FineTuning):
     def spoken(self, rows: int) -> Text:
         times = "once" if self.epochs == 1 else f"{self.epochs} times"
         named = ", ".join(self.rewards or [])
-        return Text(f"rewards (grpo: {named}), {self.how().en}, {rows} questions {times}, {self.num_generations} answers "
-                    f"each, at learning rate {self.learning_rate:g}",
+        return Text(f"rewards (grpo: {named}), {self.how().en}, {several(rows, 'question')} {times}, {self.num_generations} "
+                    f"answers each, at learning rate {self.learning_rate:g}",
                     f"獎勵訓練（grpo：{named}）、{self.how().zh}，{rows} 個問題訓練 {self.epochs} 輪、每題 "
                     f"{self.num_generations} 個回答，學習率 {self.learning_rate:g}")
 
@@ -137,7 +137,7 @@ class Grpo(FineTuning):
     def usual_batch(cls, situation: Situation, tiny: bool) -> tuple[int, int, Text]:
         size = _QUESTIONS_A_STEP if tiny else 1
         return size, _QUESTIONS_A_STEP, Text(
-            f"{size} questions at once with all their answers; accumulation makes up the rest of the step.",
+            f"{several(size, 'question')} at once with all the answers; accumulation makes up the rest of the step.",
             f"一次 {size} 個問題、連同它的所有回答；其餘靠累積補足。")
 
     @classmethod
@@ -173,8 +173,8 @@ class Grpo(FineTuning):
         if long:
             longest = max(len(row.trained) for row in long)
             raise TrainingError(
-                Text(f"In {len(long)} rows the right answer does not fit in max_completion_length {room} (the longest has "
-                     f"{longest} tokens), so it could never be rewarded. First: {quoted(run.task, long[0].answer)}",
+                Text(f"In {several(len(long), 'row')} the right answer does not fit in max_completion_length {room} (the "
+                     f"longest has {longest} tokens), so it could never be rewarded. First: {quoted(run.task, long[0].answer)}",
                      f"有 {len(long)} 列的正確答案放不進 max_completion_length {room}（最長 {longest} 個 token），"
                      f"永遠拿不到獎勵。第一列：{quoted(run.task, long[0].answer)}"),
                 Text(f"Plan with max_completion_length {longest} or more.",
@@ -216,7 +216,7 @@ class Grpo(FineTuning):
         batch, answers = self.batch_size or 1, self.num_generations or 8
         less = f"batch_size {batch // 2}" if batch > 1 else f"num_generations {max(2, answers // 2)}"
         return TrainingError(
-            Text(f"The memory did not suffice for {batch} questions with {answers} answers each.",
+            Text(f"The memory did not suffice for {several(batch, 'question')} with {answers} answers each.",
                  f"記憶體不足以一次處理 {batch} 個問題、每題 {answers} 個回答。"),
             Text(f"Plan again with {less}, a shorter max_completion_length, activation_checkpointing: true, or a smaller "
                  "base model.", f"請重新規劃：改為 {less}、縮短 max_completion_length、activation_checkpointing: true，"

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from ....resources.errors import TrainingError
-from ....resources.language import Text
+from ....resources.language import Text, several
 from ...data.types import Answers, task_kind
 from ..evidence import answers_given, epochs_of
 from ..fine_tuning import LARGE, Choice, FineTuning, Log, kept_by, tail_mean
@@ -89,7 +89,8 @@ class Sft(FineTuning):
         return max(counts) * len(counts) if self.balance == "oversample" and counts else situation.train_rows
 
     def spoken(self, rows: int) -> Text:
-        return Text(f"{self.how().en}, {self.epochs} epochs over {rows} rows at learning rate {self.learning_rate:g}",
+        return Text(f"{self.how().en}, {several(self.epochs or 1, 'epoch')} over {several(rows, 'row')} at learning rate "
+                    f"{self.learning_rate:g}",
                     f"{self.how().zh}，{rows} 列訓練 {self.epochs} 輪，學習率 {self.learning_rate:g}")
 
     @classmethod
@@ -119,7 +120,7 @@ class Sft(FineTuning):
             return 8, Text("A base model this small needs to see the rows more often (measured).",
                            "這麼小的基礎模型需要多看幾遍（實測）。")
         count = 4 if rows < 500 else 3 if rows <= 5000 else 2
-        return count, Text(f"A rule of thumb for {rows} rows; the kept epoch is chosen on the validation rows.",
+        return count, Text(f"A rule of thumb for {several(rows, 'row')}; the kept epoch is chosen on the validation rows.",
                            f"{rows} 列的經驗值；最後保留哪一輪由驗證資料決定。")
 
     @classmethod

@@ -81,6 +81,9 @@ async def test_the_chat_proposes_a_person_decides_and_what_was_accepted_trains(
 ) -> None:
     fetched = await call(client, "prepare_data")
     assert fetched["job"]["result"]["to_label"] == COUNT and fetched["next_step"]["tool"] == "add_examples"
+    lacks = {"en": f"No {'spans' if kind == 'extraction' else 'output'} came with the {COUNT} records fetched. {COUNT} rows are",
+             "zh-TW": f"{COUNT} 筆，都沒有{'片段標註' if kind == 'extraction' else '輸出'}"}
+    assert lacks[language] in fetched["message"]
     first = (await call(client, "add_examples", action="propose", by="chat"))["rows"][0]
     for wrong in ([{"type": LABELS[language][0], "text": "nowhere"}], [{"type": "else", "text": first["text"][:3]}], "no JSON") \
             if kind == "extraction" else ("", None, "   "):

@@ -35,7 +35,8 @@ def test_a_sheet_comes_back_with_yes_no_labels_and_gaps(prepared: TaskFolder, do
     back = filled(do, lambda row: decisions.get(row["row"], "ok"))
     answer = do("import", path=str(back), by="Ann")
 
-    assert answer.message.startswith("Ann: ") and "1 left out" in answer.message and "1 rows were left empty" in answer.message
+    assert answer.message.startswith("Ann: ") and "1 left out" in answer.message
+    assert "Left empty, and still open: 1 row." in answer.message
     assert answer.figures["open"] == 1 and answer.figures["rejected"] == 1
     result = regenerate(prepared, job)
     assert sum(result["counts"].values()) == 28
@@ -90,7 +91,8 @@ def test_a_sheet_older_than_the_data_still_counts_and_tells_of_what_came_since(
     assert first["id"] in refused.value.problem.en
     answer = do("import", path=str(back), by="Ann", confirm=True)
 
-    assert "6 open rows are not on this sheet" in answer.message and answer.figures["accepted"] == 30
+    assert "Not on this sheet, but added since or on another: 6 open rows." in answer.message
+    assert answer.figures["accepted"] == 30
     assert sum(regenerate(prepared, job)["counts"].values()) == 30
 
 

@@ -44,7 +44,7 @@ def now(at: int) -> str | None:
 
 def many(chosen: Callable[[int], bool]) -> str:
     """What the counter says of the rows chosen."""
-    return f"1–25 of {sum(map(chosen, range(ROWS))):,} rows"
+    return f"Rows 1–25 of {sum(map(chosen, range(ROWS))):,}"
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def test_a_cell_of_the_matrix_shows_its_rows(browser: Page, large: Path) -> None
     cell = "document.querySelector('.matrix [data-gold=\"0\"][data-said=\"1\"]')"
     count = int(browser.run(f"{cell}.querySelector('b').innerText"))
     browser.run(f"{cell}.click()")
-    assert str(browser.run(COUNT)).endswith(f"of {count:,} rows")
+    assert str(browser.run(COUNT)).endswith(f"of {count:,}")
     assert browser.run("document.getElementById('gold').value + document.getElementById('said').value") == "01"
     browser.run("document.querySelector('.matrix [data-gold=\"2\"][data-said=\"2\"]').click()")
     assert browser.run("document.getElementById('shown').value") == "all"
@@ -135,7 +135,7 @@ def test_a_cell_of_the_matrix_shows_its_rows(browser: Page, large: Path) -> None
 def test_what_changed_against_the_earlier_version_can_be_read(browser: Page, large: Path) -> None:
     browser.open(large)
     _choose(browser, "shown", "fixed")
-    assert browser.run(COUNT) == "0–0 of 0 rows"
+    assert browser.run(COUNT) == "Rows 0–0 of 0"
     _choose(browser, "shown", "broken")
     assert browser.run(COUNT) == many(lambda at: now(at) != gold(at) == before(at))
 
@@ -245,11 +245,11 @@ def test_written_answers_are_browsed_as_labels_are(browser: Page, tmp_path: Path
     folder = trained(task)
     path = report(folder, evaluated_as(kind, folder, right=30))[0]
     browser.open(path)
-    assert browser.run(COUNT) == "1–1 of 1 rows" and browser.run(SHOWN) == 1
+    assert browser.run(COUNT) == "Rows 1–1 of 1" and browser.run(SHOWN) == 1
     marked = browser.run("document.querySelectorAll('.errors mark.missing, .errors mark.extra').length > 0")
     assert marked == (kind != "preference")
     _choose(browser, "shown", "all")
-    assert browser.run(COUNT) == "1–25 of 31 rows"
+    assert browser.run(COUNT) == "Rows 1–25 of 31"
     _choose(browser, "find", {"extraction": "person: bo", "generation": "small", "preference": "-0.25"}[kind])
-    assert browser.run(COUNT) == "1–1 of 1 rows"
+    assert browser.run(COUNT) == "Rows 1–1 of 1"
     assert browser.complaints == [] and browser.run("document.documentElement.scrollWidth") <= 1280

@@ -62,7 +62,7 @@ def test_the_summary_says_in_words_where_it_stands(task: Make) -> None:
     _, page = report(folder, evaluated(folder, rows_of(LABELS, 90), third_wrong))
     assert "Know good news from bad" in page.text and "you asked for at least 0.800" in page.text
     assert "the simplest method (the majority class)" in page.text
-    assert "Its most frequent mistake: 30 of 30 positive rows were called neutral." in page.text
+    assert "Its most frequent mistake: 30 of 30 positive rows called neutral." in page.text
 
 
 def test_a_version_better_than_everything_is_said_to_be_ready(task: Make) -> None:

@@ -30,8 +30,8 @@ class AfterDeployment(CauseKind):
         differ = 1.0 - float(parity["label"])
         share = (0.55 + 0.4 * ramp(differ, _FEW, _MANY)) if differ > 0 else 0.0
         rows = round(differ * int(parity.get("count") or 0))
-        reasons = [Text(f"{rows} of {parity.get('count')} benchmark rows were answered otherwise by the endpoint "
-                        f"({records[-1].get('target')}) than in the evaluation.",
+        reasons = [Text(f"The endpoint ({records[-1].get('target')}) answered {rows} of {parity.get('count')} benchmark "
+                        "rows otherwise than in the evaluation.",
                         f"評估基準 {parity.get('count')} 列裡有 {rows} 列，端點（{records[-1].get('target')}）"
                         "的回答和評估時不同。")]
         remedy = Remedy(Text("Deploy the version again, served with the tokenizer and chat template saved with it",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .....resources.language import Text
+from .....resources.language import Text, several
 from ..case import Case
 from ..cause import Cause, CauseKind, NotKnown, Remedy, ramp
 
@@ -29,7 +29,7 @@ class EndOfTurn(CauseKind):
             return None
         if not refused:
             return self._by_answers(case, case.not_ended) if case.not_ended else None
-        reasons = [Text(f"In {refused} training rows the token at which generation stops is not trained.",
+        reasons = [Text(f"In {several(refused, 'training row')} the token at which generation stops is not trained.",
                         f"有 {refused} 列訓練資料沒有訓練到生成時據以停止的符號。")]
         if case.not_ended:
             reasons.append(Text(f"{case.not_ended:.0%} of its answers had to be cut off.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .....resources.language import Text
+from .....resources.language import Text, several
 from ..case import Case
 from ..cause import Cause, CauseKind, Remedy, ramp
 
@@ -41,8 +41,8 @@ class Imbalance(CauseKind):
         figures = {"label": label, "rows": counts[label], "largest": counts[most], "ratio": round(ratio, 1),
                    "f1": round(f1[label], 3), "others_f1": round(sum(others) / len(others), 3)}
         reasons = [Text(
-            f"“{name}” is weakest (F1 {f1[label]:.2f}) and has {counts[label]} training rows, {ratio:.1f} times fewer "
-            "than the largest.",
+            f"“{name}” is weakest (F1 {f1[label]:.2f}) and has {several(counts[label], 'training row')}, {ratio:.1f} times "
+            "fewer than the largest.",
             f"「{name}」最弱（F1 {f1[label]:.2f}），訓練資料只有 {counts[label]} 筆，是最多的標籤的 {ratio:.1f} 分之一。")]
         missed = [{"id": answer["id"], "split": "test", "label": label, "predicted": answer["predicted"]}
                   for answer in case.mistakes() if answer["gold"] == label]

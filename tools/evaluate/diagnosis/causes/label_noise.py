@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .....resources.language import Text
+from .....resources.language import Text, several
 from ..case import Case
 from ..cause import Cause, CauseKind, Remedy, ramp
 
@@ -43,8 +43,8 @@ class LabelNoise(CauseKind):
         sure = suspects.get("sure") or {}
         if case.noise and sure:
             reasons.append(Text(
-                f"Of {sure['rows']} rows that simple model is sure of, the label denies {sure['denied'] / sure['rows']:.0%}; "
-                "where labels are right, however hard the rows, it is about one in ten.",
+                f"Of {several(sure['rows'], 'row')} that simple model is sure of, the label denies "
+                f"{sure['denied'] / sure['rows']:.0%}; where labels are right, however hard the rows, it is about one in ten.",
                 f"簡單模型很有把握的 {sure['rows']} 筆裡，有 {sure['denied'] / sure['rows']:.0%} 和標註不同；"
                 "標註正確時，再難的資料也大約只有一成。"))
         first = [row for row in suspects["examples"] if row["id"] in set(case.doubted)]

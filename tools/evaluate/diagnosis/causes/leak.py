@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .....resources.language import Text
+from .....resources.language import Text, several
 from ..case import Case
 from ..cause import Cause, CauseKind, Remedy, ramp
 
@@ -29,11 +29,11 @@ class Leak(CauseKind):
         figures = {"trained_on": trained_on, "near_duplicates": seen.get("found"), "of": seen.get("rows")}
         reasons = []
         if trained_on:
-            reasons.append(Text(f"{trained_on} rows of the benchmark were trained on.",
+            reasons.append(Text(f"It was trained on {several(trained_on, 'row')} of the benchmark.",
                                 f"評估基準裡有 {trained_on} 列被拿去訓練過。"))
         if seen.get("found"):
-            reasons.append(Text(f"{seen['found']} of {seen['rows']} test rows differ from a training row in next to "
-                                "nothing, so the score says little about new texts.",
+            reasons.append(Text(f"Next to nothing tells {seen['found']} of {seen['rows']} test rows from a training "
+                                "row, so the score says little about new texts.",
                                 f"{seen['rows']} 筆測試資料裡有 {seen['found']} 筆和某筆訓練資料幾乎一樣，"
                                 "這個分數不太能代表對新文字的表現。"))
         remedy = Remedy(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from .....resources.figures import figure
-from .....resources.language import Text
+from .....resources.language import Text, several
 from ..case import Case
 from ..cause import Cause, CauseKind, Remedy, ramp
 
@@ -35,7 +35,7 @@ class LittleData(CauseKind):
         more = max(int(enough - rows), rows)
         figures = {"training_rows": rows, "usual": enough, "training_rows_right": round(case.learnt, 3),
                    "test_rows_right": round(case.accuracy, 3), "labels_below": thin}
-        reasons = [Text(f"{rows} rows to learn from; a first version usually has {enough:.0f} or more.",
+        reasons = [Text(f"{several(rows, 'row')} to learn from; a first version usually has {enough:.0f} or more.",
                         f"只有 {rows} 筆可以學習，第一版通常要 {enough:.0f} 筆以上。"),
                    Text(f"{case.learnt:.0%} of training rows are right, {case.accuracy:.0%} of test rows: what is "
                         "missing is examples, not effort.",
@@ -58,8 +58,8 @@ class LittleData(CauseKind):
         share = 0.75 * ramp(enough - rows, 0.2 * enough, 0.9 * enough) * ramp(
             held_out / learnt, _LOSSES_APART, _LOSSES_FAR_APART)
         more = max(int(enough - rows), rows)
-        reasons = [Text(f"{rows} rows to learn from; a first version usually has {enough:.0f} or more. The loss is "
-                        f"{learnt:.3g} on them and {held_out:.3g} on held-out rows.",
+        reasons = [Text(f"{several(rows, 'row')} to learn from; a first version usually has {enough:.0f} or more. The "
+                        f"loss is {learnt:.3g} on them and {held_out:.3g} on held-out rows.",
                         f"只有 {rows} 筆可以學習，第一版通常要 {enough:.0f} 筆以上。這些資料的損失是 {learnt:.3g}，"
                         f"沒看過的資料是 {held_out:.3g}。")]
         remedy = Remedy(Text(f"Add about {more} rows", f"補大約 {more} 筆資料"), call=case.more_rows())

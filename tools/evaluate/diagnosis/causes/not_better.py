@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from .....resources.changes import changes_between
 from .....resources.errors import EvaluationError
-from .....resources.language import Text
+from .....resources.language import Text, several
 from .....resources.lineage import parent_of
 from ...record import evaluated_answers
 from ...significance import mcnemar
@@ -51,7 +51,7 @@ class NotBetter(CauseKind):
         listed = Text("; ".join(change.text.en for change in changed[:3]) or "nothing",
                       "、".join(change.text.zh for change in changed[:3]) or "沒有")
         reasons = [
-            Text(f"Only {parent.name} is right on {test.only_a} rows, only {case.folder.name} on {test.only_b} "
+            Text(f"Only {parent.name} is right on {several(test.only_a, 'row')}, only {case.folder.name} on {test.only_b} "
                  f"(p = {test.p:.3f}): " + ("it is worse." if worse else "a difference is not shown, it may be chance."),
                  f"只有 {parent.name} 答對的有 {test.only_a} 筆，只有 {case.folder.name} 答對的有 {test.only_b} 筆"
                  f"（p = {test.p:.3f}）：" + ("變差了。" if worse else "看不出差別，可能只是碰巧。")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .....resources.language import Text
+from .....resources.language import Text, several
 from ....data.rows import normalised
 from ...metric import parts_of
 from ..case import Case
@@ -33,7 +33,8 @@ class NotVerbatim(CauseKind):
         if not astray:
             return None
         share = 0.3 + 0.6 * ramp(len(astray) / named, _FEW, _MANY)
-        reasons = [Text(f"{len(astray)} of {named} parts it named do not stand in their text, so they cannot be right.",
+        reasons = [Text(f"Not to be found in the text, and so not right: {len(astray)} of {several(named, 'part')} it "
+                        "named.",
                         f"模型擷取的 {named} 個片段裡有 {len(astray)} 個不在原文中，一定是錯的。")]
         epochs = int(case.config.get("epochs") or 1)
         more = min(_MOST_EPOCHS, epochs + max(1, epochs // 2))

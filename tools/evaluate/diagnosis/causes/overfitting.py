@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from .....resources.figures import figure
-from .....resources.language import Text
+from .....resources.language import Text, several
 from ..case import Case
 from ..cause import Cause, CauseKind, NotKnown, Remedy, ramp
 
@@ -61,7 +61,7 @@ class Overfitting(CauseKind):
         reached = reached_by[kept - 1] - _AS_GOOD
         fewer = max(lowest, next(int(epoch["epoch"]) for epoch in scored if _reached(epoch) >= reached))
         if fewer < len(scored):
-            return Remedy(Text(f"Train {fewer} epochs instead of {len(scored)}",
+            return Remedy(Text(f"Train {several(fewer, 'epoch')} instead of {len(scored)}",
                                f"訓練輪數從 {len(scored)} 減為 {fewer}"), {"epochs": fewer}, expects=expects)
         return Remedy(Text("Add rows in other wordings: fewer epochs would cost right answers",
                            "補不同說法的資料：減少輪數反而會少答對"), call=case.more_rows())
@@ -78,7 +78,7 @@ class Overfitting(CauseKind):
                       "heart.", f"訓練資料的損失是 {learnt:.3g}，驗證資料卻是 {held_out:.3g}：它在死背。")
         fewer = max(1, epochs // 2)
         return self.found(0.75, {"train_loss": learnt, "valid_loss": held_out}, [reason],
-                          Remedy(Text(f"Train {fewer} epochs instead of {epochs}", f"訓練輪數從 {epochs} 減為 {fewer}"),
+                          Remedy(Text(f"Train {several(fewer, 'epoch')} instead of {epochs}", f"訓練輪數從 {epochs} 減為 {fewer}"),
                                  {"epochs": fewer}))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .....resources.language import Text
+from .....resources.language import Text, several
 from ..case import Case
 from ..cause import Cause, CauseKind, Remedy, ramp
 
@@ -29,8 +29,8 @@ class Truncation(CauseKind):
         share_cut = cut / audit["rows"] if audit.get("rows") else 1.0
         more = max(2 * limit, 16) if not longest else 64 * -(-longest // 64)
         figures = {"rows": cut, "of": audit.get("rows"), "max_length": limit, "longest": longest or None}
-        reasons = [Text(f"{cut} rows are longer than max_length ({limit} tokens)"
-                        + (f", the longest has {longest}." if longest else ".") + " Their answers are cut away.",
+        reasons = [Text(f"{several(cut, 'row is', 'rows are')} longer than max_length ({limit} tokens)"
+                        + (f", the longest has {longest}." if longest else ".") + " The answer is cut there.",
                         f"有 {cut} 列超過 max_length（{limit} 個 token）"
                         + (f"，最長 {longest} 個。" if longest else "。") + "它們的答案被截掉了。")]
         examples = audit.get("examples") or {}

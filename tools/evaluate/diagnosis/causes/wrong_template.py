@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .....resources.language import Text
+from .....resources.language import Text, several
 from ...verdict import invalid_words
 from ..case import Case
 from ..cause import Cause, CauseKind, NotKnown, Remedy, ramp
@@ -56,7 +56,8 @@ class WrongTemplate(CauseKind):
                                   "validation_rows_right": learnt}, reasons, remedy, wrong[:3])
 
     def _in_training(self, case: Case, rows: int) -> Cause | None:
-        reason = Text(f"In {rows} rows the template writes the prompt differently in training than when it is asked.",
+        reason = Text(f"In {several(rows, 'row')} the template writes the prompt differently in training than when it is "
+                      "asked.",
                       f"有 {rows} 列，模板在訓練時和提問時寫出的提示不同。")
         say = Text("Choose a base model whose template begins the answer the same way in both cases",
                    "改用兩種情況下開頭一致的基礎模型")
