@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 from collections.abc import Iterator
 
 from .language import Text
@@ -29,6 +30,7 @@ _REASONS = {
     errno.EHOSTUNREACH: Text("the host cannot be reached", "無法連到主機"),
     errno.ENETUNREACH: Text("the network cannot be reached", "無法連上網路"),
 }
+_NO_SUCH_HOST = Text("there is no host of that name", "找不到這個主機名稱")
 # Classes of httpx, which most callers do not import; the first that an error is an instance of counts.
 _NETWORK = {
     "TimeoutException": Text("there was no answer in time", "沒有在時限內回應"),
@@ -46,20 +48,26 @@ def reason_of(error: BaseException) -> Text:
     """
     if error.args and isinstance(error.args[0], Text):
         return error.args[0]
+    if isinstance(error, OSError) and (known := _known(error)):
+        return known
     if isinstance(error, OSError) and error.errno is not None:
         said = error.strerror or os.strerror(error.errno)
-        return _REASONS.get(error.errno, Text(said, said))
+        return Text(said, said)
     for kind in type(error).__mro__:
         if kind.__name__ in _NETWORK:
-            return next((_REASONS[number] for number in _numbers(error) if number in _REASONS), _NETWORK[kind.__name__])
+            return next((known for behind in _behind(error) if (known := _known(behind))), _NETWORK[kind.__name__])
     said = str(error) or type(error).__name__
     return Text(said, said)
 
 
-def _numbers(error: BaseException) -> Iterator[int | None]:
-    """The numbers of the `OSError`s behind an error, the nearest first."""
+def _known(error: OSError) -> Text | None:
+    return _NO_SUCH_HOST if isinstance(error, socket.gaierror) else _REASONS.get(error.errno or 0)
+
+
+def _behind(error: BaseException) -> Iterator[OSError]:
+    """The `OSError`s behind an error, the nearest first."""
     behind = error.__cause__ or error.__context__
     while behind:
         if isinstance(behind, OSError):
-            yield behind.errno
+            yield behind
         behind = behind.__cause__ or behind.__context__

@@ -40,9 +40,9 @@ def training(name: str, machine: Machine, libraries: Mapping[str, Any]) -> Itera
         yield _gpus(on, machine)
     gpu, room = bool(gpus), max((gpu.memory for gpu in gpus), default=machine.memory)
     where = Text("on one GPU", "單張 GPU") if gpu else Text("on the processors", "處理器")
-    sizes = [(Text("LoRA", "LoRA"), largest(room, gpu, 16)), (Text("every weight", "全參數"), largest(room, gpu, 0))]
+    sizes = [(Text("LoRA", "LoRA "), largest(room, gpu, 16)), (Text("every weight", "全參數"), largest(room, gpu, 0))]
     if gpu and libraries.get(_BITSANDBYTES) and _quantises():
-        sizes.append((Text("QLoRA", "QLoRA"), largest(room, gpu, 16, four_bits=True)))
+        sizes.append((Text("QLoRA", "QLoRA "), largest(room, gpu, 16, four_bits=True)))
     fits = [Text(f"{how.en} up to {model}", f"{how.zh}最大到 {model}") for how, model in sizes if model]
     kinds = ", ".join(methods())
     if not fits:

@@ -38,6 +38,14 @@ def test_a_port_where_nobody_listens_refuses() -> None:
     assert reason_of(failed.value).zh == "連線被拒絕"
 
 
+def test_a_host_that_nobody_knows_is_said_so() -> None:
+    error = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    assert reason_of(error).zh == "找不到這個主機名稱"
+    around = httpx.ConnectError("[Errno -2] Name or service not known")
+    around.__cause__ = error
+    assert reason_of(around).en == "there is no host of that name"
+
+
 def test_a_reason_nobody_listed_is_quoted() -> None:
     assert reason_of(OSError(errno.EXDEV, "Invalid cross-device link")).zh == "Invalid cross-device link"
     assert reason_of(ValueError("odd")).en == "odd"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...resources.files import read_json
 from ...resources.language import Text, several
+from ...resources.spending import standing
 from ...resources.task import Task, TaskFolder
 from ...resources.version import VersionFolder
 from ..compute.words import duration, size
@@ -29,7 +30,7 @@ def cost_of_data(situation: Situation) -> Text:
     parts.append(str(Text(f"{several(rows, 'row')} kept", f"留下 {rows} 筆")))
     if used := _disk(situation.folder.data):
         parts.append(str(Text(f"{size(used)} on disk", f"磁碟 {size(used)}")))
-    return _cost(parts)
+    return _cost(parts, situation.folder)
 
 
 def cost_of_version(version: VersionFolder, evaluated: bool) -> Text:
@@ -46,13 +47,14 @@ def cost_of_version(version: VersionFolder, evaluated: bool) -> Text:
         parts.append(str(Text(f"{taken} of evaluation", f"評估 {taken}")))
     if used := _disk(version.models / "adapter") + _disk(version.models / "model"):
         parts.append(str(Text(f"{size(used)} on disk", f"磁碟 {size(used)}")))
-    return _cost(parts)
+    return _cost(parts, version.task)
 
 
 def cost_of_deployment(situation: Situation) -> Text:
     """What bringing a version into use took."""
     seconds = _job_seconds(situation.folder, "deploy")
-    return _cost([str(Text(f"{duration(seconds)} of deployment", f"部署 {duration(seconds)}"))] if seconds else [])
+    return _cost([str(Text(f"{duration(seconds)} of deployment", f"部署 {duration(seconds)}"))] if seconds else [],
+                 situation.folder)
 
 
 def goal_line(task: Task) -> Text:
@@ -82,9 +84,12 @@ def precision_of(rows: int, threshold: float) -> float:
     return _NORMAL_95 * math.sqrt(threshold * (1 - threshold) / rows)
 
 
-def _cost(parts: list[str]) -> Text:
-    shown = listed([*parts, str(Text("no money", "沒有花錢"))])
-    return Text(f"Cost: {shown}.", f"花費：{shown}。")
+def _cost(parts: list[str], task: TaskFolder) -> Text:
+    """The parts of one stage, and the money that the whole task has taken."""
+    money = standing(task)
+    shown = listed(parts if money else [*parts, str(Text("no money", "沒有花錢"))])
+    so_far = Text(f" {money.en}", money.zh) if money else Text("", "")
+    return Text(f"Cost: {shown}.{so_far.en}", f"花費：{shown}。{so_far.zh}") if shown else money or Text("", "")
 
 
 def _job_seconds(folder: TaskFolder, kind: str) -> float:

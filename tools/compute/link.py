@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ...resources.errors import MachineError, MachineUnreachable, MissingRequirement, WorkspaceError
 from ...resources.files import describing_disk_errors
 from ...resources.language import Text
+from ...resources.reasons import reason_of
 from . import far_side
 from .host_keys import (
     UnknownHostKey,
@@ -42,6 +43,8 @@ _CONNECT_SECONDS, _VERB_SECONDS, _CHUNK_SECONDS = 20.0, 120.0, 120.0
 _KEEPALIVE_SECONDS, _KEEPALIVES = 10, 3
 _CHUNK = 1 << 20
 _OLDEST_PYTHON = "3.11"
+_CUT = Text("the connection was cut", "連線中斷")
+_NO_ANSWER = Text("there was no answer in time", "沒有在時限內回應")
 # Any login shell passes it on to sh; asks each candidate for its version and says where home is.
 _FIND_PYTHON = r"""
 PATH="$PATH:$HOME/.local/bin:$HOME/.cargo/bin:/usr/local/bin:/opt/conda/bin:$HOME/miniconda3/bin"
@@ -119,7 +122,7 @@ class Link:
         self.connect()
         done = self._do(self._last().run("sh -s", input=script, check=False, errors="replace"), _VERB_SECONDS)
         if done.exit_status is None:  # so asyncssh tells that the link was cut
-            raise self._cut("no exit status")
+            raise self._cut(_CUT)
         return str(done.stdout)
 
     def find_python(self, preferred: str | None) -> tuple[str, str]:
@@ -163,7 +166,7 @@ class Link:
         done = self._do(self._last().run(command, input=json.dumps(given), check=False, errors="replace"),
                         _VERB_SECONDS)
         if done.exit_status is None:
-            raise self._cut("no exit status")
+            raise self._cut(_CUT)
         marked = [line for line in str(done.stdout).splitlines() if line.startswith(far_side.MARK)]
         if not marked:
             said = without_secrets((str(done.stderr).strip().splitlines() or ["?"])[-1])[:300]
@@ -251,13 +254,13 @@ class Link:
         try:
             return running.result(seconds)
         except TimeoutError as error:
-            raise self._cut("no answer in time") from error
+            raise self._cut(_NO_ANSWER) from error
         except asyncssh.PermissionDenied as error:
             raise self._refused(error) from error
         except (asyncssh.SFTPNoSpaceOnFilesystem, asyncssh.SFTPQuotaExceeded) as error:
             raise self.full(self.name) from error
         except (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection) as error:
-            raise self._cut(str(error)) from error
+            raise self._cut(reason_of(error)) from error
         except asyncssh.SFTPFailure as error:  # the word of sftp version 3 for a full disk, and for the rest
             raise _Failed(error) from error
         except asyncssh.SFTPError as error:
@@ -267,9 +270,9 @@ class Link:
                 Text("Check the machine's folder and its rights.", "請檢查這台機器的資料夾與權限。"),
                 field="settings.folder") from error
         except asyncssh.ChannelOpenError as error:
-            raise self._cut(str(error)) from error
+            raise self._cut(reason_of(error)) from error
         except (asyncssh.Error, OSError) as error:
-            raise self._cut(str(error) or type(error).__name__) from error
+            raise self._cut(reason_of(error)) from error
         finally:
             running.cancel()
 
@@ -349,10 +352,10 @@ class Link:
             with contextlib.suppress(MachineUnreachable, _Failed):
                 self._do(remote.close(), 10)
 
-    def _cut(self, why: str) -> MachineUnreachable:
-        why = without_secrets(why)[:200]
+    def _cut(self, why: Text) -> MachineUnreachable:
+        en, zh = (without_secrets(said)[:200] for said in why)
         return MachineUnreachable(
-            Text(f"{self.name} ({self.host}) does not answer: {why}", f"{self.name}（{self.host}）沒有回應：{why}"),
+            Text(f"{self.name} ({self.host}) does not answer: {en}", f"{self.name}（{self.host}）沒有回應：{zh}"),
             Text(f"Check that `ssh {self.host}` works in a terminal.", f"請確認在終端機執行 `ssh {self.host}` 可以連上。"),
             field="machine")
 

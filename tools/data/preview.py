@@ -90,6 +90,8 @@ def _look(task: TaskFolder, definition: Task, kind: SourceKind, number: int, wat
         "unlabelled": len(conversion.unlabelled),
         **_estimated(kind.expense(task.root, field)),
         "empty": dict(conversion.left_out),
+        **({} if columns.missing or conversion.rows or conversion.unlabelled else {
+            "unusable": [note["message"] for note in conversion.notes()]}),
         "unknown_labels": [quoted(definition, label, 40) for label in labels if known and label not in known][:10],
     }
 
@@ -130,6 +132,8 @@ def _told(task: TaskFolder, definition: Task, looks: Sequence[dict[str, Any]]) -
     unmapped = next((look for look in looks if look["missing"]), None)
     if unmapped:
         return _ask_for_columns(task, unmapped)
+    if unusable := next((look for look in looks if "unusable" in look), None):
+        return _nothing_usable(task, unusable)
     unknown = next((look for look in looks if look["unknown_labels"]), None)
     if unknown:
         labels = ", ".join(unknown["unknown_labels"])
@@ -152,6 +156,16 @@ def _told(task: TaskFolder, definition: Task, looks: Sequence[dict[str, Any]]) -
         "prepare_data", {"task": task.name},
         Text("Check the preview rows with the person, then prepare the data.",
              "和使用者確認預覽的資料列，再準備資料。"))
+
+
+def _nothing_usable(task: TaskFolder, look: dict[str, Any]) -> dict[str, Any]:
+    why = [Text(**message) for message in look["unusable"]]
+    return _say(
+        Text(f"{look['origin']} can be read, but none of the rows looked at can be used. {' '.join(one.en for one in why)}",
+             f"{look['origin']} 可以讀取，但看過的資料沒有一列能用。{''.join(one.zh for one in why)}"),
+        "set_data_source", {"task": task.name},
+        Text("Correct the rows where they come from, or the source's mapping, then name the source again.",
+             "請在來源修正資料，或調整 mapping，再設定一次來源。"))
 
 
 def _before_looking(task: TaskFolder, look: dict[str, Any]) -> dict[str, Any]:

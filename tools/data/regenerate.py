@@ -40,7 +40,7 @@ from .snapshot import (
 from .sources import SourceKind
 from .split import SPLITS
 from .store import Snapshot, commit_snapshot
-from .synthetic import admitted, into_train, notes_of, refused_ids, write_sheet
+from .synthetic import about_written, admitted, into_train, notes_of, refused_ids, write_sheet
 from .unlabelled import keep_unlabelled
 from .validate import validated
 from .watching import Watch
@@ -160,8 +160,9 @@ def _regenerate(
     stamp_last_run(task)
     sheets = [sheet for number, kind in enumerate(kinds) if kind.synthetic and (sheet := write_sheet(
         task, raws[number].hash[:12], [row for row in used if row["source"] == source_name(kind, number)]))]
-    return (_result(task, prepared, snapshot, parent, raws, replaced, report) | kept_apart(task, apart)
-            | ({"review": [str(sheet) for sheet in sheets]} if sheets else {}) | spent_on(kinds, raws))
+    paid = spent_on(kinds, raws)
+    result = _result(task, prepared, snapshot, parent, raws, replaced, report, about_written(task, paid, sheets))
+    return result | kept_apart(task, apart) | ({"review": [str(sheet) for sheet in sheets]} if sheets else {}) | paid
 
 
 def source_hash(raws: Sequence[RawSnapshot]) -> str:
@@ -263,7 +264,7 @@ def _guard_edits(task: TaskFolder, parent: Snapshot | None, replace: bool) -> Pa
 
 def _result(
     task: TaskFolder, prepared: Prepared, snapshot: Snapshot, parent: Snapshot | None, raws: Sequence[RawSnapshot],
-    replaced: Path | None, report: Report,
+    replaced: Path | None, report: Report, written: Text,
 ) -> dict[str, Any]:
     counts, definition = snapshot.counts, task.load()
     safe = shown(report, definition)
@@ -283,7 +284,7 @@ def _result(
         "files": {name: str(working_file(task, name)) for name in SPLITS},
         "report": str(snapshot.root / "validation.json"), "raw": [str(raw.root) for raw in raws],
         "replaced_edits": str(replaced) if replaced else None,
-        "message": _message(prepared.fetched, total, counts, changes, first)._asdict(),
+        "message": _message(prepared.fetched, total, counts, changes, first, written)._asdict(),
         "next_step": {
             "tool": "coach", "arguments": {"task": task.name},
             "say": Text("Look at the figures together; the coach says what they mean, and what is still open before a "
@@ -298,15 +299,17 @@ _WORTH_SAYING = ("no_test", "label_without_rows", "label_not_in_benchmark", "nea
 
 
 def _message(
-    fetched: int, total: int, counts: dict[str, int], changes: dict[str, Any] | None, warning: Text | None
+    fetched: int, total: int, counts: dict[str, int], changes: dict[str, Any] | None, warning: Text | None,
+    written: Text,
 ) -> Text:
     train, valid, test = (counts[name] for name in SPLITS)
     since = in_words(changes) if changes else Text("", "")
     return Text(
         f"{several(fetched, 'record')} fetched, {several(total, 'distinct row')}: {train} train, {valid} valid, "
-        f"{test} test; validated.{f' {since.en}' if since.en else ''}{f' Note: {warning.en}' if warning else ''}",
+        f"{test} test; validated.{f' {since.en}' if since.en else ''}{f' Note: {warning.en}' if warning else ''}"
+        f"{written.en}",
         f"擷取 {fetched} 筆，去重後 {total} 列：訓練 {train}、驗證 {valid}、測試 {test}，已通過驗證。"
-        f"{since.zh}{f'注意：{warning.zh}' if warning else ''}",
+        f"{since.zh}{f'注意：{warning.zh}' if warning else ''}{written.zh}",
     )
 
 

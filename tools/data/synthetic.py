@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ...resources.data_source import SplitPolicy
 from ...resources.files import write_atomic
 from ...resources.language import Text, several
+from ...resources.spending import amount
 from ...resources.task import TaskFolder
 from .findings import Finding, finding
 from .harmless import harmless
@@ -69,6 +71,23 @@ def notes_of(given: int, used: int) -> list[Finding]:
             f"{several(given - used, 'row')} written by a model.",
             f"有 {given - used} 列模型寫的資料未採用：與彼此、真實資料或測試資料太像，或審閱時被剔除。")))
     return found
+
+
+def about_written(task: TaskFolder, paid: Mapping[str, Any], sheets: Sequence[Path]) -> Text:
+    """What the person should hear of rows that a model wrote: their cost, and where a tenth of them waits for a look.
+
+    Arguments:
+        paid: `spent`, as fetching counted it.
+    """
+    cost = sum(float(source.get("cost") or 0) for source in paid.get("spent", ()))
+    money = f"{amount(cost)} {task.load().budget.money}"
+    said = [Text(f" Writing rows cost {money} in all.", f"寫資料總共花了 {money}。")] if cost else []
+    if sheets:
+        names = ", ".join(map(str, sheets))
+        said.append(Text(f" A tenth of the written rows waits for a person's look: {names} (no under keep leaves a row out of "
+                         "the next preparation).",
+                         f"模型寫的資料有十分之一等人看過：{names}（keep 填 no，下次準備資料就不採用）。"))
+    return Text("".join(one.en for one in said), "".join(one.zh for one in said))
 
 
 def write_sheet(task: TaskFolder, raw: str, rows: Iterable[Row]) -> Path | None:

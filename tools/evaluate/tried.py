@@ -106,6 +106,7 @@ def predictor(task: TaskFolder, name: str) -> VersionFolder:
     """A version, or a model that was tried and measured, by its name.
 
     Raises:
+        EvaluationError: it is a model's name, and that model was not measured yet.
         TaskError: there is neither; the versions are offered.
     """
     tried = TriedModel(task, name.strip())
@@ -114,6 +115,11 @@ def predictor(task: TaskFolder, name: str) -> VersionFolder:
     for path in (task.models / "tried").glob("*/results.json"):  # `gguf:model.gguf` may be said with its whole path
         if path.parent.name == TriedModel(task, f"gguf:{Path(name.removeprefix('gguf:')).name}").root.name:
             return TriedModel(task, f"gguf:{Path(name.removeprefix('gguf:')).name}")
+    if ":" in name or name.endswith(".gguf"):
+        raise EvaluationError(
+            Text(f"{name} has not been measured for {task.name} yet.", f"{name} 還沒有在 {task.name} 量過。"),
+            Text(f"Measure it first: try_model(task={task.name!r}, model={name!r}, action='evaluate').",
+                 f"請先量一次：try_model(task={task.name!r}, model={name!r}, action='evaluate')。"), field="version")
     return find_version(task, name)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from nlp_skills.resources import spending
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools import coach as coach_package
 from nlp_skills.tools.coach.coach import coach
@@ -127,6 +128,13 @@ def test_a_stage_is_closed_with_what_was_learned_what_it_cost_and_the_score(
     build(a_task())
     message = coach(workspace, task="mail").message
     assert [words for words in told if words not in message] == []
+
+
+def test_money_that_the_task_took_is_told_where_a_stage_is_closed(workspace: Workspace, a_task: Make) -> None:
+    task = a_task().source().data().version()
+    spending.paid(task.folder, "job", "a100", 1.25, "USD")
+    message = coach(workspace, task="mail").message
+    assert "no money" not in message and "Spent so far: 1.25 USD." in message
 
 
 def test_the_data_is_told_once_and_not_with_every_question(workspace: Workspace, a_task: Make) -> None:

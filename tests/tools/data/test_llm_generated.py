@@ -165,6 +165,7 @@ def test_a_tenth_is_reviewed_and_what_a_person_refuses_is_left_out(
     write_yaml(task.data_source_file, {"sources": [fields(server, count=150, rows_per_request=25)]})
     result = prepare()
     sheet = Path(result["review"][0])
+    assert str(sheet) in result["message"]["en"] and str(sheet) in result["message"]["zh"]
     rows = list(csv.DictReader(sheet.read_text("utf-8-sig").splitlines()))
     assert 5 <= len(rows) <= 30 and list(rows[0]) == ["keep", "id", "text", "entity", "label"]
 

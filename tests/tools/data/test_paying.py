@@ -81,6 +81,7 @@ async def test_the_price_is_repeated_and_nothing_is_asked_before_the_yes(
 
     done = await call(client, "prepare_data", confirm=True)
     assert done["job"]["result"]["spent"][0]["cost"] == TRUE_COST == spending.spent(task) and len(server.asked) == 6
+    assert f"寫資料總共花了 {TRUE_COST:.2f} USD" in done["message"]
     again = await call(client, "prepare_data")  # every answer is kept: there is nothing to agree to
     assert again["job"]["result"]["unchanged"] and len(server.asked) == 6
 

@@ -9,7 +9,7 @@ import pytest
 from mcp import Client
 
 from nlp_skills.resources import secrets
-from nlp_skills.resources.files import dump_jsonl, read_jsonl, read_yaml
+from nlp_skills.resources.files import dump_jsonl, read_jsonl, read_yaml, write_yaml
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.boundary import GuardedServer
@@ -79,6 +79,18 @@ async def test_columns_that_are_not_found_are_asked_about(client: Client, task: 
     answer = await call(client, "set_data_source", sources=[
         {"type": "file", "path": str(path), "mapping": preview["suggestions"]}])
     assert answer["next_step"]["tool"] == "prepare_data"
+
+
+async def test_rows_of_which_none_can_be_used_are_said_so_with_the_reason(
+    client: Client, task: TaskFolder, tmp_path: Path
+) -> None:
+    write_yaml(task.file, {"name": task.name, "type": "chat", "language": "zh-TW"})
+    path = tmp_path / "asked.jsonl"
+    path.write_bytes(dump_jsonl([{"messages": [{"role": "user", "content": f"問題{number}"}]} for number in range(9)]))
+    answer = await call(client, "set_data_source", sources=[{"type": "file", "path": str(path)}])
+
+    assert "沒有一列能用" in answer["message"] and "9 筆" in answer["message"]
+    assert answer["next_step"]["tool"] == "set_data_source"
 
 
 async def test_a_password_typed_in_moves_out_and_is_shown_nowhere(

@@ -129,6 +129,12 @@ async def test_an_endpoint_is_asked_measured_and_compared_with_a_version(
 
 
 @pytest.mark.anyio
+async def test_a_model_that_was_never_measured_is_not_compared(make_task: MakeTask) -> None:
+    refused = await call(make_task(), "compare_versions", task="news", a="ollama:qwen3", b="v1")
+    assert "ollama:qwen3 has not been measured" in refused["error"] and "action='evaluate'" in refused["error"]
+
+
+@pytest.mark.anyio
 async def test_what_cannot_be_tried_is_told_before_anything_starts(make_task: MakeTask, tmp_path: Path) -> None:
     folder = make_task(constraints=Constraints(privacy="on-premise"))
     refused = await call(folder, "try_model", task="news", model="gpt-x", url="https://8.8.8.8/v1")

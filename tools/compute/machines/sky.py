@@ -139,7 +139,7 @@ class Sky(LinkedMachine):
         say = Text(f"Train there with train(task=…, machine={name!r}): the cost of that training is shown and asked first.",
                    f"要在那裡訓練請呼叫 train(task=…, machine={name!r})：會先算出費用並徵求同意。")
         return SetUp(message=str(words), plan={"machine": name, **known.model_dump(mode="json", exclude={"settings"})},
-                     next_step=NextStep(say=str(say), tool="train", arguments={"machine": name}))
+                     next_step=NextStep(say=str(say), tool="train", arguments={"task": "<the task>", "machine": name}))
 
 
 def said_of(name: str, known: Offer) -> Text:

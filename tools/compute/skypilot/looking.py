@@ -60,7 +60,7 @@ def look(job: RunningJob, name: str, may_install: bool) -> dict[str, Any]:
                       f"{standing.says.zh}{standing.mends.zh if standing.mends else ''}"))
     return {"machine": name, "offer": offer.model_dump(mode="json", exclude={"settings"}),
             "message": said_of(name, offer)._asdict(),
-            "next_step": {"tool": "train", "arguments": {"machine": name}, "say": Text(
+            "next_step": {"tool": "train", "arguments": {"task": "<the task>", "machine": name}, "say": Text(
                 f"Train there with train(task=…, machine={name!r}): the cost of that training is shown and asked first.",
                 f"要在那裡訓練請呼叫 train(task=…, machine={name!r})：會先算出費用並徵求同意。")._asdict()}}
 
