@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 
 
 def settle_libraries() -> None:
@@ -17,3 +18,5 @@ def settle_libraries() -> None:
         HF_HUB_DISABLE_PROGRESS_BARS="1", HF_DATASETS_DISABLE_PROGRESS_BARS="1",
     )
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # What a library will call otherwise one day is nothing a person can act on.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|peft|trl|datasets)\b")

@@ -200,12 +200,12 @@ def _without_labels(task: TaskFolder, definition: Task, looks: Sequence[dict[str
 
 
 def _ask_for_columns(task: TaskFolder, look: dict[str, Any]) -> dict[str, Any]:
-    there = ", ".join(look["columns"][:30])
+    there = look["columns"][:30]
     proposal = ", ".join(f"{role}: {look['suggestions'].get(role, '?')}" for role in look["missing"])
     no_labels = unlabelled_way_out(look["missing"])
     return _say(
-        Text(f"{look['origin']} can be read, but has no column for {', '.join(look['missing'])}. Columns: {there}.",
-             f"{look['origin']} 可以讀取，但找不到 {'、'.join(look['missing'])} 對應的欄位。現有欄位：{there}。"),
+        Text(f"{look['origin']} can be read, but has no column for {', '.join(look['missing'])}. Columns: {', '.join(there)}.",
+             f"{look['origin']} 可以讀取，但找不到 {'、'.join(look['missing'])} 對應的欄位。現有欄位：{'、'.join(there)}。"),
         "set_data_source", {"task": task.name},
         Text(f"Ask which column is which and set the source's mapping, perhaps {{{proposal}}}.{no_labels.en}",
              f"請問使用者各欄位的意義，再設定來源的 mapping，可能是 {{{proposal}}}。{no_labels.zh}"))

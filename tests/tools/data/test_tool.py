@@ -74,7 +74,7 @@ async def test_columns_that_are_not_found_are_asked_about(client: Client, task: 
 
     assert preview["missing"] == ["text", "entity", "label"]
     assert preview["suggestions"] == {"text": "內容", "entity": "公司", "label": "情感"}
-    assert answer["next_step"]["tool"] == "set_data_source" and "內容, 公司, 情感" in answer["message"]
+    assert answer["next_step"]["tool"] == "set_data_source" and "內容、公司、情感" in answer["message"]
 
     answer = await call(client, "set_data_source", sources=[
         {"type": "file", "path": str(path), "mapping": preview["suggestions"]}])

@@ -261,13 +261,14 @@ def _agreement_in_words(agreed: dict[str, Any]) -> Text:
     told = [(name, one) for name, one in pairs if one["rows"]]
     if not told:
         return Text("", "")
-    english = "; ".join(f"{name} {one['agreement']:.0%} of {one['rows']}{_kappa(one)}" for name, one in told)
-    chinese = "；".join(f"{name} {one['rows']} 列中 {one['agreement']:.0%}{_kappa(one)}" for name, one in told)
+    english = "; ".join(f"{name} {one['agreement']:.0%} of {one['rows']}{_kappa(one).en}" for name, one in told)
+    chinese = "；".join(f"{name} {one['rows']} 列中 {one['agreement']:.0%}{_kappa(one).zh}" for name, one in told)
     return Text(f" Agreement: {english}.", f"一致程度：{chinese}。")
 
 
-def _kappa(one: dict[str, Any]) -> str:
-    return "" if one["kappa"] is None else f", kappa {one['kappa']:.2f}"
+def _kappa(one: dict[str, Any]) -> Text:
+    said = "" if one["kappa"] is None else f"kappa {one['kappa']:.2f}"
+    return Text(f", {said}", f"，{said}") if said else Text("", "")
 
 
 def _may_show(here: Labelling, otherwise: Text) -> None:
