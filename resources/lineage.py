@@ -267,20 +267,6 @@ def prediction_of(folder: VersionFolder) -> dict[str, Any] | None:
     return {**expects, "value": value, "outcome": outcome}
 
 
-def prediction_said(folder: VersionFolder) -> Text | None:
-    """The same in a sentence; None where nothing was predicted or measured."""
-    found = prediction_of(folder)
-    if found is None or found["value"] is None:
-        return None
-    word = {"within": Text("as predicted", "和預測相符"), "above": Text("above the prediction", "高於預測"),
-            "below": Text("below the prediction", "低於預測")}[found["outcome"]]
-    return Text(
-        f"Predicted for {folder.name}: {found['metric']} {found['low']:.3f}–{found['high']:.3f}; it came to "
-        f"{found['value']:.3f}, {word.en}.",
-        f"{folder.name} 的預測：{found['metric']} {found['low']:.3f}–{found['high']:.3f}；實際是 "
-        f"{found['value']:.3f}，{word.zh}。")
-
-
 def _measured(evaluation: dict[str, Any] | None, metric: str) -> float | None:
     """A metric's value in an evaluation, `recall.negative` among them."""
     kind, _, label = metric.partition(".")

@@ -15,7 +15,7 @@ from ...resources.answer import quoted
 from ...resources.changes import Change, changes_between
 from ...resources.errors import EvaluationError
 from ...resources.language import Text, several
-from ...resources.lineage import prediction_of, prediction_said
+from ...resources.lineage import prediction_of
 from ...resources.task import Task, TaskFolder
 from ...resources.version import VersionFolder
 from ..compute.running import RunningJob, run_job
@@ -25,6 +25,7 @@ from .metric import Metric, answers_of, check_metric, metric_title, metrics_for
 from .record import as_answered, evaluated_answers, row_groups
 from .significance import Difference, McNemar, Resampler, mcnemar, rows_needed
 from .tried import TriedModel, predictor
+from .verdict import prediction_said
 
 ENTRY = ["-m", "nlp_skills.tools.evaluate.compare"]
 _EXAMPLES = 3

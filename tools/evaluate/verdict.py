@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...resources.language import Text, several
+from ...resources.lineage import prediction_of
 from ...resources.task import SuccessCriteria, Task
+from ...resources.version import VersionFolder
 from .baselines import BASE_MODEL, baseline_title
 from .metric import known_metrics, metric_title
 from .significance import Difference
@@ -159,3 +161,17 @@ def _leak(leaked: int) -> Text | None:
     return Text(f"Careful: this version was trained on {several(leaked, 'row')} of this benchmark, so the figures are too "
                 "good.",
                 f"注意：這個版本訓練時用過此基準的 {leaked} 列資料，分數會偏高。")
+
+
+def prediction_said(folder: VersionFolder) -> Text | None:
+    """What its plan foretold beside what came; None where nothing was predicted or measured."""
+    found = prediction_of(folder)
+    if found is None or found["value"] is None:
+        return None
+    title = metric_title(str(found["metric"]))
+    word = {"within": Text("as predicted", "和預測相符"), "above": Text("above the prediction", "高於預測"),
+            "below": Text("below the prediction", "低於預測")}[found["outcome"]]
+    return Text(
+        f"Predicted for {folder.name}: {title.en} {found['low']:.3f}–{found['high']:.3f}; it came to "
+        f"{found['value']:.3f}, {word.en}.",
+        f"{folder.name} 的預測：{title.zh} {found['low']:.3f}–{found['high']:.3f}；實際是 {found['value']:.3f}，{word.zh}。")

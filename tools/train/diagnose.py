@@ -7,7 +7,7 @@ from typing import Any
 from ...resources.answer import NextStep
 from ...resources.errors import TrainingError
 from ...resources.language import Text, detect_language, speaking
-from ...resources.lineage import prediction_of, prediction_said
+from ...resources.lineage import prediction_of
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version, version_numbers
 from ...resources.workspace import Workspace
@@ -15,6 +15,7 @@ from ..evaluate.diagnosis import Cause, Diagnosis, diagnose
 from ..evaluate.diagnosis.diagnosis import sure
 from ..evaluate.diagnosis.standing import against_the_simplest, where_it_stands
 from ..evaluate.metric import metric_title
+from ..evaluate.verdict import prediction_said
 from .answers import CauseFound, DiagnosisAnswer, PlannedChange, Prediction
 from .plan import NO_PARENT, Plan, method_of, plan_file, read_plan
 from .planning import next_call, plan_training
@@ -137,8 +138,8 @@ def _message(found: Diagnosis, advice: Cause | None) -> str:
         said.append(str(Text(f"One change: {advice.say.en}.", f"只改一件事：{advice.say.zh}。")))
     if advice is not None and advice.expects is not None:
         low, high = advice.expects.low, advice.expects.high
-        title = metric_title(advice.expects.metric)
-        said.append(str(Text(f"Expected: {title.en} {low:.2f}–{high:.2f}.", f"預測：{title.zh} {low:.2f}–{high:.2f}。")))
+        title, span = metric_title(advice.expects.metric), f"{low:.2f}" if low == high else f"{low:.2f}–{high:.2f}"
+        said.append(str(Text(f"Expected: {title.en} {span}.", f"預測：{title.zh} {span}。")))
     return str(Text(" ", "")).join(said)
 
 

@@ -144,6 +144,14 @@ def test_the_report_and_the_diagnosis_speak_of_answers_of_that_kind(measured: Me
     assert all(isinstance(reason, Text) for cause in found.causes for reason in cause.reasons)
 
 
+def test_texts_that_are_hardly_learnt_are_called_so_and_no_score_is_promised(measured: Measured) -> None:
+    first = measured.of("generation")
+    found = diagnose(measured.trained(first.task, {**SETTINGS, "learning_rate": 2e-6, "epochs": 1}, "v1"))
+    cause = next(cause for cause in found.causes if cause.name == "underfitting")
+    assert "next to nothing is learnt" in cause.reasons[0].en and cause.change and "learning_rate" in cause.change
+    assert cause.expects is None
+
+
 def test_an_earlier_version_proposes_the_spans_of_new_texts(measured: Measured) -> None:
     task = measured.of("extraction").task
     rows = [visit(random.Random(seed)) for seed in range(7000, 7400)]  # some of them are in no split

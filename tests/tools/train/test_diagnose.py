@@ -14,7 +14,7 @@ from mcp import Client
 from nlp_skills.resources.figures import figure
 from nlp_skills.resources.files import dump_jsonl, read_yaml, sha256_file, write_atomic, write_json, write_yaml
 from nlp_skills.resources.language import Language
-from nlp_skills.resources.lineage import load_lineage, prediction_said
+from nlp_skills.resources.lineage import load_lineage
 from nlp_skills.resources.task import Constraints, SuccessCriteria, TaskFolder
 from nlp_skills.resources.version import VersionFolder, reserve_version
 from nlp_skills.resources.workspace import Workspace
@@ -24,6 +24,7 @@ from nlp_skills.tools.data.snapshot import current_snapshot
 from nlp_skills.tools.evaluate.diagnosis import rewards
 from nlp_skills.tools.evaluate.diagnosis.cause import known_causes
 from nlp_skills.tools.evaluate.record import commit_evaluation, keep_answers
+from nlp_skills.tools.evaluate.verdict import prediction_said
 from nlp_skills.tools.train.planning import plan_training
 from tests.tools.train.conftest import LABELS
 from tests.tools.train.test_planning import write_base

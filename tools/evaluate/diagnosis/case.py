@@ -227,8 +227,10 @@ class Case:
         return Expectation(self.result.metric, round(edges[0], 3), round(edges[1], 3), because)
 
     def learnable(self, because: Text | None = None) -> Expectation | None:
-        """What a version that learns the rows should reach: by the validation rows' best, else by the simplest method's score."""
-        if self.result is None or not higher_is_better(self.result.metric):
+        """What a version that learns the rows should reach, by the simplest method's score; None for written texts, where
+        copying the answer of a similar row scores high and tells nothing of what a model learns from them.
+        """
+        if self.result is None or not higher_is_better(self.result.metric) or self.kind == "text":
             return None
         simple = float(self.result.simplest["value"]) if self.result.simplest else self.result.value
         value, ceiling = self.result.value, max(simple, self.result.value)

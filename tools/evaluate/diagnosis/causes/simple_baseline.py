@@ -27,8 +27,8 @@ class SimpleBaseline(CauseKind):
             return None
         title, value = baseline_title(simplest["name"]), float(simplest["value"])
         behind = abs(value - result.value)
-        reasons = [Text(f"{title.en} scores {value:.3f} on the same rows against {result.value:.3f}, trains in seconds "
-                        "and needs no GPU.",
+        reasons = [Text(f"On the same rows {title.en} scores {value:.3f}, this version {result.value:.3f}; it trains in "
+                        "seconds and needs no GPU.",
                         f"{title.zh}在同一批資料上得到 {value:.3f}，這個版本是 {result.value:.3f}；"
                         "它幾秒就訓練好，也不需要 GPU。")]
         remedy = Remedy(Text(f"Use {title.en} unless the model brings something else, or mend the cause above first",

@@ -68,7 +68,7 @@ class Underfitting(CauseKind):
             unlearnt = figure("unlearnt_text_loss")
             reason = Text(f"The training loss is still {last[-1]:.3g} a token, as if it guessed: next to nothing is learnt.",
                           f"每個 token 的訓練損失還有 {last[-1]:.3g}，跟猜的差不多：幾乎什麼都還沒學會。")
-            return self.found(0.9 * ramp(last[-1], unlearnt, 2 * unlearnt), {"last_loss": last[-1]}, [reason],
+            return self.found(0.9 * ramp(last[-1], unlearnt, unlearnt + 1), {"last_loss": last[-1]}, [reason],
                               self._remedy(case))
         if len(last) < 2 or not last[0]:
             return None
@@ -89,7 +89,9 @@ class Underfitting(CauseKind):
                           {"learning_rate": rates["usual"]}, expects=case.learnable())
         epochs = int(case.config.get("epochs") or 1)
         # Far from learnt: several times as long; nearly there: half as long again.
-        far = case.learnt < 0.5 if case.learnt is not None else self._guesses(case)
-        more = min(_MOST_EPOCHS, max(epochs + max(1, epochs // 2), 8 if far else 0))
+        if case.learnt is None and self._guesses(case):
+            more = min(_MOST_EPOCHS, max(3 * epochs, 8))
+        else:
+            more = min(_MOST_EPOCHS, max(epochs + max(1, epochs // 2), 8 if (case.learnt or 1.0) < 0.5 else 0))
         return Remedy(Text(f"Train {more} epochs instead of {epochs}", f"訓練輪數從 {epochs} 增為 {more}"),
                       {"epochs": more}, expects=case.learnable())
