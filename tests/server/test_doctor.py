@@ -46,7 +46,7 @@ def test_what_a_machine_can_train_is_told_in_both_languages() -> None:
     english, chinese = (" ".join(getattr(one.says, language) for one in said) for language in ("en", "zh"))
     assert "Machine box: 2 GPU: NVIDIA L4 (26 GB, 26 GB free)" in english and "up to 2 (num_processes)" in english
     assert "sft" in english and "LoRA up to" in english and "every weight up to" in english
-    assert "機器 box：2 張 GPU" in chinese and "LoRA最大到" in chinese and "單張 GPU" in chinese
+    assert "機器 box：2 張 GPU" in chinese and "LoRA 最大到" in chinese and "單張 GPU" in chinese
     assert "處理器" in " ".join(one.says.zh for one in abilities.training("", machine(16), {}))
     (tiny,) = abilities.training("", machine(0), {})
     assert tiny.state == "warning" and tiny.mends and "set_up(what='machine')" in tiny.mends.zh
