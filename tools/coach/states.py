@@ -249,9 +249,9 @@ def _train(situation: Situation, _said: Said) -> CoachAnswer | None:
     if not situation.plan:
         return None
     message = joined(benefit(situation.task), Text(
-        f"The plan {situation.plan} stands and nothing but your yes is missing. Every row's label is checked before the "
+        f"The plan {situation.plan} stands and waits for your yes. Every row's label is checked before the "
         "first step, and it can be stopped and resumed at any time.",
-        f"計畫 {situation.plan} 已經寫好，只等你點頭。第一步之前會逐列檢查標籤，隨時可以停下再接續。"))
+        f"計畫 {situation.plan} 已經寫好，等你點頭。第一步之前會逐列檢查標籤，隨時可以停下再接續。"))
     question = consent(
         Text("Shall it start, or should the plan be changed first?", "要開始嗎？還是計畫要先改？"),
         Text("From here on the machine is busy; nothing else is used up.", "開始之後機器會忙一陣子，不會用掉別的東西。"),
