@@ -143,7 +143,7 @@ def test_an_untuned_model_that_is_as_good_is_said(
 ) -> None:
     folder = versions(make_task(), tiny)
     answering(lambda _, gold: gold)
-    assert "fine-tuning is not shown to help" in evaluate(folder)["message"]["en"]
+    assert "this training is not shown to help" in evaluate(folder)["message"]["en"]
 
 
 def test_the_headline_is_constrained_where_the_task_is_deployed_so(

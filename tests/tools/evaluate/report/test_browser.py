@@ -92,7 +92,7 @@ def test_thousands_of_answers_are_filtered_searched_sorted_and_paged_at_once(bro
     browser.open(large)
     assert browser.run(COUNT) == many(lambda at: now(at) != gold(at)) and browser.run(SHOWN) == 25
     browser.run("document.getElementById('following').click()")
-    assert str(browser.run(COUNT)).startswith("26–50")
+    assert str(browser.run(COUNT)).startswith("Rows 26–50")
     _choose(browser, "said", "3")  # no label at all
     assert browser.run(COUNT) == many(lambda at: now(at) is None)
     _choose(browser, "gold", "1")
