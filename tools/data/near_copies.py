@@ -46,8 +46,13 @@ class NearCopies:
 
 def pieces_of(text: str) -> frozenset[str]:
     """The three-character pieces of `text` without spaces and punctuation; a shorter text is one piece."""
+    return frozenset(pieces_in_order(text))
+
+
+def pieces_in_order(text: str) -> list[str]:
+    """The same as they stand in the text, each as often as it does."""
     plain = _NOT_WORDS.sub("", normalised(text).casefold())
-    return frozenset([plain[at:at + _PIECE] for at in range(max(1, len(plain) - _PIECE + 1))])
+    return [plain[at:at + _PIECE] for at in range(max(1, len(plain) - _PIECE + 1))]
 
 
 def similarity(one: frozenset[str], other: frozenset[str]) -> float:

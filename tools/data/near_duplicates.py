@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 
 from ...resources.errors import MissingRequirement
 from ...resources.language import Text
-from .near_copies import pieces_of, similarity
+from .near_copies import pieces_in_order, pieces_of, similarity
 
 Item = TypeVar("Item")
 Pieces = frozenset[str]
@@ -143,7 +143,8 @@ def _with_relatives(texts: Sequence[str], tick: Tick) -> list[int]:
     for start in range(0, len(texts), _BATCH):
         tick()
         batches.append(_rensa().RMinHash.digest_matrix_from_token_sets(
-            [list(pieces_of(text)) for text in texts[start:start + _BATCH]], _PERMUTATIONS, _SEED))
+            # A piece that comes twice has the same hash twice: the least one is as of the set.
+            [pieces_in_order(text) for text in texts[start:start + _BATCH]], _PERMUTATIONS, _SEED))
         index.insert_matrix(batches[-1], start)
     flags = chain.from_iterable(index.query_duplicate_flags_matrix(batch) for batch in _every(batches, tick))
     return [place for place, flag in enumerate(flags) if flag]
