@@ -157,6 +157,7 @@ def _regenerate(
             raw=[raw.hash for raw in raws], source_hash=source_hash(raws), policy=data_source.split)
         keep_report(snapshot, report)
         adopt(task, snapshot)
+        (task.data / "validation.json").unlink(missing_ok=True)  # of what was refused before; the snapshot holds its own
     stamp_last_run(task)
     sheets = [sheet for number, kind in enumerate(kinds) if kind.synthetic and (sheet := write_sheet(
         task, raws[number].hash[:12], [row for row in used if row["source"] == source_name(kind, number)]))]

@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
 from ...resources.errors import DeploymentError, MissingRequirement, NlpSkillsError, SecretError
 from ...resources.files import write_atomic
@@ -21,7 +21,7 @@ from ...resources.lineage import track_version
 from ...resources.secrets import redact, resolve
 from ...resources.task import Task
 from ...resources.version import VersionFolder, version
-from ...resources.wording import written_as
+from ...resources.wording import problem_in_words, written_as
 from ..compute.download import endpoint
 from ..compute.running import RunningJob, run_job
 from ..data.reach import check_reach
@@ -72,13 +72,24 @@ def main(task: Path, arguments: list[str]) -> int:
                    resumable=True)
 
 
+def _wanted(options: argparse.Namespace) -> Upload:
+    try:
+        return Upload(repo=options.repo, content=options.content, public=options.public, quantization=options.quantization,
+                      pre_tokenizer=options.pre_tokenizer, allow_remote=options.allow_remote)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field, said = str(first["loc"][0]), problem_in_words(first)
+        raise DeploymentError(
+            Text(f"--{field}: {said.en}.", f"--{field}：{said.zh}。"),
+            Text("Correct it and run the script again; nothing was uploaded.", "請更正後再執行一次；沒有上傳任何東西。"),
+            field=field) from None
+
+
 def _upload(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
     assert job.task is not None
     chosen = version(job.task, options.version)
     track_version(chosen)
-    wanted = Upload(repo=options.repo, content=options.content, public=options.public,
-                    quantization=options.quantization, pre_tokenizer=options.pre_tokenizer,
-                    allow_remote=options.allow_remote)
+    wanted = _wanted(options)
     check_upload(job.task.load(), wanted)
     criteria_gate(job.task.load(), chosen, options.force)
     url = upload_version(job, chosen, wanted)

@@ -39,8 +39,10 @@ def test_a_certain_id_number_blocks_and_is_never_quoted(task: TaskFolder, prepar
 
 def test_an_override_is_kept_with_who_when_and_why(task: TaskFolder, prepare: Prepare) -> None:
     source(task, with_id_numbers(2))
+    refusal(prepare)
     result = prepare(accept={"personal_id_number": REASON})
 
+    assert not (task.data / "validation.json").exists(), "the report of the refusal speaks of nothing any more"
     assert result["accepted"][0]["decision"]["reason"] == REASON and "ids" not in result["accepted"][0]
     [kept] = current_snapshot(task).summary()["accepted"]
     assert kept["finding"] == "personal_id_number" and kept["count"] == 2 and kept["reason"] == REASON

@@ -57,6 +57,13 @@ def test_a_refused_token_names_the_command_that_stores_another(worker: Path, tas
     assert "nlp-skills secret set HF_TOKEN" in done.stderr and "hf_another" not in done.stdout + done.stderr
 
 
+def test_a_repository_that_is_no_owner_and_name_is_refused_in_words(worker: Path, task: TaskFolder) -> None:
+    with serving(TOKEN) as hub:
+        done = _upload(worker, task, hub, "--repo", "mood")
+    assert done.returncode == 1 and "--repo: it is written as owner/name" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr and not hub.created
+
+
 def test_an_upload_below_the_success_criteria_needs_a_reason(worker: Path, task: TaskFolder) -> None:
     with task.change() as changed:
         changed.success_criteria.threshold = 1.0
