@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from mcp.server.elicitation import render_elicitation_schema
 from mcp.server.mcpserver import Context
@@ -21,6 +21,7 @@ from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitResult, Inpu
 from mcp_types.version import is_version_at_least
 from pydantic import BaseModel, Field, ValidationError, create_model
 
+from ..resources.access import AccessError, grant
 from ..resources.errors import NlpSkillsError
 from ..resources.language import Text
 
@@ -74,7 +75,9 @@ def question_in_answer(tool: str, arguments: Mapping[str, Any], content: Mapping
 
 
 def question_in_error(error: NlpSkillsError, arguments: Mapping[str, Any]) -> Form | None:
-    """The question behind a refusal: a yes, or the reason to record for passing a gate."""
+    """The question behind a refusal: a permission, a yes, or the reason to record for passing a gate."""
+    if isinstance(error, AccessError) and error.needs:
+        return _permission(error, arguments)
     if error.field == "confirm":
         return _consent(str(error.problem), {**arguments, "confirm": True})
     if error.field == "override_reason":
@@ -109,6 +112,30 @@ async def put(form: Form, context: Context[Any, Any]) -> dict[str, Any] | InputR
     asked = ElicitRequest(params=ElicitRequestFormParams(
         message=form.message, requested_schema=render_elicitation_schema(form.schema)))
     return InputRequiredResult(input_requests={_KEY: asked}, request_state=form.mark)
+
+
+def _permission(error: AccessError, arguments: Mapping[str, Any]) -> Form:
+    """What the person allows here is kept outside the tasks, and the same call is made again."""
+    files = [need for need in error.needs if need.kind == "file"]
+    offered = {"yes": Text("Allow", "允許"), "no": Text("Do not allow", "不允許")}
+    if files:
+        offered = {"file": Text("Only this file", "只允許這個檔案") if len(files) == 1 else Text(
+                       "Only these files", "只允許這些檔案"),
+                   "folder": Text("Its whole folder", "允許整個資料夾"), **{"no": offered["no"]}}
+    titles = {str(words): choice for choice, words in offered.items()}
+    options: Any = Literal[tuple(titles)]
+    schema = create_model("Permission", allow=(options, Field(
+        title=str(Text("Allow it?", "要允許嗎？")),
+        description=str(Text("Your choice is remembered on this computer.", "你的選擇會記在這台電腦上。")))))
+
+    def allowed(answer: Any) -> dict[str, Any] | None:
+        choice = titles[answer.allow]
+        if choice == "no":
+            return None
+        grant(error.needs, whole_folder=choice == "folder", file=str(error.details.get("file", "")))
+        return dict(arguments)
+
+    return Form(str(error.problem), schema, allowed)
 
 
 def _consent(message: str, following: dict[str, Any]) -> Form:

@@ -74,11 +74,23 @@ def _watch(options: argparse.Namespace) -> int:
 
 
 def _secret(options: argparse.Namespace) -> int:
-    from .secret_command import forget, show_names, store
+    from .secret_command import allow, forget, show_names, store
 
     if options.action == "list":
         return show_names()
-    return store(options.name) if options.action == "set" else forget(options.name)
+    if options.action == "allow":
+        return allow(options.name, options.host)
+    return store(options.name, options.host) if options.action == "set" else forget(options.name)
+
+
+def _allow(options: argparse.Namespace) -> int:
+    from .access_command import allow_folder, allow_host, show_permissions, take_back
+
+    if options.remove is not None:
+        return take_back(options.remove)
+    if options.host is not None:
+        return allow_host(options.host)
+    return show_permissions() if options.folder is None else allow_folder(options.folder)
 
 
 def _install(options: argparse.Namespace) -> int:
@@ -120,7 +132,7 @@ def _settings() -> Settings:
 
 
 _COMMANDS = {
-    "serve": _serve, "doctor": _doctor, "watch": _watch, "secret": _secret, "install": _install, "plugin": _plugin,
+    "serve": _serve, "doctor": _doctor, "watch": _watch, "secret": _secret, "allow": _allow, "install": _install, "plugin": _plugin,
     "bundle": _bundle, "hook": _hook,
 }
 HOOKS = ("data-validation", "version-tracking")
@@ -157,12 +169,24 @@ def _parser() -> argparse.ArgumentParser:
 
     secret = commands.add_parser("secret", help="passwords and keys, kept out of every file · 管理密碼與金鑰")
     actions = secret.add_subparsers(dest="action", required=True, metavar="ACTION")
-    for action, says in (("set", "type it in, hidden · 輸入（不顯示）"), ("remove", "forget it · 刪除")):
+    for action, says in (("set", "type it in, hidden · 輸入（不顯示）"), ("remove", "forget it · 刪除"),
+                         ("allow", "let a secret or environment variable go to a host · 允許送往某個主機")):
         named = actions.add_parser(action, help=says)
         named.add_argument("name", metavar="NAME", help="such as PG_PASSWORD; files say ${PG_PASSWORD} · 名稱")
+        if action != "remove":
+            named.add_argument("--host", action="append", default=[], metavar="HOST", required=action == "allow",
+                               help="where it may be sent, such as api.example.com · 可以送往的主機")
         _speaks(named)
     listing = actions.add_parser("list", help="the names, never the values · 只列名稱")
     _speaks(listing)
+
+    allow = commands.add_parser("allow", help="let a folder be read or a private host be reached · 允許讀取資料夾或連線主機",
+                                description="Without arguments: what is allowed so far. 不加參數：列出目前允許的項目。")
+    what = allow.add_mutually_exclusive_group()
+    what.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="a folder whose data files may be read · 資料夾")
+    what.add_argument("--host", metavar="HOST", help="a host of your own network, such as localhost · 內部網路的主機")
+    what.add_argument("--remove", metavar="WHAT", help="take a permission back · 收回授權")
+    _speaks(allow)
 
     into = commands.add_parser("install", help="put the server into a client's configuration · 安裝到用戶端",
                                description="Shows the file and the exact change, asks, keeps a backup. Without --client: "

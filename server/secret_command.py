@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import getpass
 import sys
+from collections.abc import Sequence
 
 from ..resources import secrets
+from ..resources.access import Need, grant, plain_host
 from ..resources.errors import SecretError
 from ..resources.language import Text
 
 
-def store(name: str) -> int:
-    """Ask for the value without showing it (or read it from a pipe) and keep it."""
+def store(name: str, hosts: Sequence[str] = ()) -> int:
+    """Ask for the value without showing it (or read it from a pipe), keep it, and bind it to the hosts it may go to."""
     if sys.stdin.isatty():
         value = getpass.getpass(str(Text(f"Value of {name} (not shown): ", f"{name} 的內容（不會顯示）：")))
     else:
@@ -19,6 +21,14 @@ def store(name: str) -> int:
     place = secrets.store(name, value)
     where = Text("the system's keychain", "系統鑰匙圈") if place == "keychain" else Text(place, place)
     print(Text(f"Kept in {where.en}. Refer to it as ${{{name}}}.", f"已存到{where.zh}。請以 ${{{name}}} 引用。"))
+    return allow(name, hosts) if hosts else 0
+
+
+def allow(name: str, hosts: Sequence[str]) -> int:
+    """Let the secret (or the environment variable of that name) be sent to those hosts."""
+    grant(Need(kind="secret", subject=name, host=host) for host in hosts)
+    shown = ", ".join(plain_host(host) for host in hosts)
+    print(Text(f"{name} may be sent to {shown}.", f"允許把 {name} 送往 {shown}。"))
     return 0
 
 

@@ -1,0 +1,187 @@
+"""What the person has allowed outside their tasks: folders and files to read, hosts to reach, secrets for hosts, scripts.
+
+Granted by the person alone, on the terminal or in a form that their client shows, never by an argument of a tool. Kept in
+one file of the account, beside the secrets, where no task and no tool writes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .account import configuration_folder
+from .errors import NlpSkillsError
+from .files import lock, write_atomic
+from .language import Text
+
+FOLDER_VARIABLE = "NLP_SKILLS_SECRETS_DIR"
+_YES = {"y", "yes", "是", "好", "對"}
+_terminal = False  # whether a person started this process by hand and can answer
+
+
+class Need(BaseModel):
+    """One thing a step needs the person's permission for.
+
+    Arguments:
+        subject: the absolute path, the host, the secret's name, or the SHA-256 of the script.
+        host: where the secret would be sent.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["file", "folder", "host", "secret", "script"]
+    subject: str
+    host: str = ""
+
+
+class Grants(BaseModel):
+    """Everything the person has allowed on this account.
+
+    Arguments:
+        folders, files: absolute paths, symbolic links resolved.
+        hosts: private hosts that may be reached, as `plain_host` writes them.
+        secrets: name → the hosts it may be sent to.
+        scripts: SHA-256 of a script → the file it was when the person agreed to run it.
+    """
+
+    format: Literal[1] = 1
+    folders: list[str] = Field(default_factory=list)
+    files: list[str] = Field(default_factory=list)
+    hosts: list[str] = Field(default_factory=list)
+    secrets: dict[str, list[str]] = Field(default_factory=dict)
+    scripts: dict[str, str] = Field(default_factory=dict)
+
+    def covers(self, need: Need) -> bool:
+        """Whether the person has allowed that."""
+        match need.kind:
+            case "host":
+                return plain_host(need.subject) in self.hosts or self.is_bound_host(need.subject)
+            case "secret":
+                return plain_host(need.host) in self.secrets.get(need.subject, ())
+            case "script":
+                return need.subject in self.scripts
+            case _:
+                return need.subject in self.files or self.allows_path(Path(need.subject))
+
+    def is_bound_host(self, host: str) -> bool:
+        """Whether a secret is bound to that host, which allows reaching it."""
+        return any(plain_host(host) in hosts for hosts in self.secrets.values())
+
+    def allows_path(self, path: Path) -> bool:
+        """Whether `path` (resolved) is an allowed file or stands in an allowed folder."""
+        return str(path) in self.files or any(path == Path(one) or Path(one) in path.parents for one in self.folders)
+
+    def add(self, need: Need, *, whole_folder: bool = False, file: str = "") -> None:
+        """Note one permission; `whole_folder`: a file's folder with it; `file`: what a script was called."""
+        match need.kind:
+            case "host":
+                _note(self.hosts, plain_host(need.subject))
+            case "secret":
+                _note(self.secrets.setdefault(need.subject, []), plain_host(need.host))
+            case "script":
+                self.scripts[need.subject] = file
+            case "folder":
+                _note(self.folders, need.subject)
+            case "file":
+                _note(self.folders if whole_folder else self.files,
+                      str(Path(need.subject).parent) if whole_folder else need.subject)
+
+
+class AccessError(NlpSkillsError):
+    """The person has not allowed it; `needs` says what to ask them for, empty where no yes would help."""
+
+    code: ClassVar[str] = "access"
+
+    def __init__(self, problem: Text, fix: Text, *, field: str | None = None, details: dict[str, Any] | None = None,
+                 needs: Iterable[Need] = ()) -> None:
+        given = [need.model_dump() for need in needs]
+        super().__init__(problem, fix, field=field, details={**(details or {}), **({"needs": given} if given else {})})
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        return tuple(Need.model_validate(need) for need in self.details.get("needs", ()))
+
+
+def plain_host(host: str) -> str:
+    """A host as it is compared: lower case, in ASCII, without brackets or the final dot."""
+    bare = host.strip().strip("[]").rstrip(".").lower()
+    try:
+        return bare if bare.isascii() else bare.encode("idna").decode("ascii")
+    except UnicodeError:
+        return bare
+
+
+def read_grants() -> Grants:
+    """What the person has allowed so far.
+
+    Raises:
+        AccessError: the file cannot be read.
+    """
+    try:
+        return Grants.model_validate_json(grants_file().read_bytes())
+    except FileNotFoundError:
+        return Grants()
+    except (OSError, ValidationError) as error:
+        raise AccessError(
+            Text(f"The file of permissions {grants_file()} cannot be read.", f"無法讀取授權檔 {grants_file()}。"),
+            Text("Check who owns it, or delete it and allow again what is needed.",
+                 "請檢查檔案權限，或刪除後重新授權。"), field="grants.json") from error
+
+
+@contextlib.contextmanager
+def changing_grants() -> Iterator[Grants]:
+    """The permissions under their lock, written back when the block ends well."""
+    with lock(grants_file()):
+        grants = read_grants()
+        yield grants
+        write_atomic(grants_file(), json.dumps(grants.model_dump(), ensure_ascii=False, indent=2) + "\n", mode=0o600)
+
+
+def grant(needs: Iterable[Need], *, whole_folder: bool = False, file: str = "") -> None:
+    """Keep the person's yes. Only to be called where the person themselves gave it."""
+    with changing_grants() as grants:
+        for need in needs:
+            grants.add(need, whole_folder=whole_folder, file=file)
+
+
+def require(error: AccessError) -> None:
+    """Raise `error` unless the person has allowed all it needs, or does so on the terminal now."""
+    needs = error.needs
+    if needs:
+        grants = read_grants()
+        if all(grants.covers(need) for need in needs):
+            return
+        if _terminal and _agrees(error):
+            grant(needs, file=str(error.details.get("file", "")))
+            return
+    raise error
+
+
+def let_person_answer() -> None:
+    """From here on a question may be asked on the terminal: a person started this process there by hand."""
+    global _terminal
+    _terminal = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def grants_file() -> Path:
+    """Where the permissions stand, beside the secrets."""
+    named = os.environ.get(FOLDER_VARIABLE)
+    return (Path(named).expanduser() if named else configuration_folder()) / "grants.json"
+
+
+def _agrees(error: AccessError) -> bool:
+    print(error.problem, file=sys.stderr)
+    print(Text("Allow it? It is remembered. [y/N] ", "要允許嗎？會記住這個決定。[y/N] "), end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in _YES
+
+
+def _note(kept: list[str], value: str) -> None:
+    if value not in kept:
+        kept.append(value)
