@@ -9,6 +9,7 @@ from typing import Any
 
 from ...resources.errors import DataError, DataSourceError, MissingRequirement
 from ...resources.language import Text
+from .places import Places
 
 Record = dict[str, Any]
 _LARGEST = 1 << 30  # bytes a workbook may unpack to
@@ -17,11 +18,12 @@ _WIDEST = 1000
 _BOMB, _SMALL = 200, 64 << 20  # no honest workbook larger than that packs so many times smaller
 
 
-def excel_records(path: Path, sheet: str | None, field: str) -> Iterator[Record]:
+def excel_records(path: Path, sheet: str | None, field: str, places: Places | None = None) -> Iterator[Record]:
     """The rows below the first row that has any cell; that row names the columns. Formulas give their last result.
 
     Arguments:
         sheet: its name; the first one where it is None.
+        places: hears the sheet and each row's number in it.
 
     Raises:
         DataSourceError: there is no such sheet.
@@ -50,13 +52,16 @@ def excel_records(path: Path, sheet: str | None, field: str) -> Iterator[Record]
         chosen = workbook[sheet] if sheet else workbook.worksheets[0]
         if (chosen.max_column or 0) > _WIDEST:  # claimed only: every row would come with thousands of empty cells
             chosen.reset_dimensions()
+        places = places or Places()
+        places.begin(sheet=chosen.title)
         header: list[str] = []
-        for cells in _rows(chosen, path, field):
+        for number, cells in enumerate(_rows(chosen, path, field), start=1):
             if not any(_filled(cell) for cell in cells):
                 continue
             if not header:
                 header = _header(cells, path, field)
                 continue
+            places.at(number)
             yield {name: cell if _filled(cell) else None for name, cell in zip(header, cells, strict=False)}
     finally:
         workbook.close()

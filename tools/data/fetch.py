@@ -15,15 +15,25 @@ from typing import Any
 
 from ...resources.clock import now
 from ...resources.errors import DataError
-from ...resources.files import describing_disk_errors, read_json, read_jsonl, sha256_bytes, write_json
+from ...resources.files import (
+    describing_disk_errors,
+    dump_jsonl,
+    read_json,
+    read_jsonl,
+    sha256_bytes,
+    write_atomic,
+    write_json,
+)
 from ...resources.language import Text, several
 from ...resources.masking import collected
 from ...resources.task import TaskFolder
 from .cells import plain_value
+from .places import PlacesOf
 from .reading import LONGEST_ROW
 from .sources import Record, SourceKind
 from .watching import Watch
 
+_PLACES = "places.jsonl"
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
@@ -40,6 +50,11 @@ class RawSnapshot:
 
     def records(self) -> Iterator[Record]:
         return read_jsonl(self.root / "rows.jsonl")
+
+    def places(self) -> PlacesOf:
+        """Where each of the records stood."""
+        path = self.root / _PLACES
+        return PlacesOf(list(read_jsonl(path)) if path.is_file() else ())
 
 
 def fetch(
@@ -72,12 +87,24 @@ def fetch(
                 "texts": texts, "source": definition, "origin": source.origin(task.root), "fetched": now(),
                 "provenance": watch.provenance,
             })
+            write_atomic(temporary / _PLACES, dump_jsonl(watch.places.runs(count)))
             final = task.raw / whole[:12]
             if not final.exists():
                 os.rename(temporary, final)
+            else:
+                _told_anew(temporary, final)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     return load_raw(final)
+
+
+def _told_anew(given: Path, kept: Path) -> None:
+    """The same rows came again: where they stand now, and how they were asked for, is what counts."""
+    before, after = (read_json(folder / "source.json") for folder in (kept, given))
+    if before["provenance"] != after["provenance"]:
+        write_json(kept / "source.json", {**before, "provenance": after["provenance"]})
+    if not (kept / _PLACES).is_file() or (kept / _PLACES).read_bytes() != (given / _PLACES).read_bytes():
+        os.replace(given / _PLACES, kept / _PLACES)
 
 
 def load_raw(root: Path) -> RawSnapshot:

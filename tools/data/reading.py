@@ -11,6 +11,7 @@ from typing import IO, Any
 from ...resources.errors import DataError, MissingRequirement
 from ...resources.language import Text, several
 from .compression import opened_text
+from .places import Places
 
 Record = dict[str, Any]
 LONGEST_ROW = 8 << 20  # characters: a longer one is a broken file, not a text to classify
@@ -18,8 +19,15 @@ _CHUNK = 1 << 20
 _PARQUET_BATCH = 1000
 
 
-def delimited_records(path: Path, encoding: str, delimiter: str | None, field: str) -> Iterator[Record]:
-    """The rows of a CSV or TSV file whose first line names the columns."""
+def delimited_records(
+    path: Path, encoding: str, delimiter: str | None, field: str, places: Places | None = None
+) -> Iterator[Record]:
+    """The rows of a CSV or TSV file whose first line names the columns.
+
+    Arguments:
+        places: hears each row's number, as a spreadsheet counts: the header is row 1.
+    """
+    places = places or Places()
     csv.field_size_limit(LONGEST_ROW)
     with opened_text(path, encoding, field, newline="") as file:
         first = next(_lines(file, path, field), "")
@@ -27,8 +35,9 @@ def delimited_records(path: Path, encoding: str, delimiter: str | None, field: s
         reader = csv.reader(_lines(file, path, field), delimiter=delimiter or _guess_delimiter(first), strict=True)
         try:
             header = _checked_header(next(reader, []), path, field)
-            for cells in reader:
+            for number, cells in enumerate(reader, start=2):
                 if any(cells):
+                    places.at(number)
                     yield _record(header, cells, path, reader.line_num, field)
         except csv.Error as error:
             raise _broken(path, reader.line_num, _not_csv(error), Text(
@@ -63,12 +72,15 @@ def _record(header: list[str], cells: list[str], path: Path, line: int, field: s
     return dict(zip(header, [cell or None for cell in cells], strict=False))
 
 
-def jsonl_records(path: Path, encoding: str, field: str) -> Iterator[Record]:
-    """The objects of a JSON-lines file."""
+def jsonl_records(path: Path, encoding: str, field: str, places: Places | None = None) -> Iterator[Record]:
+    """The objects of a JSON-lines file; `places` hears their lines."""
+    places = places or Places()
     with opened_text(path, encoding, field, newline="\n") as file:
         for number, line in enumerate(_lines(file, path, field), start=1):
             if line.strip():
-                yield _object(_decoded(line, path, number, field), path, number, field)
+                record = _object(_decoded(line, path, number, field), path, number, field)
+                places.at(number)
+                yield record
 
 
 def json_records(path: Path, encoding: str, field: str) -> Iterator[Record]:

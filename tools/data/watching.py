@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...resources.language import Text
+from .places import Places
 
 _LOOK_SECONDS = 0.25
 
@@ -20,6 +21,7 @@ class Watch:
         agreed: whether the person has said yes to what it costs.
 
     `provenance` is what the source adds to the record beside its rows: how it was asked, what it met; no secrets.
+    `places` is where each record stood, where the source says so.
     """
 
     def __init__(
@@ -30,6 +32,7 @@ class Watch:
         self.warn = warn
         self.agreed = agreed
         self.provenance: dict[str, Any] = {}
+        self.places = Places()
 
     def count(self, name: str, more: int = 1) -> None:
         """Add to a figure of the provenance, such as `requests`."""

@@ -14,6 +14,7 @@ from ....resources.language import Text
 from ..compression import unpacked_name
 from ..encoding import check_encoding, detect_encoding
 from ..excel import excel_records
+from ..places import Places
 from ..reading import delimited_records, json_records, jsonl_records, parquet_records
 from ..watching import Watch
 from . import Record, SourceKind
@@ -48,10 +49,12 @@ class FileSource(SourceKind):
         if watch and several:
             watch.provenance["files"] = len(files)
         top = self._located(folder)
+        places = watch.places if watch else Places()
         for file in files:
-            records = self._records(_checked(file, field), field)
+            name = str(file.relative_to(top)) if top.is_dir() else file.name
+            places.begin(**({"file": name} if several else {}))
+            records = self._records(_checked(file, field), field, places)
             if several:
-                name = str(file.relative_to(top)) if top.is_dir() else file.name
                 records = ({"file": name, **record} for record in records)
             while batch := list(islice(records, _BATCH)):
                 yield batch
@@ -88,7 +91,7 @@ class FileSource(SourceKind):
     def _format(self, path: Path) -> FileFormat | None:
         return self.format or _SUFFIXES.get(unpacked_name(path).suffix.lower())
 
-    def _records(self, path: Path, field: str) -> Iterator[Record]:
+    def _records(self, path: Path, field: str, places: Places) -> Iterator[Record]:
         kind = self._format(path)
         if kind is None:
             raise DataSourceError(
@@ -102,15 +105,23 @@ class FileSource(SourceKind):
                 Text(f"{path.name} cannot be read while it is packed.", f"{path.name} 不能在壓縮狀態下讀取。"),
                 Text("Unpack it first.", "請先解壓縮。"), field=f"{field}.path")
         if kind == "parquet":
-            return parquet_records(path, field)
+            return _counted(parquet_records(path, field), places)
         if kind == "xlsx":
-            return excel_records(path, self.sheet, field)
+            return excel_records(path, self.sheet, field, places)
         encoding = check_encoding(path, self.encoding, field) if self.encoding else detect_encoding(path, field)
         if kind == "json":
-            return json_records(path, encoding, field)
+            return _counted(json_records(path, encoding, field), places)
         if kind == "jsonl":
-            return jsonl_records(path, encoding, field)
-        return delimited_records(path, encoding, self.delimiter or ("\t" if kind == "tsv" else None), field)
+            return jsonl_records(path, encoding, field, places)
+        return delimited_records(path, encoding, self.delimiter or ("\t" if kind == "tsv" else None), field,
+                                 places)
+
+
+def _counted(records: Iterator[Record], places: Places) -> Iterator[Record]:
+    """The records of a file that numbers them no other way than by their order."""
+    for number, record in enumerate(records, start=1):
+        places.at(number)
+        yield record
 
 
 def _checked(path: Path, field: str) -> Path:

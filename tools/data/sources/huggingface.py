@@ -62,6 +62,7 @@ class HuggingfaceSource(SourceKind):
             file = patiently(partial(self._downloaded, path, commit, token, field), self.retries, self.retry_seconds,
                              watch)
             reader = FileSource(type="file", path=str(file))
+            watch.places.begin(file=path)
             for batch in reader.batches(folder, field, watch):
                 yield [{"file": path, **record} for record in batch] if len(paths) > 1 else batch
 
