@@ -12,7 +12,7 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -21,18 +21,9 @@ from .account import configuration_folder
 from .errors import SecretError
 from .files import describing_disk_errors, lock
 from .language import Text
-from .masking import (
-    QUERY_PASSWORD,
-    REFERENCE,
-    SECRET_FIELD,
-    TOKEN,
-    URL_PASSWORD,
-    VAGUE_FIELD,
-    VAGUE_QUERY,
-    looks_random,
-    redact,
-    remember,
-)
+from .masking import looks_random, redact, remember
+from .secret_forms import REFERENCE, Place, logins_in_addresses, may_name_secret, names_secret, values_in_queries
+from .token_forms import is_token
 
 __all__ = ["forget", "known_names", "lookup", "move_inline", "place", "redact", "references", "resolve", "store"]
 
@@ -41,7 +32,7 @@ _SERVICE = "nlp-skills"
 _NAME = r"[A-Za-z_][A-Za-z0-9_]{0,99}"
 _OF_REQUESTS = ("headers", "params", "body", "auth")
 _NAMES_OF_COLUMNS = ("mapping", "label_values", "selectors", "per_label")
-_WORDS = r"(?i)(?P<before>(?:^|[\s;])(?P<name>password|passwd|pwd)\s*=\s*['\"]?)(?P<password>[^\s;'\"]+)"
+_WORDS = r"(?i)(?:^|[\s;])(?P<name>password|passwd|pwd)\s*=\s*['\"]?(?P<password>[^\s;'\"]+)"
 
 
 def resolve(text: str, encode: Callable[[str], str] = str) -> str:
@@ -153,9 +144,8 @@ def move_inline(mapping: Mapping[str, Any], prefix: str = "") -> tuple[dict[str,
             return [clean(inner, field, of_a_request) for inner in value]
         if not isinstance(value, str) or not value:
             return value
-        named = re.fullmatch(SECRET_FIELD, field) or (
-            of_a_request and re.fullmatch(VAGUE_FIELD, field) and looks_random(value))
-        if (named or re.fullmatch(TOKEN, value.strip())) and not re.search(REFERENCE, value):
+        named = names_secret(field) or (of_a_request and may_name_secret(field) and looks_random(value))
+        if (named or is_token(value.strip())) and not re.search(REFERENCE, value):
             return _moved_value(value, f"{prefix}{field}", moved)
         return _without_passwords(value, prefix, moved, words=field == "connection")
 
@@ -173,20 +163,27 @@ def _moved_value(value: str, field: str, moved: list[str]) -> str:
 
 def _without_passwords(value: str, prefix: str, moved: list[str], *, words: bool) -> str:
     """`value` without the passwords of addresses in it; `words`: it may also be written as `host=… password=…`."""
-    def moved_password(found: re.Match[str]) -> str:
-        typed = found["password"]
-        if not typed or re.search(REFERENCE, typed) or (found.re.pattern == VAGUE_QUERY and not looks_random(typed)):
-            return found[0]
-        address = urlsplit(value.strip()) if "://" in value else None
-        place = (address.hostname or "", address.path.strip("/")) if address else ()
-        name = _free_name(prefix + "_".join(part for part in (*place, found.groupdict().get("name") or "password") if part),
-                          unquote(typed))
-        store(name, unquote(typed))
-        moved.append(name)
-        return f"{found['before']}${{{name}}}"
+    def moved_passwords(places: Iterable[Place]) -> str:
+        parts, at = [], 0
+        for place in places:
+            typed = value[place.start:place.end]
+            if not typed or re.search(REFERENCE, typed):
+                continue
+            address = urlsplit(value.strip()) if "://" in value else None
+            where = (address.hostname or "", address.path.strip("/")) if address else ()
+            name = _free_name(prefix + "_".join(part for part in (*where, place.name) if part), unquote(typed))
+            store(name, unquote(typed))
+            moved.append(name)
+            parts += [value[at:place.start], f"${{{name}}}"]
+            at = place.end
+        return "".join(parts) + value[at:]
 
-    for shape in (URL_PASSWORD, QUERY_PASSWORD, VAGUE_QUERY, *((_WORDS,) if words else ())):
-        value = re.sub(shape, moved_password, value)
+    value = moved_passwords(logins_in_addresses(value))
+    value = moved_passwords(values_in_queries(value))
+    value = moved_passwords(place for place in values_in_queries(value, vague=True)
+                            if looks_random(value[place.start:place.end]))
+    if words:
+        value = moved_passwords(Place(*found.span("password"), found["name"]) for found in re.finditer(_WORDS, value))
     return value
 
 
