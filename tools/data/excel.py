@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import Any
 
 from ...resources.errors import DataError, DataSourceError, MissingRequirement
-from ...resources.language import Text
+from ...resources.language import Text, several
+from .column_names import LOOKED_AT, find_header, is_filled
+from .delimited import Note, column_names, no_header, titles_above
 from .places import Places
+from .worksheet import Extras, TooMany, extras_of, letters_of
 
 Record = dict[str, Any]
 _LARGEST = 1 << 30  # bytes a workbook may unpack to
 _HELD = 256 << 20  # … and the part of it that is held in memory: the texts of all cells
-_WIDEST = 1000
+_HEADER_ROWS = 3
+_ERRORS = frozenset({"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"})
+_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")  # as Excel writes characters that XML cannot hold
 _BOMB, _SMALL = 200, 64 << 20  # no honest workbook larger than that packs so many times smaller
 
 
-def excel_records(path: Path, sheet: str | None, field: str, places: Places | None = None) -> Iterator[Record]:
-    """The rows below the first row that has any cell; that row names the columns. Formulas give their last result.
+def excel_records(
+    path: Path, sheet: str | None, field: str, places: Places | None = None, *, header: int | None = None,
+    note: Note = lambda text: None,
+) -> Iterator[Record]:
+    """The rows below the header. Merged cells hold their value in each of their rows; formulas give their last result, and
+    where none was stored `{"=": …}`, which is no value.
 
     Arguments:
-        sheet: its name; the first one where it is None.
+        sheet: its name; the first visible one that holds anything where it is None.
         places: hears the sheet and each row's number in it.
+        header: the number of the row that names the columns; 0 where none does; recognised where it is None.
+        note: hears what a person should know of how the sheet is read.
 
     Raises:
         DataSourceError: there is no such sheet.
@@ -44,30 +57,63 @@ def excel_records(path: Path, sheet: str | None, field: str, places: Places | No
     except Exception as error:  # openpyxl raises whatever the broken part of the file makes it meet
         raise _no_workbook(path, field) from error
     try:
-        if sheet is not None and sheet not in workbook.sheetnames:
-            raise DataSourceError(
-                Text(f"{path} has no sheet {sheet[:60]!r}.", f"{path} 沒有名為「{sheet[:60]}」的工作表。"),
-                Text(f"Its sheets are: {', '.join(workbook.sheetnames[:20])}.",
-                     f"現有工作表：{'、'.join(workbook.sheetnames[:20])}。"), field=f"{field}.sheet")
-        chosen = workbook[sheet] if sheet else workbook.worksheets[0]
-        if (chosen.max_column or 0) > _WIDEST:  # claimed only: every row would come with thousands of empty cells
-            chosen.reset_dimensions()
+        chosen = _sheet(workbook, sheet, path, field, note)
+        extras = _extras(chosen, path, field)
         places = places or Places()
         places.begin(sheet=chosen.title)
-        header: list[str] = []
-        for number, cells in enumerate(_rows(chosen, path, field), start=1):
-            if not any(_filled(cell) for cell in cells):
-                continue
-            if not header:
-                header = _header(cells, path, field)
-                continue
-            places.at(number)
-            yield {name: cell if _filled(cell) else None for name, cell in zip(header, cells, strict=False)}
+        rows = _filled_down(_rows(chosen, path, field), extras)
+        beginning = list(islice(rows, max(LOOKED_AT, header or 0)))
+        names, below = _names(beginning, header, extras, path, field, note)
+        _note_extras(extras, below, chosen.title, note)
+        for number, cells in enumerate(chain(beginning, rows), start=1):
+            if number >= below and any(map(is_filled, cells)):
+                places.at(number)
+                yield _record(names, cells)
     finally:
         workbook.close()
 
 
+def _sheet(workbook: Any, name: str | None, path: Path, field: str, note: Note) -> Any:
+    if name is not None:
+        if name not in workbook.sheetnames:
+            raise DataSourceError(
+                Text(f"{path} has no sheet {name[:60]!r}.", f"{path} 沒有名為「{name[:60]}」的工作表。"),
+                Text(f"Its sheets are: {', '.join(workbook.sheetnames[:20])}.",
+                     f"現有工作表：{'、'.join(workbook.sheetnames[:20])}。"), field=f"{field}.sheet")
+        return workbook[name]
+    visible = [one for one in workbook.worksheets if one.sheet_state == "visible"] or workbook.worksheets
+    filled = [one for one in visible if _holds_rows(one, path, field)]
+    chosen, *others = filled or visible
+    if others:
+        names = [one.title for one in others]
+        note(Text(f"Sheet {chosen.title!r} is read; the workbook also has {', '.join(names[:10])} (sheet: … names another).",
+                  f"讀取的是工作表「{chosen.title}」；活頁簿裡還有：{'、'.join(names[:10])}（可用 sheet 指定）。"))
+    return chosen
+
+
+def _holds_rows(sheet: Any, path: Path, field: str) -> bool:
+    """Whether at least two of the sheet's first rows hold anything: a cover does not."""
+    rows = (cells for cells in islice(_rows(sheet, path, field), LOOKED_AT) if any(map(is_filled, cells)))
+    return len(list(islice(rows, 2))) == 2
+
+
+def _extras(sheet: Any, path: Path, field: str) -> Extras:
+    try:
+        with sheet._get_source() as source:  # openpyxl tells neither of a sheet that it reads as a stream
+            return extras_of(source)
+    except TooMany:
+        raise DataError(
+            Text(f"Sheet {sheet.title!r} of {path} holds more merged cells, or formulas without results, than can be read.",
+                 f"{path} 的工作表「{sheet.title}」合併儲存格或沒有結果的公式太多，無法讀取。"),
+            Text("Open it in Excel and save the sheet as 'CSV UTF-8'.", "請用 Excel 開啟，另存成「CSV UTF-8」。"),
+            field=f"{field}.path") from None
+    except Exception as error:  # as above
+        raise _no_workbook(path, field) from error
+
+
 def _rows(sheet: Any, path: Path, field: str) -> Iterator[tuple[Any, ...]]:
+    """The cells of each row as they stand, whatever size the file claims for the sheet."""
+    sheet.reset_dimensions()
     rows = sheet.iter_rows(values_only=True)
     while True:
         try:
@@ -76,21 +122,78 @@ def _rows(sheet: Any, path: Path, field: str) -> Iterator[tuple[Any, ...]]:
             raise _no_workbook(path, field) from error
         if cells is None:
             return
-        yield cells
+        yield tuple(map(_plain, cells))
 
 
-def _filled(cell: Any) -> bool:
-    return cell is not None and cell != ""
+def _plain(cell: Any) -> Any:
+    if not isinstance(cell, str):
+        return cell
+    if cell in _ERRORS:
+        return {"=": cell}
+    if "_x" in cell:
+        cell = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), cell)
+    return cell.replace("\r\n", "\n").replace("\r", "\n") if "\r" in cell else cell
 
 
-def _header(cells: tuple[Any, ...], path: Path, field: str) -> list[str]:
-    names = [str(cell).strip() if _filled(cell) else f"column_{number}" for number, cell in enumerate(cells, start=1)]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise DataError(
-            Text(f"{path} names the column {twice[0]!r} twice.", f"{path} 重複了欄名「{twice[0]}」。"),
-            Text("Give every column its own name.", "請讓每一欄有自己的名稱。"), field=f"{field}.path")
-    return names
+def _filled_down(rows: Iterator[tuple[Any, ...]], extras: Extras) -> Iterator[tuple[Any, ...]]:
+    """The rows with each merged cell's value in all of its rows, and formulas without a result marked."""
+    beginning, running = extras.filled_down(), dict[int, tuple[int, Any]]()  # column → last row, value
+    for number, given in enumerate(rows, start=1):
+        cells = list(given)
+        if extras.formulas:
+            for place in range(len(cells)):
+                if (number, place + 1) in extras.formulas:
+                    cells[place] = {"=": ""}
+        if any(map(is_filled, cells)):  # rows that are nothing but merged stay empty
+            for column, (last, value) in list(running.items()):
+                if number > last:
+                    del running[column]
+                elif is_filled(value):
+                    cells += [None] * (column - len(cells))
+                    cells[column - 1] = value
+        for column, last in beginning.get(number, ()):
+            running[column] = (last, cells[column - 1] if column <= len(cells) else None)
+        yield tuple(cells)
+
+
+def _names(
+    rows: Sequence[tuple[Any, ...]], given: int | None, extras: Extras, path: Path, field: str, note: Note
+) -> tuple[list[str], int]:
+    """The columns' names, and the number of the first row below the header."""
+    place = (given - 1 if given else None) if given is not None else find_header(rows)
+    width = max(map(len, rows), default=0)
+    if place is None:
+        if given is None:
+            note(no_header(width))
+        return [f"column_{number}" for number in range(1, width + 1)], 1
+    if titles := [cells for cells in rows[:place] if any(map(is_filled, cells))]:
+        note(titles_above(len(titles), place + 1))
+    header = list(rows[place]) if place < len(rows) else []
+    last = max((last for _, last in extras.filled_down().get(place + 1, ())), default=place + 1)
+    for lower in rows[place + 1:min(last, place + _HEADER_ROWS)]:  # names below names that span columns
+        header = [under if is_filled(under) else above for above, under in zip_longest(header, lower)]
+    last = min(last, place + _HEADER_ROWS)
+    return column_names([*header, *[None] * (width - len(header))], path, place + 1, field), last + 1
+
+
+def _record(names: Sequence[str], cells: Sequence[Any]) -> Record:
+    beyond = {f"column_{place + 1}": cells[place] for place in range(len(names), len(cells)) if is_filled(cells[place])}
+    return {name: cell if is_filled(cell) else None for name, cell in zip_longest(names, cells[:len(names)])} | beyond
+
+
+def _note_extras(extras: Extras, below: int, title: str, note: Note) -> None:
+    merged = [(row, column) for row, column, last, _ in extras.merged if last > row and row >= below]
+    if merged:
+        note(Text(f"Sheet {title!r} has {several(len(merged), 'merged cell')} over several rows: each counts for all of its "
+                  "rows.", f"工作表「{title}」有 {len(merged)} 個跨列的合併儲存格，每一列都填入了同樣的內容。"))
+    if formulas := sorted(place for place in extras.formulas if place[0] >= below):
+        row, column = formulas[0]
+        first = f"{letters_of(column)}{row}"
+        note(Text(f"Sheet {title!r} has {several(len(formulas), 'formula')} whose results are not stored in the file (the first "
+                  f"in {first}): they have no value here. Open it in Excel and save it; a text that begins with = is a formula "
+                  "to Excel, unless a ' stands before it.",
+                  f"工作表「{title}」有 {len(formulas)} 個公式沒有存下計算結果（第一個在 {first}），這裡讀不到值。請用 Excel 開啟後存檔；"
+                  "以 = 開頭的文字會被 Excel 當成公式，除非前面加上 '。"))
 
 
 def _check_size(path: Path, field: str) -> None:

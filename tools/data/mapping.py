@@ -13,20 +13,13 @@ from ...resources.errors import DataError
 from ...resources.language import Text, several
 from ...resources.task import Task
 from .cells import as_scalar, as_text
+from .column_names import ALIASES
 from .findings import Finding, finding
 from .rows import Row, plain_name, row_id
 from .sources import SourceKind
 from .types import ROLE_TITLES, Spelling, TaskKind, Unfit, task_kind, task_kinds
 
 Record = dict[str, Any]
-_ALIASES = {
-    "text": ("content", "sentence", "body", "message", "review", "comment", "headline", "title", "news", "document",
-             "內容", "文字", "文本", "句子", "標題", "內文", "新聞", "評論", "留言"),
-    "entity": ("target", "aspect", "company", "organization", "subject", "ticker", "name",
-               "對象", "實體", "公司", "目標", "面向", "股票", "名稱"),
-    "label": ("sentiment", "class", "category", "polarity", "tag", "target_label", "annotation", "y",
-              "標籤", "情感", "情緒", "類別", "分類", "標註", "極性"),
-}
 _TRACED = ("url", "file")  # columns that say where a record stood
 _COLUMNS_NAMED = 30
 _LONGEST_NAME = 40
@@ -66,7 +59,7 @@ def find_columns(available: Sequence[str], source: SourceKind, task: Task) -> Co
 
 def _suggested(kind: TaskKind, role: str, wanted: str | None, free: Sequence[str]) -> str | None:
     plain = {plain_name(name): name for name in free}
-    for alias in (*kind.aliases.get(role, ()), *_ALIASES.get(role, ())):
+    for alias in (*kind.aliases.get(role, ()), *ALIASES.get(role, ())):
         for name, spelled in plain.items():
             if name == alias or (len(alias) > 1 and alias in name):
                 return spelled

@@ -21,7 +21,7 @@ class Watch:
         agreed: whether the person has said yes to what it costs.
 
     `provenance` is what the source adds to the record beside its rows: how it was asked, what it met; no secrets.
-    `places` is where each record stood, where the source says so.
+    `notes` is what it told of how it is read. `places` is where each record stood, where the source says so.
     """
 
     def __init__(
@@ -32,7 +32,14 @@ class Watch:
         self.warn = warn
         self.agreed = agreed
         self.provenance: dict[str, Any] = {}
+        self.notes: list[Text] = []
         self.places = Places()
+
+    def note(self, message: Text) -> None:
+        """Tell the person how the source is read, where that is not plain; once."""
+        if message not in self.notes:
+            self.notes.append(message)
+            self.warn(message)
 
     def count(self, name: str, more: int = 1) -> None:
         """Add to a figure of the provenance, such as `requests`."""

@@ -9,15 +9,15 @@ from typing import Literal
 
 from pydantic import Field
 
-from ....resources.access import Need
 from ....resources.errors import DataError, DataSourceError
 from ....resources.language import Text
-from ....resources.paths import is_protected, readable, unmet_need
+from ....resources.task import TaskFolder
 from ..compression import unpacked_name
-from ..encoding import check_encoding, detect_encoding
+from ..delimited import delimited_records
+from ..encoding import check_encoding, detect_encoding, titled
 from ..excel import excel_records
 from ..places import Places
-from ..reading import delimited_records, json_records, jsonl_records, parquet_records
+from ..reading import json_records, jsonl_records, parquet_records
 from ..watching import Watch
 from . import Record, SourceKind
 
@@ -26,7 +26,6 @@ _SUFFIXES: dict[str, FileFormat] = {
     ".csv": "csv", ".txt": "csv", ".tsv": "tsv", ".tab": "tsv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl",
     ".parquet": "parquet", ".pq": "parquet", ".xlsx": "xlsx", ".xlsm": "xlsx",
 }
-_READ_SUFFIXES = (*_SUFFIXES, ".gz", ".zst")
 _WHOLE = ("parquet", "xlsx")  # packed already, read from their end
 _WILD = "*?["
 _BATCH = 1000
@@ -35,8 +34,8 @@ _BATCH = 1000
 class FileSource(SourceKind):
     """A CSV, TSV, JSON, JSONL, Excel (.xlsx) or Parquet file; or all of them in a folder or under a pattern.
 
-    Text files may be packed (.gz, .zst). The encoding is recognised (UTF-8 with or without BOM, UTF-16 with BOM,
-    Big5/cp950) unless it is named. Rows of several files say in `file` which one they come from.
+    Text files may be packed (.gz, .zst). The encoding is recognised (UTF-8, UTF-16, Big5, GBK, Shift JIS, EUC-KR, those of
+    Windows) unless it is named; in doubt the person is asked. Rows of several files say in `file` which one they come from.
     """
 
     path: str = Field(
@@ -45,18 +44,21 @@ class FileSource(SourceKind):
     format: FileFormat | None = Field(None, description="Taken from the file's ending where it is left out.")
     encoding: str | None = Field(None, description="Recognised where it is left out.")
     delimiter: str | None = Field(None, min_length=1, max_length=1, description="Of a CSV; recognised otherwise.")
-    sheet: str | None = Field(None, description="Of an Excel file; the first where it is left out.")
+    sheet: str | None = Field(None, description="Of an Excel file; the first that holds anything where it is left out.")
+    header: int | None = Field(
+        None, ge=0, le=1000, description="The row that names the columns, counted from 1; 0: none does. Recognised otherwise.")
+    quotes: bool | None = Field(None, description="Whether cells of a CSV may stand in quotes. Recognised otherwise.")
 
     def batches(self, folder: Path, field: str, watch: Watch | None = None) -> Generator[list[Record], None, None]:
         files, several = self._files(folder, field)
-        if watch and several:
+        watch = watch or Watch()
+        if several:
             watch.provenance["files"] = len(files)
-        top = self._located(folder)
-        places = watch.places if watch else Places()
+        top, places = self._located(folder), watch.places
         for file in files:
             name = str(file.relative_to(top)) if top.is_dir() else file.name
             places.begin(**({"file": name} if several else {}))
-            records = self._records(_checked(file, field), field, places)
+            records = self._records(_checked(file, field), folder, field, watch)
             if several:
                 records = ({"file": name, **record} for record in records)
             while batch := list(islice(records, _BATCH)):
@@ -65,17 +67,12 @@ class FileSource(SourceKind):
     def origin(self, folder: Path) -> str:
         return str(self._located(folder))
 
-    def needs(self, folder: Path, field: str) -> list[Need]:
-        need = unmet_need(self._located(folder), f"{field}.path", task=folder, suffixes=_READ_SUFFIXES)
-        return [need] if need else []
-
     def _located(self, folder: Path) -> Path:
         return (folder / Path(self.path).expanduser()).absolute()
 
     def _files(self, folder: Path, field: str) -> tuple[list[Path], bool]:
         """The files meant, in the order of their names; whether a folder or a pattern was given."""
         path = self._located(folder)
-        readable(path, f"{field}.path", task=folder, suffixes=_READ_SUFFIXES)
         if path.is_file():
             return [path], False
         if path.is_dir():
@@ -89,21 +86,18 @@ class FileSource(SourceKind):
             raise DataSourceError(
                 Text(f"There is no file {path}.", f"找不到檔案 {path}。"),
                 Text("Give its absolute path.", "請給檔案的絕對路徑。"), field=f"{field}.path")
-        found = [file for file in found if not is_protected(file)]
         if not found:
             raise DataSourceError(
                 Text(f"No file at {path} can be read.", f"{path} 沒有可讀取的檔案。"),
                 Text(f"Files with these endings are read: {', '.join(_SUFFIXES)}, packed as .gz or .zst too.",
                      f"可讀取的副檔名：{'、'.join(_SUFFIXES)}，也可以是 .gz 或 .zst。"), field=f"{field}.path")
-        for file in found:  # a link in the folder may lead out of it
-            readable(file, f"{field}.path", task=folder, suffixes=_READ_SUFFIXES)
         return sorted(found), True
 
     def _format(self, path: Path) -> FileFormat | None:
         return self.format or _SUFFIXES.get(unpacked_name(path).suffix.lower())
 
-    def _records(self, path: Path, field: str, places: Places) -> Iterator[Record]:
-        kind = self._format(path)
+    def _records(self, path: Path, folder: Path, field: str, watch: Watch) -> Iterator[Record]:
+        kind, places = self._format(path), watch.places
         if kind is None:
             raise DataSourceError(
                 Text(f"The ending of {path.name} does not say its format.", f"從副檔名看不出 {path.name} 的格式。"),
@@ -118,14 +112,23 @@ class FileSource(SourceKind):
         if kind == "parquet":
             return _counted(parquet_records(path, field), places)
         if kind == "xlsx":
-            return excel_records(path, self.sheet, field, places)
-        encoding = check_encoding(path, self.encoding, field) if self.encoding else detect_encoding(path, field)
+            return excel_records(path, self.sheet, field, places, header=self.header, note=watch.note)
+        encoding = self._encoding(path, folder, field, watch)
         if kind == "json":
-            return _counted(json_records(path, encoding, field), places)
+            return json_records(path, encoding, field, places)
         if kind == "jsonl":
             return jsonl_records(path, encoding, field, places)
-        return delimited_records(path, encoding, self.delimiter or ("\t" if kind == "tsv" else None), field,
-                                 places)
+        return delimited_records(path, encoding, self.delimiter or ("\t" if kind == "tsv" else None), field, places,
+                                 header=self.header, quotes=self.quotes, note=watch.note)
+
+    def _encoding(self, path: Path, folder: Path, field: str, watch: Watch) -> str:
+        if self.encoding:
+            return check_encoding(path, self.encoding, field)
+        task = TaskFolder(folder)
+        found = detect_encoding(path, field, task if task.file.is_file() else None)
+        if not found.startswith("utf"):
+            watch.note(Text(f"{path.name} is read as {titled(found)}.", f"{path.name} 以 {titled(found)} 編碼讀取。"))
+        return found
 
 
 def _counted(records: Iterator[Record], places: Places) -> Iterator[Record]:
