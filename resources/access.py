@@ -49,6 +49,7 @@ class Grants(BaseModel):
         hosts: private hosts that may be reached, as `plain_host` writes them.
         secrets: name → the hosts it may be sent to.
         scripts: SHA-256 of a script → the file it was when the person agreed to run it.
+        asked_for_personal_folders: whether Desktop, Documents and Downloads were asked for, whatever the answer.
     """
 
     format: Literal[1] = 1
@@ -57,6 +58,7 @@ class Grants(BaseModel):
     hosts: list[str] = Field(default_factory=list)
     secrets: dict[str, list[str]] = Field(default_factory=dict)
     scripts: dict[str, str] = Field(default_factory=dict)
+    asked_for_personal_folders: bool = False
 
     def covers(self, need: Need) -> bool:
         """Whether the person has allowed that."""

@@ -11,13 +11,25 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
 
 from mcp.server.elicitation import render_elicitation_schema
 from mcp.server.mcpserver import Context
-from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    ElicitRequest,
+    ElicitRequestFormParams,
+    ElicitResult,
+    InputRequiredResult,
+    ListRootsRequest,
+    ListRootsResult,
+)
 from mcp_types.version import is_version_at_least
 from pydantic import BaseModel, Field, ValidationError, create_model
 
@@ -26,6 +38,7 @@ from ..resources.errors import NlpSkillsError
 from ..resources.language import Text
 
 _KEY = "answer"
+_ROOTS = "roots"
 _ROUNDS_SINCE = "2026-07-28"  # from here on a question travels inside the result, and its answer in the repeated call
 _OPEN = re.compile(r"<[^<>]+>")
 _SHOWN_EXAMPLES = 3
@@ -86,6 +99,27 @@ def question_in_error(error: NlpSkillsError, arguments: Mapping[str, Any]) -> Fo
         return _free_text(f"{error.problem}\n{ask}", str(Text("Why nevertheless", "為什麼還是要做")), "",
                           lambda reason: {**arguments, "override_reason": reason})
     return None
+
+
+async def offered_roots(context: Context[Any, Any]) -> tuple[Path, ...] | InputRequiredResult:
+    """The folders that the client offers (MCP roots), none where it has no roots; or the question for them."""
+    capabilities = context.client_capabilities
+    if capabilities is None or capabilities.roots is None:
+        return ()
+    if is_version_at_least(context.protocol_version or "", _ROUNDS_SINCE):
+        answered = (context.input_responses or {}).get(_ROOTS)
+        if answered is None and not context.request_state:
+            return InputRequiredResult(input_requests={_ROOTS: ListRootsRequest()}, request_state=_ROOTS)
+        found = answered if isinstance(answered, ListRootsResult) else None
+    else:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # deprecated in the newer era, and all that this one has
+                found = await context.session.list_roots()
+        except (MCPError, ValidationError):
+            found = None
+    paths = [Path(url2pathname(unquote(urlsplit(str(root.uri)).path))) for root in (found.roots if found else ())]
+    return tuple(path for path in paths if path.is_absolute() and path.parent != path)
 
 
 async def put(form: Form, context: Context[Any, Any]) -> dict[str, Any] | InputRequiredResult | None:

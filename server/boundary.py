@@ -30,9 +30,11 @@ from mcp_types import (
 )
 from pydantic import AnyUrl, BaseModel, ValidationError
 
+from ..resources.access import AccessError, grant
 from ..resources.errors import NlpSkillsError, TaskError
 from ..resources.job import job_folder
 from ..resources.language import Language, Text, as_language, detect_language, speaking
+from ..resources.paths import covered_by
 from ..resources.workspace import Workspace
 from . import asking
 
@@ -114,17 +116,27 @@ class GuardedServer(MCPServer[Any]):
     async def _asked_and_called(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None
     ) -> CallToolResult | InputRequiredResult:
-        """Call the tool; what it leaves open is asked as a form where the client shows forms, once for each call."""
-        if context is None or not self._forms or not asking.can_ask(context):
+        """Call the tool; what it leaves open is asked as a form where the client shows forms, once for each call. Files in
+        a folder that the client offers are allowed by that."""
+        if context is None:
             return await super().call_tool(name, arguments, context)
-        refused: ToolError | None = None
+        refused, form = None, None
+        asks = self._forms and asking.can_ask(context)
         try:
             result = await super().call_tool(name, arguments, context)
-            content = result.structured_content if isinstance(result, CallToolResult) else None
-            form = asking.question_in_answer(name, arguments, content or {})
+            if asks and isinstance(result, CallToolResult):
+                form = asking.question_in_answer(name, arguments, result.structured_content or {})
         except ToolError as error:
             refused, cause = error, _cause(error)
-            form = asking.question_in_error(cause, arguments) if isinstance(cause, NlpSkillsError) else None
+            if isinstance(cause, AccessError) and cause.needs:
+                roots = await asking.offered_roots(context)
+                if isinstance(roots, InputRequiredResult):
+                    return roots
+                if covered_by(cause.needs, roots):
+                    grant(cause.needs)
+                    return await self._asked_and_called(name, arguments, context)
+            if asks and isinstance(cause, NlpSkillsError):
+                form = asking.question_in_error(cause, arguments)
         following = await asking.put(form, context) if form else None
         if isinstance(following, InputRequiredResult):
             return following

@@ -18,6 +18,7 @@ from ..resources.secrets import redact
 from .clients import SERVER_NAME, Client, ClientError, Place, client_named, clients
 from .configuration import ConfigurationFile, merged, read_configuration
 from .launch import launch_entry, passing_warning
+from .personal_folders import offer_personal_folders
 from .settings import Settings
 
 _YES = {"y", "yes", "是", "好", "對"}
@@ -78,6 +79,8 @@ def install(
         _run(client, own, file, entry)
     else:
         file.write(after)
+    if not remove:
+        offer_personal_folders()
     _tell(client, file, backup, remove)
     return 0
 

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from tests.permissions import allow_for_tests
+
 _WORKER_ONLY = re.compile(r"^pytestmark = .*pytest\.mark\.worker", re.MULTILINE)
 _HAS_TRAINING_LIBRARIES = importlib.util.find_spec("torch") is not None
 
@@ -24,6 +26,7 @@ _TINY_MODEL = Path(__file__).with_name("tiny_model.py")
 _away = tempfile.TemporaryDirectory(prefix="nlp-skills-tests-")
 os.environ["NLP_SKILLS_WORKSPACE"] = str(Path(_away.name) / "workspace")
 os.environ["NLP_SKILLS_SECRETS_DIR"] = str(Path(_away.name) / "secrets")
+allow_for_tests(Path(os.environ["NLP_SKILLS_SECRETS_DIR"]))
 os.environ["NLP_SKILLS_QUEUE_DIR"] = str(Path(_away.name) / "queue")
 os.environ.pop("NLP_SKILLS_LANGUAGE", None)
 

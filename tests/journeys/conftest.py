@@ -16,6 +16,7 @@ from nlp_skills.resources.language import LANGUAGES, Language
 from nlp_skills.server.app import build_server
 from nlp_skills.server.settings import Settings
 from tests.journeys import mails
+from tests.permissions import allow_for_tests
 
 TASK = "mail"
 # A few labels are wrong, so that the scores are those of life: good, and not perfect.
@@ -61,6 +62,7 @@ def started(language: Language, base_model: Path, tmp_path_factory: pytest.TempP
 @pytest.fixture(autouse=True)
 def _own_secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NLP_SKILLS_SECRETS_DIR", str(tmp_path / "secrets"))
+    allow_for_tests(tmp_path / "secrets")
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from nlp_skills.resources.lineage import track_version
 from nlp_skills.resources.task import Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder, reserve_version
 from nlp_skills.server.cli import main
+from tests.permissions import allow_for_tests
 
 ROWS = {"train": 40, "valid": 6, "test": 6}
 QUIET, TELL_PERSON, TELL_MODEL = 0, 1, 2
@@ -120,6 +121,7 @@ def test_the_seeds_own_definition_passes_and_its_password_is_moved_out(
     task: TaskFolder, hook: Hook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NLP_SKILLS_SECRETS_DIR", str(tmp_path / "secrets"))
+    allow_for_tests(tmp_path / "secrets")
     write_yaml(task.data_source_file, {"sources": [
         {"type": "database", "connection": "postgresql://me:hunter2@host/db", "query": "SELECT text, label FROM a"},
         {"type": "api", "endpoint": "https://api.example.com/data"}]})

@@ -12,6 +12,7 @@ from typing import Any
 from ...resources.errors import MissingRequirement, TrainingError
 from ...resources.files import read_json
 from ...resources.language import Text
+from ...resources.paths import readable
 from ...resources.workspace import Workspace
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(?:/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
@@ -23,11 +24,14 @@ def resolve_base_model(workspace: Workspace, name: str) -> Path:
     a hub model that stands whole in the cache.
 
     Raises:
+        AccessError: nobody has allowed reading that folder.
         TrainingError: there is no such folder, or what it holds is not a causal language model with its tokenizer.
         MissingRequirement: a hub model that has not been downloaded; names the call that does.
     """
     for folder in (Path(name).expanduser(), workspace.root / name) if name.strip() else ():
         with contextlib.suppress(OSError):  # a name longer than any disk takes
+            if (folder.is_absolute() and not folder.is_relative_to(workspace.root)) or folder.is_dir():
+                readable(folder, "base_model", workspace=workspace.root)
             if folder.is_dir():
                 return check_causal_model(folder.resolve())
     if not HUB_NAME.fullmatch(name) or ".." in name:

@@ -22,6 +22,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from ...resources.access import let_person_answer
 from ...resources.clock import now
 from ...resources.errors import Cancelled, JobError, NlpSkillsError
 from ...resources.files import append_jsonl, describing_disk_errors, lock, write_json
@@ -193,6 +194,8 @@ def run_job(
             except NlpSkillsError as error:
                 print(f"\n{error}", file=sys.stderr, flush=True)
                 return 1
+        if not given:
+            let_person_answer()
         return _Run(RunningJob(folder, task_folder, by_hand=not given)).finish(work)
 
 

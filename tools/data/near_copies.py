@@ -1,10 +1,11 @@
-"""Texts that all but repeat another: exact, by shared three-character pieces."""
+"""Texts that all but repeat another, in whichever script: exact, by shared three-character pieces."""
 
 from __future__ import annotations
 
 import math
 import re
 
+from ...resources.chinese import in_simplified
 from .rows import normalised
 
 _NOT_WORDS = re.compile(r"[\W_]+")
@@ -25,7 +26,7 @@ class NearCopies:
 
     def add(self, text: str) -> int:
         """Know `text`; its number, counted from 0."""
-        pieces, number = pieces_of(text), len(self._pieces)
+        pieces, number = pieces_of(in_simplified(text)), len(self._pieces)
         self._pieces.append(pieces)
         for piece in pieces:
             self._where.setdefault(piece, []).append(number)
@@ -37,7 +38,7 @@ class NearCopies:
         A copy shares at least threshold × n of the n pieces, so one of any n - ⌈threshold × n⌉ + 1 of them: looking
         at the rarest so many misses none.
         """
-        pieces = pieces_of(text)
+        pieces = pieces_of(in_simplified(text))
         needed = len(pieces) - math.ceil(self._threshold * len(pieces)) + 1
         rarest = sorted(pieces, key=lambda piece: len(self._where.get(piece, ())))[:needed]
         candidates = {number for piece in rarest for number in self._where.get(piece, ())}

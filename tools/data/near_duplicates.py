@@ -2,7 +2,8 @@
 
 Compared is exactly. What is compared: a near-duplicate shares one of the rarest pieces of each side (prefix filtering,
 Bayardo et al., "Scaling Up All Pairs Similarity Search", 2007), so only texts that meet there; among many texts only
-those that MinHash with locality-sensitive hashing (rensa) says have a relative at all.
+those that MinHash with locality-sensitive hashing (rensa) says have a relative at all. Where Simplified and Traditional texts
+stand together, they are compared in one script.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, Protocol, TypeVar
 
+from ...resources.chinese import in_one_script
 from ...resources.errors import MissingRequirement
 from ...resources.language import Text
 from .near_copies import pieces_in_order, pieces_of, similarity
@@ -38,6 +40,7 @@ def near_duplicate_groups(texts: Sequence[str], keys: Sequence[str], tick: Tick 
     Raises:
         MissingRequirement: there are more than `WITHOUT_SIFTING` texts, and rensa is not installed.
     """
+    texts = in_one_script(texts)
     if len(texts) <= WITHOUT_SIFTING:
         sets = [pieces_of(text) for text in _every(texts, tick)]
         return _gathered(sets, keys, _ByRarestPieces(sets), tick)
@@ -52,6 +55,8 @@ def near_duplicates_of(
     tick: Tick = lambda: None,
 ) -> list[int | None]:
     """For each of `texts`, the place in `known` of one that it all but repeats; None where there is none."""
+    both = in_one_script([*known, *texts])
+    known, texts = both[:len(known)], both[len(known):]
     sets = [pieces_of(text) for text in known]
     index = _ByRarestPieces(sets)
     for number in range(len(known)):

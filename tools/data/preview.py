@@ -21,6 +21,7 @@ from .definition import load_definition, source_name, telling
 from .expense import Expense
 from .fetch import no_rows
 from .mapping import Conversion, find_columns, shown_columns, unlabelled_way_out
+from .permission import check_permission
 from .rows import Row
 from .sources import Record, SourceKind, source_kind
 from .types import ROLE_TITLES, counted_labels, task_kind
@@ -59,6 +60,7 @@ def preview(task: TaskFolder, job: RunningJob, agreed: bool = False) -> dict[str
     """
     definition = task.load()
     data_source, _ = load_definition(task)
+    check_permission(task, data_source)
     looks = []
     for number, source in enumerate(data_source.sources):
         job.check_cancelled()

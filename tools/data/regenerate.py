@@ -25,6 +25,7 @@ from .fetch import RawSnapshot, fetch, latest_raw, spent_on, sweep
 from .findings import Finding
 from .labelling.offering import kept_apart, only_unlabelled
 from .near import without_near_benchmark
+from .permission import check_permission
 from .preparing import Prepared, into_splits, prepare
 from .rows import many_rows
 from .snapshot import (
@@ -107,6 +108,7 @@ def _regenerate(
     kinds = source_kinds(data_source, task)
     named = len(data_source.sources)  # what labelling gave stands behind them and is always read anew
     _check_place(only, kinds[:named])
+    check_permission(task, data_source, only)
     with lock(task.data / "current.json"):
         sweep(task.raw)
         sweep(task.snapshots)

@@ -12,6 +12,7 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from ...resources.answer import Answer, JobAnswer, JobView
+from ...resources.data_source import load_data_source
 from ...resources.job import JobFolder
 from ...resources.language import Text
 from ...resources.task import TaskFolder
@@ -61,6 +62,7 @@ def register(server: MCPServer, workspace: Workspace, by_model: ByModel) -> None
     ) -> DataSourceAnswer:
         from . import preview
         from .definition import change_definition, rotate_notice
+        from .permission import check_permission
 
         folder = workspace.task(task)
         folder.load()
@@ -70,6 +72,7 @@ def register(server: MCPServer, workspace: Workspace, by_model: ByModel) -> None
             change_definition, folder, sources=sources, split=split, quality=quality, deduplicate_on=deduplicate_on))
         if not sources and not confirm:
             return await anyio.to_thread.run_sync(partial(_show, folder))
+        await anyio.to_thread.run_sync(check_permission, folder, data_source)
         given = [*(["--moved", *moved] if moved else []), *(["--agreed"] if confirm else [])]
         job = submit(workspace, "preview", ["-m", preview.MODULE], [str(folder.root), *given],
                      python=light_python(workspace), task=folder)
@@ -99,10 +102,12 @@ def register(server: MCPServer, workspace: Workspace, by_model: ByModel) -> None
         from . import regenerate
         from .agreeing import confirmed
         from .decisions import decisions_of
+        from .permission import check_permission
 
         folder = workspace.task(task)
         folder.load()
         decisions_of(accept or {})
+        await anyio.to_thread.run_sync(check_permission, folder, load_data_source(folder), source)
         agreed = await anyio.to_thread.run_sync(confirmed, folder, source, confirm)
         given = [*(["--replace-manual-edits"] if replace_manual_edits else []),
                  *(part for code, reason in (accept or {}).items() for part in ("--accept", f"{code}={reason}")),

@@ -24,6 +24,7 @@ from ...resources import secrets
 from ...resources.errors import DeploymentError, EvaluationError, NlpSkillsError
 from ...resources.files import append_jsonl, read_jsonl, sha256_bytes, sha256_file
 from ...resources.language import Text
+from ...resources.paths import readable
 from ...resources.task import Prompt, TaskFolder
 from ...resources.version import VersionFolder
 from ...resources.version import version as find_version
@@ -77,6 +78,7 @@ def named_model(workspace: Workspace, task: TaskFolder, name: str, url: str = ""
     """The model that `name` speaks of; whether it stands is looked at as far as no library is needed.
 
     Raises:
+        AccessError: nobody has allowed reading that file or folder.
         NlpSkillsError: there is no such file, version, base model or address.
     """
     prefix, _, rest = name.strip().partition(":")
@@ -92,9 +94,10 @@ def named_model(workspace: Workspace, task: TaskFolder, name: str, url: str = ""
                      "請在 url 填上位址，例如 http://127.0.0.1:8000。"), field="url")
         return Model(kind="endpoint", name=f"endpoint:{source}", source=source, url=base_url(url), api_key=key)
     if (prefix == "gguf" and rest) or name.strip().lower().endswith(".gguf"):
-        path = Path(rest if prefix == "gguf" else name.strip()).expanduser()
+        path = readable(Path(rest if prefix == "gguf" else name.strip()), "model", workspace=workspace.root, task=task.root,
+                        suffixes=(".gguf",))
         check_gguf(path)
-        return Model(kind="gguf", name=f"gguf:{path.name}", source=str(path.resolve()))
+        return Model(kind="gguf", name=f"gguf:{path.name}", source=str(path))
     if _VERSION.fullmatch(name.strip()):
         folder = find_version(task, name.strip())
         return Model(kind="version", name=folder.name, source=folder.name)

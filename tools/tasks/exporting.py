@@ -24,6 +24,7 @@ from ...resources.data_source import load_data_source
 from ...resources.errors import SecretError, TaskError
 from ...resources.files import describing_disk_errors, lock, sha256_file
 from ...resources.language import Text, several
+from ...resources.paths import writable
 from ...resources.secrets import lookup, redact, references
 from ...resources.task import TaskFolder
 from ..compute.running import RunningJob, run_job
@@ -137,6 +138,7 @@ def destination(workspace_root: Path, folder: TaskFolder, path: str, replace: bo
     """Where the file goes: `path`, or into the folder `path`, or beside the tasks.
 
     Raises:
+        AccessError: it lies outside of the folders that may be written to.
         TaskError: it would lie inside the task, or a file stands there and `replace` is not said.
     """
     named = f"{folder.name}-{now()[:10]}.zip"
@@ -145,6 +147,7 @@ def destination(workspace_root: Path, folder: TaskFolder, path: str, replace: bo
         target = target / named
     if target.suffix.lower() != ".zip":
         target = target.with_name(f"{target.name}.zip")
+    target = writable(target, "path", workspace=workspace_root)
     if target.is_relative_to(folder.root):
         raise TaskError(Text(f"{target} lies inside the task it would hold.", f"{target} 位在要匯出的任務裡。"),
                         Text("Name a path outside of it.", "請指定任務以外的路徑。"), field="path")

@@ -15,6 +15,7 @@ from nlp_skills.tools.compute.base_model import cached_model, check_causal_confi
 from nlp_skills.tools.compute.consent import set_up_base_model
 from nlp_skills.tools.compute.download import HubFile, wanted
 from nlp_skills.tools.compute.worker import find_worker
+from tests.permissions import allow_for_tests
 from tests.tools.compute.hub import COMMIT, Hub, serving
 from tests.tools.compute.working import eventually, kill_hard
 
@@ -30,6 +31,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
     monkeypatch.setenv("NLP_SKILLS_SECRETS_DIR", str(tmp_path / "secrets"))
+    allow_for_tests(tmp_path / "secrets")
     files = {
         "config.json": json.dumps(CAUSAL).encode(), "tokenizer.json": b"{}", "model.safetensors": WEIGHTS,
         "README.md": b"# tiny", "onnx/model.onnx": b"x" * 9_999, "model.gguf": b"x" * 9_999,
@@ -93,7 +95,7 @@ def test_a_folder_that_lacks_a_shard_names_it(workspace: Workspace, tmp_path: Pa
         resolve_base_model(workspace, str(folder))
 
 
-@pytest.mark.parametrize("name", ["/no/such/folder", "../up", "a/b/c", "", "x" * 300])
+@pytest.mark.parametrize("name", ["no/such/folder", "../up", "a/b/c", "", "x" * 300])
 def test_what_is_neither_folder_nor_hub_name_is_said_to_be_so(workspace: Workspace, name: str) -> None:
     with pytest.raises(TrainingError):
         resolve_base_model(workspace, name)

@@ -20,6 +20,7 @@ from nlp_skills.tools.compute.running import RunningJob
 from nlp_skills.tools.data.regenerate import regenerate
 from nlp_skills.tools.data.tool import register
 from nlp_skills.tools.evaluate.proposing import start
+from tests.permissions import allow_for_tests
 from tests.tools.data.misbehaving import Peer, peer
 
 Rows = list[dict[str, Any]]
@@ -34,6 +35,7 @@ def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     package = str(Path(nlp_skills.__path__[0]).parent)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([package, os.environ.get("PYTHONPATH", "")]))
     monkeypatch.setenv("NLP_SKILLS_SECRETS_DIR", str(tmp_path / "secrets"))
+    allow_for_tests(tmp_path / "secrets")
 
 
 @pytest.fixture

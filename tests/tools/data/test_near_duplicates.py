@@ -86,3 +86,11 @@ def test_many_rows_without_rensa_are_reported_as_not_looked_at(monkeypatch: pyte
     with pytest.raises(MissingRequirement, match="nlp-skills\\[near-duplicates\\]"):
         near_duplicate_groups([NEWS, NEWS], ["", ""])
     assert [finding["code"] for finding in near_findings(placed)] == ["near_duplicates_not_checked"]
+
+
+def test_twins_in_the_two_scripts_are_near_duplicates() -> None:
+    ours = "這家餐廳的服務態度很好，價格也優惠，下次還會再來用餐"
+    theirs = "这家餐厅的服务态度很好，价格也优惠，下次还会再来用餐"
+
+    assert near_duplicate_groups([ours, "完全不同的一句話，和前面沒有關係", theirs], ["", "", ""]) == [[0, 2]]
+    assert near_duplicates_of([ours], [theirs], [""], [""]) == [0]

@@ -164,6 +164,6 @@ async def test_the_answer_is_in_the_tasks_language(
     with task.change() as changed:
         changed.language = language
     answer = await call(client, "set_data_source", sources=[{"type": "file", "path": str(csv_file(tmp_path))}])
-    said = await refused(client, "set_data_source", sources=[{"type": "file", "path": "/absent.csv"}])
+    said = await refused(client, "set_data_source", sources=[{"type": "file", "path": str(tmp_path / "absent.csv")}])
 
     assert found in answer["message"] and absent in said

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from nlp_skills.resources.chinese import is_simplified, simplified_characters
+from nlp_skills.resources.chinese import is_simplified
 from nlp_skills.tools.evaluate.simplified import simplified_leak
 
 
@@ -22,12 +20,6 @@ def test_characters_of_the_labels_are_meant() -> None:
 @pytest.mark.parametrize(("answers", "language"), [(["负面"], "en"), ([], "zh-TW")])
 def test_nothing_is_said_where_there_is_nothing_to_look_at(answers: list[str], language: str) -> None:
     assert simplified_leak(answers, language, []) is None  # type: ignore[arg-type]
-
-
-@given(st.text(alphabet=st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF)).filter(
-    lambda text: text == text.encode("cp950", "ignore").decode("cp950")))
-def test_what_big5_can_write_is_hardly_ever_called_simplified(text: str) -> None:
-    assert set(simplified_characters(text)) <= set("个们这体与无尔")
 
 
 def test_characters_of_both_scripts_are_let_pass() -> None:

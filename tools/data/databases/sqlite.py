@@ -11,8 +11,10 @@ from urllib.parse import quote, unquote, urlsplit
 
 from ....resources.errors import DataSourceError
 from ....resources.language import Text
+from ....resources.paths import readable
 from . import BATCH, Query, Record, date_text, without_date, writes
 
+SUFFIXES = (".db", ".db3", ".sqlite", ".sqlite3")
 _STEPS = 10_000  # of SQLite's machine, between two looks at the clock
 
 
@@ -24,7 +26,8 @@ def file_of(address: str, folder: Path) -> Path:
 
 def read(query: Query) -> Generator[list[Record], None, None]:
     """The rows of the query; `:snapshot_date` in it stands for the snapshot date."""
-    file = file_of(query.address, query.folder)
+    file = readable(file_of(query.address, query.folder), f"{query.field}.connection", task=query.folder,
+                    suffixes=SUFFIXES)
     if not file.is_file():
         raise DataSourceError(
             Text(f"There is no SQLite file {file}.", f"找不到 SQLite 檔案 {file}。"),

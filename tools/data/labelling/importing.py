@@ -9,6 +9,7 @@ from typing import Any
 from ....resources.data_source import Source
 from ....resources.errors import DataError
 from ....resources.language import Text
+from ....resources.paths import readable
 from ....resources.task import TaskFolder
 from ..cells import as_text
 from ..harmless import unharmed
@@ -33,12 +34,14 @@ def import_sheet(here: Labelling, path: str, reviewer: str, confirm: bool) -> tu
         on the sheet.
 
     Raises:
+        AccessError: nobody has allowed reading it.
         DataError: the file cannot be read, belongs to another task, or a row's id, text or label is wrong (named by its
             row); nothing is recorded.
         ConflictError: the reviewer decided otherwise since.
     """
     file = Path(path).expanduser()
     file = file if file.is_absolute() else here.folder.root / file
+    file = readable(file, "path", workspace=here.folder.root.parent, task=here.folder.root)
     records = _records(here.folder, file)
     sheets = {as_text(record.get("sheet")) for record in records} - {""}
     known = [settings for name in sorted(sheets) if (settings := sheet_settings(here.folder, name))]

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ....resources.access import Need
 from ....resources.data_source import Source
 from ....resources.errors import DataSourceError
 from ....resources.kinds import kinds_in
@@ -75,6 +76,14 @@ class SourceKind(BaseModel, ABC):
     def origin(self, folder: Path) -> str:
         """What this source reads, for people; never a secret."""
         return self.type
+
+    def needs(self, folder: Path, field: str) -> list[Need]:
+        """What the person still has to allow before this source is read: files, hosts, where a secret goes.
+
+        Raises:
+            AccessError: it asks for what is never read or reached.
+        """
+        return []
 
 
 @cache

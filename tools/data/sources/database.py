@@ -11,8 +11,10 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import Field
 
+from ....resources.access import Need
 from ....resources.errors import DataSourceError
 from ....resources.language import Text
+from ....resources.paths import unmet_need
 from ....resources.secrets import redact, resolve
 from ..databases import Query, Reader, mysql, postgresql, sqlite, uses_date
 from ..retrying import patiently
@@ -88,6 +90,13 @@ class DatabaseSource(SourceKind):
         except ValueError:  # the port is a reference or not a number
             return "database"
         return f"{address.hostname or 'localhost'}{port}{address.path}"
+
+    def needs(self, folder: Path, field: str) -> list[Need]:
+        if not self.connection.strip().lower().startswith("sqlite:"):
+            return []
+        need = unmet_need(sqlite.file_of(self.connection, folder), f"{field}.connection", task=folder,
+                          suffixes=sqlite.SUFFIXES)
+        return [need] if need else []
 
     def _address(self, field: str) -> str:
         if _WHOLE_REFERENCE.fullmatch(self.connection.strip()):

@@ -9,8 +9,10 @@ from typing import Literal
 
 from pydantic import Field
 
+from ....resources.access import Need
 from ....resources.errors import DataError, DataSourceError
 from ....resources.language import Text
+from ....resources.paths import is_protected, readable, unmet_need
 from ....resources.task import TaskFolder
 from ..compression import unpacked_name
 from ..delimited import delimited_records
@@ -26,6 +28,7 @@ _SUFFIXES: dict[str, FileFormat] = {
     ".csv": "csv", ".txt": "csv", ".tsv": "tsv", ".tab": "tsv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl",
     ".parquet": "parquet", ".pq": "parquet", ".xlsx": "xlsx", ".xlsm": "xlsx",
 }
+_READ_SUFFIXES = (*_SUFFIXES, ".gz", ".zst")
 _WHOLE = ("parquet", "xlsx")  # packed already, read from their end
 _WILD = "*?["
 _BATCH = 1000
@@ -67,12 +70,17 @@ class FileSource(SourceKind):
     def origin(self, folder: Path) -> str:
         return str(self._located(folder))
 
+    def needs(self, folder: Path, field: str) -> list[Need]:
+        need = unmet_need(self._located(folder), f"{field}.path", task=folder, suffixes=_READ_SUFFIXES)
+        return [need] if need else []
+
     def _located(self, folder: Path) -> Path:
         return (folder / Path(self.path).expanduser()).absolute()
 
     def _files(self, folder: Path, field: str) -> tuple[list[Path], bool]:
         """The files meant, in the order of their names; whether a folder or a pattern was given."""
         path = self._located(folder)
+        readable(path, f"{field}.path", task=folder, suffixes=_READ_SUFFIXES)
         if path.is_file():
             return [path], False
         if path.is_dir():
@@ -86,11 +94,14 @@ class FileSource(SourceKind):
             raise DataSourceError(
                 Text(f"There is no file {path}.", f"找不到檔案 {path}。"),
                 Text("Give its absolute path.", "請給檔案的絕對路徑。"), field=f"{field}.path")
+        found = [file for file in found if not is_protected(file)]
         if not found:
             raise DataSourceError(
                 Text(f"No file at {path} can be read.", f"{path} 沒有可讀取的檔案。"),
                 Text(f"Files with these endings are read: {', '.join(_SUFFIXES)}, packed as .gz or .zst too.",
                      f"可讀取的副檔名：{'、'.join(_SUFFIXES)}，也可以是 .gz 或 .zst。"), field=f"{field}.path")
+        for file in found:  # a link in the folder may lead out of it
+            readable(file, f"{field}.path", task=folder, suffixes=_READ_SUFFIXES)
         return sorted(found), True
 
     def _format(self, path: Path) -> FileFormat | None:

@@ -1,0 +1,185 @@
+"""Which files and folders a call may name: those of the workspace, and what the person allowed; keys and system files never.
+
+Every path that reaches a tool from outside goes through `readable` or `writable`, symbolic links resolved. What is refused
+is told alike whether it exists or not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from .access import AccessError, Need, grants_file, read_grants
+from .account import configuration_folder
+from .language import Text
+from .workspace import cache_folder, default_workspace
+
+DATA_SUFFIXES = (".csv", ".txt", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".parquet", ".pq", ".xlsx", ".xlsm", ".gz",
+                 ".zst", ".db", ".sqlite", ".sqlite3", ".gguf", ".zip")
+
+_SYSTEM = ("/etc", "/proc", "/sys", "/dev", "/boot", "/run", "/var/run", "/private/etc", "/System", "/Library/Keychains")
+# Names under which keys, tokens and passwords are kept, wherever they lie.
+_CREDENTIALS = re.compile(
+    r"(?i)(id_(rsa|dsa|ecdsa|ed25519)(_sk)?(\..*)?|.*\.(pem|key|ppk|p12|pfx|jks|keystore|kdbx?|ovpn|asc|gpg|keychain(-db)?|rdp)"
+    r"|\.?netrc|_netrc|\.?env(\..*)?|.*\.env|\.git-credentials|\.?pgpass(\.conf)?|\.?npmrc|\.?pypirc|\.?my\.cnf|htpasswd|\.htpasswd"
+    r"|credentials(\.(json|db|csv|ya?ml|toml|ini|txt))?|accesskeys\.csv|.*_accesskeys\.csv|new_user_credentials\.csv"
+    r"|application_default_credentials\.json|service[-_]?account.*\.json|client_secrets?.*\.json|secrets?\.(json|ya?ml|toml|txt|env)"
+    r"|known_hosts|authorized_keys|g?shadow-?|passwd-?|sudoers|master\.passwd|kubeconfig|wallet\.dat|logins\.json|key[34]\.db"
+    r"|cert9\.db|cookies(\.sqlite|\.txt)?|login data.*|web data|grants\.json|.*_history|tokens?(\.(json|txt|ya?ml))?)")
+_WILD = re.compile(r"[*?\[]")
+
+
+def inbox(workspace: Path | None = None) -> Path:
+    """The folder of the workspace into which a person puts files for the server to read."""
+    return (workspace or default_workspace()) / "inbox"
+
+
+def readable(
+    path: Path, field: str, *, workspace: Path | None = None, task: Path | None = None, suffixes: Iterable[str] = DATA_SUFFIXES
+) -> Path:
+    """`path` with its links resolved, if it may be read.
+
+    Arguments:
+        path: absolute, or below `~`; a folder stands for what is in it, a pattern for the folder it starts in.
+        field: how the error names it.
+        task: the folder of the task that names it, which may read what is its own.
+        suffixes: endings that an allowed folder gives away; other files are asked for one by one.
+
+    Raises:
+        AccessError: nobody has allowed it, and what would; or it is one that is never read.
+    """
+    need = unmet_need(path, field, workspace=workspace, task=task, suffixes=suffixes)
+    if need is not None:
+        raise refusal([need], field, workspace)
+    return _resolved(path)
+
+
+def unmet_need(
+    path: Path, field: str, *, workspace: Path | None = None, task: Path | None = None,
+    suffixes: Iterable[str] = DATA_SUFFIXES
+) -> Need | None:
+    """What the person would have to allow before `path` is read; None where nothing is missing.
+
+    Raises:
+        AccessError: it is never read, whoever allows it.
+    """
+    start = _fixed_part(path)
+    target = _resolved(start)
+    whole = start != path or target.is_dir()
+    fits = whole or target.suffix.lower() in tuple(suffixes)
+    if _is_below(target, [task, workspace or default_workspace(), cache_folder()]) and not _is_credential(target):
+        return None
+    if is_protected(target):
+        raise _never(target, field)
+    grants = read_grants()
+    if str(target) in grants.files or (fits and _is_below(target, map(Path, grants.folders))):
+        return None
+    if any(part.startswith(".") for part in target.parts) and not _is_below(target, [_hub_cache()]):
+        raise _never(target, field)
+    return Need(kind="folder" if whole else "file", subject=str(target))
+
+
+def writable(path: Path, field: str, *, workspace: Path) -> Path:
+    """`path` resolved, if a file may be written there: below the workspace, an allowed folder or a client's root.
+
+    Raises:
+        AccessError: it lies outside of them, is hidden, or names a file of keys.
+    """
+    target = _resolved(path)
+    roots = [workspace, *map(Path, read_grants().folders)]
+    if _is_below(target, roots) and not _is_credential(target):
+        return target
+    raise AccessError(
+        Text(f"{target} lies outside of the folders that may be written to.", f"{target} 不在可以寫入的資料夾裡。"),
+        Text(f"Name a path below {workspace}; or the person allows another folder on the terminal: nlp-skills allow DIR.",
+             f"請改用 {workspace} 底下的路徑；或請使用者在終端機執行：nlp-skills allow 資料夾。"), field=field)
+
+
+def refusal(needs: Iterable[Need], field: str, workspace: Path | None = None) -> AccessError:
+    """The one question for all that is missing, in words that a client without forms can show."""
+    needs = list(dict.fromkeys(needs))
+    files = [Path(need.subject) for need in needs if need.kind in ("file", "folder")]
+    hosts = [need.subject for need in needs if need.kind == "host"]
+    sent = [need for need in needs if need.kind == "secret"]
+    place = inbox(workspace)
+    with contextlib.suppress(OSError):
+        place.mkdir(parents=True, exist_ok=True)
+    problems, fixes = [], []
+    if files:
+        names = Text(", ".join(str(one) for one in files), "、".join(str(one) for one in files))
+        short = Text(", ".join(one.name for one in files), "、".join(one.name for one in files))
+        problems.append(Text(f"I may not read this place yet: {names.en}.", f"我還不能讀這個位置：{names.zh}。"))
+        fixes.append(Text(f"Drag {short.en} into {place} and say “done”. (Or on the terminal: nlp-skills allow FOLDER.)",
+                          f"請把 {short.zh} 拖進 {place}，再跟我說「好了」。（也可以在終端機執行：nlp-skills allow 資料夾）"))
+    if hosts:
+        names = Text(", ".join(hosts), "、".join(hosts))
+        commands = "; ".join(f"nlp-skills allow --host {host}" for host in hosts)
+        problems.append(Text(f"{names.en} is inside a private network, and nobody has allowed reaching it.",
+                             f"{names.zh} 在內部網路裡，還沒有人允許連線。"))
+        fixes.append(Text(f"If it is your own server, type on the terminal: {commands}",
+                          f"如果是你自己的伺服器，請在終端機輸入：{commands}"))
+    if sent:
+        shown = Text(", ".join(f"{need.subject} to {need.host}" for need in sent),
+                     "、".join(f"把 {need.subject} 送往 {need.host}" for need in sent))
+        commands = "; ".join(f"nlp-skills secret allow {need.subject} --host {need.host}" for need in sent)
+        problems.append(Text(f"Nobody has allowed sending the secret {shown.en}.", f"還沒有人允許{shown.zh}。"))
+        fixes.append(Text(f"If that is where it belongs, type on the terminal: {commands}",
+                          f"如果確實要送到那裡，請在終端機輸入：{commands}"))
+    return AccessError(Text(" ".join(one.en for one in problems), "".join(one.zh for one in problems)),
+                       Text(" ".join(one.en for one in fixes), "".join(one.zh for one in fixes)), field=field, needs=needs)
+
+
+def covered_by(needs: Iterable[Need], roots: Iterable[Path]) -> bool:
+    """Whether all that is needed are files and folders, and a client offers folders that hold them."""
+    kept, offered = list(needs), list(roots)
+    return bool(kept) and all(need.kind in ("file", "folder") and _is_below(Path(need.subject), offered) for need in kept)
+
+
+def is_protected(path: Path) -> bool:
+    """Whether it belongs to the system, to this program's own settings, or holds keys by its name."""
+    systems = _SYSTEM if sys.platform != "win32" else (os.environ.get("SYSTEMROOT", r"C:\Windows"),)
+    kept = [*map(Path, systems), configuration_folder().resolve(), grants_file().parent.resolve()]
+    return _is_credential(path) or any(path.is_relative_to(one) for one in kept)
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.expanduser().resolve()
+    except (OSError, RuntimeError, ValueError):  # a loop of links, a home that nobody has, a NUL
+        return Path(str(path).replace("\0", "")).absolute()
+
+
+def _fixed_part(path: Path) -> Path:
+    """The folders of a pattern before its first wild part; a path without one as it is."""
+    for number, part in enumerate(path.parts):
+        if _WILD.search(part) and not path.exists():
+            return Path(*path.parts[:number]) if number else Path()
+    return path
+
+
+def _is_below(path: Path, roots: Iterable[Path | None]) -> bool:
+    """Whether `path` stands in one of the folders, and in no hidden folder of it."""
+    for root in roots:
+        if root is not None and path.is_relative_to(root.resolve()):
+            return not any(part.startswith(".") for part in path.relative_to(root.resolve()).parts)
+    return False
+
+
+def _is_credential(path: Path) -> bool:
+    return _CREDENTIALS.fullmatch(path.name) is not None
+
+
+def _hub_cache() -> Path:
+    return Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
+
+
+def _never(path: Path, field: str) -> AccessError:
+    return AccessError(
+        Text(f"{path} is a place where keys, passwords or the system's own files are kept; it is never read.",
+             f"{path} 是存放金鑰、密碼或系統檔案的位置，任何情況都不會讀取。"),
+        Text("Name a data file instead. If it really is data, copy it into the inbox under another name.",
+             "請改指定資料檔；如果確實是資料，請換個檔名放進 inbox。"), field=field)
