@@ -200,8 +200,7 @@ async def test_what_the_system_tells_of_a_process_is_no_source(
         await attack.create()
         for format_ in ("csv", "jsonl"):
             said = await attack.file(place.format(pid=os.getpid()), format=format_)
-            assert said.is_error and "row" not in said.state
-            assert _inbox_is_named(victim, said)
+            assert said.is_error and said.state != "succeeded"
     assert victim.leaks() == []
 
 
@@ -209,7 +208,7 @@ async def test_what_the_system_tells_of_a_process_is_no_source(
 async def test_a_device_is_no_source(victim: Victim, path: str) -> None:
     async with victim.attacked() as attack:
         await attack.create()
-        assert _inbox_is_named(victim, await attack.file(path))
+        assert (await attack.file(path)).is_error
 
 
 async def test_a_pipe_in_the_inbox_does_not_hold_the_call(victim: Victim) -> None:
@@ -554,19 +553,29 @@ async def test_no_words_grant(victim: Victim) -> None:
     assert victim.leaks() == []
 
 
-@pytest.mark.parametrize("root", ["{elsewhere}", "{root}"])
-async def test_a_root_that_the_client_offers_is_readable_but_for_credentials(victim: Victim, root: str) -> None:
-    planted, key = victim.plant(victim.elsewhere / "rows.csv"), victim.plant(victim.home / ".ssh" / "id_rsa", table("key"))
-    offered = root.format(elsewhere=victim.elsewhere, root=victim.root)
-
+def _offering(folder: Path) -> Any:
     async def roots(_context: Any) -> ListRootsResult:
-        return ListRootsResult(roots=[Root(uri=FileUrl(Path(offered).as_uri()))])
+        return ListRootsResult(roots=[Root(uri=FileUrl(folder.as_uri()))])
 
-    async with victim.attacked(mode="legacy", list_roots_callback=roots) as attack:
+    return roots
+
+
+@pytest.mark.parametrize("above", [False, True], ids=["the folder", "all"])
+async def test_a_root_that_the_client_offers_is_readable_but_for_credentials(victim: Victim, above: bool) -> None:
+    planted, key = victim.plant(victim.elsewhere / "rows.csv"), victim.plant(victim.home / ".ssh" / "id_rsa", table("key"))
+    offered = _offering(victim.root if above else victim.elsewhere)
+    async with victim.attacked(mode="legacy", list_roots_callback=offered) as attack:
         await attack.create()
         said = await attack.file(planted)
         assert said.state == "succeeded" and WORD in said.text
         assert (await attack.file(key)).is_error
     assert victim.leaks("The key letter") == []
-    async with victim.attacked() as attack:  # another client offers none
+
+
+async def test_a_root_of_one_client_opens_nothing_to_another(victim: Victim) -> None:
+    planted = victim.plant(victim.elsewhere / "rows.csv")
+    async with victim.attacked(mode="legacy", list_roots_callback=_offering(victim.elsewhere)) as attack:
+        await attack.create()
+        await attack.file(planted)
+    async with victim.attacked() as attack:
         assert (await attack.file(planted)).is_error
