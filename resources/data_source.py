@@ -32,7 +32,9 @@ class Source(_Open):
 class SplitPolicy(_Open):
     """How rows become train, valid and test: shares, seed, and what must stay on one side together.
 
-    `group_by` is a column, or `skeleton`: the text with entities and numbers masked.
+    `group_by` is a column, or `skeleton`: the text with entities and numbers masked. `time` is a column with dates: the
+    oldest rows are learnt from, the newest tested. `own`: a split that the data itself names (a column `split`,
+    `train.csv` beside `test.csv`) is kept; None: unless rows stand elsewhere already.
     """
 
     train: float = Field(default=0.70, gt=0, lt=1)
@@ -41,15 +43,21 @@ class SplitPolicy(_Open):
     seed: int = 42
     stratify: bool = True
     group_by: str | None = None
+    time: str | None = None
+    own: bool | None = None
 
 
 class Quality(_Open):
     """Gates of the data: rows shorter or longer (characters) are reported; `max_imbalance` is the largest class
-    over the smallest before advice is given."""
+    over the smallest before advice is given. Where more than the share `max_left_out` of the records makes no row, or is
+    gone from a source since it was last read, preparing stops and asks. `masked`: files that list
+    rows show no text of them."""
 
     min_characters: int = 2
     max_characters: int = 4000
     max_imbalance: float = 3.0
+    max_left_out: float = Field(default=0.5, ge=0, le=1)
+    masked: bool = False
 
 
 class Regeneration(_Open):

@@ -29,6 +29,7 @@ from .types import TaskKind, counted_labels, task_kind
 
 Report = dict[str, Any]
 _HEAVIEST = ("no_test", "label_without_rows", "label_not_in_benchmark", "near_conflicts", "near_overlap",
+             "group_column", "own_split_not_followed",
              "simplified_characters", "personal_mobile", "personal_landline", "personal_email", "imbalance", "few_rows",
              "small_test")
 _SMALL_TEST_ROWS = 100
@@ -105,6 +106,11 @@ def validation_report(
         "accepted": [],
         "figures": figures(placed),
     }
+
+
+def empty_report(errors: Sequence[Finding]) -> Report:
+    """A report of what stops before there are rows to look at."""
+    return {"format": 1, "rules": "", "errors": list(errors), "warnings": [], "accepted": [], "figures": figures([])}
 
 
 def _weight(found: Finding) -> int:

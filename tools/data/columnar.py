@@ -18,6 +18,7 @@ from .cells import as_text
 from .deduplicate import IDENTITY, Deduplicated
 from .fetch import RawSnapshot
 from .mapping import Columns, Conversion
+from .own_split import Saying
 from .rows import USUAL, WIDE, Row, normalised
 from .sources import SourceKind
 from .types import Spelling, task_kind
@@ -67,6 +68,7 @@ class SourceRecords(NamedTuple):
     raw: RawSnapshot
     columns: Columns
     name: str
+    own: Saying | None = None  # the split that the source says a record belongs to
 
 
 def by_columns(
@@ -79,7 +81,7 @@ def by_columns(
     roles = {frozenset(source.columns.found) for source in sources}
     if (sum(source.raw.count for source in sources) < MANY or task.type not in _KINDS or len(roles) > 1
             or set(data_source.deduplicate_on) != IDENTITY or data_source.split.group_by is not None
-            or not all(map(_is_plain, sources)) or importlib.util.find_spec("polars_hash") is None):
+            or data_source.split.time is not None or not all(map(_is_plain, sources)) or importlib.util.find_spec("polars_hash") is None):
         return None
     conversion = Conversion(task)
     frames = [_converted(source, conversion) for source in sources]
@@ -97,24 +99,26 @@ def without_duplicates(rows: ColumnRows) -> Deduplicated:
     pairs = later.join(repeated, on="number", suffix="_earlier", maintain_order="left").filter(
         pl.col("label") != pl.col("label_earlier"))
     earlier = pairs.select(pl.col("^.*_earlier$").name.map(lambda name: name.removesuffix("_earlier")))
-    return Deduplicated(ColumnRows(first), later.height, list(zip(ColumnRows(earlier), ColumnRows(pairs), strict=True)))
+    return Deduplicated(ColumnRows(first), ColumnRows(later), list(zip(ColumnRows(earlier), ColumnRows(pairs), strict=True)))
 
 
 def _is_plain(source: SourceRecords) -> bool:
     found = source.columns.found
-    return (not source.kind.synthetic and not source.kind.unlabelled and not source.kind.carried
+    return (source.own is None and not source.kind.synthetic and not source.kind.unlabelled and not source.kind.carried
             and set(found) <= set(_ROLES) and set(found.values()) <= set(source.raw.texts))
 
 
 def _converted(source: SourceRecords, conversion: Conversion) -> Any:
     """The columns `text`, `key`, `entity`, `label` and `source` of the records that make a row, as `Conversion.add`
     has them; what it counts is counted."""
-    frame = _read(source)
+    frame, omitted = _read(source).with_row_index("record", offset=1), dict[str, Sequence[int]]()
     for role in task_kind(conversion.task.type).roles:
         empty = frame[role] == ""
-        if without := empty.sum():
-            conversion.left_out[role] += without
+        if empty.any():
+            omitted[role] = frame["record"].filter(empty).to_list()
             frame = frame.filter(~empty)
+    conversion.omitted.append(omitted)
+    frame = frame.drop("record")
     spelling = Spelling(conversion.task.labels, source.kind.label_values)
     spelled = dict[str, str]()
     for label, count in frame["label"].value_counts().iter_rows():

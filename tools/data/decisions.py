@@ -14,7 +14,8 @@ from ...resources.errors import DataError
 from ...resources.language import Text
 from .checks import Report
 
-ACCEPTABLE = ("conflicting_labels", "near_benchmark", "personal_id_number", "personal_card", "benchmark_one_label")
+ACCEPTABLE = ("rows_left_out", "source_shrank", "conflicting_labels", "near_benchmark", "personal_id_number",
+              "personal_card", "benchmark_one_label")
 _LONGEST_REASON = 500
 
 

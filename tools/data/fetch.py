@@ -51,6 +51,10 @@ class RawSnapshot:
     def records(self) -> Iterator[Record]:
         return read_jsonl(self.root / "rows.jsonl")
 
+    def provenance(self) -> dict[str, Any]:
+        """How it was asked for and what was met, as the source noted it."""
+        return dict(read_json(self.root / "source.json").get("provenance") or {})
+
     def places(self) -> PlacesOf:
         """Where each of the records stood."""
         path = self.root / _PLACES
@@ -126,12 +130,12 @@ def latest_raw(task: TaskFolder, source: SourceKind, preferred: Sequence[str] = 
     return max(found, key=lambda each: each[:2])[2] if found else None
 
 
-def spent_on(kinds: Sequence[SourceKind], raws: Sequence[RawSnapshot]) -> dict[str, Any]:
+def spent_on(kinds: Sequence[SourceKind], raws: Sequence[RawSnapshot | None]) -> dict[str, Any]:
     """What the rows of sources that cost something took in all, as counted while they were written."""
     names = ("requests", "answers_kept", "input_tokens", "output_tokens", "cost", "rejected")
     found = []
     for kind, raw in zip(kinds, raws, strict=True):
-        provenance = read_json(raw.root / "source.json").get("provenance") or {}
+        provenance = raw.provenance() if raw else {}
         if "input_tokens" in provenance:
             found.append({"source": kind.name or kind.type, **{
                 name: provenance[name] for name in names if name in provenance}})

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,7 @@ from ...resources.task import Task
 from .cells import as_scalar, as_text
 from .column_names import ALIASES
 from .findings import Finding, finding
+from .own_split import SPLIT, strictest
 from .rows import Row, plain_name, row_id
 from .sources import SourceKind
 from .types import ROLE_TITLES, Spelling, TaskKind, Unfit, task_kind, task_kinds
@@ -106,28 +108,52 @@ def missing_columns(columns: Columns, number: int, origin: str, task: Task) -> D
 
 @dataclass
 class Conversion:
-    """Canonical rows, and what was left out or changed on the way."""
+    """Canonical rows, and what was left out or changed on the way.
+
+    `omitted` has for each source, by the reason, the numbers of the records that made no row, counted from 1; `own` the
+    split that a source itself says a row belongs to, by the row's id; of `no_split` rows it says what names no split.
+    """
 
     task: Task
     kept: frozenset[str] = frozenset()
     rows: list[Row] = field(default_factory=list)
     unlabelled: list[Row] = field(default_factory=list)
-    left_out: Counter[str] = field(default_factory=Counter)
+    omitted: list[dict[str, Sequence[int]]] = field(default_factory=list)
+    own: dict[str, str] = field(default_factory=dict)
+    no_split: int = 0
     respelled: int = 0
 
     def __post_init__(self) -> None:
-        self._kind = task_kind(self.task.type)
-        self._roles = (*self._kind.roles, *self._kind.optional)
+        self.kind = task_kind(self.task.type)
+        self._roles = (*self.kind.roles, *self.kind.optional)
 
-    def add(self, records: Iterable[Record], columns: Columns, source: SourceKind, name: str, raw: str = "") -> None:
+    @property
+    def left_out(self) -> Counter[str]:
+        """How many records made no row, by the reason."""
+        counts = Counter[str]()
+        for by_reason in self.omitted:
+            counts.update({reason: len(records) for reason, records in by_reason.items()})
+        return counts
+
+    def reading(self, columns: Columns, spelling: Spelling) -> Callable[[Record], Row]:
+        """What makes a record its row's fields; it raises `Unfit` for one that makes none."""
+        roles = [(role, column) for role, column in columns.found.items() if role in self._roles]
+        return lambda record: self.kind.fields({role: record.get(column) for role, column in roles}, spelling)
+
+    def add(
+        self, records: Iterable[Record], columns: Columns, source: SourceKind, name: str, raw: str = "",
+        own: Callable[[Record], str | None] | None = None,
+    ) -> None:
         """Convert the records of one source.
 
         Arguments:
             raw: the first 12 characters of the raw snapshot's hash, for the provenance of rows without a label.
+            own: the split that the source says a record belongs to, empty where what it says is none.
         """
         spelling = Spelling(self.task.labels, source.label_values)
-        roles = [(role, column) for role, column in columns.found.items() if role in self._roles]
-        more = [(role, column) for role, column in columns.found.items() if role not in self._roles]
+        fields_of = self.reading(columns, spelling)
+        omitted: dict[str, array[int]] = {}
+        more = [(role, column) for role, column in columns.found.items() if role not in self._roles and role != SPLIT]
         whole = {"source": name, **({"synthetic": True} if source.synthetic else {})}
         for line, record in enumerate(records, start=1):
             if source.unlabelled and (apart := self._without_label(record, columns, name)):
@@ -136,11 +162,11 @@ class Conversion:
                 self.unlabelled.append(apart)
                 continue
             try:
-                fields = self._kind.fields({role: record.get(column) for role, column in roles}, spelling)
+                fields = fields_of(record)
             except Unfit as unfit:
-                self.left_out[unfit.code] += 1
+                omitted.setdefault(unfit.code, array("L")).append(line)
                 continue
-            row: Row = {"id": self._kind.id_of(fields), **fields, **whole}
+            row: Row = {"id": self.kind.id_of(fields), **fields, **whole}
             for role, column in more:
                 row[role] = as_scalar(record.get(column))
             for column in self.kept:
@@ -150,12 +176,18 @@ class Conversion:
                 if column in record:
                     row[column] = record[column]
             self.rows.append(row)
+            if own and (split := own(record)) is not None:
+                if split:
+                    self.own[row["id"]] = strictest(split, self.own.get(row["id"], split))
+                else:
+                    self.no_split += 1
+        self.omitted.append(dict(omitted))
         self.respelled += spelling.respelled
 
     def _without_label(self, record: Record, columns: Columns, name: str) -> Row | None:
         """The row of a record that has a text but not all that training needs."""
         values = {role: as_text(record.get(column)) for role, column in columns.found.items() if role in self._roles}
-        if not values.get("text") or all(values.get(role) for role in self._kind.roles):
+        if not values.get("text") or all(values.get(role) for role in self.kind.roles):
             return None
         entity = values.get("entity") or None
         return {"id": row_id(values["text"], entity), "text": values["text"],
@@ -174,7 +206,7 @@ class Conversion:
         return found
 
     def _left_out(self, code: str, count: int) -> Finding:
-        if problem := self._kind.problems.get(code):
+        if problem := self.kind.problems.get(code):
             return finding(f"left_out_{code}", count, Text(
                 f"{several(count, 'record was', 'records were')} left out: {problem.en}.", f"有 {count} 筆已略過：{problem.zh}。"))
         return finding(f"left_out_without_{code}", count, Text(

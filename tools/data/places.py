@@ -56,6 +56,11 @@ class PlacesOf:
     def __init__(self, runs: Sequence[Mapping[str, Any]]) -> None:
         self._runs, self._first = runs, [run["record"] for run in runs]
 
+    @property
+    def files(self) -> set[str]:
+        """The names of the files, where there were several."""
+        return {run["file"] for run in self._runs if "file" in run}
+
     def of(self, record: int) -> Place:
         at = bisect_right(self._first, record) - 1
         if at < 0:

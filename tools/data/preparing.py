@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...resources.data_source import DataSource, SplitPolicy
@@ -15,11 +15,13 @@ from .columnar_split import split_columns
 from .deduplicate import deduplicate
 from .definition import source_name
 from .fetch import RawSnapshot
-from .findings import Finding, finding
+from .findings import Finding, PairsOf, finding
+from .left_out import LeftOut
 from .mapping import Conversion, find_columns, missing_columns
+from .own_split import OwnSplit, notes_of, sayings_of, without_overlap
 from .rows import Row
 from .sources import SourceKind
-from .split import SKELETON, split_rows
+from .split import SKELETON, group_keys, split_rows
 from .types import counted_labels, task_kind
 
 MOST_LABELS = 50
@@ -30,8 +32,11 @@ class Prepared:
     """The rows to split, with what the stages before found."""
 
     definition: Task
+    sources: Sequence[SourceRecords]
     rows: Sequence[Row]
     unlabelled: list[Row]
+    left_out: LeftOut
+    own: OwnSplit
     fetched: int
     removed: int
     notes: list[Finding]
@@ -47,48 +52,69 @@ class Prepared:
 
 def prepare(
     task: TaskFolder, definition: Task, data_source: DataSource, kinds: Sequence[SourceKind],
-    raws: Sequence[RawSnapshot],
+    raws: Sequence[RawSnapshot | None],
 ) -> Prepared:
-    """The distinct rows that the raw snapshots of these sources make.
+    """The distinct rows that the raw snapshots of these sources make; without those of a source that has none.
 
     Raises:
         DataError: a column that is needed has no counterpart, or no record makes a row.
     """
-    group_by = data_source.split.group_by
-    kept = {*data_source.deduplicate_on, *({group_by} if group_by and group_by != SKELETON else ())}
+    policy = data_source.split
+    kept = {*data_source.deduplicate_on, *(column for column in (policy.group_by, policy.time) if column)} - {SKELETON}
+    sayings = [None for _ in raws] if policy.own is False else sayings_of(kinds, raws)
     sources = []
-    for number, (kind, raw) in enumerate(zip(kinds, raws, strict=True)):
+    for number, (kind, raw, own) in enumerate(zip(kinds, raws, sayings, strict=True)):
+        if raw is None:
+            continue
         columns = find_columns(raw.columns, kind, definition)
         if columns.missing:
             raise missing_columns(columns, number, kind.origin(task.root), definition)
-        sources.append(SourceRecords(kind, raw, columns, source_name(kind, number)))
+        sources.append(SourceRecords(kind, raw, columns, source_name(kind, number), own))
     rows, conversion = by_columns(definition, data_source, sources) or _by_rows(definition, kept, sources)
-    fetched = sum(raw.count for raw in raws)
+    fetched = sum(source.raw.count for source in sources)
+    left_out = LeftOut(definition, sources, conversion.omitted, fetched)
+    left_out.keep(task, data_source.quality.masked)
     if not rows and not conversion.unlabelled:
-        needed = task_kind(definition.type).roles
-        noted = _joined(Text(**note["message"]) for note in conversion.notes())
+        said, needed = left_out.said(task), task_kind(definition.type).roles
         raise DataError(
-            Text(f"{several(fetched, 'record')} fetched, and none makes a row: it needs {', '.join(needed)}.{noted.en}",
-                 f"{fetched} 筆資料裡，沒有一筆同時具備所需的 {'、'.join(needed)}。{noted.zh}"),
-            Text("Look at the mapping of the columns in data_source.yaml.", "請檢查 data_source.yaml 的欄位對應。"),
+            said, Text(f"A row needs {', '.join(needed)}. Look at the mapping of the columns in data_source.yaml too.",
+                       f"一列需要 {'、'.join(needed)}。也請檢查 data_source.yaml 的欄位對應。"),
             field="sources", details={"left_out": dict(conversion.left_out)},
         )
-    unique, removed, conflicts = (without_duplicates(rows) if isinstance(rows, ColumnRows)
-                                  else deduplicate(_real_first(rows), data_source.deduplicate_on))
+    found = (without_duplicates(rows) if isinstance(rows, ColumnRows)
+             else deduplicate(_real_first(rows), data_source.deduplicate_on))
     notes = conversion.notes()
-    if removed:
-        notes.append(finding("duplicates_removed", removed, Text(
-            f"{several(removed, 'exact duplicate was', 'exact duplicates were')} removed.", f"已移除 {removed} 筆完全重複的資料。")))
-    errors = [conflict_finding([[("", first), ("", second)] for first, second in conflicts])] if conflicts else []
-    return Prepared(_with_labels(definition, unique), unique, conversion.unlabelled, fetched, removed, notes, errors)
+    if found.removed:
+        notes.append(finding("duplicates_removed", found.removed, Text(
+            f"{several(found.removed, 'exact duplicate was', 'exact duplicates were')} removed.",
+            f"已移除 {found.removed} 筆完全重複的資料。"), groups=[PairsOf("", found.later)]))
+    errors = [conflict_finding([[("", first), ("", second)] for first, second in found.conflicts])] \
+        if found.conflicts else []
+    return Prepared(
+        _with_labels(definition, found.rows), sources, found.rows, conversion.unlabelled, left_out,
+        OwnSplit.of(conversion.own, conversion.no_split), fetched, found.removed, notes, errors)
 
 
 def into_splits(
-    rows: Sequence[Row], policy: SplitPolicy, previous: Mapping[str, str] | None, held_out: Sequence[Row]
+    rows: Sequence[Row], policy: SplitPolicy, previous: Mapping[str, str] | None, held_out: Sequence[Row],
+    own: Mapping[str, str] | None = None,
 ) -> dict[str, Sequence[Row]]:
     """What `split_rows` makes of the rows."""
     by_name = split_columns(rows, policy, previous or {}, held_out) if isinstance(rows, ColumnRows) else None
-    return dict(by_name or split_rows(rows, policy, previous, held_out))
+    return dict(by_name or split_rows(rows, policy, previous, held_out, own))
+
+
+def into_own_splits(
+    rows: Sequence[Row], policy: SplitPolicy, previous: Mapping[str, str] | None, held_out: Sequence[Row], own: OwnSplit
+) -> tuple[dict[str, Sequence[Row]], list[Finding]]:
+    """The splits, those that the data itself names kept, and what to say of them."""
+    if not own.assignment:
+        return into_splits(rows, policy, previous, held_out), []
+    standing = previous or {}
+    fresh = {row_id: name for row_id, name in own.assignment.items() if row_id not in standing}
+    kept, apart = without_overlap(rows, group_keys(rows, policy.group_by), fresh)
+    splits = into_splits(kept, policy, previous, held_out, own.assignment)
+    return splits, notes_of(own, own.moved(splits), apart)
 
 
 def _by_rows(
@@ -96,13 +122,8 @@ def _by_rows(
 ) -> tuple[Sequence[Row], Conversion]:
     conversion = Conversion(definition, frozenset(kept))
     for source in sources:
-        conversion.add(source.raw.records(), source.columns, source.kind, source.name, source.raw.hash[:12])
+        conversion.add(source.raw.records(), source.columns, source.kind, source.name, source.raw.hash[:12], source.own)
     return conversion.rows, conversion
-
-
-def _joined(texts: Iterable[Text]) -> Text:
-    said = list(texts)
-    return Text("".join(f" {text.en}" for text in said), "".join(text.zh for text in said))
 
 
 def _real_first(rows: Sequence[Row]) -> list[Row]:

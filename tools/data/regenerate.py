@@ -15,19 +15,21 @@ from ...resources.language import Text, several
 from ...resources.task import TaskFolder
 from ..compute.running import RunningJob, run_job
 from .agreeing import OPTION, settle
-from .benchmark import MAIN, held_out_rows
-from .checks import Report, rules_of, shown, validation_report
+from .benchmark import held_out_rows
+from .checks import empty_report, rules_of, validation_report
 from .decisions import Decision, decisions_of, settled, standing
 from .definition import load_definition, rotate_notice, source_kinds, source_name, stamp_last_run, telling
-from .difference import difference, in_words
 from .expense import read_agreed
 from .fetch import RawSnapshot, fetch, latest_raw, spent_on, sweep
 from .findings import Finding
+from .group_columns import proposed_groups
 from .labelling.offering import kept_apart, only_unlabelled
 from .near import without_near_benchmark
+from .outcome import Losses, outcome
 from .permission import check_permission
-from .preparing import Prepared, into_splits, prepare
+from .preparing import into_own_splits, prepare
 from .rows import many_rows
+from .rows_listed import list_rows
 from .snapshot import (
     adopt,
     blocked,
@@ -38,6 +40,7 @@ from .snapshot import (
     keep_report,
     working_file,
 )
+from .source_loss import incomplete, never_fetched, shrunk
 from .sources import SourceKind
 from .split import SPLITS
 from .store import Snapshot, commit_snapshot
@@ -116,35 +119,44 @@ def _regenerate(
         replaced = _guard_edits(task, parent, replace_manual_edits)
     steps = _Steps(job, len(kinds) + 4, settle(task, kinds, only, agreed, job.by_hand))
     raws = [_fetch(task, kind, number, steps) if only in (None, number) or number >= named
-            else _fetched(task, kind, number, parent)
+            else latest_raw(task, kind, parent.manifest["raw"] if parent else ())
             for number, kind in enumerate(kinds)]
+    decided = {**standing(parent.validation if parent else None), **decisions}
+    shrank = shrunk(task, kinds, raws, parent, data_source.quality.max_left_out)
+    _stop_for(task, shrank, decided)
+    fetched = [raw for raw in raws if raw]
     steps.begin(Text("Converting and removing duplicates", "轉換並去除重複"))
     with many_rows():
         prepared = prepare(task, definition, data_source, kinds, raws)
+    lost = [*shrank, *prepared.left_out.stopping(data_source.quality.max_left_out)]
+    _stop_for(task, lost, decided)
     apart = keep_unlabelled(task, prepared.unlabelled)
+    losses = Losses(prepared.left_out, [*never_fetched(kinds, raws), *incomplete(raws)])
     if not prepared.rows:
         stamp_last_run(task)
-        return {"fetched": prepared.fetched, "raw": [str(raw.root) for raw in raws],
-                **only_unlabelled(task, prepared.fetched, apart)}
+        return {"fetched": prepared.fetched, "raw": [str(raw.root) for raw in fetched], **losses.figures(task),
+                **losses.told_first(task, only_unlabelled(task, prepared.fetched, apart))}
     steps.begin(Text("Splitting", "切分"))
     held_out = held_out_rows(task)
     real, written = prepared.by_origin()
     with many_rows():
-        splits = into_splits(real, data_source.split, _previous(parent, data_source.split), held_out)
+        splits, about_split = into_own_splits(
+            real, data_source.split, _previous(parent, data_source.split), held_out, prepared.own)
     used = into_train(splits, admitted(written, real, held_out, refused_ids(task)), data_source.split, held_out)
     with many_rows():  # what follows looks at each row many times
         splits = {name: list(rows) for name, rows in splits.items()}
     steps.begin(Text("Validating", "驗證"))
-    decided = {**standing(parent.validation if parent else None), **decisions}
     alike, apart_from_tested = list[Finding](), False
     with many_rows():
         if "near_benchmark" not in decided:
             splits, alike, some_stay = without_near_benchmark(splits, held_out, job.check_cancelled)
             apart_from_tested = not some_stay
         report = validation_report(splits, rules_of(prepared.definition, data_source, data_source.split.group_by),
-                                   held_out, [*prepared.notes, *notes_of(len(written), len(used)), *alike],
+                                   held_out, [*prepared.notes, *about_split, *notes_of(len(written), len(used)), *alike,
+                                              *proposed_groups(prepared.definition, prepared.sources, data_source.split)],
                                    job.check_cancelled, apart=apart_from_tested)
-    report["errors"] = [*prepared.errors, *report["errors"]]
+    report["errors"] = [*lost, *prepared.errors, *report["errors"]]
+    list_rows(task, prepared.definition, report, prepared.sources, data_source.quality.masked)
     report = settled(report, decided)
     if report["errors"]:
         raise blocked(task, report, Text("The data does not pass validation", "資料沒有通過驗證"))
@@ -156,15 +168,16 @@ def _regenerate(
         replaced = _guard_edits(task, _head(task, job), replace_manual_edits) or replaced
         snapshot = commit_snapshot(
             task, splits, report, kind="generated", parent=parent.hash if parent else None,
-            raw=[raw.hash for raw in raws], source_hash=source_hash(raws), policy=data_source.split)
+            raw=[raw.hash for raw in fetched], source_hash=source_hash(fetched), policy=data_source.split)
         keep_report(snapshot, report)
         adopt(task, snapshot)
         (task.data / "validation.json").unlink(missing_ok=True)  # of what was refused before; the snapshot holds its own
     stamp_last_run(task)
-    sheets = [sheet for number, kind in enumerate(kinds) if kind.synthetic and (sheet := write_sheet(
-        task, raws[number].hash[:12], [row for row in used if row["source"] == source_name(kind, number)]))]
+    sheets = [sheet for number, (kind, raw) in enumerate(zip(kinds, raws, strict=True))
+              if kind.synthetic and raw and (sheet := write_sheet(task, raw.hash[:12], [row for row in used if row["source"] == source_name(kind, number)]))]
     paid = spent_on(kinds, raws)
-    result = _result(task, prepared, snapshot, parent, raws, replaced, report, about_written(task, paid, sheets))
+    result = outcome(task, prepared, losses, snapshot, parent, fetched, replaced, report,
+                     about_written(task, paid, sheets))
     return result | kept_apart(task, apart) | ({"review": [str(sheet) for sheet in sheets]} if sheets else {}) | paid
 
 
@@ -210,21 +223,20 @@ def _check_place(only: int | None, kinds: Sequence[SourceKind]) -> None:
         field="source")
 
 
-def _fetched(task: TaskFolder, kind: SourceKind, number: int, parent: Snapshot | None) -> RawSnapshot:
-    """What a source that is not asked now gave last."""
-    raw = latest_raw(task, kind, parent.manifest["raw"] if parent else ())
-    if raw is None:
-        raise DataError(
-            Text(f"sources[{number}] ({source_name(kind, number)}) was never fetched as it is now.",
-                 f"sources[{number}]（{source_name(kind, number)}）以目前的設定還沒擷取過。"),
-            Text("Prepare the data without naming a source; all are fetched then.",
-                 "請不要指定來源，直接準備資料，會擷取全部。"), field="source")
-    return raw
+def _stop_for(task: TaskFolder, lost: Sequence[Finding], decided: Mapping[str, Decision]) -> None:
+    """Stop and ask where too much is lost, before anything is made of the rest.
+
+    Raises:
+        DataError: the person has not accepted that.
+    """
+    report = settled(empty_report(lost), decided)
+    if report["errors"]:
+        raise blocked(task, report, Text("Too much is missing, so nothing was changed", "缺少的資料太多，因此沒有更動任何內容"))
 
 
 def _previous(parent: Snapshot | None, policy: SplitPolicy) -> dict[str, str] | None:
     """Where rows stood before; None where the policy changed since, so that everything is dealt anew."""
-    if parent is None or parent.manifest["split"] != policy.model_dump(mode="json"):
+    if parent is None or SplitPolicy.model_validate(parent.manifest["split"]) != policy:
         return None
     return parent.assignment
 
@@ -262,57 +274,6 @@ def _guard_edits(task: TaskFolder, parent: Snapshot | None, replace: bool) -> Pa
              f"可以直接用目前的資料訓練，或呼叫 prepare_data(replace_manual_edits=true)；"
              f"修改過的版本會備份到 {task.data / 'replaced'}。"),
         field="replace_manual_edits",
-    )
-
-
-def _result(
-    task: TaskFolder, prepared: Prepared, snapshot: Snapshot, parent: Snapshot | None, raws: Sequence[RawSnapshot],
-    replaced: Path | None, report: Report, written: Text,
-) -> dict[str, Any]:
-    counts, definition = snapshot.counts, task.load()
-    safe = shown(report, definition)
-    total = sum(counts.values())
-    changes = difference(parent, snapshot) if parent else None
-    warned = [found for found in report["warnings"] if found["code"] in _WORTH_SAYING]
-    first = Text(**warned[0]["message"]) if warned else None
-    return {
-        "snapshot": snapshot.hash, "unchanged": bool(parent and parent.hash == snapshot.hash),
-        "fetched": prepared.fetched, "duplicates_removed": prepared.removed, "counts": counts,
-        **({"changes": changes} if changes else {}),
-        "labels": list(definition.labels), "label_counts": safe["figures"]["label_counts"],
-        "characters": safe["figures"]["characters"], "warnings": safe["warnings"],
-        **({"accepted": safe["accepted"]} if safe["accepted"] else {}),
-        "benchmark": {"name": MAIN, "hash": snapshot.manifest["benchmark"]["hash"][:12]}
-        if snapshot.manifest["benchmark"] else None,
-        "files": {name: str(working_file(task, name)) for name in SPLITS},
-        "report": str(snapshot.root / "validation.json"), "raw": [str(raw.root) for raw in raws],
-        "replaced_edits": str(replaced) if replaced else None,
-        "message": _message(prepared.fetched, total, counts, changes, first, written)._asdict(),
-        "next_step": {
-            "tool": "coach", "arguments": {"task": task.name},
-            "say": Text("Look at the figures together; the coach says what they mean, and what is still open before a "
-                        "plan.", "先一起看過這些數字，教練會說明代表什麼、規劃之前還缺什麼。")._asdict(),
-        },
-    }
-
-
-_WORTH_SAYING = ("no_test", "label_without_rows", "label_not_in_benchmark", "near_conflicts", "near_overlap",
-                 "simplified_characters", "personal_mobile", "personal_landline", "personal_email", "imbalance",
-                 "few_rows", "small_test")
-
-
-def _message(
-    fetched: int, total: int, counts: dict[str, int], changes: dict[str, Any] | None, warning: Text | None,
-    written: Text,
-) -> Text:
-    train, valid, test = (counts[name] for name in SPLITS)
-    since = in_words(changes) if changes else Text("", "")
-    return Text(
-        f"{several(fetched, 'record')} fetched, {several(total, 'distinct row')}: {train} train, {valid} valid, "
-        f"{test} test; validated.{f' {since.en}' if since.en else ''}{f' Note: {warning.en}' if warning else ''}"
-        f"{written.en}",
-        f"擷取 {fetched} 筆，去重後 {total} 列：訓練 {train}、驗證 {valid}、測試 {test}，已通過驗證。"
-        f"{since.zh}{f'注意：{warning.zh}' if warning else ''}{written.zh}",
     )
 
 

@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 Row = dict[str, Any]
+SPLITS = ("train", "valid", "test")
 
 _NUMBER = re.compile(r"[0-9]+(?:[.,:/][0-9]+)*|[〇零一二兩三四五六七八九十百千萬億]+(?:點[〇零一二三四五六七八九]+)?")
 _ENTITY_MASK, _NUMBER_MASK = "⟦entity⟧", "0"

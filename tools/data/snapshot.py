@@ -21,7 +21,9 @@ from .checks import Report, rules_of, shown, validation_report
 from .decisions import ACCEPTABLE, Decision, settled, standing
 from .editing import read_split
 from .findings import ROW_TEXT
+from .origins import recorded_sources
 from .rows import Row
+from .rows_listed import list_rows
 from .split import SPLITS
 from .store import Snapshot, commit_snapshot, load_snapshot
 
@@ -119,24 +121,37 @@ def blocked(task: TaskFolder, report: Report, place: Text) -> DataError:
     also = Text(f" (and {several(more, 'more kind')} of error)" if more else "", f"（另有 {more} 種錯誤）" if more else "")
     example = _first_example(safe)
     accept = _HOW_TO_ACCEPT if first["code"] in ACCEPTABLE else Text("", "")
+    listed = Text(f"They are all listed in {task.root / first['file']}. ", f"全部列在 {task.root / first['file']}。") \
+        if "file" in first else Text("", "")
+    mend = _MEND.get(first["code"], _MEND_ROWS)
     return DataError(
         Text(f"{place.en}: {first['message']['en']}{also.en}{example.en}",
              f"{place.zh}：{first['message']['zh']}{also.zh}{example.zh}"),
-        Text(f"Correct those rows where they come from, then try again; all findings are in {path}. "
-             "If a label is right and only missing from the task, add it with update_task."
-             + accept.en.format(code=first["code"]),
-             f"請在來源修正這些列後再試一次，完整結果在 {path}。"
-             "如果標籤是對的、只是任務沒有列出，請用 update_task 加上。" + accept.zh.format(code=first["code"])),
+        Text(f"{listed.en}{mend.en.format(path=path)}{accept.en.format(code=first['code'])}",
+             f"{listed.zh}{mend.zh.format(path=path)}{accept.zh.format(code=first['code'])}"),
         field=_FIELD_OF.get(first["code"], first["code"].removeprefix("missing_")),
         details=safe,
     )
 
 
-_FIELD_OF = {"unknown_label": "label", "conflicting_labels": "label", "empty_train": "train", "overlap": "split",
+_PLACE = ("file", "sheet", "page", "row")
+_FIELD_OF = {"rows_left_out": "sources", "source_shrank": "sources", "unknown_label": "label", "conflicting_labels": "label", "empty_train": "train", "overlap": "split",
              "duplicate": "id", "benchmark_leak": "split", "near_benchmark": "split", "personal_id_number": "text",
              "personal_card": "text", "benchmark_one_label": "split"}
 
 
+_MEND_ROWS = Text(
+    "Correct those rows where they come from, then try again; all findings are in {path}. If a label is right and only "
+    "missing from the task, add it with update_task.",
+    "請在來源修正這些列後再試一次，完整結果在 {path}。如果標籤是對的、只是任務沒有列出，請用 update_task 加上。")
+_MEND = {
+    "rows_left_out": Text(
+        "Mend them where they come from and prepare again, or allow more with "
+        "set_data_source(quality={{'max_left_out': 0.9}}).",
+        "請在來源修正後再準備一次，或用 set_data_source(quality={{'max_left_out': 0.9}}) 放寬比例。"),
+    "source_shrank": Text("Look at the source and prepare again; the data is as it was.",
+                          "請檢查來源後再準備一次；目前的資料維持原狀。"),
+}
 _HOW_TO_ACCEPT = Text(
     " Where the person has looked and it is meant so: prepare_data(accept={{'{code}': 'why'}}).",
     "如果對方看過、確定就是要這樣：prepare_data(accept={{'{code}': '理由'}})。")
@@ -146,7 +161,7 @@ def _first_example(safe: Report) -> Text:
     examples = safe["errors"][0]["examples"]
     if not examples:
         return Text("", "")
-    row = {key: examples[0][key] for key in ROW_TEXT if key in examples[0]} or examples[0]
+    row = {key: examples[0][key] for key in (*ROW_TEXT, *_PLACE) if key in examples[0]} or examples[0]
     return Text("\n  e.g. " + ", ".join(f"{key}: {value}" for key, value in row.items()),
                 "\n  例如 " + "，".join(f"{key}：{value}" for key, value in row.items()))
 
@@ -170,6 +185,7 @@ def _commit_edits(task: TaskFolder, parent: Snapshot | None, decisions: Mapping[
     policy = SplitPolicy.model_validate(parent.manifest["split"]) if parent else data_source.split
     splits: dict[str, list[Row]] = {name: read_split(working_file(task, name)) for name in SPLITS}
     report = validation_report(splits, rules_of(definition, data_source, policy.group_by), held_out_rows(task))
+    _list_rows(task, parent, report)
     report = settled(report, {**standing(parent.validation if parent else None), **decisions})
     if report["errors"]:
         raise blocked(task, report, Text("data/*.jsonl, as edited by hand, does not pass validation",
@@ -185,6 +201,13 @@ def _commit_edits(task: TaskFolder, parent: Snapshot | None, decisions: Mapping[
     adopt(task, snapshot)
     write_json(task.data / "validation.json", report)
     return snapshot
+
+
+def _list_rows(task: TaskFolder, made_from: Snapshot | None, report: Report) -> None:
+    """List the rows of each finding, with where the raw snapshots of `made_from` have them."""
+    definition = task.load()
+    list_rows(task, definition, report, recorded_sources(task, definition, made_from.manifest["raw"] if made_from else ()),
+              load_data_source(task).quality.masked)
 
 
 def last_report(task: TaskFolder) -> Report | None:
@@ -205,6 +228,7 @@ def _checked(task: TaskFolder, snapshot: Snapshot, decisions: Mapping[str, Decis
     report: dict[str, Any] = snapshot.validation
     if report["rules"] != rules.hash:
         found = validation_report({name: snapshot.rows(name) for name in SPLITS}, rules, held_out_rows(task))
+        _list_rows(task, snapshot, found)
         report = settled(found, {**standing(report), **decisions})
         if not report["errors"]:
             keep_report(snapshot, report)

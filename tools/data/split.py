@@ -9,10 +9,12 @@ from hashlib import sha256
 from ...resources.data_source import SplitPolicy
 from ...resources.errors import DataSourceError
 from ...resources.language import Text
-from .rows import Row, Skeletons, normalised
+from .rows import SPLITS, Row, Skeletons, normalised
+from .time_split import by_time
 from .types import kind_of
 
-SPLITS = ("train", "valid", "test")
+__all__ = ["SKELETON", "SPLITS", "Shares", "check_policy", "group_keys", "split_rows"]
+
 SKELETON = "skeleton"
 _TOLERANCE = 1e-3
 
@@ -58,12 +60,14 @@ def split_rows(
     policy: SplitPolicy,
     previous: Mapping[str, str] | None = None,
     held_out: Sequence[Row] = (),
+    own: Mapping[str, str] | None = None,
 ) -> dict[str, list[Row]]:
     """Assign every row to a split.
 
     Arguments:
         previous: row id → split of the snapshot before; those rows (and their groups) stay where they were.
         held_out: rows of frozen benchmarks; every row of one of their groups goes to test.
+        own: row id → split that the data itself names; a split that it names none for is dealt from its train.
 
     Returns:
         The rows of each split, ordered by id: the same rows always give the same files.
@@ -79,7 +83,12 @@ def split_rows(
         before = Counter(previous[row["id"]] for row in members if row["id"] in previous) if previous else None
         if before and key not in frozen:
             assigned[key] = max(SPLITS, key=lambda name: before[name])
-    _fill(groups, assigned, policy)
+    if own:
+        _as_named(groups, assigned, policy, own)
+    elif policy.time:
+        by_time(groups, assigned, policy)
+    else:
+        _fill(groups, assigned, policy)
     result: dict[str, list[Row]] = {name: [] for name in SPLITS}
     for key, members in groups.items():
         result[assigned[key]] += members
@@ -123,6 +132,25 @@ class Shares:
                 lacking[best] -= count
             dealt.append(self.names[best])
         return dealt
+
+
+def _as_named(
+    groups: Mapping[str, list[Row]], assigned: dict[str, str], policy: SplitPolicy, own: Mapping[str, str]
+) -> None:
+    """Give every group without a split the one that the data names for it."""
+    named = set(own.values())
+    dealt = ["train", *(name for name in SPLITS if name not in named and getattr(policy, name) > 0)]
+    learnt: dict[str, list[Row]] = {}
+    for key, members in groups.items():
+        said = [own[row["id"]] for row in members if row["id"] in own]
+        held = next((name for name in ("test", "valid") if name in said), None)
+        if held is None:
+            learnt[key] = members
+        else:
+            assigned.setdefault(key, held)
+    whole = sum(getattr(policy, name) for name in dealt)
+    shares = {name: getattr(policy, name) / whole if name in dealt else 0.0 for name in SPLITS}
+    _fill(learnt, assigned, policy.model_copy(update=shares))
 
 
 def _fill(groups: Mapping[str, list[Row]], assigned: dict[str, str], policy: SplitPolicy) -> None:

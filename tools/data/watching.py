@@ -41,6 +41,11 @@ class Watch:
             self.notes.append(message)
             self.warn(message)
 
+    def incomplete(self, message: Text) -> None:
+        """Say that the source did not give all it has; that stands in the answer too, and beside the rows."""
+        self.provenance.setdefault("incomplete", []).append(message._asdict())
+        self.warn(message)
+
     def count(self, name: str, more: int = 1) -> None:
         """Add to a figure of the provenance, such as `requests`."""
         self.provenance[name] = self.provenance.get(name, 0) + more

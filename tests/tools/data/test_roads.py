@@ -61,14 +61,19 @@ def test_one_source_is_fetched_and_the_others_stay_as_they_were(server: Peer, ta
     assert sum(only_file["counts"].values()) == 64 and len(server.asked) == 2
 
 
-def test_a_source_that_was_never_fetched_is_not_left_out(server: Peer, task: TaskFolder, prepare: Any) -> None:
+def test_one_source_is_fetched_before_the_others_ever_were_and_that_is_said_first(
+    server: Peer, task: TaskFolder, prepare: Any
+) -> None:
     two_sources(server, task)
 
-    with pytest.raises(DataError, match="never fetched"):
-        prepare(only=0)
     with pytest.raises(DataError, match="places are 0 to 1"):
         prepare(only=2)
     assert not (task.data / "current.json").exists()
+    first = prepare(only=0)
+    assert sum(first["counts"].values()) == 30 and not server.asked
+    assert first["message"]["en"].startswith("Never fetched as it is now, and so without rows in this data: api-2.")
+    both = prepare(only=1)
+    assert sum(both["counts"].values()) == 60 and "Never fetched" not in both["message"]["en"]
 
 
 def test_what_changed_is_told_by_label(task: TaskFolder, prepare: Any) -> None:

@@ -1,0 +1,114 @@
+"""What preparing the data says: what was lost first, then what there is now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...resources.language import Text, several
+from ...resources.task import TaskFolder
+from .benchmark import MAIN
+from .checks import Report, shown
+from .difference import difference, in_words
+from .fetch import RawSnapshot
+from .left_out import LeftOut
+from .preparing import Prepared
+from .rows_listed import FOLDER
+from .snapshot import working_file
+from .split import SPLITS
+from .store import Snapshot
+
+_WORTH_SAYING = ("no_test", "label_without_rows", "label_not_in_benchmark", "near_conflicts", "near_overlap",
+                 "group_column", "own_split_not_followed", "simplified_characters", "personal_mobile", "personal_landline",
+                 "personal_email", "imbalance", "few_rows", "small_test")
+_TAKEN_OUT = {
+    "duplicates_removed": Text("exact duplicates of another", "完全重複"),
+    "near_benchmark_removed": Text("all but repeat the benchmark", "和評估基準幾乎相同"),
+    "own_split_overlap": Text("repeat what the data itself holds apart", "與資料本身留作測試的重複"),
+    "synthetic_left_out": Text("written by a model and not taken", "模型寫的、未採用"),
+}
+
+
+@dataclass(frozen=True)
+class Losses:
+    """What of the sources is not in the data: records that make no row, and what was not given at all."""
+
+    left_out: LeftOut
+    missing: Sequence[Text]
+
+    def said(self, task: TaskFolder) -> Text:
+        said = [text for text in (self.left_out.said(task), *self.missing) if text.en]
+        return Text(" ".join(text.en for text in said), "".join(text.zh for text in said))
+
+    def figures(self, task: TaskFolder) -> dict[str, Any]:
+        missing = {"incomplete": [text._asdict() for text in self.missing]} if self.missing else {}
+        return {**self.left_out.figures(task), **missing}
+
+    def told_first(self, task: TaskFolder, answer: dict[str, Any]) -> dict[str, Any]:
+        """The answer with what was lost in front of its message."""
+        return {**answer, "message": _joined(self.said(task), Text(**answer["message"]))._asdict()}
+
+
+def outcome(
+    task: TaskFolder, prepared: Prepared, losses: Losses, snapshot: Snapshot, parent: Snapshot | None,
+    raws: Sequence[RawSnapshot], replaced: Path | None, report: Report, written: Text,
+) -> dict[str, Any]:
+    """The result of a preparation that went through.
+
+    Arguments:
+        replaced: the copy of edits made by hand that gave way.
+        written: what is to be said of rows that a model wrote.
+    """
+    definition = task.load()
+    safe = shown(report, definition)
+    changes = difference(parent, snapshot) if parent else None
+    listed = any("file" in found for found in (*report["warnings"], *report["accepted"]))
+    return {
+        "snapshot": snapshot.hash, "unchanged": bool(parent and parent.hash == snapshot.hash),
+        "fetched": prepared.fetched, **losses.figures(task), "duplicates_removed": prepared.removed,
+        "counts": snapshot.counts,
+        **({"changes": changes} if changes else {}),
+        "labels": list(definition.labels), "label_counts": safe["figures"]["label_counts"],
+        "characters": safe["figures"]["characters"], "warnings": safe["warnings"],
+        **({"accepted": safe["accepted"]} if safe["accepted"] else {}),
+        "benchmark": {"name": MAIN, "hash": snapshot.manifest["benchmark"]["hash"][:12]}
+        if snapshot.manifest["benchmark"] else None,
+        "files": {name: str(working_file(task, name)) for name in SPLITS},
+        **({"findings": str(task.data / FOLDER)} if listed else {}),
+        "report": str(snapshot.root / "validation.json"), "raw": [str(raw.root) for raw in raws],
+        "replaced_edits": str(replaced) if replaced else None,
+        "message": _joined(losses.said(task), _message(prepared, losses, snapshot, changes, report, written))._asdict(),
+        "next_step": {
+            "tool": "coach", "arguments": {"task": task.name},
+            "say": Text("Look at the figures together; the coach says what they mean, and what is still open before a "
+                        "plan.", "先一起看過這些數字，教練會說明代表什麼、規劃之前還缺什麼。")._asdict(),
+        },
+    }
+
+
+def _message(
+    prepared: Prepared, losses: Losses, snapshot: Snapshot, changes: dict[str, Any] | None, report: Report, written: Text
+) -> Text:
+    total = sum(snapshot.counts.values())
+    train, valid, test = (snapshot.counts[name] for name in SPLITS)
+    since = in_words(changes) if changes else Text("", "")
+    warned = [Text(**found["message"]) for found in report["warnings"] if found["code"] in _WORTH_SAYING][:1]
+    note = Text("".join(f" Note: {one.en}" for one in warned), "".join(f"注意：{one.zh}" for one in warned))
+    kept = next((Text(**found["message"]) for found in report["warnings"] if found["code"] == "own_split_kept"), Text("", ""))
+    taken = [(count, _TAKEN_OUT[found["code"]]) for found in report["warnings"]
+             if found["code"] in _TAKEN_OUT and (count := found["count"])]
+    out = Text(f" ({', '.join(f'{count:,} {why.en}' for count, why in taken)}: taken out)" if taken else "",
+               f"（已移除：{'、'.join(f'{why.zh} {count:,} 列' for count, why in taken)}）" if taken else "")
+    begun = Text(f"{several(prepared.fetched, 'record')} fetched, ", f"擷取 {prepared.fetched} 筆，") \
+        if not losses.left_out.count else Text("", "")
+    return Text(
+        f"{begun.en}{several(total, 'distinct row')}{out.en}: {train} train, {valid} valid, {test} test; validated."
+        f"{f' {kept.en}' if kept.en else ''}{f' {since.en}' if since.en else ''}{note.en}{written.en}",
+        f"{begun.zh}不重複的有 {total} 列{out.zh}：訓練 {train}、驗證 {valid}、測試 {test}，已通過驗證。"
+        f"{kept.zh}{since.zh}{note.zh}{written.zh}")
+
+
+def _joined(first: Text, then: Text) -> Text:
+    return Text(f"{first.en} {then.en}".strip(), f"{first.zh}{then.zh}")
