@@ -15,7 +15,7 @@ from .wording import quote, short
 
 _TRAIN_SHARE = 0.7
 _ARROWS = re.compile(r"→|⇒|->|=>|➜")
-_REMARK = re.compile(r"\s*[(（][^()（）]*[)）]\s*$")
+_REMARK = re.compile(r"[(（][^()（）]*[)）]\s*$")
 _MOST_SAID = 3
 
 

@@ -16,8 +16,8 @@ _FINAL_PUNCTUATION = ".。．!！,，、;；:："
 
 def without_reasoning(answer: str) -> str:
     """The answer after a closed reasoning block, trimmed."""
-    shown = _REASONING.sub("", answer, count=1) if answer.lstrip().startswith("<think>") else answer
-    return shown.strip()
+    reasoning = _REASONING.match(answer)
+    return answer[reasoning.end() if reasoning else 0:].strip()
 
 
 def parse_label(answer: str, labels: Sequence[str]) -> str | None:

@@ -437,3 +437,8 @@ def test_the_next_link_is_found_among_others(links: list[tuple[str, int]], quote
     wanted = next((f"/rows?page={page},x" for rel, page in links if rel == "next"), None)
 
     assert next_link(header) == wanted
+
+
+@pytest.mark.parametrize("header", ["<x>" + ";a " * 40 + "!", "<x>" + "; a" * 4000 + " !", '<x>;a="' * 2000, "<x>;a=" * 2000])
+def test_a_header_is_read_in_one_way_however_it_is_written(header: str) -> None:
+    assert next_link(header) is None  # in time: it once could be read in as many ways as 2 to the power of its parts

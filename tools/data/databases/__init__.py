@@ -36,8 +36,10 @@ class Query:
 Reader = Callable[[Query], Generator[list[Record], None, None]]
 
 
-# What stands in quotes or comments is left alone.
-_DATE = re.compile(r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|`[^`]*`|--[^\n]*|/\*.*?\*/"
+# What stands in quotes or comments is left alone; what is never closed goes to the end.
+QUOTED = (r"'(?:[^'\\]|\\.|'')*+(?:'|\\?\Z)|\"(?:[^\"\\]|\\.|\"\")*+(?:\"|\\?\Z)|`[^`]*(?:`|\Z)"
+          r"|/\*.*?(?:\*/|\Z)")
+_DATE = re.compile(rf"{QUOTED}|--[^\n]*"
                    r"|(?P<date>(?<![:\w]):snapshot_date\b|\$1\b)", re.DOTALL)
 
 

@@ -13,14 +13,13 @@ from ....resources.errors import DataSourceError, MissingRequirement
 from ....resources.language import Text
 from ....resources.secrets import redact
 from ..retrying import PassingTrouble
-from . import BATCH, Query, Record, date_text, without_date, writes
+from . import BATCH, QUOTED, Query, Record, date_text, without_date, writes
 
 if TYPE_CHECKING:
     from pymysql.connections import Connection  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
 # Quoted text and comments are left alone.
-_DATE = re.compile(r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|`[^`]*`|--\s[^\n]*|/\*.*?\*/|(?<![:\w])(:snapshot_date)\b",
-                   re.DOTALL)
+_DATE = re.compile(rf"{QUOTED}|--\s[^\n]*|(?<![:\w])(:snapshot_date)\b", re.DOTALL)
 _DATE_VARIABLE = "@snapshot_date"
 _WRITES = (1792, 1290, 1787, 1568)
 _LOGIN, _NO_DATABASE, _UNREACHABLE = (1044, 1045, 1698), 1049, (2002, 2003)

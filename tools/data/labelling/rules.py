@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from contextlib import contextmanager
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -14,10 +16,11 @@ from ....resources.task import TaskFolder
 from ....resources.wording import problem_in_words
 from ..rows import Row, normalised
 from ..types import Answers
+from .patterns import LONGEST_PATTERN, LONGEST_TEXT, PatternProblem, Patterns, Span
 from .pool import Pool
 from .proposals import Proposer
 
-_LONGEST_TEXT = 20_000  # characters a pattern looks at
+_LONGEST_KEYWORD = 200  # characters
 
 
 class Rule(BaseModel):
@@ -27,32 +30,33 @@ class Rule(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     label: str
-    keywords: tuple[str, ...] = ()
-    pattern: str | None = Field(None, description="a regular expression, upper and lower case alike")
+    keywords: tuple[Annotated[str, Field(max_length=_LONGEST_KEYWORD)], ...] = ()
+    pattern: str | None = Field(None, max_length=LONGEST_PATTERN,
+                                description="a regular expression, upper and lower case alike")
 
     @model_validator(mode="after")
     def _says_something(self) -> Rule:
         if not any(word.strip() for word in self.keywords) and not self.pattern:
             raise ValueError(Text("give keywords or a pattern", "請給 keywords 或 pattern"))
-        if self.pattern:
-            try:
-                re.compile(self.pattern)
-            except re.error as error:
-                raise ValueError(Text(f"the pattern cannot be read: {error}", f"pattern 不是有效的正規表示式：{error}")) from None
         return self
 
-    def fits(self, text: str) -> bool:
-        """Whether it speaks about `text`, which is normalised and case-folded."""
-        if any(normalised(word).casefold() in text for word in self.keywords if word.strip()):
-            return True
-        return bool(self.pattern and re.search(self.pattern, text[:_LONGEST_TEXT], re.IGNORECASE))
+    def fits(self, texts: Sequence[str], patterns: Patterns) -> list[bool]:
+        """Whether it speaks about each of `texts`, which are normalised and case-folded."""
+        words = [normalised(word).casefold() for word in self.keywords if word.strip()]
+        named = [any(word in text for word in words) for text in texts]
+        if not self.pattern:
+            return named
+        found = patterns.places(self.pattern, texts)
+        return [name or bool(places) for name, places in zip(named, found, strict=True)]
 
-
-    def places(self, text: str) -> Iterator[tuple[int, int]]:
-        """Where in `text` it finds something, as (start, end)."""
-        found = [re.escape(word.strip()) for word in self.keywords if word.strip()]
-        for pattern in [*found, *([self.pattern] if self.pattern else [])]:
-            yield from (match.span() for match in re.finditer(pattern, text[:_LONGEST_TEXT], re.IGNORECASE))
+    def places(self, texts: Sequence[str], patterns: Patterns) -> list[list[Span]]:
+        """Where in each of `texts` it finds something, as (start, end)."""
+        words = [re.compile(re.escape(word.strip()), re.IGNORECASE) for word in self.keywords if word.strip()]
+        found = [[match.span() for word in words for match in word.finditer(text[:LONGEST_TEXT])] for text in texts]
+        if self.pattern:
+            for spans, more in zip(found, patterns.places(self.pattern, texts), strict=True):
+                spans += more
+        return found
 
 
 def read_rules(given: Any, labels: Sequence[str], field: str) -> list[Rule]:
@@ -87,6 +91,11 @@ def read_rules(given: Any, labels: Sequence[str], field: str) -> list[Rule]:
                 Text(f"The labels are: {', '.join(labels)}.", f"任務的標籤有：{'、'.join(labels)}。"),
                 field=f"{field}[{number}].label")
         rules.append(rule)
+    with Patterns() as patterns:
+        for number, rule in enumerate(rules):
+            if rule.pattern:
+                with _named(f"{field}[{number}]"):
+                    patterns.check(rule.pattern)
     return rules
 
 
@@ -105,42 +114,69 @@ def propose_by_rules(task: TaskFolder, pool: Pool, rows: Sequence[Row], rules: S
     Returns:
         how many rows got a proposal, and how many no rule spoke about or rules spoke differently about.
     """
-    propose = _PROPOSE[pool.kind.answers]
     proposer = Proposer(task, "rules", {"rules": [rule.model_dump(mode="json") for rule in rules]})
     known = proposer.answered()
-    lines = [propose(row, rules, pool) for row in rows
-             if row["id"] not in known and (row.get("entity") or not pool.needs_entity)]
+    asked = [row for row in rows if row["id"] not in known and (row.get("entity") or not pool.needs_entity)]
+    with Patterns() as patterns, _named("rules"):
+        lines = _PROPOSE[pool.kind.answers](asked, rules, pool, patterns)
     if lines:
         proposer.add(lines)
     labels = [line["label"] for line in [*lines, *(known[row["id"]] for row in rows if row["id"] in known)]]
     return sum(label is not None for label in labels), sum(label is None for label in labels)
 
 
-def _spans(row: Row, rules: Sequence[Rule], pool: Pool) -> dict[str, Any]:
-    """What the rules find in the text; where two overlap the longer one counts. None where they find nothing: that says
+@contextmanager
+def _named(field: str) -> Iterator[None]:
+    """Turn what is wrong with a pattern into the error of `field`."""
+    try:
+        yield
+    except PatternProblem as problem:
+        raise DataError(
+            Text(f"{field}: {problem.said.en}.", f"{field}：{problem.said.zh}。"),
+            Text("A rule is {label, keywords: [...]} or {label, pattern: 'regular expression'}.",
+                 "規則的寫法是 {label, keywords: [...]} 或 {label, pattern: '正規表示式'}。"), field=field) from None
+
+
+def _spans(rows: Sequence[Row], rules: Sequence[Rule], pool: Pool, patterns: Patterns) -> list[dict[str, Any]]:
+    """What the rules find in the texts; where two overlap the longer one counts. None where they find nothing: that says
     little."""
-    places = sorted({(end - start, -start, rule.label) for rule in rules for start, end in rule.places(row["text"])
-                     if end > start}, reverse=True)
-    spans: list[dict[str, Any]] = []
-    for length, start, label in places:
-        if all(-start >= span["end"] or length - start <= span["start"] for span in spans):
-            spans.append({"type": label, "text": row["text"][-start:length - start], "start": -start, "end": length - start})
-    return {"id": row["id"], "label": pool.kind.taken(row["text"], spans, pool.task.labels) if spans else None}
+    texts = [row["text"] for row in rows]
+    found = [rule.places(texts, patterns) for rule in rules]
+    lines = []
+    for number, row in enumerate(rows):
+        places = sorted({(end - start, -start, rule.label) for rule, spans in zip(rules, found, strict=True)
+                         for start, end in spans[number] if end > start}, reverse=True)
+        spans = _apart(row["text"], places)
+        lines.append({"id": row["id"], "label": pool.kind.taken(row["text"], spans, pool.task.labels) if spans else None})
+    return lines
 
 
-def _label(row: Row, rules: Sequence[Rule], _pool: Pool) -> dict[str, Any]:
-    """The label most rules speak for, and their share; none where two labels have as many."""
-    text = normalised(row["text"]).casefold()
-    votes: dict[str, int] = {}
-    for rule in rules:
-        if rule.fits(text):
-            votes[rule.label] = votes.get(rule.label, 0) + 1
+def _apart(text: str, places: Sequence[tuple[int, int, str]]) -> list[dict[str, Any]]:
+    spans, taken = list[dict[str, Any]](), bytearray(len(text))
+    for length, before, label in places:
+        start, end = -before, length - before
+        if taken.find(1, start, end) < 0:
+            taken[start:end] = b"\1" * length
+            spans.append({"type": label, "text": text[start:end], "start": start, "end": end})
+    return spans
+
+
+def _labels(rows: Sequence[Row], rules: Sequence[Rule], _pool: Pool, patterns: Patterns) -> list[dict[str, Any]]:
+    """For each row the label most rules speak for, and their share; none where two labels have as many."""
+    texts = [normalised(row["text"]).casefold() for row in rows]
+    spoken = [(rule.label, rule.fits(texts, patterns)) for rule in rules]
+    return [_label(row["id"], Counter(label for label, fits in spoken if fits[number]))
+            for number, row in enumerate(rows)]
+
+
+def _label(row_id: str, votes: Counter[str]) -> dict[str, Any]:
     if not votes:
-        return {"id": row["id"], "label": None}
-    ranked = sorted(votes.items(), key=lambda vote: -vote[1])
+        return {"id": row_id, "label": None}
+    ranked = votes.most_common(2)
     if len(ranked) > 1 and ranked[0][1] == ranked[1][1]:
-        return {"id": row["id"], "label": None, "why": "tie"}
-    return {"id": row["id"], "label": ranked[0][0], "confidence": round(ranked[0][1] / sum(votes.values()), 4)}
+        return {"id": row_id, "label": None, "why": "tie"}
+    return {"id": row_id, "label": ranked[0][0], "confidence": round(ranked[0][1] / votes.total(), 4)}
 
 
-_PROPOSE: Mapping[Answers, Callable[[Row, Sequence[Rule], Pool], dict[str, Any]]] = {"label": _label, "spans": _spans}
+_PROPOSE: Mapping[Answers, Callable[[Sequence[Row], Sequence[Rule], Pool, Patterns], list[dict[str, Any]]]] = {
+    "label": _labels, "spans": _spans}

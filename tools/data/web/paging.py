@@ -9,8 +9,10 @@ from urllib.parse import urljoin
 
 from pydantic import BaseModel, ConfigDict, Field
 
-_LINK = re.compile(r"<([^<>]*)>((?:\s*;\s*[\w!#$&+.^`|~-]+\s*(?:=\s*(?:\"(?:[^\"\\]|\\.)*\"|[^\s\",;]+))?)*)\s*(?:,|$)")
+# White space is read in one way only, so that a header cannot be read in more ways than it has characters.
+_LINK = re.compile(r"<([^<>]*)>((?:\s*;\s*[\w!#$&+.^`|~-]+(?:\s*=\s*(?:\"(?:[^\"\\]|\\.)*\"|[^\s\",;<]+))?)*)\s*(?:,|$)")
 _PARAMETER = re.compile(r";\s*([\w!#$&+.^`|~-]+)\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s\",;]+))")
+_LONGEST_HEADER = 8_000  # characters
 
 
 class Pagination(BaseModel):
@@ -73,7 +75,7 @@ class Pagination(BaseModel):
 
 def next_link(header: str) -> str | None:
     """The target with relation `next` in a `Link` header (RFC 8288)."""
-    for target, parameters in _LINK.findall(header):
+    for target, parameters in _LINK.findall(header[:_LONGEST_HEADER]):
         for name, in_quotes, bare in _PARAMETER.findall(parameters):
             if name.lower() == "rel" and "next" in (in_quotes or bare).lower().split():
                 return str(target).strip()
