@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from hashlib import sha256
 
 from ...resources.data_source import SplitPolicy
@@ -98,6 +100,9 @@ def split_rows(
 class Shares:
     """What each split still lacks of each stratum, and so which one gets the next group.
 
+    A stratum so rare that its shares alone would leave it untested gets a tested row, as long as these strata together
+    hold no more of the test split than their rows, or than a third of it.
+
     Arguments:
         totals: how many rows of each stratum there are to share out.
     """
@@ -106,6 +111,9 @@ class Shares:
         shares = {name: getattr(policy, name) for name in SPLITS if getattr(policy, name) > 0}
         self.names = list(shares)
         self._lacking = {label: [share * count for share in shares.values()] for label, count in totals.items()}
+        if "test" in shares:
+            for label in _rare(shares, totals, policy.seed):
+                self._lacking[label] = _with_a_tested_row(self.names, self._lacking[label])
 
     def give(self, name: str, counts: Mapping[str, int]) -> None:
         """A group of so many rows of each stratum stands in the split `name` already."""
@@ -132,6 +140,37 @@ class Shares:
                 lacking[best] -= count
             dealt.append(self.names[best])
         return dealt
+
+
+def _rare(shares: Mapping[str, float], totals: Mapping[str, int], seed: int) -> list[str]:
+    """The strata that would have no tested row, though they have rows enough, in an order that the seed makes."""
+    untested = {count for count in set(totals.values()) if count > 1 and not _tested(tuple(shares.items()), count)}
+    rare = [label for label, count in totals.items() if count in untested]
+    most = shares["test"] * max(sum(totals[label] for label in rare), sum(totals.values()) / 3)
+    return sorted(rare, key=lambda label: sha256(f"{seed}:{label}".encode("utf-8", "replace")).digest())[:math.ceil(most)]
+
+
+@cache
+def _tested(shares: tuple[tuple[str, float], ...], count: int) -> bool:
+    """Whether so many rows of one stratum, dealt by the shares alone, include a tested one."""
+    lacking = {name: share * count for name, share in shares}
+    for _ in range(count):
+        most = max(lacking, key=lacking.__getitem__)
+        if most == "test":
+            return True
+        lacking[most] -= 1
+    return False
+
+
+def _with_a_tested_row(names: list[str], lacking: list[float]) -> list[float]:
+    """What the splits lack where one row is tested; what that takes more than the share comes from valid, then train."""
+    wanted = dict(zip(names, lacking, strict=True))
+    more, wanted["test"] = 1 - wanted["test"], 1.0
+    for name in ("valid", "train"):
+        if name in wanted:
+            taken = min(more, wanted[name])
+            wanted[name], more = wanted[name] - taken, more - taken
+    return [wanted[name] for name in names]
 
 
 def _as_named(
