@@ -6,7 +6,7 @@ import json
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -22,6 +22,7 @@ from ..web.client import Answer, Ask, Limits, Web, shown
 from ..web.decoding import json_text
 from ..web.failures import refused
 from ..web.paging import Pagination, at_path
+from ..web.totals import announced_total
 from . import Record, SourceKind
 
 _DEEPEST_COLUMN = 4
@@ -123,8 +124,8 @@ class ApiSource(SourceKind):
 
     def _pages(self, web: Web, field: str, watch: Watch) -> Generator[list[Record], None, None]:
         address, seen, rows = _Address.of(self), _Seen(), 0
-        held: list[Record] = []  # rows all met before: kept only if new ones follow
-        fruitless = 0
+        held: list[_Standing] = []  # rows all met before: kept only if new ones follow
+        fruitless = total = 0
         paged: dict[str, Any] = self.pagination.first()
         link: str | None = None
         for page in range(1, self.max_pages + 1):
@@ -132,14 +133,16 @@ class ApiSource(SourceKind):
             content = self._parsed(answer, field)
             records = self._records(content, field)
             watch.provenance["pages"] = page
+            total = max(total, announced_total(content, answer.headers) or 0)
             fruitless = fruitless + 1 if records and not seen.add(records) else 0
             if fruitless == _FRUITLESS:
                 self._same_again(page - fruitless + 1, field, watch)
+                self._notice_total(total, rows, watch)
                 return
-            held += records
+            held += [_Standing(page, number, record) for number, record in enumerate(records, start=1)]
             kept: list[Record] = []
             if not fruitless:
-                kept, held = held[: self.max_rows - rows], []
+                kept, held = _given(held[: self.max_rows - rows], watch), []
                 rows += len(kept)
             yield kept
             try:
@@ -147,12 +150,14 @@ class ApiSource(SourceKind):
             except ValueError:  # the address of the next page is none
                 raise refused(shown(self.endpoint), f"{field}.pagination") from None
             if rows >= self.max_rows and (following or (not fruitless and len(kept) < len(records))):
-                watch.warn(Text(f"{shown(self.endpoint)}: stopped at max_rows ({self.max_rows}); there may be more.",
+                watch.incomplete(Text(f"{shown(self.endpoint)}: stopped at max_rows ({self.max_rows}); there may be more.",
                                 f"{shown(self.endpoint)}：到 max_rows（{self.max_rows}）為止，後面可能還有資料。"))
                 return
             if following is None:
-                self._notice_more(content, page, watch)
-                yield held[: self.max_rows - rows]
+                last = _given(held[: self.max_rows - rows], watch)
+                if not self._notice_total(total, rows + len(last), watch):
+                    self._notice_more(content, page, watch)
+                yield last
                 return
             if isinstance(following, str):
                 link = following
@@ -236,6 +241,17 @@ class ApiSource(SourceKind):
         watch.warn(Text(f"{shown(self.endpoint)}: page {page} repeats earlier rows; reading ended there.",
                         f"{shown(self.endpoint)}：第 {page} 頁都是先前的資料，讀取到此為止。"))
 
+    def _notice_total(self, total: int, rows: int, watch: Watch) -> bool:
+        """Whether the API says that it has more rows than it gave, and the person was told."""
+        if total <= rows:
+            return False
+        watch.incomplete(Text(
+            f"{shown(self.endpoint)} says it has {total:,} rows and gave {rows:,}: {total - rows:,} are missing. Set pagination "
+            "as its documentation says, such as {type: page, param: page}, {type: offset} or {type: cursor, next: …}.",
+            f"{shown(self.endpoint)} 自稱有 {total:,} 筆，只給了 {rows:,} 筆：少了 {total - rows:,} 筆。"
+            "請依它的文件設定 pagination，例如 {type: page, param: page}、{type: offset} 或 {type: cursor, next: …}。"))
+        return True
+
     def _notice_more(self, content: Any, page: int, watch: Watch) -> None:
         if page > 1 or self.pagination != Pagination() or not isinstance(content, dict):
             return
@@ -243,11 +259,30 @@ class ApiSource(SourceKind):
             (f"{key}.", value) for key, value in content.items() if isinstance(value, dict))]
             for name in _MORE if inner.get(name)]
         if hints:
-            watch.warn(Text(
+            watch.incomplete(Text(
                 f"{shown(self.endpoint)}: only the first page was read; the answer points to more ({hints[0]}). "
                 f"Set pagination, perhaps {{type: cursor, param: …, next: {hints[0]}}}.",
                 f"{shown(self.endpoint)}：只讀了第一頁，但回應顯示還有更多（{hints[0]}）。"
                 f"請設定 pagination，例如 {{type: cursor, param: …, next: {hints[0]}}}。"))
+
+
+class _Standing(NamedTuple):
+    """A record, and where it stood."""
+
+    page: int
+    row: int
+    record: Record
+
+
+def _given(standing: list[_Standing], watch: Watch) -> list[Record]:
+    """The records, their places noted."""
+    page = None
+    for each in standing:
+        if each.page != page:
+            page = each.page
+            watch.places.begin(page=page)
+        watch.places.at(each.row)
+    return [each.record for each in standing]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import Field, model_validator
 
 from ....resources.errors import DataSourceError
-from ....resources.language import Text
+from ....resources.language import Text, several
 from ....resources.secrets import redact, resolve
 from ..rows import normalised
 from ..watching import Watch
@@ -76,8 +76,8 @@ class WebScrapeSource(SourceKind):
         in_a_row = read = kept = 0
         for number, url in enumerate(self._addresses(web)):
             if number >= self.max_pages:
-                watch.warn(Text(f"Stopped at max_pages ({self.max_pages}); there are more pages.",
-                                f"到 max_pages（{self.max_pages}）為止，後面還有頁面。"))
+                watch.incomplete(Text(f"Stopped at max_pages ({self.max_pages}); there are more pages.",
+                                      f"到 max_pages（{self.max_pages}）為止，後面還有頁面。"))
                 break
             try:
                 rows = self._rows(web, robots, url, field, watch)
@@ -94,8 +94,20 @@ class WebScrapeSource(SourceKind):
                     raise
         if failed and not read:
             raise failed[0]
+        self._notice_lost(read, len(failed), watch)
         if read and not kept:
             raise self._nothing_found(read, field)
+
+    def _notice_lost(self, read: int, failed: int, watch: Watch) -> None:
+        """Say how many pages gave nothing, as they could not be read or hold no text."""
+        empty = watch.provenance.get("without_text", 0)
+        what = [Text(f"{several(failed, 'page')} could not be read", f"{failed} 頁無法讀取"),
+                Text(f"{several(empty, 'page')} had no main text", f"{empty} 頁找不到內文")]
+        lost = [said for said, count in zip(what, (failed, empty), strict=True) if count]
+        if lost and read > empty:
+            whole = read + failed
+            watch.incomplete(Text(f"Of {several(whole, 'page')}, {' and '.join(said.en for said in lost)}.",
+                                  f"{whole} 頁裡，{'、'.join(said.zh for said in lost)}。"))
 
     def _nothing_found(self, pages: int, field: str) -> DataSourceError:
         """The error of pages that were read and left nothing: which field let nothing through."""
@@ -146,6 +158,8 @@ class WebScrapeSource(SourceKind):
             return []
         watch.count("pages")
         rows = self._records(answer, field)
+        if not rows:
+            watch.count("without_text")
         kept = [row for row in rows if self._wanted(row)]
         watch.count("without_keyword", len(rows) - len(kept))
         return kept
