@@ -28,8 +28,8 @@ from .split import SPLITS, group_keys
 from .types import TaskKind, counted_labels, task_kind
 
 Report = dict[str, Any]
-_HEAVIEST = ("no_test", "label_without_rows", "label_not_in_benchmark", "near_conflicts", "near_overlap",
-             "group_column", "own_split_not_followed",
+_HEAVIEST = ("no_test", "label_without_rows", "label_not_in_benchmark", "own_split_not_followed", "group_column",
+             "near_conflicts", "near_overlap",
              "simplified_characters", "personal_mobile", "personal_landline", "personal_email", "imbalance", "few_rows",
              "small_test")
 _SMALL_TEST_ROWS = 100

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
-from typing import Any
 
 from ...resources.data_source import SplitPolicy
 from ...resources.language import Text
@@ -89,7 +88,7 @@ def _alike_by_chance(labels: Counter[str], rows: int) -> float:
     return sum((count / whole) ** rows for count in labels.values())
 
 
-def sampled(records: Sequence[Record], found: dict[str, Any]) -> tuple[str, int] | None:
+def settling(records: Sequence[Record], found: Mapping[str, str]) -> tuple[str, int] | None:
     """The same of the records that a first look has read.
 
     Arguments:

@@ -15,10 +15,9 @@ from .findings import Finding, finding
 from .mapping import shown_columns, unlabelled_way_out
 from .origins import Origin, key_column, records_at
 from .places import Place, PlacesOf
-from .rows_listed import cells_shown, write_sheet
+from .rows_listed import PLACE, TO_MEND, cells_shown, write_sheet
 from .types import ROLE_TITLES, task_kind
 
-FILE = "rows_to_mend.csv"
 _RUNS_NAMED = 5
 _LOOKED_AT = 1000  # sound records by which a column that went missing is told
 
@@ -49,23 +48,25 @@ class LeftOut:
     def count(self) -> int:
         return sum(self.counts.values())
 
-    def said(self, folder: TaskFolder | None = None) -> Text:
+    def said(self, folder: TaskFolder | None = None, *, looked: bool = False) -> Text:
         """How many can be used and why the others cannot, with their rows and what mends them; empty where all can.
 
         Arguments:
             folder: of the task whose file lists them.
+            looked: these are only the first records.
         """
         if not self.count:
             return Text("", "")
         used = self.fetched - self.count
         reasons = [self._reason(number, reason, records) for number, reason, records in self._each()]
         mended = list(dict.fromkeys(self._mended(number, reason, records) for number, reason, records in self._each()))
-        listed = Text(f" All of them are listed in {folder.data / FILE}.", f"全部列在 {folder.data / FILE}。") \
+        listed = Text(f" All of them are listed in {folder.data / TO_MEND}.", f"全部列在 {folder.data / TO_MEND}。") \
             if folder else Text("", "")
+        rows = several(self.fetched, "row", form=",")
         return Text(
-            f"{used:,} of {several(self.fetched, 'row', form=',')} can be used: {'; '.join(one.en for one in reasons)}. "
+            f"{used:,} of {f'the first {rows}' if looked else rows} can be used: {'; '.join(one.en for one in reasons)}. "
             f"{' '.join(one.en for one in mended)}{listed.en}",
-            f"{self.fetched:,} 列裡可以用的有 {used:,} 列：{'；'.join(one.zh for one in reasons)}。"
+            f"{'前 ' if looked else ''}{self.fetched:,} 列裡可以用的有 {used:,} 列：{'；'.join(one.zh for one in reasons)}。"
             f"{''.join(one.zh for one in mended)}{listed.zh}")
 
     def figures(self, folder: TaskFolder) -> dict[str, Any]:
@@ -75,21 +76,21 @@ class LeftOut:
         return {"left_out": {"count": self.count, "reasons": [
             {"source": self.sources[number].name, "reason": reason, "count": len(records),
              "rows": self._rows(number, records).en} for number, reason, records in self._each()],
-            "file": str(folder.data / FILE)}}
+            "file": str(folder.data / TO_MEND)}}
 
-    def stopping(self, most: float) -> list[Finding]:
+    def stopping(self, most: float, folder: TaskFolder) -> list[Finding]:
         """The error where a larger share than `most` makes no row."""
         if not self.count or self.count <= most * self.fetched:
             return []
-        said = self.said()
+        said = self.said(folder)
         return [finding("rows_left_out", self.count, Text(
-            f"{said.en} That is more than quality.max_left_out ({most:.0%}) allows.",
-            f"{said.zh}超過 quality.max_left_out 允許的 {most:.0%}。"))]
+            f"{said.en} That is more than quality.max_left_out ({most:.0%}) allows, so nothing was changed.",
+            f"{said.zh}超過 quality.max_left_out 允許的 {most:.0%}，因此沒有更動任何內容。"))]
 
     def keep(self, folder: TaskFolder, masked: bool) -> Path | None:
         """Write the records to mend, each with its source, row, reason and cells, to `data/rows_to_mend.csv`; a file of
         records that are mended goes."""
-        path = folder.data / FILE
+        path = folder.data / TO_MEND
         if not self.count:
             path.unlink(missing_ok=True)
             return None
@@ -104,8 +105,7 @@ class LeftOut:
                 said = self._why(reason_of[origin.record])
                 cells = cells_shown({name: value for name, value in record.items() if name != key}, masked)
                 yield {**_place_cells(origin), "reason": f"{said.en} · {said.zh}",
-                       **{name if name not in ("source", "file", "sheet", "page", "row", "key", "reason") else f"{name} *":
-                          value for name, value in cells.items()}}
+                       **{f"{name} *" if name in (*PLACE, "reason") else name: value for name, value in cells.items()}}
 
     def _each(self) -> Iterator[tuple[int, str, Sequence[int]]]:
         for number, by_reason in enumerate(self.omitted):
@@ -207,4 +207,4 @@ def _part(where: tuple[str | None, str | None, int | None], rows: list[str], sou
 
 
 def _place_cells(origin: Origin) -> dict[str, Any]:
-    return {name: origin.shown().get(name, "") for name in ("source", "file", "sheet", "page", "row", "key")}
+    return {name: origin.shown().get(name, "") for name in PLACE}

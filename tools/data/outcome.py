@@ -20,8 +20,8 @@ from .snapshot import working_file
 from .split import SPLITS
 from .store import Snapshot
 
-_WORTH_SAYING = ("no_test", "label_without_rows", "label_not_in_benchmark", "near_conflicts", "near_overlap",
-                 "group_column", "own_split_not_followed", "simplified_characters", "personal_mobile", "personal_landline",
+_WORTH_SAYING = ("no_test", "label_without_rows", "label_not_in_benchmark", "own_split_not_followed", "group_column",
+                 "near_conflicts", "near_overlap", "simplified_characters", "personal_mobile", "personal_landline",
                  "personal_email", "imbalance", "few_rows", "small_test")
 _TAKEN_OUT = {
     "duplicates_removed": Text("exact duplicates of another", "完全重複"),

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...resources.language import Text, several
@@ -92,6 +92,44 @@ def _always(name: str) -> Saying:
 def split_in_file(record: Record) -> str | None:
     """The split that the name of a record's file says."""
     return split_of_file(as_text(record.get("file")))
+
+
+def unread_tests(folder: Path, kinds: Sequence[SourceKind], provenance: Sequence[Mapping[str, Any]]) -> list[Text]:
+    """What to say of rows to test on that stand beside those that are read: `test.csv` beside `train.csv`, the test split
+    of a hub data set.
+
+    Arguments:
+        folder: the task's.
+        provenance: of each source's reading.
+    """
+    fields = [kind.model_dump() for kind in kinds]
+    paths = {folder / PurePath(str(one.get("path"))) for kind, one in zip(kinds, fields, strict=True) if kind.type == "file"}
+    said = [Text(f"{path.name} stands beside {train.name} and is not read: add it as a source, and its rows stay those that are "
+                 "tested on.",
+                 f"{train.name} 旁邊有 {path.name}，但沒有讀取：把它也加進來源，它的資料就會維持當測試集。")
+            for train in sorted(paths) if (path := _test_beside(train)) and path not in paths]
+    for kind, one, noted in zip(kinds, fields, provenance, strict=True):
+        read = {part for other in fields if other.get("dataset") == one.get("dataset")
+                for part in str(other.get("split")).split("+")}
+        if kind.type == "huggingface" and (names := [name for name in noted.get("unread_splits", ()) if name not in read]):
+            whole = "+".join([str(one.get("split")), names[0]])
+            said.append(Text(
+                f"{one['dataset']} has a split to test on of its own ({', '.join(names)}) that is not read: with split: {whole} "
+                "its rows stay those that are tested on.",
+                f"{one['dataset']} 有自己的測試切分（{'、'.join(names)}），但沒有讀取：設成 split: {whole}，它的資料就會維持當測試集。"))
+    return said
+
+
+def _test_beside(train: Path) -> Path | None:
+    """The file whose name says test where that one's says train."""
+    if split_of_file(train.name) != "train":
+        return None
+    for word in (name for name in _NAMES["train"] if name in train.name.casefold()):
+        for other in _NAMES["test"]:
+            beside = train.with_name(re.sub(re.escape(word), other, train.name, flags=re.IGNORECASE))
+            if beside.is_file():
+                return beside
+    return None
 
 
 def split_column(kind: SourceKind, columns: Sequence[str]) -> str | None:

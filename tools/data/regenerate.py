@@ -26,6 +26,7 @@ from .group_columns import proposed_groups
 from .labelling.offering import kept_apart, only_unlabelled
 from .near import without_near_benchmark
 from .outcome import Losses, outcome
+from .own_split import unread_tests
 from .permission import check_permission
 from .preparing import into_own_splits, prepare
 from .rows import many_rows
@@ -128,10 +129,12 @@ def _regenerate(
     steps.begin(Text("Converting and removing duplicates", "轉換並去除重複"))
     with many_rows():
         prepared = prepare(task, definition, data_source, kinds, raws)
-    lost = [*shrank, *prepared.left_out.stopping(data_source.quality.max_left_out)]
+    lost = [*shrank, *prepared.left_out.stopping(data_source.quality.max_left_out, task)]
     _stop_for(task, lost, decided)
     apart = keep_unlabelled(task, prepared.unlabelled)
-    losses = Losses(prepared.left_out, [*never_fetched(kinds, raws), *incomplete(raws)])
+    losses = Losses(prepared.left_out, [
+        *never_fetched(kinds, raws), *incomplete(raws),
+        *unread_tests(task.root, kinds, [raw.provenance() if raw else {} for raw in raws])])
     if not prepared.rows:
         stamp_last_run(task)
         return {"fetched": prepared.fetched, "raw": [str(raw.root) for raw in fetched], **losses.figures(task),
@@ -231,7 +234,7 @@ def _stop_for(task: TaskFolder, lost: Sequence[Finding], decided: Mapping[str, D
     """
     report = settled(empty_report(lost), decided)
     if report["errors"]:
-        raise blocked(task, report, Text("Too much is missing, so nothing was changed", "缺少的資料太多，因此沒有更動任何內容"))
+        raise blocked(task, report)
 
 
 def _previous(parent: Snapshot | None, policy: SplitPolicy) -> dict[str, str] | None:

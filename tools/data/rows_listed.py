@@ -24,7 +24,8 @@ from .rows import Row
 from .types import task_kind
 
 FOLDER = "findings"
-_PLACE = ("source", "file", "sheet", "page", "row", "key")
+TO_MEND = "rows_to_mend.csv"  # the records that make no row
+PLACE = ("source", "file", "sheet", "page", "row", "key")
 _WORD = re.compile(r"\w")
 
 
@@ -39,6 +40,9 @@ def list_rows(
         masked: the texts of the rows are not shown.
     """
     findings = [*report["errors"], *report["warnings"]]
+    for found in findings:
+        if found["code"].startswith(("left_out_", "rows_left_out")) and (task.data / TO_MEND).is_file():
+            found["file"] = (task.data / TO_MEND).relative_to(task.root).as_posix()
     ids = {row["id"] for found in findings for group in groups_of(found) for _, row in group}
     shutil.rmtree(task.data / FOLDER, ignore_errors=True)
     spelled_otherwise = [found for found in findings if found["code"] == "label_respelled"]
@@ -53,13 +57,13 @@ def list_rows(
         write_sheet(path, rows)
         found["file"] = path.relative_to(task.root).as_posix()
         for example, row in zip(found["examples"], rows[:EXAMPLES], strict=False):
-            example.update({name: row[name] for name in _PLACE if row.get(name) not in (None, "")})
+            example.update({name: row[name] for name in PLACE if row.get(name) not in (None, "")})
 
 
 def write_sheet(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows as a CSV that Excel opens rightly, shows and does not compute; a column that is empty is left out."""
+    """Write rows as a CSV that Excel opens rightly, shows and does not compute; without what no row says of its place."""
     columns = [name for name in dict.fromkeys(name for row in rows for name in row)
-               if any(row.get(name) not in (None, "") for row in rows)]
+               if name not in PLACE or any(row.get(name) not in (None, "") for row in rows)]
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(map(harmless, columns))

@@ -112,8 +112,12 @@ def keep_edits(task: TaskFolder) -> Path:
     return kept
 
 
-def blocked(task: TaskFolder, report: Report, place: Text) -> DataError:
-    """The error that validation's errors are, its full report left in `data/validation.json`."""
+def blocked(task: TaskFolder, report: Report, place: Text | None = None) -> DataError:
+    """The error that validation's errors are, its full report left in `data/validation.json`.
+
+    Arguments:
+        place: what does not pass, where it is not the finding itself that comes first.
+    """
     path = task.data / "validation.json"
     write_json(path, report)
     safe = shown(report, task.load())
@@ -125,8 +129,8 @@ def blocked(task: TaskFolder, report: Report, place: Text) -> DataError:
         if "file" in first else Text("", "")
     mend = _MEND.get(first["code"], _MEND_ROWS)
     return DataError(
-        Text(f"{place.en}: {first['message']['en']}{also.en}{example.en}",
-             f"{place.zh}：{first['message']['zh']}{also.zh}{example.zh}"),
+        Text(f"{f'{place.en}: ' if place else ''}{first['message']['en']}{also.en}{example.en}",
+             f"{f'{place.zh}：' if place else ''}{first['message']['zh']}{also.zh}{example.zh}"),
         Text(f"{listed.en}{mend.en.format(path=path)}{accept.en.format(code=first['code'])}",
              f"{listed.zh}{mend.zh.format(path=path)}{accept.zh.format(code=first['code'])}"),
         field=_FIELD_OF.get(first["code"], first["code"].removeprefix("missing_")),

@@ -16,6 +16,7 @@ from ....resources.language import Text
 from ....resources.secrets import lookup, redact, resolve
 from ....resources.wording import written_as
 from ..compression import unpacked_name
+from ..own_split import split_called
 from ..retrying import PassingTrouble, patiently
 from ..watching import Watch
 from . import Record, SourceKind
@@ -41,7 +42,7 @@ class HuggingfaceSource(SourceKind):
         description="owner/name, as in the hub's address.")
     revision: str | None = Field(None, description="A commit of the hub; main as it stands now where left out.")
     config: str | None = Field(None, description="A folder or name part of the files, such as a language.")
-    split: str | None = Field("train", description="Name part of the files; null for all of them.")
+    split: str | None = Field("train", description="Name part of the files; train+test for two, null for all of them.")
     files: str | None = Field(None, description="A pattern of paths instead: data/*.parquet.")
     token: str | None = Field(None, description="${HF_TOKEN} where it is stored and this is left out.")
     retries: int = Field(3, ge=0, le=20, description="Where the hub is busy or out of reach.")
@@ -52,11 +53,11 @@ class HuggingfaceSource(SourceKind):
     def batches(self, folder: Path, field: str, watch: Watch | None = None) -> Generator[list[Record], None, None]:
         watch = watch or Watch()
         token = resolve(self.token) if self.token else lookup(_TOKEN)
-        commit, paths = patiently(lambda: self._files(token, field), self.retries, self.retry_seconds, watch)
+        commit, paths, unread = patiently(lambda: self._files(token, field), self.retries, self.retry_seconds, watch)
         if self.revision is None:
             watch.warn(Text(f"{self.dataset} is read as of now; add revision: {commit} to read the same again.",
                             f"{self.dataset} 讀的是目前的內容；加上 revision: {commit} 才能再讀到相同的資料。"))
-        watch.provenance |= {"revision": commit, "files": paths}
+        watch.provenance |= {"revision": commit, "files": paths, **({"unread_splits": unread} if unread else {})}
         for path in paths:
             watch.check()
             file = patiently(partial(self._downloaded, path, commit, token, field), self.retries, self.retry_seconds,
@@ -69,8 +70,8 @@ class HuggingfaceSource(SourceKind):
     def origin(self, folder: Path) -> str:
         return self.dataset + (f"@{self.revision[:12]}" if self.revision else "")
 
-    def _files(self, token: str | None, field: str) -> tuple[str, list[str]]:
-        """The commit, and the paths of the files wanted."""
+    def _files(self, token: str | None, field: str) -> tuple[str, list[str], list[str]]:
+        """The commit, the paths of the files wanted, and the names of splits for testing that are not among them."""
         with _described(self.dataset, self.revision, field):
             info = _hub(token).dataset_info(self.dataset, revision=self.revision)
         there = [str(entry.rfilename) for entry in info.siblings or []]
@@ -87,14 +88,23 @@ class HuggingfaceSource(SourceKind):
                 Text(f"Set split, config or files to fit one of: {data or 'none of its files is parquet, jsonl, csv'}.",
                      f"請調整 split、config 或 files；現有檔案：{data or '沒有 parquet、jsonl、csv'}。"),
                 field=f"{field}.split")
-        return str(info.sha), sorted(wanted)
+        return str(info.sha), sorted(wanted), self._unread(there)
 
     def _wanted(self, path: str) -> bool:
         if self.files is not None:
             return fnmatch.fnmatchcase(path, self.files)
-        words = _words(path)
-        return _is_data(path) and (self.split is None or self.split.lower() in words) and (
-            self.config is None or self.config.lower() in (*words, *path.lower().split("/")))
+        return self._of_config(path) and (self.split is None or bool({*self.split.lower().split("+")} & {*_words(path)}))
+
+    def _of_config(self, path: str) -> bool:
+        return _is_data(path) and (
+            self.config is None or self.config.lower() in (*_words(path), *path.lower().split("/")))
+
+    def _unread(self, there: list[str]) -> list[str]:
+        if self.files is not None or self.split is None:
+            return []
+        read = self.split.lower().split("+")
+        found = {word for path in there if self._of_config(path) for word in _words(path) if split_called(word) == "test"}
+        return sorted(found.difference(read)) if "train" in read and not any(split_called(word) == "test" for word in read) else []
 
     def _downloaded(self, path: str, commit: str, token: str | None, field: str) -> Path:
         with _described(self.dataset, self.revision, field):
