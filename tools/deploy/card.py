@@ -101,7 +101,7 @@ def _results(metric: str, evaluation: dict[str, Any]) -> list[str]:
     benchmark = evaluation["benchmark"]
     lines = ["## Results", "",
              f"Benchmark `{benchmark['name']}` ({benchmark['count']} rows, sha256 {benchmark['hash'][:12]}), "
-             f"{evaluation['decoding']} decoding; 95 % bootstrap intervals.", "",
+             f"{evaluation['decoding']} decoding; 95 % intervals.", "",
              "| metric | value | 95 % interval |", "| --- | ---: | --- |"]
     for name, measured in evaluation["metrics"].items():
         interval = f"{measured['low']:.3f} – {measured['high']:.3f}" if measured.get("low") is not None else ""
@@ -109,7 +109,10 @@ def _results(metric: str, evaluation: dict[str, Any]) -> list[str]:
     if evaluation["per_class"]:
         lines += ["", "| class | precision | recall | F1 | rows |", "| --- | ---: | ---: | ---: | ---: |"]
     for label, row in evaluation["per_class"].items():
-        lines.append(f"| {label} | {row['precision']:.3f} | {row['recall']:.3f} | {row['f1']:.3f} | {row['support']} |")
+        figures = " | ".join(f"{row[name]:.3f}" for name in ("precision", "recall", "f1"))
+        if row.get("too_few"):
+            figures = f"{row['right']} of {row['support']} right, too few to say | |"
+        lines.append(f"| {label} | {figures} | {row['support']} |")
     beside = {name: row[metric] for name, row in evaluation.get("baselines", {}).items()
               if row.get(metric) is not None}
     if beside:

@@ -13,24 +13,19 @@ from typing import Any
 
 from ...resources.answer import quoted
 from ...resources.changes import Change, changes_between
-from ...resources.errors import EvaluationError
 from ...resources.language import Text, several
 from ...resources.lineage import prediction_of
 from ...resources.task import Task, TaskFolder
 from ...resources.version import VersionFolder
 from ..compute.running import RunningJob, run_job
-from ..data.benchmark import MAIN, benchmark_names, frozen_benchmark
-from ..data.rows import Row
-from .metric import Metric, answers_of, check_metric, metric_title, metrics_for
-from .record import as_answered, evaluated_answers, row_groups
-from .significance import Difference, McNemar, Resampler, mcnemar, rows_needed
-from .tried import TriedModel, predictor
+from .deciding import Decision, Pair, tried
+from .metric import Metric, answers_of, metrics_for
+from .significance import Difference, corrected, holm
+from .tried import predictor
 from .verdict import prediction_said
 
 ENTRY = ["-m", "nlp_skills.tools.evaluate.compare"]
 _EXAMPLES = 3
-_PRACTICALLY_EQUAL = 0.005
-_WORDS = {"better": Text("is better than", "優於"), "worse": Text("is worse than", "不如")}
 
 
 def main(arguments: list[str]) -> int:
@@ -61,175 +56,68 @@ def compare(a: VersionFolder, b: VersionFolder) -> dict[str, Any]:
     Raises:
         EvaluationError: they are one version, or have no benchmark in common.
     """
-    task = a.task.load()
-    record_a, record_b = common_records(a, b)
-    # A model that was tried answers freely; so is a version taken that it stands beside.
-    decoding = record_a["decoding"] if isinstance(a, TriedModel) else record_b["decoding"]
-    answers_a, answers_b = evaluated_answers(a, record_a, decoding), evaluated_answers(b, record_b, decoding)
-    models = [as_answered(answers) for answers in (answers_a, answers_b)]
-    rows, kind, name = len(answers_a), answers_of(task.type), task.metric
-    labels = list(dict.fromkeys([*task.labels, *record_b["per_class"]])) if kind in ("label", "spans") else []
-    metric, label = check_metric(name, labels, kind)
-    groups = _groups(b, record_b, answers_a)
-    resampler = Resampler(models, labels, groups)
-    known = metrics_for(kind, [answer for model in models for answer in model])
-    differences = resampler.differences(known)
-    values = [_values(resampler, known, model) for model in (0, 1)]
-    found = differences[name.partition(".")[0]]
-    main_difference = found[labels.index(label)] if isinstance(found, list) and label else found
-    assert isinstance(main_difference, Difference)
-    test = mcnemar(*([answer["correct"] for answer in answers] for answers in (answers_a, answers_b)))
-    pair = (values[0][name], values[1][name])
-    needed = rows_needed(rows, main_difference.value, main_difference.error)
-    outcome = _outcome(main_difference, metric.higher_is_better)
+    pair = Pair(a, b)
+    decided, known = pair.decide(), metrics_for(pair.kind, [answer for model in pair.models[:2] for answer in model])
+    differences = pair.scores.differences(known)
+    values = [_values(pair, known, model) for model in (0, 1)]
+    needed, right = decided.needed, decided.right
     return {
-        "a": a.name, "b": b.name, "benchmark": record_b["benchmark"], "decoding": decoding, "metric": name,
+        "a": a.name, "b": b.name, "benchmark": pair.record_b["benchmark"], "decoding": pair.decoding,
+        "metric": decided.metric,
         "verdict": {
-            "outcome": outcome, "difference": main_difference.to_dict(), "rows_needed": needed,
-            "text": _said(a.name, b.name, name, pair, main_difference, outcome, rows, needed)._asdict(),
+            "outcome": decided.outcome, "difference": decided.difference.to_dict(), "tests": decided.tests,
+            "p_alone": round(decided.alone, 6), "rows_needed": needed.to_dict() if needed else None,
+            "chosen": {"version": decided.chosen.name, **decided.chosen.to_dict()} if decided.chosen else None,
+            "text": decided.said()._asdict(),
         },
-        "mcnemar": {"only_a_right": test.only_a, "only_b_right": test.only_b, "p": round(test.p, 6)},
-        "metrics": {kind: {"a": values[0][kind], "b": values[1][kind], "difference": one.to_dict()}
-                    for kind, one in differences.items() if isinstance(one, Difference)},
-        "per_class": _per_class(labels, values, differences.get("f1", [])),
+        "right": {"only_a": right.only_a, "only_b": right.only_b},
+        "metrics": {kind: {"a": values[0][kind], "b": values[1][kind], "difference": one[0].to_dict()}
+                    for kind, one in differences.items() if not known[kind].per_class},
+        "per_class": _per_class(pair.labels, values, differences.get("f1") or []),
         "changes": [change.to_dict() for change in _changes(a, b)], "prediction": prediction_of(b),
-        "examples": _examples(task, answers_a, answers_b),
-        "message": _message(a, b, name, pair, main_difference, outcome, rows, needed, test)._asdict(),
-        "next_step": _next_step(a, b, record_a, record_b, outcome, pair, metric.higher_is_better),
+        "examples": _examples(pair.task, *pair.answers),
+        "message": _message(a, b, decided)._asdict(),
+        "next_step": _next_step(pair, decided),
     }
-
-
-def common_records(a: VersionFolder, b: VersionFolder) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The newest evaluation of each on one common benchmark (the main one where both have it).
-
-    Raises:
-        EvaluationError: names the evaluate calls that make a comparison possible.
-    """
-    if a.root == b.root:
-        raise EvaluationError(
-            Text(f"{a.name} cannot be compared with itself.", f"{a.name} 不能和自己比較。"),
-            Text("Name two different versions.", "請指定兩個不同的版本。"), field="b",
-        )
-    names = benchmark_names(a.task)
-    current = frozen_benchmark(a.task).hash if MAIN in names else None
-    shared = [record["benchmark"]["hash"] for record in reversed(b.evaluations())
-              if a.latest_evaluation(record["benchmark"]["hash"])]
-    if shared:
-        digest = current if current in shared else shared[0]
-        found = a.latest_evaluation(digest), b.latest_evaluation(digest)
-        if found[0] and found[1]:
-            return found[0], found[1]
-    benchmark = next((record["benchmark"]["name"] for folder in (b, a) for record in reversed(folder.evaluations())
-                      if record["benchmark"]["name"] in names), MAIN)
-    lacking = [folder for folder in (a, b) if not _evaluated_on(folder, benchmark)] or [a, b]
-    calls = ", ".join(_measuring(folder, benchmark) for folder in lacking)
-    raise EvaluationError(
-        Text(f"{a.name} and {b.name} have not been evaluated on the same benchmark, and figures from different test "
-             "sets cannot be compared.",
-             f"{a.name} 和 {b.name} 沒有在同一份評估基準上評估過；不同測試集的分數不能互相比較。"),
-        Text(f"Call {calls}, then compare again.", f"請先呼叫 {calls}，再比較一次。"),
-        field="benchmark", details={"evaluate": [folder.name for folder in lacking], "benchmark": benchmark},
-    )
-
-
-def _measuring(folder: VersionFolder, benchmark: str) -> str:
-    """The call that measures it on that benchmark."""
-    if isinstance(folder, TriedModel):
-        return (f"try_model(task={folder.task.name!r}, model={folder.name!r}, action='evaluate', "
-                f"benchmark={benchmark!r})")
-    return f"evaluate(task={folder.task.name!r}, version={folder.name!r}, benchmark={benchmark!r})"
 
 
 def _changes(a: VersionFolder, b: VersionFolder) -> list[Change]:
     """What differs in how they were made; nothing is known of that for a model trained elsewhere."""
-    return [] if isinstance(a, TriedModel) or isinstance(b, TriedModel) else changes_between(a, b)
+    return [] if tried(a) or tried(b) else changes_between(a, b)
 
 
-def _evaluated_on(folder: VersionFolder, name: str) -> bool:
-    """Whether the version has an evaluation on the benchmark as it is now frozen."""
-    if name not in benchmark_names(folder.task):
-        return False
-    return folder.latest_evaluation(frozen_benchmark(folder.task, name).hash) is not None
-
-
-def _groups(b: VersionFolder, record: Mapping[str, Any], answers: Sequence[Row]) -> list[str]:
-    """Which rows belong together, as in the evaluation of `b`; by the benchmark's own rows where it still stands."""
-    name, by = record["benchmark"]["name"], record.get("clusters", {}).get("by")
-    rows: Sequence[Row] = answers
-    if name in benchmark_names(b.task):
-        frozen = frozen_benchmark(b.task, name)
-        rows = frozen.rows() if frozen.hash == record["benchmark"]["hash"] else answers
-    return row_groups(rows, None if by == "text" else by)
-
-
-def _values(resampler: Resampler, metrics: Mapping[str, Metric], model: int) -> dict[str, Any]:
+def _values(pair: Pair, metrics: Mapping[str, Metric], model: int) -> dict[str, float]:
     """Each metric's value, per-class ones by `f1.label`."""
     values: dict[str, float] = {}
-    for kind, value in resampler.values(metrics, model).items():
-        if metrics[kind].per_class:
-            values |= {f"{kind}.{label}": round(float(one), 6)
-                       for label, one in zip(resampler.labels, value, strict=True)}
-        else:
-            values[kind] = round(float(value), 6)
+    for kind, found in pair.scores.values(metrics, model).items():
+        names = [f"{kind}.{label}" for label in pair.labels] if metrics[kind].per_class else [kind]
+        values |= {name: round(value, 6) for name, value in zip(names, found, strict=True)}
     return values
 
 
 def _per_class(
-    labels: Sequence[str], values: Sequence[Mapping[str, float]], differences: Difference | list[Difference]
+    labels: Sequence[str], values: Sequence[Mapping[str, float]], differences: Sequence[Difference]
 ) -> list[dict[str, Any]]:
-    by_label = differences if isinstance(differences, list) else []
+    """Each label's F1 in both; several labels are several looks, so their tests are corrected too."""
+    tests = holm([one.p for one in differences])
     return [{"label": label, "a": values[0][f"f1.{label}"], "b": values[1][f"f1.{label}"],
-             "difference": one.to_dict(), "outcome": one.verdict}
-            for label, one in zip(labels, by_label, strict=True)]
+             "difference": found.to_dict(), "outcome": found.verdict}
+            for label, one, p in zip(labels, differences, tests, strict=True) if (found := corrected(one, p))]
 
 
-def _outcome(difference: Difference, higher_is_better: bool) -> str:
-    if higher_is_better or difference.verdict == "not_shown":
-        return difference.verdict
-    return "worse" if difference.verdict == "better" else "better"
-
-
-def _said(
-    a: str, b: str, metric: str, pair: tuple[float, float], difference: Difference, outcome: str, rows: int,
-    needed: int | None,
-) -> Text:
-    """The verdict in words: `v2 is better`, `v2 is worse`, or that a difference is not shown."""
-    title = metric_title(metric)
-    figures = Text(
-        f"{title.en} {a} {pair[0]:.3f}, {b} {pair[1]:.3f}: {difference.value:+.3f} (95 % interval "
-        f"{difference.low:+.3f} to {difference.high:+.3f}) on the same {several(rows, 'row')}.",
-        f"{title.zh} {a} 為 {pair[0]:.3f}、{b} 為 {pair[1]:.3f}，相差 {difference.value:+.3f}"
-        f"（95% 信賴區間 {difference.low:+.3f} 到 {difference.high:+.3f}），同樣的 {rows} 列。",
-    )
-    if outcome in _WORDS:
-        word = _WORDS[outcome]
-        return Text(f"{b} {word.en} {a}. {figures.en}",
-                    f"{b} {word.zh} {a}。{figures.zh}")
-    if needed is None:
-        more = Text("They answer alike.", "兩者的表現相同。")
-    elif abs(difference.value) < _PRACTICALLY_EQUAL:
-        more = Text("For practical purposes they are equal here.", "實際上可以視為一樣。")
-    else:
-        more = Text(f"About {needed:,} rows would be needed to show a gap of this size.",
-                    f"要證明這麼大的差距，大約需要 {needed:,} 列測試資料。")
-    return Text(f"A difference between {b} and {a} is not shown: it may be chance. {figures.en} {more.en}",
-                f"未能證明 {b} 和 {a} 有差異，可能只是運氣。{figures.zh}{more.zh}")
-
-
-def _message(
-    a: VersionFolder, b: VersionFolder, metric: str, pair: tuple[float, float], difference: Difference, outcome: str,
-    rows: int, needed: int | None, test: McNemar,
-) -> Text:
-    said = _said(a.name, b.name, metric, pair, difference, outcome, rows, needed)
+def _message(a: VersionFolder, b: VersionFolder, decided: Decision) -> Text:
+    said, right = decided.said(), decided.right
     changes = _changes(a, b)
     listed = Text("; ".join(change.text.en for change in changes[:6]) or "nothing",
                   "、".join(change.text.zh for change in changes[:6]) or "沒有")
-    predicted = prediction_said(b) or Text("", "")
+    nothing = Text("", "")
+    best = (decided.chosen.said() if decided.chosen else None) or nothing
+    predicted = prediction_said(b) or nothing
     return Text(
-        f"{said.en} Only {a.name} is right on {several(test.only_a, 'row')}, only {b.name} on {test.only_b} (exact McNemar "
-        f"p = {test.p:.3f}). Changed: {listed.en}. {predicted.en}".rstrip(),
-        f"{said.zh}只有 {a.name} 答對的有 {test.only_a} 列，只有 {b.name} 答對的有 {test.only_b} 列"
-        f"（精確 McNemar 檢定 p = {test.p:.3f}）。變更：{listed.zh}。{predicted.zh}",
+        f"{said.en} Only {a.name} is right on {several(right.only_a, 'row')}, only {b.name} on {right.only_b}. "
+        f"Changed: {listed.en}. " + " ".join(part.en for part in (best, predicted) if part.en),
+        f"{said.zh}只有 {a.name} 答對的有 {right.only_a} 列，只有 {b.name} 答對的有 {right.only_b} 列。"
+        f"變更：{listed.zh}。{best.zh}{predicted.zh}",
     )
 
 
@@ -254,14 +142,13 @@ def _shown(task: Task, answer: str | None) -> str | None:
     return answer if answer is None or answers_of(task.type) == "label" else quoted(task, answer)
 
 
-def _next_step(
-    a: VersionFolder, b: VersionFolder, record_a: Mapping[str, Any], record_b: Mapping[str, Any], outcome: str,
-    pair: tuple[float, float], higher_is_better: bool,
-) -> dict[str, Any]:
-    ahead = pair[1] >= pair[0] if higher_is_better else pair[1] <= pair[0]
-    chosen, record = (b, record_b) if outcome == "better" or (outcome == "not_shown" and ahead) else (a, record_a)
-    task = a.task.name
-    if record["verdict"]["met"] and not record["verdict"]["simplest_wins"] and not isinstance(chosen, TriedModel):
+def _next_step(pair: Pair, decided: Decision) -> dict[str, Any]:
+    before, after = decided.values
+    ahead = after >= before if pair.metric.higher_is_better else after <= before
+    later = decided.outcome == "better" or (not decided.shown and ahead)
+    chosen, record = (pair.b, pair.record_b) if later else (pair.a, pair.record_a)
+    task = pair.a.task.name
+    if record["verdict"]["met"] and not record["verdict"]["simplest_wins"] and not tried(chosen):
         say = Text(f"{chosen.name} meets the goal. Deploy it?", f"{chosen.name} 已達標。要部署嗎？")
         return {"tool": "deploy", "arguments": {"task": task, "version": chosen.name}, "say": say._asdict()}
     say = Text("Ask the coach what would help most.", "問教練怎麼改進最有效。")

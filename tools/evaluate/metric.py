@@ -1,20 +1,18 @@
 """What a metric is, and which ones stand: one file each in `metrics/`, named after the metric.
 
-Every metric is a function of sums over the rows: what it counts of each row is counted once, and ten thousand draws
-of the rows are then measured in one vectorised call.
+Every metric is a function of sums over the rows: what it counts of each row is counted once, and its value, its
+interval and its difference between two models follow from the sums and from how the rows add to them.
 """
 
 from __future__ import annotations
 
 import difflib
-import itertools
 import json
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -23,11 +21,9 @@ from ...resources.kinds import kinds_in
 from ...resources.language import Text
 from ...resources.task import TaskType
 from ..data.types import Answers, task_kind
+from .intervals import Counted, Counts, Interval, mean_bounds, share_bounds, weigh, wider_wilson, wilson
 
-if TYPE_CHECKING:
-    import numpy
-
-    Array: TypeAlias = numpy.ndarray[Any, Any]
+FEWEST_ROWS = 6  # of a label, below which its figures say next to nothing; simulated in benchmarks/interval_coverage.py
 
 
 @dataclass(frozen=True)
@@ -46,19 +42,6 @@ class Answered:
     answer: str | None
     raw: str | None = ""
     margin: float | None = None
-
-
-@dataclass(frozen=True)
-class Tally:
-    """What was counted of each row.
-
-    Arguments:
-        rows: (rows, numbers), a sparse matrix of SciPy's.
-        shape: in which the numbers of one row, or of a sum of rows, are measured.
-    """
-
-    rows: Any
-    shape: tuple[int, ...]
 
 
 class Metric(BaseModel, ABC):
@@ -82,57 +65,140 @@ class Metric(BaseModel, ABC):
         return True
 
     @abstractmethod
-    def tally(self, answers: Sequence[Answered], labels: Sequence[str]) -> Tally:
-        """What is counted of each answer."""
+    def tally(self, answers: Sequence[Answered], labels: Sequence[str]) -> list[Counts]:
+        """What is counted of each answer, by column."""
 
     @abstractmethod
-    def measure(self, sums: Array) -> Array:
-        """Score summed counts.
+    def columns(self, labels: int) -> int:
+        """How many columns a tally over so many labels has."""
 
-        Arguments:
-            sums: (…, *the tally's shape).
+    @abstractmethod
+    def measure(self, sums: Sequence[float]) -> list[float]:
+        """Score summed counts, in 0–1: one figure, or one for each label where it is `per_class`."""
 
-        Returns:
-            (…) in 0–1, or (…, labels) for a metric with `per_class`.
-        """
+    @abstractmethod
+    def intervals(self, found: Counted) -> list[Interval]:
+        """Those figures with their 95 % intervals."""
+
+
+class Share(NamedTuple):
+    """Σ hits / Σ of, each a weighing of columns."""
+
+    hits: Counts
+    of: Counts
+
+
+class RatioMetric(Metric):
+    """A metric whose figures are shares of something counted, or a rising function of such a share."""
+
+    @abstractmethod
+    def shares(self, columns: int) -> list[Share]:
+        """What is counted over what: of all rows, or by label."""
+
+    def curve(self, share: float) -> float:
+        """The figure that a share stands for."""
+        return share
+
+    def bounds(self, share: float, rows: float) -> tuple[float, float]:
+        """The 95 % interval of a share of so many rows."""
+        return wilson(share, rows)
+
+    def measure(self, sums: Sequence[float]) -> list[float]:
+        known = dict(enumerate(sums))
+        return [self.curve(ratio(weigh(share.hits, known), weigh(share.of, known))) for share in self.shares(len(sums))]
+
+    def intervals(self, found: Counted) -> list[Interval]:
+        bounds = [share_bounds(found, *share, self.bounds) for share in self.shares(len(found.sums))]
+        return [Interval(value, self.curve(low), self.curve(high))
+                for value, (low, high) in zip(self.measure(found.sums), bounds, strict=True)]
+
+
+class F1Metric(RatioMetric):
+    """F1, by what is right of all that is of the class or was answered with it: that is a share, and F1 rises with it."""
+
+    def curve(self, share: float) -> float:
+        return 2 * share / (1 + share)
+
+    def bounds(self, share: float, rows: float) -> tuple[float, float]:
+        return wider_wilson(share, rows)
+
+
+class MeanMetric(Metric):
+    """A metric with one figure that is no share of anything counted, such as a mean of other figures."""
+
+    @abstractmethod
+    def wrong_row(self, found: Counted) -> list[tuple[float, Counts]]:
+        """(weight, counts) that together are one more row like these, answered wrongly."""
+
+    def intervals(self, found: Counted) -> list[Interval]:
+        low, high = mean_bounds(found, lambda sums: self.measure(sums)[0], self.wrong_row(found))
+        [value] = self.measure(found.sums)
+        return [Interval(value, min(low, value), max(high, value))]
 
 
 class ClassMetric(Metric):
     """A metric of what was found of each class: a row's label, or the distinct parts of a text by their type.
 
-    The sums are (…, classes + 1, 3): right, of the class, answered with the class; the last class holds types that
-    the task does not know. An answer that is none is of no class, and so wrong.
+    Each class has three columns: right, of the class, answered with the class; the last class holds types that the
+    task does not know. An answer that is none is of no class, and so wrong.
     """
 
     answers: ClassVar[tuple[Answers, ...]] = ("label",)
     family: ClassVar[str] = "classes"
 
-    def tally(self, answers: Sequence[Answered], labels: Sequence[str]) -> Tally:
+    def columns(self, labels: int) -> int:
+        return 3 * (labels + 1)
+
+    def tally(self, answers: Sequence[Answered], labels: Sequence[str]) -> list[Counts]:
         place = {label: number for number, label in enumerate(labels)}
-        counted = []
+        found: list[Counts] = []
         for row in answers:
             gold, said = parts_of(row.gold), parts_of(row.answer)
-            numbers: dict[int, int] = {}
+            numbers: dict[int, float] = {}
             for kind, parts in enumerate((gold & said, gold, said)):
                 for label, _ in parts:
                     column = 3 * place.get(label, len(labels)) + kind
                     numbers[column] = numbers.get(column, 0) + 1
-            counted.append(numbers)
-        return tallied(counted, (len(labels) + 1, 3))
+            found.append(numbers)
+        return found
 
 
-class ShareMetric(Metric):
+class MeanOfClasses(ClassMetric, MeanMetric):
+    """A weighted mean of the labels' F1."""
+
+    @abstractmethod
+    def weights(self, sums: Sequence[float]) -> list[float]:
+        """What each label weighs."""
+
+    def measure(self, sums: Sequence[float]) -> list[float]:
+        weights = self.weights(sums)
+        scores = [ratio(2 * sums[at], sums[at + 1] + sums[at + 2]) for at in range(0, len(sums) - 3, 3)]
+        return [ratio(sum(weight * score for weight, score in zip(weights, scores, strict=True)), sum(weights))]
+
+    def wrong_row(self, found: Counted) -> list[tuple[float, Counts]]:
+        """One row, spread over the pairs of two labels as often as such pairs would be drawn."""
+        rows = {at: found.sums[at + 1] for at in range(0, len(found.sums) - 3, 3) if found.sums[at + 1]}
+        pairs = {(one, other): rows[one] * rows[other] for one in rows for other in rows if one != other}
+        total = sum(pairs.values())
+        return [(weight / total, {one + 1: 1, other + 2: 1}) for (one, other), weight in pairs.items()] if total else [
+            (1.0, {at + 1: 1}) for at in rows]
+
+
+class ShareMetric(RatioMetric):
     """The share of rows of which something holds."""
 
     @abstractmethod
     def holds(self, row: Answered) -> bool:
         """Whether it holds of the row."""
 
-    def tally(self, answers: Sequence[Answered], labels: Sequence[str]) -> Tally:
-        return tallied([{0: int(self.holds(row)), 1: 1} for row in answers], (2,))
+    def columns(self, labels: int) -> int:
+        return 2
 
-    def measure(self, sums: Array) -> Array:
-        return ratio(sums[..., 0], sums[..., 1])
+    def tally(self, answers: Sequence[Answered], labels: Sequence[str]) -> list[Counts]:
+        return [{0: 1, 1: 1} if self.holds(row) else {1: 1} for row in answers]
+
+    def shares(self, columns: int) -> list[Share]:
+        return [Share({0: 1}, {1: 1})]
 
 
 @cache
@@ -216,34 +282,21 @@ def parts_of(answer: str | None) -> set[tuple[str, str]]:
         return {(answer, "")}
 
 
-def count_answers(gold: Sequence[str], predicted: Sequence[str | None], labels: Sequence[str]) -> Array:
-    """(labels, labels + 1) counts of (gold, predicted); an answer that is no label falls in the last column."""
-    import numpy as np
+def counted_labels(rows: Sequence[float]) -> list[bool]:
+    """Which labels a mean over labels counts, by how many rows each has: those with six or more, where two have them."""
+    enough = [count > FEWEST_ROWS - 1 for count in rows]  # sums may lie a step beside a whole number
+    return enough if sum(enough) > 1 else [count > 0.5 for count in rows]
 
+
+def count_answers(gold: Sequence[str], predicted: Sequence[str | None], labels: Sequence[str]) -> list[list[int]]:
+    """For each label how often its rows got each label; an answer that is no label falls in the last column."""
     place = {label: number for number, label in enumerate(labels)}
-    rows = [place[label] for label in gold]
-    columns = [place.get(label, len(labels)) if label is not None else len(labels) for label in predicted]
-    counts: Array = np.zeros((len(labels), len(labels) + 1), dtype=np.int64)
-    np.add.at(counts, (rows, columns), 1)
+    counts = [[0] * (len(labels) + 1) for _ in labels]
+    for wanted, said in zip(gold, predicted, strict=True):
+        counts[place[wanted]][place.get(said, len(labels)) if said is not None else len(labels)] += 1
     return counts
 
 
-def tallied(rows: Sequence[Mapping[int, int]], shape: tuple[int, ...]) -> Tally:
-    """Rows of numbers by their place in `shape`, read as one line."""
-    from scipy.sparse import csr_array
-
-    listed = [sorted(row.items()) for row in rows]
-    columns = [column for row in listed for column, _ in row]
-    values = [value for row in listed for _, value in row]
-    starts = [0, *itertools.accumulate(map(len, listed))]
-    return Tally(csr_array((values, columns, starts), shape=(len(rows), math.prod(shape)), dtype=float), shape)
-
-
-def ratio(numerator: Array, denominator: Array, empty: float = 0.0) -> Array:
-    """numerator / denominator, `empty` where the denominator is 0."""
-    import numpy as np
-
-    shape = np.broadcast_shapes(np.shape(numerator), np.shape(denominator))
-    out: Array = np.full(shape, empty)
-    np.divide(numerator, denominator, out=out, where=np.asarray(denominator) != 0)
-    return out
+def ratio(numerator: float, denominator: float) -> float:
+    """numerator / denominator, 0 where the denominator is 0."""
+    return numerator / denominator if denominator else 0.0

@@ -30,9 +30,9 @@ from ..data.benchmark import Benchmark
 from ..data.rows import Row
 from ..data.split import SKELETON, group_keys
 from ..data.types import Answers, kind_of
-from .metric import Answered, count_answers, metrics_for, parts_of
+from .metric import FEWEST_ROWS, Answered, count_answers, metrics_for, parts_of
 from .predict import Prediction
-from .significance import Resampler
+from .significance import Scores
 
 INVALID = "(invalid)"
 
@@ -52,24 +52,43 @@ def measured(
     Arguments:
         kind: what the answers are, which decides the metrics.
     """
-    labels = labels if kind in ("label", "spans") else []
-    intervals = Resampler([answers], labels, groups).intervals(metrics_for(kind, answers))
+    labels = measured_classes(kind, labels)
+    known = metrics_for(kind, answers)
+    intervals = Scores([answers], labels, groups).intervals(known)
     support = Counter(label for row in answers for label, _ in parts_of(row.gold))
     per_class: dict[str, dict[str, Any]] = {}
     for place, label in enumerate(labels):
-        figures = {name: found[place] for name, found in intervals.items() if isinstance(found, list)}
+        figures = {name: found[place] for name, found in intervals.items() if known[name].per_class}
+        few = support[label] < FEWEST_ROWS
         per_class[label] = {
             **{name: round(one.value, 6) for name, one in figures.items()}, "support": support[label],
-            "intervals": {name: [round(one.low, 6), round(one.high, 6)] for name, one in figures.items()},
+            **({"too_few": True, **_counts(answers, label)} if few else {}),
+            "intervals": {} if few else {name: [round(one.low, 6), round(one.high, 6)] for name, one in figures.items()},
         }
-    found = {
-        "metrics": {name: found.to_dict() for name, found in intervals.items() if not isinstance(found, list)},
+    found: dict[str, Any] = {
+        "metrics": {name: found[0].to_dict() for name, found in intervals.items() if not known[name].per_class},
         "per_class": per_class,
     }
     if kind != "label":
         return found
+    if thin := {label: support[label] for label in labels if support[label] < FEWEST_ROWS}:
+        enough = len(labels) - len(thin) > 1
+        found["metrics"]["macro_f1"]["left_out" if enough else "too_few"] = thin
     counts = count_answers([row.gold for row in answers], [row.answer for row in answers], labels)
-    return {**found, "confusion": {"labels": list(labels), "predicted": [*labels, INVALID], "matrix": counts.tolist()}}
+    return {**found, "confusion": {"labels": list(labels), "predicted": [*labels, INVALID], "matrix": counts}}
+
+
+def _counts(answers: Sequence[Answered], label: str) -> dict[str, int]:
+    """Of a label with few rows: how many were right, and how many answers named it."""
+    gold, said = ([{part for part in parts_of(one) if part[0] == label} for one in column] for column in zip(
+        *((row.gold, row.answer) for row in answers), strict=True))
+    return {"right": sum(len(one & other) for one, other in zip(gold, said, strict=True)),
+            "answered": sum(len(one) for one in said)}
+
+
+def measured_classes(kind: Answers, labels: Sequence[str]) -> list[str]:
+    """The labels of figures by label, each once; none where the answers have no labels."""
+    return list(dict.fromkeys(labels)) if kind in ("label", "spans") else []
 
 
 def measured_labels(known: Sequence[str], rows: Sequence[Row]) -> list[str]:

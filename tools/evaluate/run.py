@@ -27,6 +27,7 @@ from ..data.rows import Row
 from ..data.store import Snapshot, load_snapshot
 from ..data.types import Answers
 from .baselines import BASE_MODEL, baselines_for, cached_answers
+from .deciding import chosen_by
 from .evidence import answer_evidence, data_evidence, same_prompt
 from .metric import Answered, answers_of, check_metric
 from .model import LoadedModel, ModelPaths, base_path, load_for_inference, trained_version, version_paths
@@ -37,11 +38,12 @@ from .record import (
     commit_evaluation,
     keep_answers,
     measured,
+    measured_classes,
     measured_labels,
     row_groups,
     settle,
 )
-from .significance import Difference, Resampler
+from .significance import Difference, Scores
 from .simplified import simplified_leak
 from .verdict import headline, verdict
 
@@ -207,7 +209,7 @@ class _Evaluation:
     ) -> dict[str, Any]:
         """Everything `results.json` says of this evaluation, but its id and date."""
         self._say(Text("measuring", "計算指標"))
-        answers = [answer.answered for answer in head]
+        answers, lines = [answer.answered for answer in head], answer_rows(self.rows, head)
         record: dict[str, Any] = {
             "benchmark": benchmark_reference(self.benchmark), "answers": self.answers,
             "decoding": "constrained" if self.constrained else "free",
@@ -220,12 +222,12 @@ class _Evaluation:
             "job": self.job.folder.id,
             "baselines": {name: baseline_figures(self.task.metric, self.answers, given, self.measured_labels, self.groups)
                           for name, given in beside.items()},
-            "predictions_hash": keep_answers(self.folder, answer_rows(self.rows, head)),
+            "predictions_hash": keep_answers(self.folder, lines),
         }
         leaked = self._leaked()
         ahead = {name: paired_difference(self.task.metric, self.answers, given, answers, self.measured_labels,
                                          self.groups) for name, given in beside.items()}
-        record["verdict"] = verdict(record, self.task, ahead, leaked)
+        record["verdict"] = verdict(record, self.task, ahead, leaked, chosen_by(self.folder, record, lines))
         if leaked:
             record["trained_on"] = leaked
         return record
@@ -310,9 +312,9 @@ def paired_difference(
 ) -> Difference:
     """How far answers `b` are ahead of answers `a` in the metric (above 0: b is better, whichever way it counts)."""
     metric, label = check_metric(name, labels, kind)
-    resampler = Resampler([a, b] if metric.higher_is_better else [b, a], labels, groups)
-    found = resampler.differences({name: metric})[name]
-    return found[list(labels).index(str(label))] if isinstance(found, list) else found
+    labels = measured_classes(kind, labels)
+    scores = Scores([a, b] if metric.higher_is_better else [b, a], labels, groups)
+    return scores.differences({name: metric})[name][labels.index(label) if label else 0]
 
 
 def _snapshot(folder: VersionFolder) -> Snapshot | None:

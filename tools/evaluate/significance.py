@@ -1,46 +1,52 @@
-"""How sure a figure is: bootstrap intervals, paired differences, exact McNemar, and rows needed.
+"""Whether a difference between models on the same rows is more than chance: one rule for every place that says so.
 
-Sources: Efron and Tibshirani, "An Introduction to the Bootstrap" (percentile interval, ch. 13); Miller, "Adding Error
-Bars to Evals" (arXiv 2411.00640: pair the questions, cluster rows that belong together).
+The difference is shown where a paired randomisation test says so (p < 5 %), which of right and wrong answers is the exact
+McNemar test, and of any other metric the same on what each row contributes to it. The interval beside it always agrees
+with the test. Where several versions were measured on the same rows, p is corrected for that.
+
+Sources: Noreen, "Computer-Intensive Methods for Testing Hypotheses" (1989) and Yeh, "More Accurate Tests for the
+Statistical Significance of Result Differences" (COLING 2000): the test; Bonett and Price, "Adjusted Wald Confidence
+Interval for a Difference of Binomial Proportions Based on Paired Data" (2012): the interval; Miettinen, "Estimability and
+Estimation in Case-Referent Studies" (1976): the edge nearest 0, where test and interval would disagree; Holm, "A Simple
+Sequentially Rejective Multiple Test Procedure" (1979); Miller, "Adding Error Bars to Evals" (arXiv 2411.00640: pair the
+questions, cluster rows that belong together); Efron, "Bootstrap Methods" (1979): what choosing the best adds to a score.
 """
 
 from __future__ import annotations
 
 import math
+import random
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from statistics import NormalDist
 
-from .metric import Answered, Metric, Tally
+from .intervals import Counted, Counts, Interval, Z, by_group, cells_of, counted, gradient, weigh
+from .metric import Answered, Metric
 
-if TYPE_CHECKING:
-    from .metric import Array
-
-RESAMPLES = 10_000
-SEED = 20_260_106
-_CHUNK_CELLS = 2_000_000  # numbers held at once, 16 MB
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A value with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def to_dict(self) -> dict[str, float]:
-        return {"value": round(self.value, 6), "low": round(self.low, 6), "high": round(self.high, 6)}
+LEVEL = 0.05
+_POWER = 0.842  # of 80 %
+_FLIPS, _FEWEST_FLIPS, _MOST_COINS = 9_999, 999, 4_000_000
+_DRAWS = 2_000
+_SEED = 20_260_106
+_QUARTILE = 0.674
+_DIGITS = 9  # contributions that agree so far are the same
 
 
 @dataclass(frozen=True)
 class Difference:
-    """B minus A on the same rows. `error` is its bootstrap standard error, in the metric's own units."""
+    """B minus A on the same rows, with its 95 % interval.
+
+    Arguments:
+        error: standard error, in the metric's own units.
+        p: two-sided, of the paired randomisation test.
+    """
 
     value: float
     low: float
     high: float
     error: float
+    p: float = 1.0
 
     @property
     def verdict(self) -> str:
@@ -50,23 +56,21 @@ class Difference:
         return "worse" if self.high < 0 else "not_shown"
 
     def to_dict(self) -> dict[str, float]:
-        return {"value": round(self.value, 6), "low": round(self.low, 6), "high": round(self.high, 6)}
+        return {"value": round(self.value, 6), "low": round(self.low, 6), "high": round(self.high, 6),
+                "p": round(self.p, 6)}
 
 
 @dataclass(frozen=True)
 class McNemar:
-    """The exact test on the rows where just one of the two is right; `p` is two-sided."""
+    """The rows where just one of the two is right; `p` is the exact test's, two-sided."""
 
     only_a: int
     only_b: int
     p: float
 
 
-class Resampler:
-    """Answers of one or more models on the same rows, drawn again and again.
-
-    Rows of which everything counts the same are one cell. Drawing n rows with replacement is then one multinomial draw
-    over the cells, where they are few; where rows belong to groups, whole groups are drawn instead.
+class Scores:
+    """Answers of one or more models to the same rows, and how sure figures of them are.
 
     Arguments:
         models: for each model its answer to each row.
@@ -75,165 +79,196 @@ class Resampler:
     """
 
     def __init__(
-        self, models: Sequence[Sequence[Answered]], labels: Sequence[str], groups: Sequence[str] | None = None, *,
-        resamples: int = RESAMPLES, seed: int = SEED,
+        self, models: Sequence[Sequence[Answered]], labels: Sequence[str], groups: Sequence[str] | None = None
     ) -> None:
         self.models = models
         self.labels = list(labels)
         self.groups = groups if groups is not None and len(set(groups)) < len(groups) else None
-        self.resamples, self.seed = resamples, seed
+        self._tallies: dict[tuple[str, int], list[Counts]] = {}
 
-    def intervals(self, metrics: Mapping[str, Metric], model: int = 0) -> dict[str, Interval | list[Interval]]:
-        """Each metric's value with its 95 % percentile interval; a list by label for a metric with `per_class`."""
-        counted = _Counted([self.models[model]], self.labels, metrics, self.groups)
-        values, drawn = counted.measured(), self._draws(counted, lambda scores: scores[0])
-        found: dict[str, Interval | list[Interval]] = {}
-        for name, metric in metrics.items():
-            value = values[name][0]
-            low, high = _percentiles(drawn[name])
-            if metric.per_class:
-                found[name] = [Interval(*map(float, three)) for three in zip(value, low, high, strict=True)]
-            else:
-                found[name] = Interval(float(value), float(low), float(high))
-        return found
+    def values(self, metrics: Mapping[str, Metric], model: int = 0) -> dict[str, list[float]]:
+        """Each metric's figure; one for each label where it is `per_class`."""
+        return {name: metric.measure(self._counted(metric, model).sums) for name, metric in metrics.items()}
 
-    def differences(
-        self, metrics: Mapping[str, Metric], a: int = 0, b: int = 1
-    ) -> dict[str, Difference | list[Difference]]:
-        """Each metric's paired difference, model `b` minus model `a`: the same draw of rows scores both."""
-        counted = _Counted([self.models[a], self.models[b]], self.labels, metrics, self.groups)
-        values, drawn = counted.measured(), self._draws(counted, lambda scores: scores[1] - scores[0])
-        found: dict[str, Difference | list[Difference]] = {}
-        for name, metric in metrics.items():
-            value = values[name][1] - values[name][0]
-            low, high = _percentiles(drawn[name])
-            error = drawn[name].std(axis=0)
-            if metric.per_class:
-                found[name] = [Difference(*map(float, four)) for four in zip(value, low, high, error, strict=True)]
-            else:
-                found[name] = Difference(float(value), float(low), float(high), float(error))
-        return found
+    def intervals(self, metrics: Mapping[str, Metric], model: int = 0) -> dict[str, list[Interval]]:
+        """The same with 95 % intervals."""
+        return {name: metric.intervals(self._counted(metric, model)) for name, metric in metrics.items()}
 
-    def values(self, metrics: Mapping[str, Metric], model: int = 0) -> dict[str, Array]:
-        """Each metric of the rows themselves; by label for a metric with `per_class`."""
-        counted = _Counted([self.models[model]], self.labels, metrics, self.groups)
-        return {name: scores[0] for name, scores in counted.measured().items()}
+    def differences(self, metrics: Mapping[str, Metric], a: int = 0, b: int = 1) -> dict[str, list[Difference]]:
+        """Each metric's paired difference, model `b` minus model `a`."""
+        return {name: self._paired(metric, a, b) for name, metric in metrics.items()}
 
-    def _draws(self, counted: _Counted, of: Callable[[list[Array]], Array]) -> dict[str, Array]:
-        """(resamples, …) of each metric; the chunking does not change the draws."""
-        import numpy as np
+    def chosen_best(self, metric: Metric, place: int = 0) -> float:
+        """How much too good the best of these models looks because it was chosen for its score on these very rows.
 
-        generator = np.random.default_rng(self.seed)
-        parts: dict[str, list[Array]] = {name: [] for name in counted.metrics}
-        chunk = max(1, _CHUNK_CELLS // counted.width)
-        for start in range(0, self.resamples, chunk):
-            weights = counted.drawn(generator, min(chunk, self.resamples - start))
-            for name, scores in counted.measured(weights).items():
-                parts[name].append(of(scores))
-        return {name: np.concatenate(chunks) for name, chunks in parts.items()}
+        Other rows drawn from the same source would move every score; where a score is the best by luck, the luck goes.
 
+        Arguments:
+            place: of the label, for a metric that is `per_class`.
+        """
+        sign = 1 if metric.higher_is_better else -1
+        scores, slopes, rows = [], [], []
+        for model in range(len(self.models)):
+            sums = self._counted(metric, model).sums
+            scores.append(sign * metric.measure(sums)[place])
+            slopes.append({at: sign * slope for at, slope in gradient(_figure(metric, place), sums).items()})
+            rows.append(self._grouped(metric, model))
+        parts = [[weigh(slope, row) for row in each] for slope, each in zip(slopes, rows, strict=True)]
+        noise = _drawing([[sum(x * y for x, y in zip(one, other, strict=True)) for other in parts] for one in parts])
+        source, gained = random.Random(_SEED), 0.0
+        for _ in range(_DRAWS):
+            moved = noise([source.gauss(0.0, 1.0) for _ in scores])
+            chosen = max(range(len(scores)), key=lambda at: scores[at] + moved[at])
+            gained += moved[chosen]
+        return max(0.0, gained / _DRAWS)
 
-class _Counted:
-    """What the metrics count of each model's answers: by cells of rows, or of groups of rows, that count the same."""
+    def _tally(self, metric: Metric, model: int) -> list[Counts]:
+        key = (metric.family or metric.__class__.__name__, model)
+        if key not in self._tallies:
+            self._tallies[key] = metric.tally(self.models[model], self.labels)
+        return self._tallies[key]
 
-    def __init__(
-        self, models: Sequence[Sequence[Answered]], labels: Sequence[str], metrics: Mapping[str, Metric],
-        groups: Sequence[str] | None,
-    ) -> None:
-        import numpy as np
+    def _grouped(self, metric: Metric, model: int) -> list[Counts]:
+        rows = self._tally(metric, model)
+        return rows if self.groups is None else by_group(rows, self.groups)
 
-        self.metrics = metrics
-        tallies: dict[str, list[Tally]] = {}
-        for name, metric in metrics.items():
-            if (family := metric.family or name) not in tallies:
-                tallies[family] = [metric.tally(model, labels) for model in models]
-        if groups is not None:
-            tallies = {family: [_summed(tally, groups) for tally in counted] for family, counted in tallies.items()}
-        self.cell_of, first = _cells([tally.rows for counted in tallies.values() for tally in counted])
-        self.weights: Array = np.bincount(self.cell_of, minlength=len(first))
-        self.shapes = {family: counted[0].shape for family, counted in tallies.items()}
-        self.tables = {family: [_fastest(tally.rows[first]) for tally in counted] for family, counted in tallies.items()}
-        self.width = max(len(self.cell_of), *(math.prod(shape) * len(models) for shape in self.shapes.values()))
+    def _counted(self, metric: Metric, model: int) -> Counted:
+        return counted(self._tally(metric, model), metric.columns(len(self.labels)), self.groups)
 
-    def drawn(self, generator: Any, size: int) -> Array:
-        """(size, cells) how often each cell is drawn."""
-        import numpy as np
-
-        total, cells = len(self.cell_of), len(self.weights)
-        drawn: Array
-        if 2 * cells < total:
-            drawn = np.asarray(generator.multinomial(total, self.weights / total, size=size), dtype=float)
-        else:
-            places = self.cell_of[generator.integers(0, total, (size, total))] + np.arange(size)[:, None] * cells
-            drawn = np.bincount(places.ravel(), minlength=size * cells).reshape(size, cells).astype(float)
-        return drawn
-
-    def measured(self, weights: Array | None = None) -> dict[str, list[Array]]:
-        """Each metric of each model, of the rows themselves or of the (draws, cells) cells drawn."""
-        drawn = self.weights[None].astype(float) if weights is None else weights
-        sums = {family: [(drawn @ table).reshape(len(drawn), *self.shapes[family]) for table in tables]
-                for family, tables in self.tables.items()}
-        found = {name: [metric.measure(one) for one in sums[metric.family or name]]
-                 for name, metric in self.metrics.items()}
-        return {name: [one[0] for one in scores] for name, scores in found.items()} if weights is None else found
+    def _paired(self, metric: Metric, a: int, b: int) -> list[Difference]:
+        sums = [self._counted(metric, model).sums for model in (a, b)]
+        middle = [(one + other) / 2 for one, other in zip(*sums, strict=True)]
+        moves = cells_of([_minus(row_b, row_a) for row_a, row_b in zip(
+            self._grouped(metric, a), self._grouped(metric, b), strict=True)])
+        ends = zip(metric.measure(sums[0]), metric.measure(sums[1]), strict=True)
+        return [_difference(value_b - value_a, moves, gradient(_figure(metric, place), middle))
+                for place, (value_a, value_b) in enumerate(ends)]
 
 
-def _summed(tally: Tally, groups: Sequence[str]) -> Tally:
-    """The same counted of whole groups."""
-    import numpy as np
-    from scipy.sparse import csr_array
-
-    names = {group: number for number, group in enumerate(dict.fromkeys(groups))}
-    places = ([names[group] for group in groups], range(len(groups)))
-    whole = csr_array(csr_array((np.ones(len(groups)), places), shape=(len(names), len(groups))) @ tally.rows)
-    whole.sort_indices()
-    return Tally(whole, tally.shape)
+def _figure(metric: Metric, place: int) -> Callable[[Sequence[float]], float]:
+    """One of the metric's figures, of sums."""
+    return lambda sums: metric.measure(sums)[place]
 
 
-def _cells(tables: Sequence[Any]) -> tuple[Array, list[int]]:
-    """The cell of each row, and the first row of each cell."""
-    import numpy as np
-
-    rows = tables[0].shape[0]
-    places: dict[tuple[bytes, ...], int] = {}
-    which: Array = np.empty(rows, dtype=np.int64)
-    first: list[int] = []
-    for row in range(rows):
-        key = tuple(part[table.indptr[row]:table.indptr[row + 1]].tobytes()
-                    for table in tables for part in (table.indices, table.data))
-        which[row] = place = places.setdefault(key, len(places))
-        if place == len(first):
-            first.append(row)
-    return which, first
+def _minus(row: Counts, other: Counts) -> Counts:
+    found = {column: row.get(column, 0) - other.get(column, 0) for column in {**row, **other}}
+    return {column: value for column, value in found.items() if value}
 
 
-def _fastest(table: Any) -> Any:
-    """The matrix in the form that multiplies fastest: sparse where most of it is empty."""
-    return table.toarray() if 4 * table.nnz > math.prod(table.shape) else table
+def _difference(value: float, moves: Sequence[tuple[int, Counts]], slope: Counts) -> Difference:
+    """By what each group of rows adds to the difference: the slope half-way between the models is exact to second order."""
+    groups = sum(count for count, _ in moves)
+    parts: Counter[float] = Counter()
+    for count, row in moves:
+        if part := round(groups * weigh(slope, row), _DIGITS):
+            parts[part] += count
+    p = _randomised(parts)
+    # Bonett and Price: as if one more pair spoke for each side.
+    changed = sum(parts.values())
+    squares = sum(count * part * part for part, count in parts.items())
+    one_more = squares / changed if changed else 1.0
+    total = value * groups
+    mean = total / (groups + 2)
+    error = math.sqrt(max(0.0, squares + 2 * one_more - total * total / (groups + 2))) / (groups + 2)
+    low, high = max(-1.0, min(value, mean - Z * error)), min(1.0, max(value, mean + Z * error))
+    if (p < LEVEL) != (low > 0 or high < 0):
+        low, high = _agreeing(value, low, high, p)
+    return Difference(value, low, high, error, p)
+
+
+def _agreeing(value: float, low: float, high: float, p: float) -> tuple[float, float]:
+    """The interval with its edge nearest 0 where the test has it."""
+    tested = NormalDist().inv_cdf(1 - p / 2)
+    edge = value * (1 - Z / tested) if tested else 0.0
+    return (edge, high) if value > 0 else (low, edge)
+
+
+def _randomised(parts: Mapping[float, int]) -> float:
+    """p of the sum, where each group's two answers may as well be exchanged: every sign is flipped with a coin."""
+    sizes: Counter[float] = Counter()
+    for part, count in parts.items():
+        sizes[abs(part)] += count
+    if not sizes:
+        return 1.0
+    reached = abs(sum(part * count for part, count in parts.items()))
+    if len(sizes) == 1:
+        [(size, coins)] = sizes.items()
+        return _binomial(coins, round((coins - reached / size) / 2))
+    source, margin = random.Random(_SEED), reached * (1 - 1e-9) - 1e-12
+    flips = max(_FEWEST_FLIPS, min(_FLIPS, _MOST_COINS // len(sizes)))
+    cells = list(sizes.items())
+    as_far = sum(abs(sum(size * (2 * source.getrandbits(coins).bit_count() - coins) for size, coins in cells)) >= margin
+                 for _ in range(flips))
+    return (as_far + 1) / (flips + 1)
+
+
+def _binomial(coins: int, fewer: int) -> float:
+    """Two-sided p of so few heads, or as few tails."""
+    tail = sum(math.comb(coins, heads) for heads in range(fewer + 1))
+    return min(1.0, float(2 * tail / 2**coins))
+
+
+def _drawing(covariance: Sequence[Sequence[float]]) -> Callable[[Sequence[float]], list[float]]:
+    """Turns independent normal numbers into such that have the covariance (Cholesky; models that answer alike allowed)."""
+    root: list[list[float]] = []
+    for at, row in enumerate(covariance):
+        found: list[float] = []
+        for other in range(at):
+            rest = row[other] - sum(x * y for x, y in zip(found, root[other], strict=False))
+            found.append(rest / root[other][other] if root[other][other] > 1e-9 else 0.0)
+        found.append(math.sqrt(max(0.0, row[at] - sum(x * x for x in found))))
+        root.append(found)
+    return lambda given: [sum(x * y for x, y in zip(row, given, strict=False)) for row in root]
 
 
 def mcnemar(right_a: Sequence[bool], right_b: Sequence[bool]) -> McNemar:
     """Exact two-sided McNemar test: the binomial test on the discordant rows."""
     only_a = sum(a and not b for a, b in zip(right_a, right_b, strict=True))
     only_b = sum(b and not a for a, b in zip(right_a, right_b, strict=True))
-    discordant, fewer = only_a + only_b, min(only_a, only_b)
-    tail = sum(math.comb(discordant, k) for k in range(fewer + 1))
-    return McNemar(only_a, only_b, min(1.0, 2 * tail / 2**discordant))
+    return McNemar(only_a, only_b, _binomial(only_a + only_b, min(only_a, only_b)))
 
 
-def rows_needed(rows: int, difference: float, error: float) -> int | None:
-    """About how many rows would show a gap of this size (two-sided 5 %, power 80 %).
+def holm(tests: Sequence[float]) -> list[float]:
+    """Each p corrected for how many tests there are (Holm), in their order."""
+    order = sorted(range(len(tests)), key=lambda at: tests[at])
+    found, highest = [1.0] * len(tests), 0.0
+    for rank, at in enumerate(order):
+        highest = max(highest, min(1.0, (len(tests) - rank) * tests[at]))
+        found[at] = highest
+    return found
 
-    The standard error shrinks with the square root of the rows, so n' = n · ((1.960 + 0.842) · error / gap)².
-    None where there is no gap to show.
+
+@dataclass(frozen=True)
+class RowsNeeded:
+    """How many rows would show a gap like the one seen; `high` is None where the gap may be none at all."""
+
+    low: int
+    high: int | None
+
+    def to_dict(self) -> dict[str, int | None]:
+        return {"low": self.low, "high": self.high}
+
+
+def rows_needed(rows: int, difference: float, error: float) -> RowsNeeded | None:
+    """About how many rows would show the gap (two-sided 5 %, power 80 %), as a range; None where there is no gap.
+
+    The standard error shrinks with the square root of the rows, so n' = n · ((1.960 + 0.842) · error / gap)². The gap is
+    itself known no better than its error: the range is of the gaps in the middle half of what the rows allow (± 0.674
+    errors).
     """
     if difference == 0 or error == 0:
         return None
-    return math.ceil(rows * ((1.960 + 0.842) * error / abs(difference)) ** 2)
+    gap, unsure = abs(difference), _QUARTILE * error
+
+    def needed(size: float) -> int:
+        return math.ceil(rows * ((Z + _POWER) * error / size) ** 2)
+
+    return RowsNeeded(needed(gap + unsure), needed(gap - unsure) if gap - unsure > gap / 10 else None)
 
 
-def _percentiles(draws: Array) -> tuple[Array, Array]:
-    import numpy as np
-
-    low, high = np.percentile(draws, [2.5, 97.5], axis=0)
-    return low, high
+def corrected(difference: Difference, p: float) -> Difference:
+    """The difference by a p that is corrected for looking often: its interval holds 0 where that is not below the level."""
+    if p < LEVEL or difference.verdict == "not_shown":
+        return replace(difference, p=p)
+    low, high = _agreeing(difference.value, difference.low, difference.high, p)
+    return replace(difference, low=low, high=high, p=p)

@@ -50,8 +50,8 @@ def register(server: MCPServer, workspace: Workspace) -> None:
 
     @server.tool(
         name="compare_versions", title="Compare two versions · 比較版本",
-        description="Two versions side by side: is the new version better than the old one, or is it noise? Paired "
-        "bootstrap and McNemar on the same benchmark rows; also settings, data and per-class differences. 比較 v1 和 "
+        description="Two versions side by side: is the new version better than the old one, or is it noise? A paired "
+        "test on the same benchmark rows; also settings, data and per-class differences. 比較 v1 和 "
         "v2、新版有比較好嗎。",
         annotations=ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True),
         structured_output=True,
@@ -62,12 +62,12 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         a: Annotated[str, Field(description="the earlier version, e.g. v1, or a tried model, e.g. ollama:qwen3")],
         b: Annotated[str, Field(description="the later version, e.g. v2")],
     ) -> JobAnswer:
-        from . import compare
+        from . import compare, deciding
         from .tried import predictor
 
         folder = workspace.task(task)
         one, other = predictor(folder, a), predictor(folder, b)
-        compare.common_records(one, other)  # what cannot be compared is told before a job is started
+        deciding.common_records(one, other)  # what cannot be compared is told before a job is started
         job = jobs.submit(workspace, "compare", compare.ENTRY, [str(folder.root), one.name, other.name],
                           python=worker_python(workspace), task=folder)
         return await follow(job, workspace, report=context.report_progress)

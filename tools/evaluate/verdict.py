@@ -10,27 +10,32 @@ from ...resources.lineage import prediction_of
 from ...resources.task import SuccessCriteria, Task
 from ...resources.version import VersionFolder
 from .baselines import BASE_MODEL, baseline_title
+from .deciding import Chosen
 from .metric import known_metrics, metric_title
 from .significance import Difference
 
+_MOST_LABELS, _LONGEST = 5, 40
 _INVALID = {
     "label": Text("no label at all", "不是任何標籤"), "spans": Text("no JSON of parts", "不是可讀取的 JSON"),
     "text": Text("empty", "是空白的"), "pair": Text("empty", "是空白的"),
 }
 
 
-def headline(record: Mapping[str, Any], metric: str) -> dict[str, float]:
-    """`{value, low, high}` of the task's metric in a record, `recall.negative` among them."""
+def headline(record: Mapping[str, Any], metric: str) -> dict[str, Any]:
+    """`{value, low, high}` of the task's metric in a record, `recall.negative` among them; without edges where the label
+    has too few rows to say.
+    """
     kind, _, label = metric.partition(".")
     if not label:
         return dict(record["metrics"][kind])
     figures = record["per_class"][label]
-    low, high = figures["intervals"][kind]
+    low, high = figures["intervals"].get(kind) or (None, None)
     return {"value": figures[kind], "low": low, "high": high}
 
 
 def verdict(
-    record: Mapping[str, Any], task: Task, margins: Mapping[str, Difference], leaked: int = 0
+    record: Mapping[str, Any], task: Task, margins: Mapping[str, Difference], leaked: int = 0,
+    chosen: Chosen | None = None,
 ) -> dict[str, Any]:
     """Whether the goal is met and whether the effort was worth it.
 
@@ -39,6 +44,7 @@ def verdict(
         task: whose goal counts.
         margins: for each baseline how far the version is ahead of it in the task's metric (paired, above 0: better).
         leaked: benchmark rows this version was trained on.
+        chosen: what choosing it as the best of several versions did to its score.
 
     Returns:
         `{met, threshold, metric, value, simplest_wins, simplest: {name, outcome, value, ahead}, margins, text}`; every
@@ -48,12 +54,13 @@ def verdict(
     found = headline(record, metric)
     met = None if criteria.threshold is None else _reaches(metric, found["value"], criteria.threshold)
     simplest = _simplest(record, metric, margins)
-    parts = [_figure(record, metric, found), _goal(criteria, found, met), _beside(simplest, metric),
-             _untuned(record, metric, margins), _invalid(record), _simplified(record), _leak(leaked)]
+    parts = [_figure(record, metric, found), too_few_said(record, metric), _goal(criteria, found, met),
+             chosen.said() if chosen else None, _beside(simplest, metric), _untuned(record, metric, margins), _invalid(record), _simplified(record), _leak(leaked)]
     said = [part for part in parts if part is not None]
     return {
         "met": met, "threshold": criteria.threshold, "metric": metric, "value": found["value"],
         "simplest_wins": simplest is not None and simplest["outcome"] == "wins", "simplest": simplest,
+        **({"chosen": chosen.to_dict()} if chosen else {}),
         "margins": {name: {**margin.to_dict(), "outcome": margin.verdict} for name, margin in margins.items()},
         "text": Text(" ".join(part.en for part in said), "".join(part.zh for part in said))._asdict(),
     }
@@ -78,25 +85,54 @@ def _simplest(
             "ahead": margin.to_dict()}
 
 
-def _figure(record: Mapping[str, Any], metric: str, found: Mapping[str, float]) -> Text:
+def _figure(record: Mapping[str, Any], metric: str, found: Mapping[str, Any]) -> Text:
     title, benchmark = metric_title(metric), record["benchmark"]
     rows, groups = benchmark["count"], record.get("clusters", {}).get("count", benchmark["count"])
     alike = Text(f" in {several(groups, 'group')} of like sentences", f"、{groups} 組句型") if groups < rows else Text("", "")
-    interval = f"{found['low']:.3f}–{found['high']:.3f}"
+    interval = Text("too few rows to say how sure that is", "筆數太少，看不出有多可靠")
+    if found["low"] is not None:
+        edges = f"{found['low']:.3f}–{found['high']:.3f}"
+        interval = Text(f"95 % interval {edges}", f"95% 信賴區間 {edges}")
     return Text(
-        f"{title.en} {found['value']:.3f} (95 % interval {interval}) on {several(rows, 'row')}{alike.en} of benchmark "
+        f"{title.en} {found['value']:.3f} ({interval.en}) on {several(rows, 'row')}{alike.en} of benchmark "
         f"{benchmark['name']}.",
-        f"{title.zh} {found['value']:.3f}（95% 信賴區間 {interval}），評估基準 {benchmark['name']}"
+        f"{title.zh} {found['value']:.3f}（{interval.zh}），評估基準 {benchmark['name']}"
         f"（{rows} 列{alike.zh}）。",
     )
 
 
-def _goal(criteria: SuccessCriteria, found: Mapping[str, float], met: bool | None) -> Text | None:
+def too_few_said(record: Mapping[str, Any], metric: str) -> Text | None:
+    """Which labels have too few rows to say, and what the metric made of them; None where all have enough."""
+    kind, _, label = metric.partition(".")
+    if label:
+        figures = (record.get("per_class") or {}).get(label) or {}
+        return Text(f"“{label}”: {counts_said(figures).en}.", f"「{label}」：{counts_said(figures).zh}。"
+                    ) if figures.get("too_few") else None
+    found = (record.get("metrics") or {}).get(kind) or {}
+    listed = dict(found.get("left_out") or found.get("too_few") or {})
+    if not listed:
+        return None
+    shown = list(listed.items())[:_MOST_LABELS]
+    more = Text(f" and {len(listed) - len(shown)} more", f"等 {len(listed)} 個標籤") if len(listed) > len(shown) else Text("", "")
+    en = ", ".join(f"{name[:_LONGEST]} ({several(rows, 'row')})" for name, rows in shown) + more.en
+    zh = "、".join(f"{name[:_LONGEST]}（{rows} 列）" for name, rows in shown) + more.zh
+    if found.get("left_out"):
+        return Text(f"Left out of macro-F1, with too few test rows to say: {en}.", f"測試資料太少、沒有算進 macro-F1：{zh}。")
+    return Text(f"Too few test rows to say much: {en}.", f"測試資料太少，分數參考就好：{zh}。")
+
+
+def counts_said(figures: Mapping[str, Any]) -> Text:
+    """Of a label with few rows what was counted, in place of figures."""
+    right, rows = int(figures.get("right") or 0), int(figures.get("support") or 0)
+    return Text(f"{right} of {several(rows, 'row')} right, too few to say", f"{rows} 列答對 {right} 列，太少，看不出好壞")
+
+
+def _goal(criteria: SuccessCriteria, found: Mapping[str, Any], met: bool | None) -> Text | None:
     if met is None:
         return Text("The task has no threshold yet, so nothing says whether this is enough.",
                     "這個任務還沒有設定門檻，無法判斷是否足夠。")
     threshold = f"{criteria.threshold:.3f}"
-    sure = found["low"] > (criteria.threshold or 0) or found["high"] < (criteria.threshold or 0)
+    sure = found["low"] is None or not found["low"] <= (criteria.threshold or 0) <= found["high"]
     doubt = Text("" if sure else " The interval reaches across it, so another set of rows might say otherwise.",
                  "" if sure else "不過信賴區間跨過門檻，換一批資料結論可能不同。")
     if met:

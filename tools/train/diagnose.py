@@ -12,7 +12,6 @@ from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version, version_numbers
 from ...resources.workspace import Workspace
 from ..evaluate.diagnosis import Cause, Diagnosis, diagnose
-from ..evaluate.diagnosis.diagnosis import sure
 from ..evaluate.diagnosis.standing import against_the_simplest, where_it_stands
 from ..evaluate.metric import metric_title
 from ..evaluate.verdict import prediction_said
@@ -117,22 +116,20 @@ def _shown(cause: Cause) -> CauseFound:
 
 
 def _beside(found: Diagnosis) -> str | None:
-    """Which of several versions is the best, and whether the paired test shows it."""
-    if found.best is None or found.result is None or found.shown is None:
+    """Which of several versions is the best, and whether that is shown."""
+    if found.beside_best is None:
         return None
-    best, test = found.best, found.shown
-    if sure(test):
-        return str(Text(f"{best.version.name} is better ({best.value:.3f}, exact McNemar p = {test.p:.3f}).",
-                        f"{best.version.name} 比較好（{best.value:.3f}，精確 McNemar 檢定 p = {test.p:.3f}）。"))
-    return str(Text(f"{best.version.name} scores {best.value:.3f}, but a difference is not shown (exact McNemar "
-                    f"p = {test.p:.3f}).",
-                    f"{best.version.name} 是 {best.value:.3f}，但看不出差別（精確 McNemar 檢定 p = {test.p:.3f}）。"))
+    best = found.beside_best.chosen
+    said = [found.beside_best.said(), best.said() if best else None]
+    return str(Text(" ", "")).join(str(one) for one in said if one is not None)
 
 
 def _message(found: Diagnosis, advice: Cause | None) -> str:
     beside_simple = against_the_simplest(found.result) if found.result and found.standing == "met" else None
     parts = [_standing(found), beside_simple, prediction_said(found.version), _because(found)]
-    beside = _beside(found)
+    first = found.causes[0] if found.causes else None
+    told = first is not None and found.best is not None and first.figures.get("parent") == found.best.version.name
+    beside = None if told else _beside(found)
     said = [str(part) for part in parts if part] + ([beside] if beside else [])
     if advice is not None:
         said.append(str(Text(f"One change: {advice.say.en}.", f"只改一件事：{advice.say.zh}。")))

@@ -78,7 +78,7 @@ def test_a_clear_gain_is_called_better_and_its_mirror_worse(pair: Pair) -> None:
     assert found["verdict"]["text"]["zh"].startswith("v2 優於 v1。")
     assert found["next_step"]["tool"] == "deploy"
     assert found["next_step"]["arguments"] == {"task": "news", "version": "v2"}
-    assert found["mcnemar"]["p"] < 0.001
+    assert found["verdict"]["difference"]["p"] < 0.001 and found["verdict"]["tests"] == 1
     assert [change["path"] for change in found["changes"]] == ["lora_r"]
     assert "LoRA rank 32 → 64" in found["message"]["en"]
     mirrored = compare(b, a)
@@ -93,7 +93,7 @@ def test_a_small_gain_is_not_shown_and_the_rows_it_would_need_are_named(pair: Pa
     answered(b, lambda number, gold: (same(number, gold), gold)[number in (3, 50, 90)])
     found = compare(a, b)
     assert found["verdict"]["outcome"] == "not_shown" and found["verdict"]["difference"]["value"] >= 0
-    assert found["verdict"]["rows_needed"] > 150
+    assert found["verdict"]["rows_needed"]["low"] > 150
     assert "is not shown" in found["message"]["en"] and "rows would be needed" in found["message"]["en"]
     assert "未能證明" in found["message"]["zh"]
 
@@ -185,9 +185,23 @@ def test_answers_changed_by_hand_are_refused(pair: Pair) -> None:
         compare(a, b)
 
 
-def test_rows_needed_shrink_with_the_gap(pair: Pair) -> None:
-    a, b = pair
-    answered(a, right(0.80))
-    answered(b, right(0.84, 7))
-    wide = compare(a, b)["verdict"]
-    assert wide["rows_needed"] is not None and wide["rows_needed"] > 0
+def test_looking_often_is_counted(make_task: MakeTask, versions: MakeVersion, tiny: Path) -> None:
+    task = make_task(test=150)
+    first, second, *more = [versions(task, tiny) for _ in range(5)]
+    answered(first, right(0.80))
+    flipped = right(0.80)
+    # A handful of rows put right: a difference between two, hardly one once four were tried.
+    answered(second, lambda number, gold: (flipped(number, gold), gold)[number < 27])
+    alone = compare(first, second)["verdict"]
+    assert alone["tests"] == 1 and alone["outcome"] == "better" and 0.01 < alone["difference"]["p"] < 0.05
+    for place, folder in enumerate(more):
+        answered(folder, right(0.75, place + 1))
+    counted = compare(first, second)
+    assert counted["verdict"]["tests"] == 4 and counted["verdict"]["p_alone"] == alone["difference"]["p"]
+    assert counted["verdict"]["difference"]["p"] == pytest.approx(4 * alone["difference"]["p"], abs=1e-5)
+    assert counted["verdict"]["outcome"] == "not_shown" and counted["verdict"]["difference"]["low"] <= 0
+    assert "5 versions were measured on these rows" in counted["message"]["en"]
+    assert "v2 is chosen as the best of 5 versions" in counted["message"]["en"]
+    assert "5 個版本裡挑出來" in counted["message"]["zh"]
+    mirrored = compare(second, first)["verdict"]
+    assert mirrored["outcome"] == "not_shown" and mirrored["difference"]["p"] == counted["verdict"]["difference"]["p"]

@@ -173,7 +173,7 @@ def test_a_half_trained_version_is_shown_to_be_worse_in_the_tasks_own_metric(mea
     found = compare(first, second)
     assert found["metric"] == "entity_f1" and found["verdict"]["outcome"] == "worse"
     assert {"entity_f1", "exact_match"} <= set(found["metrics"]) and len(found["per_class"]) == 2
-    assert found["mcnemar"]["p"] < 0.05
+    assert found["verdict"]["difference"]["p"] < 0.05
     broken = found["examples"]["broken"][0]
     assert broken["gold"] in {line["gold"] for line in read_jsonl(first.predictions_file)}
     with first.task.change() as task:

@@ -6,13 +6,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ....resources.answer import Standing, quoted
-from ....resources.errors import EvaluationError
 from ....resources.language import Text
 from ....resources.task import Task
 from ....resources.version import VersionFolder, version_numbers
+from ..deciding import Decision, decide
 from ..metric import answers_of
-from ..record import evaluated_answers
-from ..significance import McNemar, mcnemar
 from .case import Case
 from .cause import Cause, CauseKind, NotKnown, known_causes
 from .otherwise import otherwise
@@ -20,7 +18,6 @@ from .standing import Result, best_of, result_of
 
 _TEXT = 120
 _POINTED_AT = 0.15
-_SURE = 0.05
 _CONTRARY = ("overfitting", "underfitting")
 _BY_ROW_TEXT = ("answer",)
 
@@ -31,7 +28,7 @@ class Diagnosis:
 
     Arguments:
         standing: against the person's own criteria; None before it was evaluated.
-        best: of all versions on the same benchmark; `shown` says whether the paired test tells it from this one.
+        best: of all versions on the same benchmark; `beside_best` decides whether it is better than this one.
         causes: those accused, the likeliest first; `signs` those too weak to be.
         advice: of the first cause (of a version surely worse than its parent: go back), or what to try where none is
             accused; None before an evaluation.
@@ -42,7 +39,7 @@ class Diagnosis:
     standing: Standing | None
     result: Result | None
     best: Result | None
-    shown: McNemar | None
+    beside_best: Decision | None
     causes: list[Cause]
     advice: Cause | None
     signs: list[Cause] = field(default_factory=list)
@@ -83,7 +80,7 @@ def diagnose(version: VersionFolder, complaint: str = "", *, texts: bool = True)
     best = _best(case)
     return Diagnosis(
         version=version, standing=result.standing if result else None, result=result, best=best,
-        shown=_paired(result, best), causes=accused, advice=advice,
+        beside_best=_beside(result, best), causes=accused, advice=advice,
         signs=[cause for cause in ranked if cause not in accused], unknown=unknown,
     )
 
@@ -110,24 +107,11 @@ def _best(case: Case) -> Result | None:
     return best_of([*results, case.result])
 
 
-def _paired(mine: Result | None, best: Result | None) -> McNemar | None:
-    """The exact test of this version against the best, where that is another."""
+def _beside(mine: Result | None, best: Result | None) -> Decision | None:
+    """Whether the best is better than this version, where that is another."""
     if mine is None or best is None or best.version.number == mine.version.number:
         return None
-    records = [result.version.latest_evaluation(mine.benchmark) for result in (mine, best)]
-    if records[0] is None or records[1] is None:
-        return None
-    try:
-        one, other = (evaluated_answers(result.version, record, records[0]["decoding"])
-                      for result, record in zip((mine, best), records, strict=True) if record)
-    except (EvaluationError, KeyError):
-        return None
-    return mcnemar([bool(row["correct"]) for row in one], [bool(row["correct"]) for row in other])
-
-
-def sure(test: McNemar | None) -> bool:
-    """Whether a paired test shows a difference."""
-    return test is not None and test.p < _SURE
+    return decide(mine.version, best.version)
 
 
 def _with_texts(case: Case, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

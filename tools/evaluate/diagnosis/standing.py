@@ -54,7 +54,7 @@ def result_of(task: Task, version: VersionFolder) -> Result | None:
         return None
     metric = task.metric if headline(evaluation, task.metric) else usual
     per_class = {label: figures["f1"] for label, figures in (evaluation.get("per_class") or {}).items()
-                 if figures.get("support")}
+                 if figures.get("support") and not figures.get("too_few")}
     weakest = min(per_class, key=lambda label: per_class[label]) if len(per_class) > 1 else None
     config = version.config() if version.config_file.is_file() else {}
     parent = config.get("parent")

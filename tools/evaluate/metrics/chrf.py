@@ -2,20 +2,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from ....resources.language import Text
 from ...data.types import Answers
-from ..metric import Answered, Metric, Tally, ratio, tallied
-
-if TYPE_CHECKING:
-    from ..metric import Array
+from ..intervals import Counted, Counts
+from ..metric import Answered, MeanMetric, ratio
 
 _ORDERS = 6
 _BETA = 2
 
 
-class Chrf(Metric):
+class Chrf(MeanMetric):
     """Overlap of character n-grams, up to six characters, recall weighing twice (chrF2 of the whole set, 0–1).
 
     Popović, "chrF: character n-gram F-score for automatic MT evaluation" (2015), as sacrebleu computes it: white space
@@ -32,22 +30,27 @@ class Chrf(Metric):
     def applies(self, answers: Sequence[Answered]) -> bool:
         return all(row.raw is not None for row in answers)
 
-    def tally(self, answers: Sequence[Answered], labels: Sequence[str]) -> Tally:
-        return tallied([_counted(row) for row in answers], (_ORDERS, 3))
+    def columns(self, labels: int) -> int:
+        return 3 * _ORDERS
 
-    def measure(self, sums: Array) -> Array:
-        said, wanted, shared = (sums[..., kind] for kind in range(3))
-        reached = (said > 0) & (wanted > 0)
-        orders = reached.sum(axis=-1)
-        precision = ratio((ratio(shared, said) * reached).sum(axis=-1), orders)
-        recall = ratio((ratio(shared, wanted) * reached).sum(axis=-1), orders)
-        return ratio((1 + _BETA**2) * precision * recall, _BETA**2 * precision + recall)
+    def tally(self, answers: Sequence[Answered], labels: Sequence[str]) -> list[Counts]:
+        return [_counted(row) for row in answers]
+
+    def measure(self, sums: Sequence[float]) -> list[float]:
+        reached = [(said, wanted, shared) for said, wanted, shared in zip(sums[::3], sums[1::3], sums[2::3], strict=True) if said and wanted]
+        precision = ratio(sum(shared / said for said, _, shared in reached), len(reached))
+        recall = ratio(sum(shared / wanted for _, wanted, shared in reached), len(reached))
+        return [ratio((1 + _BETA**2) * precision * recall, _BETA**2 * precision + recall)]
+
+    def wrong_row(self, found: Counted) -> list[tuple[float, Counts]]:
+        """One answer of usual length that shares nothing with what was wanted."""
+        return [(1.0, {at: value / found.groups for at, value in enumerate(found.sums) if at % 3 != 2})]
 
 
-def _counted(row: Answered) -> dict[int, int]:
+def _counted(row: Answered) -> Counts:
     """For each order the n-grams of the answer, of what was wanted, and those both have."""
     said, wanted = "".join((row.answer or "").split()), "".join(row.gold.split())
-    numbers: dict[int, int] = {}
+    numbers: dict[int, float] = {}
     for order in range(_ORDERS):
         of_said, of_wanted = (_grams(text, order + 1) for text in (said, wanted))
         if of_wanted:  # what is longer than the answer wanted counts for nothing

@@ -1,16 +1,13 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from ....resources.language import Text
 from ...data.types import Answers
-from ..metric import ClassMetric, ratio
-
-if TYPE_CHECKING:
-    from ..metric import Array
+from ..metric import ClassMetric, F1Metric, Share
 
 
-class EntityF1(ClassMetric):
+class EntityF1(ClassMetric, F1Metric):
     """F1 over all parts of all texts (micro): a part is right where its type and its text are exactly those wanted.
 
     The exact criterion of CoNLL-2003 and seqeval, on the distinct (type, text) pairs of each row.
@@ -22,6 +19,5 @@ class EntityF1(ClassMetric):
         "實體 F1：模型擷取的片段和應該擷取的片段，種類與文字都完全相同的比例。")
     answers: ClassVar[tuple[Answers, ...]] = ("spans",)
 
-    def measure(self, sums: Array) -> Array:
-        right, wanted, named = (sums[..., kind].sum(axis=-1) for kind in range(3))
-        return ratio(2.0 * right, wanted + named)
+    def shares(self, columns: int) -> list[Share]:
+        return [Share(dict.fromkeys(range(0, columns, 3), 1), {at: -1 if at % 3 == 0 else 1 for at in range(columns)})]

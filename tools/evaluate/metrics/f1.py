@@ -1,22 +1,18 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from ....resources.language import Text
 from ...data.types import Answers
-from ..metric import ClassMetric, ratio
-
-if TYPE_CHECKING:
-    from ..metric import Array
+from ..metric import ClassMetric, F1Metric, Share
 
 
-class F1(ClassMetric):
+class F1(ClassMetric, F1Metric):
     """The harmonic mean of the class's precision and recall (0 where both are 0)."""
 
     title: ClassVar[Text] = Text("F1", "F1")
     answers: ClassVar[tuple[Answers, ...]] = ("label", "spans")
     per_class: ClassVar[bool] = True
 
-    def measure(self, sums: Array) -> Array:
-        known = sums[..., :-1, :]
-        return ratio(2.0 * known[..., 0], known[..., 1] + known[..., 2])
+    def shares(self, columns: int) -> list[Share]:
+        return [Share({at: 1}, {at: -1, at + 1: 1, at + 2: 1}) for at in range(0, columns - 3, 3)]

@@ -1,21 +1,18 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 from ....resources.language import Text
-from ..metric import ClassMetric, ratio
-
-if TYPE_CHECKING:
-    from ..metric import Array
+from ..metric import MeanOfClasses
 
 
-class WeightedF1(ClassMetric):
+class WeightedF1(MeanOfClasses):
     """The mean of the labels' F1, each label weighing as many rows as it has."""
 
     title: ClassVar[Text] = Text("weighted F1", "加權 F1")
     explained: ClassVar[Text] = Text("Weighted F1: the mean of the labels' F1, weighted by their rows.",
                                      "加權 F1：依各標籤筆數加權的 F1 平均。")
 
-    def measure(self, sums: Array) -> Array:
-        right, of_label, answered = (sums[..., kind] for kind in range(3))
-        return ratio((ratio(2.0 * right, of_label + answered) * of_label).sum(axis=-1), of_label.sum(axis=-1))
+    def weights(self, sums: Sequence[float]) -> list[float]:
+        return [sums[at + 1] for at in range(0, len(sums) - 3, 3)]

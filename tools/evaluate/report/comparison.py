@@ -29,12 +29,10 @@ def _beside(compared: Compared, material: Material) -> Html:
     if problem := compared.problem:
         return html(title, paragraphs([problem.problem, problem.fix]))
     result = compared.result or {}
-    verdict, test, version = result["verdict"], result["mcnemar"], material.folder.name
+    verdict, right, version = result["verdict"], result["right"], material.folder.name
     changes = [Text(**change["text"]) for change in result["changes"]]
-    rows = Text(f"Only {compared.name} is right on {several(test['only_a_right'], 'row')}, only {version} on "
-                f"{test['only_b_right']} (exact McNemar p = {test['p']:.3f}).",
-                f"只有 {compared.name} 答對的有 {test['only_a_right']} 列，只有 {version} 答對的有 "
-                f"{test['only_b_right']} 列（精確 McNemar 檢定 p = {test['p']:.3f}）。")
+    rows = Text(f"Only {compared.name} is right on {several(right['only_a'], 'row')}, only {version} on {right['only_b']}.",
+                f"只有 {compared.name} 答對的有 {right['only_a']} 列，只有 {version} 答對的有 {right['only_b']} 列。")
     return html(
         title, tag("p", Text(**verdict["text"]), class_=f"verdict {verdict['outcome']}"), tag("p", rows),
         tag("p", Text("What was changed:", "改了什麼："), class_="before-list") if changes else tag("p", Text(
@@ -57,7 +55,7 @@ def _labels(a: str, b: str, result: dict[str, Any]) -> Html | None:
         every = result["per_class"]
     if not every:
         return None
-    rows = [_row(html("F1 · ", found["label"]), found, True) for found in every[:_MOST_LABELS]]
+    rows = [_row(html("F1 · ", found["label"]), found, True, found["outcome"]) for found in every[:_MOST_LABELS]]
     left = len(every) - _MOST_LABELS
     return html(table(_head(Text("label", "標籤"), a, b), rows, Text("Differences by label", "各標籤的差異"), "compared"),
                 tag("p", Text(f"Left out: {several(left, 'label')} with smaller differences.",
@@ -69,9 +67,9 @@ def _head(first: Text, a: str, b: str) -> list[Content]:
             tag("th", Text("difference (95 % interval)", "差異（95% 信賴區間）"), scope="col", class_="n")]
 
 
-def _row(title: Content, found: dict[str, Any], higher_is_better: bool) -> Html:
+def _row(title: Content, found: dict[str, Any], higher_is_better: bool, outcome: str = "") -> Html:
     gap = found["difference"]
-    outcome = outcome_of(gap, higher_is_better)
+    outcome = outcome or outcome_of(gap, higher_is_better)
     return tag("tr", tag("th", title, scope="row"), tag("td", number(found["a"]), class_="n"),
                tag("td", number(found["b"]), class_="n"),
                tag("td", signed(gap["value"]),

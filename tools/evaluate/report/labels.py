@@ -51,12 +51,23 @@ def _label_row(place: int, label: str, figures: dict[str, Any]) -> Html:
         low, high = (figures.get("intervals") or {}).get(name) or (None, None)
         title = None if low is None else Text(f"95 % interval {low:.3f}–{high:.3f}", f"95% 信賴區間 {low:.3f}–{high:.3f}")
         drawn: Content = (tag("span", number(figures[name]), class_="value"), bar(figures[name], low, high))
-        if not figures["support"] and name != "precision":
+        if figures.get("too_few"):
+            drawn = tag("span", _counted(name, figures), class_="value few")
+        if not figures["support"] and name == "recall":
             drawn = tag("span", "–", class_="value")
         cells.append(tag("td", tag("span", metric_title(name), class_="name"), drawn, title=title, class_="measure"))
     return tag("tr", tag("th", label, scope="row"), cells,
                tag("td", tag("span", Text("rows", "筆數"), class_="name"), figures["support"], class_="n support"),
                data_label=place, data_support=figures["support"], **values)
+
+
+_TOO_FEW = Text("too few to say", "太少，看不出好壞")
+
+
+def _counted(name: str, figures: dict[str, Any]) -> Text:
+    """What was counted of a label with few rows, in place of a share of them."""
+    right, of = figures.get("right", 0), {"precision": figures.get("answered", 0), "recall": figures["support"]}.get(name)
+    return _TOO_FEW if of is None else Text(f"{right} of {of}", f"{of} 列中 {right} 列")
 
 
 def confusion(material: Material) -> Html:

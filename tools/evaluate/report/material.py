@@ -88,7 +88,7 @@ def gather(folder: VersionFolder, record: Mapping[str, Any]) -> Material:
     )
 
 
-def score(record: Mapping[str, Any] | None, metric: str) -> dict[str, float] | None:
+def score(record: Mapping[str, Any] | None, metric: str) -> dict[str, Any] | None:
     """`{value, low, high}` of `metric` in a record; None where it was not measured."""
     if record is None:
         return None

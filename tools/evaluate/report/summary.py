@@ -7,8 +7,10 @@ from typing import Any
 
 from ....resources.language import Text, several
 from ..baselines import BASE_MODEL, baseline_title
+from ..deciding import chosen
 from ..diagnosis import Diagnosis
 from ..record import INVALID
+from ..verdict import too_few_said
 from .causes import expected
 from .figures import Point, day, difference, forest, number
 from .markup import Content, Html, both, html, tag
@@ -49,7 +51,7 @@ def standing(material: Material) -> str:
     if met:
         return "met"
     own = score(material.record, material.metric)
-    return "close" if own and own["low"] <= threshold <= own["high"] else "gap"
+    return "close" if own and own["low"] is not None and own["low"] <= threshold <= own["high"] else "gap"
 
 
 _STANDINGS = {
@@ -71,7 +73,7 @@ def _standing(material: Material) -> Content:
     wanted = f"{material.threshold:.3f}"
     at_least = Text("at least", "至少") if material.higher_is_better else Text("at most", "最多")
     found = score(material.record, material.metric)
-    across = found is not None and found["low"] <= material.threshold <= found["high"]
+    across = found is not None and found["low"] is not None and found["low"] <= material.threshold <= found["high"]
     doubt = Text(" The interval reaches across the goal, so another set of rows might say otherwise.",
                  "信賴區間跨過目標，換一批資料結論可能不同。") if across else Text("", "")
     return html(verdict, both(" ", ""), Text(
@@ -105,8 +107,8 @@ def _legend(material: Material) -> Html:
     title = material.metric_title()
     goal = Text("", "") if material.threshold is None else Text(
         f" The upright line is the goal, {material.threshold:.3f}.", f"直線是目標 {material.threshold:.3f}。")
-    return tag("p", Text(f"{title.en} on the same rows; the bars are 95 % intervals (bootstrap).{goal.en}",
-                         f"橫線是同一批資料上{_joined(title.zh)}的 95% 信賴區間（bootstrap）。{goal.zh}"), class_="note")
+    return tag("p", Text(f"{title.en} on the same rows; the bars are 95 % intervals.{goal.en}",
+                         f"橫線是同一批資料上{_joined(title.zh)}的 95% 信賴區間。{goal.zh}"), class_="note")
 
 
 _OF_A_HUNDRED = {
@@ -127,7 +129,8 @@ def _meaning(material: Material) -> Content:
             value, low, high = (round(100 * share[edge]) for edge in ("value", "low", "high"))
             said.append(Text(f"{before.en} {value} {after.en} (between {low} and {high}). ",
                              f"{before.zh} {value} {after.zh}（介於 {low} 到 {high} 之間）。"))
-    measured = {label: figures for label, figures in record["per_class"].items() if figures["support"]}
+    measured = {label: figures for label, figures in record["per_class"].items()
+                if figures["support"] and not figures.get("too_few")}
     if len(measured) > 1:
         best, worst = (choose(measured, key=lambda one: measured[one]["f1"]) for choose in (max, min))
         if measured[best]["f1"] != measured[worst]["f1"]:
@@ -136,6 +139,10 @@ def _meaning(material: Material) -> Content:
                              f"表現最好的是「{best}」（F1 {number(measured[best]['f1'])}），"
                              f"最弱的是「{worst}」（{number(measured[worst]['f1'])}）。"))
     said += [_mistake(*found) for found in mistakes(record)[:_MOST_MISTAKES]]
+    if few := too_few_said(record, material.metric):
+        said.append(Text(f"{few.en} ", few.zh))
+    if best := chosen(material.folder):
+        said.append(Text(f"{told.en} ", told.zh) if (told := best.said()) else "")
     leaked = record.get("trained_on")
     if leaked:
         said.append(Text(f"Careful: it was trained on {leaked} of these rows, so the figures are too good.",

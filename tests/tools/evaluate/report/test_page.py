@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ from nlp_skills.resources.files import append_jsonl, read_json, write_json
 from nlp_skills.resources.lineage import track_version
 from nlp_skills.resources.task import Constraints, TaskFolder
 from nlp_skills.tools.evaluate.report.__main__ import main
-from nlp_skills.tools.evaluate.significance import Resampler
 from tests.tools.evaluate.report.reporting import Row, curves, evaluated, evaluated_as, report, rows_of, trained
 
 pytestmark = pytest.mark.worker
@@ -162,7 +160,6 @@ def test_odd_label_names_and_a_single_label_are_shown(task: Make, labels: list[s
 def test_hundreds_of_labels_give_a_list_of_mistakes_in_place_of_a_matrix(
     task: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nlp_skills.tools.evaluate.record.Resampler", partial(Resampler, resamples=200))
     labels = [f"label {place}" for place in range(200)]
     folder = trained(task(labels=labels))
     record = evaluated(folder, rows_of(labels, 400), lambda at, row: labels[at % 7], labels=labels)
