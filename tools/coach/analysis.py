@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...resources.language import Text
+from ...resources.lineage import parent_of
+from ..evaluate.deciding import decide
 from ..evaluate.diagnosis import Result, diagnose, result_of
-from ..evaluate.diagnosis.standing import against_the_simplest, best_of, higher_is_better, where_it_stands
+from ..evaluate.diagnosis.standing import against_the_simplest, best_of, where_it_stands
 from ..evaluate.metric import metric_title
 from .situation import Situation
 
@@ -38,18 +40,10 @@ def best_result(situation: Situation) -> Result | None:
 
 
 def against_the_parent(result: Result) -> Text | None:
-    """Whether the last change seems to have helped; the paired test has the last word."""
-    if result.before is None or result.parent is None:
-        return None
-    difference = result.value - result.before
-    if not higher_is_better(result.metric):
-        difference = -difference
-    better = Text("up", "進步") if difference > 0 else Text("down", "退步")
-    if abs(difference) < 0.0005:
-        return Text(f"Against {result.parent} nothing moved.", f"和 {result.parent} 相比沒有變化。")
-    return Text(f"Against {result.parent} it went {better.en} by {abs(difference):.3f}; compare_versions says whether "
-                "that is more than chance.",
-                f"和 {result.parent} 相比{better.zh} {abs(difference):.3f}；是不是碰巧，要看 compare_versions。")
+    """Whether the last change helped, by the same rule as compare_versions."""
+    parent = parent_of(result.version)
+    decided = decide(parent, result.version) if parent is not None and result.before is not None else None
+    return decided.said() if decided is not None else None
 
 
 def seen_in_training(result: Result) -> Text | None:

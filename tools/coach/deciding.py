@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...resources.answer import NextStep
 from ...resources.language import Text, several
+from ..evaluate.deciding import chosen
 from .analysis import (
     Change,
     Result,
@@ -37,6 +38,8 @@ def deciding(situation: Situation) -> CoachAnswer:
     if best.version.number != newest.version.number:
         learned.append(Text(f"{best.version.name} is still the best so far ({best.value:.3f}).",
                             f"目前最好的仍是 {best.version.name}（{best.value:.3f}）。"))
+    if too_good := chosen(best.version):
+        learned.append(too_good.said())
     message = joined(benefit(situation.task), *learned, beside_today(situation.task, best),
                      cost_of_version(newest.version, evaluated=True))
     if best.standing == "no_goal":

@@ -9,7 +9,8 @@ Statistical Significance of Result Differences" (COLING 2000): the test; Bonett 
 Interval for a Difference of Binomial Proportions Based on Paired Data" (2012): the interval; Miettinen, "Estimability and
 Estimation in Case-Referent Studies" (1976): the edge nearest 0, where test and interval would disagree; Holm, "A Simple
 Sequentially Rejective Multiple Test Procedure" (1979); Miller, "Adding Error Bars to Evals" (arXiv 2411.00640: pair the
-questions, cluster rows that belong together); Efron, "Bootstrap Methods" (1979): what choosing the best adds to a score.
+questions, cluster rows that belong together); Efron and Tibshirani,
+"An Introduction to the Bootstrap" (1993, ch. 6.5, the parametric one): what choosing the best adds to a score.
 """
 
 from __future__ import annotations

@@ -67,6 +67,16 @@ def test_the_interval_of_macro_f1_is_about_that_of_drawing_the_rows_themselves()
     assert ours.low == pytest.approx(drawn[10], abs=0.025) and ours.high == pytest.approx(drawn[389], abs=0.025)
 
 
+def test_the_accuracy_interval_covers_the_truth_about_95_times_in_100() -> None:
+    """`benchmarks/interval_coverage.py` asks the same of every figure, at many points."""
+    covered = 0
+    for seed in range(200):
+        gold = rows(150, seed)
+        found = interval(scores(gold, [answers(gold, 0.8, seed + 1000)]), "accuracy")
+        covered += found.low <= 0.8 <= found.high
+    assert 180 <= covered <= 199
+
+
 @pytest.mark.parametrize("name", ["accuracy", "macro_f1"])
 def test_rows_of_one_group_widen_the_interval(name: str) -> None:
     gold = rows(40)
