@@ -131,6 +131,12 @@ def siblings_of(encoding: str) -> tuple[str, ...]:
     return (encoding, *(other for other in family if other != encoding))
 
 
+def is_weighed(encoding: str) -> bool:
+    """Whether `weigh` knows that encoding."""
+    plain = plain_codec(encoding)
+    return any(plain_codec(name) == plain for one in _CANDIDATES for name in one.encodings)
+
+
 def plain_codec(name: str) -> str:
     """The codec's own name; the given one where Python knows none. The names of Big5, of GBK and of Shift JIS as servers
     write them stand for what Windows means by them."""

@@ -12,7 +12,7 @@ from ...resources.errors import DataError
 from ...resources.files import write_atomic
 from ...resources.language import Text
 from ...resources.task import TaskFolder
-from .charset import BOMS, Reading, Sampler, Verdict, distinct_lines, siblings_of, weigh
+from .charset import BOMS, SAMPLE_BYTES, Sampler, Verdict, distinct_lines, siblings_of, weigh
 from .compression import opened
 
 _CHUNK = 1 << 20
@@ -233,7 +233,7 @@ def _line_of(path: Path, offset: int, field: str) -> int:
     return lines
 
 
-def likeliest(values: Sequence[bytes]) -> Reading | None:
-    """The most plausible reading of texts that are not UTF-8, such as a database's; None where that is in doubt."""
-    verdict = weigh(b"\n".join(values))
-    return verdict.readings[0] if verdict.sure else None
+def possible(values: Sequence[bytes]) -> list[str]:
+    """The encodings that texts which are not UTF-8, such as a database's, may be in, the likeliest first."""
+    verdict = weigh(b"\n".join(values)[:SAMPLE_BYTES])
+    return [reading.encoding for reading in (verdict.readings[:1] if verdict.sure else verdict.doubtful)]

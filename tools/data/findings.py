@@ -11,7 +11,8 @@ from .rows import Row
 Finding = dict[str, Any]
 Pair = tuple[str, Row]  # the split that a row stands in, and the row
 EXAMPLES = 5
-ROW_TEXT = ("text", "entity", "label", "spans", "output", "chosen", "rejected", "key")  # what a finding quotes
+ROW_TEXT = ("text", "entity", "label", "spans", "output", "chosen", "rejected", "system", "turns",
+            "key")  # what a finding quotes
 _SHOWN = ("id", *ROW_TEXT, "line")
 _MOST_IDS = 1000
 

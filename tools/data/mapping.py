@@ -13,9 +13,10 @@ from ...resources.answer import quoted
 from ...resources.errors import DataError
 from ...resources.language import Text, several
 from ...resources.task import Task
-from .cells import as_scalar, as_text
+from .cells import as_scalar, as_text, unreadable
 from .column_names import ALIASES
 from .findings import Finding, finding
+from .layouts import Layout, layout_of
 from .own_split import SPLIT, strictest
 from .rows import Row, plain_name, row_id
 from .sources import SourceKind
@@ -29,34 +30,57 @@ _LONGEST_NAME = 40
 
 @dataclass(frozen=True)
 class Columns:
-    """Which column plays which role; what is missing, and what might be meant."""
+    """Which column plays which role; what is missing, and what might be meant.
+
+    Where a format was recognised some roles are `made` of several columns, or of parts of one.
+    """
 
     found: dict[str, str]
     missing: tuple[str, ...]
     suggestions: dict[str, str]
     available: tuple[str, ...]
+    layout: Layout | None = None
+    made: frozenset[str] = frozenset()
+
+    def values(self, record: Record, roles: Iterable[str]) -> dict[str, Any]:
+        """Each role's value in a record.
+
+        Raises:
+            Unfit: a cell holds nothing that can be read.
+        """
+        values = {role: self.layout.roles[role].of(record) if self.layout and role in self.made
+                  else record.get(self.found[role]) for role in roles}
+        for value in values.values():
+            if isinstance(value, dict) and (why := unreadable(value)):
+                raise Unfit(why)
+        return values
 
 
 def find_columns(available: Sequence[str], source: SourceKind, task: Task) -> Columns:
     """Match the roles a task of this type needs with the columns there are.
 
-    A role is the column `mapping` names, else the column of that very name (in any case). Anything else is only
-    suggested: the person decides.
+    A role is the column `mapping` names, else what a format of the community that the columns are makes it of, else the
+    column of that very name (in any case). Anything else is only suggested: the person decides.
     """
     by_name = {plain_name(name): name for name in reversed(available)}
     kind = task_kind(task.type)
     needed = ("text",) if source.unlabelled else kind.roles
     found: dict[str, str] = {}
-    for role in {**dict.fromkeys((*kind.roles, *kind.optional)), **source.mapping}:
+    layout, made = layout_of(kind.name, available), set[str]()
+    roles = (*kind.roles, *kind.optional, *kind.context, *(layout.roles if layout else ()))
+    for role in {**dict.fromkeys(roles), **source.mapping}:
         wanted = source.mapping.get(role, role)
-        if wanted in available:
+        if layout and role in layout.roles and (role not in source.mapping or wanted in layout.roles[role].columns):
+            found[role] = layout.roles[role].shown
+            made.add(role)
+        elif wanted in available:
             found[role] = wanted
         elif plain_name(wanted) in by_name:
             found[role] = by_name[plain_name(wanted)]
     missing = tuple(role for role in {**dict.fromkeys(needed), **source.mapping} if role not in found)
     free = [name for name in available if name not in found.values()]
     suggestions = {role: near for role in missing if (near := _suggested(kind, role, source.mapping.get(role), free))}
-    return Columns(found, missing, suggestions, tuple(available))
+    return Columns(found, missing, suggestions, tuple(available), layout if made else None, frozenset(made))
 
 
 def _suggested(kind: TaskKind, role: str, wanted: str | None, free: Sequence[str]) -> str | None:
@@ -122,10 +146,11 @@ class Conversion:
     own: dict[str, str] = field(default_factory=dict)
     no_split: int = 0
     respelled: int = 0
+    recognised: list[Text] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.kind = task_kind(self.task.type)
-        self._roles = (*self.kind.roles, *self.kind.optional)
+        self._roles = (*self.kind.roles, *self.kind.optional, *self.kind.context)
 
     @property
     def left_out(self) -> Counter[str]:
@@ -137,8 +162,11 @@ class Conversion:
 
     def reading(self, columns: Columns, spelling: Spelling) -> Callable[[Record], Row]:
         """What makes a record its row's fields; it raises `Unfit` for one that makes none."""
-        roles = [(role, column) for role, column in columns.found.items() if role in self._roles]
-        return lambda record: self.kind.fields({role: record.get(column) for role, column in roles}, spelling)
+        roles = self._roles_of(columns)
+        return lambda record: self.kind.fields(columns.values(record, roles), spelling)
+
+    def _roles_of(self, columns: Columns) -> list[str]:
+        return [role for role in columns.found if role in self._roles or role in columns.made]
 
     def add(
         self, records: Iterable[Record], columns: Columns, source: SourceKind, name: str, raw: str = "",
@@ -151,9 +179,11 @@ class Conversion:
             own: the split that the source says a record belongs to, empty where what it says is none.
         """
         spelling = Spelling(self.task.labels, source.label_values)
-        fields_of = self.reading(columns, spelling)
+        if columns.layout and columns.layout.said not in self.recognised:
+            self.recognised.append(columns.layout.said)
+        fields_of, roles = self.reading(columns, spelling), self._roles_of(columns)
         omitted: dict[str, array[int]] = {}
-        more = [(role, column) for role, column in columns.found.items() if role not in self._roles and role != SPLIT]
+        more = [(role, column) for role, column in columns.found.items() if role not in roles and role != SPLIT]
         whole = {"source": name, **({"synthetic": True} if source.synthetic else {})}
         for line, record in enumerate(records, start=1):
             if source.unlabelled and (apart := self._without_label(record, columns, name)):
@@ -186,7 +216,11 @@ class Conversion:
 
     def _without_label(self, record: Record, columns: Columns, name: str) -> Row | None:
         """The row of a record that has a text but not all that training needs."""
-        values = {role: as_text(record.get(column)) for role, column in columns.found.items() if role in self._roles}
+        try:
+            given = columns.values(record, self._roles_of(columns))
+        except Unfit:
+            return None
+        values = {role: as_text(value) for role, value in given.items()}
         if not values.get("text") or all(values.get(role) for role in self.kind.roles):
             return None
         entity = values.get("entity") or None
@@ -198,6 +232,8 @@ class Conversion:
     def notes(self) -> list[Finding]:
         """What validation should mention of this stage."""
         found = [self._left_out(code, count) for code, count in sorted(self.left_out.items())]
+        found += [finding(code, count, message) for code, count, message in self.kind.remarks(self.rows)]
+        found += [finding("layout_recognised", 1, said) for said in self.recognised]
         if self.respelled:
             found.append(finding("label_respelled", self.respelled, Text(
                 f"{several(self.respelled, 'label was', 'labels were')} written in another case or width and taken as the "

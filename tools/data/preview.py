@@ -93,6 +93,7 @@ def _look(task: TaskFolder, definition: Task, kind: SourceKind, number: int, wat
     conversion = Conversion(definition)
     if not columns.missing:
         conversion.add(records, columns, kind, source_name(kind, number))
+    notes = [*watch.notes, *conversion.recognised, *(said for _, _, said in task_kind(definition.type).remarks(conversion.rows))]
     known = set(definition.labels)
     labels = list(counted_labels(conversion.rows))
     lost = [Text(**said) for said in watch.provenance.get("incomplete", ())]
@@ -108,7 +109,7 @@ def _look(task: TaskFolder, definition: Task, kind: SourceKind, number: int, wat
         "missing": list(columns.missing), "suggestions": columns.suggestions,
         "rows": [_safe(definition, row) for row in [*conversion.rows, *conversion.unlabelled][:PREVIEWED_ROWS]],
         "unlabelled": len(conversion.unlabelled),
-        **({"notes": [note._asdict() for note in watch.notes]} if watch.notes else {}),
+        **({"notes": [note._asdict() for note in notes]} if notes else {}),
         **_estimated(kind.expense(task.root, field)),
         "empty": dict(conversion.left_out),
         **({"lost": [said._asdict() for said in lost]} if lost else {}),

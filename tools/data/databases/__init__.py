@@ -31,6 +31,7 @@ class Query:
     where: str
     field: str
     folder: Path
+    encoding: str | None = None  # of texts that are not UTF-8, where a person named it
 
 
 Reader = Callable[[Query], Generator[list[Record], None, None]]

@@ -6,15 +6,18 @@ import sqlite3
 import time
 from collections.abc import Generator
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from ....resources.errors import DataSourceError
 from ....resources.language import Text
 from ....resources.paths import readable
+from ..encoding import possible, titled
 from . import BATCH, Query, Record, date_text, without_date, writes
 
 SUFFIXES = (".db", ".db3", ".sqlite", ".sqlite3")
+_LOOKED_AT = 2000  # rows, for what encoding they are in
 _STEPS = 10_000  # of SQLite's machine, between two looks at the clock
 
 
@@ -45,14 +48,63 @@ def read(query: Query) -> Generator[list[Record], None, None]:
             connection.row_factory = sqlite3.Row
             ends = [time.monotonic() + query.batch_seconds]
             connection.set_progress_handler(lambda: time.monotonic() > ends[0], _STEPS)
+            connection.text_factory = lambda content: _decoded(content, query.encoding)
             cursor = connection.execute(query.text, _arguments(query))
             if cursor.description is None:
                 raise writes(query.field)
             while rows := cursor.fetchmany(BATCH):
                 yield [dict(row) for row in rows]
                 ends[0] = time.monotonic() + query.batch_seconds
+        except UnicodeDecodeError:
+            ends = [time.monotonic() + query.batch_seconds]
+            raise _not_utf8(connection, file, query) from None  # its text holds the row's
         except (sqlite3.Error, sqlite3.Warning) as error:
             raise _described(error, file, query) from error
+
+
+def _decoded(content: bytes, encoding: str | None) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        if encoding is None:
+            raise
+        return content.decode(encoding)
+
+
+def _not_utf8(connection: sqlite3.Connection, file: Path, query: Query) -> DataSourceError:
+    """The error of texts in another encoding: names the column and what they look like, never what they say."""
+    connection.text_factory = bytes
+    odd: list[bytes] = []
+    columns: dict[str, None] = {}
+    for row in islice(connection.execute(query.text, _arguments(query)), _LOOKED_AT):
+        for name in row.keys():  # noqa: SIM118 (a row of SQLite iterates over its values)
+            if isinstance(content := row[name], bytes) and not _is_utf8(content):
+                columns[name.decode("utf-8", "replace") if isinstance(name, bytes) else name] = None
+                odd.append(content)
+    names = ", ".join(list(columns)[:5]) or "-"
+    where = Text(f"The texts in column {names} of {file} are not UTF-8", f"{file} 的「{names}」欄不是 UTF-8")
+    if query.encoding:
+        return DataSourceError(
+            Text(f"{where.en}, and not all of them are {query.encoding} either.", f"{where.zh}，也不全是 {query.encoding}。"),
+            Text("Name another encoding, or leave it out to see what they look like.",
+                 "請改用別的 encoding，或不填以查看可能的編碼。"), field=f"{query.field}.encoding")
+    found = possible(odd)
+    likely, first = " or ".join(map(titled, found)), found[0]
+    likely_zh = "或".join(map(titled, found))
+    return DataSourceError(
+        Text(f"{where.en}; they look like {likely}.", f"{where.zh}，看起來是 {likely_zh}。"),
+        Text(f"If that is right, set encoding: {first} on the source, and look at the preview with the person; or have the "
+             "database's texts converted to UTF-8.",
+             f"如果正確，請在來源設 encoding: {first}，再和使用者看預覽；或請管理者把資料庫的文字轉成 UTF-8。"),
+        field=f"{query.field}.encoding")
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _no_other_file(action: int, *_: object) -> int:

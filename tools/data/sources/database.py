@@ -17,6 +17,7 @@ from ....resources.language import Text
 from ....resources.paths import unmet_need
 from ....resources.secrets import redact, resolve
 from ..databases import Query, Reader, mysql, postgresql, sqlite, uses_date
+from ..encoding import known_encoding
 from ..retrying import patiently
 from ..watching import Watch
 from . import Record, SourceKind
@@ -41,6 +42,7 @@ class DatabaseSource(SourceKind):
     query: str = Field(
         min_length=1, description="One SELECT. `:snapshot_date` in it stands for snapshot_date.")
     snapshot_date: str | None = Field(None, description="The day the rows are taken as of; bound where the query uses it.")
+    encoding: str | None = Field(None, description="Of SQLite's texts, where they are not UTF-8: cp1252, big5.")
     connect_timeout_seconds: float = Field(10, gt=0)
     batch_timeout_seconds: float = Field(300, gt=0)
     retries: int = Field(3, ge=0, le=20, description="Where the server is full, restarts or is out of reach.")
@@ -54,7 +56,8 @@ class DatabaseSource(SourceKind):
         query = Query(
             address=address, text=self.query.strip().rstrip(";"), snapshot_date=self.snapshot_date,
             connect_seconds=self.connect_timeout_seconds, batch_seconds=self.batch_timeout_seconds,
-            where=self.origin(folder), field=field, folder=folder)
+            where=self.origin(folder), field=field, folder=folder,
+            encoding=known_encoding(self.encoding, field) if self.encoding else None)
         read = _READERS[urlsplit(address).scheme]
 
         def begun() -> tuple[list[Record], Generator[list[Record], None, None]]:

@@ -41,6 +41,14 @@ _PLACEHOLDER = re.compile(r"\{(text|entity|labels)\}")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 
 
+# What may be wrong with a record of any type.
+_ANY_PROBLEM = {
+    "formula": Text("a cell holds a formula whose result the file does not have, or an error such as #N/A",
+                    "儲存格是沒有存下結果的公式，或是 #N/A 之類的錯誤值"),
+    "binary": Text("a cell holds bytes that are no UTF-8 text", "儲存格是二進位內容，不是 UTF-8 文字"),
+}
+
+
 class Unfit(Exception):
     """A record that makes no row: the role that is empty, or one of the kind's `problems`."""
 
@@ -77,7 +85,7 @@ class TaskKind(ABC):
     """A type of task. A subclass is one file here; its docstring is its documentation.
 
     `roles` are the columns a row needs and `inputs` those of them that are asked; `optional` ones are used where they
-    are there. `key` is the field by which a canonical row is known to be of this kind. Where `one_answer` holds, the
+    are there, and `context` ones go into the input. `key` is the field by which a canonical row is known to be of this kind. Where `one_answer` holds, the
     same input with two answers contradicts itself; else they are two rows. `sample` is a row as somebody writes it, its
     values left open, with `hints` about its fields and the tokens it takes.
     """
@@ -87,6 +95,7 @@ class TaskKind(ABC):
     roles: ClassVar[tuple[str, ...]]
     inputs: ClassVar[tuple[str, ...]] = ("text",)
     optional: ClassVar[tuple[str, ...]] = ()
+    context: ClassVar[tuple[str, ...]] = ()
     aliases: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     answers: ClassVar[Answers]
     key: ClassVar[str]
@@ -99,6 +108,9 @@ class TaskKind(ABC):
     row_tokens: ClassVar[int] = 200
     one_label: ClassVar[bool] = False  # each row carries exactly one of the task's labels
     no_proposals: ClassVar[Text | None] = None  # what to do instead, where answers are not proposed for review
+
+    def __init_subclass__(cls) -> None:
+        cls.problems = {**_ANY_PROBLEM, **cls.problems}
 
     @abstractmethod
     def fields(self, values: Mapping[str, Any], spelling: Spelling) -> Row:
@@ -197,6 +209,10 @@ class TaskKind(ABC):
             label: empty where any will do.
         """
         return Text(f"Write {several(rows, 'row')}.", f"寫 {rows} 筆。")
+
+    def remarks(self, rows: Sequence[Row]) -> list[tuple[str, int, Text]]:
+        """What the report should mention of how rows are used: a code, how many, and the words."""
+        return []
 
     def columns(self, row: Mapping[str, Any]) -> dict[str, str]:
         """The row as a person looks at it, cell by cell; what is no text shows as the model should answer it."""

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from ....resources.language import Language, Text, several
 from ....resources.task import Prompt
-from ..cells import as_text
+from ..cells import as_structure, as_text
 from ..reading_answers import parse_label
 from ..rows import Row
 from . import Answers, Spelling, TaskKind, Unfit
@@ -30,8 +30,13 @@ class Classification(TaskKind):
         "zh-TW": Prompt(system="請閱讀文字，判斷它屬於哪一個標籤。\n標籤：{labels}\n只回答一個標籤。", user="文字：{text}"),
     }
 
+    problems: ClassVar[Mapping[str, Text]] = {
+        "several_labels": Text("it carries several labels, and a row has one", "同一列有好幾個標籤，但每列只能有一個"),
+    }
+
     def fields(self, values: Mapping[str, Any], spelling: Spelling) -> Row:
-        needed = {role: self.required(values, role) for role in self.roles}
+        needed = {role: self.required({role: _only_one(values.get(role)) if role == "label" else values.get(role)}, role)
+                  for role in self.roles}
         row = {"text": needed["text"]}
         if entity := as_text(values.get("entity")):
             row["entity"] = entity
@@ -63,3 +68,13 @@ class Classification(TaskKind):
 
     def labels_of(self, row: Mapping[str, Any]) -> list[str]:
         return [str(row["label"])] if row.get("label") else []
+
+
+def _only_one(label: Any) -> Any:
+    """The label in a list of one, as annotation tools write it."""
+    found = as_structure(label) if isinstance(label, list) or (isinstance(label, str) and label[:1] == "[") else None
+    if not isinstance(found, list):
+        return label
+    if len(found) > 1:
+        raise Unfit("several_labels")
+    return found[0] if found else None

@@ -11,16 +11,18 @@ from ..reading_answers import parse_json
 from ..rows import Row, normalised
 from . import Answers, Spelling, TaskKind, Unfit
 
-_TYPE_NAMES = ("type", "label", "entity", "entity_group", "tag")
+_TYPE_NAMES = ("type", "label", "entity", "entity_group", "tag", "labels", "entity_type", "category", "tag_name")
 _TEXT_NAMES = ("text", "word", "span", "value")
-_END_NAMES = ("end", "stop")
+_START_NAMES = ("start", "start_offset", "start_char", "begin", "offset", "startOffset")
+_END_NAMES = ("end", "stop", "end_offset", "end_char", "endOffset")
 
 
 class Extraction(TaskKind):
     """The parts of a text that are of the given types: `{text, spans: [{type, text, start?, end?}]}`.
 
-    A source may write spans as a list of objects with `start` and `end` (characters) or the `text` itself, or as one
-    object of lists by type, `{"公司": ["台積電"]}`; also as JSON in a CSV or database cell. The model answers with such
+    A source may write spans as a list of objects with `start` and `end` (characters) or the `text` itself, as triples
+    `[start, end, type]`, the way doccano, Label Studio and Argilla write them, or as one object of lists by type,
+    `{"公司": ["台積電"]}`; also as JSON in a CSV or database cell. The model answers with such
     an object, `{}` where there is nothing; the same part named twice counts once.
     """
 
@@ -125,17 +127,34 @@ class Extraction(TaskKind):
 
 def _listed(found: Any) -> list[dict[str, Any]]:
     """Spans written as one object by type, or as a list of objects, as the latter."""
+    if isinstance(found, dict) and isinstance(found.get("entities"), list):
+        found = found["entities"]
     if isinstance(found, dict):
         return [{"type": kind, "text": part} for kind, parts in found.items()
                 for part in (parts if isinstance(parts, list) else [parts])]
-    if not all(isinstance(span, dict) for span in found):
-        raise Unfit("spans_unreadable")
-    return list(found)
+    return [_named(span) for span in found]
+
+
+def _named(span: Any) -> dict[str, Any]:
+    """A span with its parts by name: an object, one whose parts stand under `value`, or a triple with the type first or last.
+
+    Raises:
+        Unfit: it is none of these.
+    """
+    if isinstance(span, dict):
+        return dict(span["value"]) if isinstance(span.get("value"), dict) else span
+    if isinstance(span, list) and len(span) >= 3:
+        numbers = [part for part in span if isinstance(part, int) and not isinstance(part, bool)]
+        names = [part for part in span if isinstance(part, str)]
+        if len(numbers) >= 2 and names:
+            return {"start": numbers[0], "end": numbers[1], "type": names[0]}
+    raise Unfit("spans_unreadable")
 
 
 def _located(span: Mapping[str, Any], text: str, shift: int, spelling: Spelling) -> dict[str, Any]:
-    kind = as_text(next((span[name] for name in _TYPE_NAMES if span.get(name)), None))
-    if not kind:
+    given = next((span[name] for name in _TYPE_NAMES if span.get(name)), None)
+    kind = as_text(given[0] if isinstance(given, list) and len(given) == 1 else given)
+    if not kind or isinstance(given, list) and len(given) > 1:
         raise Unfit("spans_unreadable")
     part = as_text(next((span[name] for name in _TEXT_NAMES if span.get(name)), None))
     start, end = _positions(span, shift)
@@ -149,7 +168,10 @@ def _located(span: Mapping[str, Any], text: str, shift: int, spelling: Spelling)
 
 def _positions(span: Mapping[str, Any], shift: int) -> tuple[int, int]:
     """Where a span stands in the trimmed text, as far as it says so; (-1, -1) where it does not."""
-    start, end = span.get("start"), next((span[name] for name in _END_NAMES if name in span), None)
+    start, end = (next((span[name] for name in names if span.get(name) is not None), None)
+                  for names in (_START_NAMES, _END_NAMES))
+    if isinstance(start, int) and end is None and isinstance(length := span.get("length"), int):
+        end = start + length
     return (start - shift, end - shift) if isinstance(start, int) and isinstance(end, int) else (-1, -1)
 
 

@@ -5,15 +5,17 @@ from typing import Any, ClassVar
 
 from ....resources.language import Language, Text
 from ....resources.task import Prompt
+from ..cells import as_structure, as_text
 from ..reading_answers import without_reasoning
-from ..rows import Row
-from . import Answers, Spelling, TaskKind
+from ..rows import Row, row_id
+from . import Answers, Message, Spelling, TaskKind, Unfit
 
 
 class Generation(TaskKind):
     """A text written for a text, such as a summary, a translation, a reply or JSON: `{text, output}`.
 
-    The same input may have several outputs; all rows of one input stay in one split.
+    The same input may have several outputs; all rows of one input stay in one split. Data of instructions may say for each
+    row what the system is told: it then stands for the task's own.
     """
 
     title: ClassVar[Text] = Text("a text written for a text", "依一段文字寫出另一段文字")
@@ -34,8 +36,24 @@ class Generation(TaskKind):
         "zh-TW": Prompt(system="請閱讀輸入的內容，寫出它需要的回答。", user="{text}"),
     }
 
+    problems: ClassVar[Mapping[str, Text]] = {
+        "history": Text("it has earlier turns (history), which a task of type chat is asked with",
+                        "有先前的對話（history），要用 chat 類型的任務才會一起提問"),
+    }
+
     def fields(self, values: Mapping[str, Any], spelling: Spelling) -> Row:
-        return {"text": self.required(values, "text"), "output": self.required(values, "output")}
+        if as_structure(values.get("history")):
+            raise Unfit("history")
+        system = as_text(values.get("system"))
+        return {"text": self.required(values, "text"), **({"system": system} if system else {}),
+                "output": self.required(values, "output")}
+
+    def id_of(self, row: Mapping[str, Any]) -> str:
+        return row_id(row["text"], self.answer(row), row.get("system"))
+
+    def messages(self, row: Mapping[str, Any], prompt: Prompt, labels: Sequence[str]) -> list[Message]:
+        asked = super().messages(row, prompt, labels)
+        return [{"role": "system", "content": row["system"]}, *asked[1:]] if row.get("system") else asked
 
     def answer(self, row: Mapping[str, Any]) -> str:
         return str(row["output"])
