@@ -147,18 +147,16 @@ def as_messages(turns: Sequence[Mapping[str, Any]], tools: Sequence[Any] = ()) -
     messages: list[dict[str, str]] = []
     answers_before = False
     for turn in turns:
-        if turn["role"] == "tool":
-            said = f"<tool_response>\n{turn['content']}\n</tool_response>"
-        else:
-            said = said_in(turn)
-        role = "user" if turn["role"] == "tool" else turn["role"]
-        if messages and role == "user" and answers_before:  # a template may insist on turns that alternate
-            messages[-1]["content"] += f"\n{said}"
-        elif messages and role == "system" and messages[-1]["role"] == "system":
+        answers = turn["role"] == "tool"
+        said = f"<tool_response>\n{turn['content']}\n</tool_response>" if answers else said_in(turn)
+        role = "user" if answers else turn["role"]
+        before = messages[-1]["role"] if messages else ""
+        # a template may insist on one system turn, and on the others to alternate
+        if role == before and (role == "system" or answers_before):
             messages[-1]["content"] += f"\n{said}"
         else:
             messages.append({"role": role, "content": said})
-        answers_before = turn["role"] == "tool"
+        answers_before = answers
     return _with_tools(messages, tools) if tools else messages
 
 

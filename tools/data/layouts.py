@@ -74,14 +74,20 @@ def _column(name: str) -> Made:
     return Made(name, (name,), lambda record: record.get(name))
 
 
+def _given(columns: _Columns, role: str, *names: str) -> dict[str, Made]:
+    """The role's column, where there is one."""
+    name = columns.first(*names)
+    return {role: _column(name)} if name else {}
+
+
 def _alpaca(columns: _Columns) -> Layout | None:
     """Instruction, perhaps what it is about, and the answer."""
     instruction, answer = columns.first("instruction"), columns.first(*_ANSWERS)
     if instruction is None or answer is None:
         return None
     more = columns.first("input", "context")
-    roles = {"text": _joined(instruction, more), **{role: _column(name) for role in ("system", "history")
-                                                    if (name := columns.first(role))}, "output": _column(answer)}
+    roles = {"text": _joined(instruction, more), **_given(columns, "system", "system"),
+             **_given(columns, "history", "history"), "output": _column(answer)}
     return Layout("Dolly" if more and plain_name(more) == "context" else "Alpaca", roles)
 
 
@@ -117,12 +123,11 @@ def _single(value: Any, role: str) -> Any:
 
 def _conversations(columns: _Columns) -> Layout | None:
     """Conversations under another name than `messages`, or their parts."""
-    tools = {"tools": _column(name) for name in [columns.first("tools", "functions")] if name}
+    tools = _given(columns, "tools", "tools", "functions")
     if messages := columns.first("messages"):
         return Layout("OpenAI messages", {"messages": _column(messages), **tools}) if "functions" in columns else None
     if conversation := columns.first("conversations", "conversation"):
-        system = {"system": _column(name) for name in [columns.first("system")] if name}
-        return Layout("ShareGPT", {"messages": _column(conversation), **system, **tools})
+        return Layout("ShareGPT", {"messages": _column(conversation), **_given(columns, "system", "system"), **tools})
     prompt, answer = columns.first("prompt"), columns.first("completion", "response")
     if prompt and answer:
         return Layout("prompt and completion", {
@@ -158,7 +163,7 @@ def _pairs(columns: _Columns) -> Layout | None:
     if chosen is None or rejected is None or "text" in columns:
         return None
     answers = {"chosen": _column(chosen), "rejected": _column(rejected)}
-    system = {"system": _column(name) for name in [columns.first("system")] if name}
+    system = _given(columns, "system", "system")
     if instruction := columns.first("instruction"):
         text: Made | None = _joined(instruction, columns.first("input"))
     else:

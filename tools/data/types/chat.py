@@ -21,6 +21,7 @@ from ..reading_answers import without_reasoning
 from ..rows import Row
 from . import Answers, Message, Spelling, TaskKind, Unfit
 
+
 class Chat(TaskKind):
     """The last turn of a conversation: `{messages: [{role, content}, …]}`, which ends with the assistant's turn.
 

@@ -154,7 +154,7 @@ def _named(span: Any) -> dict[str, Any]:
 def _located(span: Mapping[str, Any], text: str, shift: int, spelling: Spelling) -> dict[str, Any]:
     given = next((span[name] for name in _TYPE_NAMES if span.get(name)), None)
     kind = as_text(given[0] if isinstance(given, list) and len(given) == 1 else given)
-    if not kind or isinstance(given, list) and len(given) > 1:
+    if not kind or (isinstance(given, list) and len(given) > 1):
         raise Unfit("spans_unreadable")
     part = as_text(next((span[name] for name in _TEXT_NAMES if span.get(name)), None))
     start, end = _positions(span, shift)
