@@ -56,12 +56,13 @@ _RESERVED_BYTES = 16_384  # kept free for exit.json, so that a full disk does no
 class RunningJob:
     """The job this process is: reports progress and warnings as events."""
 
+    speaks = True
+
     def __init__(self, folder: JobFolder, task: TaskFolder | None, by_hand: bool) -> None:
         self.folder = folder
         self.task = task
         self.by_hand = by_hand
-        self._started = time.monotonic()
-        self._first_step: int | None = None
+        self._clock = _Clock()
         self._events = JobEvents(folder)
         self._recorded = self._draw_next = float("-inf")
 
@@ -71,27 +72,26 @@ class RunningJob:
 
     def progress(
         self, step: int, total: int | None = None, message: Text | None = None, *, even: bool = True,
-        **measures: float | None,
+        eta: float | None = None, **measures: float | None,
     ) -> None:
         """Say that `step` of `total` is done (same unit through the job), with measures such as `loss`.
 
         Arguments:
             even: the steps take about equally long, so that the time left can be told from them.
+            eta: seconds left, where the caller knows better than the steps do.
 
         Raises:
             Cancelled: the person asked this job to stop.
         """
         self.check_cancelled()
         moment = time.monotonic()
-        if self._first_step is None or step < self._first_step:
-            self._first_step, self._started = step, moment
+        counted = self._clock.left(step, total, moment)
+        left = eta if eta is not None else counted if even else None
         if not measures and step != total and moment - self._recorded < _EVENT_SECONDS:
             return
         self._recorded = moment
-        elapsed, done = moment - self._started, step - self._first_step
-        eta = round(elapsed / done * (total - step), 1) if even and total is not None and done > 0 else None
         self.event(
-            "progress", step=step, total=total, eta_seconds=eta, measures=measures,
+            "progress", step=step, total=total, eta_seconds=None if left is None else round(left, 1), measures=measures,
             message=message._asdict() if message else None,
         )
         if moment >= self._draw_next:
@@ -101,7 +101,8 @@ class RunningJob:
             print(f"[{step}{f'/{total}' if total is not None else ''}] {message or ''} {shown}".rstrip(), flush=True)
 
     def told(self, message: Text) -> None:
-        """Say what the job is at, without moving its steps."""
+        """Say what the job is at, without moving its steps; the time until the next step is not counted as theirs."""
+        self._clock.rest()
         at = self._events.progress()
         self.event("progress", step=at.step, total=at.total, eta_seconds=None, measures={}, message=message._asdict())
         self.draw()
@@ -142,6 +143,36 @@ class RunningJob:
             print(f"progress page not drawn: {error}", file=sys.stderr, flush=True)
         ended = time.monotonic()
         self._draw_next = ended + max(_VIEW_SECONDS, _WORK_PER_VIEW * (ended - began))
+
+
+class _Clock:
+    """How long the steps of this run take, by those that it did itself: waiting in line, loading and checking before
+    the first of them, and what an earlier run had done, are not among them."""
+
+    def __init__(self) -> None:
+        self._total: int | None = None
+        self._step = self._done = 0
+        self._seconds = 0.0
+        self._since: float | None = None
+
+    def left(self, step: int, total: int | None, moment: float) -> float | None:
+        """Seconds until `total`; None before the first step, and where nothing is counted."""
+        if total is None:
+            self.rest()
+            return None
+        if total != self._total or step < self._step:
+            self._total, self._done, self._seconds, self._since = total, 0, 0.0, None
+        elif step > self._step and self._since is not None:
+            self._done += step - self._step
+            self._seconds += moment - self._since
+        if self._since is None or step > self._step or not self._done:
+            self._since = moment
+        self._step = step
+        return self._seconds / self._done * (total - step) if self._done else None
+
+    def rest(self) -> None:
+        """The time from here to the next counted step belongs to no step."""
+        self._since = None
 
 
 def cancelled() -> Cancelled:

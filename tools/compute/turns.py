@@ -191,8 +191,9 @@ def _wait(job: RunningJob, ticket: Path, devices: list[str]) -> list[str]:
             living = _living()
             if held := _take(ticket, living, devices):
                 if told:
-                    job.folder.queued_file.unlink(missing_ok=True)
                     job.event("turn", devices=held)
+                    job.told(Text("its turn has come", "輪到了，開始執行"))
+                    job.folder.queued_file.unlink(missing_ok=True)
                 return held
             waiting = [entry.job for path, entry in living if path < ticket and not entry.holds]
             place = Place(position=len(waiting) + 1, device=device, since=since,

@@ -44,14 +44,15 @@ from .snapshot import (
 from .source_loss import incomplete, never_fetched, shrunk
 from .sources import SourceKind
 from .split import SPLITS
+from .stages import Stages
 from .store import Snapshot, commit_snapshot
 from .synthetic import about_written, admitted, into_train, notes_of, refused_ids, write_sheet
 from .unlabelled import keep_unlabelled
 from .validate import validated
-from .watching import Watch
 
 SCRIPT = "scripts/01_regenerate_data.py"
 MODULE = "nlp_skills.tools.data.regenerate"
+_AFTER_FETCHING = ("convert", "split", "validate", "commit")
 
 
 def main(task: Path, arguments: list[str]) -> int:
@@ -118,8 +119,10 @@ def _regenerate(
         sweep(task.snapshots)
         parent = _head(task, job)
         replaced = _guard_edits(task, parent, replace_manual_edits)
-    steps = _Steps(job, len(kinds) + 4, settle(task, kinds, only, agreed, job.by_hand))
-    raws = [_fetch(task, kind, number, steps) if only in (None, number) or number >= named
+    fetched_now = [number for number in range(len(kinds)) if only in (None, number) or number >= named]
+    steps = Stages(job, [*(f"fetch {source_name(kinds[number], number)}" for number in fetched_now), *_AFTER_FETCHING],
+                   task.cache / "preparing.json", settle(task, kinds, only, agreed, job.by_hand))
+    raws = [_fetch(task, kind, number, steps) if number in fetched_now
             else latest_raw(task, kind, parent.manifest["raw"] if parent else ())
             for number, kind in enumerate(kinds)]
     decided = {**standing(parent.validation if parent else None), **decisions}
@@ -152,12 +155,12 @@ def _regenerate(
     alike, apart_from_tested = list[Finding](), False
     with many_rows():
         if "near_benchmark" not in decided:
-            splits, alike, some_stay = without_near_benchmark(splits, held_out, job.check_cancelled)
+            splits, alike, some_stay = without_near_benchmark(splits, held_out, steps.tick)
             apart_from_tested = not some_stay
         report = validation_report(splits, rules_of(prepared.definition, data_source, data_source.split.group_by),
                                    held_out, [*prepared.notes, *about_split, *notes_of(len(written), len(used)), *alike,
                                               *proposed_groups(prepared.definition, prepared.sources, data_source.split)],
-                                   job.check_cancelled, apart=apart_from_tested)
+                                   steps.tick, apart=apart_from_tested)
     report["errors"] = [*lost, *prepared.errors, *report["errors"]]
     list_rows(task, prepared.definition, report, prepared.sources, data_source.quality.masked)
     report = settled(report, decided)
@@ -176,6 +179,7 @@ def _regenerate(
         adopt(task, snapshot)
         (task.data / "validation.json").unlink(missing_ok=True)  # of what was refused before; the snapshot holds its own
     stamp_last_run(task)
+    steps.done()
     sheets = [sheet for number, (kind, raw) in enumerate(zip(kinds, raws, strict=True))
               if kind.synthetic and raw and (sheet := write_sheet(task, raw.hash[:12], [row for row in used if row["source"] == source_name(kind, number)]))]
     paid = spent_on(kinds, raws)
@@ -189,27 +193,7 @@ def source_hash(raws: Sequence[RawSnapshot]) -> str:
     return sha256_bytes("\n".join(raw.hash for raw in raws).encode())
 
 
-class _Steps:
-    """The job's progress in whole stages, cancellation looked for at each."""
-
-    def __init__(self, job: RunningJob, total: int, agreed: bool) -> None:
-        self._job, self._total, self._agreed, self._done = job, total, agreed, 0
-
-    @property
-    def watch(self) -> Watch:
-        return Watch(self._job.check_cancelled, self._job.warn, self._agreed)
-
-    def begin(self, message: Text) -> None:
-        self._job.check_cancelled()
-        self._job.progress(self._done, self._total, message)
-        self._done += 1
-
-    def within(self, message: Text, rows: int) -> None:
-        self._job.check_cancelled()
-        self._job.progress(self._done - 1, self._total, message, rows=float(rows))
-
-
-def _fetch(task: TaskFolder, kind: SourceKind, number: int, steps: _Steps) -> RawSnapshot:
+def _fetch(task: TaskFolder, kind: SourceKind, number: int, steps: Stages) -> RawSnapshot:
     name = source_name(kind, number)
     steps.begin(Text(f"Fetching {name}", f"擷取 {name}"))
     return fetch(task, kind, number, lambda rows: steps.within(

@@ -20,6 +20,7 @@ class Watch:
         warn: tells the person something that does not stop the reading.
         agreed: whether the person has said yes to what it costs.
 
+    `expected` is how many rows it will give in all, where a source knows that beforehand.
     `provenance` is what the source adds to the record beside its rows: how it was asked, what it met; no secrets.
     `notes` is what it told of how it is read. `places` is where each record stood, where the source says so.
     """
@@ -31,6 +32,7 @@ class Watch:
         self.check = check
         self.warn = warn
         self.agreed = agreed
+        self.expected: int | None = None
         self.provenance: dict[str, Any] = {}
         self.notes: list[Text] = []
         self.places = Places()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,6 +19,7 @@ from ...resources.task import Prompt, Task, TaskFolder
 from ...resources.version import VersionFolder
 from ..compute.libraries import settle_libraries
 from ..compute.running import RunningJob, run_job
+from ..compute.stopwatch import Stopwatch
 from ..compute.turns import gpu_turn
 from ..data.benchmark import Benchmark, frozen_benchmark
 from ..data.prompting import gold_of, task_prompt
@@ -92,13 +92,13 @@ def evaluate_version(
     evaluation = _Evaluation(job, folder, benchmark_name)
     record = evaluation.committed()  # a run that was killed after its commit has only the rest to do
     if record is None:
-        started = time.monotonic()
-        with gpu_turn(job):
+        with gpu_turn(job), Stopwatch(evaluation.kept / "clock.json").running() as clock:
             head, other = evaluation.ask_version()
             beside = evaluation.baseline_answers() if baselines else {}
-        evaluation.keep_evidence(head, other)
-        draft = evaluation.record(head, other, beside)
-        record = commit_evaluation(folder, {**draft, "seconds": round(time.monotonic() - started, 2)})
+        with clock.running():
+            evaluation.keep_evidence(head, other)
+            draft = evaluation.record(head, other, beside)
+        record = commit_evaluation(folder, {**draft, "seconds": round(clock.seconds, 2)})
     settle(folder)
     track_version(folder)
     from .report import write_report  # the server imports this file for its entry point alone

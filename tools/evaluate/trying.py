@@ -24,6 +24,7 @@ from ...resources.version import VersionFolder
 from ...resources.workspace import Workspace
 from ..compute.libraries import settle_libraries
 from ..compute.running import RunningJob, run_job
+from ..compute.stopwatch import Stopwatch
 from ..compute.turns import gpu_turn
 from ..data.benchmark import Benchmark, frozen_benchmark
 from ..data.prompting import answer_of, task_prompt
@@ -137,7 +138,7 @@ def evaluate_model(job: RunningJob, task: TaskFolder, model: Model, name: str | 
                  f"{model.name} 只能提問；服務中的模型不會告訴我們它認為哪個回答比較可能。"),
             Text("Measure preferences on a model whose weights stand here: base:<name or folder>, or a version.",
                  "請改用權重在本機的模型來量偏好：base:<名稱或資料夾>，或某個版本。"), field="model")
-    who, began = identity(model), time.monotonic()
+    who = identity(model)
     key = json.dumps([who, prompt.model_dump(mode="json"), definition.labels, benchmark.hash], sort_keys=True,
                      ensure_ascii=False)
     kept = task.cache / "tried" / sha256_bytes(key.encode())[:16]
@@ -145,7 +146,8 @@ def evaluate_model(job: RunningJob, task: TaskFolder, model: Model, name: str | 
     def report(done: int, total: int) -> None:
         job.progress(done, total, Text(f"asking {model.name}", f"詢問 {model.name}"))
 
-    with answering(task, model, prompt, definition.labels) as ask:
+    clock = Stopwatch(kept / "clock.json")
+    with clock.running(), answering(task, model, prompt, definition.labels) as ask:
         found = ask(rows, kept / "answers.jsonl", report)
     answers = [one.answered for one in found]
     snapshot = _snapshot_of(task, benchmark)
@@ -158,7 +160,7 @@ def evaluate_model(job: RunningJob, task: TaskFolder, model: Model, name: str | 
         "clusters": {"by": group_by or "text", "count": len(set(groups))}, "model": who,
         "simplified": simplified_leak([one.raw for one in found], definition.language,
                                       meant_characters(labels, rows, kind)),
-        "job": job.folder.id, "seconds": round(time.monotonic() - began, 2),
+        "job": job.folder.id, "seconds": round(clock.seconds, 2),
         "baselines": {name: baseline_figures(metric, kind, given, labels, groups) for name, given in beside.items()},
     }
     ahead = {name: paired_difference(metric, kind, given, answers, labels, groups) for name, given in beside.items()}

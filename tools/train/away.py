@@ -152,6 +152,8 @@ def _errand(folder: VersionFolder) -> Errand:
     files |= {f"{task.name}/{file.relative_to(task.root).as_posix()}": file  # kept from a machine that was given back
               for checkpoint in list(sealed_checkpoints(checkpoints).values())[-1:]
               for file in sorted(checkpoint.rglob("*")) if file.is_file()}
+    if (clock := checkpoints / "clock.json").is_file():
+        files[f"{task.name}/{clock.relative_to(task.root).as_posix()}"] = clock
     command = [*there.ENTRY, task.name, folder.name]
     if _is_hub_name(name):
         return Errand(files, [*command, "--hub", name])
@@ -231,7 +233,10 @@ def _keep_checkpoint(folder: VersionFolder, tended: Tending) -> None:
     kept = folder.models / "checkpoints" / newest.name
     if is_sealed(kept):
         return
-    arrived = tended.fetch([f"{newest.as_posix()}/**/*"], _arriving(folder)) / newest
+    home = tended.fetch([f"{newest.as_posix()}/**/*", f"{place}/clock.json"], _arriving(folder))
+    arrived = home / newest
+    if (clock := home / place / "clock.json").is_file():
+        write_atomic(folder.models / "checkpoints" / "clock.json", clock.read_bytes())
     shutil.rmtree(kept, ignore_errors=True)
 
     def fill(draft: Path) -> None:

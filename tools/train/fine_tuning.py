@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from pydantic import Field
 
 from ...resources.errors import TrainingError
 from ...resources.language import Text, several
+from ..compute.stopwatch import Stopwatch
 from .audit import Audit, audit, refuse
 from .checkpoints import discard_unsealed, sealed_checkpoints, training_history
 from .evidence import training_evidence
@@ -231,11 +231,14 @@ class FineTuning(Method):
         return checked
 
     def train(self, run: TrainingRun) -> Outcome:
+        self.check_task(run.task.type, run.labels)
+        with Stopwatch(run.checkpoints / "clock.json", keeps=run.running.speaks).running() as clock:
+            return self._train(run, clock)
+
+    def _train(self, run: TrainingRun, clock: Stopwatch) -> Outcome:
         import torch
         from transformers import set_seed
 
-        began = time.monotonic()
-        self.check_task(run.task.type, run.labels)
         torch.set_num_threads(run.threads)
         if not torch.cuda.is_available():
             torch.use_deterministic_algorithms(True, warn_only=True)
@@ -253,7 +256,7 @@ class FineTuning(Method):
         self._say(run, resume, Text("Reading the base model", "讀取基礎模型"))
         set_seed(self.seed)
         shown = self.shown(train)
-        trainer = self._trainer(run, tokenizer, shown, valid, sorted(end_ids))
+        trainer = self._trainer(run, tokenizer, shown, valid, sorted(end_ids), clock)
         if trainer.rows != len(shown):
             raise TrainingError(
                 Text(f"The trainer kept {trainer.rows} of {len(shown)} audited rows.",
@@ -266,7 +269,7 @@ class FineTuning(Method):
                 trainer.train(resume_from_checkpoint=str(resume) if resume else None)
             except (torch.OutOfMemoryError, MemoryError) as error:
                 raise self.out_of_memory() from error
-        return self._outcome(run, trainer, shown, train, checked, began)
+        return self._outcome(run, trainer, shown, train, checked, clock)
 
     def out_of_memory(self) -> TrainingError:
         return TrainingError(
@@ -305,7 +308,7 @@ class FineTuning(Method):
         run.running.progress(training_history(resume)[0] if resume else 0, None, message)
 
     def _trainer(self, run: TrainingRun, tokenizer: Any, shown: list[Any], valid: list[TokenisedRow],
-                 end_ids: list[int]) -> Any:
+                 end_ids: list[int], clock: Stopwatch) -> Any:
         import torch
         from transformers import PrinterCallback, ProgressCallback
 
@@ -322,7 +325,7 @@ class FineTuning(Method):
         trainer = self.trainer(run, shown, valid, end_ids, common, self._arguments(run, steps * (self.epochs or 1), half))
         for callback in (PrinterCallback, ProgressCallback):
             trainer.remove_callback(callback)
-        trainer.add_callback(Reporter(self, run.running, trainer, steps))
+        trainer.add_callback(Reporter(self, run.running, trainer, steps, clock))
         return trainer
 
     def _lora(self) -> Any:
@@ -365,7 +368,7 @@ class FineTuning(Method):
             ) from error
 
     def _outcome(self, run: TrainingRun, trainer: Any, shown: list[Any], train: list[TokenisedRow], checked: Audit,
-                 began: float) -> Outcome:
+                 clock: Stopwatch) -> Outcome:
         import torch
 
         sealed = sealed_checkpoints(run.checkpoints)
@@ -384,8 +387,8 @@ class FineTuning(Method):
             checkpoint=sealed[best], kind="adapter" if self.lora_r else "model",
             parameters={"trainable": trained, "total": total},
             training={
-                "steps": steps, "epochs": round(epochs, 4), "seconds": round(time.monotonic() - began, 1),
-                "tokens": self.tokens(trainer, shown, epochs), "tokens_per_second": trainer_speed(trainer),
+                "steps": steps, "epochs": round(epochs, 4), "seconds": round(clock.seconds, 1),
+                "tokens": self.tokens(trainer, shown, epochs), "tokens_per_second": trainer_speed(trainer, clock),
                 **self.figures(history, chosen), "best_step": best,
             },
             audit=checked.summary(), history=list(map(dict, history)),
@@ -397,9 +400,11 @@ class FineTuning(Method):
         )
 
 
-def trainer_speed(trainer: Any) -> float | None:
-    """Real (not padding) tokens a second of this run's training, evaluations and checkpoints left out."""
-    return round(trainer.all_tokens_seen() / trainer.step_seconds, 1) if trainer.step_seconds else None
+def trainer_speed(trainer: Any, clock: Stopwatch) -> float | None:
+    """Real (not padding) tokens a second of the training in all its runs, evaluations and checkpoints left out."""
+    clock.count(tokens=trainer.all_tokens_seen(), step_seconds=trainer.step_seconds)
+    seconds = clock.total("step_seconds")
+    return round(clock.total("tokens") / seconds, 1) if seconds else None
 
 
 def tail_mean(history: Log, name: str) -> float | None:

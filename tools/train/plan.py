@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ import yaml
 
 from ...resources.clock import now
 from ...resources.errors import TrainingError
-from ...resources.files import read_yaml, write_yaml
+from ...resources.files import lock, read_yaml, write_yaml
 from ...resources.language import Text
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version, version_numbers
@@ -59,14 +62,37 @@ def plan_file(task: TaskFolder, name: str) -> Path:
     return task.configs / f"{name}.yaml"
 
 
-def next_plan_name(task: TaskFolder) -> str:
-    return f"plan-v{(version_numbers(task) or [0])[-1] + 1}"
-
-
 def write_plan(task: TaskFolder, plan: Plan) -> Path:
     path = plan_file(task, plan.name)
     write_yaml(path, plan.content())
     return path
+
+
+def write_new_plan(task: TaskFolder, plan: Plan, since: float) -> Plan:
+    """Write a plan that nobody named under a name of its own: `plan-v2`, `plan-v2-2`, … for the version that comes next.
+    What another client plans meanwhile stays as it is. The very same plan, where it stood before, is that plan.
+
+    Arguments:
+        since: when this planning began (`time.time()`).
+    """
+    first = f"plan-v{(version_numbers(task) or [0])[-1] + 1}"
+    with lock(task.configs / "plans"):
+        for name in (first, *(f"{first}-{number}" for number in count(2))):
+            named, path = replace(plan, name=name), plan_file(task, name)
+            if not path.exists():
+                write_plan(task, named)
+                return named
+            if path.stat().st_mtime < since and _says_the_same(path, named):
+                os.utime(path)  # the newest plan is the one that is trained where none is named
+                return named
+    raise AssertionError("there is always a next number")
+
+
+def _says_the_same(path: Path, plan: Plan) -> bool:
+    with contextlib.suppress(OSError, ValueError, yaml.YAMLError):
+        standing = read_yaml(path)
+        return isinstance(standing, dict) and {**standing, "created": None} == {**plan.content(), "created": None}
+    return False
 
 
 def find_plan(task: TaskFolder, name: str | None = None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +22,7 @@ from ..evaluate.diagnosis import diagnose
 from .answers import Estimate, PlanAnswer
 from .choosing import base_model_options, usual_base_model, why_base_model
 from .elsewhere import START_SECONDS, said_of
-from .plan import Plan, choose_parent, find_plan, make_plan, next_plan_name, plan_file, read_plan, write_plan
+from .plan import Plan, choose_parent, find_plan, make_plan, plan_file, read_plan, write_new_plan, write_plan
 from .preflight import Finding, Preflight, check, first_blocking, survey
 from .starting_point import whole_name
 
@@ -35,15 +36,17 @@ def plan_training(
     """Write `configs/<name>.yaml` and say what it means.
 
     Arguments:
+        name: writes over the plan of that name; by default a new plan gets a name of its own.
         expects: what a diagnosis predicts for it; by default what the parent's predicts, where this is the change that
             it advises.
 
     Raises:
         TrainingError: a setting, the plan's name or the parent cannot be used.
     """
+    began = time.time()
     building_on = choose_parent(task, parent)
-    plan_name = name or next_plan_name(task)
-    plan_file(task, plan_name)
+    if name:
+        plan_file(task, name)
     given = _with_whole_name(workspace, task, settings)
     goes_on = building_on is not None and "base_model" not in given and _another_method(building_on, given)
     if building_on and goes_on:  # what the parent learnt is where another method begins
@@ -51,14 +54,17 @@ def plan_training(
     base_model = str(given.get("base_model") or (building_on.config()["base_model"] if building_on else "")
                      or usual_base_model(workspace))
     seen = survey(workspace, task, base_model)
-    plan, reasons = make_plan(plan_name, given, building_on, changes, seen.situation, base_model,
+    plan, reasons = make_plan(name or "", given, building_on, changes, seen.situation, base_model,
                               expects or _expected(building_on, given, seen))
     if not building_on and "base_model" not in given:
         reasons = {"base_model": why_base_model(workspace, base_model), **reasons}
     if building_on and goes_on:
         reasons = {"base_model": Text(f"It goes on from what {building_on.name} learnt.",
                                       f"從 {building_on.name} 學到的繼續。"), **reasons}
-    path = write_plan(task, plan)
+    if name:
+        write_plan(task, plan)
+    else:
+        plan = write_new_plan(task, plan, began)
     checked = check(workspace, task, plan)
     found = _changes(plan, building_on, checked)
     message, next_step = _told(task, plan, checked, found)
@@ -68,7 +74,7 @@ def plan_training(
         next_step = NextStep(say=str(say), tool="diagnose",
                              arguments={"task": task.name, "version": building_on.name})
     return PlanAnswer(
-        message=message, next_step=next_step, plan=plan.name, file=str(path), parent=plan.parent,
+        message=message, next_step=next_step, plan=plan.name, file=str(plan_file(task, plan.name)), parent=plan.parent,
         settings=plan.settings.model_dump(mode="json", exclude_none=True),
         reasons={setting: _with_page(why, plan.settings.pages.get(setting)) for setting, why in reasons.items()},
         changes=[str(text) for text in found],

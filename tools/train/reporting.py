@@ -12,6 +12,7 @@ from transformers import TrainerCallback
 from ...resources.errors import TrainingError
 from ...resources.language import Text
 from ..compute.running import RunningJob
+from ..compute.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from .fine_tuning import FineTuning
@@ -27,9 +28,10 @@ class Reporter(TrainerCallback):
     holds that epoch's evaluation, and a run resumed from it chooses the same best step as one that was never stopped.
     """
 
-    def __init__(self, method: FineTuning, running: RunningJob, trainer: Any, steps_per_epoch: int) -> None:
+    def __init__(self, method: FineTuning, running: RunningJob, trainer: Any, steps_per_epoch: int,
+                 clock: Stopwatch) -> None:
         self.method, self.running, self.trainer = method, running, trainer
-        self.steps_per_epoch = steps_per_epoch
+        self.steps_per_epoch, self.clock = steps_per_epoch, clock
         self._reported = 0.0
         self._step_began = 0.0
 
@@ -43,6 +45,8 @@ class Reporter(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.trainer.step_seconds += time.perf_counter() - self._step_began
+        tokens = self.trainer.accelerator.num_processes * self.trainer.tokens_seen  # each reads about as many
+        self.clock.count(tokens=tokens, step_seconds=self.trainer.step_seconds)
         last = state.global_step >= state.max_steps
         ends_epoch = state.global_step % self.steps_per_epoch == 0
         control.should_evaluate = ends_epoch and self.trainer.eval_dataset is not None
@@ -65,8 +69,7 @@ class Reporter(TrainerCallback):
         self._reported = time.monotonic()
         self.running.progress(
             state.global_step, state.max_steps, loss=round(logs["loss"], 5), learning_rate=logs.get("learning_rate"),
-            tokens_per_second=round(self.trainer.accelerator.num_processes * self.trainer.tokens_seen
-                                    / max(self.trainer.step_seconds, 1e-9), 1),  # each reads about as many
+            tokens_per_second=round(self.clock.total("tokens") / max(self.clock.total("step_seconds"), 1e-9), 1),
             epoch=round(state.epoch, 3), **_renamed(logs, self.method.logged),
         )
 

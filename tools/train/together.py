@@ -108,6 +108,8 @@ def _ended_without_a_word(folder: JobFolder) -> JobError:
 class _Silent(RunningJob):
     """The job as all processes but the first see it: they listen and say nothing."""
 
+    speaks = False
+
     def event(self, kind: str, **fields: Any) -> None:
         pass
 
@@ -115,7 +117,7 @@ class _Silent(RunningJob):
         pass
 
     def progress(self, step: int, total: int | None = None, message: Text | None = None, *, even: bool = True,
-                 **measures: float | None) -> None:
+                 eta: float | None = None, **measures: float | None) -> None:
         self.check_cancelled()
 
 

@@ -83,7 +83,9 @@ class LlmGeneratedSource(SourceKind):
             wishes={"response_format": response_format(task_kind(definition.type))},
         ) as endpoint:
             run = _Run(self, watch, task, endpoint, field)
-            for label, wanted in self.quotas(definition, field).items():
+            quotas = self.quotas(definition, field)
+            watch.expected = sum(quotas.values())
+            for label, wanted in quotas.items():
                 yield from self._of_label(run, definition, label, wanted, checks)
 
     def origin(self, folder: Path) -> str:
