@@ -116,6 +116,7 @@ def ours(base: Path, rows: list[dict[str, Any]], labels: list[str], folder: Path
     """The trainer `train` builds, on rows tokenised and audited as it does."""
     from transformers import set_seed
 
+    from nlp_skills.tools.compute.stopwatch import Stopwatch
     from nlp_skills.tools.train.methods import sft
     from nlp_skills.tools.train.tokenise import load_tokenizer, tokenise
 
@@ -132,7 +133,7 @@ def ours(base: Path, rows: list[dict[str, Any]], labels: list[str], folder: Path
     tokenizer = load_tokenizer(base)
     set_seed(42)
     shown = tokenise(rows, tokenizer, {tokenizer.eos_token_id})
-    return quiet(resolved._trainer(run, tokenizer, shown, [], [tokenizer.eos_token_id]))
+    return quiet(resolved._trainer(run, tokenizer, shown, [], [tokenizer.eos_token_id], Stopwatch(folder / "clock.json")))
 
 
 def quiet(trainer: Any) -> Any:

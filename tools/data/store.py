@@ -140,6 +140,13 @@ def load_snapshot(task: TaskFolder, digest: str) -> Snapshot:
             field="snapshot",
         )
     snapshot = Snapshot(root)
+    if snapshot.hash != snapshot_hash(snapshot.file_hashes, snapshot.source_hash) or not snapshot.hash.startswith(digest):
+        raise DataError(
+            Text(f"{root / 'manifest.json'} was changed: it is not the one of snapshot {digest[:_SHORT]}.",
+                 f"{root / 'manifest.json'} 被改過，已經不是快照 {digest[:_SHORT]} 的內容。"),
+            Text("Restore that file from a backup, or prepare the data again.", "請從備份還原該檔案，或重新準備資料。"),
+            field="snapshot",
+        )
     for name, expected in snapshot.file_hashes.items():
         if not snapshot.file(name).is_file() or sha256_file(snapshot.file(name)) != expected:
             raise DataError(

@@ -9,6 +9,7 @@ from ...resources.files import dump_yaml, read_yaml
 from ...resources.task import Task
 from ...resources.version import VersionFolder
 from ..evaluate.metric import answers_of, metric_title
+from ..evaluate.verified import latest_results
 from .deployments import Deployment, history
 
 _HUB_TASKS = {"label": "text-classification", "spans": "token-classification", "text": "text-generation",
@@ -21,7 +22,8 @@ def model_card(task: Task, version: VersionFolder, content: str) -> str:
     Arguments:
         content: what is uploaded, `adapter`, `merged` or `gguf`.
     """
-    info, evaluation = version.model_info(), version.latest_evaluation()
+    info, known = version.model_info(), latest_results(version)
+    evaluation = known.record if known else None
     lineage: dict[str, Any] = read_yaml(version.lineage_file)
     base = info["base_model"]["name"]
     head = {

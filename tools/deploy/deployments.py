@@ -58,7 +58,7 @@ def record(task: TaskFolder, deployment: Deployment) -> None:
     write_json(task.deployments / f"{deployment.id}.json", deployment.model_dump(mode="json"))
     if deployment.url is not None or (standing is None and not deployment.rows_only):
         write_json(task.deployments / "current.json", deployment.model_dump(mode="json"))
-        if standing is not None:
+        if standing is not None and standing.url is not None:  # files stay ready, whatever answers
             _end(task, standing)
 
 

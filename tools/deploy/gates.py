@@ -10,29 +10,32 @@ from ...resources.task import Task
 from ...resources.version import VersionFolder
 from ..evaluate.metric import answers_of, check_metric, metric_title
 from ..evaluate.verdict import headline
+from ..evaluate.verified import latest_results
+from .overrides import CRITERIA, PARITY, Override
 from .parity import Parity, shares
 
 PARITY_THRESHOLD = 0.99
 _EXAMPLES_SHOWN = 5
 
 
-def criteria_gate(task: Task, chosen: VersionFolder, override: str) -> list[dict[str, str]]:
+def criteria_gate(task: Task, chosen: VersionFolder, override: Override | None = None) -> list[dict[str, str]]:
     """Refuse a version below the task's own success criteria, unless a reason is recorded.
 
     The goal may be over all labels (`macro_f1`), one label's (`recall.negative`), or a metric that is better lower
-    (`invalid_rate`).
+    (`invalid_rate`). The figures are those that the version's answers give.
 
     Returns:
         the overrides used, `{gate, reason, figures}`.
     """
-    criteria, evaluation = task.success_criteria, chosen.latest_evaluation()
-    if evaluation is None:
+    criteria, known = task.success_criteria, latest_results(chosen)
+    if known is None:
         raise DeploymentError(
             Text(f"{chosen.name} has not been evaluated.", f"{chosen.name} 還沒有評估。"),
             Text("Call evaluate for this version first; nothing unmeasured is deployed.",
                  "請先呼叫 evaluate；沒有量測過的模型不部署。"),
             field="version",
         )
+    evaluation = known.record
     if criteria.threshold is None:
         return []
     try:
@@ -52,27 +55,37 @@ def criteria_gate(task: Task, chosen: VersionFolder, override: str) -> list[dict
     title, sign = metric_title(task.metric), ">" if lower else "<"
     found = f"{measured:.4f} {sign} {criteria.threshold}"
     figures = f"{task.metric} {found}"
-    if override:
-        return [{"gate": "success_criteria", "reason": override, "figures": figures}]
+    if override and (opened := override.opens(CRITERIA, figures, {task.metric: -measured if lower else measured})):
+        return [opened]
+    if override and override.gate != CRITERIA:
+        override.refused(CRITERIA, figures, {})  # these figures are new to the person
     en, zh = ("above", "高於") if lower else ("below", "低於")
     raise DeploymentError(
         Text(f"{chosen.name} is {en} your own success criteria: {title.en} {found}.",
              f"{chosen.name} {zh}你設定的成功標準：{title.zh} {found}。"),
-        Text("Improve it (ask coach what to change), or deploy with override_reason and say why.",
-             "請先改善（可問 coach 該改什麼），或在 override_reason 寫明理由後部署。"),
+        Text("Improve it (ask coach what to change), or, where the person accepts this figure, deploy with override_reason "
+             "and their words on it.",
+             "請先改善（可問 coach 該改什麼）；使用者若接受這個數字，請在 override_reason 寫下他的理由後部署。"),
         field="override_reason", details={"measured": measured, "threshold": criteria.threshold},
     )
 
 
 def parity_gate(
-    task: Task, chosen: VersionFolder, parity: Parity, threshold: float, override: str
+    task: Task, chosen: VersionFolder, parity: Parity, threshold: float, override: Override | None = None
 ) -> list[dict[str, str]]:
-    """Refuse an endpoint that answers differently from what was evaluated, unless a reason is recorded."""
+    """Refuse an endpoint that answers differently from what was evaluated, unless a reason about these very figures is
+    recorded."""
     if min(parity.raw, parity.label) >= threshold:
         return []
+    figures, seen = f"label {parity.label:.3f}, text {parity.raw:.3f} < {threshold}", {
+        "label": parity.label, "raw": parity.raw}
+    if override and (opened := override.opens(PARITY, figures, seen)):
+        return [opened]
     if override:
-        figures = f"label {parity.label:.3f}, text {parity.raw:.3f} < {threshold}"
-        return [{"gate": "parity", "reason": override, "figures": figures}]
+        override.refused(PARITY, figures, seen)
+    given = Text("", "") if not override or not override.reason else Text(
+        " The reason given was about another gate; this figure is new to the person.",
+        "先前的理由是針對另一道關卡；使用者還沒看過這個數字。")
     agree = shares(task.type, parity.label, parity.raw)
     rows = [{"id": row.id, "text": quoted(task, row.text), "evaluated": quoted(task, row.evaluated),
              "deployed": quoted(task, row.deployed)} for row in parity.disagreements[:_EXAMPLES_SHOWN]]
@@ -81,8 +94,8 @@ def parity_gate(
         f"第一筆：「{rows[0]['text']}」，評估時回答「{rows[0]['evaluated']}」，部署後回答「{rows[0]['deployed']}」。")
     raise DeploymentError(
         Text(f"The endpoint does not answer as {chosen.name} did when it was evaluated "
-             f"({parity.count} rows: {agree.en}; {threshold:.1%} is asked for).{first.en}",
-             f"端點的回答與 {chosen.name} 評估時不一致（共 {parity.count} 筆：{agree.zh}，至少要 {threshold:.1%}）。{first.zh}"),
+             f"({parity.count} rows: {agree.en}; {threshold:.1%} is asked for).{first.en}{given.en}",
+             f"端點的回答與 {chosen.name} 評估時不一致（共 {parity.count} 筆：{agree.zh}，至少要 {threshold:.1%}）。{first.zh}{given.zh}"),
         Text("Usual causes: another chat template or system prompt, a missing end-of-turn, an unmerged adapter, another "
              "base model, fewer bits. job_status shows more rows under result; what was live before still "
              "answers. Where the person accepts the difference, deploy with override_reason and say why.",

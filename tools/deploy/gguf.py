@@ -52,7 +52,7 @@ def gguf_file(
         return file
     root = converter_folder(llama_cpp, job)
     job.progress(0, None, Text("Merging the adapter into the base model", "將轉接器合併進基礎模型"))
-    merged = merged_model(version)
+    merged = merged_model(version, "afresh")
     folder.mkdir(parents=True, exist_ok=True)
     check_room(sum(path.stat().st_size for path in merged.iterdir()), file, Text("The GGUF file", "GGUF 檔"))
     job.progress(0, None, Text(f"Converting to GGUF ({quantization})", f"轉換成 GGUF（{quantization}）"))

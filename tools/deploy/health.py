@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...resources.errors import NlpSkillsError
 from ...resources.language import Text
-from ..evaluate.endpoint import Endpoint, whole
+from ..evaluate.endpoint import Endpoint, knows, whole
 
 if TYPE_CHECKING:
     import httpx
@@ -33,12 +33,12 @@ def answers_at(live: Live) -> Text | None:
                 return Text(f"{live.url} answers with HTTP {found.status_code}.",
                             f"{live.url} 回應 HTTP {found.status_code}。")
             names = [str(entry.get("id")) for entry in found.json().get("data", [])]
+            if knows(client, live.model, names):
+                return None
     except NlpSkillsError as error:
         return error.problem
     except (httpx.HTTPError, ValueError, AttributeError, TypeError, RecursionError):
         return Text(f"{live.url} does not answer.", f"{live.url} 沒有回應。")
-    if {live.model, f"{live.model}:latest"} & set(names):
-        return None
     return Text(f"{live.url} no longer has {live.model}.", f"{live.url} 已經沒有 {live.model}。")
 
 

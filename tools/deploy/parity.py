@@ -16,6 +16,7 @@ from ..data.prompting import chat_messages, fixed_system, read_answer
 from ..data.types import kind_of, task_kind
 from ..evaluate.endpoint import Endpoint, ask
 from ..evaluate.record import evaluated_answers
+from ..evaluate.verified import latest_results
 
 _READ = {"label": Text("label", "標籤"), "spans": Text("parts", "抽取結果")}  # of other answers nothing but the text is read
 
@@ -73,15 +74,15 @@ def measure_parity(
         DeploymentError: the version has not been evaluated, or the endpoint fails.
         EvaluationError: the evaluated answers were changed since.
     """
-    evaluation = version.latest_evaluation()
-    if evaluation is None:
+    results = latest_results(version)
+    if results is None:
         raise DeploymentError(
             Text(f"{version.name} has not been evaluated, so there is nothing to compare the deployment with.",
                  f"{version.name} 還沒有評估，無從比對部署後的回答。"),
             Text("Call evaluate for this version first.", "請先對這個版本呼叫 evaluate。"),
             field="version",
         )
-    info = version.model_info()
+    evaluation, info = results.record, version.model_info()
     prompt, labels = Prompt.model_validate(info["prompt"]), list(info["labels"])
     rows = {row["id"]: row for row in frozen_benchmark(version.task, evaluation["benchmark"]["name"]).rows()}
     predictions = evaluated_answers(version, evaluation)

@@ -21,8 +21,11 @@ from ...resources.workspace import Workspace
 from ..compute.running import RunningJob, run_job
 from ..compute.turns import gpu_turn
 from ..evaluate.endpoint import Endpoint
+from ..evaluate.model import unverified
+from ..evaluate.verified import latest_results
 from . import deployments
 from .gates import PARITY_THRESHOLD, criteria_gate, parity_gate
+from .overrides import CRITERIA, PARITY, Override
 from .parity import Parity, measure_parity, shares
 from .targets import Target, target
 
@@ -37,6 +40,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--settings", type=_settings, default={}, help="the target's settings, as JSON")
     parser.add_argument("--parity-threshold", type=float, default=PARITY_THRESHOLD)
     parser.add_argument("--override", default="", help="why to deploy although a gate says no; it is recorded")
+    parser.add_argument("--opens", choices=[CRITERIA, PARITY], default=CRITERIA, help="the gate that this reason is about")
     parser.add_argument("--restores", default=None, metavar="ID", help="the deployment this brings back")
     options = parser.parse_args(arguments)
     return run_job("deploy", lambda job: _deploy(job, options), entry=ENTRY, arguments=arguments, task=options.task,
@@ -52,10 +56,20 @@ def _deploy(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
     chosen = version(task, options.version)
     track_version(chosen)
     destination = target(options.target, options.settings)
+    if unknown := unverified(chosen):
+        job.warn(unknown)
+    if options.restores:
+        deployment = _rolled_back(job, options.restores, workspace, task, chosen, destination)
+        deployments.stop_unused(workspace, task, keep=deployment.job)
+        return _told(task, deployment)
     destination.check(task.load())
-    overrides = criteria_gate(task.load(), chosen, options.override)
+    if (known := latest_results(chosen)) and known.unverified:
+        job.warn(known.unverified)
+    override = Override(chosen, options.target, options.override, options.opens)
+    overrides = criteria_gate(task.load(), chosen, override)
     with gpu_turn(job) if destination.waits_for_gpu else contextlib.nullcontext():
-        deployment = _brought_up(job, options, workspace, task, chosen, destination, overrides)
+        deployment = _brought_up(job, options, workspace, task, chosen, destination, override, overrides)
+    override.passed()
     standing = deployments.current(task)
     deployments.stop_unused(workspace, task, keep=standing.job if standing else None)
     return _told(task, deployment)
@@ -63,10 +77,10 @@ def _deploy(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
 
 def _brought_up(
     job: RunningJob, options: argparse.Namespace, workspace: Workspace, task: TaskFolder, chosen: VersionFolder,
-    destination: Target, overrides: list[dict[str, Any]],
+    destination: Target, override: Override, overrides: list[dict[str, Any]],
 ) -> deployments.Deployment:
     """The deployment, recorded once the gates are passed; where one is not, what was brought up is taken down."""
-    previous = deployments.current(task)
+    previous, switched = deployments.current(task), False
     deployments.stop_unused(workspace, task, keep=previous.job if previous else None)
     live = destination.bring_up(workspace, chosen, job)
     if previous and live.url == previous.url and live.job is None:
@@ -77,18 +91,46 @@ def _brought_up(
             endpoint = Endpoint(url=live.url, model=live.model, api_key=live.api_key)
             parity = measure_parity(chosen, endpoint, lambda done, total: _asked(job, done, total),
                                     system_is_baked=live.system_is_baked)
-            overrides += parity_gate(task.load(), chosen, parity, options.parity_threshold, options.override)
+            overrides += parity_gate(task.load(), chosen, parity, options.parity_threshold, override)
         job.check_cancelled()
         live = destination.switch_over(workspace, live)
+        switched = True
         deployment = deployments.Deployment(
             id=job.folder.id, task=task.name, version=chosen.name, target=options.target, settings=options.settings,
-            overrides=overrides, created=now(), restores=options.restores,
+            overrides=overrides, created=now(),
             parity={"raw": parity.raw, "label": parity.label, "count": parity.count} if parity else None,
             **live.model_dump(),
         )
         deployments.record(task, deployment)
     except BaseException:
-        destination.take_down(workspace, live)
+        # What has taken the final name may be what stood under it before; it is not taken down for a record that failed.
+        if not switched or (live.job and not (previous and live.job == previous.job)):
+            destination.take_down(workspace, live)
+        raise
+    return deployment
+
+
+def _rolled_back(
+    job: RunningJob, restores: str, workspace: Workspace, task: TaskFolder, chosen: VersionFolder, destination: Target
+) -> deployments.Deployment:
+    """An earlier deployment, back at its address. An emergency road: it passed its gates then and passes none again,
+    and it waits for no GPU. What is live now is stopped only once this is recorded; where it fails, nothing changed."""
+    earlier = next(one for one in deployments.history(task) if one.id == restores)
+    standing = deployments.current(task)
+    if standing and standing.id == job.folder.id:  # recorded before this process was killed
+        return standing
+    destination.needs(task.load())
+    deployments.stop_unused(workspace, task, keep=standing.job if standing else None)
+    live = destination.bring_back(workspace, chosen, earlier.live(), standing.live() if standing else None, job)
+    deployment = deployments.Deployment(
+        id=job.folder.id, task=task.name, version=chosen.name, target=earlier.target, settings=earlier.settings,
+        overrides=earlier.overrides, parity=earlier.parity, created=now(), restores=restores, **live.model_dump())
+    try:
+        job.check_cancelled()
+        deployments.record(task, deployment)
+    except BaseException:
+        if live.job and not (standing and live.job == standing.job):
+            destination.take_down(workspace, live)
         raise
     return deployment
 

@@ -12,19 +12,23 @@ import secrets as randomness
 import socket
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from ...resources import secrets
 from ...resources.errors import DeploymentError, MissingRequirement
 from ...resources.job import ACTIVE_STATES, JobFolder
 from ...resources.language import Text
+from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder
 from ...resources.workspace import Workspace
 from ..compute import jobs
 from ..compute.machine import describe_machine
 from ..compute.running import RunningJob, cancelled, run_job
 from ..compute.turns import at_work
+from ..evaluate.merge import merged_as_built, merged_place
 from .health import answers_at
 
 if TYPE_CHECKING:
@@ -72,7 +76,48 @@ def serve_merged(
 ) -> Live:
     """Serve a merged model with `transformers serve` and wait until it answers."""
     arguments = ["--device", device]
-    return _start(workspace, version, model, str(model), arguments, job, port, seconds)
+    return _start(workspace, version, model, names_of(version)[0], arguments, job, port, seconds)
+
+
+def names_of(version: VersionFolder) -> list[str]:
+    """What clients call a served version: `v1`, and the task's name."""
+    return list(dict.fromkeys([version.name, version.task.name]))
+
+
+def still_serves(workspace: Workspace, live: Live) -> bool:
+    """Whether an endpoint of an earlier deployment never stopped."""
+    if live.job is None or not (workspace.jobs / live.job / "spec.json").is_file():
+        return False
+    return JobFolder(workspace.jobs / live.job).state() in ACTIVE_STATES and answers_at(live) is None
+
+
+def serve_again(
+    workspace: Workspace, earlier: Live, standing: Live | None, job: RunningJob, start: Callable[[int | None], Live]
+) -> Live:
+    """An earlier endpoint at the address that it had, so that its clients find it where they left it.
+
+    Where what is live now has that very address, it is proven at another one first; should it then not come up at its
+    own, what was live before is started again.
+
+    Arguments:
+        start: serves it at that port (None: a free one) and waits until it answers.
+    """
+    port = urlsplit(str(earlier.url)).port
+    if port is None or port_is_free(port):
+        return start(port)
+    if standing is None or standing.job is None or standing.url != earlier.url:
+        job.warn(Text(f"Port {port} has been taken by another program since; it comes back at another address.",
+                      f"連接埠 {port} 後來被其他程式占用，因此會改用別的位址。"))
+        return start(None)
+    proven = start(None)
+    holder = JobFolder(workspace.jobs / standing.job)
+    jobs.cancel(JobFolder(workspace.jobs / str(proven.job)))
+    jobs.cancel(holder)
+    try:
+        return start(port)
+    except BaseException:
+        jobs.resume(holder, workspace)
+        raise
 
 
 def serve_gguf(
@@ -152,9 +197,15 @@ def _serve(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
     if options.device != "cpu" and (other := beside()):
         job.warn(other)
     os.environ["HF_HUB_OFFLINE"] = "1"  # everything it serves is in the folder
+    folder = _version_of(options)
+    if folder is not None:
+        _check_model(job, folder, Path(options.model))
     try:
         from transformers.cli.serve import Serve
 
+        from .named_model import serve_under
+
+        serve_under(options.model, names_of(folder) if folder else [])
         job.progress(0, 1, Text(f"loading {options.model}", f"載入 {options.model}"))
         Serve(force_model=options.model, host=HOST, port=options.port, device=options.device)
     except ImportError as error:
@@ -164,6 +215,30 @@ def _serve(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
         ) from error
     # uvicorn ends on SIGTERM by itself and returns here.
     raise cancelled()
+
+
+def _version_of(options: argparse.Namespace) -> VersionFolder | None:
+    """The version that is served, where the job says so."""
+    number = options.version.removeprefix("v")
+    return VersionFolder(TaskFolder(Path(options.task)), int(number)) if options.task and number.isdigit() else None
+
+
+def _check_model(job: RunningJob, version: VersionFolder, model: Path) -> None:
+    """Refuse a merged model that is not as it was built; one built before that was recorded is told."""
+    if model != merged_place(version):
+        return
+    job.progress(0, 1, Text("checking the model's files", "檢查模型檔案"))
+    as_built = merged_as_built(version, "afresh")
+    if as_built is None:
+        job.warn(Text("This merged model was built before its hashes were recorded, so whether it is still the same could not "
+                      "be verified; deploy again and it is built anew.",
+                      "這個合併模型建立時還沒有記錄雜湊值，無法驗證是否仍相同；重新部署就會重建。"))
+    elif not as_built:
+        raise DeploymentError(
+            Text(f"{model} is not the merged model that was deployed: a file of it was changed.",
+                 f"{model} 已經不是當初部署的合併模型，有檔案被改過。"),
+            Text(f"Deploy {version.name} again: it is built anew from its adapter and base.",
+                 f"請重新部署 {version.name}，會由轉接器與基礎模型重新建立。"), field="version")
 
 
 def beside() -> Text | None:

@@ -75,6 +75,7 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         from ..data.definition import rotate_notice, telling
         from . import deployments, run
         from .gates import criteria_gate
+        from .overrides import Override, opened_gate
         from .targets import target as find_target
 
         folder = workspace.task(task)
@@ -90,14 +91,15 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         given, moved = secrets.move_inline(settings or {}, prefix="deploy_")
         with telling(moved):
             find_target(target, given)
-            # Gates that need no machine are asked before anything is started.
             require_model(chosen)
-            criteria_gate(folder.load(), chosen, override_reason)
             arguments = [str(folder.root), "--version", chosen.name, "--target", target]
+            if not restores:  # gates that need no machine are asked before anything is started
+                opens = opened_gate(chosen, target)
+                criteria_gate(folder.load(), chosen, Override(chosen, target, override_reason, opens))
             if given:
                 arguments += ["--settings", json.dumps(given, ensure_ascii=False)]
-            if override_reason:
-                arguments += ["--override", override_reason]
+            if override_reason and not restores:
+                arguments += ["--override", override_reason, "--opens", opens]
             if restores:
                 arguments += ["--restores", restores]
             job = jobs.submit(workspace, "deploy", run.ENTRY, arguments, python=worker_python(workspace), task=folder,

@@ -31,6 +31,7 @@ from ..evaluate.model import version_paths
 from .card import dataset_card, model_card
 from .gates import criteria_gate
 from .gguf import Quantization, gguf_file
+from .overrides import CRITERIA, Override
 
 ENTRY = ["scripts/06_upload_hf.py"]
 Content = Literal["adapter", "merged", "gguf", "dataset"]
@@ -91,7 +92,7 @@ def _upload(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
     track_version(chosen)
     wanted = _wanted(options)
     check_upload(job.task.load(), wanted)
-    criteria_gate(job.task.load(), chosen, options.force)
+    criteria_gate(job.task.load(), chosen, Override(chosen, "huggingface", options.force, CRITERIA))
     url = upload_version(job, chosen, wanted)
     visibility = Text("public", "公開") if wanted.public else Text("private", "私有")
     message = Text(f"{chosen.name} ({wanted.content}) is at {url} ({visibility.en}).",
@@ -159,9 +160,9 @@ def _weights(job: RunningJob, chosen: VersionFolder, wanted: Upload, folder: Pat
         return
     info = chosen.model_info()
     if wanted.content == "merged" or info["adapter"] is None:
-        source = merged_model(chosen)
+        source = merged_model(chosen, "afresh")
     else:
-        source = version_paths(chosen).adapter or chosen.task.root / info["adapter"]
+        source = version_paths(chosen, "afresh").adapter or chosen.task.root / info["adapter"]
     shutil.copytree(source, folder, copy_function=_link_or_copy)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import time
@@ -152,6 +153,7 @@ def check_listed(endpoint: Endpoint) -> None:
         with endpoint.client(_LIST_SECONDS) as client:
             listed = whole(client, "GET", "/v1/models")
             names = [str(entry["id"]) for entry in listed.json()["data"]] if listed.status_code == 200 else []
+            known = bool(names) and knows(client, endpoint.model, names)
     except httpx.HTTPError as error:
         raise DeploymentError(
             Text(f"Nothing answers at {endpoint.base}.", f"{endpoint.base} 沒有回應。"),
@@ -159,8 +161,19 @@ def check_listed(endpoint: Endpoint) -> None:
                  "請啟動伺服器（Ollama：ollama serve），或更正位址。"), field="url") from error
     except (ValueError, KeyError, TypeError, RecursionError):  # it does not list them: the first question tells
         return
-    if names and not {endpoint.model, f"{endpoint.model}:latest"} & set(names):
+    if names and not known:
         raise missing_model(names, endpoint.model)
+
+
+def knows(client: httpx.Client, model: str, listed: Sequence[str]) -> bool:
+    """Whether an endpoint that lists those names has the model: under its own name, or under one that it answers to and
+    does not list."""
+    if {model, f"{model}:latest"} & set(listed):
+        return True
+    found = whole(client, "GET", f"/v1/models/{quote(model, safe='')}")
+    with contextlib.suppress(ValueError, AttributeError, RecursionError):
+        return found.status_code == 200 and found.json().get("object") == "model"
+    return False
 
 
 def missing_model(known: Sequence[str], model: str) -> DeploymentError:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
+import uuid
 from pathlib import Path
 
 from ...resources.errors import WorkspaceError
-from ...resources.files import commit_folder
+from ...resources.files import commit_folder, read_json, write_json
 from ...resources.language import Text
 from ...resources.version import VersionFolder
+from ..compute.fingerprint import Care, differing, model_files
 from ..compute.machine import free_disk
 from ..compute.words import size
 from .model import load_for_inference, version_paths
@@ -22,17 +25,25 @@ def merged_place(version: VersionFolder) -> Path:
     return version.models / "merged"
 
 
-def merged_model(version: VersionFolder) -> Path:
-    """The folder `models/vN/merged`, built on first need; whole or not there at all.
+def merged_model(version: VersionFolder, care: Care = "kept") -> Path:
+    """The folder `models/vN/merged`, built on first need, and again where it is not as it was built; whole or not there
+    at all. The hashes of its files stand with the version's commits, in `versions/vN/merged.json`.
 
     It is loaded as evaluation loads it, so what is shipped is what was measured; the GPU is left to others.
+
+    Arguments:
+        care: as for `version_paths`.
 
     Raises:
         EvaluationError: the version is not trained, or its files no longer match the hashes of its commit.
         WorkspaceError: the disk has no room for it, or became full.
     """
-    paths = version_paths(version)
+    paths = version_paths(version, care)
     final = merged_place(version)
+    if final.is_dir() and not merged_as_built(version, care):
+        aside = final.with_name(f".merged-{uuid.uuid4().hex[:8]}.tmp")
+        final.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
 
     def fill(folder: Path) -> None:
         loaded = load_for_inference(paths.base, paths.adapter, to_gpu=False)
@@ -49,8 +60,22 @@ def merged_model(version: VersionFolder) -> Path:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
             raise
 
-    commit_folder(final, fill)
+    if not final.is_dir():
+        commit_folder(final, fill)
+        write_json(_record(version), {"format": 1, "files": model_files(final, "afresh")})
     return final
+
+
+def merged_as_built(version: VersionFolder, care: Care = "kept") -> bool | None:
+    """Whether the merged model is, file by file, the one that was built here; None where that was not recorded."""
+    record = _record(version)
+    if not record.is_file():
+        return None
+    return not differing(read_json(record)["files"], model_files(merged_place(version), care))
+
+
+def _record(version: VersionFolder) -> Path:
+    return version.root / "merged.json"
 
 
 def check_room(needed: int, folder: Path, what: Text) -> None:

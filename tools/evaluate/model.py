@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from ...resources.errors import EvaluationError
-from ...resources.files import sha256_file
 from ...resources.language import Text
 from ...resources.removal import require_model
 from ...resources.task import TaskFolder
@@ -15,6 +14,7 @@ from ...resources.version import VersionFolder, version_numbers, version_status
 from ...resources.version import version as find_version
 from ...resources.workspace import Workspace
 from ..compute.base_model import resolve_base_model
+from ..compute.fingerprint import Care, differing, file_hash, model_files, model_hash
 
 _EVALUABLE = ("trained", "evaluated")
 
@@ -54,27 +54,79 @@ def trained_version(task: TaskFolder, name: str) -> VersionFolder:
     return folder
 
 
-def version_paths(folder: VersionFolder) -> ModelPaths:
-    """Where the version's trained model stands, every file checked against the hash of its commit.
+def version_paths(folder: VersionFolder, care: Care = "kept") -> ModelPaths:
+    """Where the version's trained model stands, every file of it and of its base model checked against the hash of its
+    commit: weights, settings, tokenizer and chat template.
+
+    Arguments:
+        care: `afresh` reads every file whole, as evaluation, reproduction and deployment do; else one that did not
+            change since it was read is not read again.
 
     Raises:
-        EvaluationError: the model was removed, or a file is missing or is not the committed one.
+        EvaluationError: the model was removed, or a file is missing, is not the committed one, or was put beside them.
+        TrainingError, MissingRequirement: the base model is not on this machine.
     """
     require_model(folder)
     info = folder.model_info()
-    for relative, expected in info.get("files", {}).items():
-        path = folder.task.root / relative
-        if not path.is_file() or sha256_file(path) != expected:
-            raise EvaluationError(
-                Text(f"{path} is not the file {folder.name} was committed with.",
-                     f"{path} 與 {folder.name} 定版時的檔案不同。"),
-                Text("Restore it from a copy, or train the version again from its snapshot with reproduce.",
-                     "請從備份還原，或用 reproduce 依快照重新訓練這個版本。"),
-                field="version",
-            )
-    if info.get("adapter"):
-        return ModelPaths(base_path(info), folder.task.root / info["adapter"])
-    return ModelPaths(folder.task.root / info["model"], None)
+    root, recorded = folder.task.root, dict(info.get("files") or {})
+    place = root / str(info.get("adapter") or info["model"])
+    now = {relative: file_hash(root / relative, care) for relative in recorded if (root / relative).is_file()}
+    if recorded:
+        now |= {(place / name).relative_to(root).as_posix(): digest for name, digest in model_files(place, care).items()}
+    if changed := differing(recorded, now):
+        file = root / changed[0]
+        raise EvaluationError(
+            Text(f"{file} is not the file {folder.name} was committed with.",
+                 f"{file} 與 {folder.name} 定版時的檔案不同。") if changed[0] in recorded else
+            Text(f"{file} was put beside the files {folder.name} was committed with, and would be loaded with them.",
+                 f"{file} 不是 {folder.name} 定版時的檔案，卻會一起被載入。"),
+            Text("Restore it from a copy, or train the version again from its snapshot with reproduce.",
+                 "請從備份還原，或用 reproduce 依快照重新訓練這個版本。") if changed[0] in recorded else
+            Text("Move it out of that folder.", "請把它移出這個資料夾。"),
+            field="version",
+        )
+    if not info.get("adapter"):
+        return ModelPaths(place, None)
+    return ModelPaths(verified_base(folder, care), place)
+
+
+def verified_base(folder: VersionFolder, care: Care = "kept") -> Path:
+    """The folder of the base model a version was trained on, its files checked against what the version recorded.
+
+    Raises:
+        EvaluationError: it is another model by now.
+        TrainingError, MissingRequirement: it is not on this machine.
+    """
+    info = folder.model_info()
+    base, recorded = base_path(info), info["base_model"]
+    changed: list[str] = []
+    if files := recorded.get("files"):
+        changed = differing(files, model_files(base, care))
+    elif digest := recorded.get("hash"):  # as versions were recorded before each file was
+        changed = [] if model_hash(base, care) == digest else ["config.json"]
+    if not changed:
+        return base
+    named = Text(f": {', '.join(changed[:5])}", f"：{'、'.join(changed[:5])}") if files else Text("", "")
+    raise EvaluationError(
+        Text(f"The base model at {base} is not the one {folder.name} was trained on any more{named.en}.",
+             f"{base} 的基礎模型已經不是 {folder.name} 訓練時用的那一個{named.zh}。"),
+        Text(f"Bring its files back as they were (copy or download {recorded['name']} again), then call again; on another "
+             "base the adapter answers differently. Or train a new version on the base as it is now.",
+             f"請把檔案還原成原來的樣子（重新複製或下載 {recorded['name']}）再試一次；換了基礎模型，轉接器的回答就不同。"
+             "也可以用現在的基礎模型訓練新版本。"), field="base_model", details={"changed": changed[:20]})
+
+
+def unverified(folder: VersionFolder) -> Text | None:
+    """What of the version cannot be checked, because it was trained before such hashes were recorded; None: nothing."""
+    info = folder.model_info()
+    lacking = [text for text, known in (
+        (Text("its own model files", "自己的模型檔"), info.get("files")),
+        (Text("its base model", "基礎模型"), (info.get("base_model") or {}).get("hash"))) if not known]
+    if not lacking:
+        return None
+    return Text(f"{folder.name} was recorded without the hashes of {' and '.join(text.en for text in lacking)}, so whether "
+                "they are still the same could not be verified.",
+                f"{folder.name} 當時沒有記錄{'與'.join(text.zh for text in lacking)}的雜湊值，無法驗證是否仍相同。")
 
 
 def base_path(info: dict[str, Any]) -> Path:

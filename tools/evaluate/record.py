@@ -35,6 +35,7 @@ from .predict import Prediction
 from .significance import Scores
 
 INVALID = "(invalid)"
+FORMULA = 1  # counts up when the same answers come to give other figures, so that older records are not taken for forged
 
 
 def row_groups(rows: Sequence[Row], group_by: str | None) -> list[str]:
@@ -116,7 +117,7 @@ def keep_answers(folder: VersionFolder, lines: Sequence[dict[str, Any]]) -> str:
     """Keep answers under their hash; returns it."""
     content = dump_jsonl(lines)
     digest = sha256_bytes(content)
-    path = _answers_path(folder, digest)
+    path = answers_file(folder, digest)
     if not path.is_file():
         write_atomic(path, content)
     return digest
@@ -132,7 +133,7 @@ def commit_evaluation(folder: VersionFolder, record: dict[str, Any]) -> dict[str
         content = dict(read_json(folder.results_file)) if folder.results_file.is_file() else {}
         earlier = list(content.get("evaluations", []))
         record = {"id": f"e{len(earlier) + 1}", "created": now(), **record}
-        write_atomic(folder.predictions_file, _answers_path(folder, record["predictions_hash"]).read_bytes())
+        write_atomic(folder.predictions_file, answers_file(folder, record["predictions_hash"]).read_bytes())
         write_json(folder.results_file, {"format": 1, **content, "evaluations": [*earlier, record]})
     return record
 
@@ -151,7 +152,7 @@ def evaluated_answers(
     other = record.get("other_decoding") or {}
     chosen = record if decoding in (None, record["decoding"]) else other if other.get("decoding") == decoding else {}
     digest = str(chosen.get("predictions_hash") or "")
-    path = _answers_path(folder, digest)
+    path = answers_file(folder, digest)
     if digest and path.is_file() and sha256_file(path) == digest:
         return list(read_jsonl(path))
     raise EvaluationError(
@@ -168,7 +169,7 @@ def evaluated_answers(
 def settle(folder: VersionFolder) -> None:
     """Make `predictions.jsonl` the newest record's answers, where a kill left it otherwise."""
     record = folder.latest_evaluation()
-    kept = _answers_path(folder, record["predictions_hash"]) if record else None
+    kept = answers_file(folder, record["predictions_hash"]) if record else None
     if record is None or kept is None or not kept.is_file():
         return
     file = folder.predictions_file
@@ -180,5 +181,6 @@ def benchmark_reference(benchmark: Benchmark) -> dict[str, Any]:
     return {"name": benchmark.name, "hash": benchmark.hash, "count": benchmark.count}
 
 
-def _answers_path(folder: VersionFolder, digest: str) -> Path:
+def answers_file(folder: VersionFolder, digest: str) -> Path:
+    """Where the answers of that hash stand."""
     return folder.root / "predictions" / f"{digest[:16]}.jsonl"

@@ -30,9 +30,18 @@ from .baselines import BASE_MODEL, baselines_for, cached_answers
 from .deciding import chosen_by
 from .evidence import answer_evidence, data_evidence, same_prompt
 from .metric import Answered, answers_of, check_metric
-from .model import LoadedModel, ModelPaths, base_path, load_for_inference, trained_version, version_paths
+from .model import (
+    LoadedModel,
+    ModelPaths,
+    load_for_inference,
+    trained_version,
+    unverified,
+    verified_base,
+    version_paths,
+)
 from .predict import Prediction, margins, predict
 from .record import (
+    FORMULA,
     answer_rows,
     benchmark_reference,
     commit_evaluation,
@@ -114,7 +123,10 @@ class _Evaluation:
     def __init__(self, job: RunningJob, folder: VersionFolder, benchmark_name: str | None) -> None:
         self.job, self.folder = job, folder
         self.task: Task = folder.task.load()
-        self.paths: ModelPaths = version_paths(folder)
+        job.progress(0, None, Text("checking the model's files", "檢查模型檔案"))
+        self.paths: ModelPaths = version_paths(folder, "afresh")
+        if unknown := unverified(folder):
+            job.warn(unknown)
         self.benchmark: Benchmark = frozen_benchmark(folder.task, benchmark_name)
         self.rows: list[Row] = self.benchmark.rows()
         info = folder.model_info()
@@ -193,7 +205,7 @@ class _Evaluation:
                "labels": self.labels, "constrained": self.constrained}
 
         def ask() -> list[Answered]:
-            loaded = self._load(base_path(self.info), None)
+            loaded = self._load(verified_base(self.folder, "kept" if self.info.get("adapter") else "afresh"), None)
             doing = Text("asking the untuned base model", "詢問未微調的基礎模型")
             return [answer.answered for answer in self._ask(loaded, self.constrained, "base", doing)]
 
@@ -211,7 +223,7 @@ class _Evaluation:
         self._say(Text("measuring", "計算指標"))
         answers, lines = [answer.answered for answer in head], answer_rows(self.rows, head)
         record: dict[str, Any] = {
-            "benchmark": benchmark_reference(self.benchmark), "answers": self.answers,
+            "benchmark": benchmark_reference(self.benchmark), "answers": self.answers, "formula": FORMULA,
             "decoding": "constrained" if self.constrained else "free",
             **measured(self.answers, answers, self.measured_labels, self.groups),
             "clusters": {"by": (self.snapshot.manifest["split"].get("group_by") if self.snapshot else None) or "text",

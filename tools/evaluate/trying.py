@@ -35,6 +35,7 @@ from ..data.types import task_kind
 from .baselines import baseline_title
 from .metric import answers_of
 from .record import (
+    FORMULA,
     answer_rows,
     benchmark_reference,
     commit_evaluation,
@@ -155,7 +156,7 @@ def evaluate_model(job: RunningJob, task: TaskFolder, model: Model, name: str | 
     groups = row_groups(rows, group_by)
     beside = simple_answers(task.cache, kind, snapshot, benchmark, rows, definition.language) if snapshot else {}
     record: dict[str, Any] = {
-        "benchmark": benchmark_reference(benchmark), "answers": kind, "decoding": "free",
+        "benchmark": benchmark_reference(benchmark), "answers": kind, "formula": FORMULA, "decoding": "free",
         **measured(kind, answers, labels, groups),
         "clusters": {"by": group_by or "text", "count": len(set(groups))}, "model": who,
         "simplified": simplified_leak([one.raw for one in found], definition.language,

@@ -14,6 +14,7 @@ from ...resources.score import reaches, score_of
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version
 from ..evaluate.metric import metric_title
+from ..evaluate.verified import latest_results
 
 
 class Promoted(NamedTuple):
@@ -76,7 +77,8 @@ def _step(chosen: VersionFolder, reason: str) -> Promotion:
                  "請指定訓練完成的版本；可用 read_resource 查看"
                  f"（uri='nlp-skills://tasks/{chosen.task.name}/versions'）。"), field="version",
         )
-    task, evaluation = chosen.task.load(), chosen.latest_evaluation()
+    known = latest_results(chosen)
+    task, evaluation = chosen.task.load(), known.record if known else None
     score, threshold = score_of(evaluation, task.metric) if evaluation else None, task.success_criteria.threshold
     if not reason:
         if score is None:

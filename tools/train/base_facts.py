@@ -13,11 +13,10 @@ from typing import Any, Protocol
 
 from ...resources.catalogue import base_models
 from ...resources.errors import TrainingError
-from ...resources.files import read_json, sha256_bytes, sha256_file
+from ...resources.files import read_json
 from ...resources.language import Text
+from ..compute.fingerprint import model_hash
 
-_HASHED = ("*.safetensors", "*.bin", "*.json", "*.jinja", "*.model", "merges.txt", "*.py")
-_BLOB = re.compile(r"[0-9a-f]{64}")
 _IN_NAME = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s?([BM])(?![\w])", re.IGNORECASE)
 _HEADER_LIMIT = 100_000_000  # bytes; the format's own limit
 # (parameters, layers, hidden width) of dense models as they are built today: the Qwen3 family's config.json files.
@@ -120,9 +119,13 @@ class BaseModel:
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 over the hashes of the files that make the model; a hub cache's blobs are named by theirs."""
-        files = sorted({file for pattern in _HASHED for file in self.folder.glob(pattern) if file.is_file()})
-        return sha256_bytes(json.dumps({file.name: _file_hash(file) for file in files}, sort_keys=True).encode())
+        """SHA-256 over the hashes of the files that make the model, a hub cache taken at its word: for estimates."""
+        return model_hash(self.folder, "named")
+
+    @cached_property
+    def content_hash(self) -> str:
+        """The same, of what the files hold."""
+        return model_hash(self.folder)
 
 
 def read_base_model(folder: Path) -> BaseModel:
@@ -180,11 +183,6 @@ def _size(shape: tuple[int, ...]) -> int:
     for length in shape:
         size *= length
     return size
-
-
-def _file_hash(file: Path) -> str:
-    target = file.resolve().name
-    return target if file.is_symlink() and _BLOB.fullmatch(target) else sha256_file(file)
 
 
 def _not_a_model(folder: Path, why: Text) -> TrainingError:

@@ -29,9 +29,10 @@ from ..data.benchmark import frozen_benchmark
 from ..data.rows import Row
 from ..data.snapshot import load_snapshot
 from ..data.split import SPLITS
-from ..evaluate.model import load_for_inference, trained_version, version_paths
+from ..evaluate.model import load_for_inference, trained_version, unverified, verified_base, version_paths
 from ..evaluate.predict import predict
 from ..evaluate.record import answer_rows, evaluated_answers
+from ..evaluate.verified import latest_results
 from .environment import environment_of
 from .run import train_version
 
@@ -63,6 +64,12 @@ def reproduce(job: RunningJob, folder: VersionFolder) -> dict[str, Any]:
         next_step}`; a model that had been removed is `brought_back` where the same came out.
     """
     scratch = folder.task.cache / "reproduce" / folder.name
+    job.progress(0, None, Text("checking the files it was made of", "檢查原本的檔案"))
+    if removal(folder) is None:
+        version_paths(folder, "afresh")
+    verified_base(folder, "afresh")
+    if unknown := unverified(folder):
+        job.warn(unknown)
     with lock(scratch):
         replayed = _prepared(job, folder, scratch)
         with my_turn(job, describe_machine(Workspace())):
@@ -131,7 +138,7 @@ def _data_checks(folder: VersionFolder, replayed: VersionFolder) -> list[dict[st
 def _model_checks(folder: VersionFolder, replayed: VersionFolder) -> list[dict[str, Any]]:
     recorded, again = folder.model_info(), replayed.model_info()
     return [
-        _check("base model", recorded["base_model"]["hash"], again["base_model"]["hash"]),
+        _check("base model", recorded["base_model"].get("hash"), again["base_model"]["hash"]),
         *(_check(file, recorded["files"].get(file), again["files"].get(file))
           for file in sorted({*recorded["files"], *again["files"]})),
     ]
@@ -139,7 +146,8 @@ def _model_checks(folder: VersionFolder, replayed: VersionFolder) -> list[dict[s
 
 def _answer_checks(folder: VersionFolder, replayed: VersionFolder) -> list[dict[str, Any]]:
     """Every answer to the benchmark: as evaluated, or where the version is not evaluated as the two models give it."""
-    record = folder.latest_evaluation()
+    known = latest_results(folder)
+    record = known.record if known else None
     if record is None and removal(folder):  # there is nothing left that answered before
         return [{**_check("answers", None, None), "rows": 0, "different": 0, "ids": []}]
     benchmark = frozen_benchmark(folder.task, record["benchmark"]["name"] if record else None)

@@ -30,6 +30,7 @@ from ...resources.spending import Cost
 from ...resources.task import Prompt, Task, TaskFolder
 from ...resources.version import VersionFolder, reserve_version, version, version_numbers
 from ...resources.workspace import Workspace
+from ..compute.fingerprint import model_files as model_hashes
 from ..compute.libraries import settle_libraries
 from ..compute.machine import Machine, describe_machine
 from ..compute.running import RunningJob, run_job
@@ -158,7 +159,7 @@ def _base_model(job: RunningJob, folder: VersionFolder, base_folder: Path | None
     base = read_base_model(base_folder or base_folder_of(Workspace(), str(folder.config()["base_model"])))
     if folder.environment_file.is_file():
         environment = read_json(folder.environment_file)
-        if environment["base_model_hash"] != base.hash:
+        if environment["base_model_hash"] != base.content_hash:
             raise TrainingError(
                 Text(f"{base.folder} is no longer the base model {folder.name} began with.",
                      f"{base.folder} 已經不是 {folder.name} 開始訓練時的基礎模型。"),
@@ -192,7 +193,7 @@ def _prepared(
         environment = read_json(folder.environment_file)
     else:
         threads = config.get("threads") or choose_threads(machine, base.parameters)
-        environment = {**environment_of(machine), "threads": int(threads), "base_model_hash": base.hash}
+        environment = {**environment_of(machine), "threads": int(threads), "base_model_hash": base.content_hash}
     processes = choose_processes(method, base.parameters, len(devices)) if gpu else config.get("num_processes") or 1
     environment["processes"] = processes
     write_json(folder.environment_file, environment)
@@ -235,7 +236,8 @@ def _commit(
     config = folder.config()
     write_json(folder.model_info_file, {
         "format": 1, "created": now(),
-        "base_model": {"name": config["base_model"], "path": base_name, "hash": base.hash,
+        "base_model": {"name": config["base_model"], "path": base_name, "hash": base.content_hash,
+                       "files": model_hashes(base.folder),
                        **origin(Workspace(), str(config["base_model"]))},
         "method": config["method"], "adapter": relative if outcome.kind == "adapter" else None,
         "model": relative if outcome.kind == "model" else None, "files": files, "parameters": outcome.parameters,

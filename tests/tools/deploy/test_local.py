@@ -55,7 +55,8 @@ async def test_a_deployed_version_answers_as_evaluated_and_a_different_one_never
     assert evaluation is not None
     swapped = [{**row, "raw": "something else", "predicted": "good" if row["predicted"] == "bad" else "bad"}
                for row in evaluated_answers(version, evaluation)]
-    commit_evaluation(version, {**evaluation, "predictions_hash": keep_answers(version, swapped)})
+    older = {name: value for name, value in evaluation.items() if name != "formula"}  # else its figures would be refused first
+    commit_evaluation(version, {**older, "predictions_hash": keep_answers(version, swapped)})
     refused = await conversation.call("deploy", task="mood", version="v1")
     assert "does not answer as v1 did" in refused["error"]
     assert deployments.current(task) == live and deployments.answers(live)

@@ -81,7 +81,7 @@ def parity_at(version: VersionFolder, url: str, **more: Any) -> Parity:
 
 def refused(version: VersionFolder, parity: Parity) -> bool:
     with pytest.raises(DeploymentError) as error:
-        parity_gate(version.task.load(), version, parity, PARITY_THRESHOLD, "")
+        parity_gate(version.task.load(), version, parity, PARITY_THRESHOLD)
     assert error.value.details["disagreements"]
     return True
 
@@ -168,7 +168,7 @@ def test_a_sound_deployment_passes(
             endpoint = Endpoint(url=str(live.url), model=live.model, api_key=live.api_key)
             parity = measure_parity(version, endpoint, system_is_baked=live.system_is_baked)
             assert (parity.raw, parity.label, parity.count) == (1.0, 1.0, 40)
-            assert parity_gate(version.task.load(), version, parity, PARITY_THRESHOLD, "") == []
+            assert parity_gate(version.task.load(), version, parity, PARITY_THRESHOLD) == []
             final = destination.switch_over(workspace, live)
             assert destination.healthy(final) is None
         finally:

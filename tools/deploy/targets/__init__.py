@@ -71,6 +71,29 @@ class Target(BaseModel, ABC):
             DeploymentError: it could not; nothing is left running.
         """
 
+    def needs(self, task: Task) -> None:
+        """The same for bringing an earlier deployment back: what it needs beside the address that it had.
+
+        Raises:
+            NlpSkillsError: something is missing.
+        """
+        self.check(task)
+
+    def bring_back(
+        self, workspace: Workspace, version: VersionFolder, earlier: Live, standing: Live | None, job: RunningJob
+    ) -> Live:
+        """Make an earlier deployment answer again where it did; one that never stopped is taken as it is.
+
+        Arguments:
+            standing: what is live now. It goes on answering until this returns, unless it has the very same address.
+
+        Raises:
+            DeploymentError: it could not; what is live now still answers.
+        """
+        if self.healthy(earlier) is None:
+            return earlier
+        return self.switch_over(workspace, self.bring_up(workspace, version, job))
+
     def switch_over(self, workspace: Workspace, live: Live) -> Live:
         """Called once the gates are passed: take the final name, stop what ran only to be measured."""
         return live

@@ -14,7 +14,7 @@ from ...compute.running import RunningJob
 from ..gguf import Quantization, gguf_file
 from ..health import answers_at
 from ..needs import need_llama_cpp
-from ..serve import START_SECONDS, check_port, serve_gguf
+from ..serve import START_SECONDS, check_port, serve_again, serve_gguf, still_serves
 from . import Live, Target
 
 
@@ -32,13 +32,26 @@ class Gguf(Target):
     start_seconds: float = Field(START_SECONDS, gt=0, description="how long the model may take to load")
 
     def check(self, task: Task) -> None:
-        need_llama_cpp()
+        self.needs(task)
         if self.port:
             check_port(self.port)
 
+    def needs(self, task: Task) -> None:
+        need_llama_cpp()
+
     def bring_up(self, workspace: Workspace, version: VersionFolder, job: RunningJob) -> Live:
+        return self._serve(workspace, version, job, self.port)
+
+    def bring_back(
+        self, workspace: Workspace, version: VersionFolder, earlier: Live, standing: Live | None, job: RunningJob
+    ) -> Live:
+        if still_serves(workspace, earlier):
+            return earlier
+        return serve_again(workspace, earlier, standing, job, lambda port: self._serve(workspace, version, job, port))
+
+    def _serve(self, workspace: Workspace, version: VersionFolder, job: RunningJob, port: int | None) -> Live:
         file = gguf_file(version, self.quantization, job, pre_tokenizer=self.pre_tokenizer, llama_cpp=self.llama_cpp)
-        live = serve_gguf(workspace, version, file, job, port=self.port, seconds=self.start_seconds)
+        live = serve_gguf(workspace, version, file, job, port=port, seconds=self.start_seconds)
         return live.model_copy(update={"files": [str(file)]})
 
     def switch_over(self, workspace: Workspace, live: Live) -> Live:

@@ -14,7 +14,7 @@ from ...compute.running import RunningJob
 from ...evaluate.merge import merged_model
 from ..health import answers_at
 from ..needs import need_serving
-from ..serve import check_port, serve_merged
+from ..serve import check_port, serve_again, serve_merged, still_serves
 from . import Live, Target
 
 
@@ -30,14 +30,27 @@ class Local(Target):
         return self.device != "cpu"
 
     def check(self, task: Task) -> None:
-        need_serving()
+        self.needs(task)
         if self.port:
             check_port(self.port)
 
+    def needs(self, task: Task) -> None:
+        need_serving()
+
     def bring_up(self, workspace: Workspace, version: VersionFolder, job: RunningJob) -> Live:
+        return self._serve(workspace, version, job, self.port)
+
+    def bring_back(
+        self, workspace: Workspace, version: VersionFolder, earlier: Live, standing: Live | None, job: RunningJob
+    ) -> Live:
+        if still_serves(workspace, earlier):
+            return earlier
+        return serve_again(workspace, earlier, standing, job, lambda port: self._serve(workspace, version, job, port))
+
+    def _serve(self, workspace: Workspace, version: VersionFolder, job: RunningJob, port: int | None) -> Live:
         job.progress(0, None, Text("Merging the adapter into the base model", "將轉接器合併進基礎模型"))
-        model = merged_model(version)
-        return serve_merged(workspace, version, model, job, port=self.port, device=self.device,
+        model = merged_model(version, "afresh")
+        return serve_merged(workspace, version, model, job, port=port, device=self.device,
                             seconds=self.start_seconds)
 
     def take_down(self, workspace: Workspace, live: Live) -> None:

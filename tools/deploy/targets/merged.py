@@ -36,13 +36,13 @@ class Merged(Target):
 
     def bring_up(self, workspace: Workspace, version: VersionFolder, job: RunningJob) -> Live:
         job.progress(0, None, Text("Merging the adapter into the base model", "將轉接器合併進基礎模型"))
-        model = merged_model(version)
+        model = merged_model(version, "afresh")
         live = serve_merged(workspace, version, model, job, device=self.device, seconds=self.start_seconds)
         return live.model_copy(update={"files": [str(model)]})
 
     def switch_over(self, workspace: Workspace, live: Live) -> Live:
         self.take_down(workspace, live)
-        return Live(model=live.model, files=live.files)
+        return Live(model=live.files[0], files=live.files)
 
     def take_down(self, workspace: Workspace, live: Live) -> None:
         if live.job:

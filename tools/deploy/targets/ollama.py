@@ -64,7 +64,7 @@ class Ollama(Target):
         name = self._name(version)
         self._check_name(version, name)
         file = gguf_file(version, "f16", job, pre_tokenizer=self.pre_tokenizer, llama_cpp=self.llama_cpp)
-        model = ollama_model(version, merged_model(version))
+        model = ollama_model(version, merged_model(version, "afresh"))
         place = version.models / "ollama" / "Modelfile"
         write_atomic(place, model.modelfile(f"../gguf/{file.name}"))
         digest = f"sha256:{sha256_file(file)}"

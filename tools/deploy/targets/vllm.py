@@ -64,12 +64,12 @@ class Vllm(Target):
         return answers_at(live)
 
     def _write(self, version: VersionFolder, name: str, job: RunningJob) -> list[Path]:
-        paths, info = version_paths(version), version.model_info()
+        paths, info = version_paths(version, "afresh"), version.model_info()
         folder = version.models / "vllm"
         adapter = paths.adapter if self.lora else None
         if adapter is None:
             job.progress(0, None, Text("Merging the adapter into the base model", "將轉接器合併進基礎模型"))
-        model = paths.base if adapter else merged_model(version)
+        model = paths.base if adapter else merged_model(version, "afresh")
         template = _chat_template(adapter or model)
         write_atomic(folder / "chat_template.jinja", template)
         mounted = {"model": "/models/base", "adapter": "/models/adapter", "template": "/models/chat_template.jinja"}

@@ -18,6 +18,7 @@ from ...data.types import Answers
 from ..baselines import baseline_title
 from ..metric import answers_of
 from ..record import evaluated_answers
+from ..verified import latest_results
 from .cause import Expectation, NotKnown, ramp
 from .standing import Result, headline, higher_is_better, result_of, train_counts
 
@@ -38,7 +39,8 @@ class Case:
     def __init__(self, folder: VersionFolder) -> None:
         self.folder = folder
         self.task: Task = folder.task.load()
-        self.evaluation = folder.latest_evaluation()
+        known = latest_results(folder)
+        self.evaluation = known.record if known else None
         self.result: Result | None = result_of(self.task, folder)
         self.kind: Answers = answers_of(self.task.type)
 

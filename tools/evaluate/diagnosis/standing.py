@@ -13,6 +13,7 @@ from ....resources.task import USUAL_METRICS, Task
 from ....resources.version import VersionFolder
 from ..baselines import BASE_MODEL, baseline_title
 from ..metric import known_metrics, metric_title
+from ..verified import latest_results
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,15 @@ class Result:
 
 
 def result_of(task: Task, version: VersionFolder) -> Result | None:
-    """The version's newest evaluation, or None where it has none."""
-    evaluation = version.latest_evaluation()
-    if evaluation is None:
+    """The version's newest evaluation, or None where it has none.
+
+    Raises:
+        EvaluationError: what is recorded of it does not follow from its answers.
+    """
+    known = latest_results(version)
+    if known is None:
         return None
+    evaluation = known.record
     usual = USUAL_METRICS[task.type]
     found = headline(evaluation, task.metric) or headline(evaluation, usual)
     if found is None:

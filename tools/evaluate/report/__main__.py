@@ -10,6 +10,7 @@ from ....resources.errors import EvaluationError, NlpSkillsError
 from ....resources.language import Text
 from ....resources.task import TaskFolder
 from ....resources.version import version as find_version
+from ..verified import latest_results
 from . import write_report
 
 
@@ -23,13 +24,13 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     try:
         folder = find_version(TaskFolder(given.task), given.version)
-        record = folder.latest_evaluation()
-        if record is None:
+        known = latest_results(folder)
+        if known is None:
             raise EvaluationError(
                 Text(f"{folder.name} has not been evaluated yet.", f"{folder.name} 還沒有評估過。"),
                 Text(f"Call evaluate(task={folder.task.name!r}, version={folder.name!r}) first.",
                      f"請先呼叫 evaluate(task={folder.task.name!r}, version={folder.name!r})。"), field="version")
-        print(write_report(folder, record))
+        print(write_report(folder, known.record))
     except NlpSkillsError as error:
         print(error, file=sys.stderr)
         return 1

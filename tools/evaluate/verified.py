@@ -1,0 +1,183 @@
+"""Results as their answers give them: a record is compared with figures computed anew before anything rests on it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ...resources.errors import EvaluationError
+from ...resources.job import FAMILY_VARIABLE
+from ...resources.language import Text
+from ...resources.task import TaskFolder
+from ...resources.version import VersionFolder
+from ..data.benchmark import benchmark_names, frozen_benchmark
+from ..data.prompting import gold_of
+from ..data.types import Answers
+from .metric import answers_of, metrics_for
+from .record import FORMULA, answers_file, as_answered, evaluated_answers
+from .significance import Resampler
+
+_CLOSE = 1e-5  # records are rounded to six digits
+_ENOUGH_ROWS = 6
+_checked: dict[tuple[Any, ...], Results] = {}
+
+
+class Results(NamedTuple):
+    """A record of an evaluation; `unverified` says what of it could not be checked, None: it was."""
+
+    record: dict[str, Any]
+    unverified: Text | None = None
+
+
+def latest_results(folder: VersionFolder, benchmark_hash: str | None = None) -> Results | None:
+    """The newest evaluation (on that benchmark, where one is named), checked; None where there is none.
+
+    Raises:
+        EvaluationError: see `verified`.
+    """
+    record = folder.latest_evaluation(benchmark_hash)
+    return verified(folder, record) if record else None
+
+
+def verified(folder: VersionFolder, record: Mapping[str, Any]) -> Results:
+    """The record, its figures computed again from its answers, and these checked against their hash and against the
+    benchmark's rows. A record of an older commit, whose formulas were others or are not known, is returned with the
+    figures as they are computed now.
+
+    Raises:
+        EvaluationError: the answers were changed or are gone, or the recorded figures do not follow from them.
+    """
+    if not record.get("predictions_hash"):
+        return Results(dict(record), _without_answers(folder, record))
+    key = (str(folder.root), record["id"], repr(record), *_stamp(folder, record))
+    if key not in _checked:
+        if len(_checked) > 256:
+            _checked.clear()
+        _checked[key] = _verified(folder, record)
+    return _checked[key]
+
+
+def _verified(folder: VersionFolder, record: Mapping[str, Any]) -> Results:
+    try:
+        lines = evaluated_answers(folder, {"decoding": "free", **record})
+        _check_golds(folder, record, lines)
+    except EvaluationError as error:
+        if "formula" in record:
+            raise
+        return Results(dict(record), error.problem)  # of an older commit: said where it is looked at
+    kind = record.get("answers") or answers_of(folder.task.load().type)
+    labels = list(record.get("per_class") or {})
+    computed = _of_labels(lines, labels) if kind == "label" else _of_others(lines, kind, labels)
+    wrong: list[tuple[str, float, float]] = []
+    metrics, per_class = dict(record["metrics"]), dict(record.get("per_class") or {})
+    for name, values in computed.items():
+        known, _, label = name.partition(".")
+        figures = per_class.get(label) if label else metrics.get(known)
+        told = (figures or {}).get(known if label else "value")
+        if not isinstance(told, int | float) or any(abs(told - value) <= _CLOSE for value in values):
+            continue
+        wrong.append((name, float(told), values[0]))
+        if label:
+            per_class[label] = {**per_class[label], known: round(values[0], 6)}
+        else:
+            metrics[known] = {**metrics[known], "value": round(values[0], 6)}
+    if not wrong:
+        return Results(dict(record))
+    if record.get("formula") == FORMULA:
+        raise _not_what_was_measured(folder, record, wrong)
+    names = ", ".join(name for name, _, _ in wrong[:4])
+    return Results({**record, "metrics": metrics, "per_class": per_class}, Text(
+        f"The figures of {folder.name} ({names}) were recorded by an older version of nlp-skills and could not be verified; "
+        "they are given as its answers give them now.",
+        f"{folder.name} 的數字（{names}）是舊版 nlp-skills 記錄的，無法驗證；這裡改用依逐列回答重新計算的結果。"))
+
+
+def _of_labels(lines: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> dict[str, list[float]]:
+    """The figures of answers that are labels, by name (`f1.late` of one label), counted without any library so that the
+    server can do it; macro-F1 over the labels that were seen, or over those with enough rows to say something."""
+    golds, answers = [str(line["gold"]) for line in lines], [line["predicted"] for line in lines]
+    right = Counter(gold for gold, answer in zip(golds, answers, strict=True) if gold == answer)
+    support, said, rows = Counter(golds), Counter(answers), len(lines)
+    found: dict[str, list[float]] = {"accuracy": [sum(right.values()) / rows], "invalid_rate": [said[None] / rows]}
+    f1: dict[str, float] = {}
+    for label in labels:
+        f1[label] = 2 * right[label] / max(1, support[label] + said[label])
+        found |= {f"f1.{label}": [f1[label]], f"precision.{label}": [right[label] / max(1, said[label])],
+                  f"recall.{label}": [right[label] / max(1, support[label])]}
+    means = [[f1[label] for label in labels if support[label] + said[label]],
+             [f1[label] for label in labels if support[label] >= _ENOUGH_ROWS]]
+    found["macro_f1"] = [sum(each) / len(each) for each in means if each] or [0.0]
+    found["weighted_f1"] = [sum(f1[label] * support[label] for label in labels) / rows]
+    return found
+
+
+def _of_others(lines: Sequence[Mapping[str, Any]], kind: Answers, labels: Sequence[str]) -> dict[str, list[float]]:
+    """The figures of other answers, where the libraries that count them are loaded: in jobs. The server rests on the
+    answers' hash."""
+    if importlib.util.find_spec("numpy") is None or os.environ.get(FAMILY_VARIABLE) is None:
+        return {}
+    answers = as_answered(lines)
+    known = metrics_for(kind, answers)
+    values = Resampler([answers], labels).values(known)
+    return {f"{name}.{label}" if metric.per_class else name: [float(value)]
+            for name, metric in known.items()
+            for label, value in (zip(labels, values[name], strict=True) if metric.per_class else [("", values[name])])}
+
+
+def _check_golds(folder: VersionFolder, record: Mapping[str, Any], lines: list[dict[str, Any]]) -> None:
+    """The answers must be to the benchmark's own rows, where that stands here as it was."""
+    name = record["benchmark"]["name"]
+    if name not in benchmark_names(folder.task):
+        return
+    benchmark = frozen_benchmark(folder.task, name)
+    if benchmark.hash != record["benchmark"]["hash"]:
+        return
+    wanted = {str(row["id"]): gold_of(row) for row in benchmark.rows()}
+    if wanted == {str(line["id"]): str(line["gold"]) for line in lines}:
+        return
+    raise EvaluationError(
+        Text(f"The answers behind evaluation {record['id']} of {folder.name} are not to the rows of benchmark {name}.",
+             f"{folder.name} 評估 {record['id']} 的逐列回答，和評估基準 {name} 的資料對不起來。"),
+        _again(folder, record), field="version")
+
+
+def _not_what_was_measured(
+    folder: VersionFolder, record: Mapping[str, Any], wrong: list[tuple[str, float, float]]
+) -> EvaluationError:
+    name, told, now = wrong[0]
+    return EvaluationError(
+        Text(f"The results recorded for {folder.name} do not follow from its answers: {name} is recorded as {told:.4f}, and "
+             f"the answers give {now:.4f}. {folder.results_file} was changed after it was written.",
+             f"{folder.name} 記錄的結果和逐列回答不符：{name} 記錄為 {told:.4f}，依回答計算是 {now:.4f}。"
+             f"{folder.results_file} 在寫入之後被改過。"),
+        _again(folder, record), field="version",
+        details={"figures": [{"metric": one, "recorded": was, "computed": round(is_now, 6)} for one, was, is_now in wrong[:20]]})
+
+
+def _again(folder: VersionFolder, record: Mapping[str, Any]) -> Text:
+    call = f"evaluate(task={folder.task.name!r}, version={folder.name!r}, benchmark={record['benchmark']['name']!r})"
+    return Text(f"Restore results.json from a backup, or evaluate it again: {call}.",
+                f"請從備份還原 results.json，或重新評估：{call}。")
+
+
+def _without_answers(folder: VersionFolder, record: Mapping[str, Any]) -> Text:
+    return Text(f"Evaluation {record.get('id', '')} of {folder.name} was recorded without its answers' hash, so its figures "
+                "could not be verified.",
+                f"{folder.name} 的評估 {record.get('id', '')} 沒有記錄逐列回答的雜湊值，無法驗證其數字。")
+
+
+def _stamp(folder: VersionFolder, record: Mapping[str, Any]) -> tuple[int, ...]:
+    """What changes when the answers' or the benchmark's file does; zeros where one is gone."""
+    found: list[int] = []
+    task: TaskFolder = folder.task
+    for file in (answers_file(folder, str(record["predictions_hash"])),
+                 task.benchmarks / str(record["benchmark"]["name"]) / "rows.jsonl"):
+        try:
+            seen = file.stat()
+            found += [seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns]
+        except OSError:
+            found.append(0)
+    return tuple(found)
