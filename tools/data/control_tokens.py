@@ -30,6 +30,12 @@ def special_tokens(model: Path) -> tuple[str, ...]:
     return _read(model, stamps)
 
 
+def tokens_of(tokenizer: Any) -> tuple[str, ...]:
+    """The same of a loaded tokenizer."""
+    added = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
+    return _worth(dict.fromkeys([*added, *map(str, tokenizer.all_special_tokens)]))
+
+
 def found_in(texts: Iterable[str], tokens: Sequence[str]) -> list[str]:
     """Which of the tokens stand in those texts, in the order of the first."""
     pattern = _pattern(tuple(tokens))
@@ -75,6 +81,10 @@ def _read(model: Path, _stamps: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
             content = value.get("content") if isinstance(value, Mapping) else value
             if isinstance(content, str):
                 found[content] = None
+    return _worth(found)
+
+
+def _worth(found: Iterable[str]) -> tuple[str, ...]:
     return tuple(token for token in found if len(token) >= _SHORTEST and not token.isalnum())
 
 

@@ -15,6 +15,7 @@ from ...resources.version import version as find_version
 from ...resources.workspace import Workspace
 from ..compute.base_model import resolve_base_model
 from ..compute.fingerprint import Care, differing, file_hash, model_files, model_hash
+from ..data.chat_template import without_clock
 
 _EVALUABLE = ("trained", "evaluated")
 
@@ -153,7 +154,8 @@ def load_for_inference(
 ) -> LoadedModel:
     """Load a causal LM, its adapter merged into its weights, in fp32 on a CPU and in its own dtype on a GPU.
 
-    The tokenizer saved with the training is preferred: it carries the chat template the model was trained with.
+    The tokenizer saved with the training is preferred: it carries the chat template the model was trained with. One
+    that writes the time is stopped at the day that training uses.
 
     Arguments:
         threads: CPU threads to compute with; the library's own choice where left out.
@@ -172,6 +174,8 @@ def load_for_inference(
         model = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
     own_tokenizer = adapter is not None and (adapter / "tokenizer_config.json").is_file()
     tokenizer: Any = AutoTokenizer.from_pretrained(str(adapter if own_tokenizer else base))
+    if isinstance(tokenizer.chat_template, str):
+        tokenizer.chat_template = without_clock(tokenizer.chat_template)
     model.eval()
     if on_gpu and to_gpu:
         model.to("cuda")

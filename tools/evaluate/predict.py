@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...resources.errors import EvaluationError
 from ...resources.files import append_jsonl, dump_jsonl, read_jsonl, write_atomic
+from ...resources.language import Text
 from ...resources.task import Prompt
+from ..data.control_tokens import plain_messages, tokens_of
 from ..data.prompting import answer_of, chat_messages, gold_of, read_answer
 from ..data.rows import normalised
 from ..data.types import kind_of
@@ -111,8 +114,8 @@ def answer_ids(
 ) -> list[tuple[list[int], list[int]]]:
     """For each conversation the tokens it is asked with, and those of its answer until the end of turn, as the chat
     template has them."""
-    asked = prompt_ids(loaded, conversations)
-    whole = [[*messages, {"role": "assistant", "content": answer}]
+    asked, tokens = prompt_ids(loaded, conversations), tokens_of(loaded.tokenizer)
+    whole = [plain_messages([*messages, {"role": "assistant", "content": answer}], tokens)
              for messages, answer in zip(conversations, answers, strict=True)]
     told = loaded.tokenizer.apply_chat_template(whole, tokenize=False)
     found = []
@@ -192,8 +195,21 @@ def _read(row: Mapping[str, Any], raw: str, ended: bool, labels: Sequence[str]) 
 
 
 def prompt_ids(loaded: LoadedModel, conversations: list[list[dict[str, str]]]) -> list[list[int]]:
-    """The tokens each conversation is asked with, as the model's chat template writes them."""
-    told = loaded.tokenizer.apply_chat_template(conversations, add_generation_prompt=True, tokenize=False)
+    """The tokens each conversation is asked with, as the model's chat template writes them; control tokens in its texts
+    are read as the letters they are.
+
+    Raises:
+        EvaluationError: the model has no chat template.
+    """
+    if not loaded.tokenizer.chat_template:
+        raise EvaluationError(
+            Text("This model has no chat template: it is a raw base model, and nothing says how a question is put to it.",
+                 "這個模型沒有對話模板（chat template）：它是未經對話訓練的原始模型，不知道該用什麼格式提問。"),
+            Text("Use its chat (instruct, -it) variant, or put a chat_template.jinja of its family into its folder.",
+                 "請改用它的對話版（instruct、-it），或把同家族的 chat_template.jinja 放進模型資料夾。"), field="model")
+    tokens = tokens_of(loaded.tokenizer)
+    told = loaded.tokenizer.apply_chat_template([plain_messages(one, tokens) for one in conversations],
+                                                add_generation_prompt=True, tokenize=False)
     ids: list[list[int]] = loaded.tokenizer(told, add_special_tokens=False)["input_ids"]
     return ids
 

@@ -19,6 +19,7 @@ from ...resources.task import Task
 from .tokenise import TokenisedRow
 
 _ROWS_SHOWN = 5
+_NAMED, _MOST_NAMED = 20, 1_000
 _EMPTY_THOUGHT = re.compile(r"\A\s*<think>\s*</think>\s*")
 
 PROBLEMS = {
@@ -60,7 +61,8 @@ class Finding:
 
 @dataclass(frozen=True)
 class Audit:
-    """What the audit saw: counts over all rows (`ended`: with a trained end of turn), each answer, and what is wrong."""
+    """What the audit saw: counts over all rows (`ended`: with a trained end of turn), each answer, and what is wrong. `neutralised` names the
+    rows whose own text held control tokens, which were read as plain letters."""
 
     rows: int
     tokens: int
@@ -68,12 +70,14 @@ class Audit:
     longest: int
     ended: int = 0
     trained_texts: dict[str, int] = field(default_factory=dict)
+    neutralised: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
     def summary(self) -> dict[str, Any]:
         """For the version's files. `trained_texts`: each distinct text that is trained, and in how many rows."""
         return {"rows": self.rows, "tokens": self.tokens, "trained_tokens": self.trained_tokens,
-                "longest": self.longest, "trained_texts": self.trained_texts, "problems": len(self.findings)}
+                "longest": self.longest, "trained_texts": self.trained_texts, "problems": len(self.findings),
+                **({"neutralised": self.neutralised[:_MOST_NAMED]} if self.neutralised else {})}
 
 
 def audit(splits: Mapping[str, Sequence[TokenisedRow]], tokenizer: Any, end_ids: set[int], max_length: int) -> Audit:
@@ -102,6 +106,7 @@ def audit(splits: Mapping[str, Sequence[TokenisedRow]], tokenizer: Any, end_ids:
         tokens=sum(len(row.input_ids) for row in every),
         trained_tokens=sum(len(row.trained) for row in every),
         longest=max((len(row.input_ids) for row in every), default=0),
+        neutralised=list(dict.fromkeys(row.id for row in every if row.control)),
         ended=ended, trained_texts=dict(texts.most_common(20)), findings=findings,
     )
 
@@ -118,6 +123,15 @@ def _problem(row: TokenisedRow, kept: list[int], tokenizer: Any, end_ids: set[in
         return "context"
     said = _EMPTY_THOUGHT.sub("", tokenizer.decode(kept[:end]))
     return None if said == row.answer else "answer"
+
+
+def neutralised_rows(rows: Sequence[str]) -> Text:
+    """What is said of rows whose own text held control tokens."""
+    named = ", ".join(rows[:_NAMED])
+    more = Text(f" and {len(rows) - _NAMED} more", f"等，另有 {len(rows) - _NAMED} 列") if len(rows) > _NAMED else Text("", "")
+    return Text(f"In {several(len(rows), 'row')} the text itself holds control tokens of the chat template; they were neutralised "
+                f"and are read as plain letters: {named}{more.en}.",
+                f"有 {len(rows)} 列的內文本身含有對話模板的控制符號，已中和為一般文字：{named}{more.zh}。")
 
 
 def refuse(task: Task, result: Audit) -> None:

@@ -13,7 +13,7 @@ from pydantic import Field
 from ...resources.errors import TrainingError
 from ...resources.language import Text, several
 from ..compute.stopwatch import Stopwatch
-from .audit import Audit, audit, refuse
+from .audit import Audit, audit, neutralised_rows, refuse
 from .checkpoints import discard_unsealed, sealed_checkpoints, training_history
 from .evidence import training_evidence
 from .four_bit import in_four_bits
@@ -228,6 +228,8 @@ class FineTuning(Method):
         """
         checked = audit(splits, tokenizer, end_ids, self.max_length or LONGEST)
         refuse(run.task, checked)
+        if rows := checked.neutralised:
+            run.running.warn(neutralised_rows(rows))
         return checked
 
     def train(self, run: TrainingRun) -> Outcome:

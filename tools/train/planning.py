@@ -265,6 +265,9 @@ def _next(task: TaskFolder, plan: Plan, blocking: Finding | None, confirm: bool)
         return NextStep(say=str(blocking.fix), tool="set_up", arguments=arguments)
     if blocking.code == "running":
         return NextStep(say=str(blocking.fix), tool="job_status", arguments={"task": task.name})
+    if blocking.code == "chat_template":
+        return NextStep(say=str(blocking.fix), tool="plan_training", arguments={
+            "task": task.name, "name": plan.name, "settings": {"base_model": "<its chat variant>"}})
     if blocking.code == "memory":
         return NextStep(say=str(blocking.fix), tool="plan_training", arguments={
             "task": task.name, "name": plan.name, "settings": {"base_model": "<a smaller base model>"}})

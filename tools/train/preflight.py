@@ -22,6 +22,7 @@ from ..compute.machine import Machine, describe_machine
 from ..compute.turns import before_me, best_kind, devices_of
 from ..compute.worker import worker_python
 from ..data.benchmark import frozen_benchmark
+from ..data.chat_template import template_of
 from ..data.convert import rendered
 from ..data.prompting import task_prompt
 from ..data.snapshot import Snapshot, current_snapshot
@@ -34,8 +35,9 @@ from .estimate import Rows, estimate, rows_from_text, shared
 from .four_bit import missing, stands_in
 from .methods import Situation
 from .plan import Plan
+from .prompt_checks import clock_in_template, control_in_rows, rows_with_control
 from .starting_point import outward_folder
-from .tokenise import cached_counts
+from .tokenise import cached_counts, without_template
 
 _T = TypeVar("_T")
 Level = Literal["blocking", "confirm", "warning"]
@@ -145,6 +147,7 @@ def check(
     findings += [_can_go_on(folder, owner) for folder, owner in interrupted(task) if owner != job]
     if snapshot and task_kind(seen.situation.type).needs_labels:
         findings += _labels(task, snapshot)
+    findings += _prompts(task, snapshot, seen.base)
     _found(findings, "method", lambda: plan.settings.check_task(seen.situation.type, task.load().labels))
     if getattr(plan.settings, "load_in_4bit", False) and not away and machine.worker and not stands_in(Path(machine.worker)):
         lacking = missing(machine.worker)
@@ -170,6 +173,19 @@ def check(
     if machine.device == "cuda" and not ahead:
         findings += _others_on_gpu(needed, machine)
     return Preflight(findings, seen.situation, snapshot, seen.base, needed, gpu_options(content, base, rows), processes)
+
+
+def _prompts(task: TaskFolder, snapshot: Snapshot | None, base: BaseModel | None) -> list[Finding]:
+    """Whether the base model can be talked to, always in the same way, and whether rows talk back."""
+    found = []
+    if base and template_of(base.folder) is None:
+        lacking = without_template(str(base.folder))
+        found.append(Finding("blocking", "chat_template", lacking.problem, lacking.fix, lacking))
+    if base and (clock := clock_in_template(base.folder)):
+        found.append(Finding("warning", "clock", *clock))
+    if snapshot and (rows := rows_with_control(snapshot, base.folder if base else None)):
+        found.append(Finding("warning", "control_tokens", *control_in_rows(task.load(), rows)))
+    return found
 
 
 def _plan_of(job: JobFolder) -> str | None:

@@ -287,11 +287,14 @@ def trained_result(folder: VersionFolder) -> dict[str, Any]:
     scored = method_of(folder.config()).scored(training)
     speed = training.get("tokens_per_second")
     fast = Text(f", {speed:,.0f} tokens a second", f"，每秒 {speed:,.0f} 個 token") if speed else Text("", "")
+    plainly = len(audit.get("neutralised") or [])
+    neutral = Text(f" In {several(plainly, 'row')} control tokens in the text were read as plain letters.",
+                   f"其中 {plainly} 列內文的控制符號已當成一般文字。") if plainly else Text("", "")
     message = Text(
         f"{folder.name} is trained: {several(training['steps'], 'step')} in {training['seconds']:.0f} s{fast.en}. The label "
-        f"audit passed on all {audit['rows']} rows. {scored.en}".rstrip(),
+        f"audit passed on all {audit['rows']} rows.{neutral.en} {scored.en}".rstrip(),
         f"{folder.name} 訓練完成：{training['steps']} 步，{training['seconds']:.0f} 秒{fast.zh}。"
-        f"{audit['rows']} 列全部通過標籤稽核。{scored.zh}")
+        f"{audit['rows']} 列全部通過標籤稽核。{neutral.zh}{scored.zh}")
     say = Text(f"Evaluate {folder.name} on the frozen benchmark.", f"接著在凍結的評測集上評估 {folder.name}。")
     return {
         "version": folder.name, "parameters": info["parameters"], "training": training,

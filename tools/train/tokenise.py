@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ...resources.errors import TrainingError
 from ...resources.files import commit_folder, read_json, read_jsonl, sha256_bytes, sha256_file, write_json
+from ...resources.language import Text
+from ..data.chat_template import settled
+from ..data.control_tokens import found_in, plain_messages, tokens_of
 
 MASKED = -100
-_FORM = 2  # counts up when what is stored changes, so that an older cache is not taken for it
+_FORM = 3  # counts up when what is stored changes, so that an older cache is not taken for it
 _DECISIVE_FILES = (
     "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "special_tokens_map.json", "added_tokens.json",
     "vocab.json", "merges.txt", "tokenizer.model", "config.json", "generation_config.json",
 )
 _ANSWERS = ("completion", "chosen", "rejected")
-_THINKING_OFF = "{%- set enable_thinking = false %}"
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class TokenisedRow:
     """One row: its text's ids until the answer's end of turn, of which those from `start` on are trained.
 
     `context` is how many ids the same prompt has when the deployed model is asked; it differs from `start` where the
-    template writes the prompt in another way once an answer follows.
+    template writes the prompt in another way once an answer follows. `control` are the control tokens that stand in the
+    row's own texts, which were read as plain letters.
     """
 
     id: str
@@ -33,6 +37,7 @@ class TokenisedRow:
     input_ids: list[int]
     start: int
     context: int
+    control: list[str] = field(default_factory=list)
 
     @property
     def trained(self) -> list[int]:
@@ -46,16 +51,30 @@ class TokenisedRow:
 def load_tokenizer(folder: Path) -> Any:
     """The tokenizer of a model folder, with the chat template it will be trained, evaluated and served with.
 
-    A template that can think is told not to: a classifier's answer comes at once, and the stock chat request of a
-    user's client must meet the very prompt the model was trained on. The tokenizer saved with the version keeps that.
+    See `settled`; the tokenizer saved with the version keeps that.
+
+    Raises:
+        TrainingError: it has no chat template.
     """
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    template = tokenizer.chat_template
-    if isinstance(template, str) and "enable_thinking" in template and not template.startswith(_THINKING_OFF):
-        tokenizer.chat_template = _THINKING_OFF + template
+    if not tokenizer.chat_template:
+        raise without_template(str(folder))
+    if isinstance(tokenizer.chat_template, str):
+        tokenizer.chat_template = settled(tokenizer.chat_template)
     return tokenizer
+
+
+def without_template(name: str) -> TrainingError:
+    """Why a model that no chat template belongs to is not trained."""
+    return TrainingError(
+        Text(f"{name} has no chat template: it is a raw base model, and nothing says how a question is put to it.",
+             f"{name} 沒有對話模板（chat template）：它是未經對話訓練的原始模型，不知道該用什麼格式提問。"),
+        Text("Choose its chat (instruct, -it) variant with plan_training(settings={'base_model': …}); or put a "
+             "chat_template.jinja of its family into the model's folder and plan again.",
+             "請用 plan_training(settings={'base_model': …}) 改選它的對話版（instruct、-it）；"
+             "或把同家族的 chat_template.jinja 放進模型資料夾後重新規劃。"), field="base_model")
 
 
 def end_ids_of(folder: Path, tokenizer: Any) -> set[int]:
@@ -79,20 +98,29 @@ def tokenise(rows: Sequence[dict[str, Any]], tokenizer: Any, end_ids: set[int]) 
     What a template writes after the end of turn (a line break, mostly) is left out: generation never gets there, and
     a base model that never saw it there spends its first, largest steps on it (measured: a small one then never
     learned the labels).
+
+    Control tokens in a row's own texts never become any: they are broken up first (see `control_tokens`).
     """
     if not rows:
         return []
-    answered = [(row, row[name]) for row in rows for name in _ANSWERS if name in row]
+    tokens = tokens_of(tokenizer)
+    answered = [({**row, "prompt": plain_messages(row["prompt"], tokens)}, plain_messages(row[name], tokens),
+                 found_in(_texts_of([*row["prompt"], *row[name]]), tokens))
+                for row in rows for name in _ANSWERS if name in row]
     prompts = [tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True, tokenize=False)
-               for row, _ in answered]
-    whole = [tokenizer.apply_chat_template(row["prompt"] + answer, tokenize=False) for row, answer in answered]
+               for row, _, _ in answered]
+    whole = [tokenizer.apply_chat_template(row["prompt"] + answer, tokenize=False) for row, answer, _ in answered]
     prompt_ids = tokenizer(prompts, add_special_tokens=False)["input_ids"]
     whole_ids = tokenizer(whole, add_special_tokens=False)["input_ids"]
     return [
-        TokenisedRow(row["id"], answer[-1]["content"], _until_end(ids, start, end_ids), start, len(prompt))
-        for (row, answer), prompt, ids in zip(answered, prompt_ids, whole_ids, strict=True)
+        TokenisedRow(row["id"], answer[-1]["content"], _until_end(ids, start, end_ids), start, len(prompt), control)
+        for (row, answer, control), prompt, ids in zip(answered, prompt_ids, whole_ids, strict=True)
         for start in [_shared(prompt, ids)]
     ]
+
+
+def _texts_of(messages: Sequence[dict[str, Any]]) -> list[str]:
+    return [str(message.get("content") or "") for message in messages]
 
 
 def _until_end(ids: list[int], start: int, end_ids: set[int]) -> list[int]:
@@ -126,7 +154,7 @@ def tokenised(rendered: Path, tokenizer_folder: Path, cache: Path) -> Path:
         tokenizer = load_tokenizer(tokenizer_folder)
         source = list(read_jsonl(rendered))
         rows = tokenise(source, tokenizer, end_ids_of(tokenizer_folder, tokenizer))
-        names = ("id", "answer", "input_ids", "start", "context")
+        names = ("id", "answer", "input_ids", "start", "context", "control")
         columns = {name: [getattr(row, name) for row in rows] for name in names}
         Dataset.from_dict(columns).save_to_disk(str(draft / "rows"))
         write_json(draft / "key.json", {**key, "count": len(source), "tokens": sum(len(row.input_ids) for row in rows),

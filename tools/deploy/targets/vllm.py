@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field
 
@@ -15,6 +14,7 @@ from ....resources.task import Prompt, Task
 from ....resources.version import VersionFolder
 from ....resources.workspace import Workspace
 from ...compute.running import RunningJob
+from ...data.chat_template import template_of, without_clock
 from ...data.prompting import chat_messages
 from ...data.reach import check_reach
 from ...evaluate.endpoint import Endpoint, base_url, check_listed
@@ -114,9 +114,5 @@ class Vllm(Target):
 
 
 def _chat_template(model: Path) -> str:
-    """The chat template saved with a model's tokenizer."""
-    file = model / "chat_template.jinja"
-    if file.is_file():
-        return file.read_text(encoding="utf-8")
-    config: dict[str, Any] = read_json(model / "tokenizer_config.json")
-    return str(config["chat_template"])
+    """The chat template saved with a model's tokenizer, the same every day."""
+    return without_clock(template_of(model) or "")

@@ -203,7 +203,7 @@ class Grpo(FineTuning):
                         Text("Plan with other rewards, or take such rows out.", "請換獎勵，或移除這樣的列。"),
                         field="rewards")
         return RewardTrainer(
-            **common, judge=judge, train_dataset=_dataset(shown, rows, run), eval_rows=valid,
+            **common, judge=judge, train_dataset=_dataset(shown, rows, run, common["processing_class"]), eval_rows=valid,
             args=GRPOConfig(**{
                 **arguments, "per_device_train_batch_size": batch * answers, "num_generations": answers,
                 "max_completion_length": self.max_completion_length, "temperature": self.temperature, "beta": self.beta,
@@ -237,10 +237,15 @@ class Grpo(FineTuning):
         return int(trainer.state.num_input_tokens_seen)
 
 
-def _dataset(shown: Sequence[TokenisedRow], rows: Mapping[str, Mapping[str, Any]], run: TrainingRun) -> Any:
+def _dataset(
+    shown: Sequence[TokenisedRow], rows: Mapping[str, Mapping[str, Any]], run: TrainingRun, tokenizer: Any
+) -> Any:
     from datasets import Dataset
 
+    from ...data.control_tokens import plain_messages, tokens_of
     from ...data.prompting import chat_messages
 
-    return Dataset.from_dict({"prompt": [chat_messages(rows[row.id], run.prompt, run.labels) for row in shown],
+    tokens = tokens_of(tokenizer)
+    return Dataset.from_dict({"prompt": [plain_messages(chat_messages(rows[row.id], run.prompt, run.labels), tokens)
+                                         for row in shown],
                               "id": [row.id for row in shown]})

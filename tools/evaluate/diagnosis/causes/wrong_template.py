@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from .....resources.language import Text, several
+from ....data.chat_template import reads_clock, template_of
 from ...verdict import invalid_words
 from ..case import Case
 from ..cause import Cause, CauseKind, NotKnown, Remedy, ramp
@@ -27,6 +28,8 @@ class WrongTemplate(CauseKind):
                                 "沒有紀錄訓練與提問時用的提示是否相同"))
         if case.same_prompt:
             return None
+        if clock := self._clock(case):
+            return clock
         evaluation, result = case.measured()
         learnt = (case.epochs or [{}])[(case.kept_epoch or 0) - 1].get("valid_exact")
         behind = learnt - case.accuracy if learnt is not None and case.accuracy is not None else 0.0
@@ -54,6 +57,18 @@ class WrongTemplate(CauseKind):
                  for answer in case.mistakes() if answer["predicted"] is None]
         return self.found(share, {"same_prompt": False, "invalid_rate": result.invalid_rate,
                                   "validation_rows_right": learnt}, reasons, remedy, wrong[:3])
+
+    def _clock(self, case: Case) -> Cause | None:
+        """A template that writes the day or the hour: it is the same template, and another prompt."""
+        saved = [case.folder.models / kind for kind in ("adapter", "model")]
+        if not any(reads_clock(template_of(place) or "") for place in saved):
+            return None
+        reason = Text("The chat template itself is the one of the training, but it writes the current date, so the prompt differs "
+                      "from that of the day it was trained on.",
+                      "對話模板就是訓練時的那一個，但它會寫入當天日期，所以提示和訓練那天不同。")
+        say = Text("Train it again: the date is fixed now for training, evaluation and the served model",
+                   "重新訓練一次：現在訓練、評估與部署都會使用固定日期")
+        return self.found(0.5, {"same_prompt": False, "clock": True}, [reason], Remedy(say, call=case.plan_again()))
 
     def _in_training(self, case: Case, rows: int) -> Cause | None:
         reason = Text(f"In {several(rows, 'row')} the template writes the prompt differently in training than when it is "
