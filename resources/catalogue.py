@@ -118,6 +118,7 @@ class Gpu(_Entry):
         bf16_tflops: peak of dense matrix products in bf16, which training reaches a quarter of.
         fp16_tflops: the same in fp16, for a card without bf16.
         usd_per_hour: rent for one card, on demand; None where none is rented by the hour or none was found.
+        usd_per_hour_spot: the same where it may be taken away at any time; never mixed with the former.
     """
 
     name: str
@@ -126,6 +127,7 @@ class Gpu(_Entry):
     bf16_tflops: Figure | None = None
     fp16_tflops: Figure | None = None
     usd_per_hour: Figure | None = None
+    usd_per_hour_spot: Figure | None = None
     note: Note | None = None
 
 

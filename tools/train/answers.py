@@ -20,7 +20,8 @@ class BaseModelOption(BaseModel):
 
 
 class GpuOption(BaseModel):
-    """One card: whether it fits, hours as (low, high), and US dollars as (low, high) where it is rented."""
+    """One card: whether it fits, hours as (low, high), and US dollars as (low, high) where it is rented: on
+    demand, and beside it as spot where that is known."""
 
     gpu: str
     memory_gb: float
@@ -28,6 +29,7 @@ class GpuOption(BaseModel):
     fits: Literal["yes", "tight", "no"]
     hours: tuple[float, float]
     usd: tuple[float, float] | None = None
+    usd_spot: tuple[float, float] | None = None
     priced: str | None = None
 
 

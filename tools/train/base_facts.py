@@ -22,6 +22,7 @@ _HEADER_LIMIT = 100_000_000  # bytes; the format's own limit
 # (parameters, layers, hidden width) of dense models as they are built today: the Qwen3 family's config.json files.
 _USUAL_SHAPES = ((0.6e9, 28, 1024), (1.7e9, 28, 2048), (4e9, 36, 2560), (8e9, 36, 4096), (14e9, 40, 5120),
                  (32e9, 64, 5120))
+_LARGEST_TIED = 6e9
 _USUAL_VOCABULARY = 151_936
 # A block's linear layers have about 18.5 times the hidden width of inputs and outputs in all (grouped attention and a
 # gated feed-forward three times as wide).
@@ -41,6 +42,8 @@ class Shape(Protocol):
     def hidden(self) -> int: ...
     @property
     def vocabulary(self) -> int: ...
+    @property
+    def tied(self) -> bool: ...
     def lora_parameters(self, rank: int) -> int: ...
 
 
@@ -62,6 +65,11 @@ class Outline:
     @property
     def vocabulary(self) -> int:
         return _USUAL_VOCABULARY
+
+    @property
+    def tied(self) -> bool:
+        """Whether input and output share one table of the vocabulary: of the usual families up to 4B do."""
+        return self.parameters < _LARGEST_TIED
 
     @property
     def _nearest(self) -> tuple[float, int, int]:
@@ -93,6 +101,13 @@ class BaseModel:
     @property
     def vocabulary(self) -> int:
         return int(self._text_config.get("vocab_size") or 0)
+
+    @property
+    def tied(self) -> bool:
+        """Whether the output head is the table of the input, as the settings say; where they do not, by whether there
+        are weights for it."""
+        said = self._text_config.get("tie_word_embeddings", self.config.get("tie_word_embeddings"))
+        return bool(said) if said is not None else not any(name.endswith("lm_head.weight") for name in self.shapes)
 
     @property
     def context(self) -> int | None:

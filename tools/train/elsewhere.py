@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...resources.catalogue import Gpu, gpus
+from ...resources.catalogue import Figure, Gpu, gpus
 from ...resources.language import Text
 from .answers import GpuOption
 from .base_facts import Shape
@@ -62,19 +62,26 @@ def _on(card: Gpu, needed_gb: float, work: Work) -> GpuOption | None:
     seconds = (work.operations[0] / (peak.range[1] * 1e12 * high) + work.steps * _STEP_SECONDS[0] + START_SECONDS[0],
                work.operations[1] / (peak.range[0] * 1e12 * low) + work.steps * _STEP_SECONDS[1] + START_SECONDS[1])
     hours = (seconds[0] / 3600, seconds[1] / 3600)
-    rent = card.usd_per_hour
+    rent, spot = card.usd_per_hour, card.usd_per_hour_spot
     return GpuOption(
         gpu=card.name, memory_gb=card.memory_gb, needed_gb=round(needed_gb, 1),
         fits="no" if share > 1 else "tight" if share > _TIGHT else "yes",
         hours=(round(hours[0], 2), round(hours[1], 2)),
-        usd=(round(hours[0] * rent.range[0], 2), round(hours[1] * rent.range[1], 2)) if rent else None,
+        usd=_cost(hours, rent), usd_spot=_cost(hours, spot),
         priced=rent.date if rent else None)
+
+
+def _cost(hours: tuple[float, float], rent: Figure | None) -> tuple[float, float] | None:
+    return (round(hours[0] * rent.range[0], 2), round(hours[1] * rent.range[1], 2)) if rent else None
 
 
 def _sentence(option: GpuOption) -> Text:
     (low, high), tight = (Text(*_spoken(hours)) for hours in option.hours), option.fits == "tight"
-    cost = f", {option.usd[0]:.2f}–{option.usd[1]:.2f} USD ({option.priced})" if option.usd else ""
-    cost_zh = f"、{option.usd[0]:.2f}–{option.usd[1]:.2f} 美元（{option.priced} 的行情）" if option.usd else ""
+    cost = f", {option.usd[0]:.2f}–{option.usd[1]:.2f} USD on demand ({option.priced})" if option.usd else ""
+    cost_zh = f"、隨選 {option.usd[0]:.2f}–{option.usd[1]:.2f} 美元（{option.priced} 的行情）" if option.usd else ""
+    if option.usd_spot:
+        cost += f", {option.usd_spot[0]:.2f}–{option.usd_spot[1]:.2f} USD as spot"
+        cost_zh += f"、spot {option.usd_spot[0]:.2f}–{option.usd_spot[1]:.2f} 美元"
     return Text(f"{option.gpu} {low.en} to {high.en}{cost}{', tight' if tight else ''}",
                 f"{option.gpu} {low.zh}到 {high.zh}{cost_zh}{'，記憶體很緊' if tight else ''}")
 

@@ -22,6 +22,7 @@ from .base_facts import Shape
 from .methods import Demand
 
 _FOUR_BIT_BYTES = 0.55  # of a weight in NF4, its share of the scales counted in (Dettmers and others 2023)
+_FOUR_BIT_MORE = 1.1  # what unpacking a layer at a time takes beside it: estimates without it were short
 _RUNTIME_BYTES = 700e6  # Python with PyTorch, Transformers and TRL loaded (measured)
 _CPU_FLOPS_PER_CORE = (8e9, 40e9)  # sustained in fp32, from small matrices to large ones (measured)
 # Share of a card's peak that fine-tuning reaches: 0.2-0.35 was measured for LoRA on a 7B model on an A100; smaller
@@ -100,13 +101,15 @@ def memory_by_parts(
     trained = base.lora_parameters(rank) if rank else base.parameters
     width = 2 if gpu else 4
     weights = base.parameters * (width if rank else 4) * (1 + rows.demand.copies)
-    if settings.get("load_in_4bit"):  # all but the embeddings
-        kept = min(base.vocabulary * base.hidden, base.parameters)
+    if settings.get("load_in_4bit"):  # all but the embeddings, and an output head of its own, which keep their precision
+        kept = min(base.vocabulary * base.hidden * (1 if base.tied else 2), base.parameters)
         weights = round((base.parameters - kept) * _FOUR_BIT_BYTES + kept * width)
     activations = (2 if recompute else 34) * base.layers * batch * rows.longest * base.hidden * width / 2
     vocabulary_logits = 3 * 4 * 8 * batch * base.vocabulary
-    return {"weights": weights, "trained": trained * (16 if rank else 12),
-            "activations": round(activations + vocabulary_logits), "runtime": round(_RUNTIME_BYTES * (2 if gpu else 1))}
+    parts = {"weights": weights, "trained": trained * (16 if rank else 12),
+             "activations": round(activations + vocabulary_logits), "runtime": round(_RUNTIME_BYTES * (2 if gpu else 1))}
+    more = _FOUR_BIT_MORE if settings.get("load_in_4bit") else 1.0
+    return {part: round(count * more) for part, count in parts.items()}
 
 
 def estimate(

@@ -145,9 +145,11 @@ class Sky(LinkedMachine):
 def said_of(name: str, known: Offer) -> Text:
     """What it is and costs, in a sentence."""
     price = amount(known.price_per_hour)
-    return Text(f"{name}: SkyPilot would rent {known.shown()} for {price} USD an hour (as of {known.seen}). Nothing is rented "
-                "before a training is confirmed.",
-                f"{name}：SkyPilot 會租用 {known.shown()}，每小時 {price} 美元（{known.seen} 的價格）。"
+    kind = Text("spot price, which moves, and the machine may be taken away", "spot 價格，會浮動，機器也可能被收回") \
+        if known.spot else Text("on demand", "隨選價格")
+    return Text(f"{name}: SkyPilot would rent {known.shown()} for {price} USD an hour ({kind.en}; as of {known.seen}). Nothing is "
+                "rented before a training is confirmed.",
+                f"{name}：SkyPilot 會租用 {known.shown()}，每小時 {price} 美元（{kind.zh}；{known.seen} 查得）。"
                 "在你確認訓練之前，不會租用任何東西。")
 
 

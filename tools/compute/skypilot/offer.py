@@ -25,13 +25,16 @@ if TYPE_CHECKING:
 _FRESH_SECONDS = 3600.0
 _COLUMNS = ("INFRA", "INSTANCE", "vCPUs", "Mem(GB)", "GPUS", "COST ($)", "CHOSEN")
 _CHOSEN = "✔"
+_SPOT = "[Spot]"  # as SkyPilot marks it behind the instance's name
+_WITHOUT_SPOT = ("k8s", "kubernetes", "slurm", "ssh")  # where nothing is rented by the hour
 _DRY_RUN_SECONDS = 300.0
 _UNKNOWN_GPU_GB = 16.0
 _SPARE_DISK = 12e9  # of a rented disk, what the system takes
 
 
 class Offer(BaseModel):
-    """The machine SkyPilot would choose, what an hour of it costs in US dollars, and when it said so."""
+    """The machine SkyPilot would choose, what an hour of it costs in US dollars, and when it said so. A `spot` price is
+    another thing than one on demand: it moves, and the machine may be taken away."""
 
     infra: str
     instance: str = ""
@@ -39,6 +42,7 @@ class Offer(BaseModel):
     memory_gb: float | None = None
     gpus: str = ""
     price_per_hour: float
+    spot: bool = False
     seen: str
     settings: str
 
@@ -56,8 +60,9 @@ class Offer(BaseModel):
             free_memory=memory, disk_free=int(disk_gb * 1e9 - _SPARE_DISK), gpus=gpus, accelerator=device, device=device)
 
     def shown(self) -> str:
-        """`AWS (us-east-1) g5.xlarge, A10G:1`."""
-        return ", ".join(part for part in (f"{self.infra} {self.instance}".strip(), self.gpus) if part)
+        """`AWS (us-east-1) g5.xlarge, A10G:1, spot`; on demand where it does not say so."""
+        spot = "spot" if self.spot else ""
+        return ", ".join(part for part in (f"{self.infra} {self.instance}".strip(), self.gpus, spot) if part)
 
 
 def look_up(program: Program, name: str, machine: Sky, task_file: Path) -> Offer:
@@ -76,10 +81,25 @@ def look_up(program: Program, name: str, machine: Sky, task_file: Path) -> Offer
         price = float(row["COST ($)"].replace(",", ""))
     except ValueError:
         raise refused("launch --dryrun", said) from None
+    spot = _SPOT in row["INSTANCE"]
+    if spot != machine.spot and cloud_of(machine.infra) not in _WITHOUT_SPOT:
+        raise _other_pricing(name, machine, row, price)
     return Offer(
-        infra=row["INFRA"], instance=row["INSTANCE"].strip("-"), cores=_number(row["vCPUs"]),
+        infra=row["INFRA"], instance=row["INSTANCE"].replace(_SPOT, "").strip("-"), spot=spot, cores=_number(row["vCPUs"]),
         memory_gb=_number(row["Mem(GB)"]), gpus=row["GPUS"].strip("-"),
         price_per_hour=machine.price_per_hour or price, seen=now(), settings=settings_hash(machine))
+
+
+def _other_pricing(name: str, machine: Sky, row: dict[str, str], price: float) -> MachineError:
+    """Why an offer that is priced in another way than was asked for is not taken."""
+    kinds = (Text("on demand", "隨選"), Text("spot", "spot"))
+    asked, offered = (kinds if machine.spot is False else kinds[::-1])
+    where = f"{row['INFRA']} {row['INSTANCE']}"
+    return MachineError(
+        Text(f"{name} is to be rented {asked.en}, and SkyPilot offers {where} {offered.en} ({price} USD an hour).",
+             f"{name} 設定為{asked.zh}租用，但 SkyPilot 提供的是{offered.zh}的 {where}（每小時 {price} 美元）。"),
+        Text(f"Choose with set_up(what='machine', name={name!r}, settings={{'spot': …}}), or another infra.",
+             f"請用 set_up(what='machine', name={name!r}, settings={{'spot': …}}) 選擇，或換 infra。"), field="settings.spot")
 
 
 def chosen_row(text: str) -> dict[str, str] | None:
@@ -134,7 +154,11 @@ def kept(workspace: Workspace, name: str, machine: Sky) -> Offer | None:
     except (FileNotFoundError, ValueError):
         return None
     age = (datetime.now(UTC) - datetime.fromisoformat(offer.seen)).total_seconds()
-    return offer if age < _FRESH_SECONDS and offer.settings == settings_hash(machine) else None
+    return offer if age < _FRESH_SECONDS and offer.settings == settings_hash(machine) and _as_asked(offer, machine) else None
+
+
+def _as_asked(offer: Offer, machine: Sky) -> bool:
+    return offer.spot == machine.spot or cloud_of(machine.infra) in _WITHOUT_SPOT
 
 
 def settings_hash(machine: Sky) -> str:
