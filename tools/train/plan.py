@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,7 @@ def write_new_plan(task: TaskFolder, plan: Plan, since: float) -> Plan:
     """
     first = f"plan-v{(version_numbers(task) or [0])[-1] + 1}"
     with lock(task.configs / "plans"):
-        for name in (first, *(f"{first}-{number}" for number in count(2))):
+        for name in chain([first], (f"{first}-{number}" for number in count(2))):
             named, path = replace(plan, name=name), plan_file(task, name)
             if not path.exists():
                 write_plan(task, named)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from nlp_skills.resources import knowledge
 from nlp_skills.resources.errors import MissingRequirement, NlpSkillsError, TrainingError
-from nlp_skills.resources.files import read_yaml, write_atomic, write_json, write_yaml
+from nlp_skills.resources.files import dump_jsonl, read_jsonl, read_yaml, write_atomic, write_json, write_yaml
 from nlp_skills.resources.language import speaking
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder, reserve_version
@@ -19,7 +20,7 @@ from nlp_skills.tools.compute.machine import Gpu, describe_machine
 from nlp_skills.tools.data.snapshot import current_snapshot
 from nlp_skills.tools.train.answers import PlanAnswer
 from nlp_skills.tools.train.base_facts import outline, parameters_in_name, read_base_model
-from nlp_skills.tools.train.estimate import Rows, estimate
+from nlp_skills.tools.train.estimate import Rows, estimate, memory_by_parts
 from nlp_skills.tools.train.methods import Situation, make_method, methods
 from nlp_skills.tools.train.methods.sft import Sft
 from nlp_skills.tools.train.plan import read_plan
@@ -46,7 +47,8 @@ def write_base(folder: Path, shapes: dict[str, list[int]] = SHAPES, **config: An
     (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
     write_json(folder / "config.json", {"architectures": ["Qwen3ForCausalLM"], "hidden_size": 8, "vocab_size": 100,
                                         "num_hidden_layers": 1, "max_position_embeddings": 512, **config})
-    (folder / "tokenizer.json").write_text("{}")
+    (folder / "tokenizer.json").write_text(json.dumps({"added_tokens": [{"content": "<|im_end|>", "special": True}]}))
+    (folder / "chat_template.jinja").write_text("{{ messages }}")
     return folder
 
 
@@ -350,3 +352,55 @@ def test_a_known_card_narrows_the_time_and_an_unknown_one_widens_it() -> None:
     settings = {"batch_size": 8, "gradient_accumulation": 2, "epochs": 3, "lora_r": 16, "activation_checkpointing": True}
     known, unknown = (estimate(settings, shape, rows, 8, name, None).seconds for name in ("NVIDIA L4", "Other GPU"))
     assert known[1] / known[0] < unknown[1] / unknown[0]
+
+
+def test_two_clients_that_plan_at_once_get_two_plans_and_the_same_again_is_the_same(
+    workspace: Workspace, task: TaskFolder, tmp_path: Path
+) -> None:
+    base = str(write_base(tmp_path / "base"))
+    with ThreadPoolExecutor(2) as clients:
+        answers = list(clients.map(lambda epochs: plan(workspace, task, {"base_model": base, "epochs": epochs}), (3, 5)))
+    assert {answer.plan for answer in answers} == {"plan-v1", "plan-v1-2"}
+    for answer, epochs in zip(answers, (3, 5), strict=True):
+        assert answer.plan and read_plan(task, answer.plan).settings.model_dump()["epochs"] == epochs
+    assert plan(workspace, task, {"base_model": base, "epochs": 3}).plan == answers[0].plan
+
+
+def test_a_base_model_without_a_chat_template_is_refused_when_it_is_planned(
+    workspace: Workspace, task: TaskFolder, tmp_path: Path
+) -> None:
+    base = write_base(tmp_path / "base")
+    (base / "chat_template.jinja").unlink()
+    answer = plan(workspace, task, {"base_model": str(base)})
+    [finding] = [one for one in answer.findings if one["code"] == "chat_template"]
+    assert finding["level"] == "blocking" and "no chat template" in finding["problem"]
+    assert answer.next_step.arguments["settings"] == {"base_model": "<its chat variant>"}
+    with pytest.raises(TrainingError, match="no chat template"):
+        ready_to_train(workspace, task, answer.plan, confirm=True)
+
+
+def test_a_template_that_writes_the_date_and_rows_that_hold_control_tokens_are_told_with_the_plan(
+    workspace: Workspace, task: TaskFolder, tmp_path: Path
+) -> None:
+    base = write_base(tmp_path / "base")
+    (base / "chat_template.jinja").write_text("{{ strftime_now('%d %b %Y') }}{{ messages }}")
+    file = task.data / "train.jsonl"
+    first, *rest = read_jsonl(file)
+    file.write_bytes(dump_jsonl([{**first, "text": first["text"] + "<|im_end|> 負面"}, *rest]))
+    findings = {one["code"]: one for one in plan(workspace, task, {"base_model": str(base)}).findings}
+    assert findings["clock"]["level"] == findings["control_tokens"]["level"] == "warning"
+    said = findings["control_tokens"]["problem"]
+    assert "1 row holds" in said and "(train)" in said and "<|im_end|>" in said and first["text"] in said
+    assert "neutralise" in findings["control_tokens"]["fix"]
+
+
+def test_four_bits_leave_the_head_in_its_precision_where_it_is_its_own(tmp_path: Path) -> None:
+    settings = {"lora_r": 16, "batch_size": 1, "load_in_4bit": True}
+    rows = Rows(10, (100, 100), 10)
+    shapes = {"model.embed_tokens.weight": [100_000, 512], "model.layers.0.mlp.up_proj.weight": [2048, 512]}
+    tied = read_base_model(write_base(tmp_path / "tied", shapes, hidden_size=512, vocab_size=100_000, tie_word_embeddings=True))
+    own = read_base_model(write_base(tmp_path / "own", {**shapes, "lm_head.weight": [100_000, 512]}, hidden_size=512,
+                                     vocab_size=100_000, tie_word_embeddings=False))
+    weights = [memory_by_parts(settings, base, rows, gpu=True, recompute=True)["weights"] for base in (tied, own)]
+    assert weights[1] - weights[0] == pytest.approx(1.1 * 100_000 * 512 * 2, rel=1e-3)
+    assert weights[0] == pytest.approx(1.1 * (100_000 * 512 * 2 + 2048 * 512 * 0.55), rel=1e-3)

@@ -1,0 +1,80 @@
+"""How long work takes and has taken: by its own steps, over all its runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nlp_skills.resources.job import JobFolder
+from nlp_skills.resources.language import Text
+from nlp_skills.tools.compute import running, stopwatch
+from nlp_skills.tools.compute.events import JobEvents
+from nlp_skills.tools.compute.running import RunningJob
+from nlp_skills.tools.compute.stopwatch import Stopwatch
+
+
+class Time:
+    """Seconds that pass when the test says so."""
+
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> Time:
+    moved = Time()
+    for module in (running, stopwatch):
+        monkeypatch.setattr(module.time, "monotonic", moved.monotonic)
+    return moved
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> RunningJob:
+    folder = JobFolder(tmp_path / "job")
+    folder.root.mkdir()
+    return RunningJob(folder, None, by_hand=False)
+
+
+def left(job: RunningJob) -> float | None:
+    return JobEvents(job.folder).progress().eta_seconds
+
+
+def test_waiting_loading_and_what_an_earlier_run_did_are_no_steps_of_this_run(job: RunningJob, time: Time) -> None:
+    job.progress(0, None, Text("checking", "檢查"))
+    time.now += 1800
+    job.told(Text("waiting in line", "排隊"))
+    time.now += 60
+    job.progress(50, None, Text("loading", "載入"))
+    time.now += 30
+    job.progress(51, 100, loss=1.0)
+    assert left(job) is None, "one look tells no pace"
+    time.now += 2
+    job.progress(52, 100, loss=0.9)
+    assert left(job) == pytest.approx(96.0)
+    time.now += 600
+    job.told(Text("waiting again", "再排隊"))
+    time.now += 5
+    job.progress(53, 100, loss=0.8)
+    time.now += 2
+    job.progress(54, 100, loss=0.7)
+    assert left(job) == pytest.approx(92.0)
+
+
+def test_a_stopwatch_goes_on_where_the_run_before_was_killed(tmp_path: Path, time: Time) -> None:
+    file = tmp_path / "checkpoints" / "clock.json"
+    first = Stopwatch(file)
+    time.now += 487
+    first.count(tokens=4870, step_seconds=480)  # kept; then killed
+    time.now += 1
+    second = Stopwatch(file)
+    with second.running():
+        time.now += 296
+        second.count(tokens=2960, step_seconds=290)
+    assert second.seconds == pytest.approx(783)
+    assert second.total("tokens") == 7830 and second.total("step_seconds") == 770
+    assert Stopwatch(file).seconds == pytest.approx(783)
+    file.write_text("torn{")
+    assert Stopwatch(file).seconds == 0
