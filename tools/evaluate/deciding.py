@@ -15,6 +15,7 @@ from ..data.rows import Row
 from .metric import Answered, answers_of, check_metric, metric_title
 from .record import as_answered, evaluated_answers, measured_classes, row_groups
 from .significance import LEVEL, Difference, McNemar, RowsNeeded, Scores, corrected, holm, mcnemar, rows_needed
+from .verified import verified
 
 _PRACTICALLY_EQUAL = 0.005
 _WORTH_SAYING = 0.0005
@@ -257,7 +258,7 @@ def common_records(a: VersionFolder, b: VersionFolder) -> tuple[dict[str, Any], 
         digest = current if current in shared else shared[0]
         found = a.latest_evaluation(digest), b.latest_evaluation(digest)
         if found[0] and found[1]:
-            return found[0], found[1]
+            return verified(a, found[0]).record, verified(b, found[1]).record
     benchmark = next((record["benchmark"]["name"] for folder in (b, a) for record in reversed(folder.evaluations())
                       if record["benchmark"]["name"] in names), MAIN)
     lacking = [folder for folder in (a, b) if not _evaluated_on(folder, benchmark)] or [a, b]

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...resources.errors import EvaluationError
-from ...resources.job import FAMILY_VARIABLE
 from ...resources.language import Text
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder
@@ -18,10 +14,9 @@ from ..data.prompting import gold_of
 from ..data.types import Answers
 from .metric import answers_of, metrics_for
 from .record import FORMULA, answers_file, as_answered, evaluated_answers
-from .significance import Resampler
+from .significance import Scores
 
 _CLOSE = 1e-5  # records are rounded to six digits
-_ENOUGH_ROWS = 6
 _checked: dict[tuple[Any, ...], Results] = {}
 
 
@@ -70,20 +65,20 @@ def _verified(folder: VersionFolder, record: Mapping[str, Any]) -> Results:
         return Results(dict(record), error.problem)  # of an older commit: said where it is looked at
     kind = record.get("answers") or answers_of(folder.task.load().type)
     labels = list(record.get("per_class") or {})
-    computed = _of_labels(lines, labels) if kind == "label" else _of_others(lines, kind, labels)
+    computed = _computed(lines, kind, labels)
     wrong: list[tuple[str, float, float]] = []
     metrics, per_class = dict(record["metrics"]), dict(record.get("per_class") or {})
-    for name, values in computed.items():
+    for name, value in computed.items():
         known, _, label = name.partition(".")
         figures = per_class.get(label) if label else metrics.get(known)
         told = (figures or {}).get(known if label else "value")
-        if not isinstance(told, int | float) or any(abs(told - value) <= _CLOSE for value in values):
+        if not isinstance(told, int | float) or value != value or abs(told - value) <= _CLOSE:
             continue
-        wrong.append((name, float(told), values[0]))
+        wrong.append((name, float(told), value))
         if label:
-            per_class[label] = {**per_class[label], known: round(values[0], 6)}
+            per_class[label] = {**per_class[label], known: round(value, 6)}
         else:
-            metrics[known] = {**metrics[known], "value": round(values[0], 6)}
+            metrics[known] = {**metrics[known], "value": round(value, 6)}
     if not wrong:
         return Results(dict(record))
     if record.get("formula") == FORMULA:
@@ -95,36 +90,13 @@ def _verified(folder: VersionFolder, record: Mapping[str, Any]) -> Results:
         f"{folder.name} 的數字（{names}）是舊版 nlp-skills 記錄的，無法驗證；這裡改用依逐列回答重新計算的結果。"))
 
 
-def _of_labels(lines: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> dict[str, list[float]]:
-    """The figures of answers that are labels, by name (`f1.late` of one label), counted without any library so that the
-    server can do it; macro-F1 over the labels that were seen, or over those with enough rows to say something."""
-    golds, answers = [str(line["gold"]) for line in lines], [line["predicted"] for line in lines]
-    right = Counter(gold for gold, answer in zip(golds, answers, strict=True) if gold == answer)
-    support, said, rows = Counter(golds), Counter(answers), len(lines)
-    found: dict[str, list[float]] = {"accuracy": [sum(right.values()) / rows], "invalid_rate": [said[None] / rows]}
-    f1: dict[str, float] = {}
-    for label in labels:
-        f1[label] = 2 * right[label] / max(1, support[label] + said[label])
-        found |= {f"f1.{label}": [f1[label]], f"precision.{label}": [right[label] / max(1, said[label])],
-                  f"recall.{label}": [right[label] / max(1, support[label])]}
-    means = [[f1[label] for label in labels if support[label] + said[label]],
-             [f1[label] for label in labels if support[label] >= _ENOUGH_ROWS]]
-    found["macro_f1"] = [sum(each) / len(each) for each in means if each] or [0.0]
-    found["weighted_f1"] = [sum(f1[label] * support[label] for label in labels) / rows]
-    return found
-
-
-def _of_others(lines: Sequence[Mapping[str, Any]], kind: Answers, labels: Sequence[str]) -> dict[str, list[float]]:
-    """The figures of other answers, where the libraries that count them are loaded: in jobs. The server rests on the
-    answers' hash."""
-    if importlib.util.find_spec("numpy") is None or os.environ.get(FAMILY_VARIABLE) is None:
-        return {}
+def _computed(lines: Sequence[Mapping[str, Any]], kind: Answers, labels: Sequence[str]) -> dict[str, float]:
+    """Every figure by its name, `f1.late` of one label."""
     answers = as_answered(lines)
     known = metrics_for(kind, answers)
-    values = Resampler([answers], labels).values(known)
-    return {f"{name}.{label}" if metric.per_class else name: [float(value)]
-            for name, metric in known.items()
-            for label, value in (zip(labels, values[name], strict=True) if metric.per_class else [("", values[name])])}
+    return {f"{name}.{label}" if known[name].per_class else name: value
+            for name, values in Scores([answers], labels).values(known).items()
+            for label, value in zip(labels if known[name].per_class else [""], values, strict=True)}
 
 
 def _check_golds(folder: VersionFolder, record: Mapping[str, Any], lines: list[dict[str, Any]]) -> None:

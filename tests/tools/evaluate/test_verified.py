@@ -23,7 +23,6 @@ from nlp_skills.tools.evaluate.record import (
 )
 from nlp_skills.tools.evaluate.verified import latest_results
 
-pytestmark = pytest.mark.worker
 LABELS = ["late", "broken", "praise"]
 
 
