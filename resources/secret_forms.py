@@ -22,9 +22,12 @@ _VAGUE = r"(?:key|pass|pw|auth|sig|signature|session(?:[_-]?id)?|app[_-]?id|sas|
 _LONGEST_NAME = 40  # characters of a name's end that can decide
 _LOGIN = r"://([^/\s:@]*):([^/\s]*)@"
 _QUERY = r"[?&]([^=&#?\s]+)="
-_SAID = (r"(?i)(?:\b(?:password|passwd|passphrase|api[_-]?key|token|secret)|密碼|金鑰|權杖)[\"']?\s*"
+# 密碼 and 密鑰 in Simplified characters, 口令 and 通行碼 too.
+_SAID = (r"(?i)(?:\b(?:password|passwd|passphrase|pwd|api[_-]?key|token|secret)|密碼|金鑰|密鑰|權杖|通行碼|\u5bc6\u7801|\u5bc6\u94a5|口令)[\"']?\s*"
          r"(?:[:=：]|(is\b|是|為))\s*[\"']?")
 _SAID_VALUE = r"[^\s\"',;，。；*]{4,}"
+_NAMED = rf"(?i){_NAMES}(?:[_-]?id)?[\"']?\s*(?:[:=]|=>)\s*[\"']?"
+_NAMED_VALUE = r"[A-Za-z0-9+/=_.~-]{4,}"
 _BEARER = r"(?i)\bbearer\s+([^\s\"',;]{8,})"
 _BASIC = r"(?i)\bbasic\s+([A-Za-z0-9+/]{6,}={0,2})"
 
@@ -88,6 +91,16 @@ def said_secrets(text: str) -> Iterator[Place]:
     for found in re.finditer(_BASIC, text):
         if _is_pair(found[1]):
             yield Place(*found.span(1), "basic")
+
+
+def values_behind_names(text: str) -> Iterator[Place]:
+    """What stands behind a name of a secret as programs and settings write it: `aws_secret_access_key = …`, `"apiKey": "…"`."""
+    at, beginning, value = 0, re.compile(_NAMED), re.compile(_NAMED_VALUE)
+    while found := beginning.search(text, at):
+        at = found.end()
+        if typed := value.match(text, at):
+            at = typed.end()
+            yield Place(*typed.span(), found[0])
 
 
 def without(text: str, places: Iterable[Place], instead: str) -> str:

@@ -1,9 +1,10 @@
-"""What stands in the texts: personal data, Simplified characters; and which labels the tested splits lack."""
+"""What stands in the texts: personal data, secrets, Simplified characters; and which labels the tested splits lack."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from ...resources.chinese import simplified_characters
 from ...resources.language import Text, several
@@ -12,36 +13,64 @@ from .rows import Row
 from .types import kind_of
 
 Placed = Sequence[tuple[str, Row]]
-_SURE = ("id_number", "card")  # a check digit holds: no accident
+# What is certain stops: a check digit holds, or a maker's own form; the rest is told by form alone.
+_SURE = ("personal_id_number", "personal_card", "secret_token", "secret_private_key")
 _KINDS = {
-    "id_number": Text("a Taiwan ID number", "身分證或居留證字號"), "card": Text("a credit card number", "信用卡號"),
-    "mobile": Text("a mobile phone number", "手機號碼"), "landline": Text("a landline phone number", "市話號碼"),
-    "email": Text("an e-mail address", "電子郵件地址"),
+    "personal_id_number": Text("a Taiwan ID number", "身分證或居留證字號"),
+    "personal_card": Text("a credit card number", "信用卡號"),
+    "secret_private_key": Text("a private key", "私鑰"),
+    "secret_token": Text("a key, a token or the password of an address", "金鑰、權杖或連線密碼"),
+    "personal_mobile": Text("a mobile phone number", "手機號碼"),
+    "personal_landline": Text("a landline phone number", "市話號碼"),
+    "personal_email": Text("an e-mail address", "電子郵件地址"),
+    "secret_password": Text("what looks like a password", "看起來像密碼的內容"),
 }
+_MASK = Text("Mask it where the data comes from", "請在來源遮蔽")
+_RENEW = Text(", and have whoever issued it replace it", "，並請發放的單位換一組")
+_NO_TEXT = ("id", "source", "line", "place")
 
 
 def content_findings(placed: Placed, traditional: bool) -> tuple[list[Finding], list[Finding]]:
-    """Errors and warnings about personal data and, where the data should be Traditional Chinese, its characters."""
-    from .personal import kinds_of  # its patterns take a while to compile, and the server does not need them to start
+    """Errors and warnings about personal data, secrets and, where the data should be Traditional Chinese, its characters."""
+    # Their patterns take a while to compile, and the server does not need them to start.
+    from .personal import kinds_of
+    from .secrets_in_rows import secret_kinds_of
 
     holding: dict[str, list[tuple[str, Row]]] = defaultdict(list)
     for name, row in placed:
-        for kind in kinds_of(row["text"]):
-            holding[kind].append((name, row))
-    personal = {kind: private_finding(f"personal_{kind}", len(rows), Text(
-        f"{several(len(rows), 'text holds', 'texts hold')} {_KINDS[kind].en}: a model may repeat it to anybody. Mask it "
-        "where the data comes from.",
-        f"有 {len(rows)} 筆文字含有{_KINDS[kind].zh}：模型可能對任何人說出來。請在來源遮蔽。"), rows)
-        for kind in _KINDS if (rows := holding[kind])}
+        text = "\n".join(_texts(row))
+        for code in (*(f"personal_{kind}" for kind in kinds_of(text)), *(f"secret_{kind}" for kind in secret_kinds_of(text))):
+            holding[code].append((name, row))
+    private = {code: _private(code, rows) for code in _KINDS if (rows := holding[code])}
     simplified = [(name, row) for name, row in placed if simplified_characters(row["text"])] if traditional else []
     return (
-        [found for kind, found in personal.items() if kind in _SURE],
-        [*(found for kind, found in personal.items() if kind not in _SURE),
+        [found for code, found in private.items() if code in _SURE],
+        [*(found for code, found in private.items() if code not in _SURE),
          *([finding("simplified_characters", len(simplified), Text(
              f"{several(len(simplified), 'text holds', 'texts hold')} Simplified characters, though the task is "
              "Traditional Chinese.",
              f"任務是臺灣繁體中文，但有 {len(simplified)} 筆文字含有簡體字。"), simplified)] if simplified else [])],
     )
+
+
+def _private(code: str, rows: Sequence[tuple[str, Row]]) -> Finding:
+    what, renew = _KINDS[code], _RENEW if code.startswith("secret_") else Text("", "")
+    return private_finding(code, len(rows), Text(
+        f"{several(len(rows), 'row holds', 'rows hold')} {what.en}: a model may repeat it to anybody. {_MASK.en}{renew.en}.",
+        f"有 {len(rows)} 列含有{what.zh}：模型可能對任何人說出來。{_MASK.zh}{renew.zh}。"), rows)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text of a row that a model would see or learn to say."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if key not in _NO_TEXT:
+                yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
 
 
 def coverage_findings(

@@ -15,7 +15,7 @@ from ...resources.language import Text
 from .checks import Report
 
 ACCEPTABLE = ("rows_left_out", "source_shrank", "conflicting_labels", "near_benchmark", "personal_id_number",
-              "personal_card", "benchmark_one_label")
+              "personal_card", "secret_token", "secret_private_key", "benchmark_one_label")
 _LONGEST_REASON = 500
 
 

@@ -22,7 +22,7 @@ from .store import Snapshot
 
 _WORTH_SAYING = ("no_test", "label_without_rows", "label_not_in_benchmark", "own_split_not_followed", "group_column",
                  "near_conflicts", "near_overlap", "simplified_characters", "personal_mobile", "personal_landline",
-                 "personal_email", "imbalance", "few_rows", "small_test")
+                 "personal_email", "secret_password", "imbalance", "few_rows", "small_test")
 _TAKEN_OUT = {
     "duplicates_removed": Text("exact duplicates of another", "完全重複"),
     "near_benchmark_removed": Text("all but repeat the benchmark", "和評估基準幾乎相同"),

@@ -141,7 +141,7 @@ def blocked(task: TaskFolder, report: Report, place: Text | None = None) -> Data
 _PLACE = ("file", "sheet", "page", "row")
 _FIELD_OF = {"rows_left_out": "sources", "source_shrank": "sources", "unknown_label": "label", "conflicting_labels": "label", "empty_train": "train", "overlap": "split",
              "duplicate": "id", "benchmark_leak": "split", "near_benchmark": "split", "personal_id_number": "text",
-             "personal_card": "text", "benchmark_one_label": "split"}
+             "personal_card": "text", "secret_token": "text", "secret_private_key": "text", "benchmark_one_label": "split"}
 
 
 _MEND_ROWS = Text(

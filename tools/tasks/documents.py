@@ -8,10 +8,24 @@ from ...resources.task import Decision, Task
 from ..data.types import TaskKind, task_kind
 
 GITIGNORE = """\
-# large, or made again from what is kept
+# What the sources gave, as it came: it may hold names, numbers and keys that nobody outside should read. To put it under
+# version control, look through it first and delete the next line; for one file: git add -f data/raw/<hash>/rows.jsonl
+# 來源給的原始資料，可能有不該給外人看的內容。要納入版本控制，請先看過，再刪掉下一行；只放一個檔案：git add -f data/raw/<hash>/rows.jsonl
+data/raw/
+
+# Packages that the scripts install; nlp-skills writes them again. To carry them along, delete the next line.
+# 腳本會安裝的套件，nlp-skills 可以重新產生。要一起帶著，請刪掉下一行。
+wheels/
+
+# The rows that versions are trained on (data/snapshots/, data/*.jsonl, benchmarks/) stay, so that they can be trained again.
+# Where those must not leave either, add: data/
+# 訓練用的資料會留下來，才能重新訓練。如果這些也不能外流，請加上：data/
+
+# Large, or made again from what is kept. 檔案很大，或可以重新產生。
 models/
 .cache/
 jobs/
+data/findings/
 .venv/
 __pycache__/
 .*.lock

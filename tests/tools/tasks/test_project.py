@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -114,3 +115,14 @@ def test_the_first_data_source_loads_and_its_hints_are_valid(tmp_path: Path, lan
 def test_version_control_leaves_out_models_caches_and_jobs(task: TaskFolder) -> None:
     ignored = (task.root / ".gitignore").read_text(encoding="utf-8").splitlines()
     assert {"models/", ".cache/", "jobs/"} <= set(ignored)
+
+
+def test_version_control_leaves_out_raw_data_and_wheels_and_says_how_to_put_them_in(task: TaskFolder) -> None:
+    written = (task.root / ".gitignore").read_text(encoding="utf-8")
+    kept_out = ["data/raw/0123456789ab/rows.jsonl", f"wheels/{WHEEL_NAME}"]
+    subprocess.run(["git", "init", "-q", str(task.root)], check=True)
+    asked = [*kept_out, "data/snapshots/0123456789ab/train.jsonl", "task.yaml", "scripts/03_train.py"]
+    ignored = subprocess.run(["git", "check-ignore", *asked], cwd=task.root, capture_output=True, text=True, check=False)
+
+    assert ignored.stdout.splitlines() == kept_out
+    assert "delete the next line" in written and "刪掉下一行" in written
