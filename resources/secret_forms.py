@@ -22,9 +22,9 @@ _VAGUE = r"(?:key|pass|pw|auth|sig|signature|session(?:[_-]?id)?|app[_-]?id|sas|
 _LONGEST_NAME = 40  # characters of a name's end that can decide
 _LOGIN = r"://([^/\s:@]*):([^/\s]*)@"
 _QUERY = r"[?&]([^=&#?\s]+)="
-# 密碼 and 密鑰 in Simplified characters, 口令 and 通行碼 too.
-_SAID = (r"(?i)(?:\b(?:password|passwd|passphrase|pwd|api[_-]?key|token|secret)|密碼|金鑰|密鑰|權杖|通行碼|\u5bc6\u7801|\u5bc6\u94a5|口令)[\"']?\s*"
-         r"(?:[:=：]|(is\b|是|為))\s*[\"']?")
+_SAID = (r"(?i)(?:\b(?:password|passwd|passphrase|pwd|api[_-]?key|token|secret)|密碼|金鑰|密鑰|權杖|通行碼|口令"
+         "|\u5bc6\u7801|\u5bc6\u94a5"  # the first and the third in Simplified characters
+         r")[\"']?\s*(?:[:=：]|(is\b|是|為))\s*[\"']?")
 _SAID_VALUE = r"[^\s\"',;，。；*]{4,}"
 _NAMED = rf"(?i){_NAMES}(?:[_-]?id)?[\"']?\s*(?:[:=]|=>)\s*[\"']?"
 _NAMED_VALUE = r"[A-Za-z0-9+/=_.~-]{4,}"

@@ -30,7 +30,8 @@ from .types import TaskKind, counted_labels, task_kind
 Report = dict[str, Any]
 _HEAVIEST = ("no_test", "label_without_rows", "label_not_in_benchmark", "own_split_not_followed", "group_column",
              "near_conflicts", "near_overlap",
-             "simplified_characters", "personal_mobile", "personal_landline", "personal_email", "secret_password", "imbalance", "few_rows",
+             "simplified_characters", "personal_mobile", "personal_landline", "personal_email",
+             "secret_password", "imbalance", "few_rows",
              "small_test")
 _SMALL_TEST_ROWS = 100
 _FEW_PER_LABEL = 10

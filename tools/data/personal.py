@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterator
+
+from .rows import narrowed
 
 # Letters of a Taiwan ID number in the order of their values, 10 (A) to 35 (O): Ministry of the Interior's rule.
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVXYWZIO"
@@ -25,7 +26,7 @@ _ISSUERS = re.compile(r"4(?:[0-9]{12}|[0-9]{15}|[0-9]{18})|5[1-5][0-9]{14}|2(?:2
 
 def kinds_of(text: str) -> list[str]:
     """The kinds of personal data in `text`: `id_number`, `card`, `mobile`, `landline`, `email`."""
-    plain = unicodedata.normalize("NFKC", text)
+    plain = narrowed(text)
     if not _ANY.search(plain):
         return []
     return [kind for kind, found in _KINDS.items() if any(found(plain))]

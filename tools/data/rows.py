@@ -22,6 +22,7 @@ WIDE = {wide: chr(ord(wide) - 0xFEE0) for wide in "！％（），－．／０�
 USUAL = f"[ -~一-鿿、。「」『』《》{''.join(WIDE)}]*"
 _WIDE_ONES = re.compile(f"[{''.join(WIDE)}]")
 _USUAL = re.compile(USUAL)
+_NARROW = re.compile("[ -~\n\r\t一-鿿，。、；：！？「」『』《》]*")
 
 
 def normalised(text: str) -> str:
@@ -32,6 +33,11 @@ def normalised(text: str) -> str:
                 text = text.replace(wide, WIDE[wide])
         return " ".join(text.split()) if " " in text else text
     return " ".join(unicodedata.normalize("NFKC", text).split())
+
+
+def narrowed(text: str) -> str:
+    """`text` in NFKC, but that punctuation may stay wide: what is told by its form is looked for in it."""
+    return text if _NARROW.fullmatch(text) else unicodedata.normalize("NFKC", text)
 
 
 @contextlib.contextmanager

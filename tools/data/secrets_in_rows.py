@@ -6,16 +6,17 @@ Everything is found in time linear in the text.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from itertools import chain
 
 from ...resources.secret_forms import logins_in_addresses, said_secrets, values_behind_names
 from ...resources.token_forms import has_private_key, tokens_in
+from .rows import narrowed
 
+_RUN = re.compile(r"[!-~]{4}")  # no secret is shorter
 # No text without one of these says a secret behind a name.
 _HINTS = ("pass", "pwd", "secret", "token", "key", "auth", "cookie", "credential", "jwt", "bearer", "basic", "密", "金鑰", "權杖",
-          "口令", "通行碼", "密碼")
+          "口令", "通行碼")
 _PLACEHOLDER = re.compile(r"(?i)[x*.•]+|[<\[{%$].*[>\]}%]|(?:your|my|the)?[-_ ]?(?:user|name|pass(?:word|wd)?|pwd|secret|token|key)[-_ ]?(?:here)?")
 _SHORTEST = 16  # characters of a value that can be told to be made at random
 _DISTINCT = 10
@@ -24,10 +25,12 @@ _ONE_ALPHABET = re.compile(r"[0-9a-f-]{24,}|[0-9A-F-]{24,}|[0-9a-z]{20,}|[0-9A-Z
 
 def secret_kinds_of(text: str) -> list[str]:
     """The kinds of secrets in `text`: `token` and `private_key`, which are certain, and `password`, which is likely one."""
-    plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    plain = narrowed(text)
+    if not _RUN.search(plain):
+        return []
     kinds = ["private_key"] if has_private_key(plain) else []
     folded = plain.casefold()
-    named = any(hint in folded for hint in _HINTS)
+    named = any(map(folded.__contains__, _HINTS))
     if next(tokens_in(plain), None) or any(_logins(plain)) or (named and any(_made_at_random(plain))):
         kinds.append("token")
     elif named and any(_passwords(plain)):
