@@ -211,7 +211,7 @@ class _Evaluation:
 
         try:
             return cached_answers(self.folder.task.cache, BASE_MODEL, key, self.rows, ask)
-        except (MissingRequirement, TrainingError) as error:
+        except (EvaluationError, MissingRequirement, TrainingError) as error:
             self.job.warn(Text(f"The untuned base model is left out: {error.problem.en}",
                                f"略過未微調的基礎模型：{error.problem.zh}"))
             return None

@@ -14,6 +14,7 @@ from nlp_skills.resources.data_source import SplitPolicy
 from nlp_skills.resources.files import sha256_file, write_json, write_yaml
 from nlp_skills.resources.task import Prompt, SuccessCriteria, Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder, reserve_version
+from nlp_skills.tools.compute.fingerprint import model_hash
 from nlp_skills.tools.data.benchmark import freeze, frozen_benchmark
 from nlp_skills.tools.data.prompting import chat_messages
 from nlp_skills.tools.data.rows import row_id
@@ -140,7 +141,7 @@ def _version(task: TaskFolder, snapshot: Snapshot, base: Path) -> VersionFolder:
     write_json(folder.model_info_file, {
         "format": 1, "created": "2026-01-06T14:00:00Z", "method": "sft", "labels": LABELS,
         "adapter": str(adapter.relative_to(task.root)), "model": None,
-        "base_model": {"name": str(base), "path": str(base), "hash": "cd" * 32},
+        "base_model": {"name": str(base), "path": str(base), "hash": model_hash(base)},
         "prompt": PROMPT.model_dump(),
         "files": {str(path.relative_to(task.root)): sha256_file(path) for path in adapter.iterdir()},
     })

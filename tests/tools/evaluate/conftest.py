@@ -13,6 +13,7 @@ from nlp_skills.resources.data_source import SplitPolicy
 from nlp_skills.resources.files import sha256_file, write_json, write_yaml
 from nlp_skills.resources.task import Constraints, SuccessCriteria, Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder, reserve_version
+from nlp_skills.tools.compute.fingerprint import model_hash
 from nlp_skills.tools.data.benchmark import freeze
 from nlp_skills.tools.data.rows import row_id
 from nlp_skills.tools.data.store import Snapshot, commit_snapshot
@@ -102,7 +103,7 @@ def make_version(task: TaskFolder, base: Path, parent: str | None = None, **conf
     write_json(folder.model_info_file, {
         "format": 1, "created": "2026-01-06T14:00:00Z", "adapter": None, "method": "sft",
         "model": str(model.relative_to(task.root)), "labels": definition.labels,
-        "base_model": {"name": str(base), "path": str(base), "hash": "cd" * 32},
+        "base_model": {"name": str(base), "path": str(base), "hash": model_hash(base)},
         "prompt": {"system": "One label of: {labels}", "user": "{text} / {entity}"},
         "files": {str(path.relative_to(task.root)): sha256_file(path) for path in model.iterdir()},
     })

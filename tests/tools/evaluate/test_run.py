@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from nlp_skills.tools.evaluate import run
 from nlp_skills.tools.evaluate.baselines.majority import Majority
 from nlp_skills.tools.evaluate.baselines.tfidf import Tfidf
 from nlp_skills.tools.evaluate.metric import Answered
-from nlp_skills.tools.evaluate.model import trained_version
+from nlp_skills.tools.evaluate.model import trained_version, verified_base
 from nlp_skills.tools.evaluate.predict import Prediction
 from nlp_skills.tools.evaluate.record import evaluated_answers, settle
 
@@ -275,3 +276,49 @@ def test_without_the_training_data_the_simple_baselines_are_left_out_and_said(
     answering(lambda _, gold: gold, lambda *_: None)
     assert set(evaluate(folder)["baselines"]) == {"base_model"}
     assert "not on this machine" in JobEvents(JobFolder(task.jobs / "by-test")).warnings()[0]
+
+
+@pytest.mark.parametrize("fault", ["template", "weights", "beside"])
+def test_a_model_whose_files_are_not_the_committed_ones_is_not_evaluated(
+    make_task: MakeTask, versions: MakeVersion, tiny: Path, answering: Callable[..., None], fault: str
+) -> None:
+    folder = versions(make_task(), tiny)
+    answering(lambda _number, gold: gold)
+    place = folder.models / "model"
+    if fault == "template":
+        file = place / "chat_template.jinja"
+        file.write_text(file.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    elif fault == "weights":
+        file = place / "model.safetensors"
+        content = bytearray(file.read_bytes())
+        content[-3] ^= 1
+        file.write_bytes(content)
+    else:
+        file = place / "tokenizer.model"
+        file.write_bytes(b"another tokenizer")
+    with pytest.raises(EvaluationError, match=file.name):
+        evaluate(folder)
+    assert folder.latest_evaluation() is None
+
+
+def test_a_base_model_with_noise_in_it_is_no_baseline_any_more_and_one_never_recorded_is_said(
+    make_task: MakeTask, versions: MakeVersion, tiny: Path, tmp_path: Path, answering: Callable[..., None]
+) -> None:
+    base = tmp_path / "base"
+    shutil.copytree(tiny, base)
+    folder = versions(make_task(), base)
+    answering(lambda _number, gold: gold)
+    weights = base / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-3] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(EvaluationError, match="is not the one v1 was trained on"):
+        verified_base(folder)
+    evaluate(folder)
+    assert "base_model" not in (folder.latest_evaluation() or {})["baselines"]
+    assert any("is not the one v1 was trained on" in said for said in JobEvents(job_for(folder.task).folder).warnings())
+
+    info = folder.model_info()
+    write_json(folder.model_info_file, {**info, "base_model": {"name": str(base), "path": str(base)}})
+    evaluate(folder, "again")
+    assert any("could not be verified" in said for said in JobEvents(job_for(folder.task, "again").folder).warnings())
