@@ -19,6 +19,7 @@ from nlp_skills.server.settings import Settings
 from nlp_skills.tools.compute import jobs
 from nlp_skills.tools.compute.machines import local
 from tests.cases.warm import WarmProcess
+from tests.permissions import allow_for_tests
 from tests.tools.data.misbehaving import Peer, peer
 
 FILES = Path(__file__).with_name("files")
@@ -172,6 +173,7 @@ def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     package = str(Path(nlp_skills.__path__[0]).parent)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([package, os.environ.get("PYTHONPATH", "")]))
     monkeypatch.setenv("NLP_SKILLS_SECRETS_DIR", str(tmp_path / "secrets"))
+    allow_for_tests(tmp_path / "secrets")
 
 
 @pytest.fixture(autouse=True)
