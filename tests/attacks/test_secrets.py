@@ -303,8 +303,9 @@ async def test_the_hub_gets_no_secret_but_its_own(
     monkeypatch.setenv("HF_ENDPOINT", endpoint)
     async with victim.attacked() as attack:
         await attack.create()
-        await attack.source(type="huggingface", dataset="someone/rows", token=f"${{{NAME}}}", retries=0)
+        said = await attack.source(type="huggingface", dataset="someone/rows", token=f"${{{NAME}}}", retries=0)
     assert network.arrived(VALUE) == []
+    assert said.is_error and "nlp-skills secret" in said.text and NAME in said.text
 
 
 async def test_a_page_of_a_bound_host_takes_no_secret_to_the_pages_it_leads_to(victim: Victim, network: Network) -> None:
