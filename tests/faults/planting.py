@@ -7,6 +7,7 @@ the rows alone; the product is asked as it stands, with nothing in it replaced.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -80,13 +81,18 @@ def case_mismatch(root: Path, base: Path, seed: int) -> VersionFolder:
 
 
 def duplicated_rows(root: Path, base: Path, seed: int) -> VersionFolder:
-    """All that is complained of is twelve rows, each of them ten times."""
+    """All that is complained of is twelve mails, each of them logged ten times under another date.
+
+    Rows alike to the letter are refused long before a training.
+    """
     splits = _splits(seed)
     complaints = [row for row in splits["train"] if row["label"] == "complaint"]
     events = sorted({_event(row) for row in complaints})[:3]
     twelve = [row for row in complaints if _event(row) in events][:12]
+    assert len(twelve) == 12
     rest = [row for row in splits["train"] if row["label"] != "complaint"]
-    splits["train"] = rest + [dict(row) for row in twelve for _ in range(10)]
+    splits["train"] = rest + [{**row, "text": re.sub(r"\d+ May", f"{day} May", row["text"], count=1)}
+                              for row in twelve for day in range(1, 11)]
     random.Random(seed).shuffle(splits["train"])
     return _run(root, splits, base, seed)
 
