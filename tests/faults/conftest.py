@@ -84,7 +84,7 @@ def trained(worker: Path, tiny_model: Path, tmp_path_factory: pytest.TempPathFac
             ("plan_training", {"settings": settings}), ("train", {"confirm": True}), ("evaluate", {}),
             ("plan_training", {"parent": "v1", "settings": {"epochs": 13}}), ("train", {"confirm": True}), ("evaluate", {}),
         ):
-            answer = await standing.call(tool, **arguments)  # type: ignore[arg-type]
+            answer = await standing.call(tool, **arguments)
             assert "error" not in answer, (tool, answer)
 
     with pytest.MonkeyPatch.context() as patch:
