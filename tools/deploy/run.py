@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from ...resources.clock import now
+from ...resources.job import ACTIVE_STATES, JobFolder
 from ...resources.language import Text
 from ...resources.lineage import track_version
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version
 from ...resources.workspace import Workspace
+from ..compute import jobs
 from ..compute.running import RunningJob, run_job
 from ..compute.turns import gpu_turn
 from ..evaluate.endpoint import Endpoint
@@ -126,11 +128,12 @@ def _rolled_back(
         id=job.folder.id, task=task.name, version=chosen.name, target=earlier.target, settings=earlier.settings,
         overrides=earlier.overrides, parity=earlier.parity, created=now(), restores=restores, **live.model_dump())
     try:
-        job.check_cancelled()
         deployments.record(task, deployment)
     except BaseException:
         if live.job and not (standing and live.job == standing.job):
             destination.take_down(workspace, live)
+        if standing and standing.job and (holder := JobFolder(workspace.jobs / standing.job)).state() not in ACTIVE_STATES:
+            jobs.resume(holder, workspace)  # it had that address and made room
         raise
     return deployment
 
