@@ -68,7 +68,6 @@ def overstated(steps: Told) -> Sequence[tuple[int, float, float]]:
     return wrong
 
 
-@pytest.mark.xfail(strict=True, reason="10.D2")
 def test_a_training_that_stood_in_line_counts_from_its_own_first_step(
     workspace: Workspace, task: TaskFolder, tiny_model: Path, worker: Path
 ) -> None:

@@ -108,19 +108,16 @@ def other_results(standing: Standing) -> None:
 
 DEPLOY = {"version": "v2", "target": "merged"}
 REPRODUCE, EVALUATE, COMPARE = {"version": "v2"}, {"version": "v2"}, {"a": "v1", "b": "v2"}
-C1 = pytest.mark.xfail(strict=True, reason="10.C1")
 # What was changed, the tools that stand on it, and the words of which the refusal has to have one: in what it calls the
 # thing, or its file's name.
 CASES: list[Any] = [
-    pytest.param(noise_in_base, "evaluate", EVALUATE, ("base model",), id="base-evaluate", marks=C1),
+    pytest.param(noise_in_base, "evaluate", EVALUATE, ("base model",), id="base-evaluate"),
     pytest.param(noise_in_base, "reproduce", REPRODUCE, ("base model",), id="base-reproduce"),
     pytest.param(noise_in_base, "deploy", DEPLOY, ("base model",), id="base-deploy"),
-    pytest.param(other_tokenizer, "evaluate", EVALUATE, ("tokenizer",), id="tokenizer-evaluate", marks=C1),
-    pytest.param(other_tokenizer, "deploy", DEPLOY, ("tokenizer",), id="tokenizer-deploy", marks=C1),
-    pytest.param(other_chat_template, "evaluate", EVALUATE, ("chat template", "chat_template"), id="template-evaluate",
-                 marks=C1),
-    pytest.param(other_chat_template, "reproduce", REPRODUCE, ("chat template", "chat_template"), id="template-reproduce",
-                 marks=C1),
+    pytest.param(other_tokenizer, "evaluate", EVALUATE, ("tokenizer",), id="tokenizer-evaluate"),
+    pytest.param(other_tokenizer, "deploy", DEPLOY, ("tokenizer",), id="tokenizer-deploy"),
+    pytest.param(other_chat_template, "evaluate", EVALUATE, ("chat template", "chat_template"), id="template-evaluate"),
+    pytest.param(other_chat_template, "reproduce", REPRODUCE, ("chat template", "chat_template"), id="template-reproduce"),
     pytest.param(noise_in_adapter, "evaluate", EVALUATE, ("adapter",), id="adapter-evaluate"),
     pytest.param(noise_in_adapter, "deploy", DEPLOY, ("adapter",), id="adapter-deploy"),
     pytest.param(other_adapter_settings, "evaluate", EVALUATE, ("adapter",), id="adapter-settings-evaluate"),
@@ -128,8 +125,8 @@ CASES: list[Any] = [
     pytest.param(other_snapshot_row, "evaluate", EVALUATE, ("train.jsonl", "snapshot"), id="snapshot-evaluate"),
     pytest.param(other_predictions, "compare_versions", COMPARE, ("predictions", "answers"), id="predictions-compare"),
     pytest.param(other_predictions, "deploy", DEPLOY, ("predictions", "answers"), id="predictions-deploy"),
-    pytest.param(other_results, "compare_versions", COMPARE, ("results",), id="results-compare", marks=C1),
-    pytest.param(other_results, "deploy", DEPLOY, ("results",), id="results-deploy", marks=C1),
+    pytest.param(other_results, "compare_versions", COMPARE, ("results",), id="results-compare"),
+    pytest.param(other_results, "deploy", DEPLOY, ("results",), id="results-deploy"),
 ]
 
 
@@ -205,7 +202,6 @@ async def test_what_did_not_change_is_not_hashed_whole_a_second_time_by_the_serv
     assert first <= 2 * len(sizes) and again == 0
 
 
-@pytest.mark.xfail(strict=True, reason="10.C1")
 async def test_the_processor_and_scikit_learn_belong_to_the_environment(standing: Standing) -> None:
     environment = json.dumps(read_json(VersionFolder(standing.task, 2).environment_file)).lower()
     assert "scikit-learn" in environment

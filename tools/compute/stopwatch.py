@@ -30,12 +30,13 @@ class Stopwatch:
     def __init__(self, file: Path, keeps: bool = True) -> None:
         self._file, self._keeps = file, keeps
         self._before, self._counts_before = _read(file)
-        self._began = self._kept = time.monotonic()
+        self._began: float | None = None
+        self._kept = time.monotonic()
         self._counts: dict[str, float] = {}
 
     @property
     def seconds(self) -> float:
-        return self._before + time.monotonic() - self._began
+        return self._before + (time.monotonic() - self._began if self._began is not None else 0.0)
 
     def total(self, name: str) -> float:
         """What has been counted under that name in all runs."""
@@ -62,10 +63,12 @@ class Stopwatch:
 
     @contextmanager
     def running(self) -> Iterator[Stopwatch]:
-        """Kept however the block ends."""
+        """Runs inside the block; kept however that ends."""
+        self._began = time.monotonic()
         try:
             yield self
         finally:
+            self._before, self._began = self.seconds, None
             self.keep()
 
 

@@ -107,9 +107,9 @@ def verified_base(folder: VersionFolder, care: Care = "kept") -> Path:
         changed = [] if model_hash(base, care) == digest else ["config.json"]
     if not changed:
         return base
-    named = Text(f": {', '.join(changed[:5])}", f"：{'、'.join(changed[:5])}") if files else Text("", "")
+    named = Text(f": changed are {', '.join(changed[:5])}", f"：{'、'.join(changed[:5])} 被改過") if files else Text("", "")
     raise EvaluationError(
-        Text(f"The base model at {base} is not the one {folder.name} was trained on any more{named.en}.",
+        Text(f"The base model at {base} is no longer the one {folder.name} was trained on{named.en}.",
              f"{base} 的基礎模型已經不是 {folder.name} 訓練時用的那一個{named.zh}。"),
         Text(f"Bring its files back as they were (copy or download {recorded['name']} again), then call again; on another "
              "base the adapter answers differently. Or train a new version on the base as it is now.",

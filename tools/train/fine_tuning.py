@@ -233,14 +233,11 @@ class FineTuning(Method):
         return checked
 
     def train(self, run: TrainingRun) -> Outcome:
-        self.check_task(run.task.type, run.labels)
-        with Stopwatch(run.checkpoints / "clock.json", keeps=run.running.speaks).running() as clock:
-            return self._train(run, clock)
-
-    def _train(self, run: TrainingRun, clock: Stopwatch) -> Outcome:
         import torch
         from transformers import set_seed
 
+        self.check_task(run.task.type, run.labels)
+        clock = Stopwatch(run.checkpoints / "clock.json", keeps=run.running.speaks)
         torch.set_num_threads(run.threads)
         if not torch.cuda.is_available():
             torch.use_deterministic_algorithms(True, warn_only=True)
@@ -268,7 +265,8 @@ class FineTuning(Method):
         if resume is None or not self._finished(*training_history(resume), trainer):
             self._say(run, resume, Text("Training", "訓練中"))
             try:
-                trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+                with clock.running():
+                    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
             except (torch.OutOfMemoryError, MemoryError) as error:
                 raise self.out_of_memory() from error
         return self._outcome(run, trainer, shown, train, checked, clock)

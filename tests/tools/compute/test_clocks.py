@@ -66,9 +66,12 @@ def test_waiting_loading_and_what_an_earlier_run_did_are_no_steps_of_this_run(jo
 def test_a_stopwatch_goes_on_where_the_run_before_was_killed(tmp_path: Path, time: Time) -> None:
     file = tmp_path / "checkpoints" / "clock.json"
     first = Stopwatch(file)
-    time.now += 487
-    first.count(tokens=4870, step_seconds=480)  # kept; then killed
-    time.now += 1
+    time.now += 30  # loading
+    with first.running():
+        time.now += 487
+        first.count(tokens=4870, step_seconds=480)  # kept; then killed
+        killed = file.read_text()
+    file.write_text(killed)
     second = Stopwatch(file)
     with second.running():
         time.now += 296
