@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import os
-from datetime import datetime
 from pathlib import Path
 
 from ...resources.files import read_json
+from ...resources.job import JobFolder
 from ...resources.language import Text, several
 from ...resources.spending import standing
 from ...resources.task import Task, TaskFolder
 from ...resources.version import VersionFolder
+from ..compute.events import worked_seconds
 from ..compute.words import duration, size
 from ..evaluate.metric import metric_title
 from .analysis import Result
@@ -93,16 +94,15 @@ def _cost(parts: list[str], task: TaskFolder) -> Text:
 
 
 def _job_seconds(folder: TaskFolder, kind: str) -> float:
-    """How long the newest finished job of that kind took, from its files; 0 where none is known."""
+    """How long the newest finished job of that kind was at work, from its files; 0 where none is known."""
     if not folder.jobs.is_dir():
         return 0.0
     with os.scandir(folder.jobs) as entries:
         names = sorted((entry.name for entry in entries if f"-{kind}-" in entry.name), reverse=True)
     for name in names[:_JOBS_LOOKED_AT]:
-        ended, asked = folder.jobs / name / "exit.json", folder.jobs / name / "spec.json"
-        if ended.is_file() and asked.is_file() and (end := read_json(ended)).get("state") == "succeeded":
-            began = datetime.fromisoformat(str(read_json(asked)["created"]))
-            return max(0.0, (datetime.fromisoformat(str(end["ended"])) - began).total_seconds())
+        ended = folder.jobs / name / "exit.json"
+        if ended.is_file() and read_json(ended).get("state") == "succeeded":
+            return worked_seconds(JobFolder(folder.jobs / name))
     return 0.0
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ...resources.files import read_jsonl
 from ...resources.job import JobFolder, Progress
 from ...resources.language import Text
 
@@ -16,6 +18,22 @@ def close_torn_line(file: Path) -> None:
     with contextlib.suppress(FileNotFoundError), file.open("r+b") as events:
         content = events.read()
         events.truncate(content.rfind(b"\n") + 1)
+
+
+def worked_seconds(folder: JobFolder) -> float:
+    """How long a job was at work in all its runs, from its events: neither in line, nor between an interruption and the
+    run that carried on."""
+    total, since, last = 0.0, None, None
+    for event in read_jsonl(folder.events_file) if folder.events_file.is_file() else ():
+        moment = datetime.fromisoformat(str(event["time"]))
+        if event["kind"] in ("started", "queued", "resumed"):
+            until = moment if event["kind"] == "queued" else last
+            total += (until - since).total_seconds() if since and until else 0.0
+            since = moment if event["kind"] == "started" else None
+        elif event["kind"] == "turn":
+            since = moment
+        last = moment
+    return total + ((last - since).total_seconds() if since and last else 0.0)
 
 
 class JobEvents:

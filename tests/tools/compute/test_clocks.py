@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.language import Text
 from nlp_skills.tools.compute import running, stopwatch
-from nlp_skills.tools.compute.events import JobEvents
+from nlp_skills.tools.compute.events import JobEvents, worked_seconds
 from nlp_skills.tools.compute.running import RunningJob
 from nlp_skills.tools.compute.stopwatch import Stopwatch
 
@@ -81,3 +82,12 @@ def test_a_stopwatch_goes_on_where_the_run_before_was_killed(tmp_path: Path, tim
     assert Stopwatch(file).seconds == pytest.approx(783)
     file.write_text("torn{")
     assert Stopwatch(file).seconds == 0
+
+
+def test_a_jobs_time_is_neither_that_in_line_nor_that_between_two_runs(tmp_path: Path) -> None:
+    folder = JobFolder(tmp_path)
+    at = [("started", 0), ("progress", 10), ("queued", 20), ("progress", 500), ("turn", 600), ("progress", 650),
+          ("resumed", 9000), ("started", 9010), ("progress", 9030), ("ended", 9040)]
+    folder.events_file.write_text("".join(
+        f'{{"time": "{datetime.fromtimestamp(seconds, UTC).isoformat()}", "kind": "{kind}"}}\n' for kind, seconds in at))
+    assert worked_seconds(folder) == 20 + 50 + 30
