@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from ...resources.errors import DataError
 from ...resources.files import write_atomic
 from ...resources.language import Text
 from ...resources.task import TaskFolder
-from .charset import BOMS, SAMPLE_BYTES, Sampler, Verdict, distinct_lines, siblings_of, weigh
+from .charset import BOMS, SAMPLE_BYTES, Sampler, Verdict, distinct_lines, plain_codec, siblings_of, weigh
 from .compression import opened
 
 _CHUNK = 1 << 20
@@ -20,7 +19,7 @@ _LOOKED_AT = 4096
 _BIG5 = ("cp950", "big5hkscs")
 _PRIVATE_USE = range(0xE000, 0xF900)
 _ESCAPED = {b"\x1b$": ("iso2022_jp", "iso2022_jp_2"), b"\x1b$)C": ("iso2022_kr",)}  # all bytes are ASCII
-_SHOWN_CHARACTERS = 80
+_SHOWN_CHARACTERS = 240
 _TITLES = {
     "utf-8": "UTF-8", "cp950": "Big5", "big5hkscs": "Big5-HKSCS", "gb18030": "GBK", "cp932": "Shift JIS", "euc_jp": "EUC-JP",
     "cp949": "EUC-KR", "cp1252": "Windows Western", "cp1250": "Windows Central European", "cp1251": "Windows Cyrillic",
@@ -48,10 +47,11 @@ def titled(name: str) -> str:
     return f"{name} ({_TITLES[name]})" if name in _TITLES and _TITLES[name].lower() != name else name
 
 
-def detect_encoding(path: Path, field: str, task: TaskFolder | None = None) -> str:
+def detect_encoding(path: Path, field: str, task: TaskFolder | None = None, claimed: str | None = None) -> str:
     """The name of the codec that reads all of `path`.
 
     Arguments:
+        claimed: what a server says it is; decides in doubt.
         task: whose data it is; where that stays on-premise, lines in doubt are written to a file instead of shown.
 
     Raises:
@@ -73,6 +73,9 @@ def detect_encoding(path: Path, field: str, task: TaskFolder | None = None) -> s
     if utf8.certain:
         return "utf-8"
     verdict = weigh(sample)
+    if claimed and (said := next((one.encoding for one in verdict.doubtful if plain_codec(one.encoding) == plain_codec(claimed)),
+                                 None)):
+        return _checked(path, said, siblings_of(said), field)
     if not verdict.sure:
         raise _doubtful(path, verdict, field, task)
     return _checked(path, verdict.encoding, siblings_of(verdict.encoding), field)
@@ -120,7 +123,7 @@ def _doubtful(path: Path, verdict: Verdict, field: str, task: TaskFolder | None)
 
 
 def _quoted(lines: Sequence[str]) -> str:
-    return " / ".join(json.dumps(line[:_SHOWN_CHARACTERS].strip(), ensure_ascii=False) for line in lines)
+    return " / ".join(f"«{line[:_SHOWN_CHARACTERS].strip()}»" for line in lines)
 
 
 def _as_utf8(path: Path, sampler: Sampler, field: str) -> _Utf8:

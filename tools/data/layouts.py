@@ -23,11 +23,13 @@ _ANSWERS = ("output", "response", "completion", "answer")
 
 @dataclass(frozen=True)
 class Made:
-    """How a role's value is made: from the columns a person would name for it, shown as `shown`."""
+    """How a role's value is made: from the columns a person would name for it, shown as `shown`; `within` the other roles'
+    values, where the type itself finds it."""
 
     shown: str
     columns: tuple[str, ...]
     of: Callable[[Record], Any]
+    within: bool = False
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,7 @@ def _pairs(columns: _Columns) -> Layout | None:
         text = _column(asked) if asked else None
     if text is None:
         return Layout("preference pairs with the prompt in both answers", {
-            "text": Made(f"what {chosen} and {rejected} begin with", (), lambda record: None), **system, **answers})
+            "text": Made(f"what {chosen} and {rejected} begin with", (), lambda record: None, within=True), **system, **answers})
     return Layout("preference pairs", {"text": text, **system, **answers})
 
 

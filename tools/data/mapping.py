@@ -48,8 +48,12 @@ class Columns:
         Raises:
             Unfit: a cell holds nothing that can be read.
         """
-        values = {role: self.layout.roles[role].of(record) if self.layout and role in self.made
-                  else record.get(self.found[role]) for role in roles}
+        values = {}
+        for role in roles:
+            if self.layout is None or role not in self.made:
+                values[role] = record.get(self.found[role])
+            elif not (made := self.layout.roles[role]).within:
+                values[role] = made.of(record)
         for value in values.values():
             if isinstance(value, dict) and (why := unreadable(value)):
                 raise Unfit(why)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,17 @@ from ...resources.files import write_atomic
 from ...resources.language import Text, several
 from ...resources.spending import amount
 from ...resources.task import TaskFolder
+from .cells import as_text
+from .filled_sheet import NO, SUFFIXES, filled_rows
 from .findings import Finding, finding
-from .harmless import harmless
+from .harmless import harmless, row_id_in, sheet_id, unharmed
 from .near_copies import NearCopies
 from .rows import Row
 from .split import group_keys
-from .types import task_kind
+from .types import Spelling, Unfit, task_kind
 
 _ONE_IN = 10
-_NO = frozenset({"no", "n", "0", "false", "x", "否", "不", "不要", "刪", "刪除"})
+_WHOLE_ID = re.compile(r"[0-9a-f]{16}")
 
 
 def admitted(rows: Sequence[Row], real: Sequence[Row], held_out: Sequence[Row], refused: set[str]) -> list[Row]:
@@ -94,7 +97,7 @@ def write_sheet(task: TaskFolder, raw: str, rows: Iterable[Row]) -> Path | None:
     """A tenth of the rows as a sheet to review, `data/review/<raw hash12>.csv`, without those that an earlier sheet
     asked about; a sheet that stands is left alone."""
     path = _folder(task) / f"{raw}.csv"
-    asked = {row.get("id") for row in _sheet_rows(task)}
+    asked = {_row_of(task, row) for row in _sheet_rows(task)}
     sample = [row for row in rows if int(row["id"], 16) % _ONE_IN == 0 and row["id"] not in asked]
     if path.exists():
         return path
@@ -103,7 +106,7 @@ def write_sheet(task: TaskFolder, raw: str, rows: Iterable[Row]) -> Path | None:
     out, kind = io.StringIO(), task_kind(task.load().type)
     writer = csv.writer(out)
     writer.writerow(["keep", "id", *kind.columns(sample[0])])
-    writer.writerows([["", row["id"], *map(harmless, kind.columns(row).values())] for row in sample])
+    writer.writerows([["", sheet_id(row["id"]), *map(harmless, kind.columns(row).values())] for row in sample])
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, b"\xef\xbb\xbf" + out.getvalue().encode())
     return path
@@ -111,13 +114,26 @@ def write_sheet(task: TaskFolder, raw: str, rows: Iterable[Row]) -> Path | None:
 
 def refused_ids(task: TaskFolder) -> set[str]:
     """The ids whose `keep` a person set to no in one of the sheets."""
-    return {str(row["id"]).strip() for row in _sheet_rows(task)
-            if (row.get("keep") or "").strip().casefold() in _NO and row.get("id")}
+    return {number for row in _sheet_rows(task)
+            if as_text(row.get("keep")).casefold() in NO and (number := _row_of(task, row))}
 
 
-def _sheet_rows(task: TaskFolder) -> Iterator[dict[str, str]]:
-    for path in sorted(_folder(task).glob("*.csv")):
-        yield from csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8-sig", "replace")))
+def _row_of(task: TaskFolder, row: Mapping[str, Any]) -> str:
+    """The row's id; where a spreadsheet made a number of one without a letter, what its cells say it is."""
+    number = row_id_in(row.get("id"))
+    if _WHOLE_ID.fullmatch(number):
+        return number
+    kind = task_kind(task.load().type)
+    try:
+        return kind.id_of(kind.fields({name: unharmed(as_text(cell)) for name, cell in row.items()}, Spelling((), {})))
+    except Unfit:
+        return number
+
+
+def _sheet_rows(task: TaskFolder) -> Iterator[dict[str, Any]]:
+    for path in sorted(_folder(task).glob("*")):
+        if path.suffix.lower() in SUFFIXES and path.stat().st_size and not path.name.startswith((".", "~$")):
+            yield from filled_rows(task, path, ("keep", "id"), f"data/review/{path.name}")
 
 
 def _folder(task: TaskFolder) -> Path:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
-from ....resources.data_source import Source
 from ....resources.errors import DataError
 from ....resources.language import Text
 from ....resources.paths import readable
 from ....resources.task import TaskFolder
 from ..cells import as_text
-from ..harmless import unharmed
-from ..rows import Row, row_id
-from ..sources import source_kind
+from ..filled_sheet import NO, YES, filled_rows, same_text
+from ..harmless import row_id_in, unharmed
+from ..rows import Row
 from .review import decide
-from .sheets import NO, YES, sheet_settings
+from .sheets import sheet_settings
 from .standing import Labelling
 
 _NAMED = 5
 _NEEDED = ("id", "decision")
+_NUMBER = re.compile(r"[0-9.,]+(?:[eE][+-]?[0-9]+)?")
+_LIKE_A_NUMBER = re.compile(r"[0-9]+(?:e[0-9]+)?")  # ids that a spreadsheet takes for a number
 
 
 def import_sheet(here: Labelling, path: str, reviewer: str, confirm: bool) -> tuple[dict[str, int], str, int, int]:
@@ -59,6 +61,7 @@ def import_sheet(here: Labelling, path: str, reviewer: str, confirm: bool) -> tu
             empty += 1
             continue
         named = str(Text(f"row {record.get('row') or place}", f"第 {record.get('row') or place} 列"))
+        record["id"] = _row_of(record, on_sheet)
         if problem := _misplaced(record, on_sheet):
             wrong.append(Text(f"{named}: {problem.en}", f"{named}：{problem.zh}"))
             continue
@@ -83,6 +86,15 @@ def import_sheet(here: Labelling, path: str, reviewer: str, confirm: bool) -> tu
     return counted, name, empty, sum(number not in on_sheet for number in here.open)
 
 
+def _row_of(record: dict[str, Any], rows: dict[str, Row]) -> str:
+    """The row's id; where a spreadsheet made a number of one without a letter, that of the only row with its text."""
+    number = row_id_in(record.get("id"))
+    if number in rows or not _NUMBER.fullmatch(number):
+        return number
+    alike = [one for one, row in rows.items() if _LIKE_A_NUMBER.fullmatch(one) and same_text(record.get("text"), row["text"])]
+    return alike[0] if len(alike) == 1 else number
+
+
 def _decision(here: Labelling, record: dict[str, Any], said: str) -> dict[str, Any]:
     entity = unharmed(as_text(record.get("entity")))
     one: dict[str, Any] = {"id": as_text(record.get("id")), **({"entity": entity} if entity else {})}
@@ -105,7 +117,7 @@ def _misplaced(record: dict[str, Any], rows: dict[str, Row]) -> Text | None:
     if row is None:
         return Text(f"the id {number[:24] or '(empty)'!r} is not on this sheet", f"編號「{number[:24] or '（空白）'}」不在這份表上")
     text = unharmed(as_text(record.get("text")))
-    if text and row_id(text) != row_id(row["text"]):
+    if text and not same_text(text, row["text"]):
         return Text(f"its text is not that of {number}: were cells moved without their row, or was it saved in an "
                     "encoding that lacks characters?",
                     f"文字和 {number} 的不同：是不是只移動了部分儲存格，或存成缺字的編碼？")
@@ -119,14 +131,14 @@ def _records(task: TaskFolder, file: Path) -> list[dict[str, Any]]:
                         field="path")
     if file.suffix.lower() == ".json":
         return _saved_by_page(file)
-    kind = source_kind(Source.model_validate({"type": "file", "path": str(file)}), 0)
-    records = [record for batch in kind.batches(task.root, "path") for record in batch]
-    plain = [{str(key).strip().casefold(): value for key, value in record.items()} for record in records]
-    if missing := [name for name in _NEEDED if plain and name not in plain[0]]:
-        raise DataError(
-            Text(f"{file} has no column {missing[0]}.", f"{file} 沒有 {missing[0]} 欄。"),
-            Text("Give back the sheet with its columns as they were.", "請保留原本的欄位再交回。"), field="path")
-    return plain
+    return filled_rows(task, file, _NEEDED, "path", lambda rows: _fits(task, rows))
+
+
+def _fits(task: TaskFolder, rows: list[dict[str, Any]]) -> bool:
+    """Whether the sheet's texts are those that went out."""
+    names = {as_text(row.get("sheet")) for row in rows} - {""}
+    texts = {row["id"]: row["text"] for name in names for row in (sheet_settings(task, name) or {}).get("rows", ())}
+    return all(same_text(row.get("text"), texts[number]) for row in rows if (number := row_id_in(row.get("id"))) in texts)
 
 
 def _saved_by_page(file: Path) -> list[dict[str, Any]]:

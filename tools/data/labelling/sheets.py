@@ -13,16 +13,13 @@ from ....resources.clock import now
 from ....resources.files import commit_folder, read_json, sha256_bytes, write_json
 from ....resources.language import Text, spoken_language
 from ....resources.task import TaskFolder
-from ..harmless import harmless
+from ..harmless import harmless, sheet_id
 from ..rows import Row
 from .page import page
 from .proposals import Proposal
 from .standing import Labelling
 
 COLUMNS = ("sheet", "row", "id", "text", "entity", "proposed", "confidence", "decision", "reviewer")
-# What may stand under `decision` besides a label; a label of that spelling comes first.
-YES = frozenset({"y", "yes", "ok", "true", "1", "v", "是", "對", "好", "同意", "接受"})
-NO = frozenset({"n", "no", "x", "-", "false", "0", "否", "不", "刪", "刪除", "不採用", "排除"})
 
 
 def write_sheet(here: Labelling, ids: Sequence[str], rows: Sequence[Row], which: str, blind: bool) -> Path:
@@ -83,6 +80,6 @@ def _csv(name: str, content: Sequence[dict[str, Any]]) -> bytes:
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
     for place, entry in enumerate(content, start=1):
-        writer.writerow([name, place, entry["id"], harmless(entry["text"]), harmless(entry["entity"]),
+        writer.writerow([name, place, sheet_id(entry["id"]), harmless(entry["text"]), harmless(entry["entity"]),
                          harmless(entry["proposed"]), entry["confidence"], "", ""])
     return b"\xef\xbb\xbf" + out.getvalue().encode()

@@ -1,4 +1,4 @@
-"""Rows from an HTTP API that answers with JSON."""
+"""Rows from an HTTP API that answers with JSON, or with a file of rows."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from ..web.client import Answer, Ask, Limits, Web, shown
 from ..web.decoding import json_text
 from ..web.failures import refused
 from ..web.paging import Pagination, at_path
+from ..web.tables import table_format, table_rows, unpacked
 from ..web.totals import announced_total
 from . import Record, SourceKind
 
@@ -80,7 +81,7 @@ class _Seen:
 
 
 class ApiSource(SourceKind):
-    """Rows of an HTTP API: pages of JSON, read until the last one.
+    """Rows of an HTTP API: pages of JSON (or lines of JSON, CSV, Excel, Parquet, packed or not), read until the last one.
 
     Keys belong into the store of secrets: `auth: {type: bearer, token: ${API_TOKEN}}`. Busy servers (429, 5xx) are
     asked again, as `Retry-After` says. Private addresses are read only where `allow_hosts` names the host; proxies
@@ -94,6 +95,7 @@ class ApiSource(SourceKind):
     headers: dict[str, str] = Field(default_factory=dict, description="Sent to this host only.")
     body: Any = Field(None, description="JSON body of a POST.")
     auth: Auth | None = Field(None, description="bearer, basic or key; values as ${NAME}.")
+    encoding: str | None = Field(None, description="Of an answer that is text; recognised where it is left out.")
     records: str | None = Field(None, description="Where the rows are: data.items. Found alone where unmistakable.")
     pagination: Pagination = Field(default_factory=Pagination,
                                    description="{type: page | offset | cursor | link | none, …}")
@@ -130,8 +132,8 @@ class ApiSource(SourceKind):
         link: str | None = None
         for page in range(1, self.max_pages + 1):
             answer = web.ask(self._ask(address, paged, link))
-            content = self._parsed(answer, field)
-            records = self._records(content, field)
+            content = self._parsed(answer, field, watch)
+            records = self._records(content, field, watch)
             watch.provenance["pages"] = page
             total = max(total, announced_total(content, answer.headers) or 0)
             fruitless = fruitless + 1 if records and not seen.add(records) else 0
@@ -184,8 +186,11 @@ class ApiSource(SourceKind):
         return Ask(_with_params(address.url, params), self.method, address.headers, private,
                    (body if body is not None else {}) if self.method == "POST" else None)
 
-    def _parsed(self, answer: Answer, field: str) -> Any:
-        text = json_text(answer.content, answer.charset)
+    def _parsed(self, answer: Answer, field: str, watch: Watch) -> Any:
+        content = unpacked(answer, int(self.max_answer_mb * (1 << 20)), field)
+        if format := table_format(answer, content):
+            return table_rows(answer, content, format, self.encoding, field, watch)
+        text = json_text(content, self.encoding or answer.charset)
         where = shown(answer.url)
         if text is None:
             raise DataSourceError(
@@ -208,7 +213,7 @@ class ApiSource(SourceKind):
                      else "請檢查網址，並要求 JSON（headers: {Accept: application/json}）。"),
                 field=f"{field}.endpoint") from None
 
-    def _records(self, content: Any, field: str) -> list[Record]:
+    def _records(self, content: Any, field: str, watch: Watch) -> list[Record]:
         if self.records is not None:
             found = at_path(content, self.records)
             if found is None and not self.records:
@@ -217,6 +222,12 @@ class ApiSource(SourceKind):
             found = _only_list(content)
         else:
             found = content
+        if isinstance(found, list) and (nulls := sum(row is None for row in found)):
+            watch.incomplete(Text(
+                f"{shown(self.endpoint)}: of {len(found):,} rows in its answer {nulls:,} {'is' if nulls == 1 else 'are'} null and "
+                "left out.",
+                f"{shown(self.endpoint)}：回應的 {len(found):,} 列裡有 {nulls:,} 列是 null，已略過。"))
+            found = [row for row in found if row is not None]
         if isinstance(found, list) and all(isinstance(row, dict) for row in found):
             return [_flat(plain_value(row)) for row in found]
         there = ", ".join(_lists(content)[:10])

@@ -97,8 +97,8 @@ class DatabaseSource(SourceKind):
     def needs(self, folder: Path, field: str) -> list[Need]:
         if not self.connection.strip().lower().startswith("sqlite:"):
             return []
-        need = unmet_need(sqlite.file_of(self.connection, folder), f"{field}.connection", task=folder,
-                          suffixes=sqlite.SUFFIXES)
+        need = unmet_need(sqlite.file_of(self.connection, folder), f"{field}.connection",
+                          workspace=folder.parent, task=folder, suffixes=sqlite.SUFFIXES)
         return [need] if need else []
 
     def _address(self, field: str) -> str:

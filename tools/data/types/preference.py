@@ -80,7 +80,7 @@ class Preference(TaskKind):
             asked = whole
         if asked is None:
             if not text:
-                raise Unfit("no_prompt" if "text" not in values else "text")
+                raise Unfit("text" if "text" in values else "no_prompt")
             asked = [{"role": "user", "content": text}]
         while asked and asked[-1]["role"] not in ("user", "tool"):
             asked.pop()
