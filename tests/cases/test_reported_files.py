@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cases.conftest import FILES, Office, Rows, on_this_machine, texts
+from tests.cases.writers import written
 from tests.tools.data.misbehaving import Peer, Said
 
 pytestmark = pytest.mark.anyio
@@ -21,16 +22,17 @@ def lines_of(name: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(("name", "sign"), [("curly.csv", "It’s not what I’d call fine"),
-                                            ("de.csv", "für das battery ist schön und größer geworden")])
+                                            ("de.csv", "ist schön und größer geworden")])
 async def test_01_a_western_file_is_not_read_as_big5(office: Office, name: str, sign: str) -> None:
     await office.begin(labels=POLAR)
     told = await office.connect(office.copy(f"01-cp1252-as-big5/{name}"))
     if not told.goes_on:
         assert sign in told.everything
         return
-    await office.prepare()
+    prepared = await office.prepare()
     rows = office.rows()
-    assert len(rows) == 60 and all(sign in row["text"] for row in rows)
+    # Sentences that all but repeat each other may be kept out of train, away from those that are tested.
+    assert prepared.result["fetched"] == 60 and len(rows) >= 40 and all(sign in row["text"] for row in rows)
 
 
 @pytest.mark.parametrize("name", ["q0.tsv", "q1.tsv"])
@@ -224,8 +226,7 @@ async def test_28_what_yaml_made_of_a_word_is_explained_by_quotes(office: Office
 
 def served(kind: str) -> Said:
     """An answer of a web API, 60 rows of it, in one of the ways such answers come."""
-    rows: Rows = [{"text": f"The parcel number {number} came {'late' if number % 2 else 'early'}", "label": POLAR[number % 2]}
-                  for number in range(60)]
+    rows: Rows = [{"text": row["text"].replace(",", ";"), "label": POLAR[number % 2]} for number, row in enumerate(written("en", 60))]
     lines = "".join(json.dumps(row) + "\n" for row in rows)
     return {
         "gzip": Said(gzip.compress(json.dumps(rows).encode()), headers={"Content-Type": "application/json"}),
