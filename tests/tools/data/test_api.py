@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from nlp_skills.resources import secrets
 from nlp_skills.resources.data_source import Source
-from nlp_skills.resources.errors import Cancelled, DataSourceError
+from nlp_skills.resources.errors import Cancelled, DataError, DataSourceError
 from nlp_skills.resources.files import read_json, write_yaml
 from nlp_skills.resources.language import Text
 from nlp_skills.resources.task import TaskFolder
@@ -272,12 +272,29 @@ def test_a_charset_that_lies(server: Peer, encoding: str, claimed: str, readable
 
 @pytest.mark.parametrize(("said", "words"), [
     (as_page("<html><body>Please log in</body></html>"), "web page instead of JSON"),
-    (Said(b"a,b\n1,2\n", headers={"Content-Type": "text/csv"}), "text/csv instead of JSON"),
+    (Said(b"not today", headers={"Content-Type": "text/plain"}), "text/plain instead of JSON"),
+    (Said(b"<!doctype html><p>Please log in", headers={"Content-Type": "text/csv"}), "web page instead of JSON"),
     (Said(b"", headers={"Content-Type": "application/json"}), "instead of JSON"),
     (Said(b"[" * 100_000, headers={"Content-Type": "application/json"}), "instead of JSON"),
 ])
 def test_what_is_not_json_is_named(server: Peer, said: Said, words: str) -> None:
     assert words in refusal(server.serve("/rows", said)).problem.en
+
+
+@pytest.mark.parametrize(("said", "path"), [
+    (Said("text;label\r\n出貨很快;好\r\n客服態度不好;壞\r\n".encode("cp950"), headers={"Content-Type": "text/csv; charset=utf-8"}), "/rows"),
+    (Said("text\tlabel\n出貨很快\t好\n客服態度不好\t壞\n".encode(), headers={"Content-Type": "application/octet-stream"}), "/rows.tsv"),
+    (Said('{"text": "出貨很快", "label": "好"}\n{"text": "客服態度不好", "label": "壞"}\n'.encode(),
+          headers={"Content-Type": "text/plain"}), "/rows"),
+])
+def test_a_file_of_rows_at_an_address_is_read(server: Peer, said: Said, path: str) -> None:
+    assert records(server.serve(path, said)) == [{"text": "出貨很快", "label": "好"}, {"text": "客服態度不好", "label": "壞"}]
+
+
+def test_a_broken_file_at_an_address_is_named_by_it(server: Peer) -> None:
+    url = server.serve("/rows", Said(b"text,label\na,b\nc,d,e\n", headers={"Content-Type": "text/csv"}))
+    with pytest.raises(DataError, match=r"Line 3 of http://127\.0\.0\.1:\d+/rows has 3 cells"):
+        records(url)
 
 
 def test_the_only_list_of_an_answer_is_found_wherever_it_stands(server: Peer) -> None:

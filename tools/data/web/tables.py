@@ -63,6 +63,8 @@ def unpacked(answer: Answer, limit: int, field: str) -> bytes:
 def table_format(answer: Answer, content: bytes) -> str | None:
     """The format of rows that an answer is in, as its type, its address or its beginning says; None where it is JSON, a
     page, or nothing known."""
+    if content.lstrip()[:1] == b"<":  # a page, whatever its type says
+        return None
     if found := _BY_TYPE.get(answer.media_type):
         return found
     if answer.media_type in _SILENT and (found := _BY_SUFFIX.get(_suffix(answer.url))):
