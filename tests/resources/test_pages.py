@@ -24,7 +24,7 @@ PAGES = (
     "traditional-chinese", "trouble-out-of-memory", "trouble-underfitting", "trouble-overfitting",
     "trouble-rate-too-high", "trouble-loss-nan", "trouble-label-noise", "trouble-imbalance", "trouble-wrong-template",
     "trouble-end-of-turn", "trouble-truncation", "trouble-invalid-answers", "trouble-forgetting", "trouble-not-better",
-    "trouble-bad-after-deployment", "trouble-simplified-characters", "trouble-slow-training",
+    "trouble-bad-after-deployment", "trouble-between-splits", "trouble-simplified-characters", "trouble-slow-training",
 )
 DATE = re.compile(r"20\d\d-(0[1-9]|1[0-2])")
 LINK = re.compile(r"\]\(([^)\s]+)\)")

@@ -18,11 +18,12 @@ from ...resources.files import read_json, sha256_bytes, write_json
 from ...resources.task import Prompt
 from ..data.prompting import chat_messages
 from ..data.rows import Row
+from .between_splits import between_splits
 from .model import LoadedModel
 from .predict import Prediction, prompt_ids
 from .text_features import marked, nearest_rows, text_features
 
-_FORM = 3  # raise when what is found may change
+_FORM = 4  # raise when what is found may change
 _FOLDS = 3
 _MOST_ROWS = 4_000  # looked at for suspect labels and for near-duplicates; beyond, an even sample
 _STRENGTH = 10.0
@@ -42,9 +43,10 @@ def answer_evidence(answers: Sequence[Prediction]) -> dict[str, Any]:
 
 
 def data_evidence(
-    cache: Path, train: Sequence[Row], rows: Sequence[Row], language: str, hashes: Mapping[str, str]
+    cache: Path, train: Sequence[Row], valid: Sequence[Row], rows: Sequence[Row], language: str, hashes: Mapping[str, str]
 ) -> dict[str, Any]:
-    """`label_suspects`, `near_duplicates` and `cut_texts` of the rows trained on and the benchmark's.
+    """`label_suspects`, `near_duplicates` and `cut_texts` of the rows trained on and the benchmark's, and what lies
+    `between` them.
 
     Arguments:
         cache: the task's cache folder.
@@ -53,11 +55,11 @@ def data_evidence(
     digest = sha256_bytes(json.dumps({"form": _FORM, "language": language, **hashes}, sort_keys=True).encode())
     path = cache / "evidence" / f"{digest[:16]}.json"
     if not path.is_file():
-        write_json(path, _look_at(train, rows, language))
+        write_json(path, _look_at(train, valid, rows, language))
     return dict(read_json(path))
 
 
-def _look_at(train: Sequence[Row], rows: Sequence[Row], language: str) -> dict[str, Any]:
+def _look_at(train: Sequence[Row], valid: Sequence[Row], rows: Sequence[Row], language: str) -> dict[str, Any]:
     from threadpoolctl import threadpool_limits
 
     known, asked = _sample(train), _sample(rows)
@@ -68,7 +70,7 @@ def _look_at(train: Sequence[Row], rows: Sequence[Row], language: str) -> dict[s
             **({"label_suspects": _label_suspects(vectors, known)} if "label" in known[0] else {}),
             "near_duplicates": _near_duplicates(vectors, features.transform([marked(row) for row in asked]),
                                                 known, asked),
-            "cut_texts": _cut_texts(train),
+            "cut_texts": _cut_texts(train), "between": between_splits(known, _sample(valid), asked, language),
         }
 
 

@@ -172,9 +172,9 @@ class _Evaluation:
         self._say(Text("looking for the causes of mistakes", "尋找錯誤的原因"))
         found: dict[str, Any] = {}
         if self.snapshot is not None:
-            hashes = {"train": self.snapshot.file_hashes["train"], "benchmark": self.benchmark.hash}
-            found = data_evidence(self.folder.task.cache, self.snapshot.rows("train"), self.rows, self.task.language,
-                                  hashes)
+            hashes = {name: self.snapshot.file_hashes[name] for name in ("train", "valid")}
+            found = data_evidence(self.folder.task.cache, self.snapshot.rows("train"), self.snapshot.rows("valid"),
+                                  self.rows, self.task.language, {**hashes, "benchmark": self.benchmark.hash})
         seen = {"benchmark": self.benchmark.hash, "prompt": {"same": self.prompt_is_the_trained_one},
                 **answer_evidence(other if other is not None and self.constrained else head), **found}
         write_json(self.folder.evidence_file, {"format": 1, **self.folder.evidence(), "evaluation": seen})

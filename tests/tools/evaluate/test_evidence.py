@@ -18,4 +18,4 @@ def test_texts_of_one_length_are_cut_off_only_where_they_stop_in_mid_sentence(
 ) -> None:
     rows = [{"id": str(at), "text": text, "output": "x"} for at, text in enumerate(texts)]
 
-    assert data_evidence(tmp_path, rows, rows[:5], "en", {"train": "a"})["cut_texts"]["found"] == found
+    assert data_evidence(tmp_path, rows, [], rows[:5], "en", {"train": "a"})["cut_texts"]["found"] == found

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from ....resources.data_source import load_data_source
 from ....resources.errors import EvaluationError, NlpSkillsError
@@ -16,6 +17,7 @@ from ....resources.version import VersionFolder
 from ...data.adding import arguments_with, file_to_add
 from ...data.types import Answers
 from ..baselines import baseline_title
+from ..intervals import wilson
 from ..metric import answers_of
 from ..record import evaluated_answers
 from ..verified import latest_results
@@ -31,6 +33,15 @@ _LONGEST_LABEL = 40
 _SOME_DENIED, _MANY_DENIED = 0.13, 0.22
 _SOME_DOUBTED, _MANY_DOUBTED = 0.03, 0.1
 _SURE_ROWS = 20
+
+
+class Gap(NamedTuple):
+    """The share of rows that are right before and after, how far they are apart, and at least so (95 %; Newcombe 1998)."""
+
+    before: float
+    after: float
+    apart: float
+    least: float
 
 
 class Case:
@@ -77,10 +88,14 @@ class Case:
     def train_counts(self) -> dict[str, int]:
         return train_counts(self.folder)
 
+    @cached_property
+    def _counts(self) -> dict[str, int]:
+        recorded = self.folder.data_snapshot() if self.folder.data_snapshot_file.is_file() else {}
+        return dict(recorded.get("counts") or {})
+
     @property
     def train_rows(self) -> int:
-        recorded = self.folder.data_snapshot() if self.folder.data_snapshot_file.is_file() else {}
-        return int((recorded.get("counts") or {}).get("train") or sum(self.train_counts.values()))
+        return int(self._counts.get("train") or sum(self.train_counts.values()))
 
     @cached_property
     def max_imbalance(self) -> float:
@@ -194,6 +209,46 @@ class Case:
         if not found:
             raise NotKnown(Text("no evaluation has looked for suspect labels yet", "還沒有評估檢查過可疑的標註"))
         return dict(found)
+
+    @property
+    def between(self) -> dict[str, Any]:
+        """What lies between the rows learnt from and the benchmark's.
+
+        Raises:
+            NotKnown: no evaluation has looked.
+        """
+        found = self.seen_in_evaluation.get("between")
+        if not found:
+            raise NotKnown(Text("no evaluation has compared the training rows with the test rows yet",
+                                "還沒有評估比對過訓練資料和測試資料"))
+        return dict(found)
+
+    @cached_property
+    def valid_right(self) -> float | None:
+        """The share of validation rows that the kept model answers rightly."""
+        scored = [epoch for epoch in self.epochs if "valid_exact" in epoch]
+        if not scored or not self.word_for_word:
+            return None
+        return float(scored[min(self.kept_epoch or len(scored), len(scored)) - 1]["valid_exact"])
+
+    @cached_property
+    def below_validation(self) -> Gap | None:
+        """How far the test stays behind the validation rows; None where one of the two is not known."""
+        rows = int(self._counts.get("valid") or 0)
+        return None if self.valid_right is None else self._gap(self.valid_right, rows)
+
+    @cached_property
+    def below_training(self) -> Gap | None:
+        """How far the test stays behind the training rows."""
+        rows = int((self.seen_in_training.get("answers") or {}).get("rows") or 0)
+        return None if self.learnt is None else self._gap(self.learnt, rows)
+
+    def _gap(self, before: float, rows: int) -> Gap | None:
+        after, tested = self.accuracy, self.result.rows if self.result else 0
+        if after is None or not rows or not tested:
+            return None
+        least = before - after - math.hypot(before - wilson(before, rows)[0], wilson(after, tested)[1] - after)
+        return Gap(before, after, before - after, least)
 
     @cached_property
     def doubted(self) -> list[str]:

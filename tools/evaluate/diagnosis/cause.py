@@ -60,6 +60,7 @@ class Cause:
 
     Arguments:
         share: strength of the evidence, 0–1.
+        gain: how far mending it is predicted to move the score, in the metric's units; None where nothing says.
         rows: `{id, split, …}` of rows that show it; `text` is added where rows may be quoted.
         change: settings for the next version, None where the remedy is another call (`call`).
     """
@@ -75,6 +76,7 @@ class Cause:
     call: dict[str, Any] | None = None
     expects: Expectation | None = None
     rows: list[dict[str, Any]] = field(default_factory=list)
+    gain: float | None = None
 
     @property
     def accused(self) -> bool:
@@ -82,12 +84,16 @@ class Cause:
 
 
 class CauseKind(ABC):
-    """A subclass is alone in a file whose name is the cause's."""
+    """A subclass is alone in a file whose name is the cause's.
+
+    `way_out`: it mends nothing but names another way; told after what can be mended.
+    """
 
     name: ClassVar[str]
     title: ClassVar[Text]
     page: ClassVar[str]
     words: ClassVar[tuple[str, ...]] = ()  # by which a complaint points here
+    way_out: ClassVar[bool] = False
 
     @abstractmethod
     def look(self, case: Case) -> Cause | None:
@@ -104,12 +110,17 @@ class CauseKind(ABC):
 
     def found(
         self, share: float, figures: Mapping[str, Any], reasons: Sequence[Text], remedy: Remedy,
-        rows: Sequence[Mapping[str, Any]] = (),
+        rows: Sequence[Mapping[str, Any]] = (), gain: float | None = None,
     ) -> Cause | None:
+        """The cause, where its evidence is worth a word.
+
+        Arguments:
+            gain: where the remedy promises no figure.
+        """
         if share < WORTH_A_WORD:
             return None
         return Cause(self.name, self.title, self.page, round(min(share, 1.0), 3), dict(figures), list(reasons),
-                     remedy.say, remedy.settings, remedy.call, remedy.expects, [dict(row) for row in rows])
+                     remedy.say, remedy.settings, remedy.call, remedy.expects, [dict(row) for row in rows], gain)
 
 
 @cache

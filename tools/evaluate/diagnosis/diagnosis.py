@@ -18,6 +18,7 @@ from .standing import Result, best_of, result_of
 
 _TEXT = 120
 _POINTED_AT = 0.15
+_USUAL_GAIN, _LEAST_GAIN = 0.1, 0.02  # where nothing says how far the score would move, and at least; choices of this project
 _CONTRARY = ("overfitting", "underfitting")
 _BY_ROW_TEXT = ("answer",)
 
@@ -29,7 +30,7 @@ class Diagnosis:
     Arguments:
         standing: against the person's own criteria; None before it was evaluated.
         best: of all versions on the same benchmark; `beside_best` decides whether it is better than this one.
-        causes: those accused, the likeliest first; `signs` those too weak to be.
+        causes: those accused, first those that are likely and cost most; `signs` those too weak to be.
         advice: of the first cause (of a version surely worse than its parent: go back), or what to try where none is
             accused; None before an evaluation.
         unknown: what could not be looked at, by cause.
@@ -67,7 +68,8 @@ def diagnose(version: VersionFolder, complaint: str = "", *, texts: bool = True)
             continue
         if cause is not None:
             found.append(cause)
-    ranked = sorted(found, key=lambda cause: -cause.share - _POINTED_AT * _points_at(complaint, cause.name))
+    value = case.result.value if case.result else None
+    ranked = sorted(found, key=lambda cause: _rank(cause, complaint, value))
     if texts:
         ranked = [replace(cause, rows=_with_texts(case, cause.rows)) for cause in ranked]
     accused = _without_contradiction([cause for cause in ranked if cause.accused])
@@ -91,10 +93,14 @@ def _without_contradiction(ranked: list[Cause]) -> list[Cause]:
     return [cause for cause in ranked if cause not in contrary[1:]]
 
 
-def _points_at(complaint: str, name: str) -> bool:
-    said = complaint.casefold()
-    kind: CauseKind = next(kind for kind in known_causes() if kind.name == name)
-    return any(word in said for word in kind.words)
+def _rank(cause: Cause, complaint: str, value: float | None) -> tuple[bool, float]:
+    """By how likely it is times how far mending it is predicted to move the score, up or, of one too good, down."""
+    kind: CauseKind = next(kind for kind in known_causes() if kind.name == cause.name)
+    said, gain = complaint.casefold(), cause.gain
+    if gain is None and cause.expects is not None and value is not None:
+        gain = abs((cause.expects.low + cause.expects.high) / 2 - value)
+    pointed_at = any(word in said for word in kind.words)
+    return kind.way_out, -(cause.share + _POINTED_AT * pointed_at) * (max(gain, _LEAST_GAIN) if gain is not None else _USUAL_GAIN)
 
 
 def _best(case: Case) -> Result | None:

@@ -1,0 +1,70 @@
+"""A label is the beginning of another."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from .....resources.language import Text
+from ..case import Case
+from ..cause import Cause, CauseKind, Remedy, ramp
+
+_FEWEST = 4
+_SOME, _MOST = 0.3, 0.7  # of the mistakes; choices of this project, as is what follows
+_RARE, _FREQUENT = 0.02, 0.1
+
+
+class PrefixLabels(CauseKind):
+    """Answers stop too early or run on: the label given is the beginning of the one wanted, or the other way round."""
+
+    title: ClassVar[Text] = Text("labels that begin alike", "標籤的開頭相同")
+    page: ClassVar[str] = "llm-knowledge/trouble-between-splits"
+    words: ClassVar[tuple[str, ...]] = ("prefix", "begin alike", "label names", "開頭", "標籤名稱")
+
+    def look(self, case: Case) -> Cause | None:
+        if case.kind != "label":
+            return None
+        labels = list(case.task.labels) or list(case.train_counts)
+        pairs = {(one, other) for one in labels for other in labels if one != other and _begins(other, one)}
+        mistakes = case.mistakes()
+        if not pairs or not mistakes:
+            return None
+        alike = [row for row in mistakes if _mixed(str(row["gold"]), row["predicted"], str(row["raw"] or ""), pairs)]
+        if len(alike) < _FEWEST:
+            return None
+        kinds = len(labels) * (len(labels) - 1)
+        by_chance = 2 * len(pairs) / kinds  # mistakes of any two labels, were all alike
+        part = len(alike) / len(mistakes)
+        share = 0.9 * ramp(part, _SOME, _MOST) * ramp(len(alike) / max(1, len(case.answers)), _RARE, _FREQUENT)
+        if by_chance >= 1:  # all labels begin alike: every mistake would count
+            share *= 0.8
+        one, other = sorted(pairs)[0]
+        reasons = [
+            Text(f"“{case.shown(one)}” is the beginning of “{case.shown(other)}”: when a model writes it, it must decide there "
+                 "whether to stop.",
+                 f"「{case.shown(one)}」是「{case.shown(other)}」的開頭：模型寫到這裡，就得決定要不要停。"),
+            Text(f"{len(alike)} of {len(mistakes)} mistakes are of two such labels.",
+                 f"{len(mistakes)} 個錯誤裡有 {len(alike)} 個發生在這樣的標籤之間。")]
+        value = case.result.value if case.result else 0.0
+        remedy = Remedy(
+            Text("Give the labels names that begin differently (update_task keeps the rows), then train again",
+                 "把標籤改成開頭不同的名稱（用 update_task 改名，資料會跟著改），再訓練一次"),
+            call={"tool": "update_task", "arguments": {"task": case.folder.task.name, "labels": "<labels that begin differently>"}},
+            expects=case.expects(value + len(alike) / max(1, len(case.answers)) / 2,
+                                 value + len(alike) / max(1, len(case.answers)), Text(
+                "At most all mistakes between such labels go.", "最多是這些標籤之間的錯誤全部消失。")))
+        rows = [{"id": row["id"], "split": "test", "label": row["gold"], "predicted": row["predicted"]} for row in alike]
+        return self.found(self.improvement(share, case), {
+            "pairs": [list(pair) for pair in sorted(pairs)], "mistakes": len(mistakes), "between_them": len(alike)},
+            reasons, remedy, rows[:5])
+
+
+def _begins(longer: str, shorter: str) -> bool:
+    return len(shorter) < len(longer) and longer.casefold().startswith(shorter.casefold())
+
+
+def _mixed(gold: str, said: str | None, raw: str, pairs: set[tuple[str, str]]) -> bool:
+    """Whether the two labels begin alike; an answer that is none counts where it begins with the label, or the other way."""
+    if said is not None:
+        return (gold, said) in pairs or (said, gold) in pairs
+    raw = raw.strip()
+    return bool(raw) and (_begins(raw, gold) or _begins(gold, raw)) and any(gold in pair for pair in pairs)
