@@ -32,7 +32,8 @@ class Chosen:
     higher_is_better: bool = True
 
     def said(self) -> Text | None:
-        if self.less < _WORTH_SAYING:
+        """The words for it; None where just two were measured and choosing made next to no difference."""
+        if self.of < 3 and self.less < _WORTH_SAYING:
             return None
         less, lower = ("less", "低") if self.higher_is_better else ("more", "高")
         return Text(f"{self.name} is chosen as the best of {self.of} versions measured on the same rows: on new ones expect "
@@ -110,12 +111,10 @@ class Decision:
             return Text("They answer alike.", "兩者的表現相同。")
         if abs(self.difference.value) < _PRACTICALLY_EQUAL:
             return Text("For practical purposes they are equal here.", "實際上可以視為一樣。")
-        if needed.high is None:
-            return Text(f"At least about {needed.low:,} rows would be needed to show a gap of this size; the true one may be "
-                        "smaller, or none.",
-                        f"要證明這麼大的差距，至少需要大約 {needed.low:,} 列測試資料；真正的差距可能更小，甚至沒有。")
-        return Text(f"About {needed.low:,} to {needed.high:,} rows would be needed to show a gap of this size.",
-                    f"要證明這麼大的差距，大約需要 {needed.low:,} 到 {needed.high:,} 列測試資料。")
+        doubt = Text("; the true one may be smaller still, or none", "；真正的差距可能更小，甚至沒有") \
+            if needed.doubtful else Text("", "")
+        return Text(f"About {needed.low:,} to {needed.high:,} rows would be needed to show a gap of this size{doubt.en}.",
+                    f"要證明這麼大的差距，大約需要 {needed.low:,} 到 {needed.high:,} 筆測試資料{doubt.zh}。")
 
 
 class Pair:

@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist
+from typing import Any
 
 from .intervals import Counted, Counts, Interval, Z, by_group, cells_of, counted, gradient, weigh
 from .metric import Answered, Metric
@@ -241,13 +242,14 @@ def holm(tests: Sequence[float]) -> list[float]:
 
 @dataclass(frozen=True)
 class RowsNeeded:
-    """How many rows would show a gap like the one seen; `high` is None where the gap may be none at all."""
+    """How many rows would show a gap like the one seen; `doubtful`: it may be far smaller still, or none."""
 
     low: int
-    high: int | None
+    high: int
+    doubtful: bool = False
 
-    def to_dict(self) -> dict[str, int | None]:
-        return {"low": self.low, "high": self.high}
+    def to_dict(self) -> dict[str, Any]:
+        return {"low": self.low, "high": self.high, "doubtful": self.doubtful}
 
 
 def rows_needed(rows: int, difference: float, error: float) -> RowsNeeded | None:
@@ -255,7 +257,7 @@ def rows_needed(rows: int, difference: float, error: float) -> RowsNeeded | None
 
     The standard error shrinks with the square root of the rows, so n' = n · ((1.960 + 0.842) · error / gap)². The gap is
     itself known no better than its error: the range is of the gaps in the middle half of what the rows allow (± 0.674
-    errors).
+    errors), down to half of the gap seen.
     """
     if difference == 0 or error == 0:
         return None
@@ -264,7 +266,7 @@ def rows_needed(rows: int, difference: float, error: float) -> RowsNeeded | None
     def needed(size: float) -> int:
         return math.ceil(rows * ((Z + _POWER) * error / size) ** 2)
 
-    return RowsNeeded(needed(gap + unsure), needed(gap - unsure) if gap - unsure > gap / 10 else None)
+    return RowsNeeded(needed(gap + unsure), needed(max(gap - unsure, gap / 2)), gap - unsure < gap / 2)
 
 
 def corrected(difference: Difference, p: float) -> Difference:

@@ -89,7 +89,7 @@ def _figure(record: Mapping[str, Any], metric: str, found: Mapping[str, Any]) ->
     title, benchmark = metric_title(metric), record["benchmark"]
     rows, groups = benchmark["count"], record.get("clusters", {}).get("count", benchmark["count"])
     alike = Text(f" in {several(groups, 'group')} of like sentences", f"、{groups} 組句型") if groups < rows else Text("", "")
-    interval = Text("too few rows to say how sure that is", "筆數太少，看不出有多可靠")
+    interval = Text("too few rows to say how sure that is", "筆數太少，無法判斷有多可靠")
     if found["low"] is not None:
         edges = f"{found['low']:.3f}–{found['high']:.3f}"
         interval = Text(f"95 % interval {edges}", f"95% 信賴區間 {edges}")
@@ -117,14 +117,14 @@ def too_few_said(record: Mapping[str, Any], metric: str) -> Text | None:
     en = ", ".join(f"{name[:_LONGEST]} ({several(rows, 'row')})" for name, rows in shown) + more.en
     zh = "、".join(f"{name[:_LONGEST]}（{rows} 列）" for name, rows in shown) + more.zh
     if found.get("left_out"):
-        return Text(f"Left out of macro-F1, with too few test rows to say: {en}.", f"測試資料太少、沒有算進 macro-F1：{zh}。")
+        return Text(f"macro-F1 leaves out {en}: too few test rows to say.", f"測試資料太少、無法判斷，macro-F1 不列入：{zh}。")
     return Text(f"Too few test rows to say much: {en}.", f"測試資料太少，分數參考就好：{zh}。")
 
 
 def counts_said(figures: Mapping[str, Any]) -> Text:
     """Of a label with few rows what was counted, in place of figures."""
     right, rows = int(figures.get("right") or 0), int(figures.get("support") or 0)
-    return Text(f"{right} of {several(rows, 'row')} right, too few to say", f"{rows} 列答對 {right} 列，太少，看不出好壞")
+    return Text(f"{right} of {several(rows, 'row')} right, too few to say", f"{rows} 列答對 {right} 列，太少，無法判斷")
 
 
 def _goal(criteria: SuccessCriteria, found: Mapping[str, Any], met: bool | None) -> Text | None:

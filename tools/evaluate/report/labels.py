@@ -61,7 +61,7 @@ def _label_row(place: int, label: str, figures: dict[str, Any]) -> Html:
                data_label=place, data_support=figures["support"], **values)
 
 
-_TOO_FEW = Text("too few to say", "太少，看不出好壞")
+_TOO_FEW = Text("too few to say", "太少，無法判斷")
 
 
 def _counted(name: str, figures: dict[str, Any]) -> Text:
