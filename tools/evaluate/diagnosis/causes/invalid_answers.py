@@ -40,8 +40,10 @@ class InvalidAnswers(CauseKind):
         remedy = self._remedy(case, result.value)
         if self._longer_was_tried(case) and (rewarded := by_rewards(case)):
             remedy, reasons = rewarded, [*reasons, *rewards(case)]
+        # Whatever the remedy promises: limited to the labels, it shows what it knows.
+        gain = max(0.0, case.constrained - result.value) if case.constrained is not None else None
         return self.found(share, {"invalid_rate": result.invalid_rate, "limited_to_labels": case.constrained}, reasons,
-                          remedy, rows[:3])
+                          remedy, rows[:3], gain)
 
     def _longer_was_tried(self, case: Case) -> bool:
         """Whether the version it was made from had the same trouble after fewer epochs."""

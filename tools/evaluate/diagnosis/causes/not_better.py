@@ -56,4 +56,4 @@ class NotBetter(CauseKind):
         return self.found(share, {"parent": parent.name, "before": decided.values[0], "after": decided.values[1],
                                   "only_parent_right": right.only_a, "only_this_right": right.only_b, "worse": worse,
                                   "p": round(decided.difference.p, 4)}, reasons, remedy, broken[:5],
-                          gain=abs(decided.difference.value) if worse else None)
+                          gain=abs(decided.difference.value))
