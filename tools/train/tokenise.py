@@ -11,6 +11,7 @@ from typing import Any
 from ...resources.errors import TrainingError
 from ...resources.files import commit_folder, read_json, read_jsonl, sha256_bytes, sha256_file, write_json
 from ...resources.language import Text
+from ..compute.redaction import without_secrets
 from ..data.chat_template import settled
 from ..data.control_tokens import found_in, plain_messages, tokens_of
 
@@ -107,9 +108,8 @@ def tokenise(rows: Sequence[dict[str, Any]], tokenizer: Any, end_ids: set[int]) 
     answered = [({**row, "prompt": plain_messages(row["prompt"], tokens)}, plain_messages(row[name], tokens),
                  found_in(_texts_of([*row["prompt"], *row[name]]), tokens))
                 for row in rows for name in _ANSWERS if name in row]
-    prompts = [tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True, tokenize=False)
-               for row, _, _ in answered]
-    whole = [tokenizer.apply_chat_template(row["prompt"] + answer, tokenize=False) for row, answer, _ in answered]
+    prompts = [_told(tokenizer, row["prompt"], row["id"], add_generation_prompt=True) for row, _, _ in answered]
+    whole = [_told(tokenizer, row["prompt"] + answer, row["id"]) for row, answer, _ in answered]
     prompt_ids = tokenizer(prompts, add_special_tokens=False)["input_ids"]
     whole_ids = tokenizer(whole, add_special_tokens=False)["input_ids"]
     return [
@@ -117,6 +117,28 @@ def tokenise(rows: Sequence[dict[str, Any]], tokenizer: Any, end_ids: set[int]) 
         for (row, answer, control), prompt, ids in zip(answered, prompt_ids, whole_ids, strict=True)
         for start in [_shared(prompt, ids)]
     ]
+
+
+def _told(tokenizer: Any, messages: Sequence[dict[str, Any]], row_id: str, **settings: Any) -> str:
+    """The conversation as the chat template writes it.
+
+    Raises:
+        TrainingError: the template does not take its roles, or not in that order; says which.
+    """
+    from jinja2 import TemplateError
+
+    try:
+        return str(tokenizer.apply_chat_template(messages, tokenize=False, **settings))
+    except TemplateError as error:
+        roles = ", ".join(message["role"] for message in messages)
+        said = without_secrets(str(error))[:200]
+        raise TrainingError(
+            Text(f"The base model's chat template does not take row {row_id} (turns: {roles}). It says: {said}",
+                 f"基底模型的對話模板不接受資料列 {row_id}（輪次：{roles}）。它的訊息：{said}"),
+            Text("Where it takes no system turn, clear the prompt's system (update_task prompt) and the rows' own; where it wants "
+                 "user and assistant in turn, correct those rows; or plan with another base model.",
+                 "如果它不接受 system，請清空提示的 system（update_task prompt）與資料列自己的 system；如果它要求 user 與 assistant 輪流，"
+                 "請修正這些列；或改用其他基底模型重新規劃。"), field="base_model") from None
 
 
 def _texts_of(messages: Sequence[dict[str, Any]]) -> list[str]:

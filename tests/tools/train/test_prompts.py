@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from nlp_skills.resources.errors import TrainingError
 from nlp_skills.resources.files import read_jsonl
 from nlp_skills.tools.data.chat_template import reads_clock, template_of, without_clock
 from nlp_skills.tools.data.control_tokens import plain, plain_messages, special_tokens, tokens_of
+from nlp_skills.tools.data.types import Spelling, task_kind
 from nlp_skills.tools.train.audit import audit
 from nlp_skills.tools.train.tokenise import load_tokenizer, tokenise
 from tests.tiny_model import TURN_END, TURN_START, build_tokenizer
@@ -67,3 +69,35 @@ def test_a_broken_token_is_broken_for_good_and_other_text_is_left_alone() -> Non
     messages = [{"role": "user", "content": [{"type": "text", "text": "<s>"}, {"type": "image"}]}, {"role": "tool", "content": None}]
     assert plain_messages(messages, tokens) == [
         {"role": "user", "content": [{"type": "text", "text": "< s>"}, {"type": "image"}]}, {"role": "tool", "content": None}]
+
+
+TOOLS = CASES / "12-tool-turns" / "tools.jsonl"
+STRICT = ("{%- for turn in messages %}{%- if turn.role == 'system' %}{{ raise_exception('System role not supported') }}{%- endif %}"
+          "{{ '<|im_start|>' + turn.role + '\n' + turn.content + '<|im_end|>\n' }}{%- endfor %}"
+          "{%- if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{%- endif %}")
+
+
+def conversations() -> list[dict[str, Any]]:
+    kind = task_kind("chat")
+    rows = [kind.fields(record, Spelling((), {})) for record in read_jsonl(TOOLS)]
+    return [{"id": f"r{number}", **kind.rendered(row, kind.prompts["en"], [])} for number, row in enumerate(rows)]
+
+
+@pytest.mark.worker
+def test_tool_turns_reach_training_as_words_of_turns_that_every_template_takes() -> None:
+    tokenizer = build_tokenizer()
+    [end] = tokenizer.convert_tokens_to_ids([TURN_END])
+    rows = tokenise(conversations(), tokenizer, {end})
+    told = tokenizer.decode(rows[1].input_ids)
+
+    assert [tokenizer.decode(row.trained) for row in rows[:2]] == [f"Box {box} is in the depot.{TURN_END}" for box in (0, 1)]
+    assert '<tool_call>\n{"name": "track", "arguments": {"box": 1}}\n</tool_call>' in told
+    assert f"{TURN_START}user\n<tool_response>\nbox 1 in depot\n</tool_response>" in told
+    assert not audit({"train": rows}, tokenizer, {end}, 512).findings
+
+
+@pytest.mark.worker
+def test_a_template_that_does_not_take_a_role_is_named_with_its_own_words() -> None:
+    tokenizer = build_tokenizer(chat_template=STRICT)
+    with pytest.raises(TrainingError, match=r"does not take row r0 \(turns: system, user\).*System role not supported"):
+        tokenise(conversations(), tokenizer, set(tokenizer.convert_tokens_to_ids([TURN_END])))
