@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ...resources.language import Text, several
 from .column_names import LOOKED_AT, find_header, is_filled
@@ -23,6 +23,8 @@ _SEP = re.compile(r"\A\ufeff?\"?sep=(?P<delimiter>[^\"\r\n])\"?\r?\n?\Z", re.IGN
 _WHOLE = re.compile(r'"(?:[^"]|"")*"\Z')
 _SWALLOWED = 5  # lines that look like rows, within one pair of quotes: a quote that nobody meant
 _REMEMBERED = 1000
+_HELD = 1 << 20  # characters of the rows that are looked at first
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,23 @@ def delimited_records(
     csv.field_size_limit(LONGEST_ROW)
     form = _form_of(path, encoding, delimiter, quotes, field)
     rows = _rows(path, encoding, form, field)
-    beginning = list(islice(rows, max(LOOKED_AT, header or 0)))
+    beginning = _first(rows, max(LOOKED_AT, header or 0), lambda row: sum(map(len, row[1])))
     place = _header_of(beginning, header, note)
     names = _names(beginning, place, path, field)
     for number, (line, cells) in enumerate(chain(beginning, rows), start=1 + form.skipped):
         if (place is None or number - form.skipped > place + 1) and any(cells):
             places.at(number)
             yield _record(names, cells, path, line, field)
+
+
+def _first(items: Iterator[_Item], most: int, size: Callable[[_Item], int]) -> list[_Item]:
+    """The first of them, fewer where they are large."""
+    found: list[_Item] = []
+    held = 0
+    while len(found) < most and held < _HELD and (item := next(items, None)) is not None:
+        found.append(item)
+        held += size(item)
+    return found
 
 
 def _header_of(rows: Sequence[tuple[int, list[str]]], given: int | None, note: Note) -> int | None:
@@ -161,7 +173,7 @@ def _reader(lines: Iterator[str], form: Form) -> Any:
 
 def _form_of(path: Path, encoding: str, delimiter: str | None, quotes: bool | None, field: str) -> Form:
     with opened_text(path, encoding, field, newline="") as file:
-        lines = list(islice(lines_of(file, path, field), LOOKED_AT))
+        lines = _first(lines_of(file, path, field), LOOKED_AT, len)
     skipped = 0
     if lines and (named := _SEP.match(lines[0])):
         delimiter, skipped = delimiter or named["delimiter"], 1

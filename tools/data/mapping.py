@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -26,6 +27,8 @@ Record = dict[str, Any]
 _TRACED = ("url", "file")  # columns that say where a record stood
 _COLUMNS_NAMED = 30
 _LONGEST_NAME = 40
+_NUMBERED = re.compile(r"column_\d+")
+_FEW = 5  # rows for each value of a column that may be a label
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,24 @@ def _suggested(kind: TaskKind, role: str, wanted: str | None, free: Sequence[str
                 return spelled
     near = difflib.get_close_matches(plain_name(wanted or role), list(plain), n=1, cutoff=0.6)
     return plain[near[0]] if near else None
+
+
+def suggested_by_content(columns: Columns, records: Sequence[Record], task: Task) -> dict[str, str]:
+    """Which columns without names of their own may be meant: the label's holds labels, the text's the longest texts."""
+    free = [name for name in columns.available if name not in columns.found.values()]
+    if not columns.missing or not all(map(_NUMBERED.fullmatch, free)):
+        return {}
+    cells = {name: [text for record in records if (text := as_text(record.get(name)))] for name in free}
+    found: dict[str, str] = {}
+    if "label" in columns.missing:
+        known = {plain_name(label) for label in task.labels}
+        labels = [name for name, texts in cells.items() if texts and (
+            {plain_name(text) for text in texts} <= known if known else len(set(texts)) <= len(texts) / _FEW)]
+        found |= {"label": labels[0]} if labels else {}
+    rest = {name: sum(map(len, texts)) for name, texts in cells.items() if texts and name not in found.values()}
+    if "text" in columns.missing and rest:
+        found["text"] = max(rest, key=rest.__getitem__)
+    return found
 
 
 def shown_columns(available: Sequence[str], task: Task) -> list[str]:

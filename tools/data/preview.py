@@ -24,7 +24,7 @@ from .expense import Expense
 from .fetch import RawSnapshot, no_rows
 from .group_columns import group_finding, settling
 from .left_out import LeftOut
-from .mapping import Conversion, find_columns, shown_columns, unlabelled_way_out
+from .mapping import Conversion, find_columns, shown_columns, suggested_by_content, unlabelled_way_out
 from .own_split import unread_tests
 from .permission import check_permission
 from .places import PlacesOf
@@ -106,7 +106,8 @@ def _look(task: TaskFolder, definition: Task, kind: SourceKind, number: int, wat
     return {
         "source": number, "type": kind.type, "origin": kind.origin(task.root),
         "columns": shown_columns(available, definition), "mapping": columns.found,
-        "missing": list(columns.missing), "suggestions": columns.suggestions,
+        "missing": list(columns.missing),
+        "suggestions": {**suggested_by_content(columns, records, definition), **columns.suggestions},
         "rows": [_safe(definition, row) for row in [*conversion.rows, *conversion.unlabelled][:PREVIEWED_ROWS]],
         "unlabelled": len(conversion.unlabelled),
         **({"notes": [note._asdict() for note in notes]} if notes else {}),

@@ -81,6 +81,20 @@ async def test_columns_that_are_not_found_are_asked_about(client: Client, task: 
     assert answer["next_step"]["tool"] == "prepare_data"
 
 
+async def test_a_file_without_a_header_keeps_its_first_row_and_its_columns_are_proposed_by_what_they_hold(
+    client: Client, task: TaskFolder, tmp_path: Path
+) -> None:
+    write_yaml(task.file, {"name": task.name, "type": "classification", "language": "zh-TW", "labels": ["正面", "中性", "負面"]})
+    path = csv_file(tmp_path)
+    path.write_bytes(path.read_bytes().partition(b"\n")[2])
+    answer = await call(client, "set_data_source", sources=[{"type": "file", "path": str(path)}])
+    preview = answer["job"]["result"]["sources"][0]
+
+    assert preview["suggestions"] == {"text": "column_1", "label": "column_3"} and "column_1 到 column_3" in answer["message"]
+    await call(client, "set_data_source", sources=[{"type": "file", "path": str(path), "mapping": preview["suggestions"]}])
+    assert (await call(client, "prepare_data"))["job"]["result"]["fetched"] == 60
+
+
 async def test_rows_of_which_none_can_be_used_are_said_so_with_the_reason(
     client: Client, task: TaskFolder, tmp_path: Path
 ) -> None:
