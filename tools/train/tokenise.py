@@ -125,7 +125,7 @@ def _told(tokenizer: Any, messages: Sequence[dict[str, Any]], row_id: str, **set
     Raises:
         TrainingError: the template does not take its roles, or not in that order; says which.
     """
-    from jinja2 import TemplateError
+    from jinja2 import TemplateError  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
     try:
         return str(tokenizer.apply_chat_template(messages, tokenize=False, **settings))
