@@ -15,6 +15,7 @@ from .errors import DataSourceError
 from .files import read_yaml, write_yaml
 from .language import Text
 from .task import TaskFolder, describe_validation, field_of
+from .unknown_fields import Unknown, unknown_fields
 
 
 class _Open(BaseModel):
@@ -93,10 +94,18 @@ def load_data_source(task: TaskFolder) -> DataSource:
             Text("Mend the line it names and try again.", "請修正所指的那一行再試一次。"),
             field="data_source.yaml",
         ) from error
+    for unknown in unknown_in(content):
+        if unknown.near:
+            raise DataSourceError(unknown.problem(task.data_source_file.name), unknown.fix(), field=unknown.field)
     try:
         return DataSource.model_validate(content)
     except ValidationError as error:
         raise DataSourceError(*describe_validation(error, task.data_source_file), field=field_of(error)) from error
+
+
+def unknown_in(content: Any) -> list[Unknown]:
+    """The fields that nothing knows, but for those of a source, which its type knows."""
+    return list(unknown_fields(DataSource, content, leave=("sources",)))
 
 
 def save_data_source(task: TaskFolder, data_source: DataSource) -> None:

@@ -15,7 +15,8 @@ from .errors import TaskError
 from .files import dump_yaml, lock, parse_yaml, read_json, read_yaml, sha256_bytes, write_atomic
 from .language import Language, Text
 from .secrets import redact
-from .wording import problem_in_words, written_as
+from .unknown_fields import unknown_fields
+from .wording import place_of, problem_in_words, written_as
 
 TaskType = Literal["classification", "entity-classification", "extraction", "generation", "chat", "preference"]
 TASK_TYPES: tuple[TaskType, ...] = get_args(TaskType)
@@ -283,6 +284,9 @@ def parse_task(content: Any, path: Path) -> Task:
             Text("Install a newer nlp-skills.", "請安裝較新的 nlp-skills。"),
             field="format",
         )
+    for unknown in unknown_fields(Task, content):
+        if unknown.near:
+            raise TaskError(unknown.problem(path.name), unknown.fix(), field=unknown.field)
     try:
         return Task.model_validate({"name": path.parent.name, **content})
     except ValidationError as error:
@@ -291,16 +295,18 @@ def parse_task(content: Any, path: Path) -> Task:
 
 def field_of(error: ValidationError) -> str:
     """The first wrong field in the form `success_criteria.threshold` or `sources[0].query`."""
-    path = ""
-    for part in error.errors()[0]["loc"]:
-        path += f"[{part}]" if isinstance(part, int) else (f".{part}" if path else str(part))
-    return path
+    return place_of(error.errors()[0]["loc"])
+
+
+def _shown(value: Any) -> str:
+    plain = {True: "true", False: "false"}.get(value) if isinstance(value, bool) else "null" if value is None else None
+    return plain or repr(redact(str(value))[:60])
 
 
 def describe_validation(error: ValidationError, path: Path) -> tuple[Text, Text]:
     """What a pydantic error means to the person who wrote the file, and what to do."""
     first = error.errors()[0]
-    value = "" if first["type"] == "missing" else f" ({redact(str(first.get('input')))[:60]!r})"
+    value = "" if first["type"] == "missing" else f" ({_shown(first.get('input'))})"
     said, field = problem_in_words(first), field_of(error)
     return (
         Text(f"{path.name}: {field}{value}: {said.en}.", f"{path.name} 的 {field}{value}：{said.zh}。"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import AfterValidator
@@ -38,6 +38,8 @@ def problem_in_words(problem: Mapping[str, Any]) -> Text:
         return Text("it is missing", "缺少這個欄位")
     if kind == "extra_forbidden":
         return Text("there is no such field", "沒有這個欄位")
+    if kind == "string_type" and (unquoted := _unquoted(problem)):
+        return unquoted
     if kind in _EXPECTED:
         return Text(f"it must be {_EXPECTED[kind].en}", f"必須是{_EXPECTED[kind].zh}")
     if kind in ("literal_error", "enum"):
@@ -52,6 +54,35 @@ def problem_in_words(problem: Mapping[str, Any]) -> Text:
         if key in context:
             return Text(f"it must be {sign} {context[key]}", f"必須 {sign} {context[key]}")
     return Text(str(problem.get("msg", kind)), f"值不合規定（{problem.get('msg', kind)}）")
+
+
+def _unquoted(problem: Mapping[str, Any]) -> Text | None:
+    """What to say of a value that was meant as text and that YAML took for something else."""
+    value, is_key = problem.get("input"), tuple(problem.get("loc", ()))[-1:] == ("[key]",)
+    what = Text(f"its key {_in_yaml(value)} must be text", f"鍵 {_in_yaml(value)} 必須是文字") if is_key else Text(
+        "it must be text", "必須是文字")
+    if isinstance(value, bool):
+        return Text(f'{what.en}: YAML takes a bare yes, no, on, off, true or false for a truth value; put it in quotes: "yes"',
+                    f'{what.zh}：YAML 會把沒加引號的 yes、no、on、off、true、false 當成真假值，請加上引號："yes"')
+    if isinstance(value, int | float):
+        return Text(f'{what.en}: put it in quotes: "{value}"', f'{what.zh}：請加上引號："{value}"')
+    if value is None:
+        return Text(f'{what.en}: it is empty, or a bare null or ~; put what is meant in quotes: "null"',
+                    f'{what.zh}：這裡是空的，或是沒加引號的 null、~；請把文字加上引號："null"')
+    return None
+
+
+def _in_yaml(value: Any) -> str:
+    return {True: "true", False: "false", None: "null"}.get(value, str(value)) if (value is None or isinstance(value, bool)) else str(value)
+
+
+def place_of(parts: Sequence[Any]) -> str:
+    """The place of a wrong value in the form `success_criteria.threshold` or `sources[0].query`; of a wrong key that of
+    its group."""
+    path = ""
+    for part in parts[:-2] if parts and parts[-1] == "[key]" else parts:
+        path += f"[{part}]" if isinstance(part, int) else (f".{part}" if path else str(part))
+    return path
 
 
 def written_as(pattern: str, form: Text) -> AfterValidator:

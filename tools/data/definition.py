@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
 from ...resources.clock import now
-from ...resources.data_source import DataSource, load_data_source, save_data_source
+from ...resources.data_source import DataSource, Quality, SplitPolicy, load_data_source, save_data_source, unknown_in
 from ...resources.errors import DataSourceError, NlpSkillsError
 from ...resources.files import dump_yaml, lock, parse_yaml, read_yaml, write_atomic
 from ...resources.language import Text
 from ...resources.secrets import move_inline
-from ...resources.task import TaskFolder, describe_validation, field_of
-from .sources import SourceKind, check_kind, source_kind
+from ...resources.task import Task, TaskFolder, describe_validation, field_of
+from ...resources.unknown_fields import kept, unknown_fields
+from .sources import SourceKind, check_kind, kinds, refuse, source_kind, unknown_in_source
 from .split import check_policy
 
 _LAST_RUN = re.compile(r"(?m)^(?P<before>[ \t]+last_run:[ \t]*)(?P<value>[^#\n]*?)(?P<after>[ \t]*(?:#.*)?)$")
@@ -56,6 +57,7 @@ def change_definition(
     Raises:
         DataSourceError: a field is wrong; the file is as it was.
     """
+    _refuse_unknown(sources, split, quality)
     with lock(task.data_source_file):
         current = load_data_source(task).model_dump(mode="json", exclude_none=True)
         changes: dict[str, Any] = {
@@ -70,6 +72,30 @@ def change_definition(
         data_source = _checked(task, clean)
         save_data_source(task, data_source)
     return data_source, moved
+
+
+def _refuse_unknown(
+    sources: Sequence[Mapping[str, Any]] | None, split: Mapping[str, Any] | None, quality: Mapping[str, Any] | None
+) -> None:
+    """Raise `DataSourceError` for a field in a call that nothing knows; the nearest is offered."""
+    for name, model, given in (("split", SplitPolicy, split), ("quality", Quality, quality)):
+        for unknown in unknown_fields(model, given, name):
+            raise refuse(unknown, name)
+    for number, source in enumerate(sources or ()):
+        kind = kinds().get(str(source.get("type")))
+        for unknown in unknown_in_source(source, kind, f"sources[{number}]") if kind else ():
+            raise refuse(unknown, str(source["type"]))
+
+
+def unknown_kept(task: TaskFolder, data_source: DataSource) -> list[Text]:
+    """The warnings that fields of the two files do nothing."""
+    content = read_yaml(task.data_source_file) if task.data_source_file.is_file() else {}
+    unknown = unknown_in(content or {})
+    for number, source in enumerate(data_source.sources):
+        if kind := kinds().get(source.type):
+            unknown += unknown_in_source(source.model_dump(exclude_none=True), kind, f"sources[{number}]")
+    return [*kept(list(unknown_fields(Task, read_yaml(task.file))), task.file.name),
+            *kept(unknown, task.data_source_file.name)]
 
 
 def _checked(task: TaskFolder, content: Mapping[str, Any]) -> DataSource:

@@ -19,7 +19,7 @@ from ...resources.task import Task, TaskFolder
 from ..compute.running import RunningJob, run_job
 from .cells import plain_value
 from .columnar import SourceRecords
-from .definition import load_definition, source_name, telling
+from .definition import load_definition, source_name, telling, unknown_kept
 from .expense import Expense
 from .fetch import RawSnapshot, no_rows
 from .group_columns import group_finding, settling
@@ -67,6 +67,8 @@ def preview(task: TaskFolder, job: RunningJob, agreed: bool = False) -> dict[str
     definition = task.load()
     data_source, _ = load_definition(task)
     check_permission(task, data_source)
+    for said in unknown_kept(task, data_source):
+        job.warn(said)
     looks, read = list[dict[str, Any]](), list[tuple[SourceKind, dict[str, Any]]]()
     for number, source in enumerate(data_source.sources):
         job.check_cancelled()

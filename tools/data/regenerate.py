@@ -18,7 +18,15 @@ from .agreeing import OPTION, settle
 from .benchmark import held_out_rows
 from .checks import empty_report, rules_of, validation_report
 from .decisions import Decision, decisions_of, settled, standing
-from .definition import load_definition, rotate_notice, source_kinds, source_name, stamp_last_run, telling
+from .definition import (
+    load_definition,
+    rotate_notice,
+    source_kinds,
+    source_name,
+    stamp_last_run,
+    telling,
+    unknown_kept,
+)
 from .expense import read_agreed
 from .fetch import RawSnapshot, fetch, latest_raw, spent_on, sweep
 from .findings import Finding
@@ -110,6 +118,8 @@ def _regenerate(
     definition = task.load()
     if decisions and not replace_manual_edits and _is_edited(task, job):
         return validated(task, current_snapshot(task, decisions))
+    for said in unknown_kept(task, data_source):
+        job.warn(said)
     kinds = source_kinds(data_source, task)
     named = len(data_source.sources)  # what labelling gave stands behind them and is always read anew
     _check_place(only, kinds[:named])

@@ -153,14 +153,15 @@ def register(server: MCPServer, workspace: Workspace, by_model: ByModel) -> None
 
 
 def _show(task: TaskFolder) -> DataSourceAnswer:
-    from .definition import load_definition, rotate_notice
+    from .definition import load_definition, rotate_notice, unknown_kept
     from .overview import described, overview
 
     data_source, moved = load_definition(task)
     data = overview(task)
     message, next_step = described(task, data_source, data)
+    said = "\n".join(map(str, (message, *unknown_kept(task, data_source))))
     return DataSourceAnswer(
-        message=_with_notice(str(message), rotate_notice(moved)), next_step=next_step,
+        message=_with_notice(said, rotate_notice(moved)), next_step=next_step,
         data_source=data_source.model_dump(mode="json", exclude_none=True), data=data)
 
 

@@ -18,6 +18,7 @@ from ...resources.job import ACTIVE_STATES, JobFolder
 from ...resources.language import Language, Text, several
 from ...resources.listing import Page, TaskRow
 from ...resources.task import State, Task, TaskFolder, TaskType
+from ...resources.unknown_fields import kept, unknown_fields
 from ...resources.workspace import Workspace
 from ..compute.view import follow
 from ..compute.words import STATE_WORDS
@@ -154,7 +155,8 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
                                      revision=revision or seen.get(folder.root))
         seen[folder.root] = updated.revision
         answer = _answer(folder, updated.task, updated.revision, str(_said_of_changes(updated)))
-        return answer.model_copy(update={"changed": updated.changed, "warnings": list(map(str, updated.warnings))})
+        return answer.model_copy(update={
+            "changed": updated.changed, "warnings": [*answer.warnings, *map(str, updated.warnings)]})
 
     @server.tool(
         name="list_tasks", title="List tasks · 列出任務",
@@ -282,6 +284,7 @@ def _answer(folder: TaskFolder, task: Task, revision: str, message: str) -> Task
     return TaskAnswer(
         message=message, next_step=next_step(folder.name, state), name=folder.name, path=str(folder.root), state=state,
         revision=revision, definition=_definition(folder, task),
+        warnings=list(map(str, kept(list(unknown_fields(Task, task.model_dump())), folder.file.name))),
     )
 
 

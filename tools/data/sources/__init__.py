@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, get_args
@@ -16,8 +16,10 @@ from ....resources.data_source import Source
 from ....resources.errors import DataSourceError
 from ....resources.kinds import kinds_in
 from ....resources.language import Text
-from ....resources.wording import problem_in_words
+from ....resources.unknown_fields import Unknown, unknown_fields
+from ....resources.wording import place_of, problem_in_words
 from ..expense import Expense
+from ..types import ROLE_TITLES
 from ..watching import Watch
 
 Record = dict[str, Any]
@@ -102,12 +104,14 @@ def source_kind(source: Source, number: int) -> SourceKind:
     check_kind(source.type, field)
     kind = kinds()[source.type]
     given = source.model_dump(exclude_none=True)
-    _check_spelling(given, kind, field)
+    for unknown in unknown_in_source(given, kind, field):
+        if unknown.near:
+            raise refuse(unknown, source.type)
     try:
         return kind.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
-        place, said = ".".join([field, *(str(part) for part in first["loc"])]), problem_in_words(first)
+        place, said = ".".join([field, place_of(first["loc"])]), problem_in_words(first)
         within, group = _group(kind, first["loc"])
         raise DataSourceError(
             Text(f"{place}: {said.en}.", f"{place}：{said.zh}。"),
@@ -138,20 +142,23 @@ def _suggestion(near: list[str]) -> Text:
     )
 
 
-def _check_spelling(given: dict[str, Any], kind: type[SourceKind], field: str) -> None:
-    for name in given:
-        if name in kind.model_fields:
-            continue
-        near = difflib.get_close_matches(name, [known for known in kind.model_fields if known not in given], n=1,
-                                         cutoff=_NEAR)
-        if near:
-            raise DataSourceError(
-                Text(f"{field} has a field {name!r} that its type does not know.",
-                     f"{field} 有不認得的欄位「{name}」。"),
-                Text(f"Did you mean {near[0]!r}? Its fields are: {_fields(kind)}.",
-                     f"你是指「{near[0]}」嗎？可用的欄位：{_fields(kind)}。"),
-                field=f"{field}.{name}",
-            )
+def unknown_in_source(given: Mapping[str, Any], kind: type[SourceKind], field: str) -> list[Unknown]:
+    """The fields of a source that its type does not know; of its mapping those roles that all but spell a known one.
+
+    Its groups refuse what they do not know by themselves.
+    """
+    found = list(unknown_fields(kind, given, field, leave=tuple(kind.model_fields)))
+    mapping = given.get("mapping")
+    mapping = mapping if isinstance(mapping, Mapping) else {}
+    for role in mapping:
+        near = difflib.get_close_matches(str(role), [known for known in ROLE_TITLES if known not in mapping], n=1, cutoff=_NEAR)
+        if role not in ROLE_TITLES and near:
+            found.append(Unknown(f"{field}.mapping.{role}", near[0], tuple(ROLE_TITLES)))
+    return found
+
+
+def refuse(unknown: Unknown, where: str) -> DataSourceError:
+    return DataSourceError(unknown.problem(where), unknown.fix(), field=unknown.field)
 
 
 def _group(kind: type[BaseModel], place: Sequence[int | str]) -> tuple[str, type[BaseModel]]:
