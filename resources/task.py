@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .errors import TaskError
 from .files import dump_yaml, lock, parse_yaml, read_json, read_yaml, sha256_bytes, write_atomic
-from .language import Language, Text
+from .language import Language, Text, as_language
 from .secrets import redact
 from .unknown_fields import unknown_fields
 from .wording import place_of, problem_in_words, written_as
@@ -142,6 +143,7 @@ class Task(_Open):
 
 
 _REVISIONS_REMEMBERED = 500
+_LANGUAGE = re.compile(r"""(?m)^language:\s*["']?([\w-]+)""")
 _told: OrderedDict[str, bytes] = OrderedDict()  # revision → the `task.yaml` it names
 
 
@@ -198,6 +200,14 @@ class TaskFolder:
                      "請修正所指的那一行；任務的其他部分不受影響。"),
                 field="task.yaml",
             ) from error
+
+    def language(self) -> Language | None:
+        """The language that `task.yaml` names, even where something else in it is wrong."""
+        try:
+            found = _LANGUAGE.search(self.file.read_text(encoding="utf-8", errors="replace"))
+        except OSError:
+            return None
+        return as_language(found[1]) if found else "en"
 
     def title(self) -> str:
         try:

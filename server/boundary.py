@@ -260,7 +260,7 @@ def subject_language(arguments: Mapping[str, Any], workspace: Workspace) -> Lang
         if isinstance(language, str) and (named := as_language(language)):
             return named
         if isinstance(task, str) and task:
-            return workspace.task(task).load().language
+            return workspace.task(task).language()
     return None
 
 
