@@ -26,6 +26,7 @@ models/
 .cache/
 jobs/
 data/findings/
+data/rows_to_mend.csv
 .venv/
 __pycache__/
 .*.lock

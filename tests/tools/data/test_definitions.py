@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -109,6 +110,23 @@ def key_of(row: Row, policy: SplitPolicy) -> str:
     return f"{policy.group_by}={row[policy.group_by]}" if row[policy.group_by] else f"id={row['id']}"
 
 
+def rare(total: Counter[str], shares: Mapping[str, float], seed: int) -> list[str]:
+    """The labels that get a tested row though their share of the test split holds none: as many as that share has rows
+    for, or a third of all tested rows."""
+    def untested(count: int) -> bool:
+        lacking = {name: share * count for name, share in shares.items()}
+        for _ in range(count):
+            name = max(lacking, key=lambda name: lacking[name])
+            lacking[name] -= 1
+            if name == "test":
+                return False
+        return count > 1
+
+    found = sorted((label for label in total if untested(total[label])),
+                   key=lambda label: hashlib.sha256(f"{seed}:{label}".encode()).digest())
+    return found[:math.ceil(shares["test"] * max(sum(total[label] for label in found), total.total() / 3))]
+
+
 def dealt(
     rows: Sequence[Row], policy: SplitPolicy, previous: Mapping[str, str], frozen: set[str]
 ) -> dict[str, list[Row]]:
@@ -121,6 +139,13 @@ def dealt(
               for key, members in groups.items()}
     total = sum(labels.values(), Counter[str]())
     lacking = {name: {label: share * total[label] for label in total} for name, share in shares.items()}
+    for label in rare(total, shares, policy.seed) if "test" in shares else ():
+        need, lacking["test"][label] = 1 - lacking["test"][label], 1.0
+        for name in ("valid", "train"):
+            if name in lacking:
+                taken = min(need, lacking[name][label])
+                lacking[name][label] -= taken
+                need -= taken
     assigned = {key: "test" for key in groups if key in frozen}
     for key, members in groups.items():
         before = Counter(previous[row["id"]] for row in members if row["id"] in previous)
