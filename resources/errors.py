@@ -148,6 +148,12 @@ class DeploymentError(NlpSkillsError):
     code = "deployment"
 
 
+class PortTaken(DeploymentError):
+    """Another program listens where an endpoint was to."""
+
+    code = "port_taken"
+
+
 class Cancelled(NlpSkillsError):
     """The person asked for it to stop."""
 

@@ -25,7 +25,7 @@ DECISIVE = ("*.safetensors", "*.bin", "*.json", "*.jinja", "*.model", "merges.tx
             "*.spm")
 _IN_MODEL_HASH = DECISIVE[:7]  # of the one hash by which versions of every age name their base model
 _BLOB = re.compile(r"[0-9a-f]{64}")
-_SMALL = 1 << 20  # bytes below which reading costs less than looking it up
+_SMALL = 1 << 16  # bytes below which reading costs less than looking it up
 _SETTLED_SECONDS = 0.1  # a file changed this moment ago can change again within the same tick of its times
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...resources.clock import now
+from ...resources.errors import Cancelled, NlpSkillsError
 from ...resources.job import ACTIVE_STATES, JobFolder
 from ...resources.language import Text
 from ...resources.lineage import track_version
@@ -121,9 +122,14 @@ def _rolled_back(
     standing = deployments.current(task)
     if standing and standing.id == job.folder.id:  # recorded before this process was killed
         return standing
-    destination.needs(task.load())
-    deployments.stop_unused(workspace, task, keep=standing.job if standing else None)
-    live = destination.bring_back(workspace, chosen, earlier.live(), standing.live() if standing else None, job)
+    try:
+        destination.needs(task.load())
+        deployments.stop_unused(workspace, task, keep=standing.job if standing else None)
+        live = destination.bring_back(workspace, chosen, earlier.live(), standing.live() if standing else None, job)
+    except Cancelled:
+        raise
+    except NlpSkillsError as error:
+        raise _still_answers(error, standing) from error
     deployment = deployments.Deployment(
         id=job.folder.id, task=task.name, version=chosen.name, target=earlier.target, settings=earlier.settings,
         overrides=earlier.overrides, parity=earlier.parity, created=now(), restores=restores, **live.model_dump())
@@ -136,6 +142,16 @@ def _rolled_back(
             jobs.resume(holder, workspace)  # it had that address and made room
         raise
     return deployment
+
+
+def _still_answers(error: NlpSkillsError, standing: deployments.Deployment | None) -> NlpSkillsError:
+    """Why it could not be brought back, and that what is live goes on."""
+    if standing is None or not deployments.answers(standing):
+        return error
+    return type(error)(
+        Text(f"{error.problem.en} {standing.version} still answers at {standing.url}; nothing was changed.",
+             f"{error.problem.zh}{standing.version} 仍在 {standing.url} 服務，沒有任何變動。"),
+        error.fix, field=error.field, details=error.details)
 
 
 def _asked(job: RunningJob, done: int, total: int) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ...resources import secrets
-from ...resources.errors import DeploymentError, MissingRequirement
+from ...resources.errors import DeploymentError, MissingRequirement, PortTaken
 from ...resources.job import ACTIVE_STATES, JobFolder
 from ...resources.language import Text
 from ...resources.task import TaskFolder
@@ -62,7 +62,7 @@ def port_is_free(port: int) -> bool:
 def check_port(port: int) -> None:
     """Raise `DeploymentError` where another program listens on that port."""
     if not port_is_free(port):
-        raise DeploymentError(
+        raise PortTaken(
             Text(f"Port {port} is taken by another program.", f"連接埠 {port} 已被其他程式占用。"),
             Text("Deploy again (a free port is chosen), or stop the other program.",
                  "請重新部署（會自動選可用的連接埠），或先停止那個程式。"),
@@ -141,9 +141,21 @@ def _start(
     workspace: Workspace, version: VersionFolder, model: Path, name: str, options: list[str], job: RunningJob,
     port: int | None, seconds: float, key: str | None = None,
 ) -> Live:
+    """Serve at that port, or at a free one; where somebody took that while the model was loaded, at another free one."""
+    try:
+        return _started(workspace, version, model, name, options, job, port or free_port(), seconds, key)
+    except PortTaken:
+        if port is not None:
+            raise
+        return _started(workspace, version, model, name, options, job, free_port(), seconds, key)
+
+
+def _started(
+    workspace: Workspace, version: VersionFolder, model: Path, name: str, options: list[str], job: RunningJob,
+    chosen: int, seconds: float, key: str | None,
+) -> Live:
     from .targets import Live
 
-    chosen = port or free_port()
     arguments = ["--model", str(model), "--port", str(chosen), *options,
                  "--task", str(version.task.root), "--version", version.name]
     serving = jobs.submit(workspace, "serve", ENTRY, arguments, python=sys.executable, resumable=True)
@@ -207,7 +219,11 @@ def _serve(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
 
         serve_under(options.model, names_of(folder) if folder else [])
         job.progress(0, 1, Text(f"loading {options.model}", f"載入 {options.model}"))
-        Serve(force_model=options.model, host=HOST, port=options.port, device=options.device)
+        try:
+            Serve(force_model=options.model, host=HOST, port=options.port, device=options.device)
+        except SystemExit:  # uvicorn's word for a port that was taken while the model was loaded
+            check_port(options.port)
+            raise
     except ImportError as error:
         raise MissingRequirement(
             Text(f"Serving needs a package that is missing: {error}", f"部署服務缺少套件：{error}"),

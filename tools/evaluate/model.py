@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,10 @@ from ..compute.base_model import resolve_base_model
 from ..compute.fingerprint import Care, differing, file_hash, model_files, model_hash
 from ..data.chat_template import without_clock
 
+# Read wherever they stand in a model's folder, before what would be read without them.
+_TAKEN_FIRST = ("config.json", "generation_config.json", "model.safetensors.index.json", "chat_template.jinja", "chat_template.json",
+                "tokenizer.json",
+                "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "adapter_config.json")
 _EVALUABLE = ("trained", "evaluated")
 
 
@@ -102,7 +107,8 @@ def verified_base(folder: VersionFolder, care: Care = "kept") -> Path:
     base, recorded = base_path(info), info["base_model"]
     changed: list[str] = []
     if files := recorded.get("files"):
-        changed = differing(files, model_files(base, care))
+        now = model_files(base, care)
+        changed = [name for name in differing(files, now) if _matters(name, files, now)]
     elif digest := recorded.get("hash"):  # as versions were recorded before each file was
         changed = [] if model_hash(base, care) == digest else ["config.json"]
     if not changed:
@@ -115,6 +121,14 @@ def verified_base(folder: VersionFolder, care: Care = "kept") -> Path:
              "base the adapter answers differently. Or train a new version on the base as it is now.",
              f"請把檔案還原成原來的樣子（重新複製或下載 {recorded['name']}）再試一次；換了基礎模型，轉接器的回答就不同。"
              "也可以用現在的基礎模型訓練新版本。"), field="base_model", details={"changed": changed[:20]})
+
+
+def _matters(name: str, recorded: Mapping[str, str], now: Mapping[str, str]) -> bool:
+    """Whether a file of a base model that differs makes another model: a copy of the hub's may hold more files than
+    another one, which nobody loads."""
+    if name.endswith(".bin") and any(one.endswith(".safetensors") for one in {*recorded} & {*now}):
+        return False
+    return name in recorded or name in _TAKEN_FIRST or name.endswith(".safetensors")
 
 
 def unverified(folder: VersionFolder) -> Text | None:

@@ -37,7 +37,7 @@ from .run import forget_plan, record_failure, reserve, trained_result
 from .starting_point import named_version
 
 ENTRY = ["-m", "nlp_skills.tools.train.away"]
-_OF_A_MODEL = (".safetensors", ".bin", ".json", ".model", ".txt", ".jinja", ".py")
+_OF_A_MODEL = (".safetensors", ".bin", ".json", ".model", ".txt", ".jinja", ".py", ".tiktoken", ".spm")
 _FETCHED = ("environment.json", "events.jsonl", "evidence.json", "model_info.json")  # the last one is the commit
 
 

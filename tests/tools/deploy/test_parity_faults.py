@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 from nlp_skills.resources.errors import DeploymentError
+from nlp_skills.resources.files import write_json
 from nlp_skills.resources.job import JobFolder, job_folders
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute import jobs
+from nlp_skills.tools.compute.fingerprint import model_files
 from nlp_skills.tools.compute.running import RunningJob
 from nlp_skills.tools.deploy.gates import PARITY_THRESHOLD, parity_gate
 from nlp_skills.tools.deploy.gguf import gguf_file
@@ -89,8 +91,9 @@ def refused(version: VersionFolder, parity: Parity) -> bool:
 def converted(version: VersionFolder, job: RunningJob, model: Path, place: Path) -> Path:
     """Another model's GGUF file, made the way the version's is."""
     other = VersionFolder(version.task, version.number)
-    other.models = place
+    other.models, other.root = place, place / "record"  # else it would be built anew, as it is not the version's own
     shutil.copytree(model, place / "merged")
+    write_json(other.root / "merged.json", {"format": 1, "files": model_files(place / "merged")})
     return gguf_file(other, "f16", job)
 
 
