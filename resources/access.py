@@ -47,7 +47,8 @@ class Grants(BaseModel):
     Arguments:
         folders, files: absolute paths, symbolic links resolved.
         hosts: private hosts that may be reached, as `plain_host` writes them.
-        secrets: name → the hosts it may be sent to.
+        secrets: name → the hosts it may be sent to, which may thereby be reached too.
+        typed: name of a secret that was typed into a call → the hosts it was typed for; these stay unreachable if private.
         scripts: SHA-256 of a script → the file it was when the person agreed to run it.
         asked_for_personal_folders: whether Desktop, Documents and Downloads were asked for, whatever the answer.
     """
@@ -57,6 +58,7 @@ class Grants(BaseModel):
     files: list[str] = Field(default_factory=list)
     hosts: list[str] = Field(default_factory=list)
     secrets: dict[str, list[str]] = Field(default_factory=dict)
+    typed: dict[str, list[str]] = Field(default_factory=dict)
     scripts: dict[str, str] = Field(default_factory=dict)
     asked_for_personal_folders: bool = False
 
@@ -66,7 +68,7 @@ class Grants(BaseModel):
             case "host":
                 return plain_host(need.subject) in self.hosts or self.is_bound_host(need.subject)
             case "secret":
-                return plain_host(need.host) in self.secrets.get(need.subject, ())
+                return plain_host(need.host) in (*self.secrets.get(need.subject, ()), *self.typed.get(need.subject, ()))
             case "script":
                 return need.subject in self.scripts
             case _:
@@ -153,6 +155,12 @@ def grant(needs: Iterable[Need], *, whole_folder: bool = False, file: str = "") 
             grants.add(need, whole_folder=whole_folder, file=file)
 
 
+def note_typed(name: str, host: str) -> None:
+    """A secret was typed into a call for that host: sending it there tells nobody anything new."""
+    with changing_grants() as grants:
+        _note(grants.typed.setdefault(name, []), plain_host(host))
+
+
 def require(error: AccessError) -> None:
     """Raise `error` unless the person has allowed all it needs, or does so on the terminal now."""
     needs = error.needs
@@ -164,6 +172,44 @@ def require(error: AccessError) -> None:
             grant(needs, file=str(error.details.get("file", "")))
             return
     raise error
+
+
+def refusal(needs: Iterable[Need], field: str, inbox: Path | None = None) -> AccessError:
+    """The one question for all that is missing, in words that a client without forms can show.
+
+    Arguments:
+        inbox: the folder into which a person may put files instead; made where it is missing.
+    """
+    needs = list(dict.fromkeys(needs))
+    files = [Path(need.subject) for need in needs if need.kind in ("file", "folder")]
+    hosts = [need.subject for need in needs if need.kind == "host"]
+    sent = [need for need in needs if need.kind == "secret"]
+    if inbox is not None:
+        with contextlib.suppress(OSError):
+            inbox.mkdir(parents=True, exist_ok=True)
+    problems, fixes = [], []
+    if files:
+        names = Text(", ".join(str(one) for one in files), "、".join(str(one) for one in files))
+        short = Text(", ".join(one.name for one in files), "、".join(one.name for one in files))
+        problems.append(Text(f"I may not read this place yet: {names.en}.", f"我還不能讀這個位置：{names.zh}。"))
+        fixes.append(Text(f"Drag {short.en} into {inbox} and say “done”. (Or on the terminal: nlp-skills allow FOLDER.)",
+                          f"請把 {short.zh} 拖進 {inbox}，再跟我說「好了」。（也可以在終端機執行：nlp-skills allow 資料夾）"))
+    if hosts:
+        names = Text(", ".join(hosts), "、".join(hosts))
+        commands = "; ".join(f"nlp-skills allow --host {host}" for host in hosts)
+        problems.append(Text(f"{names.en} is inside a private network, and nobody has allowed reaching it.",
+                             f"{names.zh} 在內部網路裡，還沒有人允許連線。"))
+        fixes.append(Text(f"If it is your own server, type on the terminal: {commands}",
+                          f"如果是你自己的伺服器，請在終端機輸入：{commands}"))
+    if sent:
+        shown = Text(", ".join(f"{need.subject} to {need.host}" for need in sent),
+                     "、".join(f"把 {need.subject} 送往 {need.host}" for need in sent))
+        commands = "; ".join(f"nlp-skills secret allow {need.subject} --host {need.host}" for need in sent)
+        problems.append(Text(f"Nobody has allowed sending the secret {shown.en}.", f"還沒有人允許{shown.zh}。"))
+        fixes.append(Text(f"If that is where it belongs, type on the terminal: {commands}",
+                          f"如果確實要送到那裡，請在終端機輸入：{commands}"))
+    return AccessError(Text(" ".join(one.en for one in problems), "".join(one.zh for one in problems)),
+                       Text(" ".join(one.en for one in fixes), "".join(one.zh for one in fixes)), field=field, needs=needs)
 
 
 def let_person_answer() -> None:

@@ -6,14 +6,13 @@ is told alike whether it exists or not.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from .access import AccessError, Need, grants_file, read_grants
+from .access import AccessError, Need, grants_file, read_grants, refusal
 from .account import configuration_folder
 from .language import Text
 from .workspace import cache_folder, default_workspace
@@ -54,7 +53,7 @@ def readable(
     """
     need = unmet_need(path, field, workspace=workspace, task=task, suffixes=suffixes)
     if need is not None:
-        raise refusal([need], field, workspace)
+        raise refusal([need], field, inbox(workspace))
     return _resolved(path)
 
 
@@ -71,14 +70,14 @@ def unmet_need(
     target = _resolved(start)
     whole = start != path or target.is_dir()
     fits = whole or target.suffix.lower() in tuple(suffixes)
-    if _is_below(target, [task, workspace or default_workspace(), cache_folder()]) and not _is_credential(target):
+    if _is_below(target, [task, workspace or default_workspace(), cache_folder(), hub_cache()]) and not _is_credential(target):
         return None
     if is_protected(target):
         raise _never(target, field)
     grants = read_grants()
     if str(target) in grants.files or (fits and _is_below(target, map(Path, grants.folders))):
         return None
-    if any(part.startswith(".") for part in target.parts) and not _is_below(target, [_hub_cache()]):
+    if any(part.startswith(".") for part in target.parts):
         raise _never(target, field)
     return Need(kind="folder" if whole else "file", subject=str(target))
 
@@ -99,40 +98,6 @@ def writable(path: Path, field: str, *, workspace: Path) -> Path:
              f"請改用 {workspace} 底下的路徑；或請使用者在終端機執行：nlp-skills allow 資料夾。"), field=field)
 
 
-def refusal(needs: Iterable[Need], field: str, workspace: Path | None = None) -> AccessError:
-    """The one question for all that is missing, in words that a client without forms can show."""
-    needs = list(dict.fromkeys(needs))
-    files = [Path(need.subject) for need in needs if need.kind in ("file", "folder")]
-    hosts = [need.subject for need in needs if need.kind == "host"]
-    sent = [need for need in needs if need.kind == "secret"]
-    place = inbox(workspace)
-    with contextlib.suppress(OSError):
-        place.mkdir(parents=True, exist_ok=True)
-    problems, fixes = [], []
-    if files:
-        names = Text(", ".join(str(one) for one in files), "、".join(str(one) for one in files))
-        short = Text(", ".join(one.name for one in files), "、".join(one.name for one in files))
-        problems.append(Text(f"I may not read this place yet: {names.en}.", f"我還不能讀這個位置：{names.zh}。"))
-        fixes.append(Text(f"Drag {short.en} into {place} and say “done”. (Or on the terminal: nlp-skills allow FOLDER.)",
-                          f"請把 {short.zh} 拖進 {place}，再跟我說「好了」。（也可以在終端機執行：nlp-skills allow 資料夾）"))
-    if hosts:
-        names = Text(", ".join(hosts), "、".join(hosts))
-        commands = "; ".join(f"nlp-skills allow --host {host}" for host in hosts)
-        problems.append(Text(f"{names.en} is inside a private network, and nobody has allowed reaching it.",
-                             f"{names.zh} 在內部網路裡，還沒有人允許連線。"))
-        fixes.append(Text(f"If it is your own server, type on the terminal: {commands}",
-                          f"如果是你自己的伺服器，請在終端機輸入：{commands}"))
-    if sent:
-        shown = Text(", ".join(f"{need.subject} to {need.host}" for need in sent),
-                     "、".join(f"把 {need.subject} 送往 {need.host}" for need in sent))
-        commands = "; ".join(f"nlp-skills secret allow {need.subject} --host {need.host}" for need in sent)
-        problems.append(Text(f"Nobody has allowed sending the secret {shown.en}.", f"還沒有人允許{shown.zh}。"))
-        fixes.append(Text(f"If that is where it belongs, type on the terminal: {commands}",
-                          f"如果確實要送到那裡，請在終端機輸入：{commands}"))
-    return AccessError(Text(" ".join(one.en for one in problems), "".join(one.zh for one in problems)),
-                       Text(" ".join(one.en for one in fixes), "".join(one.zh for one in fixes)), field=field, needs=needs)
-
-
 def covered_by(needs: Iterable[Need], roots: Iterable[Path]) -> bool:
     """Whether all that is needed are files and folders, and a client offers folders that hold them."""
     kept, offered = list(needs), list(roots)
@@ -144,6 +109,14 @@ def is_protected(path: Path) -> bool:
     systems = _SYSTEM if sys.platform != "win32" else (os.environ.get("SYSTEMROOT", r"C:\Windows"),)
     kept = [*map(Path, systems), configuration_folder().resolve(), grants_file().parent.resolve()]
     return _is_credential(path) or any(path.is_relative_to(one) for one in kept)
+
+
+def hub_cache() -> Path:
+    """Where the Hugging Face libraries keep downloaded models."""
+    if named := os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE"):
+        return Path(named).expanduser()
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    return Path(os.environ.get("HF_HOME") or cache / "huggingface").expanduser() / "hub"
 
 
 def _resolved(path: Path) -> Path:
@@ -171,10 +144,6 @@ def _is_below(path: Path, roots: Iterable[Path | None]) -> bool:
 
 def _is_credential(path: Path) -> bool:
     return _CREDENTIALS.fullmatch(path.name) is not None
-
-
-def _hub_cache() -> Path:
-    return Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
 
 
 def _never(path: Path, field: str) -> AccessError:

@@ -12,11 +12,12 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
+from .access import AccessError, Need, note_typed, plain_host, read_grants, refusal
 from .account import configuration_folder
 from .errors import SecretError
 from .files import describing_disk_errors, lock
@@ -25,40 +26,108 @@ from .masking import looks_random, redact, remember
 from .secret_forms import REFERENCE, Place, logins_in_addresses, may_name_secret, names_secret, values_in_queries
 from .token_forms import is_token
 
-__all__ = ["forget", "known_names", "lookup", "move_inline", "place", "redact", "references", "resolve", "store"]
+__all__ = ["forget", "host_of", "known_names", "lookup", "move_inline", "place", "redact", "references", "resolve",
+           "resolve_address", "store", "unbound"]
 
 FOLDER_VARIABLE = "NLP_SKILLS_SECRETS_DIR"
+OWN_PREFIX = "NLP_SKILLS_"  # of the keys this program makes for servers it starts itself
 _SERVICE = "nlp-skills"
+_STAND_IN = "secret-reference-here"
 _NAME = r"[A-Za-z_][A-Za-z0-9_]{0,99}"
 _OF_REQUESTS = ("headers", "params", "body", "auth")
+_ADDRESSES = ("connection", "endpoint", "base_url", "url", "urls", "sitemaps")
+_HERE = "localhost"  # where the address of a database leads that names no host
 _NAMES_OF_COLUMNS = ("mapping", "label_values", "selectors", "per_label")
 _WORDS = r"(?i)(?:^|[\s;])(?P<name>password|passwd|pwd)\s*=\s*['\"]?(?P<password>[^\s;'\"]+)"
 
 
-def resolve(text: str, encode: Callable[[str], str] = str) -> str:
+def resolve(text: str, encode: Callable[[str], str] = str, *, host: str | None) -> str:
     """`text` with every `${NAME}` replaced by its secret.
 
     Arguments:
         encode: applied to each value before it is put in, such as `urllib.parse.quote` inside a URL.
+        host: where it will be sent; None only for what this program made for itself and sends to itself.
 
     Raises:
         SecretError: a secret is not known; names it, and the command that stores it.
+        AccessError: the person has not allowed sending it to that host.
     """
+    if host is not None and (needs := unbound(references(text), host)):
+        raise refusal(needs, needs[0].subject)
+
     def value_of(reference: re.Match[str]) -> str:
         value = lookup(reference[1])
         if value is None:
-            raise SecretError(
-                Text(f"The secret {reference[1]} is not known on this machine.",
-                     f"這台機器上沒有名為 {reference[1]} 的密鑰。"),
-                Text(f"Type it in a terminal: nlp-skills secret set {reference[1]} (or set the environment variable "
-                     "of that name). Do not paste it into the chat.",
-                     f"請在終端機輸入：nlp-skills secret set {reference[1]}（或設定同名的環境變數）。不要貼在對話裡。"),
-                field=reference[1],
-            )
+            raise unknown_secret(reference[1], host)
         remember(value, encode(value))
         return encode(value)
 
     return re.sub(REFERENCE, value_of, text)
+
+
+def resolve_address(text: str, default_host: str = "") -> str:
+    """An address with its secrets in place; a name that stands for the whole address says itself where it leads.
+
+    Arguments:
+        default_host: where an address leads that names no host.
+
+    Raises:
+        SecretError: a secret is not known.
+        AccessError: the person has not allowed sending it to the address's host, or it would become part of its name.
+    """
+    address = text.strip()
+    return resolve(address, str if re.fullmatch(REFERENCE, address) else lambda value: quote(value, safe=""),
+                   host=host_of(address) or default_host)
+
+
+def host_of(address: str) -> str:
+    """The host an address leads to, whatever references stand in it; empty where it names none.
+
+    Raises:
+        SecretError: a secret stands for the whole address, and is not known.
+        AccessError: a secret would become part of the host's name, which is looked up in public.
+    """
+    if whole := re.fullmatch(REFERENCE, address.strip()):
+        value = _value(whole[1])
+        if value is None:
+            raise unknown_secret(whole[1], None)
+        address = value
+    stood = re.sub(REFERENCE, _STAND_IN, address.strip().replace("\\", "/"))
+    try:
+        host = urlsplit(stood).hostname or ""
+    except ValueError:
+        return ""
+    if _STAND_IN in host:
+        raise AccessError(
+            Text("A secret stands in the host's name, which is looked up in public.", "主機名稱裡有密鑰，查詢時會公開出去。"),
+            Text("Write the host itself; secrets belong into user, password, path, headers or parameters.",
+                 "請直接寫主機名稱；密鑰只能放在帳號、密碼、路徑、標頭或參數。"), field="host")
+    return plain_host(host)
+
+
+def unbound(names: Iterable[str], host: str) -> list[Need]:
+    """The permissions that are missing before these secrets go to that host; a name that nobody knows needs none."""
+    needs = [Need(kind="secret", subject=name, host=plain_host(host)) for name in dict.fromkeys(names)
+             if plain_host(host) not in _maker_of(name)]
+    grants = read_grants() if needs else None
+    return [need for need in needs if grants and not grants.covers(need) and _value(need.subject) is not None]
+
+
+def unknown_secret(name: str, host: str | None) -> SecretError:
+    """The error for a secret that is neither stored nor an environment variable."""
+    command = f"nlp-skills secret set {name}" + (f" --host {host}" if host else "")
+    return SecretError(
+        Text(f"The secret {name} is not known on this machine.", f"這台機器上沒有名為 {name} 的密鑰。"),
+        Text(f"Type it in a terminal: {command} (or set the environment variable of that name). Do not paste it into the "
+             "chat.",
+             f"請在終端機輸入：{command}（或設定同名的環境變數）。不要貼在對話裡。"), field=name)
+
+
+def _maker_of(name: str) -> tuple[str, ...]:
+    """The hosts that a secret of a well-known name is made for, about which nobody has to be asked."""
+    if name == "HF_TOKEN":
+        return (plain_host(urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co").hostname or ""),)
+    return ("api.openai.com",) if name == "OPENAI_API_KEY" else ()
 
 
 def references(text: str) -> list[str]:
@@ -68,15 +137,19 @@ def references(text: str) -> list[str]:
 
 def lookup(name: str) -> str | None:
     """The value of secret `name`, or None where nobody knows it."""
-    if value := os.environ.get(name):
+    value = _value(name)
+    if value is not None:
         remember(value)
+    return value
+
+
+def _value(name: str) -> str | None:
+    if value := os.environ.get(name):
         return value
     contents = _read()
     stored = _keychain_get(name) if name in contents["keychain"] else None
     if stored is None:
         stored = contents["values"].get(name)
-    if stored is not None:
-        remember(str(stored))
     return None if stored is None else str(stored)
 
 
@@ -149,7 +222,25 @@ def move_inline(mapping: Mapping[str, Any], prefix: str = "") -> tuple[dict[str,
             return _moved_value(value, f"{prefix}{field}", moved)
         return _without_passwords(value, prefix, moved, words=field == "connection")
 
-    return {str(key): clean(value, str(key), False) for key, value in mapping.items()}, moved
+    cleaned = {str(key): clean(value, str(key), False) for key, value in mapping.items()}
+    _note_hosts(cleaned, moved)
+    return cleaned, moved
+
+
+def _note_hosts(value: Any, moved: Collection[str]) -> None:
+    """Keep for which host each moved secret was typed: that of the address beside it."""
+    if isinstance(value, list):
+        for inner in value:
+            _note_hosts(inner, moved)
+    if not isinstance(value, Mapping) or not moved:
+        return
+    addresses = [one for key in _ADDRESSES for one in ([value[key]] if isinstance(value.get(key), str) else value.get(key) or [])]
+    for host in {host_of(one) for one in addresses if isinstance(one, str) and one}:
+        for name in {*references(json.dumps(value, default=str))} & {*moved}:
+            note_typed(name, host or _HERE)
+    if not addresses:
+        for inner in value.values():
+            _note_hosts(inner, moved)
 
 
 def _moved_value(value: str, field: str, moved: list[str]) -> str:

@@ -158,7 +158,7 @@ def deployment(libraries: Mapping[str, Any]) -> Iterable[Standing]:
 def _ollama() -> Standing:
     import httpx
 
-    from ..tools.evaluate.endpoint import ollama_url
+    from ..tools.compute.own_servers import ollama_url
 
     url = ollama_url()
     try:

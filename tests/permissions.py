@@ -1,4 +1,5 @@
-"""The permissions that tests work under: what stands in the system's temporary folder may be read."""
+"""The permissions that tests work under: what stands in the system's temporary folder may be read, servers
+of this machine reached, and the secrets that tests use sent there."""
 
 from __future__ import annotations
 
@@ -6,6 +7,9 @@ import json
 import tempfile
 from pathlib import Path
 
+HOSTS = ["127.0.0.1", "localhost"]
+SECRETS = ["API_KEY", "API_TOKEN", "AUTHORIZATION", "DB", "DB_PASSWORD", "HOST_DB_PASSWORD", "LLM_URL", "MY_KEY", "MY_TOKEN", "NEWS_PASSWORD",
+           "PG", "PG_PASSWORD", "TOKEN_X", "TRIED_KEY", "WRITER_KEY"]
 ROOT = Path(__file__).parents[1]
 
 
@@ -14,5 +18,6 @@ def allow_for_tests(account: Path) -> None:
     account.mkdir(parents=True, exist_ok=True)
     folders = [tempfile.gettempdir(), str(ROOT / ".cache" / "tests"), str(ROOT / "server" / "demo" / "data"),
                str(ROOT / "tests")]
-    grants = {"format": 1, "folders": [str(Path(folder).resolve()) for folder in folders]}
+    grants = {"format": 1, "folders": [str(Path(folder).resolve()) for folder in folders], "hosts": HOSTS,
+              "secrets": dict.fromkeys(SECRETS, HOSTS)}
     (account / "grants.json").write_text(json.dumps(grants), encoding="utf-8")

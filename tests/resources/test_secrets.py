@@ -15,6 +15,7 @@ from keyring.backend import KeyringBackend
 from keyring.backends import fail
 
 from nlp_skills.resources import secrets
+from nlp_skills.resources.access import AccessError, Need, grant, read_grants
 from nlp_skills.resources.errors import SecretError
 from nlp_skills.resources.masking import masked
 
@@ -59,7 +60,7 @@ def keychain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 def test_a_stored_secret_is_resolved_where_it_is_referred_to() -> None:
     secrets.store("DB_PASSWORD", "pa ss/wörd")
 
-    assert secrets.resolve("a ${DB_PASSWORD} b") == "a pa ss/wörd b"
+    assert secrets.resolve("a ${DB_PASSWORD} b", host=None) == "a pa ss/wörd b"
     assert secrets.known_names() == ["DB_PASSWORD"]
 
 
@@ -76,12 +77,12 @@ def test_the_environment_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     secrets.store("TOKEN_X", "stored")
     monkeypatch.setenv("TOKEN_X", "given")
 
-    assert secrets.resolve("${TOKEN_X}") == "given"
+    assert secrets.resolve("${TOKEN_X}", host=None) == "given"
 
 
 def test_an_unknown_secret_says_how_to_enter_it() -> None:
     with pytest.raises(SecretError) as caught:
-        secrets.resolve("${NEVER_STORED}")
+        secrets.resolve("${NEVER_STORED}", host=None)
 
     assert "nlp-skills secret set NEVER_STORED" in caught.value.fix.en
     assert "nlp-skills secret set NEVER_STORED" in caught.value.fix.zh
@@ -90,7 +91,7 @@ def test_an_unknown_secret_says_how_to_enter_it() -> None:
 def test_the_keychain_is_used_where_there_is_one(keychain: Keychain, tmp_path: Path) -> None:
     assert secrets.store("DB_PASSWORD", "kept-in-keychain") == "keychain"
 
-    assert secrets.resolve("${DB_PASSWORD}") == "kept-in-keychain"
+    assert secrets.resolve("${DB_PASSWORD}", host=None) == "kept-in-keychain"
     assert secrets.known_names() == ["DB_PASSWORD"]
     files = [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
     assert files and not any("kept-in-keychain" in path.read_text("utf-8") for path in files)
@@ -153,12 +154,12 @@ def test_no_inline_password_survives_moving(password: str) -> None:
     clean, moved = secrets.move_inline({"connection": f"postgresql://me:{password}@host/db"})
 
     assert clean["connection"] == f"postgresql://me:${{{moved[0]}}}@host/db"
-    assert secrets.resolve(clean["connection"]) == f"postgresql://me:{password}@host/db"
+    assert secrets.resolve(clean["connection"], host="host") == f"postgresql://me:{password}@host/db"
 
 
 def test_what_was_used_is_redacted() -> None:
     secrets.store("API_TOKEN", "tok-12345")
-    secrets.resolve("${API_TOKEN}")
+    secrets.resolve("${API_TOKEN}", host=None)
 
     assert secrets.redact("error near tok-12345") == "error near ***"
     assert secrets.redact("postgresql://me:hunter2@host/db") == "postgresql://me:***@host/db"
@@ -204,7 +205,7 @@ def test_a_key_among_headers_and_parameters_moves_out_whatever_it_is_called(name
         moved, names = secrets.move_inline({"sources": [{"type": "api", place: {name: value, "limit": "1000"}}]})
         assert moved["sources"][0][place] == {name: f"${{{names[0]}}}", "limit": "1000"}
     moved, names = secrets.move_inline({"endpoint": f"https://host/data?page=1&{name}={value}"})
-    assert value not in moved["endpoint"] and secrets.resolve(moved["endpoint"]).endswith(f"{name}={value}")
+    assert value not in moved["endpoint"] and secrets.resolve(moved["endpoint"], host="host").endswith(f"{name}={value}")
 
 
 def test_ordinary_words_are_not_taken_for_keys() -> None:
@@ -220,7 +221,7 @@ def test_ordinary_words_are_not_taken_for_keys() -> None:
 def test_a_password_in_a_connection_written_as_words_moves_out(connection: str) -> None:
     moved, names = secrets.move_inline({"connection": connection})
 
-    assert "hunter22" not in moved["connection"] and secrets.resolve(moved["connection"]) == connection
+    assert "hunter22" not in moved["connection"] and secrets.resolve(moved["connection"], host="localhost") == connection
     assert secrets.lookup(names[0]) == "hunter22"
 
 
@@ -249,3 +250,39 @@ def test_what_the_process_was_started_with_is_known_without_being_asked_for() ->
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
 
     assert done.stdout == "a *** b *** c *** d\n"
+
+
+def test_a_secret_goes_only_where_the_person_allowed_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "from-the-environment")
+    secrets.store("SHOP_KEY", "kept-value")
+    grant([Need(kind="secret", subject="SHOP_KEY", host="api.shop.example")])
+
+    assert secrets.resolve("${SHOP_KEY}", host="API.shop.example.") == "kept-value"
+    for text, host in (("${SHOP_KEY}", "shop.example"), ("${AWS_SECRET_ACCESS_KEY}", "api.shop.example")):
+        with pytest.raises(AccessError) as refused:
+            secrets.resolve(text, host=host)
+        assert f"--host {host}" in refused.value.fix.en and f"--host {host}" in refused.value.fix.zh
+
+
+def test_a_secret_typed_for_one_host_goes_there_and_opens_no_private_host() -> None:
+    clean, [name] = secrets.move_inline({"connection": "postgresql://me:hunter22@db.internal/news"})
+
+    assert secrets.resolve_address(clean["connection"]) == "postgresql://me:hunter22@db.internal/news"
+    with pytest.raises(AccessError):
+        secrets.resolve(f"${{{name}}}", host="elsewhere.example")
+    assert not read_grants().covers(Need(kind="host", subject="db.internal"))
+
+
+@pytest.mark.parametrize("address", ["https://${SHOP_KEY}.example.com/", "https://x.${SHOP_KEY}/", "https://a@${SHOP_KEY}:80/"])
+def test_a_secret_is_no_part_of_a_hosts_name(address: str) -> None:
+    with pytest.raises(AccessError):
+        secrets.resolve_address(address)
+
+
+def test_a_name_for_a_whole_address_says_itself_where_it_leads() -> None:
+    secrets.store("DATABASE_URL", "postgresql://me:pw12345@db.example/news")
+    with pytest.raises(AccessError) as refused:
+        secrets.resolve_address("${DATABASE_URL}")
+    assert refused.value.needs == (Need(kind="secret", subject="DATABASE_URL", host="db.example"),)
+    grant(refused.value.needs)
+    assert secrets.resolve_address("${DATABASE_URL}").endswith("@db.example/news")

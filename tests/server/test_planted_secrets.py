@@ -155,7 +155,7 @@ async def _roads(found: Evidence, call: Call, server: Peer, postgres: PostgresSe
     planted = found.planted
 
     async def source(**fields: Any) -> None:
-        await call("set_data_source", task=TASK, sources=[{"allow_hosts": ["127.0.0.1"], "retries": 0, **fields}])
+        await call("set_data_source", task=TASK, sources=[{"retries": 0, **fields}])
 
     await call("create_task", title="Entity sentiment", name=TASK, type="entity-classification", language="zh-TW",
                labels=["正面", "中性", "負面"])
@@ -163,7 +163,7 @@ async def _roads(found: Evidence, call: Call, server: Peer, postgres: PostgresSe
     for address, fields in _apis(found, server):
         await source(type="api", endpoint=address, **fields)
     await call("set_data_source", task=TASK, sources=[
-        {"type": "api", "endpoint": address, "allow_hosts": ["127.0.0.1"], **fields}
+        {"type": "api", "endpoint": address, **fields}
         for address, fields in _apis(found, server) if "refuses" not in address])
     await call("prepare_data", task=TASK)
     for path, status in (("/refused", 401), ("/broken", 500)):
@@ -175,7 +175,7 @@ async def _roads(found: Evidence, call: Call, server: Peer, postgres: PostgresSe
         f"<article><p>{'台積電營收創新高。' * 20}{_sent(asked)}</p></article>")))
     address = f"http://me:{planted['page']}@127.0.0.1:{server.port}/page?token={planted['page']}"
     await call("set_data_source", task=TASK, sources=[
-        {"type": "web_scrape", "urls": [address], "allow_hosts": ["127.0.0.1"], "delay_seconds": 0}])
+        {"type": "web_scrape", "urls": [address], "delay_seconds": 0}])
     await call("prepare_data", task=TASK)
     await _models(found, call, server)
     for host in (f"root:{planted['ssh']}@127.0.0.1:9", f"ssh://root:{planted['ssh']}@127.0.0.1:9"):

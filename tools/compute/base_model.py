@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from ...resources.errors import MissingRequirement, TrainingError
 from ...resources.files import read_json
 from ...resources.language import Text
-from ...resources.paths import readable
+from ...resources.paths import hub_cache, readable
 from ...resources.workspace import Workspace
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(?:/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
@@ -50,14 +49,6 @@ def resolve_base_model(workspace: Workspace, name: str) -> Path:
              f"請呼叫 set_up(what='base_model', name='{name}')，看過大小與授權後下載。"),
         field="base_model", details={"name": name},
     )
-
-
-def hub_cache() -> Path:
-    """Where the Hugging Face libraries keep downloaded models."""
-    if named := os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE"):
-        return Path(named).expanduser()
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    return Path(os.environ.get("HF_HOME") or cache / "huggingface").expanduser() / "hub"
 
 
 def cached_folder(name: str) -> Path:

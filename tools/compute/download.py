@@ -19,9 +19,10 @@ from pydantic import BaseModel, Field
 from ...resources.errors import JobError, MissingRequirement, NlpSkillsError, TrainingError, WorkspaceError
 from ...resources.files import describing_disk_errors, sha256_file
 from ...resources.language import Text
+from ...resources.paths import hub_cache
 from ...resources.reasons import reason_of
 from ...resources.secrets import lookup
-from .base_model import HUB_NAME, cached_folder, check_causal_config, check_causal_model, hub_cache
+from .base_model import HUB_NAME, cached_folder, check_causal_config, check_causal_model
 from .machine import free_disk
 from .redaction import without_secrets
 from .running import RunningJob, run_job

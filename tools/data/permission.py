@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ...resources.access import Need, require
+from ...resources.access import Need, refusal, require
 from ...resources.data_source import DataSource
-from ...resources.paths import refusal
+from ...resources.paths import inbox
 from ...resources.task import TaskFolder
 from .sources import source_kind
 
@@ -27,4 +27,4 @@ def check_permission(task: TaskFolder, data_source: DataSource, source: int | No
             field = field or (f"sources[{number}]" if missing else "")
             needs += missing
     if needs:
-        require(refusal(needs, field, task.root.parent))
+        require(refusal(needs, field, inbox(task.root.parent)))

@@ -275,7 +275,7 @@ def _serve_gguf(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
 
     check_port(options.port)
     job.progress(0, 1, Text(f"loading {options.model}", f"載入 {options.model}"))
-    key = secrets.resolve(serving_key())
+    key = secrets.resolve(serving_key(), host=None)
     server, _url = start_server(Path(options.model), key=key, port=options.port, alias=options.alias)
     while server is not None:  # llama.cpp answers on threads of its own; SIGTERM ends this one
         time.sleep(1.0)

@@ -18,7 +18,7 @@ from ...resources.errors import DeploymentError, MissingRequirement, NlpSkillsEr
 from ...resources.files import write_atomic
 from ...resources.language import Text
 from ...resources.lineage import track_version
-from ...resources.secrets import redact, resolve
+from ...resources.secrets import host_of, redact, resolve
 from ...resources.task import Task
 from ...resources.version import VersionFolder, version
 from ...resources.wording import problem_in_words, written_as
@@ -111,7 +111,7 @@ def check_upload(task: Task, wanted: Upload) -> None:
         DeploymentError: the task is on-premise.
     """
     check_reach(task, endpoint(), wanted.allow_remote)
-    resolve("${HF_TOKEN}")
+    resolve("${HF_TOKEN}", host=host_of(endpoint()))
     _client()
 
 
@@ -195,7 +195,7 @@ def _client() -> Any:
 
 
 def _send(folder: Path, wanted: Upload, chosen: VersionFolder) -> str:
-    api = _client()(token=resolve("${HF_TOKEN}"))
+    api = _client()(token=resolve("${HF_TOKEN}", host=host_of(endpoint())))
     from huggingface_hub.errors import HfHubHTTPError
 
     kind = "dataset" if wanted.content == "dataset" else "model"

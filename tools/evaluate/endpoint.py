@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import os
 import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,15 +15,15 @@ from ...resources.errors import DeploymentError
 from ...resources.language import Text
 from ...resources.masking import redact, remember_pair
 from ...resources.reasons import reason_of
-from ...resources.secrets import resolve
+from ...resources.secrets import OWN_PREFIX, references, resolve, resolve_address
+from ..compute.own_servers import is_own_server
 from ..data.reach import is_near
+from ..data.web.addresses import check_host
 
 if TYPE_CHECKING:
     import httpx
 
 REQUEST_SECONDS = 120.0
-OLLAMA_VARIABLE = "OLLAMA_HOST"
-_OLLAMA_PORT = 11434
 _LIST_SECONDS = 10.0
 _MOST_BYTES = 8 << 20  # no answer that is waited for here comes near
 
@@ -36,6 +35,7 @@ class Endpoint(BaseModel):
         url: its base, `http://127.0.0.1:8000`; a trailing `/v1` is taken off.
         model: the name requests carry.
         api_key: a reference such as `${OPENAI_API_KEY}`, resolved when it is asked; never the key itself.
+        served_here: this very process serves it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -43,21 +43,37 @@ class Endpoint(BaseModel):
     url: str
     model: str
     api_key: str | None = None
+    served_here: bool = False
 
     @property
     def base(self) -> str:
         return base_url(self.url)
 
     def client(self, seconds: float = REQUEST_SECONDS) -> httpx.Client:
-        """A client of it. A server on this machine is asked directly, whatever proxy is set."""
+        """A client of it. A server on this machine is asked directly, whatever proxy is set.
+
+        Raises:
+            AccessError: nobody has allowed reaching a private host, or sending the key there.
+            SecretError: the key is not known.
+        """
         import httpx
 
-        headers = {"Authorization": f"Bearer {resolve(self.api_key)}"} if self.api_key else {}
-        address = resolve(self.base, lambda value: quote(value, safe=""))
+        from ..data.web.guarded import GuardedTransport
+
+        address = resolve_address(self.base)
         found = httpx.URL(address)
         if found.userinfo:
             remember_pair(found.username, found.password)
-        return httpx.Client(base_url=address, timeout=seconds, headers=headers, trust_env=not is_near(address))
+        own = self.served_here or is_own_server(found.host, found.port or 443)
+        headers = {}
+        if self.api_key:
+            ours = own and all(name.startswith(OWN_PREFIX) for name in references(self.api_key))
+            headers["Authorization"] = f"Bearer {resolve(self.api_key, host=None if ours else found.host)}"
+        if own:
+            return httpx.Client(base_url=address, timeout=seconds, headers=headers, trust_env=False)
+        check_host(address, "url")
+        return httpx.Client(base_url=address, timeout=seconds, headers=headers, transport=GuardedTransport(),
+                            trust_env=not is_near(address))
 
 
 def base_url(url: str) -> str:
@@ -75,16 +91,6 @@ def base_url(url: str) -> str:
             field="url",
         )
     return base
-
-
-def ollama_url() -> str:
-    """Where Ollama listens: `OLLAMA_HOST`, else this machine."""
-    named = (os.environ.get(OLLAMA_VARIABLE) or "").strip().rstrip("/")
-    if not named or named.startswith("0.0.0.0"):
-        named = named.replace("0.0.0.0", "127.0.0.1") or "127.0.0.1"
-    if "://" not in named:
-        named = f"http://{named}"
-    return named if urlsplit(named).port or named.startswith("https") else f"{named}:{_OLLAMA_PORT}"
 
 
 def whole(client: httpx.Client, method: str, path: str, content: Any = None) -> httpx.Response:

@@ -30,10 +30,12 @@ from ...resources.version import VersionFolder
 from ...resources.version import version as find_version
 from ...resources.workspace import Workspace
 from ..compute.base_model import resolve_base_model
+from ..compute.own_servers import ollama_url
 from ..data.prompting import chat_messages, gold_of, read_answer
 from ..data.rows import Row
 from ..data.types import kind_of
-from .endpoint import Endpoint, ask, base_url, check_listed, ollama_url, whole
+from ..data.web.needs import require_access
+from .endpoint import Endpoint, ask, base_url, check_listed, whole
 from .llama_cpp import check_gguf, running
 from .model import load_for_inference, version_paths
 from .predict import Prediction, margins, predict
@@ -78,13 +80,15 @@ def named_model(workspace: Workspace, task: TaskFolder, name: str, url: str = ""
     """The model that `name` speaks of; whether it stands is looked at as far as no library is needed.
 
     Raises:
-        AccessError: nobody has allowed reading that file or folder.
+        AccessError: nobody has allowed reading that file or folder, reaching that host, or sending the key there.
         NlpSkillsError: there is no such file, version, base model or address.
     """
     prefix, _, rest = name.strip().partition(":")
     key = api_key or None
     if prefix == "ollama" and rest:
-        return Model(kind="ollama", name=name.strip(), source=rest, url=base_url(url or ollama_url()), api_key=key)
+        address = base_url(url or ollama_url())
+        require_access(address, key)
+        return Model(kind="ollama", name=name.strip(), source=rest, url=address, api_key=key)
     if url or (prefix == "endpoint" and rest):
         source = rest if prefix == "endpoint" else name.strip()
         if not url:
@@ -92,6 +96,7 @@ def named_model(workspace: Workspace, task: TaskFolder, name: str, url: str = ""
                 Text(f"Where does {source} answer?", f"{source} 在哪個位址回答？"),
                 Text("Give its address as url, such as http://127.0.0.1:8000.",
                      "請在 url 填上位址，例如 http://127.0.0.1:8000。"), field="url")
+        require_access(base_url(url), key)
         return Model(kind="endpoint", name=f"endpoint:{source}", source=source, url=base_url(url), api_key=key)
     if (prefix == "gguf" and rest) or name.strip().lower().endswith(".gguf"):
         path = readable(Path(rest if prefix == "gguf" else name.strip()), "model", workspace=workspace.root, task=task.root,
@@ -146,8 +151,9 @@ def answering(task: TaskFolder, model: Model, prompt: Prompt, labels: Sequence[s
     elif model.kind == "gguf":
         if secrets.lookup(_KEY_NAME) is None:
             os.environ[_KEY_NAME] = randomness.token_urlsafe(24)  # for this process alone
-        with running(Path(model.source), secrets.resolve(f"${{{_KEY_NAME}}}")) as url:
-            yield _asked(Endpoint(url=url, model=Path(model.source).name, api_key=f"${{{_KEY_NAME}}}"), prompt, labels)
+        with running(Path(model.source), secrets.resolve(f"${{{_KEY_NAME}}}", host=None)) as url:
+            served = Endpoint(url=url, model=Path(model.source).name, api_key=f"${{{_KEY_NAME}}}", served_here=True)
+            yield _asked(served, prompt, labels)
     else:
         endpoint = Endpoint(url=str(model.url), model=model.source, api_key=model.api_key)
         check_listed(endpoint)

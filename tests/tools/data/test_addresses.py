@@ -10,14 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlp_skills.tools.data.web.addresses import (
-    GuardedNetwork,
     RefusedAddress,
     check_addresses,
     is_metadata,
     is_public,
 )
+from nlp_skills.tools.data.web.guarded import network
 
-NOBODY: frozenset[str] = frozenset()
 PRIVATE = [ipaddress.ip_network(name) for name in (
     "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16",
     "224.0.0.0/4", "240.0.0.0/4")]
@@ -49,15 +48,15 @@ def test_public_addresses_pass(address: str) -> None:
 
 def test_a_name_with_one_private_address_among_public_ones_is_refused() -> None:
     with pytest.raises(RefusedAddress):
-        check_addresses("both.example", ["8.8.8.8", "10.0.0.1"], NOBODY)
+        check_addresses("both.example", ["8.8.8.8", "10.0.0.1"], permitted=False)
 
 
 def test_an_allowed_name_reaches_private_addresses_but_never_metadata() -> None:
-    check_addresses("intranet", ["10.1.2.3"], frozenset({"intranet"}))
+    check_addresses("intranet", ["10.1.2.3"], permitted=True)
     for address in ("169.254.169.254", "fd00:ec2::254", "fe80::1"):
         assert is_metadata(address)
         with pytest.raises(RefusedAddress):
-            check_addresses("intranet", [address], frozenset({"intranet"}))
+            check_addresses("intranet", [address], permitted=True)
 
 
 def test_the_address_that_was_checked_is_the_one_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +74,7 @@ def test_the_address_that_was_checked_is_the_one_connected_to(monkeypatch: pytes
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", connect)
     with pytest.raises(httpcore.ConnectError):
-        GuardedNetwork(NOBODY).connect_tcp("rebinding.example", 80)
+        network(httpcore)().connect_tcp("rebinding.example", 80)
     with pytest.raises(RefusedAddress):
-        GuardedNetwork(NOBODY).connect_tcp("rebinding.example", 80)
+        network(httpcore)().connect_tcp("rebinding.example", 80)
     assert connected == ["8.8.8.8"]

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlp_skills.resources import secrets
+from nlp_skills.resources.access import AccessError, changing_grants
 from nlp_skills.resources.data_source import Source
-from nlp_skills.resources.errors import Cancelled, DataError, DataSourceError
+from nlp_skills.resources.errors import Cancelled, DataError, DataSourceError, NlpSkillsError
 from nlp_skills.resources.files import read_json, write_yaml
 from nlp_skills.resources.language import Text
 from nlp_skills.resources.task import TaskFolder
@@ -30,12 +31,12 @@ ROWS = sentences(25)
 
 def records(endpoint: str, watch: Watch | None = None, **fields: Any) -> Rows:
     source = source_kind(Source.model_validate({
-        "type": "api", "endpoint": endpoint, "allow_hosts": ["127.0.0.1"], "retry_seconds": 0.01, **fields}), 0)
+        "type": "api", "endpoint": endpoint, "retry_seconds": 0.01, **fields}), 0)
     return [record for batch in source.batches(Path(), "sources[0]", watch) for record in batch]
 
 
-def refusal(endpoint: str, **fields: Any) -> DataSourceError:
-    with pytest.raises(DataSourceError) as caught:
+def refusal(endpoint: str, **fields: Any) -> NlpSkillsError:
+    with pytest.raises((DataSourceError, AccessError)) as caught:
         records(endpoint, **fields)
     assert caught.value.problem.zh and caught.value.fix.zh and str(caught.value.field).startswith("sources[0].")
     return caught.value
@@ -126,7 +127,7 @@ def test_a_key_in_the_address_is_never_written(
     secrets.store("API_KEY", "s3cret-value")
     url = server.serve("/rows", lambda asked: as_json(sentences(60)) if asked.params.get("key") else as_json({}, 401))
     write_yaml(task.data_source_file, {"sources": [
-        {"type": "api", "endpoint": url, "allow_hosts": ["127.0.0.1"],
+        {"type": "api", "endpoint": url,
          "auth": {"type": "key", "api_key": "${API_KEY}", "name": "key", "place": "query"}}]})
 
     result = prepare()
@@ -178,7 +179,7 @@ def test_a_server_that_dies_between_pages_leaves_the_earlier_data(
     pages = in_pages(30, sentences(90))
     url = server.serve("/rows", pages)
     write_yaml(task.data_source_file, {"sources": [
-        {"type": "api", "endpoint": url, "allow_hosts": ["127.0.0.1"], "records": "data.items", "retry_seconds": 0.01,
+        {"type": "api", "endpoint": url, "records": "data.items", "retry_seconds": 0.01,
          "pagination": {"type": "page"}}]})
     before, kept = prepare(), sorted(path.name for path in task.raw.iterdir())
     server.serve("/rows", lambda asked: pages(asked) if asked.params["page"] == "1" else Said(b"[" * 90, cut=9))
@@ -358,9 +359,11 @@ def test_a_redirect_into_a_private_network_is_refused(server: Peer, target: str,
 
 
 def test_a_private_address_is_refused_until_the_person_allows_it(server: Peer) -> None:
-    error = refusal(server.serve("/rows", as_json(ROWS)), allow_hosts=[])
+    with changing_grants() as grants:
+        grants.hosts, grants.secrets = [], {}
+    error = refusal(server.serve("/rows", as_json(ROWS)))
 
-    assert "allow_hosts: [127.0.0.1]" in error.fix.en and not server.asked
+    assert "nlp-skills allow --host 127.0.0.1" in error.fix.en and not server.asked
 
 
 @pytest.mark.alone
@@ -408,7 +411,7 @@ def test_only_changed_content_makes_a_new_snapshot(
 ) -> None:
     url = server.serve("/rows", as_json(sentences(60)))
     write_yaml(task.data_source_file, {"sources": [
-        {"type": "api", "endpoint": url, "allow_hosts": ["127.0.0.1"]}]})
+        {"type": "api", "endpoint": url}]})
     first_time, second = prepare(), prepare()
     server.serve("/rows", as_json(sentences(61)))
 

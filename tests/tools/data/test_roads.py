@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from mcp import Client
 
+from nlp_skills.resources.access import changing_grants
 from nlp_skills.resources.errors import Cancelled, DataError, NlpSkillsError
 from nlp_skills.resources.files import dump_jsonl, read_json, read_jsonl, read_yaml, sha256_bytes, write_yaml
 from nlp_skills.resources.language import several
@@ -45,7 +46,7 @@ def two_sources(server: Peer, task: TaskFolder) -> None:
     (task.root / "news.jsonl").write_bytes(dump_jsonl(sentences(30)))
     url = server.serve("/rows", as_json(sentences(30, 100)))
     write_yaml(task.data_source_file, {"sources": [
-        {"type": "file", "path": "news.jsonl"}, {"type": "api", "endpoint": url, "allow_hosts": ["127.0.0.1"]}]})
+        {"type": "file", "path": "news.jsonl"}, {"type": "api", "endpoint": url}]})
 
 
 def test_one_source_is_fetched_and_the_others_stay_as_they_were(server: Peer, task: TaskFolder, prepare: Any) -> None:
@@ -99,7 +100,7 @@ def test_a_source_that_fails_replaces_nothing(
 ) -> None:
     (task.root / "news.jsonl").write_bytes(dump_jsonl(sentences(40)))
     rows, page = server.serve("/rows", as_json(sentences(30, 100))), server.serve("/page", as_page(article()))
-    shared = {"allow_hosts": ["127.0.0.1"], "retries": 0}
+    shared = {"retries": 0}
     write_yaml(task.data_source_file, {"sources": [
         {"type": "file", "path": "news.jsonl"}, {"type": "api", "endpoint": rows, **shared},
         {"type": "web_scrape", "urls": [page], "delay_seconds": 0, **shared}]})
@@ -129,7 +130,7 @@ def test_a_job_cancelled_while_it_waits_for_a_server_ends_and_changes_nothing(
 
     url = server.serve("/busy", busy)
     where = {"endpoint": url} if kind == "api" else {"urls": [url]}
-    write_yaml(task.data_source_file, {"sources": [{"type": kind, **where, "allow_hosts": ["127.0.0.1"]}]})
+    write_yaml(task.data_source_file, {"sources": [{"type": kind, **where}]})
     began = time.monotonic()
     with pytest.raises(Cancelled):
         prepare()
@@ -150,7 +151,7 @@ def test_every_kind_tells_its_progress_and_leaves_how_it_was_asked_when_and_what
     }
     fields = every[kind]
     with_rows(task)
-    write_yaml(task.data_source_file, {"sources": [{"type": kind, "allow_hosts": ["127.0.0.1"], **fields}]})
+    write_yaml(task.data_source_file, {"sources": [{"type": kind, **fields}]})
     [raw] = prepare()["raw"]
 
     kept = read_json(Path(raw) / "source.json")
@@ -220,13 +221,12 @@ async def test_every_kind_of_the_seed_is_previewed_and_prepared(
 ) -> None:
     with_rows(task)
     server.serve("/v1/chat/completions", Writer())
-    allowed = {"allow_hosts": ["127.0.0.1"]}
     answer = await call(client, "set_data_source", sources=[
         {"type": "database", "connection": "sqlite:///news.db", "snapshot_date": "2026-01-06",
          "query": QUERY},
-        {"type": "api", "endpoint": server.serve("/data", as_json(sentences(30, 100))), "params": {"limit": 1000}, **allowed},
+        {"type": "api", "endpoint": server.serve("/data", as_json(sentences(30, 100))), "params": {"limit": 1000}},
         {"type": "web_scrape", "urls": [server.serve("/page", as_page(article()))], "keywords": ["金融", "股價"],
-         "delay_seconds": 0, **allowed},
+         "delay_seconds": 0},
         {"type": "llm_generated", "prompt_template": "生成 {count} 筆金融情感分析訓練資料...", "model": "gpt-4o", "count": 20,
          "rows_per_request": 10, "base_url": f"{server.url}/v1"}])
 
@@ -244,7 +244,7 @@ async def test_every_kind_of_the_seed_is_previewed_and_prepared(
 async def test_a_source_without_a_label_column_names_both_ways_on(
     client: Client, server: Peer, task: TaskFolder
 ) -> None:
-    source = {"type": "api", "allow_hosts": ["127.0.0.1"], "endpoint": server.serve("/data", as_json(
+    source = {"type": "api", "endpoint": server.serve("/data", as_json(
         [{"text": row["text"], "entity": row["entity"]} for row in sentences(5)]))}
     asked = await call(client, "set_data_source", sources=[source])
     assert asked["next_step"]["tool"] == "set_data_source" and "unlabelled: true" in asked["next_step"]["say"]
@@ -259,17 +259,18 @@ async def test_a_private_address_is_refused_through_the_door_with_the_way_out(
     client: Client, server: Peer, task: TaskFolder
 ) -> None:
     url = server.serve("/data", as_json(sentences(5)))
+    with changing_grants() as grants:
+        grants.hosts, grants.secrets = [], {}
 
     said = await refused(client, "set_data_source", sources=[{"type": "api", "endpoint": url}])
-    assert "allow_hosts: [127.0.0.1]" in said and "內部網路" in said and not server.asked
+    assert "nlp-skills allow --host 127.0.0.1" in said and "內部網路" in said and not server.asked
 
 
 async def test_an_api_key_typed_in_moves_to_the_store(client: Client, server: Peer, task: TaskFolder) -> None:
     url = server.serve("/data", lambda asked: as_json(
         sentences(30) if asked.headers.get("Authorization") == "Bearer sk-typed-in-chat" else {}))
     answer = await call(client, "set_data_source", sources=[
-        {"type": "api", "endpoint": url, "auth": {"type": "bearer", "token": "sk-typed-in-chat"},
-         "allow_hosts": ["127.0.0.1"]}])
+        {"type": "api", "endpoint": url, "auth": {"type": "bearer", "token": "sk-typed-in-chat"}}])
 
     assert "secret set" in answer["message"] and len(answer["job"]["result"]["sources"][0]["rows"]) == 5
     written = "".join(Path(path).read_text("utf-8") for path in task.root.rglob("*") if path.is_file())

@@ -33,7 +33,7 @@ def article(text: str = NEWS, title: str = "營收創新高", meta: str = "") ->
 
 def records(watch: Watch | None = None, **fields: Any) -> Rows:
     source = source_kind(Source.model_validate({
-        "type": "web_scrape", "allow_hosts": ["127.0.0.1"], "delay_seconds": 0, "retry_seconds": 0.01, **fields}), 0)
+        "type": "web_scrape", "delay_seconds": 0, "retry_seconds": 0.01, **fields}), 0)
     return [record for batch in source.batches(Path(), "sources[0]", watch) for record in batch]
 
 
@@ -278,7 +278,7 @@ def test_a_source_without_pages_is_refused() -> None:
 
 def test_rows_without_a_label_are_kept_apart_and_train_nothing(server: Peer, task: TaskFolder, prepare: Any) -> None:
     pages = [server.serve(f"/{n}", as_page(article(f"第{n}則：{NEWS}", str(n)))) for n in range(3)]
-    scrape = {"type": "web_scrape", "urls": pages, "allow_hosts": ["127.0.0.1"], "delay_seconds": 0}
+    scrape = {"type": "web_scrape", "urls": pages, "delay_seconds": 0}
     write_yaml(task.data_source_file, {"sources": [scrape]})
 
     result = prepare()
@@ -299,7 +299,7 @@ def test_a_key_in_an_address_reaches_the_site_and_no_file(server: Peer, task: Ta
     url = server.serve("/news", lambda asked: as_page(article()) if asked.params.get("api_key") == "s3cret-value"
                        else Said(status=403))
     write_yaml(task.data_source_file, {"sources": [
-        {"type": "web_scrape", "urls": [f"{url}?api_key=s3cret-value"], "allow_hosts": ["127.0.0.1"],
+        {"type": "web_scrape", "urls": [f"{url}?api_key=s3cret-value"],
          "delay_seconds": 0}]})
 
     assert prepare()["unlabelled"] == 1

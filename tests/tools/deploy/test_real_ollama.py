@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from nlp_skills.resources.task import TaskFolder
+from nlp_skills.tools.compute.own_servers import ollama_url
 from nlp_skills.tools.deploy import deployments
 from nlp_skills.tools.deploy.serve import free_port
-from nlp_skills.tools.evaluate.endpoint import ollama_url
 from tests.tools.deploy.conftest import Conversation
 
 pytestmark = pytest.mark.anyio

@@ -9,17 +9,21 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
+from ....resources.access import Need
 from ....resources.clock import now
 from ....resources.errors import DataSourceError, MissingRequirement
 from ....resources.files import read_json, sha256_bytes, write_json
 from ....resources.language import Text
-from ....resources.secrets import redact, resolve
+from ....resources.secrets import host_of, redact, resolve, resolve_address
+from ..web.addresses import check_host
+from ..web.guarded import guarded_httpx2_transport
+from ..web.needs import needs_of
 
 if TYPE_CHECKING:
     from openai import OpenAI
 
+OPENAI_URL = "https://api.openai.com/v1"
 _BEGINNING = re.compile(r"[\[{]")
 _MOST_TRIES = 2000  # an answer of brackets alone must not take for ever
 
@@ -187,8 +191,27 @@ def _client(base_url: str | None, key: str, timeout: float, retries: int) -> Ope
                  "請模型寫資料需要 openai 套件，但執行此工作的環境沒有安裝。"),
             Text("Install it: pip install 'nlp-skills[generate]'.", "請安裝：pip install 'nlp-skills[generate]'。")
         ) from error
-    address = resolve(base_url, lambda value: quote(value, safe="")) if base_url else "https://api.openai.com/v1"
-    return openai.OpenAI(api_key=key, base_url=address, timeout=timeout, max_retries=retries)
+    address = resolve_address(base_url) if base_url else OPENAI_URL
+    check_host(address, "base_url")
+    return openai.OpenAI(api_key=key, base_url=address, timeout=timeout, max_retries=retries,
+                         http_client=openai.DefaultHttpxClient(transport=guarded_httpx2_transport()))
+
+
+def needed(base_url: str | None, api_key: str | None, field: str) -> list[Need]:
+    """What the person has to allow before that endpoint is asked with that key."""
+    return needs_of(base_url or OPENAI_URL, f"{field}.base_url", (api_key,))
+
+
+def key_for(base_url: str | None, api_key: str | None) -> str:
+    """The key itself: the one named, else OpenAI's own where nothing else is asked.
+
+    Raises:
+        SecretError: it is not known.
+        AccessError: the person has not allowed sending it to that host.
+    """
+    if api_key is None and base_url is not None:
+        return "none"
+    return resolve(api_key or "${OPENAI_API_KEY}", host=host_of(base_url or OPENAI_URL))
 
 
 def parsed_rows(text: str, fields: Collection[str] = ("text",)) -> list[dict[str, Any]]:

@@ -16,15 +16,15 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ....resources.access import refusal, require
 from ....resources.errors import DataError
 from ....resources.language import Text, several
-from ....resources.secrets import resolve
 from ....resources.spending import amount
 from ....resources.task import Task, TaskFolder
 from ....resources.wording import problem_in_words
 from ...compute.running import RunningJob, run_job
 from ..expense import Expense, Prices, Purse, is_here, require_room, tokens_of
-from ..generation.asking import Endpoint, Said
+from ..generation.asking import OPENAI_URL, Endpoint, Said, key_for, needed
 from ..prompting import task_prompt
 from ..reach import check_reach
 from ..rows import Row
@@ -71,6 +71,7 @@ def read_settings(given: dict[str, Any], task: Task) -> EndpointSettings:
     """The settings, checked.
 
     Raises:
+        AccessError: nobody has allowed reaching that host, or sending the key there.
         DataError: a field is wrong; or rows of an on-premise task would leave.
     """
     try:
@@ -82,7 +83,9 @@ def read_settings(given: dict[str, Any], task: Task) -> EndpointSettings:
             Text(f"{place}: {said.en}.", f"{place}：{said.zh}。"),
             Text(f"settings of an endpoint: {', '.join(EndpointSettings.model_fields)}.",
                  f"端點的 settings 有：{'、'.join(EndpointSettings.model_fields)}。"), field=place) from None
-    check_reach(task, settings.base_url or "https://api.openai.com", settings.allow_remote)
+    check_reach(task, settings.base_url or OPENAI_URL, settings.allow_remote)
+    if needs := needed(settings.base_url, settings.api_key, "settings"):
+        require(refusal(needs, "settings.base_url"))
     return settings
 
 
@@ -149,8 +152,7 @@ def propose(task: TaskFolder, job: RunningJob, settings: EndpointSettings) -> di
     purse = Purse(task, job.folder.id, settings.model, settings.prices)
     used = useless = 0
     wishes = {"max_tokens": _MOST_TOKENS, "logprobs": True}
-    key = resolve(settings.api_key) if settings.api_key else (
-        resolve("${OPENAI_API_KEY}") if settings.base_url is None else "none")
+    key = key_for(settings.base_url, settings.api_key)
     with Endpoint(model=settings.model, base_url=settings.base_url, key=key, temperature=0,
                   timeout=settings.timeout_seconds, retries=settings.retries, wishes=wishes,
                   field="settings") as endpoint, ThreadPoolExecutor(settings.parallel) as pool:

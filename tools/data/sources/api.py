@@ -7,20 +7,22 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ....resources.access import Need
 from ....resources.errors import DataSourceError
 from ....resources.files import sha256_bytes
 from ....resources.language import Text
 from ....resources.masking import remember, remember_pair
-from ....resources.secrets import resolve
+from ....resources.secrets import host_of, resolve, resolve_address
 from ..cells import plain_value
 from ..watching import Watch
 from ..web.client import Answer, Ask, Limits, Web, shown
 from ..web.decoding import json_text
 from ..web.failures import refused
+from ..web.needs import needs_of
 from ..web.paging import Pagination, at_path
 from ..web.tables import table_format, table_rows, unpacked
 from ..web.totals import announced_total
@@ -55,16 +57,19 @@ class Auth(BaseModel):
             raise ValueError(Text(f"{self.type} needs {name}", f"{self.type} 需要 {name}"))
         return self
 
-    def headers(self) -> dict[str, str]:
-        """The header it is sent in, secrets resolved."""
+    def headers(self, host: str) -> dict[str, str]:
+        """The header it is sent to `host` in, secrets resolved."""
         if self.type == "bearer":
-            return {"Authorization": f"Bearer {resolve(self.token or '')}"}
+            return {"Authorization": f"Bearer {resolve(self.token or '', host=host)}"}
         if self.type == "basic":
-            return {"Authorization": f"Basic {remember_pair(resolve(self.username or ''), resolve(self.password or ''))}"}
-        return {self.name: resolve(self.api_key or "")} if self.place == "header" else {}
+            pair = remember_pair(resolve(self.username or "", host=host), resolve(self.password or "", host=host))
+            return {"Authorization": f"Basic {pair}"}
+        return {self.name: resolve(self.api_key or "", host=host)} if self.place == "header" else {}
 
-    def params(self) -> dict[str, str]:
-        return {self.name: resolve(self.api_key or "")} if self.type == "key" and self.place == "query" else {}
+    def params(self, host: str) -> dict[str, str]:
+        if self.type != "key" or self.place != "query":
+            return {}
+        return {self.name: resolve(self.api_key or "", host=host)}
 
 
 class _Seen:
@@ -84,8 +89,8 @@ class ApiSource(SourceKind):
     """Rows of an HTTP API: pages of JSON (or lines of JSON, CSV, Excel, Parquet, packed or not), read until the last one.
 
     Keys belong into the store of secrets: `auth: {type: bearer, token: ${API_TOKEN}}`. Busy servers (429, 5xx) are
-    asked again, as `Retry-After` says. Private addresses are read only where `allow_hosts` names the host; proxies
-    are not used. `Link: rel="next"` headers are followed without being asked; other APIs need `pagination`. Fields of
+    asked again, as `Retry-After` says. A host of a private network is asked only where a person has allowed it on the
+    terminal or in a form; proxies are not used. `Link: rel="next"` headers are followed without being asked; other APIs need `pagination`. Fields of
     objects within a row are columns named `fields.body`.
     """
 
@@ -107,7 +112,6 @@ class ApiSource(SourceKind):
     requests_per_second: float | None = Field(None, gt=0)
     retries: int = Field(4, ge=0, le=20)
     retry_seconds: float = Field(1.0, gt=0, description="Before the first retry; doubles.")
-    allow_hosts: list[str] = Field(default_factory=list, description="Private hosts you allow, such as localhost.")
 
     secret_fields: ClassVar[tuple[str, ...]] = ("endpoint", "params", "headers", "body", "auth")
     previewed: ClassVar[int] = 50
@@ -118,11 +122,15 @@ class ApiSource(SourceKind):
             answer_bytes=int(self.max_answer_mb * (1 << 20)), answer_seconds=self.timeout_seconds,
             total_seconds=self.max_seconds, retries=self.retries, retry_seconds=self.retry_seconds,
             between_seconds=1 / self.requests_per_second if self.requests_per_second else 0.0)
-        with Web(self.allow_hosts, limits, f"{field}.endpoint", watch) as web:
+        with Web(limits, f"{field}.endpoint", watch) as web:
             yield from self._pages(web, field, watch)
 
     def origin(self, folder: Path) -> str:
         return shown(self.endpoint)
+
+    def needs(self, folder: Path, field: str) -> list[Need]:
+        sent = (self.params, self.headers, self.body, self.auth.model_dump() if self.auth else None)
+        return needs_of(self.endpoint, f"{field}.endpoint", sent)
 
     def _pages(self, web: Web, field: str, watch: Watch) -> Generator[list[Record], None, None]:
         address, seen, rows = _Address.of(self), _Seen(), 0
@@ -309,23 +317,24 @@ class _Address:
 
     @classmethod
     def of(cls, source: ApiSource) -> _Address:
-        auth, headers = source.auth, _resolved(source.headers)
+        host = host_of(source.endpoint)
+        auth, headers = source.auth, _resolved(source.headers, host)
         for name, value in headers.items():
             if name.lower() == "cookie":  # a server may repeat one of several
                 remember(*(cookie.partition("=")[2].strip() for cookie in str(value).split(";") if len(cookie) >= _LONG))
         return cls(
-            url=resolve(source.endpoint.strip(), lambda value: quote(value, safe="")),
-            params=_resolved(source.params), auth_params=auth.params() if auth else {},
+            url=resolve_address(source.endpoint),
+            params=_resolved(source.params, host), auth_params=auth.params(host) if auth else {},
             headers={"Accept": "application/json"},
-            private={**headers, **(auth.headers() if auth else {})}, body=_resolved(source.body))
+            private={**headers, **(auth.headers(host) if auth else {})}, body=_resolved(source.body, host))
 
 
-def _resolved(value: Any) -> Any:
+def _resolved(value: Any, host: str) -> Any:
     if isinstance(value, str):
-        return resolve(value)
+        return resolve(value, host=host)
     if isinstance(value, Mapping):
-        return {str(key): _resolved(inner) for key, inner in value.items()}
-    return [_resolved(inner) for inner in value] if isinstance(value, list) else value
+        return {str(key): _resolved(inner, host) for key, inner in value.items()}
+    return [_resolved(inner, host) for inner in value] if isinstance(value, list) else value
 
 
 def _with_params(url: str, params: Mapping[str, Any]) -> str:

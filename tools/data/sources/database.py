@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 from typing import ClassVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from pydantic import Field
 
@@ -15,18 +14,21 @@ from ....resources.access import Need
 from ....resources.errors import DataSourceError
 from ....resources.language import Text
 from ....resources.paths import unmet_need
-from ....resources.secrets import redact, resolve
+from ....resources.secrets import redact, resolve_address
 from ..databases import Query, Reader, mysql, postgresql, sqlite, uses_date
 from ..encoding import known_encoding
 from ..retrying import patiently
 from ..watching import Watch
+from ..web.addresses import check_host
+from ..web.needs import needs_of
 from . import Record, SourceKind
 
 _READERS: dict[str, Reader] = {
     "postgresql": postgresql.read, "postgres": postgresql.read, "mysql": mysql.read, "mariadb": mysql.read,
     "sqlite": sqlite.read,
 }
-_WHOLE_REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
+_HERE = "localhost"  # where an address without a host leads
+_OPTIONS = frozenset({"sslmode", "sslrootcert", "ssl-mode", "ssl-ca", "application_name", "connect_timeout", "charset"})
 
 
 class DatabaseSource(SourceKind):
@@ -58,6 +60,8 @@ class DatabaseSource(SourceKind):
             connect_seconds=self.connect_timeout_seconds, batch_seconds=self.batch_timeout_seconds,
             where=self.origin(folder), field=field, folder=folder,
             encoding=known_encoding(self.encoding, field) if self.encoding else None)
+        if urlsplit(address).scheme != "sqlite":
+            check_host(address, f"{field}.connection", _HERE)
         read = _READERS[urlsplit(address).scheme]
 
         def begun() -> tuple[list[Record], Generator[list[Record], None, None]]:
@@ -96,18 +100,17 @@ class DatabaseSource(SourceKind):
 
     def needs(self, folder: Path, field: str) -> list[Need]:
         if not self.connection.strip().lower().startswith("sqlite:"):
-            return []
+            return needs_of(self.connection, f"{field}.connection", default_host=_HERE)
         need = unmet_need(sqlite.file_of(self.connection, folder), f"{field}.connection",
                           workspace=folder.parent, task=folder, suffixes=sqlite.SUFFIXES)
         return [need] if need else []
 
     def _address(self, field: str) -> str:
-        if _WHOLE_REFERENCE.fullmatch(self.connection.strip()):
-            address = resolve(self.connection.strip())
-        else:
-            address = resolve(self.connection.strip(), lambda value: quote(value, safe=""))
+        address = resolve_address(self.connection, default_host=_HERE)
         try:
-            known = urlsplit(address).scheme in _READERS
+            parts = urlsplit(address)
+            known = parts.scheme in _READERS
+            _check_options(parts, field)
         except ValueError:
             known = False
         if not known:
@@ -121,3 +124,16 @@ class DatabaseSource(SourceKind):
                 field=f"{field}.connection",
             )
         return address
+
+
+def _check_options(address: SplitResult, field: str) -> None:
+    """Raise `DataSourceError` for what would lead a driver to another server, or to files, than the address says."""
+    strange = [name for name, _ in parse_qsl(address.query, keep_blank_values=True) if name not in _OPTIONS]
+    if address.scheme == "sqlite" or not (strange or "," in address.netloc.rpartition("@")[2]):
+        return
+    raise DataSourceError(
+        Text(f"The connection's option {strange[0][:40]} is not taken." if strange else
+             "The connection names several hosts.",
+             f"connection 不接受選項 {strange[0][:40]}。" if strange else "connection 寫了好幾個主機。"),
+        Text(f"Write one host before the database's name; options may be: {', '.join(sorted(_OPTIONS))}.",
+             f"請在資料庫名稱前寫一個主機；可用的選項：{'、'.join(sorted(_OPTIONS))}。"), field=f"{field}.connection")

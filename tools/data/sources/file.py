@@ -53,7 +53,12 @@ class FileSource(SourceKind):
     quotes: bool | None = Field(None, description="Whether cells of a CSV may stand in quotes. Recognised otherwise.")
 
     def batches(self, folder: Path, field: str, watch: Watch | None = None) -> Generator[list[Record], None, None]:
-        files, several = self._files(folder, field)
+        yield from self.read(*self._files(folder, field), folder, field, watch)
+
+    def read(
+        self, files: list[Path], several: bool, folder: Path, field: str, watch: Watch | None = None
+    ) -> Generator[list[Record], None, None]:
+        """The records of files that may be read, in batches; `several`: a folder or a pattern named them."""
         watch = watch or Watch()
         if several:
             watch.provenance["files"] = len(files)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from ....resources.access import Need
 from ....resources.errors import DataSourceError, MissingRequirement
 from ....resources.language import Text
-from ....resources.secrets import lookup, redact, resolve
+from ....resources.secrets import host_of, lookup, redact, references, resolve, unbound
 from ....resources.wording import written_as
 from ..compression import unpacked_name
 from ..own_split import split_called
@@ -52,7 +53,7 @@ class HuggingfaceSource(SourceKind):
 
     def batches(self, folder: Path, field: str, watch: Watch | None = None) -> Generator[list[Record], None, None]:
         watch = watch or Watch()
-        token = resolve(self.token) if self.token else lookup(_TOKEN)
+        token = resolve(self.token, host=host_of(_endpoint())) if self.token else lookup(_TOKEN)
         commit, paths, unread = patiently(lambda: self._files(token, field), self.retries, self.retry_seconds, watch)
         if self.revision is None:
             watch.warn(Text(f"{self.dataset} is read as of now; add revision: {commit} to read the same again.",
@@ -64,8 +65,11 @@ class HuggingfaceSource(SourceKind):
                              watch)
             reader = FileSource(type="file", path=str(file))
             watch.places.begin(file=path)
-            for batch in reader.batches(folder, field, watch):
+            for batch in reader.read([file], False, folder, field, watch):
                 yield [{"file": path, **record} for record in batch] if len(paths) > 1 else batch
+
+    def needs(self, folder: Path, field: str) -> list[Need]:
+        return unbound(references(self.token or ""), host_of(_endpoint()))
 
     def origin(self, folder: Path) -> str:
         return self.dataset + (f"@{self.revision[:12]}" if self.revision else "")

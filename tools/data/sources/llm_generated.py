@@ -10,15 +10,15 @@ from typing import ClassVar
 
 from pydantic import Field, model_validator
 
+from ....resources.access import Need
 from ....resources.clock import now
 from ....resources.data_source import load_data_source
 from ....resources.errors import DataSourceError, SecretError
 from ....resources.language import Text
-from ....resources.secrets import resolve
 from ....resources.task import Task, TaskFolder
 from ..benchmark import held_out_rows
 from ..expense import Expense, Prices, Purse, host_of, require_yes, tokens_of
-from ..generation.asking import Endpoint, KeptAnswers, Said, parsed_rows
+from ..generation.asking import Endpoint, KeptAnswers, Said, key_for, needed, parsed_rows
 from ..generation.checking import Refused, RowChecks
 from ..generation.shape import record_of, response_format, shape
 from ..near_copies import NearCopies
@@ -147,12 +147,15 @@ class LlmGeneratedSource(SourceKind):
     def answers(self, task: TaskFolder) -> KeptAnswers:
         return KeptAnswers(task.data / "generation", self.model, self.base_url, self.temperature)
 
+    def needs(self, folder: Path, field: str) -> list[Need]:
+        return needed(self.base_url, self.api_key, field)
+
     def _key(self) -> str:
-        if self.api_key is not None:
-            return resolve(self.api_key)
         try:
-            return resolve("${OPENAI_API_KEY}") if self.base_url is None else "none"
+            return key_for(self.base_url, self.api_key)
         except SecretError as error:
+            if self.api_key is not None:
+                raise
             error.fix = Text(f"{error.fix.en} Or name a local endpoint as base_url; or let the model in this chat write "
                              "the rows.",
                              f"{error.fix.zh}也可以把 base_url 設為本機端點，或請這個對話的模型寫。")

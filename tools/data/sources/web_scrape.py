@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import ClassVar, Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
+from ....resources.access import AccessError, Need
 from ....resources.errors import DataSourceError
 from ....resources.language import Text, several
-from ....resources.secrets import redact, resolve
+from ....resources.secrets import redact, resolve_address
 from ..rows import normalised
 from ..watching import Watch
 from ..web.client import Answer, Ask, Limits, Web, shown
 from ..web.decoding import page_text
+from ..web.needs import needs_of
 from ..web.pages import main_text, selected
 from ..web.robots import Robots
 from ..web.sitemaps import sitemap_pages
@@ -29,8 +31,8 @@ class WebScrapeSource(SourceKind):
     """The main text of web pages, or what CSS selectors pick out of them.
 
     `robots.txt` is obeyed, its crawl delay too, and every host gets a pause between two pages. Big5 and GBK pages are
-    read right whatever they claim. Private addresses are read only where `allow_hosts` names the host. Pages rarely
-    carry labels: rows without one are kept apart, in `data/unlabelled/`. Ask whether the site's terms allow it.
+    read right whatever they claim. A host of a private network is read only where a person has allowed it on the
+    terminal or in a form. Pages rarely carry labels: rows without one are kept apart, in `data/unlabelled/`. Ask whether the site's terms allow it.
     """
 
     urls: list[str] = Field(default_factory=list, description="Pages to read.")
@@ -47,7 +49,6 @@ class WebScrapeSource(SourceKind):
     timeout_seconds: float = Field(30, gt=0)
     retries: int = Field(2, ge=0, le=20)
     retry_seconds: float = Field(1.0, gt=0, description="Before the first retry; doubles.")
-    allow_hosts: list[str] = Field(default_factory=list, description="Private hosts you allow, such as localhost.")
     unlabelled: bool = Field(True, description="Keep rows without a label apart, to be labelled later.")
 
     previewed: ClassVar[int] = 5  # each page takes its time
@@ -64,15 +65,18 @@ class WebScrapeSource(SourceKind):
             answer_bytes=int(self.max_answer_mb * (1 << 20)), answer_seconds=self.timeout_seconds,
             total_seconds=self.max_seconds, retries=self.retries, retry_seconds=self.retry_seconds,
             between_seconds=self.delay_seconds)
-        with Web(self.allow_hosts, limits, f"{field}.urls", watch) as web:
+        with Web(limits, f"{field}.urls", watch) as web:
             yield from self._pages(web, Robots(web), field, watch)
+
+    def needs(self, folder: Path, field: str) -> list[Need]:
+        return [need for url in (*self.urls, *self.sitemaps) for need in needs_of(url, f"{field}.urls")]
 
     def origin(self, folder: Path) -> str:
         named = [*self.urls, *self.sitemaps]
         return shown(named[0]) + (f" (+{len(named) - 1})" if len(named) > 1 else "")
 
     def _pages(self, web: Web, robots: Robots, field: str, watch: Watch) -> Generator[list[Record], None, None]:
-        failed: list[DataSourceError] = []
+        failed: list[DataSourceError | AccessError] = []
         in_a_row = read = kept = 0
         for number, url in enumerate(self._addresses(web)):
             if number >= self.max_pages:
@@ -83,7 +87,7 @@ class WebScrapeSource(SourceKind):
                 rows = self._rows(web, robots, url, field, watch)
                 in_a_row, read, kept = 0, read + 1, kept + len(rows)
                 yield rows
-            except DataSourceError as error:
+            except (DataSourceError, AccessError) as error:
                 if not (error.field or "").endswith(".urls"):
                     raise  # the definition is wrong, not the page
                 failed.append(error)
@@ -133,12 +137,12 @@ class WebScrapeSource(SourceKind):
 
     def _addresses(self, web: Web) -> Iterator[str]:
         seen: set[str] = set()
-        for url in map(_resolved, self.urls):
+        for url in map(resolve_address, self.urls):
             if url not in seen:
                 seen.add(url)
                 yield url
         for sitemap in self.sitemaps:
-            for url in sitemap_pages(web, _resolved(sitemap)):
+            for url in sitemap_pages(web, resolve_address(sitemap)):
                 if url not in seen:
                     seen.add(url)
                     yield url
@@ -201,5 +205,3 @@ class WebScrapeSource(SourceKind):
         return any(normalised(keyword).casefold() in whole for keyword in self.keywords)
 
 
-def _resolved(url: str) -> str:
-    return resolve(url, lambda value: quote(value, safe=""))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import email.utils
 import random
-import ssl
 import time
 from collections.abc import Mapping
 from contextlib import closing
@@ -12,16 +11,16 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-import httpcore
 import httpx
 
 from ....resources.errors import DataSourceError
 from ....resources.language import Text
 from ....resources.masking import redact, remember_pair
 from ..watching import Watch
-from .addresses import GuardedNetwork, RefusedAddress
+from .addresses import RefusedAddress
 from .bounded import TooLarge, Truncated, collected
 from .failures import Failure, refused, status_error
+from .guarded import GuardedTransport
 
 AGENT = "nlp-skills"
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -78,25 +77,16 @@ class Ask:
     json: Any = None
 
 
-class _Transport(httpx.HTTPTransport):
-    """httpx's own transport over a network that checks addresses; proxies are not used, they would hide them."""
-
-    def __init__(self, allowed: frozenset[str]) -> None:
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=ssl.create_default_context(), network_backend=GuardedNetwork(allowed), max_connections=4)
-
-
 class Web:
     """Asks servers on behalf of one source.
 
     Arguments:
-        allowed: hosts the person allows though they are private.
         source: how errors name the source's field, such as `sources[0].endpoint`.
         watch: hears of waits, and is told when to stop.
     """
 
-    def __init__(self, allowed: list[str], limits: Limits, source: str, watch: Watch) -> None:
-        self._transport = _Transport(frozenset(host.strip("[]").lower() for host in allowed))
+    def __init__(self, limits: Limits, source: str, watch: Watch) -> None:
+        self._transport = GuardedTransport()
         self.limits, self.source, self.watch = limits, source, watch
         self._ends = time.monotonic() + limits.total_seconds
         self._delays: dict[str, float] = {}

@@ -10,6 +10,7 @@ from ....resources.version import VersionFolder
 from ....resources.workspace import Workspace
 from ...compute.running import RunningJob
 from ...data.reach import check_reach
+from ...data.web.needs import require_access
 from ...evaluate.endpoint import Endpoint as Asked
 from ...evaluate.endpoint import base_url, check_listed
 from ..health import answers_at
@@ -30,6 +31,7 @@ class Endpoint(Target):
 
     def check(self, task: Task) -> None:
         check_reach(task, base_url(self.url), self.allow_remote)
+        require_access(base_url(self.url), self.api_key)
 
     def bring_up(self, workspace: Workspace, version: VersionFolder, job: RunningJob) -> Live:
         check_listed(Asked(url=self.url, model=self.model, api_key=self.api_key))

@@ -19,9 +19,12 @@ from ....resources.task import Task
 from ....resources.version import VersionFolder
 from ....resources.wording import written_as
 from ....resources.workspace import Workspace
+from ...compute.own_servers import ollama_url
 from ...compute.running import RunningJob
 from ...data.reach import check_reach
-from ...evaluate.endpoint import base_url, bounded, ollama_url, whole
+from ...data.web.addresses import check_host
+from ...data.web.needs import require_access
+from ...evaluate.endpoint import base_url, bounded, whole
 from ...evaluate.merge import merged_model
 from ..deployments import history
 from ..gguf import gguf_file
@@ -57,6 +60,7 @@ class Ollama(Target):
 
     def check(self, task: Task) -> None:
         check_reach(task, self._url(), self.allow_remote)
+        require_access(self._url(), None)
         need_merging()
         self._digests()
 
@@ -128,8 +132,11 @@ class Ollama(Target):
     def _client(self, seconds: float = _ASK_SECONDS) -> httpx.Client:
         import httpx
 
+        from ...data.web.guarded import GuardedTransport
+
+        check_host(self._url(), "url")
         return httpx.Client(base_url=self._url(), timeout=httpx.Timeout(seconds, connect=_ASK_SECONDS),
-                            trust_env=False)
+                            transport=GuardedTransport(), trust_env=False)
 
     def _digests(self) -> dict[str, str]:
         """The digest of every model it has, by name.

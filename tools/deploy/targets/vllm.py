@@ -17,6 +17,7 @@ from ...compute.running import RunningJob
 from ...data.chat_template import template_of, without_clock
 from ...data.prompting import chat_messages
 from ...data.reach import check_reach
+from ...data.web.needs import require_access
 from ...evaluate.endpoint import Endpoint, base_url, check_listed
 from ...evaluate.merge import merged_model
 from ...evaluate.model import version_paths
@@ -50,6 +51,7 @@ class Vllm(Target):
             need_merging()
         if self.url:
             check_reach(task, base_url(self.url), self.allow_remote)
+            require_access(base_url(self.url), self.api_key)
 
     def bring_up(self, workspace: Workspace, version: VersionFolder, job: RunningJob) -> Live:
         name = self.model or f"{version.task.name}-{version.name}"
