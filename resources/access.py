@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -23,6 +24,8 @@ from .language import Text
 
 FOLDER_VARIABLE = "NLP_SKILLS_SECRETS_DIR"
 _YES = {"y", "yes", "是", "好", "對"}
+SESSION_VARIABLE = "NLP_SKILLS_SESSION_PATHS"
+_session: ContextVar[tuple[str, ...]] = ContextVar("session_paths", default=())  # what this client offers, for this call
 _terminal = False  # whether a person started this process by hand and can answer
 
 
@@ -123,11 +126,33 @@ def plain_host(host: str) -> str:
 
 
 def read_grants() -> Grants:
-    """What the person has allowed so far.
+    """What the person has allowed so far, and what the client of this call offers.
 
     Raises:
         AccessError: the file cannot be read.
     """
+    grants = _kept_grants()
+    offered = (*_session.get(), *filter(None, os.environ.get(SESSION_VARIABLE, "").split("\n")))
+    return grants.model_copy(update={"files": [*grants.files, *offered], "folders": [*grants.folders, *offered]}) \
+        if offered else grants
+
+
+@contextlib.contextmanager
+def offering_paths(paths: Iterable[str]) -> Iterator[None]:
+    """Within the block, and in jobs that it starts, these files and folders may be read; nothing of it is kept."""
+    token = _session.set((*_session.get(), *paths))
+    try:
+        yield
+    finally:
+        _session.reset(token)
+
+
+def session_paths() -> str:
+    """What a job started now is to be told in `SESSION_VARIABLE`."""
+    return "\n".join(dict.fromkeys((*_session.get(), *filter(None, os.environ.get(SESSION_VARIABLE, "").split("\n")))))
+
+
+def _kept_grants() -> Grants:
     try:
         return Grants.model_validate_json(grants_file().read_bytes())
     except FileNotFoundError:
@@ -143,7 +168,7 @@ def read_grants() -> Grants:
 def changing_grants() -> Iterator[Grants]:
     """The permissions under their lock, written back when the block ends well."""
     with lock(grants_file()):
-        grants = read_grants()
+        grants = _kept_grants()
         yield grants
         write_atomic(grants_file(), json.dumps(grants.model_dump(), ensure_ascii=False, indent=2) + "\n", mode=0o600)
 

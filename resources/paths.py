@@ -29,6 +29,8 @@ _CREDENTIALS = re.compile(
     r"|application_default_credentials\.json|service[-_]?account.*\.json|client_secrets?.*\.json|secrets?\.(json|ya?ml|toml|txt|env)"
     r"|known_hosts|authorized_keys|g?shadow-?|passwd-?|sudoers|master\.passwd|kubeconfig|wallet\.dat|logins\.json|key[34]\.db"
     r"|cert9\.db|cookies(\.sqlite|\.txt)?|login data.*|web data|grants\.json|.*_history|tokens?(\.(json|txt|ya?ml))?)")
+_KEPT_IN = (".ssh", ".aws", ".gnupg", ".kube", ".docker", ".azure", ".config/gcloud", ".netrc", ".git-credentials", ".pgpass",
+            ".pypirc", ".npmrc", ".env")
 _WILD = re.compile(r"[*?\[]")
 
 
@@ -53,7 +55,7 @@ def readable(
     """
     need = unmet_need(path, field, workspace=workspace, task=task, suffixes=suffixes)
     if need is not None:
-        raise refusal([need], field, inbox(workspace))
+        raise refusal([need], field, inbox(workspace or workspace_of(task)))
     return _resolved(path)
 
 
@@ -67,12 +69,12 @@ def unmet_need(
         AccessError: it is never read, whoever allows it.
     """
     start = _fixed_part(path)
-    target = _resolved(start)
+    target, place = _resolved(start), workspace or workspace_of(task)
     whole = start != path or target.is_dir()
     fits = whole or target.suffix.lower() in tuple(suffixes)
-    if _is_below(target, [task, workspace or default_workspace(), cache_folder(), hub_cache()]) and not _is_credential(target):
+    if _is_below(target, [task, place, cache_folder(), hub_cache()]) and not (_is_credential(target) or _is_second_name(target)):
         return None
-    if is_protected(target):
+    if is_protected(target) or _is_second_name(target):
         raise _never(target, field)
     grants = read_grants()
     if str(target) in grants.files or (fits and _is_below(target, map(Path, grants.folders))):
@@ -98,6 +100,13 @@ def writable(path: Path, field: str, *, workspace: Path) -> Path:
              f"請改用 {workspace} 底下的路徑；或請使用者在終端機執行：nlp-skills allow 資料夾。"), field=field)
 
 
+def workspace_of(task: Path | None) -> Path:
+    """The workspace that a task's folder stands in, by what jobs leave there; a folder copied elsewhere has none of its own."""
+    if task is not None and (task.parent / ".nlp-skills").is_dir():
+        return task.parent
+    return default_workspace()
+
+
 def covered_by(needs: Iterable[Need], roots: Iterable[Path]) -> bool:
     """Whether all that is needed are files and folders, and a client offers folders that hold them."""
     kept, offered = list(needs), list(roots)
@@ -117,6 +126,20 @@ def hub_cache() -> Path:
         return Path(named).expanduser()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     return Path(os.environ.get("HF_HOME") or cache / "huggingface").expanduser() / "hub"
+
+
+def _is_second_name(path: Path) -> bool:
+    """Whether the file is one of those where keys are kept, under another name (a hard link)."""
+    try:
+        found = path.stat()
+        if found.st_nlink < 2 or not path.is_file():
+            return False
+        kept = [Path.home() / name for name in _KEPT_IN] + [configuration_folder(), grants_file().parent]
+        known = {(one.stat().st_dev, one.stat().st_ino) for place in kept
+                 for one in ([place] if place.is_file() else place.rglob("*") if place.is_dir() else []) if one.is_file()}
+    except OSError:
+        return False
+    return (found.st_dev, found.st_ino) in known
 
 
 def _resolved(path: Path) -> Path:

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
+from .access import read_grants
 from .errors import TaskError
 from .language import Text
 from .task import TaskFolder
@@ -61,7 +62,14 @@ class Workspace:
             return []
         with os.scandir(self.root) as entries:
             return sorted(e.name for e in entries if not e.name.startswith(".") and e.is_dir()
-                          and os.path.exists(f"{e.path}/task.yaml"))
+                          and os.path.exists(f"{e.path}/task.yaml") and self._holds(Path(e.path)))
+
+    def _holds(self, folder: Path) -> bool:
+        """Whether the folder is really here, or a link to where the person has allowed reading."""
+        if not folder.is_symlink():
+            return True
+        target = folder.resolve()
+        return target.is_relative_to(self.root) or read_grants().allows_path(target)
 
     def tasks(self) -> Iterator[TaskFolder]:
         for name in self.task_names():
@@ -73,7 +81,7 @@ class Workspace:
         Raises:
             TaskError: there is none; the nearest names are offered.
         """
-        if NAME_PATTERN.fullmatch(name) and (self.root / name / "task.yaml").is_file():
+        if NAME_PATTERN.fullmatch(name) and (self.root / name / "task.yaml").is_file() and self._holds(self.root / name):
             return TaskFolder(self.root / name)
         names = self.task_names()
         if name in names:  # a folder somebody brought along under a name of their own

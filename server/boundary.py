@@ -30,7 +30,7 @@ from mcp_types import (
 )
 from pydantic import AnyUrl, BaseModel, ValidationError
 
-from ..resources.access import AccessError, grant
+from ..resources.access import AccessError, offering_paths
 from ..resources.errors import NlpSkillsError, TaskError
 from ..resources.job import job_folder
 from ..resources.language import Language, Text, as_language, detect_language, speaking
@@ -133,8 +133,8 @@ class GuardedServer(MCPServer[Any]):
                 if isinstance(roots, InputRequiredResult):
                     return roots
                 if covered_by(cause.needs, roots):
-                    grant(cause.needs)
-                    return await self._asked_and_called(name, arguments, context)
+                    with offering_paths(need.subject for need in cause.needs):
+                        return await self._asked_and_called(name, arguments, context)
             if asks and isinstance(cause, NlpSkillsError):
                 form = asking.question_in_error(cause, arguments)
         following = await asking.put(form, context) if form else None

@@ -146,8 +146,7 @@ def ask(client: httpx.Client, model: str, messages: list[dict[str, str]], **opti
     try:
         said = str(response.json()["choices"][0]["message"]["content"] or "")
     except (KeyError, IndexError, ValueError, TypeError, RecursionError) as error:
-        got = repr(response.text[:100])
-        raise _unanswered(client, Text(f"no chat answer but {got}", f"回傳的不是對話回答，而是 {got}")) from error
+        raise _unanswered(client, Text("what it sent is no chat answer.", "回傳的不是對話回答。")) from error
     return said.encode("utf-8", "replace").decode("utf-8")  # half a character escaped as \ud83d is no text
 
 
@@ -206,8 +205,9 @@ def _unanswered(client: httpx.Client, why: Text) -> DeploymentError:
 
 
 def _refused(url: str, model: str, error: httpx.HTTPStatusError) -> DeploymentError:
-    status, body = error.response.status_code, redact(error.response.text)[:200]
-    fix = Text("Read what it says; the model's name and the address must fit.", "請看它的說明；模型名稱與網址要正確。")
+    status = error.response.status_code  # its body stays unsaid: anybody may have written it
+    fix = Text("Read that server's own log; the model's name and the address must fit.",
+               "請看那台伺服器的紀錄；模型名稱與網址要正確。")
     if status in (401, 403):
         fix = Text("It wants another key: store it with nlp-skills secret set NAME and pass api_key='${NAME}'.",
                    "它要另一把金鑰：請用 nlp-skills secret set NAME 存入，並傳入 api_key='${NAME}'。")
@@ -217,7 +217,7 @@ def _refused(url: str, model: str, error: httpx.HTTPStatusError) -> DeploymentEr
     elif status == 429 or status >= 500:
         fix = Text("Wait a little and call again; answers already given are kept.", "請稍候再呼叫一次；已得到的回答會保留。")
     return DeploymentError(
-        Text(f"The endpoint {url} refused a request for {model} (HTTP {status}): {body}",
-             f"端點 {url} 拒絕了對 {model} 的請求（HTTP {status}）：{body}"),
+        Text(f"The endpoint {url} refused a request for {model} (HTTP {status}).",
+             f"端點 {url} 拒絕了對 {model} 的請求（HTTP {status}）。"),
         fix, field="api_key" if status in (401, 403) else "model",
     )

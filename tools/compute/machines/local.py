@@ -18,6 +18,7 @@ from typing import Any
 
 import psutil
 
+from ....resources.access import SESSION_VARIABLE, session_paths
 from ....resources.clock import now
 from ....resources.errors import MissingRequirement, NlpSkillsError
 from ....resources.files import describing_disk_errors, write_atomic, write_json
@@ -45,6 +46,7 @@ def start(folder: JobFolder, workspace: Workspace) -> None:
         FAMILY_VARIABLE: str(folder.root),
         "NLP_SKILLS_LANGUAGE": spec.language,
         "NLP_SKILLS_WORKSPACE": str(workspace.root),
+        SESSION_VARIABLE: session_paths(),
         "PYTHONUNBUFFERED": "1",
         "PYTHONUTF8": "1",
         "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),  # jobs share the processors

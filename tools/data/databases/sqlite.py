@@ -30,7 +30,7 @@ def file_of(address: str, folder: Path) -> Path:
 def read(query: Query) -> Generator[list[Record], None, None]:
     """The rows of the query; `:snapshot_date` in it stands for the snapshot date."""
     file = readable(file_of(query.address, query.folder), f"{query.field}.connection",
-                    workspace=query.folder.parent, task=query.folder, suffixes=SUFFIXES)
+                    task=query.folder, suffixes=SUFFIXES)
     if not file.is_file():
         raise DataSourceError(
             Text(f"There is no SQLite file {file}.", f"找不到 SQLite 檔案 {file}。"),

@@ -97,7 +97,8 @@ class Endpoint:
         import openai
 
         where, field = self.base_url or "api.openai.com", self._field
-        said = redact(str(getattr(error, "message", error)))[:200]
+        status = getattr(error, "status_code", None)  # the answer's body stays unsaid: anybody may have written it
+        said = f"HTTP {status}" if status else redact(str(error))[:200] if isinstance(error, ValueError) else type(error).__name__
         if isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
             return DataSourceError(
                 Text(f"{where} does not accept the key.", f"{where} 不接受這組金鑰。"),

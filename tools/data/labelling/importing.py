@@ -43,7 +43,7 @@ def import_sheet(here: Labelling, path: str, reviewer: str, confirm: bool) -> tu
     """
     file = Path(path).expanduser()
     file = file if file.is_absolute() else here.folder.root / file
-    file = readable(file, "path", workspace=here.folder.root.parent, task=here.folder.root)
+    file = readable(file, "path", task=here.folder.root)
     records = _records(here.folder, file)
     sheets = {as_text(record.get("sheet")) for record in records} - {""}
     known = [settings for name in sorted(sheets) if (settings := sheet_settings(here.folder, name))]

@@ -102,7 +102,7 @@ class DatabaseSource(SourceKind):
         if not self.connection.strip().lower().startswith("sqlite:"):
             return needs_of(self.connection, f"{field}.connection", default_host=_HERE)
         need = unmet_need(sqlite.file_of(self.connection, folder), f"{field}.connection",
-                          workspace=folder.parent, task=folder, suffixes=sqlite.SUFFIXES)
+                          task=folder, suffixes=sqlite.SUFFIXES)
         return [need] if need else []
 
     def _address(self, field: str) -> str:

@@ -76,7 +76,7 @@ class FileSource(SourceKind):
         return str(self._located(folder))
 
     def needs(self, folder: Path, field: str) -> list[Need]:
-        need = unmet_need(self._located(folder), f"{field}.path", workspace=folder.parent, task=folder, suffixes=_READ_SUFFIXES)
+        need = unmet_need(self._located(folder), f"{field}.path", task=folder, suffixes=_READ_SUFFIXES)
         return [need] if need else []
 
     def _located(self, folder: Path) -> Path:
@@ -85,7 +85,7 @@ class FileSource(SourceKind):
     def _files(self, folder: Path, field: str) -> tuple[list[Path], bool]:
         """The files meant, in the order of their names; whether a folder or a pattern was given."""
         path = self._located(folder)
-        readable(path, f"{field}.path", workspace=folder.parent, task=folder, suffixes=_READ_SUFFIXES)
+        readable(path, f"{field}.path", task=folder, suffixes=_READ_SUFFIXES)
         if path.is_file():
             return [path], False
         if path.is_dir():
@@ -106,7 +106,7 @@ class FileSource(SourceKind):
                 Text(f"Files with these endings are read: {', '.join(_SUFFIXES)}, packed as .gz or .zst too.",
                      f"可讀取的副檔名：{'、'.join(_SUFFIXES)}，也可以是 .gz 或 .zst。"), field=f"{field}.path")
         for file in found:  # a link in the folder may lead out of it
-            readable(file, f"{field}.path", workspace=folder.parent, task=folder, suffixes=_READ_SUFFIXES)
+            readable(file, f"{field}.path", task=folder, suffixes=_READ_SUFFIXES)
         return sorted(found), True
 
     def _format(self, path: Path) -> FileFormat | None:

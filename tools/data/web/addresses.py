@@ -18,7 +18,7 @@ _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _SHARED = ipaddress.ip_network("100.64.0.0/10")  # carriers' own networks; clouds keep metadata there too
 _METADATA = frozenset(map(ipaddress.ip_address, ("169.254.169.254", "169.254.170.2", "100.100.100.200",
-                                                 "fd00:ec2::254", "168.63.129.16")))
+                                                 "fd00:ec2::254", "168.63.129.16", "192.0.0.192")))
 _METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog", "instance-data",
                              "instance-data.ec2.internal"})
 
