@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from nlp_skills.resources.errors import ConflictError, DataError
 from nlp_skills.resources.files import read_json, read_yaml, write_yaml
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.tools.compute.running import RunningJob
+from nlp_skills.tools.data.labelling import importing
 from nlp_skills.tools.data.labelling.decisions import log_file
 from nlp_skills.tools.data.regenerate import regenerate
 from tests.tools.data.labelling.conftest import RULES, Do, kind_of, texts, unlabelled
@@ -42,6 +44,24 @@ def test_a_sheet_comes_back_with_yes_no_labels_and_gaps(prepared: TaskFolder, do
     assert sum(result["counts"].values()) == 28
     via = {json.loads(line)["labelled"]["via"] for line in (prepared.data / "train.jsonl").read_text().splitlines()}
     assert via == {f"sheet:{back.parent.name}"}
+
+
+@pytest.mark.parametrize("mangled", ["{:.2E}", "{:.0f}"])
+def test_an_id_that_a_spreadsheet_made_a_number_of_is_known_by_its_text(
+    prepared: TaskFolder, do: Do, mangled: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back = filled(do, lambda row: kind_of(row["text"]) if row["row"] == "1" else "")
+    with back.open(encoding="utf-8", newline="") as file:
+        row, *rest = csv.DictReader(file)
+    settings = read_json(back.parent / "sheet.json")
+    [known] = [one for one in settings["rows"] if one["id"] == row["id"].removeprefix("r")]
+    monkeypatch.setattr(importing, "_LIKE_A_NUMBER", re.compile(known["id"]))  # as if it were digits alone
+    with back.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(row))
+        writer.writeheader()
+        writer.writerows([{**row, "id": mangled.format(1164835207723990)}, *rest])
+
+    assert row["id"].startswith("r") and do("import", path=str(back), by="Ann").figures["open"] == len(rest)
 
 
 @pytest.mark.parametrize(("change", "said"), [
