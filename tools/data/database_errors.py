@@ -42,6 +42,12 @@ def described(error: BaseException, where: str, field: str) -> DataSourceError:
         ((asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.PostgresSyntaxError),
          Text(f"PostgreSQL does not accept the query: {said}", f"PostgreSQL 不接受這個查詢：{said}"),
          Text("Correct the query; try it in psql first.", "請修正查詢，可以先在 psql 試。")),
+        (asyncpg.CharacterNotInRepertoireError,
+         Text("A text is in another encoding than the database says (PostgreSQL error 22021).",
+              "有文字的編碼和資料庫宣告的不同（PostgreSQL 錯誤 22021）。"),
+         Text("Select that column as bytes (convert_to(column, 'SQL_ASCII') AS text) and set encoding on the source, such as "
+              "cp1252 or big5.",
+              "請在查詢裡以位元組讀取該欄（convert_to(欄位, 'SQL_ASCII') AS text），並在來源設 encoding，例如 cp1252 或 big5。")),
         (asyncpg.DataError,  # its own words quote the value, which is row text
          Text(f"The query meets a value it cannot convert or compute with (PostgreSQL error {_state(error)}).",
               f"查詢遇到無法轉換或計算的值（PostgreSQL 錯誤 {_state(error)}）。"),

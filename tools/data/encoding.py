@@ -240,3 +240,9 @@ def possible(values: Sequence[bytes]) -> list[str]:
     """The encodings that texts which are not UTF-8, such as a database's, may be in, the likeliest first."""
     verdict = weigh(b"\n".join(values)[:SAMPLE_BYTES])
     return [reading.encoding for reading in (verdict.readings[:1] if verdict.sure else verdict.doubtful)]
+
+
+def likely_encodings(values: Sequence[bytes]) -> Text:
+    """`cp1252 (Windows Western) or cp1250 (…)`: what such texts look like, in words."""
+    names = list(map(titled, possible(values)))
+    return Text(" or ".join(names), "或".join(names))

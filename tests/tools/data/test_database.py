@@ -120,6 +120,16 @@ def test_a_value_that_cannot_be_converted_is_not_quoted(postgres: PostgresServer
     assert "22P02" in error.problem.en and "公司甲" not in str(error)
 
 
+def test_a_text_in_another_encoding_than_the_database_says_is_named_with_the_way_to_read_it(postgres: PostgresServer) -> None:
+    postgres.execute("CREATE DATABASE ascii ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
+    postgres.execute("CREATE TABLE t (text text); INSERT INTO t VALUES (E'caf\\xe9')", database="ascii")
+    fields = {"connection": postgres.address("ascii"), "encoding": "cp1252"}
+    error = refusal(**{**fields, "query": "SELECT text FROM t"})
+
+    assert "another encoding" in error.problem.en and "encoding" in error.fix.zh
+    assert records(**{**fields, "query": "SELECT convert_to(text, 'SQL_ASCII') AS text FROM t"}) == [{"text": "café"}]
+
+
 def test_a_table_one_may_not_read_is_said_so(postgres: PostgresServer) -> None:
     postgres.execute("CREATE ROLE reader LOGIN PASSWORD 'reader-pass'")
     error = refusal(connection=postgres.address(user="reader", password="reader-pass"), query=QUERY)

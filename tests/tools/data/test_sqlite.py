@@ -86,3 +86,19 @@ def test_a_query_without_end_is_stopped(database: Path) -> None:
     endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) AS text FROM n"
 
     assert "longer than" in refusal(database, endless, batch_timeout_seconds=0.2).problem.en
+
+
+def test_texts_in_another_encoding_are_named_never_shown_and_read_once_it_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "old.db"
+    texts = ["très déçu par le délai", "größer als erwartet", "¿Dónde está mi pedido?"]
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE t (text, label, raw)")
+        connection.executemany("INSERT INTO t VALUES (CAST(? AS TEXT), 'a', ?)",
+                               [(text.encode("cp1252"), text.encode("cp1252")) for text in texts])
+        connection.commit()
+    error = refusal(file, "SELECT text, label FROM t")
+
+    assert "column text" in error.problem.en and "cp1252" in error.problem.en and error.field == "sources[0].encoding"
+    assert not any(word in f"{error}{error.fix.zh}" for word in ("déçu", "erwartet", "pedido"))
+    assert [row["text"] for row in records(file, "SELECT text FROM t", encoding="cp1252")] == texts
+    assert [row["raw"] for row in records(file, "SELECT raw FROM t", encoding="cp1252")] == texts

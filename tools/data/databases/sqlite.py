@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, urlsplit
 from ....resources.errors import DataSourceError
 from ....resources.language import Text
 from ....resources.paths import readable
-from ..encoding import possible, titled
+from ..encoding import likely_encodings, possible
 from . import BATCH, Query, Record, date_text, without_date, writes
 
 SUFFIXES = (".db", ".db3", ".sqlite", ".sqlite3")
@@ -88,11 +88,9 @@ def _not_utf8(connection: sqlite3.Connection, file: Path, query: Query) -> DataS
             Text(f"{where.en}, and not all of them are {query.encoding} either.", f"{where.zh}，也不全是 {query.encoding}。"),
             Text("Name another encoding, or leave it out to see what they look like.",
                  "請改用別的 encoding，或不填以查看可能的編碼。"), field=f"{query.field}.encoding")
-    found = possible(odd)
-    likely, first = " or ".join(map(titled, found)), found[0]
-    likely_zh = "或".join(map(titled, found))
+    likely, first = likely_encodings(odd), possible(odd)[0]
     return DataSourceError(
-        Text(f"{where.en}; they look like {likely}.", f"{where.zh}，看起來是 {likely_zh}。"),
+        Text(f"{where.en}; they look like {likely.en}.", f"{where.zh}，看起來是 {likely.zh}。"),
         Text(f"If that is right, set encoding: {first} on the source, and look at the preview with the person; or have the "
              "database's texts converted to UTF-8.",
              f"如果正確，請在來源設 encoding: {first}，再和使用者看預覽；或請管理者把資料庫的文字轉成 UTF-8。"),

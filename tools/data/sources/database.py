@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import closing
+from contextlib import closing, suppress
+from itertools import chain
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import SplitResult, parse_qsl, urlsplit
@@ -44,7 +45,7 @@ class DatabaseSource(SourceKind):
     query: str = Field(
         min_length=1, description="One SELECT. `:snapshot_date` in it stands for snapshot_date.")
     snapshot_date: str | None = Field(None, description="The day the rows are taken as of; bound where the query uses it.")
-    encoding: str | None = Field(None, description="Of SQLite's texts, where they are not UTF-8: cp1252, big5.")
+    encoding: str | None = Field(None, description="Of bytes, and of SQLite's texts, that are not UTF-8: cp1252, big5.")
     connect_timeout_seconds: float = Field(10, gt=0)
     batch_timeout_seconds: float = Field(300, gt=0)
     retries: int = Field(3, ge=0, le=20, description="Where the server is full, restarts or is out of reach.")
@@ -72,8 +73,8 @@ class DatabaseSource(SourceKind):
         first, rest = patiently(begun, self.retries, self.retry_seconds, watch)
         with closing(rest):
             self._note_date(query, watch)
-            yield first
-            yield from rest
+            for rows in chain([first], rest):
+                yield [_decoded(row, query.encoding) for row in rows] if query.encoding else rows
 
     def _note_date(self, query: Query, watch: Watch) -> None:
         if self.snapshot_date is None:
@@ -137,3 +138,15 @@ def _check_options(address: SplitResult, field: str) -> None:
              f"connection 不接受選項 {strange[0][:40]}。" if strange else "connection 寫了好幾個主機。"),
         Text(f"Write one host before the database's name; options may be: {', '.join(sorted(_OPTIONS))}.",
              f"請在資料庫名稱前寫一個主機；可用的選項：{'、'.join(sorted(_OPTIONS))}。"), field=f"{field}.connection")
+
+
+def _decoded(row: Record, encoding: str) -> Record:
+    """The row with its bytes as text, where that encoding reads them and UTF-8 does not."""
+    return {name: _text(value, encoding) if isinstance(value, bytes) else value for name, value in row.items()}
+
+
+def _text(content: bytes, encoding: str) -> str | bytes:
+    for name in ("utf-8", encoding):
+        with suppress(UnicodeDecodeError):
+            return content.decode(name)
+    return content
