@@ -62,9 +62,9 @@ class Workspace:
             return []
         with os.scandir(self.root) as entries:
             return sorted(e.name for e in entries if not e.name.startswith(".") and e.is_dir()
-                          and os.path.exists(f"{e.path}/task.yaml") and self._holds(Path(e.path)))
+                          and os.path.exists(f"{e.path}/task.yaml") and self.holds(Path(e.path)))
 
-    def _holds(self, folder: Path) -> bool:
+    def holds(self, folder: Path) -> bool:
         """Whether the folder is really here, or a link to where the person has allowed reading."""
         if not folder.is_symlink():
             return True
@@ -81,7 +81,7 @@ class Workspace:
         Raises:
             TaskError: there is none; the nearest names are offered.
         """
-        if NAME_PATTERN.fullmatch(name) and (self.root / name / "task.yaml").is_file() and self._holds(self.root / name):
+        if NAME_PATTERN.fullmatch(name) and (self.root / name / "task.yaml").is_file() and self.holds(self.root / name):
             return TaskFolder(self.root / name)
         names = self.task_names()
         if name in names:  # a folder somebody brought along under a name of their own

@@ -1,4 +1,4 @@
-"""Streamable HTTP: who may call. Loopback by default; a bearer token; host and origin checked on every request."""
+"""Streamable HTTP: who may call. Loopback by default, always with a bearer token, host and origin checked on every request."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..resources.language import Text
+from .http_guard import ImpatientProtocol, LimitBody, RequireOwnName
+from .http_token import client_block
 from .settings import HttpSettings, SettingsError
 
 PATH = "/mcp"
 SHORTEST_TOKEN = 16
 _MAKES_A_TOKEN = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_EVERYWHERE = ("0.0.0.0", "::")
+_IDLE_SECONDS = 10  # between two requests of one connection
 
 
 class RequireToken:
@@ -47,25 +51,21 @@ def http_app(server: MCPServer[Any], settings: HttpSettings) -> Starlette:
     """The guarded ASGI application that serves `server` at `/mcp`.
 
     Raises:
-        SettingsError: it would be reachable from other machines without a token, or the token is too short to be one.
+        SettingsError: the token is too short to be one.
     """
-    if settings.token is None and settings.host not in _LOOPBACK:
-        raise SettingsError(
-            Text(f"Serving on {settings.host} lets other machines in, and no token is set.",
-                 f"在 {settings.host} 上提供服務會讓其他機器連進來，但沒有設定權杖（token）。"),
-            Text(f"Set NLP_SKILLS_HTTP_TOKEN ({_MAKES_A_TOKEN} makes one), or serve on 127.0.0.1.",
-                 f"請設定 NLP_SKILLS_HTTP_TOKEN（可用 {_MAKES_A_TOKEN} 產生），或改在 127.0.0.1 上提供服務。"),
-            field="NLP_SKILLS_HTTP_TOKEN",
-        )
-    if settings.token is not None and len(settings.token) < SHORTEST_TOKEN:
+    if len(settings.token) < SHORTEST_TOKEN:
         raise SettingsError(
             Text(f"The token has fewer than {SHORTEST_TOKEN} characters.", f"權杖少於 {SHORTEST_TOKEN} 個字元。"),
             Text(f"Make one with {_MAKES_A_TOKEN}.", f"請用 {_MAKES_A_TOKEN} 產生一個。"),
             field="NLP_SKILLS_HTTP_TOKEN",
         )
-    app = server.streamable_http_app(streamable_http_path=PATH, host=settings.host, transport_security=_guard(settings))
-    if settings.token is not None:
-        app.add_middleware(RequireToken, token=settings.token)
+    names = [f"[{name}]" if ":" in name else name for name in (settings.host, *_LOOPBACK) if name not in _EVERYWHERE]
+    app = server.streamable_http_app(
+        streamable_http_path=PATH, host=settings.host,
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False))  # it compares beginnings alone
+    app.add_middleware(LimitBody)
+    app.add_middleware(RequireToken, token=settings.token)
+    app.add_middleware(RequireOwnName, names=names, hosts=settings.hosts, origins=settings.origins)
     return app
 
 
@@ -76,20 +76,15 @@ def serve_http(server: MCPServer[Any], settings: HttpSettings) -> None:
     address = f"http://{settings.host}:{settings.port}{PATH}"
     print(Text(f"Serving MCP at {address} (end with Ctrl+C)", f"正在 {address} 提供 MCP 服務（按 Ctrl+C 結束）"),
           file=sys.stderr, flush=True)
+    print(Text("A client takes this (the token is kept; --rotate-token makes another):",
+               "用戶端設定如下（權杖會保留；--rotate-token 可換新）："), file=sys.stderr)
+    print(client_block(address, settings.token), file=sys.stderr, flush=True)
     running = uvicorn.Server(uvicorn.Config(
         http_app(server, settings), host=settings.host, port=settings.port, log_level="info", access_log=False,
+        http=ImpatientProtocol, timeout_keep_alive=_IDLE_SECONDS,
         log_config=None,  # uvicorn's own would write to standard output
     ))
     anyio.run(running.serve)
-
-
-def _guard(settings: HttpSettings) -> TransportSecuritySettings:
-    names = list(dict.fromkeys((settings.host, *_LOOPBACK)))
-    bracketed = [f"[{name}]" if ":" in name else name for name in names if name not in ("0.0.0.0", "::")]
-    return TransportSecuritySettings(
-        allowed_hosts=[*(f"{name}:*" for name in bracketed), *bracketed, *settings.hosts],
-        allowed_origins=[*(f"http://{name}:*" for name in bracketed), *settings.origins],
-    )
 
 
 def _refused() -> Text:

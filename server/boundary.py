@@ -103,7 +103,8 @@ class GuardedServer(MCPServer[Any]):
         tool = self._tool_manager.get_tool(name)
         known = set(tool.parameters.get("properties", {})) if tool else set()
         # A `language` beside other words describes data; any other is how the person wants to be answered.
-        with self._speaking(arguments, talks="message" in known or "language" not in known):
+        with self._speaking(arguments, talks="message" in known or "language" not in known), self._noted(
+                context, "tool", name, arguments):
             if tool is None:
                 raise ToolError(self._no_such_tool(name))
             if unknown := [given for given in arguments if given not in known | _UNDERSTOOD_EVERYWHERE]:
@@ -163,6 +164,9 @@ class GuardedServer(MCPServer[Any]):
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
     ) -> GetPromptResult | InputRequiredResult:
         with self._speaking(arguments or {}, talks=True):
+            known = [prompt.name for prompt in self._prompt_manager.list_prompts()]
+            if name not in known:
+                raise MCPError(INVALID_PARAMS, _no_such_prompt(name, known))
             try:
                 return await super().get_prompt(name, arguments, context)
             except ValueError as error:
@@ -174,6 +178,23 @@ class GuardedServer(MCPServer[Any]):
             self._one_client = True
             with contextlib.redirect_stdout(sys.stderr):
                 await self._lowlevel_server.run(received, sent, self._lowlevel_server.create_initialization_options())
+
+    @contextlib.contextmanager
+    def _noted(
+        self, context: Context[Any, Any] | None, kind: str, name: str, arguments: Mapping[str, Any]
+    ) -> Iterator[None]:
+        """Record the call, whichever way it ends."""
+        from .audit import note_call
+
+        outcome = "failed"
+        try:
+            yield
+            outcome = "answered"
+        except ToolError:
+            outcome = "refused"
+            raise
+        finally:
+            note_call(_client_name(context), kind, name, arguments, outcome)
 
     def _no_such_tool(self, name: str) -> str:
         offered = [tool.name for tool in self._tool_manager.list_tools()]
@@ -193,6 +214,20 @@ class GuardedServer(MCPServer[Any]):
         if self._one_client:
             self._heard, self._subject = said or self._heard, subject or self._subject
         return speaking(said or self._heard or subject or self._subject or self._language)
+
+
+def _client_name(context: Context[Any, Any] | None) -> str:
+    """How the client at the other end calls itself."""
+    with contextlib.suppress(AttributeError, ValueError, LookupError):
+        info = context.session.client_params.client_info if context else None
+        return f"{info.name} {info.version}" if info else ""
+    return ""
+
+
+def _no_such_prompt(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name[:60], known, n=3) or known
+    return str(Text(f"There is no prompt {name[:60]!r} here.\n→ Use one of: {', '.join(near)}.\n(unknown_prompt)",
+                    f"這裡沒有「{name[:60]}」這個提示。\n→ 可用的提示：{'、'.join(near)}。\n(unknown_prompt)"))
 
 
 def _answer_type(fn: Callable[..., Any]) -> type[BaseModel] | None:

@@ -50,10 +50,12 @@ def _serve(options: argparse.Namespace) -> int:
     import os
 
     from .auth import serve_http
+    from .http_token import kept_token
     from .settings import HttpSettings
 
     serve_http(server, HttpSettings(
-        host=options.host, port=options.port, token=os.environ.get(HTTP_TOKEN_VARIABLE) or None,
+        host=options.host, port=options.port,
+        token=os.environ.get(HTTP_TOKEN_VARIABLE) or kept_token(renew=options.rotate_token),
         hosts=tuple(options.allow_host), origins=tuple(options.allow_origin),
     ))
     return 0
@@ -151,8 +153,9 @@ def _parser() -> argparse.ArgumentParser:
 
     serve = commands.add_parser("serve", help="speak MCP over stdio (the default), or HTTP · 啟動 MCP 伺服器（預設）")
     serve.add_argument("--http", action="store_true", help="Streamable HTTP at /mcp instead of stdio · 改用 HTTP")
-    serve.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1; others need a token · 預設只限本機")
+    serve.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1 · 預設只限本機")
     serve.add_argument("--port", type=int, default=8765, help="default 8765")
+    serve.add_argument("--rotate-token", action="store_true", help="make another token; the old one ends · 換新的權杖")
     serve.add_argument("--allow-host", action="append", default=[], metavar="HOST",
                        help="a further Host header to accept (reverse proxy) · 另外接受的 Host")
     serve.add_argument("--allow-origin", action="append", default=[], metavar="ORIGIN",

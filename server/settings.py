@@ -28,14 +28,14 @@ class HttpSettings:
     """Where Streamable HTTP is served: loopback unless told otherwise.
 
     Arguments:
-        token: the bearer token every request must carry; None asks for none (only allowed on loopback).
+        token: the bearer token every request must carry.
         hosts: further `Host` header values to accept, such as the name a reverse proxy forwards.
         origins: further `Origin` header values to accept, for web pages that may call this server.
     """
 
+    token: str = field(repr=False)
     host: str = "127.0.0.1"
     port: int = 8765
-    token: str | None = field(default=None, repr=False)
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
 

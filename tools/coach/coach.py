@@ -128,7 +128,7 @@ def _answered(workspace: Workspace, said: Said, task: str | None, answers: Mappi
 def _folder(workspace: Workspace, task: str) -> TaskFolder | None:
     """The task of that name or title; None where there is none."""
     folder = TaskFolder(workspace.root / task) if re.fullmatch(r"[^/\\:\0]{1,200}", task) and ".." not in task else None
-    if folder and folder.file.is_file() and not task.startswith("."):
+    if folder and folder.file.is_file() and not task.startswith(".") and workspace.holds(workspace.root / task):
         return folder
     titled = [name for name in workspace.task_names() if _title(workspace.root / name / "task.yaml") == task]
     return TaskFolder(workspace.root / titled[0]) if titled else None
