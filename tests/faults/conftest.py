@@ -67,6 +67,7 @@ def trained(worker: Path, tiny_model: Path, tmp_path_factory: pytest.TempPathFac
 
     standing = Standing(tmp_path_factory.mktemp("standing"))
     shutil.copytree(tiny_model, standing.base)
+    (standing.base / "notes.json").write_text(f'["{"x" * 2_000_000}"]', encoding="utf-8")  # large, as weights are
     rows = standing.root / "inbox" / "rows.csv"
     with rows.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)

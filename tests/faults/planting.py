@@ -22,7 +22,7 @@ from tests.tools.train.faults import LABELS, rows_of, trained_and_evaluated
 
 Splits = dict[str, list[Row]]
 Plant = Callable[[Path, Path, int], VersionFolder]
-_TRAIN, _VALID, _TEST = 240, 60, 120
+_TRAIN, _VALID, _TEST = 300, 60, 120
 
 # Of another trade, in other words: what a model that has read of inns and shops has not seen.
 _ELSEWHERE = {
@@ -131,10 +131,10 @@ def _healthy(seed: int, language: Language, train: int, shares: tuple[float, flo
 
 # Other seeds, sizes, languages and shares than any fault has.
 HEALTHY: Mapping[str, Plant] = {
-    "english": _healthy(51, "en", 240, (1, 1, 1)),
+    "english": _healthy(51, "en", 330, (1, 1, 1)),
     "english_more_rows": _healthy(52, "en", 420, (1, 1, 1)),
-    "english_uneven": _healthy(53, "en", 300, (3, 2, 2)),
-    "chinese": _healthy(54, "zh-TW", 240, (1, 1, 1)),
+    "english_uneven": _healthy(53, "en", 360, (3, 2, 2)),
+    "chinese": _healthy(54, "zh-TW", 300, (1, 1, 1)),
     "chinese_more_rows": _healthy(55, "zh-TW", 360, (2, 2, 3)),
 }
 
