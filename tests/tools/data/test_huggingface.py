@@ -72,6 +72,23 @@ def test_a_pinned_revision_prepares_the_same_data_again(hub: Hub, task: TaskFold
     assert kept["provenance"] == {"revision": COMMIT, "files": ["data/test-00000-of-00001.parquet"]}
 
 
+def test_a_test_split_that_is_not_read_is_named_and_two_read_together_stay_what_they_are(
+    hub: Hub, task: TaskFolder, prepare: Any
+) -> None:
+    files = {"train.jsonl": dump_jsonl(sentences(40)), "test.jsonl": dump_jsonl(sentences(20, 100))}
+    hub.files = {**{name: content for name, content in hub.files.items() if "." in name and "/" not in name}, **files}
+    source = {"type": "huggingface", "dataset": NAME, "revision": COMMIT}
+    write_yaml(task.data_source_file, {"sources": [source]})
+    alone = prepare()
+    assert f"{NAME} has a split to test on of its own (test) that is not read: with split: train+test" in alone["message"]["en"]
+
+    write_yaml(task.data_source_file, {"sources": [{**source, "split": "train+test"}], "split": {"own": True}})
+    both = prepare()
+    assert "not read" not in both["message"]["en"] and "own_split_not_followed" in {one["code"] for one in both["warnings"]}
+    placed = {json.loads(line)["text"] for line in (task.data / "test.jsonl").read_text(encoding="utf-8").splitlines()}
+    assert {row["text"] for row in sentences(20, 100)} <= placed
+
+
 def test_split_config_and_files_choose(hub: Hub) -> None:
     assert records(split="validation", config="zh") == [{"text": "好", "label": "a"}]
     assert len(records(files="extra/*.jsonl")) == 5

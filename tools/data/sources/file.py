@@ -66,14 +66,11 @@ class FileSource(SourceKind):
         for file in files:
             name = str(file.relative_to(top)) if top.is_dir() else file.name
             places.begin(**({"file": name} if several else {}))
-            for batch in self.batches_of(file, folder, field, watch):
-                yield [{"file": name, **record} for record in batch] if several else batch
-
-    def batches_of(self, file: Path, folder: Path, field: str, watch: Watch) -> Iterator[list[Record]]:
-        """The records of a file that may be read."""
-        records = self._records(_checked(file, field), folder, field, watch)
-        while batch := list(islice(records, _BATCH)):
-            yield batch
+            records = self._records(_checked(file, field), folder, field, watch)
+            if several:
+                records = ({"file": name, **record} for record in records)
+            while batch := list(islice(records, _BATCH)):
+                yield batch
 
     def origin(self, folder: Path) -> str:
         return str(self._located(folder))
