@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..resources.access import AccessError, Need, changing_grants, grant, plain_host, read_grants
+from ..resources.files import sha256_file
 from ..resources.language import Text
 
 
@@ -27,6 +28,29 @@ def allow_host(host: str) -> int:
     """Let a host of the person's own network be reached."""
     grant([Need(kind="host", subject=host)])
     print(Text(f"{plain_host(host)} may be reached.", f"可以連線到 {plain_host(host)}。"))
+    return 0
+
+
+def allow_script(file: Path) -> int:
+    """Let the server run a script as it stands now; one that was set aside when its task came in is put back.
+
+    Raises:
+        AccessError: there is no such file.
+        TaskError: another file has taken its place.
+    """
+    from ..tools.tasks.foreign import bring_in
+
+    path = file.expanduser().resolve()
+    if not path.is_file():
+        raise AccessError(Text(f"There is no file {path}.", f"找不到檔案 {path}。"),
+                          Text("Give the path of the script.", "請指定腳本的路徑。"), field="script")
+    digest = sha256_file(path)
+    if place := bring_in(path):
+        print(Text(f"{place} is in its task again.", f"{place} 已放回任務。"))
+    if (place or path).suffix == ".py":
+        grant([Need(kind="script", subject=digest)], file=str(place or path))
+        print(Text(f"{place or path} may be run with the content it has now (SHA-256 {digest}).",
+                   f"可以執行 {place or path} 目前的內容（SHA-256 {digest}）。"))
     return 0
 
 

@@ -86,12 +86,14 @@ def _secret(options: argparse.Namespace) -> int:
 
 
 def _allow(options: argparse.Namespace) -> int:
-    from .access_command import allow_folder, allow_host, show_permissions, take_back
+    from .access_command import allow_folder, allow_host, allow_script, show_permissions, take_back
 
     if options.remove is not None:
         return take_back(options.remove)
     if options.host is not None:
         return allow_host(options.host)
+    if options.script is not None:
+        return allow_script(options.script)
     return show_permissions() if options.folder is None else allow_folder(options.folder)
 
 
@@ -188,6 +190,8 @@ def _parser() -> argparse.ArgumentParser:
     what = allow.add_mutually_exclusive_group()
     what.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="a folder whose data files may be read · 資料夾")
     what.add_argument("--host", metavar="HOST", help="a host of your own network, such as localhost · 內部網路的主機")
+    what.add_argument("--script", type=Path, metavar="FILE",
+                      help="run a script that you changed, or bring in code that came with a task · 執行改過的腳本")
     what.add_argument("--remove", metavar="WHAT", help="take a permission back · 收回授權")
     _speaks(allow)
 

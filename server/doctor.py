@@ -159,7 +159,7 @@ def _libraries(machine: Machine) -> dict[str, str | None] | None:
         return None
     try:
         asked = [*_NEEDED, *abilities.optional_packages()]
-        told = subprocess.run([machine.worker, "-c", _WORKER_PROBE, *asked], capture_output=True, text=True, check=True,
+        told = subprocess.run([machine.worker, "-P", "-c", _WORKER_PROBE, *asked], capture_output=True, text=True, check=True,
                               timeout=_ASK_SECONDS, stdin=subprocess.DEVNULL)
         return dict(json.loads(told.stdout))
     except (OSError, subprocess.SubprocessError, ValueError):

@@ -31,7 +31,7 @@ def command_line(*arguments: str) -> tuple[str, list[str]]:
     script = Path(sys.executable).with_name("nlp-skills.exe" if sys.platform == "win32" else "nlp-skills")
     if script.is_file():
         return str(script), [*arguments]
-    return sys.executable, ["-m", "nlp_skills.server.cli", *arguments]
+    return sys.executable, ["-P", "-m", "nlp_skills.server.cli", *arguments]
 
 
 def launch_environment(settings: Settings) -> dict[str, str]:

@@ -7,10 +7,19 @@ import json
 import tempfile
 from pathlib import Path
 
+from nlp_skills.resources.access import Need, grant
+from nlp_skills.resources.files import sha256_file
+
 HOSTS = ["127.0.0.1", "localhost"]
 SECRETS = ["API_KEY", "API_TOKEN", "AUTHORIZATION", "DB", "DB_PASSWORD", "HOST_DB_PASSWORD", "LLM_URL", "MY_KEY", "MY_TOKEN", "NEWS_PASSWORD",
            "PG", "PG_PASSWORD", "TOKEN_X", "TRIED_KEY", "WRITER_KEY"]
 ROOT = Path(__file__).parents[1]
+
+
+def agreed(script: Path) -> Path:
+    """A script that the person has agreed to run as it stands now."""
+    grant([Need(kind="script", subject=sha256_file(script))], file=script.name)
+    return script
 
 
 def allow_for_tests(account: Path) -> None:

@@ -9,8 +9,8 @@ from pydantic import BaseModel
 from nlp_skills.resources.data_source import DataSource, Quality, Regeneration, Source, SplitPolicy
 from nlp_skills.resources.lineage import Lineage, LineageData
 from nlp_skills.resources.task import Constraints, Decision, Prompt, SuccessCriteria, Task
+from nlp_skills.tools.compute.scripts import SCRIPTS
 from nlp_skills.tools.tasks.project import FOLDERS, RECORD
-from nlp_skills.tools.tasks.scripts import SCRIPTS
 
 DOCS = Path(__file__).parents[2] / "docs"
 MODELS = (Task, SuccessCriteria, Constraints, Decision, Prompt, DataSource, Source, SplitPolicy, Quality, Regeneration,

@@ -18,6 +18,7 @@ from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute import jobs
+from tests.permissions import agreed
 from tests.tools.compute.working import eventually, kill_hard
 from tests.tools.train.conftest import SCRIPT, workspace_in, write_task
 from tests.tools.train.trained import Trainings
@@ -41,6 +42,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_jobs: None) 
 def task(workspace: Workspace) -> TaskFolder:
     task = write_task(workspace.root / "news")
     write_atomic(task.scripts / "04_train.py", SLOW)
+    agreed(task.scripts / "04_train.py")
     return task
 
 

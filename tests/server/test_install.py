@@ -403,7 +403,7 @@ def test_the_script_beside_the_running_interpreter_is_what_starts(
     folder = tmp_path / "uv" / "tools" / "nlp-skills" / "bin"
     folder.mkdir(parents=True)
     monkeypatch.setattr(sys, "executable", str(folder / "python"))
-    assert command_line("serve") == (str(folder / "python"), ["-m", "nlp_skills.server.cli", "serve"])
+    assert command_line("serve") == (str(folder / "python"), ["-P", "-m", "nlp_skills.server.cli", "serve"])
     script = folder / ("nlp-skills.exe" if sys.platform == "win32" else "nlp-skills")
     shutil.copyfile(os.devnull, script)
     assert command_line("serve") == (str(script), ["serve"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ from .page import refresh_views
 from .redaction import without_secrets
 from .rented import Record
 from .running import already_running, new_job_id
-from .worker import worker_python
+from .task_script import check_entry, check_job
+from .worker import find_worker, worker_python
 
 _LOG_BYTES = 256_000
 _LINE_CHARACTERS = 400
@@ -49,8 +51,10 @@ def submit(
         machine: where the work is done; the process started here only tends it where that is another one.
 
     Raises:
-        JobError: the same kind of job is already running.
+        JobError: the same kind of job is already running, or the task has no such script.
+        AccessError: the script is not as we write it, and the person has not agreed to its content.
     """
+    check_entry(task.root if task else None, entry)
     jobs = task.jobs if task else workspace.jobs
     with describing_disk_errors(jobs):
         jobs.mkdir(parents=True, exist_ok=True)
@@ -175,8 +179,11 @@ def resume(folder: JobFolder, workspace: Workspace) -> JobFolder:
 
     Raises:
         JobError: it (or another of its kind, for the same task) is still running, or it has succeeded.
+        AccessError: it runs a script that the person has not agreed to.
     """
     spec = folder.spec()
+    check_job(spec.entry)
+    check_entry(task.root if (task := folder.task()) else None, spec.entry)
     with lock(folder.root.parent / spec.kind):
         shares = spec.task is None or spec.kind in KINDS_AT_ONCE
         if running := (folder if _active(folder) else None) if shares else active_job(folder.root.parent, spec.kind):
@@ -189,7 +196,8 @@ def resume(folder: JobFolder, workspace: Workspace) -> JobFolder:
                 field="job_id",
             )
         local.stop(folder)  # a killed process may have left children
-        python = spec.python if Path(spec.python).is_file() else str(worker_python(workspace))
+        known = (sys.executable, str(find_worker(workspace)))  # a folder that was copied here may name any program
+        python = spec.python if spec.python in known else str(worker_python(workspace))
         write_json(folder.spec_file, spec.model_copy(update={"python": python}).model_dump(mode="json"))
         close_torn_line(folder.events_file)
         append_jsonl(folder.events_file, {"time": now(), "kind": "resumed"})

@@ -99,7 +99,6 @@ def register(server: MCPServer, workspace: Workspace, by_model: ByModel) -> None
             description="blocking finding: the person's reason; recorded")] = None,
         confirm: Annotated[bool, Field(description="the person agreed to the price")] = False,
     ) -> JobAnswer:
-        from . import regenerate
         from .agreeing import confirmed
         from .decisions import decisions_of
         from .permission import check_permission
@@ -107,15 +106,13 @@ def register(server: MCPServer, workspace: Workspace, by_model: ByModel) -> None
         folder = workspace.task(task)
         folder.load()
         decisions_of(accept or {})
-        await anyio.to_thread.run_sync(check_permission, folder, load_data_source(folder), source)
+        definition = load_data_source(folder)
+        await anyio.to_thread.run_sync(check_permission, folder, definition, source)
         agreed = await anyio.to_thread.run_sync(confirmed, folder, source, confirm)
         given = [*(["--replace-manual-edits"] if replace_manual_edits else []),
                  *(part for code, reason in (accept or {}).items() for part in ("--accept", f"{code}={reason}")),
                  *([] if source is None else ["--source", str(source)]), *agreed]
-        has_script = (folder.root / regenerate.SCRIPT).is_file()
-        entry = [regenerate.SCRIPT] if has_script else ["-m", regenerate.MODULE]
-        job = submit(workspace, "regenerate", entry, given if has_script else [str(folder.root), *given],
-                     python=light_python(workspace), task=folder)
+        job = submit(workspace, "regenerate", [definition.regeneration.script], given, python=light_python(workspace), task=folder)
         return await follow(job, workspace, report=context.report_progress)
 
     @server.tool(

@@ -79,17 +79,6 @@ def main(task: Path, arguments: list[str]) -> int:
     return run_job("evaluate", work, entry=ENTRY, arguments=arguments, task=Path(task), resumable=True)
 
 
-def check_script(task: TaskFolder) -> None:
-    """Raise `EvaluationError` where the task lacks the script that evaluates it."""
-    if not (task.root / ENTRY[0]).is_file():
-        raise EvaluationError(
-            Text(f"{task.root} has no {ENTRY[0]}.", f"{task.root} 裡沒有 {ENTRY[0]}。"),
-            Text("Call manage_task with action='generate' to write the task's scripts again.",
-                 "請呼叫 manage_task，action='generate'，重新產生腳本。"),
-            field="task",
-        )
-
-
 def evaluate_version(
     job: RunningJob, folder: VersionFolder, benchmark_name: str | None = None, *, baselines: bool = True
 ) -> dict[str, Any]:

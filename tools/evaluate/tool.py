@@ -42,7 +42,6 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         chosen = trained_version(folder, version)
         require_model(chosen)
         frozen_benchmark(folder, benchmark or None)  # a wrong name is told before a job is started
-        run.check_script(folder)
         arguments = ["--version", chosen.name, *(["--benchmark", benchmark] if benchmark else [])]
         job = jobs.submit(workspace, "evaluate", run.ENTRY, arguments, python=worker_python(workspace), task=folder,
                           resumable=True)

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from ...resources.errors import NlpSkillsError, TaskError, WorkspaceError
+from ...resources.errors import TaskError, WorkspaceError
 from ...resources.files import describing_disk_errors
 from ...resources.language import Text, several
 from ...resources.paths import readable
@@ -28,12 +28,11 @@ from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version_numbers
 from ...resources.workspace import Workspace, check_name
 from ..compute.running import RunningJob, run_job
-from ..compute.wheel import WHEEL_NAME
 from ..compute.words import size
+from . import foreign
 from .create import new_folder
 from .export_file import CHUNK_BYTES, MANIFEST, Entry, Manifest, Tell, travels
 from .project import FOLDERS
-from .scripts import script_texts
 
 ENTRY = ["-m", "nlp_skills.tools.tasks.importing"]
 _MOST_FILES = 100_000
@@ -41,18 +40,19 @@ _MANIFEST_BYTES = 32 * 1024**2
 _SPARE_BYTES = 256 * 1024**2  # left free on the disk beside what is written
 _SWELLING, _SWELLING_FROM = 200, 64 * 1024**2  # text compresses some 10 to 50 times, a bomb a thousand times
 _LONGEST_PART = 200
+_NAMED = 12  # files that the message names; the result has them all
 _RESERVED = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(1, 10)), *(f"lpt{n}" for n in range(1, 10))}
 _WHY_ABSENT = Text("it was left out of the export", "匯出時沒有包含模型")
 
 
 class Imported(NamedTuple):
-    """The new task, the versions whose models did not come along, and scripts that nlp-skills did not write."""
+    """The new task, the versions whose models did not come along, and the code of somebody else that was set aside."""
 
     folder: TaskFolder
     files: int
     bytes: int
     without_model: list[str]
-    foreign_scripts: list[str]
+    set_aside: list[str]
 
 
 def main(arguments: list[str]) -> int:
@@ -101,10 +101,12 @@ def import_task(
         if definition.name != manifest.task:
             task.save(definition)
         without_model.extend(_mark_absent_models(task))
+        aside.extend(foreign.set_aside(task))
 
     without_model: list[str] = []
+    aside: list[str] = []
     folder = new_folder(workspace, chosen, fill)
-    return Imported(folder, len(manifest.files), manifest.bytes, without_model, _foreign_scripts(folder))
+    return Imported(folder, len(manifest.files), manifest.bytes, without_model, aside)
 
 
 def inspect(workspace: Workspace, file: Path) -> Manifest:
@@ -144,7 +146,7 @@ def located(workspace: Workspace, path: str) -> Path:
 
 def result_of(done: Imported) -> dict[str, Any]:
     return {"task": done.folder.name, "path": str(done.folder.root), "files": done.files, "bytes": done.bytes,
-            "without_model": done.without_model, "foreign_scripts": done.foreign_scripts}
+            "without_model": done.without_model, "set_aside": done.set_aside}
 
 
 def said_of(done: Imported) -> Text:
@@ -157,10 +159,17 @@ def said_of(done: Imported) -> Text:
         bare = Text(", ".join(done.without_model), "、".join(done.without_model))
         said = Text(f"{said.en} Without models: {bare.en}; reproduce trains one again.",
                     f"{said.zh}沒有附上模型的版本：{bare.zh}；可用 reproduce 重新訓練。")
-    if done.foreign_scripts:
-        names = ", ".join(done.foreign_scripts)
-        said = Text(f"{said.en} Not written by nlp-skills, so read them before anything runs them: {names}.",
-                    f"{said.zh}以下腳本不是 nlp-skills 產生的，執行前請先看過：{names}。")
+    if done.set_aside:
+        place, more = done.folder.root / foreign.ASIDE, len(done.set_aside) - _NAMED
+        names = Text(", ".join(done.set_aside[:_NAMED]) + (f" and {more} more" if more > 0 else ""),
+                     "、".join(done.set_aside[:_NAMED]) + (f" 等 {len(done.set_aside)} 個" if more > 0 else ""))
+        said = Text(
+            f"{said.en} Code in it that nlp-skills did not write was set aside in {place}, where nothing runs it: {names.en}. "
+            "What nlp-skills generates was written afresh. Whoever has read such a file and wants it brings it in on the "
+            f"terminal: nlp-skills allow --script \"{place / done.set_aside[0]}\".",
+            f"{said.zh}其中有不是 nlp-skills 產生的程式，已移到 {place}，不會被執行：{names.zh}。"
+            "該由 nlp-skills 產生的檔案已重新寫入。看過內容、確定要用的話，請在終端機執行："
+            f"nlp-skills allow --script \"{place / done.set_aside[0]}\"。")
     return said
 
 
@@ -275,17 +284,6 @@ def _mark_absent_models(task: TaskFolder) -> list[str]:
             if not removal_file(version).is_file():
                 record_removal(version, _WHY_ABSENT, 0)
     return absent
-
-
-def _foreign_scripts(folder: TaskFolder) -> list[str]:
-    """The scripts that are not as nlp-skills writes them: somebody's own code, which jobs would run."""
-    try:
-        ours = script_texts(folder.load().language, WHEEL_NAME)
-    except NlpSkillsError:
-        return []
-    found = sorted(path for path in folder.scripts.rglob("*.py") if path.is_file())
-    return [path.relative_to(folder.root).as_posix() for path in found
-            if ours.get(path.relative_to(folder.scripts).as_posix()) != path.read_text(encoding="utf-8", errors="replace")]
 
 
 def _no_export(file: Path) -> TaskError:

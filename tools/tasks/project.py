@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from pydantic import BaseModel, Field
@@ -9,9 +10,9 @@ from pydantic import BaseModel, Field
 from ... import __version__
 from ...resources.files import lock, read_json, sha256_bytes, sha256_file, write_atomic, write_json
 from ...resources.task import Task, TaskFolder
+from ..compute.scripts import SCRIPTS, script_texts
 from ..compute.wheel import WHEEL_NAME, package_wheel
 from . import documents
-from .scripts import SCRIPTS, script_texts
 
 FOLDERS = ("versions", "data/raw", "scripts", "configs", "models", "benchmarks", "docs", "jobs")
 RECORD = ".generated.json"
@@ -124,12 +125,17 @@ def _clear_old_wheels(root: Path, recorded: dict[str, str], done: Generated) -> 
     if "pyproject.toml" in done.kept:
         return
     for name in recorded:
-        if name.startswith("wheels/") and name != f"wheels/{WHEEL_NAME}" and (root / name).is_file():
+        if _is_wheel(name) and name != f"wheels/{WHEEL_NAME}" and (root / name).is_file():
             (root / name).unlink()
             done.removed.append(name)
     if f"wheels/{WHEEL_NAME}" in (*done.written, *done.updated) and (root / "uv.lock").is_file():
         (root / "uv.lock").unlink()
         done.removed.append("uv.lock")
+
+
+def _is_wheel(name: str) -> bool:
+    """Whether the record, which came along with the folder, names a file in `wheels/` and nothing else."""
+    return re.fullmatch(r"wheels/\w[\w.+-]*\.whl", name) is not None
 
 
 def _recorded(root: Path) -> dict[str, str]:

@@ -131,12 +131,6 @@ def check(
     _found(findings, "benchmark", lambda: frozen_benchmark(task))
     if job is None and not away:
         _found(findings, "worker", lambda: worker_python(workspace))
-        if not (task.scripts / "04_train.py").is_file():
-            findings.append(Finding(
-                "blocking", "script",
-                Text("The task has no scripts/04_train.py.", "這個任務沒有 scripts/04_train.py。"),
-                Text("Call manage_task with action='generate' to write the scripts.",
-                     "請呼叫 manage_task，action='generate'，產生腳本。")))
     if job is None:
         findings += [_trained_by(other, plan.name) for other in active_jobs(task.jobs, "train")
                      if plan.name == _plan_of(other)][:1]

@@ -20,6 +20,7 @@ from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute import jobs
 from nlp_skills.tools.compute.events import JobEvents
 from nlp_skills.tools.compute.machines import local
+from tests.permissions import agreed
 from tests.tools.compute.working import eventually, kill_hard, write_work
 
 Start = Callable[..., JobFolder]
@@ -275,6 +276,7 @@ def test_a_job_submitted_by_a_job_survives_the_cancelling_of_the_first(
     start: Start, task: TaskFolder, workspace: Workspace
 ) -> None:
     (task.scripts / "inner.py").write_text((write_work(task, "until('go')\nreturn {}")).read_text("utf-8"), "utf-8")
+    agreed(task.scripts / "inner.py")
     folder = start(f"""
         from nlp_skills.resources.workspace import Workspace
         from nlp_skills.tools.compute import jobs

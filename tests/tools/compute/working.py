@@ -12,6 +12,7 @@ import psutil
 
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.task import TaskFolder
+from tests.permissions import agreed
 
 HEAD = """
 import sys, time, os, subprocess
@@ -50,7 +51,7 @@ def write_work(task: TaskFolder, body: str, head: str = "", kind: str = "train")
     work = "def work(job):\n" + textwrap.indent(textwrap.dedent(body).strip(), "    ") + "\n"
     foot = FOOT.replace('"train"', repr(kind))
     script.write_text(textwrap.dedent(head) + HEAD + work + foot, encoding="utf-8")
-    return script
+    return agreed(script)
 
 
 def kill_hard(folder: JobFolder) -> None:

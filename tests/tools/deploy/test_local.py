@@ -20,6 +20,7 @@ from nlp_skills.tools.compute.worker import worker_python
 from nlp_skills.tools.deploy import deployments, serve
 from nlp_skills.tools.deploy.targets import target, targets
 from nlp_skills.tools.evaluate.record import commit_evaluation, evaluated_answers, keep_answers
+from tests.permissions import agreed
 from tests.tools.compute.test_turns import HEAD, Line
 from tests.tools.compute.working import eventually
 from tests.tools.deploy.conftest import Conversation
@@ -121,6 +122,7 @@ def test_a_deployment_stands_in_line_says_behind_which_job_and_goes_on_by_itself
     line: Line, workspace: Workspace, task: TaskFolder
 ) -> None:
     (task.scripts / "deploys.py").write_text(DEPLOYS)
+    agreed(task.scripts / "deploys.py")
     training = line.submit("training", gpus=1)
     line.at_work("training")
     deploying = jobs.submit(workspace, "deploy", ["scripts/deploys.py"], [str(task.root), "--version", "v1", "--target", "merged"],

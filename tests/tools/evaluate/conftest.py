@@ -17,6 +17,7 @@ from nlp_skills.tools.compute.fingerprint import model_hash
 from nlp_skills.tools.data.benchmark import freeze
 from nlp_skills.tools.data.rows import row_id
 from nlp_skills.tools.data.store import Snapshot, commit_snapshot
+from tests.permissions import agreed
 
 LABELS = ["positive", "neutral", "negative"]
 _WORDS = {"positive": "rose surged gained record", "neutral": "met announced named held",
@@ -73,6 +74,7 @@ def make_task(tmp_path: Path) -> Callable[..., TaskFolder]:
         folder = TaskFolder(tmp_path / "workspace" / "news")
         (folder.root / "scripts").mkdir(parents=True)
         (folder.root / "scripts" / "05_evaluate.py").write_text(_SCRIPT, encoding="utf-8")
+        agreed(folder.root / "scripts" / "05_evaluate.py")
         folder.save(Task(name="news", type="entity-classification", labels=LABELS, **{
             "success_criteria": SuccessCriteria(threshold=0.8), "constraints": Constraints(), **fields,
         }))

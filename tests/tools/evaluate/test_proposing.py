@@ -22,6 +22,7 @@ from nlp_skills.tools.data.labelling.answer import LabellingAnswer, Wish
 from nlp_skills.tools.data.labelling.endpoint import KIND
 from nlp_skills.tools.data.regenerate import regenerate
 from nlp_skills.tools.evaluate.proposing import start
+from tests.permissions import agreed
 from tests.tools.compute.test_turns import HEAD, Line
 
 TEXTS = [{"text": f"{word} {number} {ending}", "entity": f"{word} {number}"} for number, (word, ending) in enumerate([
@@ -74,6 +75,7 @@ def test_a_version_that_is_asked_on_the_gpu_waits_for_the_training_that_has_it(
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     workspace = Workspace(waiting.root.parent)
     (waiting.scripts / "proposes.py").write_text(PROPOSES)
+    agreed(waiting.scripts / "proposes.py")
     line = Line(workspace, waiting)
     line.submit("training", gpus=1)
     line.at_work("training")

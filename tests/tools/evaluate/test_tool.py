@@ -121,8 +121,6 @@ async def test_what_cannot_be_evaluated_is_told_before_a_job_is_started(
     folder = versions(task, tiny)
     assert "no frozen benchmark" in (await call(task, "evaluate", task="news", benchmark="other"))["error"]
     assert "no version" in (await call(task, "evaluate", task="news", version="v9"))["error"]
-    (task.scripts / "05_evaluate.py").unlink()
-    assert "action='generate'" in (await call(task, "evaluate", task="news"))["error"]
     folder.model_info_file.unlink()
     assert "still being trained" in (await call(task, "evaluate", task="news", version="v1"))["error"]
     assert not task.jobs.exists() or not list(task.jobs.glob("*/spec.json"))

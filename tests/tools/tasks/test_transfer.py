@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from nlp_skills import __version__
 from nlp_skills.resources import secrets
 from nlp_skills.resources.errors import JobError, NlpSkillsError, SecretError, TaskError, WorkspaceError
 from nlp_skills.resources.files import read_json, sha256_bytes, sha256_file, write_json, write_yaml
@@ -22,11 +23,13 @@ from nlp_skills.resources.removal import model_stands, removal
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
+from nlp_skills.tools.compute.scripts import is_generated
 from nlp_skills.tools.data.store import Snapshot, load_snapshot
 from nlp_skills.tools.evaluate.model import version_paths
 from nlp_skills.tools.tasks.create import create_task
 from nlp_skills.tools.tasks.export_file import MANIFEST
 from nlp_skills.tools.tasks.exporting import destination, export
+from nlp_skills.tools.tasks.foreign import ASIDE, bring_in
 from nlp_skills.tools.tasks.importing import import_task
 from tests.tools.tasks.conftest import MakeVersion, deployed, everything_below, fill_data, write_version
 
@@ -99,7 +102,7 @@ def test_a_task_comes_out_of_its_file_as_it_was(
     done = export(with_data, tmp_path / "reviews.zip", models=True)
     assert not done.on_premise and done.sha256 == sha256_file(done.path) and done.bytes == done.path.stat().st_size
     made = import_task(other, done.path)
-    assert made.folder.name == "reviews" and made.without_model == [] and made.foreign_scripts == []
+    assert made.folder.name == "reviews" and made.without_model == [] and made.set_aside == []
     assert everything_below(made.folder.root) == everything_below(with_data.root)
     assert snapshot_of(made.folder).counts == {"train": 16, "valid": 4, "test": 4}
     assert model_stands(VersionFolder(made.folder, 1))
@@ -293,9 +296,32 @@ def test_a_task_file_that_cannot_be_read_is_refused(forge: Forge, other: Workspa
     assert refused(other, forge(change={"task.yaml": b"labels: [open\n"}, follow=True)).field == "task.yaml"
 
 
-def test_scripts_that_are_somebodys_own_are_named(forge: Forge, other: Workspace) -> None:
+def test_somebodys_own_code_is_set_aside_and_ours_written_afresh(forge: Forge, other: Workspace) -> None:
     made = import_task(other, forge(change={"scripts/04_train.py": b"import os\n", "scripts/more.py": b""}, follow=True))
-    assert made.foreign_scripts == ["scripts/04_train.py", "scripts/more.py"]
+    assert made.set_aside == ["scripts/04_train.py", "scripts/more.py"]
+    ours = made.folder.scripts / "04_train.py"
+    assert is_generated("04_train.py", ours.read_bytes()) and not (made.folder.scripts / "more.py").exists()
+    aside = made.folder.root / ASIDE / "scripts" / "04_train.py"
+    assert aside.read_bytes() == b"import os\n"
+    assert bring_in(aside) == ours and ours.read_bytes() == b"import os\n"
+    assert bring_in(ours) is None
+
+
+def test_what_was_set_aside_takes_no_place_of_what_a_person_wrote(forge: Forge, other: Workspace) -> None:
+    made = import_task(other, forge(change={"scripts/04_train.py": b"import os\n"}, follow=True))
+    (made.folder.scripts / "04_train.py").write_text("# mine\n", encoding="utf-8")
+    with pytest.raises(TaskError, match="changed by hand"):
+        bring_in(made.folder.root / ASIDE / "scripts" / "04_train.py")
+
+
+def test_an_older_export_comes_in_without_a_word(forge: Forge, exported: Path, other: Workspace) -> None:
+    def older(name: str) -> bytes:
+        with zipfile.ZipFile(exported) as archive:
+            return archive.read(name).replace(__version__.encode(), b"1.9.0").replace(b"frozen benchmark", b"test set")
+
+    names = ("scripts/05_evaluate.py", "pyproject.toml")
+    made = import_task(other, forge(change={name: older(name) for name in names}, follow=True), "later")
+    assert made.set_aside == []
 
 
 @needs_sigkill
@@ -325,7 +351,7 @@ exporting.export(TaskFolder(Path({str(task.root)!r})), Path({str(target)!r}))
 
 @needs_sigkill
 @pytest.mark.parametrize("point", ["importing.record_removal = die", "os.rename = die",
-                                   "importing._foreign_scripts = die"])
+                                   "importing.foreign.set_aside = die"])
 def test_an_import_killed_leaves_the_whole_task_or_none(
     with_data: TaskFolder, make_version: MakeVersion, tmp_path: Path, other: Workspace, start_python: Start, point: str
 ) -> None:
@@ -342,8 +368,6 @@ importing.import_task(Workspace(Path({str(other.root)!r})), Path({str(file)!r}))
 """)
     _, said = killed.communicate(timeout=60)
     assert killed.returncode == -signal.SIGKILL, said
-    if other.task_names():
-        assert point.startswith("importing._foreign")
-    else:
-        import_task(other, file)
+    assert not other.task_names()
+    import_task(other, file)
     assert removal(VersionFolder(other.task("reviews"), 1)) and snapshot_of(other.task("reviews"))

@@ -14,6 +14,7 @@ from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute.machines import local
 from nlp_skills.tools.data.rows import row_id
 from nlp_skills.tools.data.types import task_kind
+from tests.permissions import agreed
 from tests.tools.compute.sshd import far_folder as far_folder
 from tests.tools.compute.sshd import far_python as far_python
 from tests.tools.compute.sshd import proxy as proxy
@@ -89,6 +90,7 @@ def write_task(root: Path, per_label: int = 20) -> TaskFolder:
     task = TaskFolder(root)
     write_yaml(task.file, {"name": root.name, "title": "財經情緒", "language": "zh-TW", "labels": list(LABELS)})
     write_atomic(task.scripts / "04_train.py", SCRIPT)
+    agreed(task.scripts / "04_train.py")
     shares = {"train": range(0, per_label), "valid": range(per_label, per_label + 5),
               "test": range(per_label + 5, per_label + 10)}
     for split, numbers in shares.items():
@@ -103,6 +105,7 @@ def write_rows(root: Path, kind: TaskType, rows: dict[str, list[dict[str, object
     folder = TaskFolder(root)
     write_yaml(folder.file, {"name": root.name, "title": root.name, "language": "zh-TW", "type": kind, **task})
     write_atomic(folder.scripts / "04_train.py", SCRIPT)
+    agreed(folder.scripts / "04_train.py")
     for split, content in rows.items():
         write_atomic(folder.data / f"{split}.jsonl", dump_jsonl(
             {"id": task_kind(kind).id_of(row), **row} for row in content))

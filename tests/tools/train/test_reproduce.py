@@ -17,6 +17,7 @@ from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute import jobs
 from nlp_skills.tools.train import reproduce
 from nlp_skills.tools.train.planning import plan_training, ready_to_train
+from tests.permissions import agreed
 
 pytestmark = pytest.mark.minutes
 
@@ -50,6 +51,7 @@ def version(workspace: Workspace, task: TaskFolder, tiny_model: Path, worker: Pa
     name = ready_to_train(workspace, task, "first", confirm=False)
     ended(jobs.submit(workspace, "train", ["scripts/04_train.py"], ["--plan", name], python=worker, task=task))
     write_atomic(task.scripts / "05_evaluate.py", _EVALUATE)
+    agreed(task.scripts / "05_evaluate.py")
     ended(jobs.submit(workspace, "evaluate", ["scripts/05_evaluate.py"], ["--skip-baselines"], python=worker,
                       task=task))
     return VersionFolder(task, 1)

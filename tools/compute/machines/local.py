@@ -27,6 +27,7 @@ from ....resources.language import Text
 from ....resources.process import identity
 from ....resources.reasons import reason_of
 from ....resources.workspace import Workspace
+from ..task_script import command_of
 
 GRACE_SECONDS = 10.0
 
@@ -49,18 +50,18 @@ def start(folder: JobFolder, workspace: Workspace) -> None:
         SESSION_VARIABLE: session_paths(),
         "PYTHONUNBUFFERED": "1",
         "PYTHONUTF8": "1",
+        "PYTHONSAFEPATH": "1",  # a file in the task's folder must not stand in for a library
         "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),  # jobs share the processors
     }
     if paths := environment.get("PYTHONPATH"):  # relative to where this process stands, not to the job's folder
         standing = (str(Path(path).absolute()) for path in paths.split(os.pathsep) if path)
         environment["PYTHONPATH"] = os.pathsep.join(standing)
     environment.pop("__PYVENV_LAUNCHER__", None)  # macOS: would make the worker's interpreter the server's
-    if spec.entry[0] == "-m":
-        environment["PYTHONSAFEPATH"] = "1"  # a file in the task's folder must not stand in for a library
     try:
         with describing_disk_errors(folder.output_file), folder.output_file.open("ab") as output:
             process = _detached(
-                [spec.python, *spec.entry, *spec.arguments], cwd=task.root if task else folder.root, env=environment,
+                [spec.python, *command_of(task.root if task else None, spec.entry), *spec.arguments],
+                cwd=task.root if task else folder.root, env=environment,
                 stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
             )
     except OSError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from ... import __version__
@@ -89,3 +91,32 @@ def script_texts(language: Language, wheel: str) -> dict[str, str]:
             absent=_ABSENT.to(language).format(**known), other=_OTHER.to(language).format(**known),
         )
     return texts
+
+
+def is_generated(file: str, content: bytes) -> bool:
+    """Whether that is the script `file` as nlp-skills writes it, in any language and naming any version: a person's own
+    change, however small, makes it theirs."""
+    shape = _shapes().get(file)
+    try:
+        return shape is not None and shape.fullmatch(content.replace(b"\r\n", b"\n").decode("utf-8")) is not None
+    except UnicodeDecodeError:
+        return False
+
+
+def module_of(file: str) -> str | None:
+    """The module that the script `file` runs; None where it is none of ours."""
+    return next((script.module for script in SCRIPTS if script.file == file), None)
+
+
+@lru_cache(maxsize=1)
+def _shapes() -> dict[str, re.Pattern[str]]:
+    """The template of each script with its words open: what stands there can only be text that is shown."""
+    words = {"does": r'[^"\\]+', "version": r"[\w.+-]+",
+             "absent": r'(?: *"(?:[^"\\\n]|\\n)*"\n?)+', "other": r'(?:[^"\\{}\n]|\{__version__\})*'}
+    return {script.file: re.compile(_shape({**words, "file": re.escape(script.file), "module": re.escape(script.module)}))
+            for script in SCRIPTS}
+
+
+def _shape(words: dict[str, str]) -> str:
+    pieces = re.split(r"\{(\w+)\}", _TEMPLATE)
+    return "".join(words[piece] if number % 2 else re.escape(piece) for number, piece in enumerate(pieces))
