@@ -152,6 +152,8 @@ def _permission(error: AccessError, arguments: Mapping[str, Any]) -> Form:
     """What the person allows here is kept outside the tasks, and the same call is made again."""
     files = [need for need in error.needs if need.kind == "file"]
     offered = {"yes": Text("Allow", "允許"), "no": Text("Do not allow", "不允許")}
+    if all(need.kind == "script" for need in error.needs):
+        offered = {"yes": Text("Run this content", "執行這份內容"), "no": Text("Do not run it", "不執行")}
     if files:
         offered = {"file": Text("Only this file", "只允許這個檔案") if len(files) == 1 else Text(
                        "Only these files", "只允許這些檔案"),

@@ -16,7 +16,7 @@ from pathlib import Path
 from ...resources.access import AccessError, Need, require
 from ...resources.clock import now
 from ...resources.errors import JobError, NlpSkillsError
-from ...resources.files import append_jsonl, sha256_bytes
+from ...resources.files import append_jsonl, describing_disk_errors, sha256_bytes
 from ...resources.job import JOB_VARIABLE, JobFolder
 from ...resources.language import Text
 from .scripts import is_generated, module_of
@@ -59,20 +59,27 @@ def main(arguments: list[str]) -> int:
     name, task, *rest = arguments
     try:
         path, content = _agreed(Path(task), name)
+        if content is not None:
+            _record(name, sha256_bytes(content))
     except NlpSkillsError as error:
         print(error, file=sys.stderr)
         return 1
     if content is None:
         module = importlib.import_module(str(module_of(path.name)))
         return int(module.main(Path(task), rest))
-    if job := os.environ.get(JOB_VARIABLE):
-        append_jsonl(JobFolder(Path(job)).events_file,
-                     {"time": now(), "kind": "own_script", "file": name, "sha256": sha256_bytes(content)})
     script = types.ModuleType("__main__")
     script.__file__ = str(path)
     sys.modules["__main__"], sys.argv = script, [str(path), *rest]
     exec(compile(content, str(path), "exec"), script.__dict__)  # the very bytes that were agreed to
     return 0
+
+
+def _record(name: str, digest: str) -> None:
+    """Note in the job which content ran."""
+    if job := os.environ.get(JOB_VARIABLE):
+        events = JobFolder(Path(job)).events_file
+        with describing_disk_errors(events):
+            append_jsonl(events, {"time": now(), "kind": "own_script", "file": name, "sha256": digest})
 
 
 def _agreed(task: Path | None, name: str) -> tuple[Path, bytes | None]:

@@ -419,6 +419,7 @@ def test_a_process_that_dies_before_its_work_begins_has_failed_with_its_last_wor
 def test_a_missing_interpreter_is_one_clear_error_and_no_job_waits_for_ever(
     workspace: Workspace, task: TaskFolder
 ) -> None:
+    write_work(task, "return {}")
     with pytest.raises(MissingRequirement, match="no-such-python"):
         jobs.submit(workspace, "train", ["scripts/work.py"], python="/no-such-python", task=task)
     assert the_job(workspace).state() == "failed"

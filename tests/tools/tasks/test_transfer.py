@@ -23,7 +23,9 @@ from nlp_skills.resources.removal import model_stands, removal
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
+from nlp_skills.server.cli import main
 from nlp_skills.tools.compute.scripts import is_generated
+from nlp_skills.tools.compute.task_script import check_entry
 from nlp_skills.tools.data.store import Snapshot, load_snapshot
 from nlp_skills.tools.evaluate.model import version_paths
 from nlp_skills.tools.tasks.create import create_task
@@ -31,6 +33,7 @@ from nlp_skills.tools.tasks.export_file import MANIFEST
 from nlp_skills.tools.tasks.exporting import destination, export
 from nlp_skills.tools.tasks.foreign import ASIDE, bring_in
 from nlp_skills.tools.tasks.importing import import_task
+from nlp_skills.tools.tasks.project import RECORD, generate
 from tests.tools.tasks.conftest import MakeVersion, deployed, everything_below, fill_data, write_version
 
 Start = Callable[[str], "subprocess.Popen[str]"]
@@ -371,3 +374,28 @@ importing.import_task(Workspace(Path({str(other.root)!r})), Path({str(file)!r}))
     assert not other.task_names()
     import_task(other, file)
     assert removal(VersionFolder(other.task("reviews"), 1)) and snapshot_of(other.task("reviews"))
+
+
+def test_a_person_brings_in_what_was_set_aside_on_the_terminal(
+    forge: Forge, other: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = import_task(other, forge(change={"scripts/01_regenerate_data.py": b"import os\n"}, follow=True))
+    entry = ["scripts/01_regenerate_data.py"]
+    check_entry(made.folder.root, entry)  # ours, written afresh
+    assert main(["allow", "--script", str(made.folder.root / ASIDE / entry[0])]) == 0
+    said = capsys.readouterr().out
+    assert str(made.folder.root / entry[0]) in said and sha256_bytes(b"import os\n") in said
+    check_entry(made.folder.root, entry)
+    assert (made.folder.root / entry[0]).read_bytes() == b"import os\n"
+    assert main(["allow", "--script", str(made.folder.root / "none.py")]) == 1
+
+
+@pytest.mark.parametrize("name", ["wheels/../docs/keep.md", "wheels/../../keep.md", "wheels/sub/keep.whl"])
+def test_a_record_that_came_along_removes_nothing_but_wheels(task: TaskFolder, name: str) -> None:
+    kept = task.root / name
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text("mine", encoding="utf-8")
+    record = read_json(task.root / RECORD)
+    write_json(task.root / RECORD, {**record, "files": {**record["files"], name: sha256_bytes(b"mine")}})
+    generate(task)
+    assert kept.read_text(encoding="utf-8") == "mine"
