@@ -317,6 +317,35 @@ class Case:
         except NotKnown:
             return []
 
+    @property
+    def labels(self) -> list[str]:
+        return list(self.task.labels) or list(self.train_counts)
+
+    @cached_property
+    def labels_that_begin_alike(self) -> set[tuple[str, str]]:
+        """Pairs of labels of which the first is the beginning of the second."""
+        return {(one, other) for one in self.labels for other in self.labels if _begins(other, one)}
+
+    @cached_property
+    def taken_for_alike(self) -> list[dict[str, Any]]:
+        """The mistakes between two such labels; an answer that is none counts where it is the beginning of one, or reverse."""
+        pairs = self.labels_that_begin_alike
+        alike = {label for pair in pairs for label in pair}
+        found = []
+        for row in self.mistakes() if pairs else []:
+            gold, said, raw = str(row["gold"]), row["predicted"], str(row["raw"] or "").strip()
+            if said is None:
+                mixed = bool(raw) and gold in alike and (_begins(raw, gold) or _begins(gold, raw))
+            else:
+                mixed = (gold, said) in pairs or (said, gold) in pairs
+            found += [row] if mixed else []
+        return found
+
+    @property
+    def begin_alike(self) -> float:
+        """The share of the mistakes that are between labels that begin alike."""
+        return len(self.taken_for_alike) / len(self.mistakes()) if self.taken_for_alike else 0.0
+
     @staticmethod
     def shown(label: str) -> str:
         """A label fit for a sentence: on one line, cut."""
@@ -333,3 +362,7 @@ class Case:
         return {"tool": "plan_training", "arguments": {
             "task": self.folder.task.name, "parent": self.folder.name,
             "settings": {"base_model": "<another base model>"}}}
+
+
+def _begins(longer: str, shorter: str) -> bool:
+    return len(shorter) < len(longer) and longer.casefold().startswith(shorter.casefold())

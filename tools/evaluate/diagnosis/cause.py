@@ -86,14 +86,14 @@ class Cause:
 class CauseKind(ABC):
     """A subclass is alone in a file whose name is the cause's.
 
-    `way_out`: it mends nothing but names another way; told after what can be mended.
+    `says_why`: False where it says where mistakes lie, or names another way, but not what brings them; told after those that do.
     """
 
     name: ClassVar[str]
     title: ClassVar[Text]
     page: ClassVar[str]
     words: ClassVar[tuple[str, ...]] = ()  # by which a complaint points here
-    way_out: ClassVar[bool] = False
+    says_why: ClassVar[bool] = True
 
     @abstractmethod
     def look(self, case: Case) -> Cause | None:

@@ -100,7 +100,7 @@ def _rank(cause: Cause, complaint: str, value: float | None) -> tuple[bool, floa
     if gain is None and cause.expects is not None and value is not None:
         gain = abs((cause.expects.low + cause.expects.high) / 2 - value)
     pointed_at = any(word in said for word in kind.words)
-    return kind.way_out, -(cause.share + _POINTED_AT * pointed_at) * (max(gain, _LEAST_GAIN) if gain is not None else _USUAL_GAIN)
+    return not (kind.says_why or pointed_at), -(cause.share + _POINTED_AT * pointed_at) * (max(gain, _LEAST_GAIN) if gain is not None else _USUAL_GAIN)
 
 
 def _best(case: Case) -> Result | None:

@@ -18,6 +18,7 @@ class ConfusedLabels(CauseKind):
 
     title: ClassVar[Text] = Text("two labels taken for each other", "兩個標籤互相混淆")
     page: ClassVar[str] = "llm-knowledge/annotation"
+    says_why: ClassVar[bool] = False
     words: ClassVar[tuple[str, ...]] = ("confus", "mix", "similar", "混淆", "搞混", "分不清")
 
     def look(self, case: Case) -> Cause | None:

@@ -23,19 +23,12 @@ class PrefixLabels(CauseKind):
     def look(self, case: Case) -> Cause | None:
         if case.kind != "label":
             return None
-        labels = list(case.task.labels) or list(case.train_counts)
-        pairs = {(one, other) for one in labels for other in labels if one != other and _begins(other, one)}
-        mistakes = case.mistakes()
-        if not pairs or not mistakes:
-            return None
-        alike = [row for row in mistakes if _mixed(str(row["gold"]), row["predicted"], str(row["raw"] or ""), pairs)]
+        pairs, mistakes, alike = case.labels_that_begin_alike, case.mistakes(), case.taken_for_alike
         if len(alike) < _FEWEST:
             return None
-        kinds = len(labels) * (len(labels) - 1)
-        by_chance = 2 * len(pairs) / kinds  # mistakes of any two labels, were all alike
-        part = len(alike) / len(mistakes)
-        share = 0.9 * ramp(part, _SOME, _MOST) * ramp(len(alike) / max(1, len(case.answers)), _RARE, _FREQUENT)
-        if by_chance >= 1:  # all labels begin alike: every mistake would count
+        labels = len(case.labels)
+        share = 0.9 * ramp(case.begin_alike, _SOME, _MOST) * ramp(len(alike) / len(case.answers), _RARE, _FREQUENT)
+        if 2 * len(pairs) >= labels * (labels - 1):  # all labels begin alike: every mistake would count
             share *= 0.8
         one, other = sorted(pairs)[0]
         reasons = [
@@ -56,15 +49,3 @@ class PrefixLabels(CauseKind):
         return self.found(self.improvement(share, case), {
             "pairs": [list(pair) for pair in sorted(pairs)], "mistakes": len(mistakes), "between_them": len(alike)},
             reasons, remedy, rows[:5])
-
-
-def _begins(longer: str, shorter: str) -> bool:
-    return len(shorter) < len(longer) and longer.casefold().startswith(shorter.casefold())
-
-
-def _mixed(gold: str, said: str | None, raw: str, pairs: set[tuple[str, str]]) -> bool:
-    """Whether the two labels begin alike; an answer that is none counts where it begins with the label, or the other way."""
-    if said is not None:
-        return (gold, said) in pairs or (said, gold) in pairs
-    raw = raw.strip()
-    return bool(raw) and (_begins(raw, gold) or _begins(gold, raw)) and any(gold in pair for pair in pairs)

@@ -15,7 +15,7 @@ class SimpleBaseline(CauseKind):
 
     title: ClassVar[Text] = Text("a simple method is better", "簡單的方法比較好")
     page: ClassVar[str] = "llm-knowledge/choosing-a-method"
-    way_out: ClassVar[bool] = True
+    says_why: ClassVar[bool] = False
     words: ClassVar[tuple[str, ...]] = ("worth it", "simple", "tf-idf", "tfidf", "值得", "簡單")
 
     def look(self, case: Case) -> Cause | None:

@@ -35,6 +35,7 @@ class Underfitting(CauseKind):
         if fast:
             share *= 0.5  # more of the same steps would not help
         share *= 1 - 0.5 * case.noise  # rows that contradict each other cannot all be learnt
+        share *= 1 - 0.4 * ramp(case.begin_alike, 0.3, 0.7)  # labels that begin alike are not learnt by more of the same
         if case.kept_epoch is not None and len(case.epochs) - case.kept_epoch >= _TRIED_LONGER and not fast:
             share *= 0.5  # longer was tried, and the validation rows preferred an earlier epoch
         last = case.epochs[-2:]
