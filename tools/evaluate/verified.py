@@ -13,7 +13,7 @@ from ..data.benchmark import benchmark_names, frozen_benchmark
 from ..data.prompting import gold_of
 from ..data.types import Answers
 from .metric import answers_of, metrics_for
-from .record import FORMULA, answers_file, as_answered, evaluated_answers
+from .record import FORMULA, answers_file, as_answered, evaluated_answers, measured
 from .significance import Scores
 
 _CLOSE = 1e-5  # records are rounded to six digits
@@ -75,16 +75,13 @@ def _verified(folder: VersionFolder, record: Mapping[str, Any]) -> Results:
         if not isinstance(told, int | float) or value != value or abs(told - value) <= _CLOSE:
             continue
         wrong.append((name, float(told), value))
-        if label:
-            per_class[label] = {**per_class[label], known: round(value, 6)}
-        else:
-            metrics[known] = {**metrics[known], "value": round(value, 6)}
     if not wrong:
         return Results(dict(record))
     if record.get("formula") == FORMULA:
         raise _not_what_was_measured(folder, record, wrong)
     names = ", ".join(name for name, _, _ in wrong[:4])
-    return Results({**record, "metrics": metrics, "per_class": per_class}, Text(
+    now = measured(kind, as_answered(lines), labels, None)  # an interval of the old value would not hold the new one
+    return Results({**record, "metrics": {**metrics, **now["metrics"]}, "per_class": {**per_class, **now["per_class"]}}, Text(
         f"The figures of {folder.name} ({names}) were recorded by an older version of nlp-skills and could not be verified; "
         "they are given as its answers give them now.",
         f"{folder.name} 的數字（{names}）是舊版 nlp-skills 記錄的，無法驗證；這裡改用依逐列回答重新計算的結果。"))
