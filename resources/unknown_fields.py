@@ -25,7 +25,7 @@ class Unknown(NamedTuple):
 
     def fix(self) -> Text:
         fields = ", ".join(self.known)
-        meant = Text(f"Did you mean {self.near}? ", f"你是不是要用 {self.near}？") if self.near else Text("", "")
+        meant = Text(f"Did you mean {self.near!r}? ", f"你是不是要用「{self.near}」？") if self.near else Text("", "")
         return Text(f"{meant.en}Its fields are: {fields}.", f"{meant.zh}可用的欄位：{fields}。")
 
 

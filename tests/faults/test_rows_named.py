@@ -21,7 +21,6 @@ from tests.tools.data.conftest import workspace as workspace
 from tests.tools.data.test_regenerate import source
 
 Prepare = Callable[..., dict[str, Any]]
-D6 = pytest.mark.xfail(strict=True, reason="10.D6")
 ROWS = sentences(120)
 
 # Secrets of many makers, in pieces, so that none stands in this file. All of them are made up.
@@ -134,7 +133,6 @@ def files_named(task: TaskFolder, said: Any) -> Iterator[str]:
                     yield path.read_text("utf-8-sig")
 
 
-@D6
 def test_every_row_of_a_finding_stands_in_a_file_with_the_key_and_number_it_has_at_the_source(
     task: TaskFolder, prepare: Prepare
 ) -> None:
@@ -151,7 +149,6 @@ def test_every_row_of_a_finding_stands_in_a_file_with_the_key_and_number_it_has_
     assert "T-17" not in re.split(r"[\s,\"]+", whole[0]), "and no other row"
 
 
-@D6
 def test_every_finding_names_its_file(task: TaskFolder, prepare: Prepare) -> None:
     rows = [{**one, "ticket": f"T-{number}"} for number, one in enumerate([
         *ROWS, row("漲"), row("營收创下历年同期新高。"), row("請寄 wang@example.com.tw 詢問。"),

@@ -33,7 +33,7 @@ def test_a_call_with_an_unknown_field_is_refused_with_the_nearest(
         change_definition(task, **given)
 
     assert refused.value.field == field and field in refused.value.problem.en
-    assert (f"Did you mean {near}?" in refused.value.fix.en) == bool(near)
+    assert (f"Did you mean {near!r}?" in refused.value.fix.en) == bool(near)
     assert not task.data_source_file.exists()
 
 
@@ -46,10 +46,10 @@ def test_a_near_miss_in_the_file_is_a_fault(task: TaskFolder, content: dict[str,
 
 def test_so_it_is_in_task_yaml(task: TaskFolder) -> None:
     write_yaml(task.file, {"name": "task", "lables": ["a"]})
-    with pytest.raises(TaskError, match="Did you mean labels"):
+    with pytest.raises(TaskError, match="Did you mean 'labels'"):
         task.load()
     write_yaml(task.file, {"name": "task", "constraints": {"privcy": "open"}})
-    with pytest.raises(TaskError, match="Did you mean privacy"):
+    with pytest.raises(TaskError, match="Did you mean 'privacy'"):
         task.load()
 
 

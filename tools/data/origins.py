@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from ...resources.data_source import Source
@@ -22,6 +23,9 @@ from .sources import Record, source_kind
 from .types import Spelling, Unfit
 
 _KEYS = ("id", "key", "uuid", "guid", "_id", "編號", "序號", "流水號", "單號", "案號")
+_NO_KEYS = ("file", "split")
+_LOOKED_AT = 2000  # records by which a column is told to be a key
+_LONGEST_KEY = 64  # characters
 _KEY_ENDINGS = ("_id", "-id", " id", "編號", "單號", "案號", "序號")
 
 
@@ -104,8 +108,20 @@ def _records(source: SourceRecords) -> Iterator[tuple[Origin, Record]]:
 
 
 def key_column(source: SourceRecords) -> str | None:
-    """The column that names a source's records, told by its own name."""
-    free = [column for column in source.raw.columns if column not in source.columns.found.values()]
+    """The column that tells a source's records apart: by its name, else the first one whose values all differ."""
+    free = [column for column in source.raw.columns
+            if column not in source.columns.found.values() and column not in _NO_KEYS]
     plain = {plain_name(column): column for column in reversed(free)}
-    return next((plain[name] for name in _KEYS if name in plain), None) or next(
+    named = next((plain[name] for name in _KEYS if name in plain), None)
+    return named or _telling_apart(source, free) or next(
         (column for ending in _KEY_ENDINGS for column in free if plain_name(column).endswith(ending)), None)
+
+
+def _telling_apart(source: SourceRecords, columns: Sequence[str]) -> str | None:
+    records = list(islice(source.raw.records(), _LOOKED_AT))
+    for column in columns:
+        values = [record.get(column) for record in records]
+        if all(isinstance(value, str | int) and 0 < len(str(value)) <= _LONGEST_KEY for value in values) and (
+                len(set(map(str, values))) == len(records) > 1):
+            return column
+    return None
