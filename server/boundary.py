@@ -16,7 +16,6 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError, ToolError
-from mcp.server.stdio import stdio_server
 from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
@@ -37,6 +36,7 @@ from ..resources.language import Language, Text, as_language, detect_language, s
 from ..resources.paths import covered_by
 from ..resources.workspace import Workspace
 from . import asking
+from .stdio import checked_stdio
 
 logger = logging.getLogger(__name__)
 
@@ -174,7 +174,7 @@ class GuardedServer(MCPServer[Any]):
 
     async def run_stdio_async(self) -> None:
         """Serve over standard input and output; whatever a library prints meanwhile goes to standard error."""
-        async with stdio_server() as (received, sent):
+        async with checked_stdio() as (received, sent):
             self._one_client = True
             with contextlib.redirect_stdout(sys.stderr):
                 await self._lowlevel_server.run(received, sent, self._lowlevel_server.create_initialization_options())
