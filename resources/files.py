@@ -21,6 +21,8 @@ from .language import Text
 from .reasons import reason_of
 
 LOCK_TIMEOUT_SECONDS = 10.0
+_PLAIN_CHARACTERS, _MOST_NODES, _MOST_LEVELS = 20_000, 50_000, 60
+_LONGEST_NUMBER = 40
 _DECODER = json.JSONDecoder()
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)  # made once: `dumps` makes one for each row
 
@@ -127,7 +129,49 @@ def read_yaml(path: Path) -> Any:
 
 
 def parse_yaml(text: str) -> Any:
-    return yaml.load(text, Loader=_Loader)
+    """The content of a YAML file.
+
+    Raises:
+        yaml.YAMLError: it is no YAML, or is made to swell: aliases that multiply, more nodes or levels than any file of ours.
+    """
+    _check_measure(text)
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except (RecursionError, ValueError) as error:
+        raise yaml.YAMLError("it is nested too deep, or a number in it has too many digits") from error
+
+
+def _check_measure(text: str) -> None:
+    """Count nodes and levels, aliases as often as they stand for something, before anything is built of them."""
+    if len(text) < _PLAIN_CHARACTERS and "&" not in text and text.count("[") + text.count("{") + text.count("- ") < _MOST_LEVELS:
+        return
+    sizes: dict[str, int] = {}
+    open_nodes: list[list[Any]] = [["", 0]]
+    total = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.AliasEvent):
+            if event.anchor not in sizes:
+                raise yaml.YAMLError(f"the alias *{event.anchor} stands inside of what it names")
+            size = sizes[event.anchor]
+        elif isinstance(event, yaml.ScalarEvent):
+            size = 1
+            if event.anchor:
+                sizes[event.anchor] = size
+        elif isinstance(event, yaml.CollectionStartEvent):
+            open_nodes.append([event.anchor, 1])
+            if len(open_nodes) > _MOST_LEVELS:
+                raise yaml.YAMLError(f"it is nested deeper than {_MOST_LEVELS} levels")
+            continue
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, size = open_nodes.pop()
+            if anchor:
+                sizes[anchor] = size
+        else:
+            continue
+        open_nodes[-1][1] += size
+        total = sum(node[1] for node in open_nodes) if size > 1 else total + 1
+        if total > _MOST_NODES:
+            raise yaml.YAMLError(f"it holds more than {_MOST_NODES:,} values; rows belong into a data file")
 
 
 def write_yaml(path: Path, value: Any) -> None:
@@ -191,6 +235,16 @@ class _Loader(_Fastest):  # type: ignore[valid-type, misc]
     """YAML whose timestamps stay the text the person wrote, so that a file round-trips."""
 
 
+def _as_number(loader: Any, node: yaml.ScalarNode) -> Any:
+    """A number; what YAML 1.1 takes for one in base 60 (1:30) stays text, and so do endless digits."""
+    if ":" in node.value or len(node.value) > _LONGEST_NUMBER:
+        return node.value
+    construct = yaml.SafeLoader.construct_yaml_int if node.tag.endswith(":int") else yaml.SafeLoader.construct_yaml_float
+    return construct(loader, node)
+
+
+for _tag in ("int", "float"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _as_number)
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()

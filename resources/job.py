@@ -16,6 +16,7 @@ Status is read from those files, never remembered.
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +38,7 @@ MACHINE_VARIABLE = "NLP_SKILLS_MACHINE"  # names the machine to a job that was s
 JobState = Literal["queued", "running", "succeeded", "failed", "cancelled", "interrupted"]
 ACTIVE_STATES: tuple[JobState, ...] = ("queued", "running")
 # A task may have several of them: trainings wait for each other's device, and each gives its own machine back.
+_ID = re.compile(r"(?!\.)[A-Za-z0-9_.-]{1,120}")
 KINDS_AT_ONCE = ("train", "give_back")
 _STARTER_SECONDS = 60.0  # a living starter needs no longer from its record to the child's pid
 _ORPHAN_START_SECONDS = 5.0  # nor does one that was killed in between leave its child unseen for longer
@@ -220,7 +222,7 @@ def job_folder(workspace: Workspace, job_id: str) -> JobFolder:
     Raises:
         JobError: there is none.
     """
-    if job_id and "/" not in job_id and "\\" not in job_id and ".." not in job_id:
+    if _ID.fullmatch(job_id):
         for place in (workspace.jobs, *(t.jobs for t in workspace.tasks())):
             if (place / job_id / "spec.json").is_file():
                 return JobFolder(place / job_id)

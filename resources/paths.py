@@ -31,6 +31,7 @@ _CREDENTIALS = re.compile(
     r"|cert9\.db|cookies(\.sqlite|\.txt)?|login data.*|web data|grants\.json|.*_history|tokens?(\.(json|txt|ya?ml))?)")
 _KEPT_IN = (".ssh", ".aws", ".gnupg", ".kube", ".docker", ".azure", ".config/gcloud", ".netrc", ".git-credentials", ".pgpass",
             ".pypirc", ".npmrc", ".env")
+_LONGEST_PATH, _LONGEST_PART = 4000, 255  # bytes, as Linux and Windows have them
 _WILD = re.compile(r"[*?\[]")
 
 
@@ -68,6 +69,7 @@ def unmet_need(
     Raises:
         AccessError: it is never read, whoever allows it.
     """
+    _check_length(path, field)
     start = _fixed_part(path)
     target, place = _resolved(start), workspace or workspace_of(task)
     whole = start != path or target.is_dir()
@@ -90,6 +92,7 @@ def writable(path: Path, field: str, *, workspace: Path) -> Path:
     Raises:
         AccessError: it lies outside of them, is hidden, or names a file of keys.
     """
+    _check_length(path, field)
     target = _resolved(path)
     roots = [workspace, *map(Path, read_grants().folders)]
     if _is_below(target, roots) and not _is_credential(target):
@@ -140,6 +143,12 @@ def _is_second_name(path: Path) -> bool:
     except OSError:
         return False
     return (found.st_dev, found.st_ino) in known
+
+
+def _check_length(path: Path, field: str) -> None:
+    if len(os.fsencode(str(path))) > _LONGEST_PATH or any(len(os.fsencode(part)) > _LONGEST_PART for part in path.parts):
+        raise AccessError(Text("No disk keeps a path that long.", "路徑太長，磁碟無法使用。"),
+                          Text("Give the path of the file itself.", "請提供檔案本身的路徑。"), field=field)
 
 
 def _resolved(path: Path) -> Path:

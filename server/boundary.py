@@ -40,6 +40,7 @@ from .stdio import checked_stdio
 
 logger = logging.getLogger(__name__)
 
+_MOST_VALUES, _MOST_CHARACTERS = 20_000, 2_000_000
 _ENOUGH_WORDS = 3  # "yes" or "entity-sentiment v1" does not say that a person has changed to English
 _SHOWN_PROBLEMS = 5
 # What a person says in words of their own: kept in files, so what looks like a secret is left out of it.
@@ -107,6 +108,8 @@ class GuardedServer(MCPServer[Any]):
                 context, "tool", name, arguments):
             if tool is None:
                 raise ToolError(self._no_such_tool(name))
+            if problem := _oversized(arguments):
+                raise ToolError(problem)
             if unknown := [given for given in arguments if given not in known | _UNDERSTOOD_EVERYWHERE]:
                 raise ToolError(_unknown_argument(name, unknown[0], sorted(known)))
             try:
@@ -214,6 +217,25 @@ class GuardedServer(MCPServer[Any]):
         if self._one_client:
             self._heard, self._subject = said or self._heard, subject or self._subject
         return speaking(said or self._heard or subject or self._subject or self._language)
+
+
+def _oversized(arguments: Mapping[str, Any]) -> str | None:
+    """Why these arguments are more than one call takes; None where they are not."""
+    values, characters = 0, 0
+    level: list[Any] = [arguments]
+    while level:
+        inner = [one for value in level for one in (value.values() if isinstance(value, Mapping) else value)]
+        names = [name for value in level if isinstance(value, Mapping) for name in value]
+        values += len(inner)
+        characters += sum(len(one) for one in (*inner, *names) if isinstance(one, str))
+        if values > _MOST_VALUES or characters > _MOST_CHARACTERS:
+            return str(Text(
+                f"One call takes at most {_MOST_VALUES:,} values and {_MOST_CHARACTERS:,} characters.\n→ Put rows into a file in "
+                "the workspace's inbox and name it as a source, or call several times.\n(arguments)",
+                f"一次呼叫最多 {_MOST_VALUES:,} 個值、{_MOST_CHARACTERS:,} 個字元。\n→ 請把資料列存成檔案放進工作區的 inbox，"
+                "再指定為資料來源，或分成幾次呼叫。\n(arguments)"))
+        level = [one for one in inner if isinstance(one, (Mapping, list))]
+    return None
 
 
 def _client_name(context: Context[Any, Any] | None) -> str:

@@ -20,6 +20,7 @@ from ..resources.language import Text
 MOST_LINE_BYTES = 16 << 20
 DEEPEST = 64  # levels of lists and objects; no call of ours needs ten
 _LONGEST_ID = 200
+_MOST_COMMAS = 200_000  # of a message that is worth parsing
 _ID = re.compile(r'"id"\s*:\s*("(?:[^"\\]|\\.){0,200}"|-?[0-9]{1,18})\s*[,}]')
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
@@ -52,21 +53,24 @@ class CheckedLines:
     async def __anext__(self) -> str:
         while True:
             line = await anyio.to_thread.run_sync(self._line, abandon_on_cancel=True)
-            if line == b"":
+            if line is None:
                 raise StopAsyncIteration
-            if not line.strip():
-                continue
-            try:
-                return checked(line)
-            except Unreadable as error:
-                await self.sent.send(error.answer())
+            if isinstance(line, str):
+                return line
+            await self.sent.send(line.answer())
 
-    def _line(self) -> bytes:
-        line = self._file.readline(MOST_LINE_BYTES + 1)
-        if len(line) > MOST_LINE_BYTES and not line.endswith(b"\n"):
-            while (rest := self._file.readline(MOST_LINE_BYTES)) and not rest.endswith(b"\n"):
-                pass
-        return line
+    def _line(self) -> str | Unreadable | None:
+        """The next line that is not blank, checked; None at the end."""
+        while line := self._file.readline(MOST_LINE_BYTES + 1):
+            if len(line) > MOST_LINE_BYTES and not line.endswith(b"\n"):
+                while (rest := self._file.readline(MOST_LINE_BYTES)) and not rest.endswith(b"\n"):
+                    pass
+            if line.strip():
+                try:
+                    return checked(line)
+                except Unreadable as error:
+                    return error
+        return None
 
 
 def checked(line: bytes) -> str:
@@ -80,6 +84,9 @@ def checked(line: bytes) -> str:
     if len(line) > MOST_LINE_BYTES:
         raise Unreadable(INVALID_REQUEST, Text("The message is longer than 16 MB; send less at once.",
                                                "訊息超過 16 MB，請一次少送一點。"), number)
+    if line.count(b",") > _MOST_COMMAS:
+        raise Unreadable(INVALID_REQUEST, Text("The message holds too many values; put rows into a file and name it as a source.",
+                                               "訊息的內容太多，請把資料列存成檔案，再指定為資料來源。"), number)
     try:
         message = json.loads(text)
     except RecursionError:

@@ -18,7 +18,7 @@ from ...resources.language import Language, Text
 from ...resources.task import Task, TaskFolder, TaskType
 from ...resources.workspace import Workspace, slug
 from .fields import with_changes
-from .naming import folder_name, free_name
+from .naming import checked_title, folder_name, free_name
 from .project import fill_project
 
 _UNFINISHED = re.compile(r"\.[a-z0-9-]+\.[0-9a-f]{8}\.tmp")
@@ -52,7 +52,7 @@ def create_task(
     """Create a task and its self-contained project.
 
     Arguments:
-        title: any text.
+        title: any text on one line.
         language: of the data, and of what the project says to people.
         name: the folder's name; derived from the title where it is missing.
         labels: in the order they should be shown; may wait until the data is known.
@@ -63,11 +63,7 @@ def create_task(
     Raises:
         TaskError: a field is wrong, or the folder's name is taken.
     """
-    title = " ".join(title.split())
-    if not title:
-        raise TaskError(Text("The title is empty.", "標題是空的。"),
-                        Text("Give a few words that say what the model will do.", "請用幾個字說明模型要做什麼。"),
-                        field="title")
+    title = checked_title(title)
     chosen = folder_name(title, type, name)
     wanted: dict[str, Any] = {**(more or {}), "title": title, "type": type, "language": language, "labels": list(labels)}
     said = {"goal": goal, "pain_point": pain_point, "current_method": current_method, "impact": impact}

@@ -12,8 +12,10 @@ from ...resources.language import Text
 from ...resources.workspace import Workspace, check_name, slug
 
 LONGEST_LABEL = 60
+LONGEST_TITLE = 200
 _VERSION_LIKE = re.compile(r"v?[0-9]+")
 _SHORTEST_SLUG = 3
+_TURNING = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def folder_name(title: str, kind: str, name: str | None = None) -> str:
@@ -43,6 +45,27 @@ def free_name(workspace: Workspace, name: str) -> str:
     return f"{name[:59]}-{number}"
 
 
+def checked_title(title: str) -> str:
+    """The title on one line, as a person sees it.
+
+    Raises:
+        TaskError: it is empty, too long, or holds characters that do not show or that turn the others round.
+    """
+    line = " ".join(title.split())
+    if line and len(line) <= LONGEST_TITLE and _shows(line):
+        return line
+    raise TaskError(
+        Text(f"The title must be 1 to {LONGEST_TITLE} characters that show; no control characters, none that change the "
+             "direction of writing.",
+             f"標題必須是 1 到 {LONGEST_TITLE} 個看得見的字元，不能有控制字元或改變書寫方向的字元。"),
+        Text("Say in a few words what the task is about.", "請用幾個字說明這個任務是什麼。"), field="title")
+
+
+def _shows(text: str) -> bool:
+    """Whether every character is one a person sees; joiners of emoji and scripts are."""
+    return not any(unicodedata.category(sign) in ("Cc", "Cs", "Co") or sign in _TURNING for sign in text)
+
+
 def checked_labels(labels: Sequence[str], fewest: int = 2) -> list[str]:
     """The labels, trimmed, in the person's order; none at all is fine as long as the data is unknown.
 
@@ -54,7 +77,7 @@ def checked_labels(labels: Sequence[str], fewest: int = 2) -> list[str]:
         return []
     seen: dict[str, str] = {}
     for label in trimmed:
-        if not label or "\n" in label or len(label) > LONGEST_LABEL:
+        if not label or len(label) > LONGEST_LABEL or not _shows(label):
             raise _unusable(label)
         if (twin := seen.get(_bare(label))) is not None:
             raise _twins(twin, label)
