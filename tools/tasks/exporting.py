@@ -142,7 +142,7 @@ def destination(workspace_root: Path, folder: TaskFolder, path: str, replace: bo
         TaskError: it would lie inside the task, or a file stands there and `replace` is not said.
     """
     named = f"{folder.name}-{now()[:10]}.zip"
-    target = (workspace_root / Path(path).expanduser()).resolve() if path else workspace_root / named
+    target = writable(workspace_root / (Path(path).expanduser() if path else named), "path", workspace=workspace_root)
     if target.is_dir():
         target = target / named
     if target.suffix.lower() != ".zip":
