@@ -22,7 +22,7 @@ _ASCII = 3.0  # nats: it counts only where another reading takes the byte for ha
 _DAMAGED = 25.0
 _UNHEARD_OF = 16.0
 _SURE = 5.0  # nats between the best and the next reading …
-_SURE_SHARE = 0.15  # … and this much for each byte beyond ASCII
+_SURE_SHARE = 0.15  # … and this much for each character, or byte beyond ASCII, in which they differ
 _PLAUSIBLE = 5.0  # nats for each byte beyond ASCII that real text stays below
 _SHOWN_LINES = 3
 
@@ -108,12 +108,19 @@ def weigh(sample: bytes, claimed: Iterable[str] = ()) -> Verdict:
         favour = min(_SURE, 0.3 * beyond) if claims & {plain_codec(name) for name in candidate.encodings} else 0.0
         best.setdefault(reading.text, Reading(reading.encoding, reading.text, reading.cost - favour, reading.damaged))
     readings = tuple(sorted(best.values(), key=lambda reading: reading.cost))
-    needed = max(_SURE, _SURE_SHARE * beyond)
-    close = tuple(reading for reading in readings if reading.cost - readings[0].cost < needed)
+    close = tuple(reading for reading in readings
+                  if reading.cost - readings[0].cost < max(_SURE, _SURE_SHARE * _differing(readings[0], reading, beyond)))
     plausible = readings[0].cost - _ascii_cost(sample) <= _PLAUSIBLE * beyond + 2 * _SURE
     if len(close) == 1 and plausible:
         return Verdict(readings, True)
     return Verdict(readings, False, close[:4] if len(close) > 1 else readings[:3])
+
+
+def _differing(one: Reading, other: Reading, beyond: int) -> int:
+    """In how many characters two readings differ, 0 where they are the same one; `beyond` where they are not as long."""
+    if len(one.text) != len(other.text):
+        return beyond
+    return sum(here != there for here, there in zip(one.text, other.text, strict=True))
 
 
 def distinct_lines(readings: Sequence[Reading]) -> list[tuple[str, list[str]]]:
@@ -294,7 +301,7 @@ def _misplaced(text: str, place: int) -> float:
     foreign = ord(character) > 0x24F
     neighbours = [one for one in (before, after) if one.isalpha()]
     if foreign:
-        more += 4.0 * any(one.isascii() for one in neighbours)
+        more += 7.0 * any(one.isascii() for one in neighbours) if neighbours else 2.0  # two scripts in one word; one letter alone
         if unicodedata.category(character) == "Mn" and not (before and ord(before) > 0x24F):
             more += 5.0
         return more + (2.0 if character.isupper() and after.isupper() else 0.0)
