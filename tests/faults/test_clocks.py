@@ -6,6 +6,7 @@ Real trainings of the tiny model; what they told is held against what their own 
 from __future__ import annotations
 
 import datetime
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -83,12 +84,13 @@ def test_a_training_that_stood_in_line_counts_from_its_own_first_step(
     eventually(lambda: jobs.progress(first).step >= 14, SECONDS)  # it waits for ten seconds
     jobs.cancel(first)
     eventually(lambda: second.place() is None and second.state() != "queued", SECONDS)
+    released = time.monotonic()
     assert trainings.ended(second) == "succeeded", jobs.failure(second)
-    steps = told(second)
+    at_work, steps = time.monotonic() - released, told(second)
     training = VersionFolder(task, 2).model_info()["training"]
     assert not overstated(steps)
-    assert training["seconds"] < span(steps) + 8, (training, span(steps))
-    assert training["tokens_per_second"] > training["tokens"] / (span(steps) + 8), training
+    assert span(steps) - 1 <= training["seconds"] <= at_work + 2, (training, span(steps), at_work)
+    assert training["tokens_per_second"] > training["tokens"] / (at_work + 2), training
 
 
 def test_a_training_killed_and_resumed_records_the_seconds_of_both_runs_and_tells_the_time_left_of_the_second(
@@ -96,17 +98,19 @@ def test_a_training_killed_and_resumed_records_the_seconds_of_both_runs_and_tell
 ) -> None:
     trainings = Trainings(workspace, worker)
     slow(task, True)
+    began = time.monotonic()
     job = trainings.start(task, {"base_model": str(tiny_model), **SETTINGS})
     eventually(lambda: jobs.progress(job).step >= 14 or job.state() != "running", SECONDS)
     kill_hard(job)
-    before = told(job)
+    before, killed = told(job), time.monotonic() - began
     lines = len(list(read_jsonl(job.events_file)))
     slow(task, False)
+    began = time.monotonic()
     trainings.resumed(job)
-    after = told(job, lines)
+    resumed, after = time.monotonic() - began, told(job, lines)
     training = VersionFolder(task, 1).model_info()["training"]
     assert span(before) > 5, "the first run took its time"
     assert not overstated(after)
     # A checkpoint was taken at step 10 of 14: what was done before it counts, what was lost may.
     kept = span([one for one in before if one[1]["step"] <= 10])
-    assert kept + span(after) - 1 <= training["seconds"] <= span(before) + span(after) + 8, (training, span(before), span(after))
+    assert kept + span(after) - 1 <= training["seconds"] <= killed + resumed, (training, kept, span(after), killed, resumed)
