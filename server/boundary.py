@@ -93,7 +93,7 @@ class GuardedServer(MCPServer[Any]):
                          structured_output=False if answer else structured_output)
         tool = self._tool_manager.get_tool(name or fn.__name__)
         assert tool is not None
-        tool.parameters = lean(tool.parameters)
+        tool.parameters = _without_empty_defaults(lean(tool.parameters))
         if answer:
             tool.fn_metadata.output_model = answer
         tool.fn_metadata.output_schema = _schema_of(answer) if answer else lean(tool.fn_metadata.output_schema)
@@ -295,6 +295,17 @@ def lean(schema: Any) -> Any:
         for key, value in schema.items()
         if not (key == "title" and isinstance(value, str)) and (key, value) != ("additionalProperties", True)
     }
+
+
+def _without_empty_defaults(schema: dict[str, Any]) -> dict[str, Any]:
+    """Arguments that may be left out, without saying that leaving them out means nothing, null or no."""
+    def plain(argument: dict[str, Any]) -> dict[str, Any]:
+        kept = {key: value for key, value in argument.items() if key != "default" or value not in (None, "", False)}
+        kinds = [kind for kind in kept.get("anyOf", ()) if kind != {"type": "null"}]
+        return {**kinds[0], **{key: value for key, value in kept.items() if key != "anyOf"}} if len(kinds) == 1 else kept
+
+    properties = {name: plain(argument) for name, argument in schema.get("properties", {}).items()}
+    return {**schema, "properties": properties}
 
 
 def said_language(arguments: Mapping[str, Any]) -> Language | None:

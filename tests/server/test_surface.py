@@ -17,7 +17,7 @@ from nlp_skills.server.settings import TOOLSETS, Settings
 
 pytestmark = pytest.mark.anyio
 
-MOST_TOOLS, MOST_TOKENS = 20, 4000
+MOST_TOOLS, MOST_TOKENS = 20, 3800
 CUT_BY_CLIENTS_BYTES = 2048
 CHARACTERS_PER_TOKEN = 4
 PROMPTS = ["coach", "data-source", "data-source-advisor", "deploy", "evaluate", "generate", "goal-clarifier", "new-task",
