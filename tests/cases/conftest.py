@@ -192,9 +192,10 @@ def _jobs_from_a_warm_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def office(tmp_path: Path) -> AsyncIterator[Office]:
-    """A client of the whole server, in the language of the task."""
+async def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Office]:
+    """A client of the whole server, in the language of the task; what it may read is its inbox."""
     workspace = tmp_path / "workspace"
+    monkeypatch.setenv("NLP_SKILLS_WORKSPACE", str(workspace))
     async with Client(build_server(Settings(workspace=workspace))) as client:
         yield Office(client, workspace)
 
