@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -156,6 +157,12 @@ def on_this_machine(kind: str, **fields: Any) -> dict[str, Any]:
 
 def texts(rows: Rows) -> set[str]:
     return {row["text"] for row in rows}
+
+
+def invented(number: int, count: int = 4) -> str:
+    """Words that no other row has, so that none all but repeats another one."""
+    letters = hashlib.sha256(str(number).encode()).hexdigest().translate(str.maketrans("0123456789", "ghklmnprst"))
+    return " ".join(f"{letters[3 * place:3 * place + 3]}{'aeiou'[(number + place) % 5]}{letters[-1 - place]}" for place in range(count))
 
 
 def dump_csv(rows: Rows, delimiter: str = ",") -> str:

@@ -212,7 +212,8 @@ async def test_a_formula_with_a_value_is_its_value(office: Office, language: str
     calculated(path, rows, range(2, 42))
     await office.begin(language=language, labels=list(SENTENCES[language][0]))
     await connected(office, language, path)
-    assert not (told := await office.prepare()).refused, told.message
+    told = await office.prepare()
+    assert not told.refused, told.message
     read = office.rows()
     assert {(row["text"], row["label"]) for row in read} == {(row["text"], row["label"]) for row in rows}
 
