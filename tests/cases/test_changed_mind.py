@@ -100,7 +100,7 @@ async def test_a_benchmark_with_labels_the_task_no_longer_has_blocks_evaluation(
     await office("update_task", task=office.name, changes={"labels": ["ask", "thank"]})
     told = await office("try_model", task=office.name, model="small", url=address.removesuffix("/chat/completions"),
                         action="evaluate", confirm=True)
-    assert told.refused and "warn" in told.message and "benchmark" in told.message
+    assert told.refused and "warn" in told.message and "benchmark" in told.message, told.message
     assert not server.asked
 
 

@@ -205,7 +205,7 @@ async def test_a_near_miss_in_a_file_is_named_as_a_fault(office: Office, file: s
     path = office.folder / file
     path.write_text(path.read_text("utf-8") + line + "\n", "utf-8")
     told = await office.prepare()
-    assert told.refused and said in told.message and line.split(":")[0] in told.message
+    assert told.refused and said in told.message and line.split(":")[0] in told.message, told.message
 
 
 @pytest.mark.parametrize("file", ["task.yaml", "data_source.yaml"])
