@@ -9,10 +9,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import openpyxl  # type: ignore[import-untyped, import-not-found, unused-ignore]
 import pytest
-from openpyxl import Workbook
-from openpyxl.styles import PatternFill
-from openpyxl.worksheet.worksheet import Worksheet
 
 from tests.cases.conftest import Office, Rows, Told
 from tests.cases.writers import SENTENCES, written
@@ -22,27 +20,26 @@ LANGUAGES = ("en", "zh-TW")
 HEADERS = {"en": ("text", "label"), "zh-TW": ("客戶意見", "分類")}
 WORDS = {"en": {"title": "Complaints of March 2026", "by": "made by: service desk", "group": "What they wrote", "more": "Notes"},
          "zh-TW": {"title": "一一五年三月客訴彙整表", "by": "製表人：客服課", "group": "客戶反映內容", "more": "備註"}}
-Fill = Callable[[Workbook, Worksheet, str, Rows], None]
+Fill = Callable[[Any, Any, str, Rows], None]
 
 
 def book(office: Office, language: str, fill: Fill, count: int = 40) -> tuple[Path, Rows]:
     """A file that `fill` wrote, and the rows it holds."""
-    workbook, rows = Workbook(), written(language, count)
+    workbook, rows = openpyxl.Workbook(), written(language, count)
     sheet = workbook.active
-    assert isinstance(sheet, Worksheet)
     fill(workbook, sheet, language, rows)
     path = office.inbox / "mails.xlsx"
     workbook.save(path)
     return path, rows
 
 
-def plain(_: Workbook, sheet: Worksheet, language: str, rows: Rows) -> None:
+def plain(_: Any, sheet: Any, language: str, rows: Rows) -> None:
     sheet.append(HEADERS[language])
     for row in rows:
         sheet.append([row["text"], row["label"]])
 
 
-def title_rows(workbook: Workbook, sheet: Worksheet, language: str, rows: Rows) -> None:
+def title_rows(workbook: Any, sheet: Any, language: str, rows: Rows) -> None:
     sheet.append([WORDS[language]["title"]])
     sheet.append([WORDS[language]["by"], None, date(2026, 4, 1)])
     sheet.append([])
@@ -50,19 +47,19 @@ def title_rows(workbook: Workbook, sheet: Worksheet, language: str, rows: Rows) 
     plain(workbook, sheet, language, rows)
 
 
-def two_header_rows(workbook: Workbook, sheet: Worksheet, language: str, rows: Rows) -> None:
+def two_header_rows(workbook: Any, sheet: Any, language: str, rows: Rows) -> None:
     sheet.append([WORDS[language]["group"], None, WORDS[language]["more"]])
     sheet.merge_cells("A1:B1")
     plain(workbook, sheet, language, rows)
 
 
-def blank_first_column(_: Workbook, sheet: Worksheet, language: str, rows: Rows) -> None:
+def blank_first_column(_: Any, sheet: Any, language: str, rows: Rows) -> None:
     sheet.append([None, *HEADERS[language]])
     for row in rows:
         sheet.append([None, row["text"], row["label"]])
 
 
-def merged_labels(_: Workbook, sheet: Worksheet, language: str, rows: Rows) -> None:
+def merged_labels(_: Any, sheet: Any, language: str, rows: Rows) -> None:
     """Four rows share one label cell, which is how a table is made to look good."""
     labels = SENTENCES[language][0]
     sheet.append([*HEADERS[language][::-1], "no"])
@@ -73,7 +70,7 @@ def merged_labels(_: Workbook, sheet: Worksheet, language: str, rows: Rows) -> N
         sheet.merge_cells(start_row=first, end_row=first + 3, start_column=1, end_column=1)
 
 
-def merged_across(_: Workbook, sheet: Worksheet, language: str, rows: Rows) -> None:
+def merged_across(_: Any, sheet: Any, language: str, rows: Rows) -> None:
     text, label = HEADERS[language]
     sheet.append([text, None, None, label])
     for row in rows:
@@ -82,27 +79,27 @@ def merged_across(_: Workbook, sheet: Worksheet, language: str, rows: Rows) -> N
         sheet.merge_cells(start_row=number, end_row=number, start_column=1, end_column=3)
 
 
-def trailing_empty_rows(workbook: Workbook, sheet: Worksheet, language: str, rows: Rows) -> None:
+def trailing_empty_rows(workbook: Any, sheet: Any, language: str, rows: Rows) -> None:
     plain(workbook, sheet, language, rows)
     for number in range(len(rows) + 2, len(rows) + 300):
-        sheet.cell(number, 1).fill = PatternFill("solid", fgColor="FFFF00")
+        sheet.cell(number, 1).fill = openpyxl.styles.PatternFill("solid", fgColor="FFFF00")
         sheet.cell(number, 2).value = "" if number % 2 else None
 
 
-def full_width_headers(_: Workbook, sheet: Worksheet, language: str, rows: Rows) -> None:
+def full_width_headers(_: Any, sheet: Any, language: str, rows: Rows) -> None:
     sheet.append(["Ｔｅｘｔ", " Ｌａｂｅｌ　"])
     for row in rows:
         sheet.append([row["text"], row["label"]])
 
 
-def data_in_the_second_sheet(workbook: Workbook, sheet: Worksheet, language: str, rows: Rows) -> None:
+def data_in_the_second_sheet(workbook: Any, sheet: Any, language: str, rows: Rows) -> None:
     sheet.title = WORDS[language]["more"]
     sheet.append([WORDS[language]["title"]])
     sheet.append([WORDS[language]["by"]])
     plain(workbook, workbook.create_sheet("Data 3"), language, rows)
 
 
-def a_hidden_sheet_before_it(workbook: Workbook, sheet: Worksheet, language: str, rows: Rows) -> None:
+def a_hidden_sheet_before_it(workbook: Any, sheet: Any, language: str, rows: Rows) -> None:
     sheet.append(HEADERS[language])
     sheet.append(["hidden and old", SENTENCES[language][0][0]])
     sheet.sheet_state = "hidden"
@@ -110,7 +107,7 @@ def a_hidden_sheet_before_it(workbook: Workbook, sheet: Worksheet, language: str
     workbook.active = 1
 
 
-def dates_and_numbers_beside_it(_: Workbook, sheet: Worksheet, language: str, rows: Rows) -> None:
+def dates_and_numbers_beside_it(_: Any, sheet: Any, language: str, rows: Rows) -> None:
     sheet.append(["date", "00 no", *HEADERS[language], "amount"])
     for number, row in enumerate(rows):
         sheet.append([date(2026, 3, 1 + number % 28), f"00{number}", row["text"], row["label"], 1234.5])
@@ -165,7 +162,7 @@ async def test_that_merged_cells_were_filled_down_is_said(office: Office, langua
 
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_other_sheets_are_named(office: Office, language: str) -> None:
-    def two_years(workbook: Workbook, sheet: Worksheet, language: str, rows: Rows) -> None:
+    def two_years(workbook: Any, sheet: Any, language: str, rows: Rows) -> None:
         sheet.title = "Year 2025"
         plain(workbook, sheet, language, rows)
         plain(workbook, workbook.create_sheet("Year 2026"), language, rows)
@@ -184,7 +181,7 @@ async def test_a_sheet_that_is_not_there_is_answered_with_those_that_are(office:
     assert told.refused and "Data 3" in told.message
 
 
-def with_formulas(_: Workbook, sheet: Worksheet, language: str, rows: Rows) -> None:
+def with_formulas(_: Any, sheet: Any, language: str, rows: Rows) -> None:
     first, second = SENTENCES[language][0]
     sheet.append([HEADERS[language][0], "score", HEADERS[language][1]])
     for number, row in enumerate(rows, start=2):
@@ -232,7 +229,7 @@ async def test_formulas_without_a_value_are_counted_with_their_rows(office: Offi
 
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_error_values_are_no_labels(office: Office, language: str) -> None:
-    def with_errors(workbook: Workbook, sheet: Worksheet, language: str, rows: Rows) -> None:
+    def with_errors(workbook: Any, sheet: Any, language: str, rows: Rows) -> None:
         plain(workbook, sheet, language, rows)
         for number in range(2, 7):
             sheet.cell(number, 2).value = "#N/A"
@@ -248,7 +245,7 @@ async def test_error_values_are_no_labels(office: Office, language: str) -> None
 @pytest.mark.parametrize(("cell", "text"), [("one_x000D_\ntwo", "one\ntwo"), ("one_x000d_\ntwo", "one\ntwo"),
                                             ("see _x005F_x000D_ there", "see _x000D_ there"), ("a_x0041_b", "aAb")])
 async def test_escapes_of_the_format_are_undone(office: Office, cell: str, text: str) -> None:
-    def escaped(workbook: Workbook, sheet: Worksheet, language: str, rows: Rows) -> None:
+    def escaped(workbook: Any, sheet: Any, language: str, rows: Rows) -> None:
         sheet.append(HEADERS[language])
         for number, row in enumerate(rows):
             sheet.append([f"Mail {number}: {cell}", row["label"]])
@@ -261,7 +258,7 @@ async def test_escapes_of_the_format_are_undone(office: Office, cell: str, text:
 
 @pytest.mark.parametrize("written_as", [1, 1.0, "1", " 1"])
 async def test_a_number_is_the_same_label_as_number_and_as_text(office: Office, written_as: Any) -> None:
-    def numbered(workbook: Workbook, sheet: Worksheet, language: str, rows: Rows) -> None:
+    def numbered(workbook: Any, sheet: Any, language: str, rows: Rows) -> None:
         sheet.append(HEADERS[language])
         for number, row in enumerate(rows):
             sheet.append([row["text"], 0 if number % 2 else written_as if number % 4 else 1])

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import openpyxl  # type: ignore[import-untyped, import-not-found, unused-ignore]
 import pytest
-from openpyxl import Workbook, load_workbook
-from openpyxl.worksheet.worksheet import Worksheet
 
 from tests.cases.conftest import Office, Rows, Told, dump_csv, dump_lines
 from tests.cases.writers import SENTENCES, written
@@ -35,9 +34,8 @@ def put(office: Office, rows: Rows, format: str) -> Path:
         return office.put("mails.csv", dump_csv(rows))
     if format == "jsonl":
         return office.put("mails.jsonl", dump_lines(rows))
-    workbook = Workbook()
+    workbook = openpyxl.Workbook()
     sheet = workbook.active
-    assert isinstance(sheet, Worksheet)
     sheet.title = "March mails"
     sheet.append(["text", "label"])
     for row in rows:
@@ -60,8 +58,7 @@ def files_named(told: Told, office: Office) -> Iterator[Path]:
 
 def table(path: Path) -> list[list[Any]]:
     if path.suffix == ".xlsx":
-        sheet = load_workbook(path).active
-        assert isinstance(sheet, Worksheet)
+        sheet = openpyxl.load_workbook(path).active
         return [list(row) for row in sheet.iter_rows(values_only=True)]
     return list(csv.reader(io.StringIO(path.read_text("utf-8-sig"))))
 

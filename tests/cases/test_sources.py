@@ -12,9 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import openpyxl  # type: ignore[import-untyped, import-not-found, unused-ignore]
 import pytest
-from openpyxl import Workbook
-from openpyxl.worksheet.worksheet import Worksheet
 
 from nlp_skills.tools.data.rows import row_id
 from tests.cases.conftest import Office, Rows, Told, dump_lines, invented, on_this_machine, texts
@@ -161,9 +160,8 @@ def saved(delimiter: str, codec: str) -> Save:
 
 
 def saved_as_workbook(table: list[list[str]], path: Path) -> Path:
-    workbook = Workbook()
+    workbook = openpyxl.Workbook()
     sheet = workbook.active
-    assert isinstance(sheet, Worksheet)
     for row in table:
         sheet.append([float(cell) if re.fullmatch(r"\d{12,}|\d+[eE]\d+", cell) else cell for cell in row])
     workbook.save(path.with_suffix(".xlsx"))
@@ -251,8 +249,12 @@ async def test_e4_five_dead_pages_in_a_row_are_skipped_and_counted(office: Offic
 
 async def test_e4_an_outage_stops_and_what_was_read_is_not_read_again(office: Office, server: Peer) -> None:
     out = True
-    addresses = [server.serve(f"/p{number}", lambda asked, number=number: Said(status=503) if out and number > 5
-                              else as_page(page(number))) for number in range(20)]
+
+    def answer(asked: Asked) -> Said:
+        number = int(asked.path.removeprefix("/p"))
+        return Said(status=503) if out and number > 5 else as_page(page(number))
+
+    addresses = [server.serve(f"/p{number}", answer) for number in range(20)]
     await office.begin(labels=LABELS)
     source = on_this_machine("web_scrape", urls=addresses, delay_seconds=0, retries=0, retry_seconds=0.01, unlabelled=True)
     told = await office.connect_to(source)
