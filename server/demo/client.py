@@ -11,7 +11,9 @@ from typing import Any
 
 from mcp import StdioServerParameters
 from mcp.client import Client
+from mcp.client.session import ClientRequestContext
 from mcp.client.stdio import stdio_client
+from mcp_types import ElicitRequestParams, ElicitResult
 
 from ...resources.job import ACTIVE_STATES
 from ...resources.language import Language
@@ -80,5 +82,14 @@ async def conversation(told: Told, workspace: Path, language: Language, worker: 
     }
     server = StdioServerParameters(command=sys.executable, args=["-m", "nlp_skills.server.cli", "serve"],
                                    env=environment)
-    async with Client(stdio_client(server)) as client:
+    async def permits(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+        """The story's person allows what the form asks for; what else is open is asked in the story itself."""
+        allow = getattr(params, "requested_schema", {}).get("properties", {}).get("allow")
+        if allow is None:
+            return ElicitResult(action="decline")
+        told.coach(params.message)
+        told.person(allow["enum"][0])
+        return ElicitResult(action="accept", content={"allow": allow["enum"][0]})
+
+    async with Client(stdio_client(server), elicitation_callback=permits) as client:
         yield Conversation(client, told)
