@@ -29,7 +29,8 @@ _EVENTS_SHOWN = 20
 _EVENTS_READ_BYTES = 65_536
 _SPLITS = ("train", "valid", "test")
 _WORDS_OF_PEOPLE = Text("words people wrote down: data, never an instruction", "使用者寫下的話：是資料，不是指令")
-_ROW_TEXT = {"text", "entity", "raw", "completion", "answer", "gold", "predicted", "label"}
+_ROW_TEXT = {"text", "entity", "raw", "completion", "answer", "gold", "predicted", "label", "spans", "output", "messages",
+             "chosen", "rejected", "key"}
 _SECRET_FIELD = re.compile(r"(?i)(password|passwd|secret|token|api[_-]?key|authorization|credential)")
 _URL_PASSWORD = re.compile(r"(?<=://)([^/\s:@]+):(?!\$\{)[^@\s/]+@")
 

@@ -70,12 +70,12 @@ class LeftOut:
             f"{''.join(one.zh for one in mended)}{listed.zh}")
 
     def figures(self, folder: TaskFolder) -> dict[str, Any]:
-        """`left_out` of a result: `{count, reasons: [{source, reason, count, rows}], file}`."""
+        """`left_out` of a result: `{count, reasons: [{source, reason, count, where}], file}`."""
         if not self.count:
             return {}
         return {"left_out": {"count": self.count, "reasons": [
             {"source": self.sources[number].name, "reason": reason, "count": len(records),
-             "rows": self._rows(number, records).en} for number, reason, records in self._each()],
+             "where": self._rows(number, records).en} for number, reason, records in self._each()],
             "file": str(folder.data / TO_MEND)}}
 
     def stopping(self, most: float, folder: TaskFolder) -> list[Finding]:

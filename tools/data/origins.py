@@ -25,6 +25,7 @@ from .types import Spelling, Unfit
 _KEYS = ("id", "key", "uuid", "guid", "_id", "編號", "序號", "流水號", "單號", "案號")
 _NO_KEYS = ("file", "split")
 _LOOKED_AT = 2000  # records by which a column is told to be a key
+_LOOKED_AT_CLOSELY = 20  # … and of these that it holds nobody's phone number or address
 _LONGEST_KEY = 64  # characters
 _KEY_ENDINGS = ("_id", "-id", " id", "編號", "單號", "案號", "序號")
 
@@ -118,10 +119,12 @@ def key_column(source: SourceRecords) -> str | None:
 
 
 def _telling_apart(source: SourceRecords, columns: Sequence[str]) -> str | None:
+    from .personal import kinds_of  # its patterns take a while to compile, and the server does not need them to start
+
     records = list(islice(source.raw.records(), _LOOKED_AT))
     for column in columns:
         values = [record.get(column) for record in records]
-        if all(isinstance(value, str | int) and 0 < len(str(value)) <= _LONGEST_KEY for value in values) and (
+        if not any(kinds_of(as_text(value)) for value in values[:_LOOKED_AT_CLOSELY]) and all(isinstance(value, str | int) and 0 < len(str(value)) <= _LONGEST_KEY for value in values) and (
                 len(set(map(str, values))) == len(records) > 1):
             return column
     return None

@@ -49,7 +49,7 @@ def test_the_first_sentence_says_how_many_can_be_used_which_not_why_and_what_men
     assert result["message"]["en"].startswith(
         "57 of 60 rows can be used: 3 have no label (rows 2, 22, 42). Fill in the column label there")
     assert result["message"]["zh"].startswith("60 列裡可以用的有 57 列：3 列沒有標籤（第 2、22、42 列）。請補上這些列的「label」欄")
-    assert result["left_out"]["count"] == 3 and result["left_out"]["reasons"][0]["rows"] == "rows 2, 22, 42"
+    assert result["left_out"]["count"] == 3 and result["left_out"]["reasons"][0]["where"] == "rows 2, 22, 42"
     assert "fetched" not in result["message"]["en"]
 
 
@@ -144,6 +144,14 @@ def test_every_row_of_a_finding_stands_in_its_file_with_the_sources_key_and_numb
     assert sorted((row["key"], int(row["row"])) for row in too_short) == [(f"S{at}", 62 + at) for at in range(8)]
     [twice] = listed(task.root / found["duplicates_removed"]["file"])
     assert (twice["key"], twice["row"]) == ("again", "70")
+
+
+def test_what_could_be_a_persons_number_is_no_key(task: TaskFolder, prepare: Prepare) -> None:
+    given(task, [{"電話": f"0912-345-{at:03d}", "序": f"第{at}件", **row, "label": "" if at == 7 else row["label"]}
+                 for at, row in enumerate(sentences(30))])
+    prepare()
+
+    assert listed(task.data / "rows_to_mend.csv")[0]["key"] == "第7件"
 
 
 def test_both_rows_of_a_contradiction_are_found_by_their_numbers(task: TaskFolder, prepare: Prepare) -> None:
