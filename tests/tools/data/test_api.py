@@ -5,6 +5,7 @@ import json
 import logging
 import time
 import tracemalloc
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,17 @@ def test_a_wait_longer_than_anybody_would_is_not_begun(server: Peer) -> None:
     assert "too often" not in error.fix.en and "429" in error.problem.en and time.monotonic() - began < 5
 
 
+@pytest.mark.parametrize(("status", "form"), [(429, "seconds"), (503, "seconds"), (503, "date")])
+def test_a_wait_of_an_hour_is_told_with_the_hour(server: Peer, status: int, form: str) -> None:
+    expected = time.time() + 3600
+    after = "3600" if form == "seconds" else email.utils.formatdate(expected, usegmt=True)
+    error = refusal(server.serve("/rows", as_json({}, status, Retry_After=after)))
+    again = datetime.fromisoformat(error.details["again"])
+
+    assert 0 <= again.timestamp() - expected <= 120 and len(server.asked) == 1
+    assert all(f"{again:%Y-%m-%d %H:%M}" in said for said in (error.fix.en, error.fix.zh))
+
+
 @pytest.mark.parametrize("status", [429, 500, 502])
 def test_a_storm_of_failures_ends(server: Peer, status: int) -> None:
     error = refusal(server.serve("/rows", as_json({}, status)), retries=3)
@@ -300,6 +312,29 @@ def test_a_broken_file_at_an_address_is_named_by_it(server: Peer) -> None:
 
 def test_the_only_list_of_an_answer_is_found_wherever_it_stands(server: Peer) -> None:
     assert records(server.serve("/rows", as_json({"ok": True, "data": {"items": ROWS, "total": 3}}))) == ROWS
+
+
+@pytest.mark.parametrize("beside", [
+    {"errors": []}, {"errors": [], "warnings": ["slow"]}, {"included": [], "links": []}, {"columns": ["text", "label"]},
+    {"errors": [{"message": "one shard is late"}]}])
+def test_a_list_beside_the_rows_does_not_win_over_them(server: Peer, beside: dict[str, Any]) -> None:
+    for name, answer in {"/before": {**beside, "data": ROWS}, "/behind": {"data": ROWS, **beside}}.items():
+        assert records(server.serve(name, as_json(answer))) == ROWS
+    if not any(beside.values()):
+        assert records(server.serve("/deeper", as_json({**beside, "data": {"items": ROWS}}))) == ROWS
+
+
+def test_rows_stand_where_they_stood_on_the_first_page(server: Peer) -> None:
+    def page(asked: Asked) -> Said:
+        return as_json({"data": ROWS if asked.params.get("page") == "1" else [], "meta": {"fields": [{"name": "text"}]}, "errors": []})
+
+    assert records(server.serve("/rows", page), pagination={"type": "page"}) == ROWS
+
+
+def test_errors_in_place_of_rows_are_no_rows(server: Peer) -> None:
+    error = refusal(server.serve("/rows", as_json({"data": [], "errors": [{"message": "denied"}]})))
+
+    assert "No rows" in error.problem.en and "errors" in error.fix.en
 
 
 def test_the_places_where_rows_could_be_are_named(server: Peer) -> None:

@@ -5,6 +5,7 @@ import itertools
 import time
 import tracemalloc
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from nlp_skills.resources.language import Text
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.tools.data.sources import source_kind
 from nlp_skills.tools.data.watching import Watch
+from nlp_skills.tools.data.web import client
 from nlp_skills.tools.data.web.decoding import page_text
 from tests.tools.data.conftest import Rows, sentences
 from tests.tools.data.misbehaving import Asked, Peer, Said, as_page, bomb, first, peer
@@ -245,9 +247,54 @@ def test_a_page_that_fails_is_told_and_the_others_are_read(server: Peer) -> None
 
 def test_a_site_that_dies_is_not_taken_for_a_short_one(server: Peer) -> None:
     urls = [server.serve("/ok", as_page(article())), *(server.serve(f"/{n}", Said(status=500)) for n in range(9))]
-    error = refusal(urls=urls, retries=0)
+    watch = Watch()
 
-    assert "500" in error.problem.en and len(server.asked) < 9
+    assert len(records(watch, urls=urls, retries=0)) == 1 and len(server.asked) < 9  # what was read stays
+    ended = watch.provenance["incomplete"][0]
+    assert "500" in ended["en"] and "1 page read until then" in ended["en"] and "提早結束" in ended["zh"]
+    assert "500" in refusal(urls=urls[1:], retries=0).problem.en
+
+
+def test_dead_and_forbidden_pages_in_a_row_are_no_outage(server: Peer) -> None:
+    server.serve("/robots.txt", Said(b"User-agent: *\nDisallow: /secret\n"))
+    pages = [server.serve(f"/{n}", as_page(article(title=str(n)))) for n in range(2)]
+    watch = Watch()
+    between = [*(f"{server.url}/gone/{n}" for n in range(7)), *(f"{server.url}/secret/{n}" for n in range(7))]
+
+    assert [row["url"] for row in records(watch, urls=[pages[0], *between, pages[1]])] == pages
+    assert watch.provenance["failed"] == 14 and watch.provenance["forbidden"] == 7
+    [said] = watch.provenance["incomplete"]
+    assert "Of 16 pages, 7 pages could not be read and 7 pages robots.txt forbids" in said["en"] and "7 頁 robots.txt" in said["zh"]
+
+
+def test_forbidden_pages_between_do_not_hide_an_outage_and_dead_ones_show_that_the_site_answers(server: Peer) -> None:
+    server.serve("/robots.txt", Said(b"User-agent: *\nDisallow: /secret\n"))
+    ok = server.serve("/ok", as_page(article()))
+    broken = [server.serve(f"/{n}", Said(status=503)) for n in range(9)]
+    hidden = [ok, *(url for n, page in enumerate(broken) for url in (page, f"{server.url}/secret/{n}"))]
+    records(urls=hidden, retries=0)
+    assert "/4" in server.paths() and "/5" not in server.paths()
+    answering = [ok, *(url for n, page in enumerate(broken) for url in (page, f"{server.url}/gone/{n}"))]
+    records(urls=answering, retries=0)
+    assert "/8" in server.paths()
+
+
+def test_the_end_of_the_time_keeps_what_was_read(server: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch, real = Watch(), time.monotonic
+    urls = [server.serve(f"/{n}", as_page(article(title=str(n)))) for n in range(9)]
+    late = lambda: real() + (7 * 3600 if "/3" in server.paths() else 0)  # noqa: E731
+    monkeypatch.setattr(client, "time", SimpleNamespace(monotonic=late, time=time.time))
+
+    assert len(records(watch, urls=urls, timeout_seconds=8 * 3600, max_seconds=6 * 3600)) == 3
+    assert "/4" not in server.paths() and "in the middle" not in watch.provenance["incomplete"][0]["en"]
+    assert "early" in watch.provenance["incomplete"][0]["en"]
+
+
+def test_a_sitemap_that_breaks_leaves_the_pages_that_were_read(server: Peer) -> None:
+    page, watch = server.serve("/ok", as_page(article())), Watch()
+
+    assert [row["url"] for row in records(watch, urls=[page], sitemaps=[f"{server.url}/none.xml"])] == [page]
+    assert "sitemap" in watch.provenance["incomplete"][0]["en"]
 
 
 @pytest.mark.parametrize("target", ["http://10.0.0.1/", "http://[::1]/", "http://192.168.1.1/"])

@@ -17,6 +17,8 @@ from ....resources.files import read_json, sha256_bytes, write_json
 from ....resources.language import Text
 from ....resources.secrets import host_of, redact, resolve, resolve_address
 from ..web.addresses import check_host
+from ..web.client import retry_after
+from ..web.failures import asked_to_wait
 from ..web.guarded import guarded_httpx2_transport
 from ..web.needs import needs_of
 
@@ -113,11 +115,13 @@ class Endpoint:
                 Text("Check model, and that base_url ends as the server says (often /v1).",
                      "請檢查 model，以及 base_url 的結尾（通常是 /v1）。"), field=f"{field}.model")
         if isinstance(error, openai.RateLimitError):
-            return DataSourceError(
+            refused = DataSourceError(
                 Text(f"{where} says that too much was asked for, or that the credit is used up: {said}",
                      f"{where} 表示請求太多，或額度已用完：{said}"),
                 Text("Check the account, then call the same tool again; answers received are kept and not paid again.",
                      "請檢查帳戶，再呼叫同一個工具；已收到的回答會保留，不會重複計費。"), field=f"{field}.base_url")
+            wait = retry_after(error.response.headers)
+            return asked_to_wait(refused, wait) if wait else refused
         if isinstance(error, openai.APITimeoutError):
             return DataSourceError(
                 Text(f"{where} did not answer in time.", f"{where} 沒有在時限內回應。"),

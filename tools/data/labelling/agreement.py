@@ -10,18 +10,20 @@ from typing import Any
 from ..types import TaskKind
 from .decisions import Decided
 
+_FEWEST_FOR_KAPPA = 30  # rows: with fewer, chance moves kappa by more than the steps it is read in
 _LEFT_OUT = "—"  # a reviewer who rejects a row agrees with no label
 
 
 def agreement(pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """Raw agreement and Cohen's kappa of two raters on the same rows; kappa is None where chance explains all."""
+    """Raw agreement and Cohen's kappa of two raters on the same rows; kappa is None where chance explains all, and
+    for so few rows that it would be chance itself."""
     if not pairs:
         return {"rows": 0, "agreement": None, "kappa": None}
     count = len(pairs)
     alike = sum(one == other for one, other in pairs) / count
     left, right = Counter(one for one, _ in pairs), Counter(other for _, other in pairs)
     chance = sum(left[label] * right[label] for label in left) / count ** 2
-    kappa = None if chance == 1 else round((alike - chance) / (1 - chance), 3)
+    kappa = None if chance == 1 or count < _FEWEST_FOR_KAPPA else round((alike - chance) / (1 - chance), 3)
     return {"rows": count, "agreement": round(alike, 3), "kappa": kappa}
 
 

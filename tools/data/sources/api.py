@@ -32,6 +32,7 @@ _DEEPEST_COLUMN = 4
 _DEEPEST = 4  # objects within objects in which rows are looked for
 _LONG = 16  # characters from which a cookie is one that lets somebody in
 _FRUITLESS = 3  # pages in a row without a new row end the reading
+_ABOUT_ITSELF = frozenset({"error", "errors", "warning", "warnings"})  # lists a server fills of itself are no rows
 _MORE = ("next", "next_page", "next_cursor", "nextPageToken", "next_page_token", "has_more", "hasMore")
 
 
@@ -134,6 +135,7 @@ class ApiSource(SourceKind):
 
     def _pages(self, web: Web, field: str, watch: Watch) -> Generator[list[Record], None, None]:
         address, seen, rows = _Address.of(self), _Seen(), 0
+        place: tuple[str, ...] | None = None  # where the first page's rows stood
         held: list[_Standing] = []  # rows all met before: kept only if new ones follow
         fruitless = total = 0
         paged: dict[str, Any] = self.pagination.first()
@@ -141,7 +143,8 @@ class ApiSource(SourceKind):
         for page in range(1, self.max_pages + 1):
             answer = web.ask(self._ask(address, paged, link))
             content = self._parsed(answer, field, watch)
-            records = self._records(content, field, watch)
+            place = _place_of_rows(content, place)
+            records = self._records(content, place, field, watch)
             watch.provenance["pages"] = page
             total = max(total, announced_total(content, answer.headers) or 0)
             fruitless = fruitless + 1 if records and not seen.add(records) else 0
@@ -221,13 +224,13 @@ class ApiSource(SourceKind):
                      else "請檢查網址，並要求 JSON（headers: {Accept: application/json}）。"),
                 field=f"{field}.endpoint") from None
 
-    def _records(self, content: Any, field: str, watch: Watch) -> list[Record]:
+    def _records(self, content: Any, place: tuple[str, ...] | None, field: str, watch: Watch) -> list[Record]:
         if self.records is not None:
             found = at_path(content, self.records)
             if found is None and not self.records:
                 found = content
         elif isinstance(content, dict):
-            found = _only_list(content)
+            found = None if place is None else _within(content, place)
         else:
             found = content
         if isinstance(found, list) and (nulls := sum(row is None for row in found)):
@@ -361,15 +364,33 @@ def _flat(record: Record, path: str = "", depth: int = 0) -> Record:
     return flat
 
 
-def _only_list(content: dict[str, Any]) -> list[Any] | None:
-    """The one list of the shallowest objects that hold any; None where these hold more than one, or nothing does."""
-    level = [content]
+def _place_of_rows(content: Any, before: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Where the one list of rows stands: where it stood on the page `before`, else the only full one of the shallowest
+    objects that hold any, else the only empty one, unless errors stand beside it; None where there is no telling."""
+    complains = isinstance(content, dict) and any(
+        value and isinstance(value, list) for key, value in content.items() if key.lower() in _ABOUT_ITSELF)
+    if before is not None and isinstance(there := _within(content, before), list) and (there or not complains):
+        return before
+    level: list[tuple[tuple[str, ...], Any]] = [((), content)] if isinstance(content, dict) else []
+    empty: list[tuple[str, ...]] = []
     for _ in range(_DEEPEST):
-        values = [value for found in level for value in found.values()]
-        if lists := [value for value in values if isinstance(value, list)]:
-            return lists[0] if len(lists) == 1 else None
-        level = [value for value in values if isinstance(value, dict)]
-    return None
+        values = [((*path, key), value) for path, found in level for key, value in found.items()
+                  if key.lower() not in _ABOUT_ITSELF]
+        lists = [(path, value) for path, value in values if isinstance(value, list)]
+        full = [path for path, value in lists if value]
+        if len(full) > 1:
+            full = [path for path, value in lists if any(isinstance(row, dict) for row in value)]
+        if full:
+            return full[0] if len(full) == 1 else None
+        empty = empty or [path for path, _ in lists]
+        level = [(path, value) for path, value in values if isinstance(value, dict)]
+    return empty[0] if len(empty) == 1 and not complains else None
+
+
+def _within(content: Any, place: tuple[str, ...]) -> Any:
+    for key in place:
+        content = content.get(key) if isinstance(content, dict) else None
+    return content
 
 
 def _lists(value: Any, path: str = "", depth: int = 0) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -17,6 +18,7 @@ from ..rows import normalised
 from ..watching import Watch
 from ..web.client import Answer, Ask, Limits, Web, shown
 from ..web.decoding import page_text
+from ..web.failures import Outage, TimeIsUp
 from ..web.needs import needs_of
 from ..web.pages import main_text, selected
 from ..web.robots import Robots
@@ -24,14 +26,19 @@ from ..web.sitemaps import sitemap_pages
 from . import Record, SourceKind
 
 _PAGES = ("text/html", "application/xhtml+xml", "text/plain", "application/xml", "text/xml", "")
-_FAILURES_IN_A_ROW = 5
+_OUTAGE = 5  # pages of one host in a row without an answer
+
+
+class _Forbidden(DataSourceError):
+    """The site's robots.txt does not allow the page."""
 
 
 class WebScrapeSource(SourceKind):
     """The main text of web pages, or what CSS selectors pick out of them.
 
     `robots.txt` is obeyed, its crawl delay too, and every host gets a pause between two pages. Big5 and GBK pages are
-    read right whatever they claim. A host of a private network is read only where a person has allowed it on the
+    read right whatever they claim. Dead and forbidden pages are left out and counted; a site that no longer answers ends
+    the reading, and what was read until then stays. A host of a private network is read only where a person has allowed it on the
     terminal or in a form. Pages rarely carry labels: rows without one are kept apart, in `data/unlabelled/`. Ask whether the site's terms allow it.
     """
 
@@ -77,39 +84,56 @@ class WebScrapeSource(SourceKind):
 
     def _pages(self, web: Web, robots: Robots, field: str, watch: Watch) -> Generator[list[Record], None, None]:
         failed: list[DataSourceError | AccessError] = []
-        in_a_row = read = kept = 0
-        for number, url in enumerate(self._addresses(web)):
+        silent = Counter[str]()  # pages without an answer since the last answer, by host
+        read = kept = 0
+        for number, url in enumerate(self._addresses(web, failed)):
             if number >= self.max_pages:
                 watch.incomplete(Text(f"Stopped at max_pages ({self.max_pages}); there are more pages.",
                                       f"到 max_pages（{self.max_pages}）為止，後面還有頁面。"))
                 break
             try:
                 rows = self._rows(web, robots, url, field, watch)
-                in_a_row, read, kept = 0, read + 1, kept + len(rows)
-                yield rows
             except (DataSourceError, AccessError) as error:
                 if not (error.field or "").endswith(".urls"):
                     raise  # the definition is wrong, not the page
                 failed.append(error)
-                in_a_row += 1
-                watch.count("failed")
                 watch.warn(error.problem)
-                if in_a_row >= _FAILURES_IN_A_ROW:
-                    raise
+                if isinstance(error, Outage):
+                    silent[urlsplit(url).netloc] += 1
+                elif not isinstance(error, _Forbidden):  # of which the site was not asked
+                    silent.clear()
+                if isinstance(error, TimeIsUp) or max(silent.values(), default=0) >= _OUTAGE:
+                    if read:
+                        self._notice_end(error, read, watch)
+                    break
+            else:
+                silent.clear()
+                read, kept = read + 1, kept + len(rows)
+                yield rows
+        if failed:
+            watch.count("failed", len(failed))
         if failed and not read:
-            raise failed[0]
-        self._notice_lost(read, len(failed), watch)
+            raise failed[-1] if isinstance(failed[-1], TimeIsUp) else failed[0]
+        self._notice_lost(read, failed, watch)
         if read and not kept:
             raise self._nothing_found(read, field)
 
-    def _notice_lost(self, read: int, failed: int, watch: Watch) -> None:
-        """Say how many pages gave nothing, as they could not be read or hold no text."""
-        empty = watch.provenance.get("without_text", 0)
-        what = [Text(f"{several(failed, 'page')} could not be read", f"{failed} 頁無法讀取"),
+    def _notice_end(self, error: DataSourceError | AccessError, read: int, watch: Watch) -> None:
+        """Say that the reading ended before its pages did, and why."""
+        watch.incomplete(Text(
+            f"Reading ended early: {error.problem.en} The rows of {several(read, 'page')} read until then are kept; later pages "
+            f"were not asked for. {error.fix.en}",
+            f"讀取提早結束：{error.problem.zh}在那之前讀到的 {read} 頁已保留，後面的頁面沒有再讀。{error.fix.zh}"))
+
+    def _notice_lost(self, read: int, failed: list[DataSourceError | AccessError], watch: Watch) -> None:
+        """Say how many pages gave nothing: they could not be read, must not be, or hold no text."""
+        empty, forbidden = watch.provenance.get("without_text", 0), sum(isinstance(error, _Forbidden) for error in failed)
+        what = [Text(f"{several(len(failed) - forbidden, 'page')} could not be read", f"{len(failed) - forbidden} 頁無法讀取"),
+                Text(f"{several(forbidden, 'page')} robots.txt forbids", f"{forbidden} 頁 robots.txt 不允許讀取"),
                 Text(f"{several(empty, 'page')} had no main text", f"{empty} 頁找不到內文")]
-        lost = [said for said, count in zip(what, (failed, empty), strict=True) if count]
+        lost = [said for said, count in zip(what, (len(failed) - forbidden, forbidden, empty), strict=True) if count]
         if lost and read > empty:
-            whole = read + failed
+            whole = read + len(failed)
             watch.incomplete(Text(f"Of {several(whole, 'page')}, {' and '.join(said.en for said in lost)}.",
                                   f"{whole} 頁裡，{'、'.join(said.zh for said in lost)}。"))
 
@@ -135,31 +159,30 @@ class WebScrapeSource(SourceKind):
                  "read.", "請用 selectors 指出位置，例如 {text: 'article p'}；由指令碼產生的內容讀不到。"),
             field=f"{field}.selectors")
 
-    def _addresses(self, web: Web) -> Iterator[str]:
+    def _addresses(self, web: Web, failed: list[DataSourceError | AccessError]) -> Iterator[str]:
+        """The pages, each once; a sitemap that cannot be read is among the `failed`."""
         seen: set[str] = set()
         for url in map(resolve_address, self.urls):
             if url not in seen:
                 seen.add(url)
                 yield url
         for sitemap in self.sitemaps:
-            for url in sitemap_pages(web, resolve_address(sitemap)):
-                if url not in seen:
-                    seen.add(url)
-                    yield url
+            try:
+                for url in sitemap_pages(web, resolve_address(sitemap)):
+                    if url not in seen:
+                        seen.add(url)
+                        yield url
+            except (DataSourceError, AccessError) as error:
+                failed.append(error)
+                web.watch.incomplete(Text(f"A sitemap was not read to its end: {error.problem.en}",
+                                          f"有網站地圖沒有讀完：{error.problem.zh}"))
 
     def _rows(self, web: Web, robots: Robots, url: str, field: str, watch: Watch) -> list[Record]:
         web.check(url)
-        if not robots.allow(url):
-            watch.count("forbidden")
-            raise DataSourceError(
-                Text(f"The robots.txt of {urlsplit(url).netloc} forbids reading {shown(url)}; it was not read.",
-                     f"{urlsplit(url).netloc} 的 robots.txt 不允許讀取 {shown(url)}，因此沒有讀。"),
-                Text("Leave the page out, or ask the site's owner for the data.",
-                     "請移除該頁，或向網站管理者索取資料。"), field=f"{field}.urls")
+        self._keep_to(robots, url, field, watch)
         answer = web.ask(Ask(url, headers={"Accept": "text/html,application/xhtml+xml,text/plain;q=0.8"}))
-        if urlsplit(answer.url).netloc != urlsplit(url).netloc and not robots.allow(answer.url):
-            watch.count("forbidden")
-            return []
+        if urlsplit(answer.url).netloc != urlsplit(url).netloc:
+            self._keep_to(robots, answer.url, field, watch)
         watch.count("pages")
         rows = self._records(answer, field)
         if not rows:
@@ -167,6 +190,17 @@ class WebScrapeSource(SourceKind):
         kept = [row for row in rows if self._wanted(row)]
         watch.count("without_keyword", len(rows) - len(kept))
         return kept
+
+    def _keep_to(self, robots: Robots, url: str, field: str, watch: Watch) -> None:
+        """Raise `_Forbidden` where the site does not let robots read `url`."""
+        if robots.allow(url):
+            return
+        watch.count("forbidden")
+        raise _Forbidden(
+            Text(f"The robots.txt of {urlsplit(url).netloc} forbids reading {shown(url)}; it was not read.",
+                 f"{urlsplit(url).netloc} 的 robots.txt 不允許讀取 {shown(url)}，因此沒有讀。"),
+            Text("Leave the page out, or ask the site's owner for the data.",
+                 "請移除該頁，或向網站管理者索取資料。"), field=f"{field}.urls")
 
     def _records(self, answer: Answer, field: str) -> list[Record]:
         if answer.media_type not in _PAGES:

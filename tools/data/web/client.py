@@ -19,7 +19,7 @@ from ....resources.masking import redact, remember_pair
 from ..watching import Watch
 from .addresses import RefusedAddress
 from .bounded import TooLarge, Truncated, collected
-from .failures import Failure, refused, status_error
+from .failures import Failure, TimeIsUp, refused, status_error
 from .guarded import GuardedTransport
 
 AGENT = "nlp-skills"
@@ -159,13 +159,13 @@ class Web:
                 error = status_error(answer, shown(ask.url), self.source)
                 if answer.status not in _RETRIED:
                     raise error
-                failure = Failure(error, _retry_after(answer.headers))
+                failure = Failure(error, retry_after(answer.headers))
             if attempt >= self.limits.retries or not failure.worth_retrying:
-                raise failure.error
+                raise failure.final()
             wait = failure.after if failure.after is not None else min(
                 self.limits.retry_seconds * 2**attempt * random.uniform(0.75, 1.25), _LONGEST_BACKOFF)
             if wait > _LONGEST_WAIT or time.monotonic() + wait > self._ends:
-                raise failure.error
+                raise failure.final()
             attempt += 1
             self.watch.count("retries")
             self.watch.pause(wait)
@@ -226,7 +226,7 @@ class Web:
 
     def _take_turn(self, host: str) -> None:
         if time.monotonic() > self._ends:
-            raise DataSourceError(
+            raise TimeIsUp(
                 Text(f"Reading took longer than {self.limits.total_seconds:g} seconds.",
                      f"讀取超過 {self.limits.total_seconds:g} 秒。"),
                 Text("Narrow what is asked for, or raise max_seconds.", "請縮小範圍，或調高 max_seconds。"),
@@ -256,7 +256,7 @@ def _origin(url: str) -> tuple[str, str, int | None]:
     return parsed.scheme, parsed.host, parsed.port
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
+def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds the server asks to wait (RFC 9110, 10.2.3): a number or a date."""
     said = (headers.get("retry-after") or "").strip()
     if said.isdigit():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import httpx
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
 _UNTOUCHED = Text("the earlier data is untouched", "先前的資料沒有變動")
 
 
+class Outage(DataSourceError):
+    """The server does not answer, or only with failures: it is not about this one address."""
+
+
+class TimeIsUp(DataSourceError):
+    """The reading has taken all the time it may."""
+
+
 class Failure(Exception):
     """A request failed; `after` is how many seconds the server asks to wait, where it does."""
 
@@ -25,31 +34,35 @@ class Failure(Exception):
         super().__init__(error.problem.en)
         self.error, self.after, self.worth_retrying = error, after, worth_retrying
 
+    def final(self) -> DataSourceError:
+        """What is told of it where it is not tried again."""
+        return asked_to_wait(self.error, self.after) if self.after else self.error
+
     @classmethod
     def of(cls, error: httpx.TransportError | Truncated, where: str, field: str) -> Failure:
         """The failure a broken or missing answer is."""
         said = redact(str(error))[:200]
         if isinstance(error, httpx.TimeoutException):
-            return cls(DataSourceError(
+            return cls(Outage(
                 Text(f"{where} did not answer in time.", f"{where} 沒有在時限內回應。"),
                 Text(f"Try again later, or ask for less at once; {_UNTOUCHED.en}.",
                      f"請稍後再試，或一次要少一點；{_UNTOUCHED.zh}。"), field=field))
         if "is not known" in said or "Name or service" in said:
-            return cls(DataSourceError(
+            return cls(Outage(
                 Text(f"The host of {where} is not known.", f"找不到主機：{where}。"),
                 Text("Check its spelling, and that you are on the right network or VPN.",
                      "請檢查拼字，以及網路或 VPN 是否正確。"), field=field), worth_retrying=False)
         if isinstance(error.__context__, ssl.SSLError) or "CERTIFICATE" in said.upper() or "SSL" in said:
-            return cls(DataSourceError(
+            return cls(Outage(
                 Text(f"The secure connection to {where} failed: {said}", f"與 {where} 的加密連線失敗：{said}"),
                 Text("Check the address (https or http) and the server's certificate.",
                      "請檢查網址（https 或 http）與伺服器憑證。"), field=field), worth_retrying=False)
         if isinstance(error, httpx.ConnectError):
-            return cls(DataSourceError(
+            return cls(Outage(
                 Text(f"{where} cannot be reached.", f"無法連上 {where}。"),
                 Text("Check that the server runs, and host, port and firewall.",
                      "請確認伺服器已啟動，並檢查主機、連接埠與防火牆。"), field=field))
-        return cls(DataSourceError(
+        return cls(Outage(
             Text(f"{where} broke the connection in the middle of an answer.", f"{where} 在回應途中斷線。"),
             Text(f"Call the same tool again; {_UNTOUCHED.en}.", f"請再呼叫同一個工具；{_UNTOUCHED.zh}。"), field=field))
 
@@ -84,4 +97,19 @@ def status_error(answer: Answer, where: str, field: str) -> DataSourceError:
         problem = Text(f"{where} does not accept the request ({status}).", f"{where} 不接受這個請求（{status}）。")
         fix = Text("Check method, params, headers and body against its documentation.",
                    "請對照它的文件檢查 method、params、headers 與 body。")
-    return DataSourceError(problem, fix, field=field, details={"status": status})
+    kind = Outage if status == 429 or status >= 500 else DataSourceError
+    return kind(problem, fix, field=field, details={"status": status})
+
+
+def asked_to_wait(error: DataSourceError, seconds: float) -> DataSourceError:
+    """The error of a server that names when it wants to be asked again: with the hour, in this machine's time."""
+    try:
+        then = (datetime.now() + timedelta(seconds=seconds + 59)).astimezone()  # the whole minute after
+    except (OverflowError, ValueError):
+        return error
+    hour = f"{then:%Y-%m-%d %H:%M} ({then:%Z})"
+    return type(error)(
+        error.problem,
+        Text(f"It asks to be left alone until {hour}: call the same tool again then; {_UNTOUCHED.en}.",
+             f"對方要求 {hour} 之後再試：請到時再呼叫同一個工具；{_UNTOUCHED.zh}。"),
+        field=error.field, details={**error.details, "again": then.isoformat(timespec="minutes")})

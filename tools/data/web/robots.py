@@ -25,6 +25,7 @@ class Robots:
     def __init__(self, web: Web) -> None:
         self._web = web
         self._rules: dict[str, Protego] = {}
+        self._closed: dict[str, DataSourceError] = {}  # sites whose pause nobody would keep
 
     def allow(self, url: str) -> bool:
         """Whether the site lets us read `url`; the pause it asks for is kept from now on.
@@ -41,6 +42,8 @@ class Robots:
     def _of(self, url: str) -> Protego:
         parts = urlsplit(url)
         site = f"{parts.scheme}://{parts.netloc}"
+        if site in self._closed:
+            raise self._closed[site]
         if site not in self._rules:
             self._rules[site] = self._read(site)
             self._keep_pause(site, parts.netloc)
@@ -63,9 +66,10 @@ class Robots:
         if rate is not None and rate.requests:
             delay = max(delay, rate.seconds / rate.requests)
         if delay > _LONGEST_DELAY:
-            raise DataSourceError(
+            self._closed[site] = DataSourceError(
                 Text(f"{site} asks robots to wait {delay:.0f} seconds between pages.",
                      f"{site} 要求機器人每頁之間等待 {delay:.0f} 秒。"),
                 Text("Ask its owner for the data, or for permission.", "請向網站管理者索取資料或取得同意。"),
                 field=self._web.source)
+            raise self._closed[site]
         self._web.slow_down(host, delay)

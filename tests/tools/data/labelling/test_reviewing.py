@@ -156,7 +156,7 @@ def test_a_line_torn_by_a_kill_is_dropped_and_the_next_decision_stands_on_its_ow
 @pytest.mark.parametrize(("pairs", "raw", "kappa"), [
     ([], None, None), ([("a", "a")] * 5, 1.0, None),
     ([("u", "u")] * 20 + [("n", "n")] * 60 + [("u", "n")] * 10 + [("n", "u")] * 10, 0.8, 0.524),
-    ([("a", "b"), ("b", "a")], 0.0, -1.0),
+    ([("a", "b"), ("b", "a")] * 15, 0.0, -1.0), ([("a", "b"), ("b", "b"), ("a", "a"), ("b", "a")], 0.5, None),
 ])
 def test_kappa_is_what_chance_does_not_explain(pairs: list[tuple[str, str]], raw: float | None, kappa: float | None) -> None:
     found = agreement(pairs)
