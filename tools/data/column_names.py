@@ -43,6 +43,11 @@ def find_header(rows: Sequence[Sequence[Any]]) -> int | None:
     return None if _recurs(rows, place) else place
 
 
+def may_be_header(rows: Sequence[Sequence[Any]], place: int) -> bool:
+    """Whether that row could name the columns: short texts, of which no column holds one again."""
+    return all(map(_may_name, filter(is_filled, rows[place]))) and not _recurs(rows, place)
+
+
 def is_filled(cell: Any) -> bool:
     return cell is not None and cell != ""
 

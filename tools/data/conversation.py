@@ -17,7 +17,7 @@ from .cells import as_structure, as_text
 Turn = dict[str, Any]
 _ROLES = {
     "system": "system", "developer": "system", "user": "user", "human": "user", "prompter": "user", "assistant": "assistant",
-    "gpt": "assistant", "chatgpt": "assistant", "bot": "assistant", "model": "assistant", "ai": "assistant",
+    **dict.fromkeys(("gpt", "chatgpt", "bing", "bard", "claude", "gemini", "bot", "chatbot", "model", "llm", "ai"), "assistant"),
     "function_call": "call", "tool_call": "call", "function-call": "call", "tool": "tool", "function": "tool",
     "observation": "tool", "tool_response": "tool", "function_response": "tool", "function-response": "tool", "ipython": "tool",
 }

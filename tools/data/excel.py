@@ -11,7 +11,7 @@ from typing import Any
 
 from ...resources.errors import DataError, DataSourceError, MissingRequirement
 from ...resources.language import Text, several
-from .column_names import LOOKED_AT, find_header, is_filled
+from .column_names import LOOKED_AT, find_header, is_filled, may_be_header
 from .delimited import Note, column_names, no_header, titles_above
 from .places import Places
 from .worksheet import Extras, TooMany, extras_of, letters_of
@@ -170,6 +170,8 @@ def _names(
         note(titles_above(len(titles), place + 1))
     header = list(rows[place]) if place < len(rows) else []
     last = max((last for _, last in extras.filled_down().get(place + 1, ())), default=place + 1)
+    if place + 1 < len(rows) and extras.spans_names(place + 1, rows[place + 1]) and may_be_header(rows, place + 1):
+        last = max(last, place + 2)
     for lower in rows[place + 1:min(last, place + _HEADER_ROWS)]:  # names below names that span columns
         header = [under if is_filled(under) else above for above, under in zip_longest(header, lower)]
     last = min(last, place + _HEADER_ROWS)

@@ -17,7 +17,7 @@ from .conversation import NoConversation, turns_in
 from .rows import plain_name
 
 Record = Mapping[str, Any]
-_SPANS = ("spans", "entities", "label", "labels", "annotations", "ner")
+_SPANS = ("spans", "entities", "label", "labels", "annotations", "annotation", "ner")
 _ANSWERS = ("output", "response", "completion", "answer")
 
 
@@ -178,11 +178,12 @@ def _pairs(columns: _Columns) -> Layout | None:
 
 
 def _annotated(columns: _Columns) -> Layout | None:
-    """doccano: a text, and under one of several names its spans."""
+    """doccano, and Argilla's first form: a text, and under one of several names its spans."""
     text, spans = columns.first("text", "data"), columns.first(*_SPANS)
     if text is None or spans is None or plain_name(spans) == plain_name("spans") or "annotations" in columns:
         return None
-    return Layout("doccano", {"text": _column(text), "spans": _column(spans)})
+    return Layout("Argilla" if plain_name(spans) == "annotation" else "doccano", {
+        "text": _column(text), "spans": _column(spans)})
 
 
 def _label_studio(role: str) -> Callable[[_Columns], Layout | None]:

@@ -98,6 +98,16 @@ def test_titles_merged_cells_and_two_rows_of_names(tmp_path: Path) -> None:
     assert "found in row 3" in said and "2 merged cells" in said
 
 
+def test_a_group_of_columns_above_their_names_is_no_header_and_a_name_over_two_columns_is_one(tmp_path: Path) -> None:
+    body = [["包裹晚到", "物流"], ["螢幕刮傷", "品質"], ["又晚到了", "物流"], ["刮花", "品質"]]
+    groups = sheet(tmp_path / "a.xlsx", [["客訴", None, "其他"], ["顧客的話", "歸類", None], *body], ("A1:B1",))
+    wide = sheet(tmp_path / "b.xlsx", [["顧客的話", None, "歸類"], *([text, None, label] for text, label in body)],
+                 ("A1:B1", "A2:B2", "A3:B3"))
+
+    assert read(groups)[0] == {"顧客的話": "包裹晚到", "歸類": "物流", "其他": None}
+    assert len(read(wide)) == 4 and read(wide)[0]["顧客的話"] == "包裹晚到"
+
+
 def test_a_merged_cell_ends_where_it_ends(tmp_path: Path) -> None:
     path = sheet(tmp_path / "a.xlsx", [["text", "label"], ["one", "a"], ["two", None], ["three", None]], ("B2:B3",))
 
