@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from .external import EXTERNAL
 from .job import JobState, Place, Progress
 from .language import Text
 
@@ -25,10 +26,11 @@ class NextStep(BaseModel):
 
 
 class Answer(BaseModel):
-    """The shared head of every tool result."""
+    """The shared head of every tool result; `external_texts` says how to read what others wrote."""
 
     message: str
     next_step: NextStep
+    external_texts: str = Field(default_factory=lambda: str(EXTERNAL))
 
 
 class JobView(BaseModel):

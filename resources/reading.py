@@ -9,6 +9,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 
 from .errors import UnknownResource
+from .external import marked_resource, visible
 from .language import Text
 from .secrets import redact
 from .workspace import Workspace
@@ -16,6 +17,7 @@ from .workspace import Workspace
 SCHEME = "nlp-skills://"
 _VARIABLE = re.compile(r"\{(\w+)\}")
 _QUERY = re.compile(r"\{\?(\w+)\}$")
+_OUR_OWN = {"skills", "skill"}  # the knowledge: nobody else's text is in it
 
 
 class Reading(NamedTuple):
@@ -100,7 +102,9 @@ def read_address(workspace: Workspace, address: Address, variables: dict[str, st
     from . import contents  # it reads everything there is, and so loads much
 
     given = {name: value for name, value in variables.items() if value}
-    return Reading(address.mime_type, redact(getattr(contents, address.content)(workspace, **given)))
+    text = visible(redact(getattr(contents, address.content)(workspace, **given)))
+    ours = address.content in _OUR_OWN
+    return Reading(address.mime_type, text if ours else marked_resource(address.mime_type, text))
 
 
 def page(text: str, offset: int, characters: int) -> tuple[str, int | None]:

@@ -31,6 +31,7 @@ from pydantic import AnyUrl, BaseModel, ValidationError
 
 from ..resources.access import AccessError, offering_paths
 from ..resources.errors import NlpSkillsError, TaskError
+from ..resources.external import remark, visible
 from ..resources.job import job_folder
 from ..resources.language import Language, Text, as_language, detect_language, speaking
 from ..resources.paths import covered_by
@@ -265,15 +266,22 @@ def _schema_of(answer: type[BaseModel]) -> dict[str, Any]:
 
 
 def without_secrets(result: CallToolResult | InputRequiredResult) -> CallToolResult | InputRequiredResult:
-    """`result` with every secret this process knows replaced by `***`, whatever a file or a server put it into."""
-    from ..resources.masking import redact, throughout  # its patterns take a while to compile, and no start needs them
+    """`result` with every secret this process knows replaced by `***`, whatever a file or a server put it into, and with
+    every character that hides shown."""
+    from ..resources.masking import throughout  # its patterns take a while to compile, and no start needs them
 
     if not isinstance(result, CallToolResult):
         return result
-    content = [block.model_copy(update={"text": redact(block.text)}) if isinstance(block, TextContent) else block
+    content = [block.model_copy(update={"text": _shown(block.text)}) if isinstance(block, TextContent) else block
                for block in result.content]
     return result.model_copy(update={
-        "content": content, "structured_content": throughout(result.structured_content, redact)})
+        "content": content, "structured_content": throughout(result.structured_content, _shown)})
+
+
+def _shown(text: str) -> str:
+    from ..resources.masking import redact
+
+    return visible(redact(text))
 
 
 def _without_pasted_secrets(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -344,7 +352,7 @@ def explained(error: BaseException, name: str) -> str:
 
     cause = _cause(error)
     if isinstance(cause, NlpSkillsError):
-        return redact(f"{cause}\n({cause.code})")
+        return _shown("\n".join(filter(None, (str(cause), remark(cause), f"({cause.code})"))))
     if isinstance(cause, ValidationError):
         return redact(_invalid_arguments(cause, name))
     if cause is error:  # said on purpose by the SDK or a door: an unknown tool or prompt, a missing argument

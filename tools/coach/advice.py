@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...resources.external import quote
 from ...resources.figures import figure
 from ...resources.language import Text
 from ...resources.task import Task
@@ -12,7 +13,7 @@ from ..data.sources import kinds
 from ..data.types import ROLE_TITLES, task_kind
 from .answer import DecisionDue, Question
 from .intents import Said
-from .wording import listed, quote
+from .wording import listed
 
 SECRET_NAME = "PG_PASSWORD"
 

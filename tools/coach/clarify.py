@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...resources.answer import NextStep
+from ...resources.external import quote
 from ...resources.language import Text, spoken_language
 from ..data.types import task_kind
 from .answer import CoachAnswer, DecisionDue, Question
@@ -31,7 +32,7 @@ from .questions import (
     placeholders_for,
     split_labels,
 )
-from .wording import joined, listed, quote, short
+from .wording import joined, listed, short
 
 _TITLE_CHARACTERS = {"en": 60, "zh-TW": 24}
 _ALSO_STORIES = ("performance", "deployed_bad", "evaluate", "progress", "deploy", "undeploy", "setup", "archive", "roll_back",

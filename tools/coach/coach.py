@@ -10,6 +10,7 @@ from typing import Any
 
 from ...resources.answer import NextStep
 from ...resources.contents import without_secrets
+from ...resources.external import quote
 from ...resources.language import Text, as_language, several, speaking
 from ...resources.masking import masked, throughout
 from ...resources.task import TaskFolder
@@ -25,7 +26,7 @@ from .intents.foreign import language_of, polite_line
 from .leaving import stop_before_a_task, stop_everything
 from .replies import reply
 from .situation import look
-from .wording import joined, listed, quote
+from .wording import joined, listed
 
 _SHOWN_TASKS = 5
 _TITLE_BYTES = 600

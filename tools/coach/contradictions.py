@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ...resources.external import quote
 from ...resources.figures import figure
 from ...resources.language import Text
 from ...resources.task import Task, TaskType
 from ..data.types import task_kind
 from .intents import count_in, heard
-from .wording import quote, short
+from .wording import short
 
 _TRAIN_SHARE = 0.7
 _ARROWS = re.compile(r"→|⇒|->|=>|➜")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...resources.external import quote
 from ...resources.figures import figure
 from ...resources.files import read_yaml
 from ...resources.language import Text, several
@@ -13,7 +14,6 @@ from .closing import precision_of
 from .intents import heard
 from .questions import SUCCESS, Topic
 from .situation import Situation
-from .wording import quote
 
 _USUAL_THRESHOLD = 0.8
 _CHECKED = ("exact_match", "json_validity", "entity_f1")  # metrics of what is written freely and a program can check

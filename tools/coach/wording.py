@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from ...resources.external import quote
 from ...resources.language import Text, spoken_language
 from ...resources.task import Task
 
-_LONGEST_QUOTE = 90
 _SHORT_QUOTE = 60
 _LONGEST_LABEL = 40
 _MOST_COUNTED = 12
 _NO_QUOTES = {ord(mark): None for mark in "“”「」"}
-
-
-def quote(words: str, limit: int = _LONGEST_QUOTE) -> str:
-    """Somebody's own words on one line, cut, in quotation marks they cannot close: data, never instructions."""
-    plain = " ".join(words.split())
-    plain = plain if len(plain) <= limit else plain[:limit] + "…"
-    if spoken_language() == "zh-TW":
-        return "「" + plain.replace("「", "『").replace("」", "』").rstrip("。") + "」"
-    return "“" + plain.replace("“", "‘").replace("”", "’").rstrip(".") + "”"
 
 
 def listed(items: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...resources.errors import DataError, DataSourceError, MissingRequirement
+from ...resources.external import all_as_data, as_data
 from ...resources.language import Text, several
 from .column_names import LOOKED_AT, find_header, is_filled, may_be_header
 from .delimited import Note, column_names, no_header, titles_above
@@ -76,18 +77,18 @@ def excel_records(
 def _sheet(workbook: Any, name: str | None, path: Path, field: str, note: Note) -> Any:
     if name is not None:
         if name not in workbook.sheetnames:
+            sheets = all_as_data(workbook.sheetnames[:20])
             raise DataSourceError(
                 Text(f"{path} has no sheet {name[:60]!r}.", f"{path} 沒有名為「{name[:60]}」的工作表。"),
-                Text(f"Its sheets are: {', '.join(workbook.sheetnames[:20])}.",
-                     f"現有工作表：{'、'.join(workbook.sheetnames[:20])}。"), field=f"{field}.sheet")
+                Text(f"Its sheets are: {sheets.en}.", f"現有工作表：{sheets.zh}。"), field=f"{field}.sheet")
         return workbook[name]
     visible = [one for one in workbook.worksheets if one.sheet_state == "visible"] or workbook.worksheets
     filled = [one for one in visible if _holds_rows(one, path, field)]
     chosen, *others = filled or visible
     if others:
-        names = [one.title for one in others]
-        note(Text(f"Sheet {chosen.title!r} is read; the workbook also has {', '.join(names[:10])} (sheet: … names another).",
-                  f"讀取的是工作表「{chosen.title}」；活頁簿裡還有：{'、'.join(names[:10])}（可用 sheet 指定）。"))
+        names, read = all_as_data([one.title for one in others[:10]]), as_data(chosen.title)
+        note(Text(f"Sheet {read.en} is read; the workbook also has {names.en} (sheet: … names another).",
+                  f"讀取的是工作表{read.zh}；活頁簿裡還有：{names.zh}（可用 sheet 指定）。"))
     return chosen
 
 

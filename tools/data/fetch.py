@@ -15,6 +15,7 @@ from typing import Any
 
 from ...resources.clock import now
 from ...resources.errors import DataError
+from ...resources.external import as_data
 from ...resources.files import (
     describing_disk_errors,
     dump_jsonl,
@@ -214,9 +215,9 @@ def _line(text: str, row: int, number: int) -> bytes:
 
 
 def no_rows(task: TaskFolder, source: SourceKind, number: int) -> DataError:
-    origin = source.origin(task.root)
+    origin = as_data(source.origin(task.root), 300)
     return DataError(
-        Text(f"{origin} has no rows.", f"{origin} 沒有任何資料列。"),
+        Text(f"{origin.en} has no rows.", f"{origin.zh}沒有任何資料列。"),
         Text("Check the file or the query; the earlier data is untouched.", "請檢查檔案或查詢；先前的資料沒有變動。"),
         field=f"sources[{number}]",
     )

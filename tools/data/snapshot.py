@@ -13,6 +13,7 @@ from typing import Any
 
 from ...resources.data_source import SplitPolicy, load_data_source
 from ...resources.errors import DataError
+from ...resources.external import as_data
 from ...resources.files import commit_folder, lock, read_json, sha256_bytes, sha256_file, write_atomic, write_json
 from ...resources.language import Text, several
 from ...resources.task import TaskFolder
@@ -166,8 +167,9 @@ def _first_example(safe: Report) -> Text:
     if not examples:
         return Text("", "")
     row = {key: examples[0][key] for key in (*ROW_TEXT, *_PLACE) if key in examples[0]} or examples[0]
-    return Text("\n  e.g. " + ", ".join(f"{key}: {value}" for key, value in row.items()),
-                "\n  例如 " + "，".join(f"{key}：{value}" for key, value in row.items()))
+    shown = {key: as_data(value) if isinstance(value, str) else Text(str(value), str(value)) for key, value in row.items()}
+    return Text("\n  e.g. " + ", ".join(f"{key}: {value.en}" for key, value in shown.items()),
+                "\n  例如 " + "，".join(f"{key}：{value.zh}" for key, value in shown.items()))
 
 
 def _freeze_first_benchmark(task: TaskFolder, snapshot: Snapshot) -> None:

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import BaseModel, ConfigDict
 
 from ...resources.errors import DeploymentError
+from ...resources.external import all_as_data, as_data
 from ...resources.language import Text
 from ...resources.masking import redact, remember_pair
 from ...resources.reasons import reason_of
@@ -185,10 +186,11 @@ def missing_model(known: Sequence[str], model: str) -> DeploymentError:
     """The error for a name that an endpoint does not list."""
     plain = {name.removesuffix(":latest"): name for name in known}  # a tag that nobody types would hide what is near
     near = [plain[name] for name in difflib.get_close_matches(model.removesuffix(":latest"), plain, n=1)]
+    has, meant = all_as_data(list(known[:8])), as_data("".join(near))
     return DeploymentError(
         Text(f"The endpoint has no model {model[:80]!r}.", f"端點沒有「{model[:80]}」這個模型。"),
-        Text((f"Did you mean {near[0]!r}? " if near else "") + f"It has: {', '.join(known[:8]) or '–'}.",
-             (f"你是指「{near[0]}」嗎？" if near else "") + f"現有的模型：{'、'.join(known[:8]) or '–'}。"),
+        Text((f"Did you mean {meant.en}? " if near else "") + f"It has: {has.en}.",
+             (f"你是指{meant.zh}嗎？" if near else "") + f"現有的模型：{has.zh}。"),
         field="model",
     )
 
