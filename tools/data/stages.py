@@ -44,14 +44,19 @@ class Stages:
         self._rows = self._rows_here = 0
         self._message: Text | None = None
         self._began = self._told = time.monotonic()
-        self.watch = Watch(job.check_cancelled, job.warn, agreed)
+        self._agreed = agreed
+        self.watch = self._new_watch()
 
     def begin(self, message: Text) -> None:
         """The next stage begins."""
         self._end()
         self._at += 1
-        self._began, self._rows_here, self.watch.expected = time.monotonic(), 0, None
+        self._began, self._rows_here = time.monotonic(), 0
+        self.watch = self._new_watch()  # what one source notes is not the next one's
         self._tell(message)
+
+    def _new_watch(self) -> Watch:
+        return Watch(self._job.check_cancelled, self._job.warn, self._agreed)
 
     def within(self, message: Text, rows: int) -> None:
         """The stage, a fetch, has so many rows by now."""

@@ -7,8 +7,9 @@ import openpyxl  # type: ignore[import-untyped, import-not-found, unused-ignore]
 import pytest
 
 from nlp_skills.resources.data_source import Source
+from nlp_skills.resources.files import write_yaml
 from nlp_skills.resources.task import TaskFolder
-from nlp_skills.tools.data.fetch import fetch
+from nlp_skills.tools.data.fetch import fetch, load_raw
 from nlp_skills.tools.data.places import Place, Places, PlacesOf
 from nlp_skills.tools.data.sources import source_kind
 
@@ -56,6 +57,18 @@ def test_the_same_rows_moved_in_the_file_are_found_where_they_stand_now(task: Ta
     (task.root / "rows.jsonl").write_text('\n\n{"text": "a"}\n', encoding="utf-8")
 
     assert rows_of(task, path="rows.jsonl") == [Place(3)]
+
+
+def test_each_source_of_one_run_keeps_its_own_places_and_provenance(task: TaskFolder, prepare: Any) -> None:
+    for folder in ("one", "two"):
+        (task.root / folder).mkdir()
+        (task.root / folder / "rows.csv").write_text("text,entity,label\n" + "".join(
+            f"{folder} 第{chr(0x4E00 + at)}件,甲,正面\n" for at in range(20)), encoding="utf-8")
+    write_yaml(task.data_source_file, {"sources": [{"type": "file", "path": "one"}, {"type": "file", "path": "two"}]})
+    raws = [load_raw(Path(raw)) for raw in prepare(accept={"benchmark_one_label": "all are"})["raw"]]
+
+    assert [raw.places().of(1) for raw in raws] == [Place(2, "rows.csv")] * 2
+    assert [raw.provenance() for raw in raws] == [{"files": 1}] * 2
 
 
 @pytest.mark.parametrize("said", (0, 2))
