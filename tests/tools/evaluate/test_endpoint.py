@@ -17,9 +17,9 @@ ASKED = [{"role": "user", "content": "rose by 3"}]
 
 
 @pytest.mark.parametrize(("fault", "said"), [
-    ("page", "no chat answer but '<html>It works!</html>'"),
-    ("other", "no chat answer but '{\"choices\": [{\"text\""),
-    ("deep", "no chat answer but '[[[["),
+    ("page", "no chat answer"),
+    ("other", "no chat answer"),
+    ("deep", "no chat answer"),
     ("silent", "no answer in time"),
     ("drip", "no end after"),
     ("flood", "no end: more than 8 MB"),
