@@ -94,15 +94,19 @@ class Stages:
 
     def _left_here(self) -> float | None:
         gone, key = time.monotonic() - self._began, self._keys[self._at]
-        before = self._before.get(key)
-        expected = self.watch.expected or (before.rows if before else None)
+        expected = self._expected_here()
         if self._rows_here and expected:
             return gone / self._rows_here * max(0, expected - self._rows_here)
         usual = self._usual(key)
         return None if usual is None else max(0.0, usual - gone)
 
+    def _expected_here(self) -> int:
+        """How many rows this stage will have fetched; 0 where nothing tells."""
+        before = self._before.get(self._keys[self._at])
+        return 0 if self._keys[self._at] in _SECONDS_A_ROW else self.watch.expected or (before.rows if before else 0)
+
     def _usual(self, key: str) -> float | None:
-        before, rows = self._before.get(key), max(self._rows, self._rows_here)
+        before, rows = self._before.get(key), self._rows + max(self._rows_here, self._expected_here())
         if key in _SECONDS_A_ROW:
             known = before.seconds / before.rows if before and before.rows else _SECONDS_A_ROW[key]
             return known * (rows or (before.rows if before else 0))
