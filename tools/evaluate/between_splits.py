@@ -98,7 +98,8 @@ def _test_suspects(train: Sequence[Row], test: Sequence[Row], signs: Sequence[st
     if len(set(given)) < 2 or not test:
         return {}
     features = text_features(language)
-    model = LogisticRegression(C=_STRENGTH, max_iter=300, tol=1e-3).fit(
+    # Balanced: a rare label is not to be denied for being rare.
+    model = LogisticRegression(C=_STRENGTH, max_iter=300, tol=1e-3, class_weight="balanced").fit(
         features.fit_transform(_plain(train, signs)), given)
     chances = model.predict_proba(features.transform(_plain(test, signs)))
     best, surest = np.array(model.classes_)[chances.argmax(axis=1)].tolist(), chances.max(axis=1).tolist()
