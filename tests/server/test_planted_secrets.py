@@ -23,6 +23,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 import nlp_skills
 from nlp_skills.server.demo.postgres import PostgresServer, find_postgres, running_postgres
 from tests.command_lines import command_lines
+from tests.permissions import allow_for_tests
 from tests.tools.data.conftest import sentences
 from tests.tools.data.misbehaving import Asked, Peer, Said, as_json, as_page, peer
 
@@ -110,6 +111,7 @@ def test_rows_that_repeat_a_secret_are_kept_with_it_hidden(evidence: Evidence) -
 async def _session(found: Evidence, folder: Path, server: Peer, postgres: PostgresServer) -> None:
     workspace, store, log = folder / "workspace", folder / "secrets", folder / "server.log"
     planted = found.planted
+    allow_for_tests(store)
     package = str(Path(nlp_skills.__path__[0]).parent)
     parameters = StdioServerParameters(
         command=sys.executable, args=["-m", "nlp_skills.server.cli"],

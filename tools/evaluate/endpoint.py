@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from pydantic import BaseModel, ConfigDict
 
@@ -73,8 +74,9 @@ class Endpoint(BaseModel):
         if own:
             return httpx.Client(base_url=address, timeout=seconds, headers=headers, trust_env=False)
         check_host(address, "url")
-        return httpx.Client(base_url=address, timeout=seconds, headers=headers, transport=GuardedTransport(),
-                            trust_env=not is_near(address))
+        if not is_near(address) and found.scheme in getproxies() and not proxy_bypass(found.host):
+            return httpx.Client(base_url=address, timeout=seconds, headers=headers)  # the person's proxy connects
+        return httpx.Client(base_url=address, timeout=seconds, headers=headers, transport=GuardedTransport(), trust_env=False)
 
 
 def base_url(url: str) -> str:
