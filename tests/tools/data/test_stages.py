@@ -10,7 +10,6 @@ import pytest
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.language import Text
 from nlp_skills.tools.compute.running import RunningJob
-from nlp_skills.tools.data import stages
 from nlp_skills.tools.data.stages import Stages
 
 KEYS = ["fetch reviews", "convert", "split", "validate", "commit"]
@@ -33,7 +32,7 @@ class Told(RunningJob):
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     moment = [1000.0]
-    monkeypatch.setattr(stages.time, "monotonic", lambda: moment[0])
+    monkeypatch.setattr("nlp_skills.tools.data.stages.time.monotonic", lambda: moment[0])
     return moment
 
 
