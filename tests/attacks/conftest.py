@@ -49,7 +49,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             continue
         listed = _OPEN / f"{item.path.stem}.txt"
         if listed.is_file() and item.name in listed.read_text(encoding="utf-8").splitlines():
-            item.add_marker(pytest.mark.xfail(strict=True, reason=getattr(item.module, "POINT", "10.A")))  # type: ignore[attr-defined]
+            point = getattr(item.module, "POINT", "10.A")  # type: ignore[attr-defined]
+            # Whether a call freezes a server depends on how fast the machine is.
+            item.add_marker(pytest.mark.xfail(strict=point != "10.A5", reason=point))
 
 
 @dataclass
