@@ -78,6 +78,7 @@ def test_the_story_is_told_to_the_end_of_v1_by_a_real_client(
     tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(fixtures, "base_model", lambda _worker, _told: tiny_model)
+    monkeypatch.setenv("NLP_SKILLS_CACHE", str(tiny_model.parent))  # where a base model of the demonstration stands
     assert story.main(["--language", "zh-TW", "--workspace", str(tmp_path / "demo"), "--stop-after", "v1"]) == 0
     told = capsys.readouterr().out
     assert "我想訓練一個模型" in told and "majority" in told and "tfidf" in told
