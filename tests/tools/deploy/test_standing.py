@@ -46,7 +46,7 @@ async def test_an_endpoint_that_runs_already_is_measured_and_a_broken_one_never_
             refused = await conversation.call("deploy", task="mood", target="endpoint",
                                               settings={"url": url, "model": MODEL})
         assert said in refused["error"], fault
-    for settings, said in (({"url": ollama, "model": "moods:v1"}, "Did you mean 'mood:v1'?"),
+    for settings, said in (({"url": ollama, "model": "moods:v1"}, "Did you mean “mood:v1”?"),
                            ({"url": url, "model": MODEL}, "Nothing answers at"),
                            ({**there, "api_key": "${NOWHERE_KEPT}"}, "nlp-skills secret set NOWHERE_KEPT")):
         refused = await conversation.call("deploy", task="mood", target="endpoint", settings=settings)

@@ -46,4 +46,4 @@ async def test_a_gguf_file_and_an_ollama_model_answer_beside_a_version_and_are_m
     assert (TriedModel(task, "ollama:found").latest_evaluation() or {})["model"]["digest"]
 
     gone = await conversation.call("try_model", task="mood", model="ollama:fond")
-    assert "Did you mean 'found:latest'?" in gone["error"]
+    assert "Did you mean “found:latest”?" in gone["error"]

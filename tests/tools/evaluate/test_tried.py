@@ -145,7 +145,7 @@ async def test_what_cannot_be_tried_is_told_before_anything_starts(make_task: Ma
         assert said in (await call(folder, "try_model", task="news", model=model))["error"]
     with serving("wise") as peer:
         near = await call(folder, "try_model", task="news", model="wize", url=peer.url)
-        assert "Did you mean 'wise'?" in near["error"]
+        assert "Did you mean “wise”?" in near["error"]
         hidden = await call(folder, "try_model", task="news", model="wise", url=peer.url, rows=1)
         [line] = hidden["job"]["result"]["rows"]
         assert line["text"].startswith("[hidden") and line["answers"]["endpoint:wise"]["said"].startswith("[hidden")
