@@ -64,7 +64,7 @@ def test_a_sheet_of_a_workbook_is_read(tmp_path: Path) -> None:
         {"text": "獲利下滑", "label": 1, "column_3": None}]
     assert read(path, sheet="其他") == [{"x": "y"}]
     error = refusal(path, sheet="沒有")
-    assert "資料, 其他" in error.fix.en and error.field == "sources[0].sheet"
+    assert "“資料”, “其他”" in error.fix.en and error.field == "sources[0].sheet"
 
 
 @pytest.mark.parametrize("content", [b"\xd0\xcf\x11\xe0 old workbook" * 50, b"PK\x03\x04 broken", b"text,label\n"])

@@ -11,6 +11,7 @@ from typing import cast
 
 import pytest
 
+from nlp_skills.resources.access import Need, grant
 from nlp_skills.resources.errors import DeploymentError
 from nlp_skills.resources.files import read_json, read_yaml, write_json
 from nlp_skills.resources.task import Constraints, Task, TaskFolder
@@ -65,6 +66,7 @@ def test_an_on_premise_task_is_not_measured_at_an_address_outside(version: Versi
         with pytest.raises(DeploymentError) as refused:
             target(name, {**settings, "url": "http://8.8.8.8:8000"}).check(task)
         assert refused.value.field == "allow_remote"
+    grant([Need(kind="host", subject="192.168.1.9")])
     target("endpoint", {"url": "http://192.168.1.9:8000/v1", "model": "m"}).check(task)
     target("endpoint", {"url": "http://8.8.8.8", "model": "m", "allow_remote": True}).check(task)
 

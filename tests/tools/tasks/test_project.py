@@ -88,7 +88,7 @@ def test_the_readme_follows_the_goal_unless_edited(task: TaskFolder) -> None:
     assert "Sort mail by mood" in (task.root / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("title", ['He said "no" \\ yes', "財經新聞", "tab\tand bell\a", "100 % {braces}"])
+@pytest.mark.parametrize("title", ['He said "no" \\ yes', "財經新聞", "tab\tand more", "100 % {braces}"])
 def test_pyproject_pins_this_version_whatever_the_title(workspace: Workspace, title: str) -> None:
     task = create_task(workspace, title, "classification", "zh-TW", name="reviews", goal="{goal} %s")
     parsed = tomllib.loads((task.folder.root / "pyproject.toml").read_text(encoding="utf-8"))
