@@ -1,7 +1,7 @@
 """A person's machine with what an attacker wants planted on it, and a hostile client at its server.
 
 Every test asserts an effect: the planted word is nowhere, the marker was never written, nothing arrived. Tests of what
-does not hold yet are listed by name in `open/<file>.txt` and expected to fail, strictly: whoever makes one pass takes
+does not hold yet are listed by name in `open/<file>.txt` and expected to fail, strictly but for A5 (speed decides there): whoever makes one pass takes
 its line out.
 """
 
