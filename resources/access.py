@@ -1,4 +1,5 @@
-"""What the person has allowed outside their tasks: folders and files to read, hosts to reach, secrets for hosts, scripts.
+"""What the person has allowed outside their tasks: folders and files to read, hosts to reach, secrets for hosts, scripts;
+and where the rows of an on-premise task may go.
 
 Granted by the person alone, on the terminal or in a form that their client shows, never by an argument of a tool. Kept in
 one file of the account, beside the secrets, where no task and no tool writes.
@@ -23,6 +24,7 @@ from .files import lock, write_atomic
 from .language import Text
 
 FOLDER_VARIABLE = "NLP_SKILLS_SECRETS_DIR"
+ANYWHERE = "*"
 _YES = {"y", "yes", "是", "好", "對"}
 SESSION_VARIABLE = "NLP_SKILLS_SESSION_PATHS"
 _session: ContextVar[tuple[str, ...]] = ContextVar("session_paths", default=())  # what this client offers, for this call
@@ -33,13 +35,13 @@ class Need(BaseModel):
     """One thing a step needs the person's permission for.
 
     Arguments:
-        subject: the absolute path, the host, the secret's name, or the SHA-256 of the script.
-        host: where the secret would be sent.
+        subject: the absolute path, the host, the secret's name, the SHA-256 of the script, or the on-premise task's name.
+        host: where the secret or the task's rows would be sent, a machine's name included; empty for rows: anywhere.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Literal["file", "folder", "host", "secret", "script"]
+    kind: Literal["file", "folder", "host", "secret", "script", "rows"]
     subject: str
     host: str = ""
 
@@ -53,6 +55,7 @@ class Grants(BaseModel):
         secrets: name → the hosts it may be sent to, which may thereby be reached too.
         typed: name of a secret that was typed into a call → the hosts it was typed for; these stay unreachable if private.
         scripts: SHA-256 of a script → the file it was when the person agreed to run it.
+        rows: name of an on-premise task → the hosts and machines its rows may be sent to; `*` stands for all.
         asked_for_personal_folders: whether Desktop, Documents and Downloads were asked for, whatever the answer.
     """
 
@@ -63,6 +66,7 @@ class Grants(BaseModel):
     secrets: dict[str, list[str]] = Field(default_factory=dict)
     typed: dict[str, list[str]] = Field(default_factory=dict)
     scripts: dict[str, str] = Field(default_factory=dict)
+    rows: dict[str, list[str]] = Field(default_factory=dict)
     asked_for_personal_folders: bool = False
 
     def covers(self, need: Need) -> bool:
@@ -74,6 +78,9 @@ class Grants(BaseModel):
                 return plain_host(need.host) in (*self.secrets.get(need.subject, ()), *self.typed.get(need.subject, ()))
             case "script":
                 return need.subject in self.scripts
+            case "rows":
+                allowed = self.rows.get(need.subject, ())
+                return ANYWHERE in allowed or plain_host(need.host) in allowed
             case _:
                 return need.subject in self.files or self.allows_path(Path(need.subject))
 
@@ -94,6 +101,8 @@ class Grants(BaseModel):
                 _note(self.secrets.setdefault(need.subject, []), plain_host(need.host))
             case "script":
                 self.scripts[need.subject] = file
+            case "rows":
+                _note(self.rows.setdefault(need.subject, []), plain_host(need.host) or ANYWHERE)
             case "folder":
                 _note(self.folders, need.subject)
             case "file":
@@ -209,6 +218,7 @@ def refusal(needs: Iterable[Need], field: str, inbox: Path | None = None) -> Acc
     files = [Path(need.subject) for need in needs if need.kind in ("file", "folder")]
     hosts = [need.subject for need in needs if need.kind == "host"]
     sent = [need for need in needs if need.kind == "secret"]
+    leaving = [need for need in needs if need.kind == "rows"]
     if inbox is not None:
         with contextlib.suppress(OSError):
             inbox.mkdir(parents=True, exist_ok=True)
@@ -233,6 +243,11 @@ def refusal(needs: Iterable[Need], field: str, inbox: Path | None = None) -> Acc
         problems.append(Text(f"Nobody has allowed sending the secret {shown.en}.", f"還沒有人允許{shown.zh}。"))
         fixes.append(Text(f"If that is where it belongs, type on the terminal: {commands}",
                           f"如果確實要送到那裡，請在終端機輸入：{commands}"))
+    for need in leaving:
+        problems.append(_leaving(need))
+        command = f"nlp-skills allow --rows-of {need.subject}" + (f" --host {need.host}" if need.host else "")
+        fixes.append(Text(f"If the rows may leave, type on the terminal: {command}",
+                          f"如果資料可以離開，請在終端機輸入：{command}"))
     return AccessError(Text(" ".join(one.en for one in problems), "".join(one.zh for one in problems)),
                        Text(" ".join(one.en for one in fixes), "".join(one.zh for one in fixes)), field=field, needs=needs)
 
@@ -247,6 +262,15 @@ def grants_file() -> Path:
     """Where the permissions stand, beside the secrets."""
     named = os.environ.get(FOLDER_VARIABLE)
     return (Path(named).expanduser() if named else configuration_folder()) / "grants.json"
+
+
+def _leaving(need: Need) -> Text:
+    if not need.host:
+        return Text(f"{need.subject} is on-premise. With that change its rows may be shown in this chat and sent anywhere.",
+                    f"{need.subject} 的資料不得離開內部環境。這樣改之後，資料就可能出現在對話裡，也可能送往任何地方。")
+    return Text(f"{need.subject} stays on-premise, and {need.host} is outside this machine and its network: nobody has allowed "
+                f"sending its rows there.",
+                f"{need.subject} 的資料不得離開內部環境，而 {need.host} 不在這台機器或內部網路，還沒有人允許把資料送過去。")
 
 
 def _agrees(error: AccessError) -> bool:

@@ -31,6 +31,13 @@ def allow_host(host: str) -> int:
     return 0
 
 
+def allow_rows(task: str, host: str) -> int:
+    """Let the rows of an on-premise task be sent to a host or machine; anywhere, where none is named."""
+    grant([Need(kind="rows", subject=task, host=host)])
+    print(Text(f"Rows of {task} may be sent to {host or 'any host'}.", f"可以把 {task} 的資料送往{f' {host}' if host else '任何主機'}。"))
+    return 0
+
+
 def allow_script(file: Path) -> int:
     """Let the server run a script as it stands now; one that was set aside when its task came in is put back.
 
@@ -63,6 +70,8 @@ def show_permissions() -> int:
         *(str(Text(f"host    {host}", f"主機    {host}")) for host in grants.hosts),
         *(str(Text(f"secret  {name} → {', '.join(hosts)}", f"密鑰    {name} → {'、'.join(hosts)}"))
           for name, hosts in grants.secrets.items()),
+        *(str(Text(f"rows    {task} → {', '.join(hosts)}", f"資料    {task} → {'、'.join(hosts)}"))
+          for task, hosts in grants.rows.items()),
         *(str(Text(f"script  {file} ({digest[:12]})", f"腳本    {file}（{digest[:12]}）"))
           for digest, file in grants.scripts.items()),
     ]
@@ -72,7 +81,7 @@ def show_permissions() -> int:
 
 
 def take_back(what: str) -> int:
-    """Withdraw a folder, file, host, secret or script as `show_permissions` names it.
+    """Withdraw a folder, file, host, secret, script or task's rows as `show_permissions` names it.
 
     Raises:
         AccessError: nothing of that name is allowed.
@@ -84,6 +93,7 @@ def take_back(what: str) -> int:
         grants.files = [one for one in grants.files if one != path]
         grants.hosts = [one for one in grants.hosts if one != plain_host(what)]
         grants.secrets = {name: hosts for name, hosts in grants.secrets.items() if name != what}
+        grants.rows = {name: hosts for name, hosts in grants.rows.items() if name != what}
         grants.scripts = {digest: file for digest, file in grants.scripts.items() if what not in (digest, digest[:12])}
         if grants.model_dump_json() == before:
             raise AccessError(Text(f"{what} was not allowed.", f"{what} 本來就沒有授權。"),

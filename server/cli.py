@@ -86,10 +86,12 @@ def _secret(options: argparse.Namespace) -> int:
 
 
 def _allow(options: argparse.Namespace) -> int:
-    from .access_command import allow_folder, allow_host, allow_script, show_permissions, take_back
+    from .access_command import allow_folder, allow_host, allow_rows, allow_script, show_permissions, take_back
 
     if options.remove is not None:
         return take_back(options.remove)
+    if options.rows_of is not None:
+        return allow_rows(options.rows_of, options.host or "")
     if options.host is not None:
         return allow_host(options.host)
     if options.script is not None:
@@ -192,6 +194,8 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--host", metavar="HOST", help="a host of your own network, such as localhost · 內部網路的主機")
     what.add_argument("--script", type=Path, metavar="FILE",
                       help="run a script that you changed, or bring in code that came with a task · 執行改過的腳本")
+    allow.add_argument("--rows-of", metavar="TASK",
+                       help="with --host HOST: send the rows of an on-premise task there; alone: anywhere · 允許把任務的資料送出去")
     what.add_argument("--remove", metavar="WHAT", help="take a permission back · 收回授權")
     _speaks(allow)
 

@@ -42,8 +42,7 @@ async def _api(attack: Attack, host: str, **more: Any) -> Said:
 
 
 async def _scrape(attack: Attack, host: str) -> Said:
-    return await attack.source(type="web_scrape", urls=[f"http://{host}/rows"], delay_seconds=0, retries=0,
-                               allow_hosts=[host.strip("[]")])
+    return await attack.source(type="web_scrape", urls=[f"http://{host}/rows"], delay_seconds=0, retries=0)
 
 
 async def _sitemap(attack: Attack, host: str) -> Said:
@@ -68,13 +67,13 @@ async def _mysql(attack: Attack, host: str) -> Said:
 
 
 async def _try(attack: Attack, host: str) -> Said:
-    return await attack("try_model", task=TASK, model="m", url=f"http://{host}/v1", text="x", confirm=True, allow_remote=True)
+    return await attack("try_model", task=TASK, model="m", url=f"http://{host}/v1", text="x", confirm=True)
 
 
 async def _propose(attack: Attack, host: str) -> Said:
     await _unlabelled(attack)
     return await attack("add_examples", task=TASK, action="propose", by="endpoint", confirm=True, settings={
-        "model": "m", "base_url": f"http://{host}/v1", "limit": 2, "allow_remote": True, "price_per_million_input": 0,
+        "model": "m", "base_url": f"http://{host}/v1", "limit": 2, "price_per_million_input": 0,
         "price_per_million_output": 0})
 
 

@@ -1,4 +1,4 @@
-"""Where rows of a task may be sent: an on-premise task's never leave this machine and its network unasked."""
+"""Where rows of a task may be sent: an on-premise task's leave this machine and its network only where the person said so."""
 
 from __future__ import annotations
 
@@ -6,27 +6,32 @@ import ipaddress
 import socket
 from urllib.parse import urlsplit
 
-from ...resources.errors import DeploymentError
-from ...resources.language import Text
+from ...resources.access import Need, read_grants, refusal, require
 from ...resources.task import Task
+from .web.needs import needs_of
 
 
-def check_reach(task: Task, url: str, allowed: bool) -> None:
-    """Nothing, where rows of the task may be sent to that address.
+def needs_to_leave(task: Task, url: str) -> list[Need]:
+    """The permission that is missing before rows of the task are sent to that address."""
+    if is_near(url):
+        return []
+    return needs_to_send(task, urlsplit(url).hostname or url)
+
+
+def needs_to_send(task: Task, where: str) -> list[Need]:
+    """The permission that is missing before rows of the task are sent to a host or machine, near or far."""
+    need = Need(kind="rows", subject=task.name, host=where)
+    return [] if task.constraints.privacy != "on-premise" or read_grants().covers(need) else [need]
+
+
+def require_reach(task: Task, url: str, api_key: str | None, field: str = "url") -> None:
+    """Nothing, where the person has allowed sending rows of the task and that key to `url`: one question for all of it.
 
     Raises:
-        DeploymentError: the task is on-premise and the address is neither on this machine nor in its own network.
+        AccessError: with what is missing; or the address is never reached.
     """
-    if task.constraints.privacy != "on-premise" or allowed or is_near(url):
-        return
-    host = urlsplit(url).hostname or url
-    raise DeploymentError(
-        Text(f"This task's data stays on-premise, and {host} is outside this machine and its network.",
-             f"這個任務的資料不得離開內部環境，而 {host} 不在這台機器或內部網路。"),
-        Text("Use an endpoint inside, or set allow_remote to true if the person says so.",
-             "請改用內部的端點；若對方明確同意，再把 allow_remote 設為 true。"),
-        field="allow_remote",
-    )
+    if needs := [*needs_of(url, field, (api_key,)), *needs_to_leave(task, url)]:
+        require(refusal(needs, field))
 
 
 def is_near(url: str) -> bool:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
+from ...resources.access import refusal, require
 from ...resources.errors import DeploymentError, MissingRequirement, NlpSkillsError, SecretError
 from ...resources.files import write_atomic
 from ...resources.language import Text
@@ -24,7 +25,7 @@ from ...resources.version import VersionFolder, version
 from ...resources.wording import problem_in_words, written_as
 from ..compute.download import endpoint
 from ..compute.running import RunningJob, run_job
-from ..data.reach import check_reach
+from ..data.reach import needs_to_leave
 from ..data.store import load_snapshot
 from ..evaluate.merge import merged_model
 from ..evaluate.model import version_paths
@@ -48,7 +49,6 @@ class Upload(BaseModel):
     public: bool = Field(False, description="anybody may read it")
     quantization: Quantization = Field("f16", description="of a GGUF file: f16 or q8_0")
     pre_tokenizer: str | None = Field(None, description="for a tokenizer llama.cpp does not know: qwen2, gpt-2, …")
-    allow_remote: bool = Field(False, description="what belongs to an on-premise task may leave this network")
 
 
 def main(task: Path, arguments: list[str]) -> int:
@@ -76,7 +76,7 @@ def main(task: Path, arguments: list[str]) -> int:
 def _wanted(options: argparse.Namespace) -> Upload:
     try:
         return Upload(repo=options.repo, content=options.content, public=options.public, quantization=options.quantization,
-                      pre_tokenizer=options.pre_tokenizer, allow_remote=options.allow_remote)
+                      pre_tokenizer=options.pre_tokenizer)
     except ValidationError as error:
         first = error.errors()[0]
         field, said = str(first["loc"][0]), problem_in_words(first)
@@ -91,7 +91,7 @@ def _upload(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
     chosen = version(job.task, options.version)
     track_version(chosen)
     wanted = _wanted(options)
-    check_upload(job.task.load(), wanted)
+    check_upload(job.task.load(), leaves=options.allow_remote)
     criteria_gate(job.task.load(), chosen, Override(chosen, "huggingface", options.force, CRITERIA))
     url = upload_version(job, chosen, wanted)
     visibility = Text("public", "公開") if wanted.public else Text("private", "私有")
@@ -102,15 +102,20 @@ def _upload(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
             "next_step": {"tool": "coach", "arguments": {"task": job.task.name}, "say": say._asdict()}}
 
 
-def check_upload(task: Task, wanted: Upload) -> None:
+def check_upload(task: Task, *, leaves: bool = False) -> None:
     """What an upload needs, before anything is built.
 
+    Arguments:
+        leaves: the person who typed the command says that what belongs to an on-premise task may leave.
+
     Raises:
+        AccessError: the task is on-premise, and nobody has allowed sending what belongs to it there.
         SecretError: no token is stored.
         MissingRequirement: the Hub's client is not installed.
-        DeploymentError: the task is on-premise.
     """
-    check_reach(task, endpoint(), wanted.allow_remote)
+    leaving = [] if leaves else needs_to_leave(task, endpoint())
+    if leaving:
+        require(refusal(leaving, "repo"))
     resolve("${HF_TOKEN}", host=host_of(endpoint()))
     _client()
 

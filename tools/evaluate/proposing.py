@@ -27,13 +27,12 @@ from ..data.labelling.endpoint import KIND
 from ..data.labelling.proposals import Proposer
 from ..data.labelling.standing import look, next_call
 from ..data.prompting import task_prompt
-from ..data.reach import check_reach
 from .charging import require_yes
 from .model import trained_version
 from .tried import Model, answering, identity, named_model
 
 ENTRY = ["-m", "nlp_skills.tools.evaluate.proposing"]
-_SETTINGS = ("url", "api_key", "allow_remote")
+_SETTINGS = ("url", "api_key")
 
 
 def start(
@@ -42,7 +41,7 @@ def start(
     """Start the job in which `name` (`v2`, `latest`, `ollama:…`, `gguf:…`, `base:…`) proposes labels.
 
     Arguments:
-        settings: `url`, `api_key` and `allow_remote`, as `try_model` takes them.
+        settings: `url` and `api_key`, as `try_model` takes them.
         confirm: the person agreed to what an endpoint outside may charge.
 
     Raises:
@@ -56,12 +55,10 @@ def start(
     clean, _ = secrets.move_inline(settings, prefix="endpoint_")
     model = _model(workspace, task, name, str(clean.get("url") or ""), str(clean.get("api_key") or ""))
     if model.url:
-        check_reach(task.load(), model.url, bool(clean.get("allow_remote")))
         require_yes([model], len(look(task).open), confirm)
     arguments = [str(task.root), "--model", model.name if model.kind == "version" else name]
     for option, key in (("--url", "url"), ("--api-key", "api_key")):
         arguments += [option, str(clean[key])] if clean.get(key) else []
-    arguments += ["--allow-remote"] if clean.get("allow_remote") else []
     python = light_python(workspace) if model.url else worker_python(workspace)
     return jobs.submit(workspace, KIND, ENTRY, arguments, python=python, task=task, resumable=True)
 
@@ -72,15 +69,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--model", required=True)
     parser.add_argument("--url", default="", help="where an endpoint answers")
     parser.add_argument("--api-key", default="", help="a stored secret, as ${NAME}")
-    parser.add_argument("--allow-remote", action="store_true")
     given = parser.parse_args(arguments)
     settle_libraries()
 
     def work(job: RunningJob) -> dict[str, Any]:
         task = TaskFolder(given.task)
         model = _model(Workspace(), task, given.model, given.url, given.api_key)
-        if model.url:
-            check_reach(task.load(), model.url, given.allow_remote)
         with gpu_turn(job) if model.loaded_here else contextlib.nullcontext():
             return propose(task, job, model)
 

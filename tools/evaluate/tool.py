@@ -93,13 +93,11 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         url: Annotated[str, Field(description="of an endpoint")] = "",
         api_key: Annotated[str, Field(description="a stored secret, as ${NAME}")] = "",
         benchmark: str = "",
-        allow_remote: Annotated[bool, Field(description="on-premise rows may leave: the person says so")] = False,
         confirm: bool = False,
     ) -> JobAnswer:
         from ...resources import secrets
         from ..data.benchmark import frozen_benchmark
         from ..data.definition import rotate_notice, telling
-        from ..data.reach import check_reach
         from . import trying
         from .charging import require_yes
         from .tried import named_model, not_for_versions
@@ -109,9 +107,6 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         with telling(names):
             models = [named_model(workspace, folder, name, moved["url"], moved["api_key"])
                       for name in [model, *(beside or [])]]
-            for one in models:
-                if one.url:
-                    check_reach(folder.load(), one.url, allow_remote)
             if action == "evaluate":
                 if models[0].kind == "version":
                     raise not_for_versions(models[0].name)
@@ -127,7 +122,6 @@ def register(server: MCPServer, workspace: Workspace) -> None:
                 if value:
                     arguments += [option, value]
             arguments += ["--evaluate"] if action == "evaluate" else []
-            arguments += ["--allow-remote"] if allow_remote else []
             heavy = action == "evaluate" or any(one.url is None for one in models)
             python = worker_python(workspace) if heavy else light_python(workspace)
             job = jobs.submit(workspace, "try", trying.ENTRY, arguments, python=python, task=folder, resumable=True)

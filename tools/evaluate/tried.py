@@ -32,9 +32,9 @@ from ...resources.workspace import Workspace
 from ..compute.base_model import resolve_base_model
 from ..compute.own_servers import ollama_url
 from ..data.prompting import chat_messages, gold_of, read_answer
+from ..data.reach import require_reach
 from ..data.rows import Row
 from ..data.types import kind_of
-from ..data.web.needs import require_access
 from .endpoint import Endpoint, ask, base_url, check_listed, whole
 from .llama_cpp import check_gguf, running
 from .model import load_for_inference, version_paths
@@ -80,14 +80,15 @@ def named_model(workspace: Workspace, task: TaskFolder, name: str, url: str = ""
     """The model that `name` speaks of; whether it stands is looked at as far as no library is needed.
 
     Raises:
-        AccessError: nobody has allowed reading that file or folder, reaching that host, or sending the key there.
+        AccessError: nobody has allowed reading that file or folder, reaching that host, or sending the
+            key or the rows there.
         NlpSkillsError: there is no such file, version, base model or address.
     """
     prefix, _, rest = name.strip().partition(":")
     key = api_key or None
     if prefix == "ollama" and rest:
         address = base_url(url or ollama_url())
-        require_access(address, key)
+        require_reach(task.load(), address, key)
         return Model(kind="ollama", name=name.strip(), source=rest, url=address, api_key=key)
     if url or (prefix == "endpoint" and rest):
         source = rest if prefix == "endpoint" else name.strip()
@@ -96,7 +97,7 @@ def named_model(workspace: Workspace, task: TaskFolder, name: str, url: str = ""
                 Text(f"Where does {source} answer?", f"{source} 在哪個位址回答？"),
                 Text("Give its address as url, such as http://127.0.0.1:8000.",
                      "請在 url 填上位址，例如 http://127.0.0.1:8000。"), field="url")
-        require_access(base_url(url), key)
+        require_reach(task.load(), base_url(url), key)
         return Model(kind="endpoint", name=f"endpoint:{source}", source=source, url=base_url(url), api_key=key)
     if (prefix == "gguf" and rest) or name.strip().lower().endswith(".gguf"):
         path = readable(Path(rest if prefix == "gguf" else name.strip()), "model", workspace=workspace.root, task=task.root,

@@ -28,7 +28,6 @@ from ..compute.stopwatch import Stopwatch
 from ..compute.turns import gpu_turn
 from ..data.benchmark import Benchmark, frozen_benchmark
 from ..data.prompting import answer_of, task_prompt
-from ..data.reach import check_reach
 from ..data.rows import Row
 from ..data.store import Snapshot, load_snapshot
 from ..data.types import task_kind
@@ -69,16 +68,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--rows", type=int, default=3, help="validation rows to ask where no text is given")
     parser.add_argument("--evaluate", action="store_true", help="ask the frozen benchmark and keep the result")
     parser.add_argument("--benchmark", default=None)
-    parser.add_argument("--allow-remote", action="store_true")
     given = parser.parse_args(arguments)
     settle_libraries()
 
     def work(job: RunningJob) -> dict[str, Any]:
         task = TaskFolder(given.task)
         models = [named_model(Workspace(), task, name, given.url, given.api_key) for name in given.model]
-        for model in models:
-            if model.url:
-                check_reach(task.load(), model.url, given.allow_remote)
         with gpu_turn(job) if any(model.loaded_here for model in models) else contextlib.nullcontext():
             if given.evaluate:
                 return evaluate_model(job, task, models[0], given.benchmark)

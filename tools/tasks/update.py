@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from ...resources.access import Need, refusal, require
 from ...resources.clock import now
 from ...resources.errors import ConflictError
 from ...resources.files import lock
@@ -53,6 +54,7 @@ def update_task(
         archived: put the task away, or bring it back.
 
     Raises:
+        AccessError: an on-premise task would be opened, and the person has not allowed it.
         TaskError: a field is unknown or a value does not fit; nothing was changed.
         ConflictError: somebody else changed one of these fields since `revision` (both values are shown), or is
             changing the task now.
@@ -62,6 +64,8 @@ def update_task(
         after = with_changes(before, changes or {})
         if revision is not None and revision != stands:
             _refuse_contradiction(folder, before, after, revision, stands)
+        if before.constraints.privacy == "on-premise" != after.constraints.privacy:
+            require(refusal([Need(kind="rows", subject=before.name)], "constraints.privacy"))
         warnings = _warnings(folder, before, after)
         if decision:
             after.decisions = [*after.decisions, Decision(what=decision, why=reason or "", date=now())]

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ...resources.access import refusal, require
 from ...resources.answer import NextStep
 from ...resources.changes import data_changes, setting_changes, settings_of
 from ...resources.data_source import load_data_source
@@ -18,6 +19,7 @@ from ...resources.version import VersionFolder
 from ...resources.workspace import Workspace
 from ..compute.machines import Prospect
 from ..compute.words import duration
+from ..data.reach import needs_to_send
 from ..evaluate.diagnosis import diagnose
 from .answers import Estimate, PlanAnswer
 from .choosing import base_model_options, usual_base_model, why_base_model
@@ -108,6 +110,7 @@ def ready_to_send(
 
     Raises:
         NlpSkillsError: as `ready_to_train`; or the person has not agreed to the price.
+        AccessError: the task is on-premise, and nobody has allowed sending its rows to that machine.
         BudgetError: the task's budget does not allow it.
     """
     return _ready(workspace, task, plan, confirm, away)
@@ -124,8 +127,8 @@ def _ready(
     cost = _cost(away.prospect, checked.estimate) if away else None
     if away and cost:
         to_confirm.insert(0, _costs(task, away, cost, require_room(task, cost, away.name)))
-    if away and task.load().constraints.privacy == "on-premise":
-        to_confirm.insert(0, _leaves(task, away.name))
+    if away and (leaving := needs_to_send(task.load(), away.name)):
+        require(refusal(leaving, "machine"))
     there = f", machine={away.name!r}" if away else ""
     if to_confirm and not confirm:
         raise TrainingError(
@@ -164,14 +167,6 @@ def _costs(task: TaskFolder, away: Away, cost: Cost, room: float | None) -> Find
         said = Text(f"{said.en} No budget is set (update_task: budget.per_task, budget.per_job).",
                     f"{said.zh}目前沒有設定預算（update_task 的 budget.per_task、budget.per_job）。")
     return Finding("confirm", "cost", said, Text("Train on this machine.", "請在這台機器上訓練。"))
-
-
-def _leaves(task: TaskFolder, machine: str) -> Finding:
-    return Finding(
-        "confirm", "privacy",
-        Text(f"{task.name} is on-premise, and its data will be sent to {machine}.",
-             f"{task.name} 的資料不得外流，而訓練時會送到 {machine}。"),
-        Text("Train on this machine.", "請在這台機器上訓練。"))
 
 
 def _with_page(why: Text, page: str | None) -> str:

@@ -11,7 +11,7 @@ from typing import cast
 
 import pytest
 
-from nlp_skills.resources.access import Need, grant
+from nlp_skills.resources.access import AccessError, Need, grant
 from nlp_skills.resources.errors import DeploymentError
 from nlp_skills.resources.files import read_json, read_yaml, write_json
 from nlp_skills.resources.task import Constraints, Task, TaskFolder
@@ -63,12 +63,15 @@ def test_the_command_the_compose_file_and_the_request_say_the_same(version: Vers
 def test_an_on_premise_task_is_not_measured_at_an_address_outside(version: VersionFolder) -> None:
     task = Task(name="news", constraints=Constraints(privacy="on-premise"))
     for name, settings in (("vllm", {}), ("endpoint", {"model": "m"}), ("ollama", {})):
-        with pytest.raises(DeploymentError) as refused:
+        with pytest.raises(AccessError) as refused:
             target(name, {**settings, "url": "http://8.8.8.8:8000"}).check(task)
-        assert refused.value.field == "allow_remote"
+        assert [(need.kind, need.subject, need.host) for need in refused.value.needs] == [("rows", "news", "8.8.8.8")]
     grant([Need(kind="host", subject="192.168.1.9")])
     target("endpoint", {"url": "http://192.168.1.9:8000/v1", "model": "m"}).check(task)
-    target("endpoint", {"url": "http://8.8.8.8", "model": "m", "allow_remote": True}).check(task)
+    grant([Need(kind="rows", subject="news", host="8.8.8.8")])
+    target("endpoint", {"url": "http://8.8.8.8", "model": "m"}).check(task)
+    with pytest.raises(AccessError):
+        target("endpoint", {"url": "http://9.9.9.9", "model": "m"}).check(task)
 
 
 @pytest.mark.parametrize(("name", "settings", "field"), [

@@ -138,7 +138,7 @@ async def test_a_model_that_was_never_measured_is_not_compared(make_task: MakeTa
 async def test_what_cannot_be_tried_is_told_before_anything_starts(make_task: MakeTask, tmp_path: Path) -> None:
     folder = make_task(constraints=Constraints(privacy="on-premise"))
     refused = await call(folder, "try_model", task="news", model="gpt-x", url="https://8.8.8.8/v1")
-    assert "stays on-premise" in refused["error"] and "allow_remote" in refused["error"]
+    assert "stays on-premise" in refused["error"] and "nlp-skills allow --rows-of news --host 8.8.8.8" in refused["error"]
     (tmp_path / "no.gguf").write_bytes(b"PK")
     for model, said in ((str(tmp_path / "no.gguf"), "not a GGUF file"), ("endpoint:wise", "Give its address"),
                         ("Qwen/Qwen3-0.6B", "set_up(what='base_model'"), ("v7", "no version")):

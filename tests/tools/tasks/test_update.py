@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from nlp_skills.resources.access import AccessError, grant
 from nlp_skills.resources.errors import ConflictError, TaskError
 from nlp_skills.resources.files import write_json
 from nlp_skills.resources.task import TaskFolder
@@ -31,6 +32,17 @@ def test_none_clears_an_optional_field(task: TaskFolder) -> None:
     update_task(task, {"goal": "Sort mail", "constraints.budget": "10 EUR"})
     update_task(task, {"goal": None, "constraints.budget": None})
     assert task.load().goal is None and task.load().constraints.budget is None
+
+
+def test_an_on_premise_task_is_opened_by_the_person_alone(task: TaskFolder) -> None:
+    update_task(task, {"constraints.privacy": "on-premise"})
+    for changes in ({"constraints.privacy": "open"}, {"constraints": {"privacy": "open"}}, {"constraints.privacy": None}):
+        with pytest.raises(AccessError) as refused:
+            update_task(task, changes)
+    assert f"nlp-skills allow --rows-of {task.name}" in refused.value.fix.en
+    assert task.load().constraints.privacy == "on-premise"
+    grant(refused.value.needs)
+    assert update_task(task, {"constraints.privacy": "open"}).changed == ["constraints.privacy"]
 
 
 def test_a_prompt_can_be_given_field_by_field(task: TaskFolder) -> None:
@@ -215,6 +227,7 @@ for number in range(15):
 def test_of_two_processes_with_one_revision_exactly_one_wins(task: TaskFolder, start_python: Start) -> None:
     code = """
 from pathlib import Path
+from nlp_skills.resources.access import AccessError, grant
 from nlp_skills.resources.errors import ConflictError
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.tools.tasks.update import update_task

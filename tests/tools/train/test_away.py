@@ -15,7 +15,8 @@ import anyio
 import pytest
 from mcp import Client
 
-from nlp_skills.resources.errors import MissingRequirement, TrainingError
+from nlp_skills.resources.access import AccessError
+from nlp_skills.resources.errors import MissingRequirement
 from nlp_skills.resources.files import read_json, read_yaml, sha256_file
 from nlp_skills.resources.job import JobFolder, job_folder
 from nlp_skills.resources.task import TaskFolder
@@ -155,6 +156,6 @@ def test_data_that_must_stay_inside_is_sent_only_after_a_yes(
     task.save(definition.model_copy(update={"constraints": definition.constraints.model_copy(
         update={"privacy": "on-premise"})}))
     plan_training(workspace, task, {"base_model": str(tiny_model), **SETTINGS}, "none", [], "first")
-    with pytest.raises(TrainingError) as asked:
-        submit_away(workspace, task, "first", "gpubox", confirm=False)
-    assert asked.value.field == "confirm" and "machine='gpubox', confirm=True" in asked.value.fix.en
+    with pytest.raises(AccessError) as asked:
+        submit_away(workspace, task, "first", "gpubox", confirm=True)
+    assert "nlp-skills allow --rows-of" in asked.value.fix.en and [need.host for need in asked.value.needs] == ["gpubox"]

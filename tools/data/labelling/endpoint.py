@@ -26,7 +26,7 @@ from ...compute.running import RunningJob, run_job
 from ..expense import Expense, Prices, Purse, is_here, require_room, tokens_of
 from ..generation.asking import OPENAI_URL, Endpoint, Said, key_for, needed
 from ..prompting import task_prompt
-from ..reach import check_reach
+from ..reach import needs_to_leave
 from ..rows import Row
 from ..types import ROLE_TITLES, task_kind
 from .pool import Pool
@@ -55,7 +55,6 @@ class EndpointSettings(BaseModel):
     parallel: int = Field(4, ge=1, le=16)
     timeout_seconds: float = Field(60, gt=0)
     retries: int = Field(4, ge=0, le=20)
-    allow_remote: bool = False
 
     @property
     def prices(self) -> Prices:
@@ -71,8 +70,8 @@ def read_settings(given: dict[str, Any], task: Task) -> EndpointSettings:
     """The settings, checked.
 
     Raises:
-        AccessError: nobody has allowed reaching that host, or sending the key there.
-        DataError: a field is wrong; or rows of an on-premise task would leave.
+        AccessError: nobody has allowed reaching that host, or sending the key or the rows there.
+        DataError: a field is wrong.
     """
     try:
         settings = EndpointSettings.model_validate(given)
@@ -83,8 +82,8 @@ def read_settings(given: dict[str, Any], task: Task) -> EndpointSettings:
             Text(f"{place}: {said.en}.", f"{place}：{said.zh}。"),
             Text(f"settings of an endpoint: {', '.join(EndpointSettings.model_fields)}.",
                  f"端點的 settings 有：{'、'.join(EndpointSettings.model_fields)}。"), field=place) from None
-    check_reach(task, settings.base_url or OPENAI_URL, settings.allow_remote)
-    if needs := needed(settings.base_url, settings.api_key, "settings"):
+    leaving = needs_to_leave(task, settings.base_url or OPENAI_URL)
+    if needs := [*needed(settings.base_url, settings.api_key, "settings"), *leaving]:
         require(refusal(needs, "settings.base_url"))
     return settings
 

@@ -9,8 +9,7 @@ from ....resources.task import Task
 from ....resources.version import VersionFolder
 from ....resources.workspace import Workspace
 from ...compute.running import RunningJob
-from ...data.reach import check_reach
-from ...data.web.needs import require_access
+from ...data.reach import require_reach
 from ...evaluate.endpoint import Endpoint as Asked
 from ...evaluate.endpoint import base_url, check_listed
 from ..health import answers_at
@@ -27,11 +26,9 @@ class Endpoint(Target):
     model: str = Field(min_length=1, description="the name requests carry")
     api_key: str | None = Field(None, description="a stored secret, as ${NAME}")
     system_is_baked: bool = Field(False, description="the endpoint carries the system prompt itself")
-    allow_remote: bool = Field(False, description="rows of an on-premise task may leave this network")
 
     def check(self, task: Task) -> None:
-        check_reach(task, base_url(self.url), self.allow_remote)
-        require_access(base_url(self.url), self.api_key)
+        require_reach(task, base_url(self.url), self.api_key)
 
     def bring_up(self, workspace: Workspace, version: VersionFolder, job: RunningJob) -> Live:
         check_listed(Asked(url=self.url, model=self.model, api_key=self.api_key))

@@ -18,7 +18,7 @@ class Huggingface(Target, Upload):
     """
 
     def check(self, task: Task) -> None:
-        check_upload(task, self)
+        check_upload(task)
 
     def bring_up(self, workspace: Workspace, version: VersionFolder, job: RunningJob) -> Live:
         url = upload_version(job, version, self)

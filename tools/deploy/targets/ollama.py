@@ -21,9 +21,8 @@ from ....resources.wording import written_as
 from ....resources.workspace import Workspace
 from ...compute.own_servers import ollama_url
 from ...compute.running import RunningJob
-from ...data.reach import check_reach
+from ...data.reach import require_reach
 from ...data.web.addresses import check_host
-from ...data.web.needs import require_access
 from ...evaluate.endpoint import base_url, bounded, whole
 from ...evaluate.merge import merged_model
 from ..deployments import history
@@ -56,11 +55,9 @@ class Ollama(Target):
     replace: bool = Field(False, description="take a name that stands for a model not deployed from here")
     pre_tokenizer: str | None = Field(None, description="for a tokenizer llama.cpp does not know: qwen2, gpt-2, …")
     llama_cpp: str | None = Field(None, description="folder of llama.cpp; LLAMA_CPP, PATH or a fetched one by default")
-    allow_remote: bool = Field(False, description="rows of an on-premise task may leave this network")
 
     def check(self, task: Task) -> None:
-        check_reach(task, self._url(), self.allow_remote)
-        require_access(self._url(), None)
+        require_reach(task, self._url(), None)
         need_merging()
         self._digests()
 

@@ -16,8 +16,7 @@ from ....resources.workspace import Workspace
 from ...compute.running import RunningJob
 from ...data.chat_template import template_of, without_clock
 from ...data.prompting import chat_messages
-from ...data.reach import check_reach
-from ...data.web.needs import require_access
+from ...data.reach import require_reach
 from ...evaluate.endpoint import Endpoint, base_url, check_listed
 from ...evaluate.merge import merged_model
 from ...evaluate.model import version_paths
@@ -44,14 +43,12 @@ class Vllm(Target):
     gpus: int = Field(1, ge=1, le=8)
     max_length: int | None = Field(None, gt=0, description="context in tokens; the model's own by default")
     image: str = Field("vllm/vllm-openai:latest", description="the container of the compose file; name a tag to pin it")
-    allow_remote: bool = Field(False, description="rows of an on-premise task may leave this network")
 
     def check(self, task: Task) -> None:
         if not self.lora:
             need_merging()
         if self.url:
-            check_reach(task, base_url(self.url), self.allow_remote)
-            require_access(base_url(self.url), self.api_key)
+            require_reach(task, base_url(self.url), self.api_key)
 
     def bring_up(self, workspace: Workspace, version: VersionFolder, job: RunningJob) -> Live:
         name = self.model or f"{version.task.name}-{version.name}"

@@ -91,7 +91,7 @@ def test_on_premise_texts_are_shown_to_no_chat(prepared: TaskFolder, do: Do) -> 
     assert answer.next_step.arguments["action"] == "sheet" and "broken" not in answer.model_dump_json()
     with pytest.raises(NlpSkillsError) as refused_endpoint:
         do("propose", by="endpoint", settings={"model": "m", "base_url": "http://8.8.8.8/v1"})
-    assert refused_endpoint.value.field == "allow_remote"
+    assert "nlp-skills allow --rows-of mails --host 8.8.8.8" in refused_endpoint.value.fix.en
 
 
 def test_an_unknown_proposer_and_a_task_without_labels_are_refused(
