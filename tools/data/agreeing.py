@@ -11,7 +11,7 @@ from ...resources.data_source import load_data_source
 from ...resources.errors import DataSourceError, NlpSkillsError
 from ...resources.language import Text
 from ...resources.task import TaskFolder
-from .expense import Expense, agreed_as, require_yes
+from .expense import Expense, agreed_as, most_of, require_yes
 from .sources import SourceKind, source_kind
 
 OPTION = "--confirm-cost"
@@ -46,8 +46,8 @@ def confirmed(task: TaskFolder, only: int | None, confirm: bool) -> list[str]:
     return [OPTION, agreed_as(expenses)] if expenses else []
 
 
-def settle(task: TaskFolder, kinds: Sequence[SourceKind], only: int | None, agreed: float, by_hand: bool) -> bool:
-    """Whether something may be paid for, which a person at a terminal is asked.
+def settle(task: TaskFolder, kinds: Sequence[SourceKind], only: int | None, agreed: float, by_hand: bool) -> float:
+    """The sum that may be paid, 0 for none; a person at a terminal is asked.
 
     Arguments:
         agreed: the price that was agreed to before.
@@ -57,13 +57,15 @@ def settle(task: TaskFolder, kinds: Sequence[SourceKind], only: int | None, agre
         DataSourceError: nobody agreed to the price.
         BudgetError: the task's budget does not allow it.
     """
+    expenses = expenses_of(task, kinds, only)
     try:
-        require_yes(task, expenses_of(task, kinds, only), agreed, call_of(task, only))
+        require_yes(task, expenses, agreed, call_of(task, only))
     except DataSourceError as question:
         if not (question.field == "confirm" and by_hand and sys.stdin and sys.stdin.isatty() and _said_yes(question)):
             raise
-        return True
-    return agreed > 0
+        most = most_of(expenses)
+        return math.inf if most is None else most
+    return agreed
 
 
 def call_of(task: TaskFolder, only: int | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from ...resources.spending import Cost, amount
 from ...resources.task import TaskFolder
 
 UNKNOWN = "unknown"  # as `--confirm-cost` names a price that nobody can tell
+_MARGIN = 1.25  # an estimate counts characters: the agreed sum leaves it this much room, and is never passed
 _OPENAI = "https://api.openai.com/v1"
 
 
@@ -125,10 +127,28 @@ def total(expenses: Sequence[Expense]) -> float | None:
     return None if None in costs else round(sum(cost or 0.0 for cost in costs), 6)
 
 
-def agreed_as(expenses: Sequence[Expense]) -> str:
-    """The price as `--confirm-cost` takes it."""
+def most_of(expenses: Sequence[Expense]) -> float | None:
+    """The sum that is asked for, at which asking ends; None where it cannot be known."""
     whole = total(expenses)
-    return UNKNOWN if whole is None else f"{whole:.6f}".rstrip("0").rstrip(".")
+    return None if whole is None else round(whole * _MARGIN, 6)
+
+
+def agreed_as(expenses: Sequence[Expense]) -> str:
+    """The sum as `--confirm-cost` takes it."""
+    most = most_of(expenses)
+    return UNKNOWN if most is None else f"{most:.6f}".rstrip("0").rstrip(".")
+
+
+@dataclass
+class Allowance:
+    """The sum that was agreed to, and what of it is spent; one for all sources that are fetched together."""
+
+    most: float = math.inf
+    spent: float = 0.0
+
+    def bears(self, cost: float | None) -> bool:
+        """Whether what will cost about so much may still be asked; what has no price cannot be weighed."""
+        return cost is None or self.spent + cost <= self.most + 1e-9
 
 
 def read_agreed(given: str | None) -> float:
@@ -188,9 +208,13 @@ def question(task: TaskFolder, expenses: Sequence[Expense], call: str) -> DataSo
         else Text("", "")
     whole = price_in_words(total(expenses), expenses[0].currency)
     together = Text(f" Together {whole.en}.", f"合計{whole.zh}。") if len(said) > 1 else Text("", "")
+    most = most_of(expenses)
+    ends = Text("", "") if most is None else Text(
+        f" Asking ends before more than {amount(most)} {expenses[0].currency} is spent.",
+        f"最多花 {amount(most)} {expenses[0].currency}，快超過就停止。")
     return DataSourceError(
-        Text(f"This is paid for: {'; '.join(one.en for one in said)}.{together.en}{also.en}",
-             f"這會產生費用：{'；'.join(one.zh for one in said)}。{together.zh}{also.zh}"),
+        Text(f"This is paid for: {'; '.join(one.en for one in said)}.{together.en}{ends.en}{also.en}",
+             f"這會產生費用：{'；'.join(one.zh for one in said)}。{together.zh}{ends.zh}{also.zh}"),
         Text(f"If the person agrees, call {call}, confirm=True), or run the script with --confirm-cost "
              f"{agreed_as(expenses)}. Otherwise: ask for fewer rows, use a model on this machine (base_url), or let the model "
              "in this chat write them.",
@@ -210,11 +234,12 @@ class Purse:
         self._task, self._run, self._model, self._prices = task, run, model, prices
         self._empty = False
 
-    def pay(self, asked: int, written: int) -> None:
-        """Say that so many tokens were paid for."""
+    def pay(self, asked: int, written: int) -> float:
+        """Say that so many tokens were paid for; returns their price, 0 where none is known."""
         if price := self._prices.cost(asked, written):
             spending.paid(self._task, self._run, self._model, price, self._task.load().budget.money)
             self._empty = spending.left(self._task, self._run) == 0.0
+        return price or 0.0
 
     def check(self) -> None:
         """Raise `BudgetError` where the task's budget is used up."""

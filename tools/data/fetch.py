@@ -133,7 +133,7 @@ def latest_raw(task: TaskFolder, source: SourceKind, preferred: Sequence[str] = 
 
 def spent_on(kinds: Sequence[SourceKind], raws: Sequence[RawSnapshot | None]) -> dict[str, Any]:
     """What the rows of sources that cost something took in all, as counted while they were written."""
-    names = ("requests", "answers_kept", "input_tokens", "output_tokens", "cost", "rejected")
+    names = ("requests", "answers_kept", "input_tokens", "output_tokens", "cost", "rejected", "rejected_by_label")
     found = []
     for kind, raw in zip(kinds, raws, strict=True):
         provenance = raw.provenance() if raw else {}

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from ...resources.files import read_json, write_json
 from ...resources.language import Text
 from ..compute.running import RunningJob
+from .expense import Allowance
 from .watching import Watch
 
 _SECONDS_A_ROW = {"convert": 1e-4, "split": 1e-4, "validate": 1e-3, "commit": 1e-4}  # on the safe side of what was measured
@@ -33,10 +34,10 @@ class Stages:
     Arguments:
         keys: the name of every stage, in order; those of the last run are told by it.
         kept: the file that holds what the stages took.
-        agreed: whether the person has said yes to what sources cost.
+        agreed: the sum that the person has said yes to, for what sources cost; 0 for nothing.
     """
 
-    def __init__(self, job: RunningJob, keys: Sequence[str], kept: Path, agreed: bool) -> None:
+    def __init__(self, job: RunningJob, keys: Sequence[str], kept: Path, agreed: float) -> None:
         self._job, self._keys, self._kept = job, list(keys), kept
         self._before = _read(kept)
         self._took: dict[str, _Took] = {}
@@ -44,7 +45,7 @@ class Stages:
         self._rows = self._rows_here = 0
         self._message: Text | None = None
         self._began = self._told = time.monotonic()
-        self._agreed = agreed
+        self._agreed, self._allowance = agreed > 0, Allowance(agreed)
         self.watch = self._new_watch()
 
     def begin(self, message: Text) -> None:
@@ -52,11 +53,12 @@ class Stages:
         self._end()
         self._at += 1
         self._began, self._rows_here = time.monotonic(), 0
-        self.watch = self._new_watch()  # what one source notes is not the next one's
+        self.watch = self._new_watch()
         self._tell(message)
 
     def _new_watch(self) -> Watch:
-        return Watch(self._job.check_cancelled, self._job.warn, self._agreed)
+        """What one source notes must not be noted of the next; the sum agreed to is for all."""
+        return Watch(self._job.check_cancelled, self._job.warn, self._agreed, self._allowance)
 
     def within(self, message: Text, rows: int) -> None:
         """The stage, a fetch, has so many rows by now."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...resources.language import Text
+from .expense import Allowance
 from .places import Places
 
 _LOOK_SECONDS = 0.25
@@ -19,6 +20,7 @@ class Watch:
         check: raises `Cancelled` when the person asked for the job to stop.
         warn: tells the person something that does not stop the reading.
         agreed: whether the person has said yes to what it costs.
+        allowance: the sum they said yes to; without it, whatever it is.
 
     `expected` is how many rows it will give in all, where a source knows that beforehand.
     `provenance` is what the source adds to the record beside its rows: how it was asked, what it met; no secrets.
@@ -27,11 +29,12 @@ class Watch:
 
     def __init__(
         self, check: Callable[[], None] = lambda: None, warn: Callable[[Text], None] = lambda message: None,
-        agreed: bool = False,
+        agreed: bool = False, allowance: Allowance | None = None,
     ) -> None:
         self.check = check
         self.warn = warn
         self.agreed = agreed
+        self.allowance = allowance or Allowance()
         self.expected: int | None = None
         self.provenance: dict[str, Any] = {}
         self.notes: list[Text] = []

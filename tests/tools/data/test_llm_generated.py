@@ -96,6 +96,35 @@ def test_the_rows_are_shared_out_over_the_labels(server: Peer, writer: Writer, t
     assert watch.provenance["cost"] == round((600 + 24000) / 1e6, 4)
 
 
+def test_what_is_needed_is_asked_for_and_no_more(server: Peer, writer: Writer, task: TaskFolder) -> None:
+    rows = records(task, **fields(server, count=6, rows_per_request=20))
+
+    assert Counter(row["label"] for row in rows) == {"正面": 2, "中性": 2, "負面": 2}
+    assert writer.written == 6 and len(server.asked) == 3
+    assert json.loads(server.asked[0].body)["messages"][1]["content"] == "生成 2 筆金融情感分析訓練資料"
+
+
+def test_after_rejections_only_the_missing_rows_are_asked_for(server: Peer, writer: Writer, task: TaskFolder) -> None:
+    writer.spoil = lambda rows: [*rows[:-1], {**rows[-1], "label": "憤怒"}] if len(rows) > 2 else rows
+
+    assert len(records(task, **fields(server, per_label={"正面": 5}))) == 5
+    assert [json.loads(asked.body)["messages"][1]["content"][3] for asked in server.asked] == ["5", "1"]
+
+
+def test_rejections_are_counted_by_label_and_the_shortfall_is_told_first(
+    server: Peer, writer: Writer, task: TaskFolder, prepare: Any
+) -> None:
+    (task.root / "news.jsonl").write_bytes(dump_jsonl(sentences(60)))
+    writer.spoil = lambda rows: [*rows[:1], *({**row, "text": ""} for row in rows[1:])] if rows[0]["label"] == "負面" else rows
+    write_yaml(task.data_source_file, {"sources": [fields(server), {"type": "file", "path": "news.jsonl"}]})
+    result = prepare()
+
+    assert set(result["spent"][0]["rejected_by_label"]) == {"負面"} and len(result["spent"]) == 1
+    assert "writer wrote 26 of 30 rows (負面: 6 of 10 (without_text" in result["message"]["en"]
+    assert "writer 應寫 30 列，得到 26 列" in result["message"]["zh"]
+    assert result["message"]["zh"].index("應寫") < result["message"]["zh"].index("訓練")
+
+
 def test_quotas_of_labels_are_kept(server: Peer, writer: Writer, task: TaskFolder) -> None:
     rows = records(task, **fields(server, per_label={"負面": 7, "正面": 2}))
 
@@ -119,7 +148,7 @@ def test_nothing_is_paid_for_twice(server: Peer, writer: Writer, task: TaskFolde
 
 
 def test_near_copies_are_rejected_and_asked_for_again(server: Peer, writer: Writer, task: TaskFolder) -> None:
-    writer.spoil = lambda rows: [*rows[:3], rows[0], {**rows[1], "text": rows[1]["text"] + "！"}]
+    writer.spoil = lambda rows: [*rows[:3], rows[0], {**rows[1], "text": rows[1]["text"] + "！"}][:len(rows)] if len(rows) > 1 else rows
     watch = Watch()
     rows = records(task, watch, **fields(server))
 
@@ -144,7 +173,7 @@ def test_written_rows_only_train_and_real_ones_are_never_copied(
     real = sentences(60)
     (task.root / "news.jsonl").write_bytes(dump_jsonl(real))
     writer.spoil = lambda rows: [{**real[1], "text": real[1]["text"].replace("本季", "本 季")}
-                                 if rows[0]["label"] == real[1]["label"] else rows[0], *rows[1:]]
+                                 if len(rows) > 1 and rows[0]["label"] == real[1]["label"] else rows[0], *rows[1:]]
     write_yaml(task.data_source_file, {"sources": [fields(server, name="written"),
                                                    {"type": "file", "path": "news.jsonl"}]})
     result = prepare()
@@ -231,7 +260,7 @@ def test_the_same_rows_without_end_stop_the_run(server: Peer, writer: Writer, ta
 
 def test_rows_that_are_too_short_or_too_long_are_rejected(server: Peer, writer: Writer, task: TaskFolder) -> None:
     write_yaml(task.data_source_file, {"quality": {"min_characters": 10, "max_characters": 60}})
-    writer.spoil = lambda rows: [*rows[:3], {**rows[3], "text": rows[3]["entity"]}, {**rows[4], "text": rows[4]["text"] * 9}]
+    writer.spoil = lambda rows: [*rows[:3], {**rows[3], "text": rows[3]["entity"]}, {**rows[4], "text": rows[4]["text"] * 9}] if len(rows) == 5 else rows
     watch = Watch()
 
     assert len(records(task, watch, **fields(server))) == 30
@@ -337,7 +366,7 @@ def test_the_preview_asks_once_and_tells_what_the_rest_will_cost(
     estimate = seen["sources"][0]["estimate"]
     assert estimate["requests"] == 59 and estimate["output_tokens"] == 22125 and estimate["cost"] > 0.2
     assert "59 requests" in seen["message"]["en"] and "同意" in seen["next_step"]["say"]["zh"]
-    prepare(agreed=estimate["cost"])
+    prepare(agreed=estimate["cost"] * 1.25)  # as the question asks it
     assert len(server.asked) == 60  # the preview's answer was kept
 
 

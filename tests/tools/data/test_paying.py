@@ -162,6 +162,25 @@ def test_more_than_was_agreed_to_and_rows_that_must_be_asked_for_again_need_anot
     assert more.value.field == "confirm" and "for 5 rows" in more.value.problem.en and len(server.asked) == kept
 
 
+def test_asking_ends_before_the_agreed_sum_is_passed_and_what_was_written_is_kept(
+    server: Peer, task: TaskFolder, prepare: Any
+) -> None:
+    writer = Writer()
+    writer.spoil = lambda rows: rows[:2]  # so that more has to be asked than was reckoned
+    server.serve("/v1/chat/completions", writer)
+    written_by(task, priced(server))
+    with pytest.raises(DataSourceError) as question:
+        prepare()
+    most = float(question.value.fix.en.partition("--confirm-cost ")[2].partition(". ")[0])
+
+    done = prepare(agreed=most)
+    assert 0 < spending.spent(task) <= most and "agreed to" in done["message"]["en"] and "同意的" in done["message"]["zh"]
+    asked = len(server.asked)
+    with pytest.raises(DataSourceError) as again:
+        prepare()
+    assert again.value.field == "confirm" and len(server.asked) == asked
+
+
 def test_a_budget_that_cannot_bear_it_is_told_before_anybody_is_asked(
     server: Peer, task: TaskFolder, prepare: Any
 ) -> None:

@@ -15,6 +15,7 @@ from ....resources.clock import now
 from ....resources.data_source import load_data_source
 from ....resources.errors import DataSourceError, SecretError
 from ....resources.language import Text
+from ....resources.spending import amount
 from ....resources.task import Task, TaskFolder
 from ..benchmark import held_out_rows
 from ..expense import Expense, Prices, Purse, host_of, require_yes, tokens_of
@@ -38,8 +39,8 @@ class LlmGeneratedSource(SourceKind):
     in the template are filled in; where a row carries one label, the rows asked for are shared out over the task's
     labels. Every row is checked as a source's would be, and its length and labels too; near-copies of each other and of
     the benchmark are rejected. Answers are kept in `data/generation/`, so that nothing is paid for twice; set another
-    `round` for fresh ones. What costs something is asked for only after a yes to its price; the preview makes the first
-    request. A tenth of the rows is put into a sheet for review.
+    `round` for fresh ones. What costs something is asked for only after a yes to its price, and never past the sum agreed
+    to; the preview makes the first request. A tenth of the rows is put into a sheet for review.
     """
 
     prompt_template: str = Field(min_length=1, description="What to write; {count}, {label}, {labels} are filled in.")
@@ -48,7 +49,7 @@ class LlmGeneratedSource(SourceKind):
     per_label: dict[str, int] | None = Field(None, description="Rows of each label; count shared out otherwise.")
     base_url: str | None = Field(None, description="http://localhost:11434/v1; OpenAI where it is left out.")
     api_key: str | None = Field(None, description="${OPENAI_API_KEY} where it is left out and no base_url is given.")
-    rows_per_request: int = Field(20, gt=0, le=200)
+    rows_per_request: int = Field(20, gt=0, le=200, description="At most; never more than are still needed.")
     temperature: float = Field(1.0, ge=0, le=2)
     round: int = Field(1, ge=1, description="Another number asks for fresh rows.")
     near_copy: float = Field(0.8, gt=0, le=1, description="Similarity from which a row counts as a copy.")
@@ -87,6 +88,7 @@ class LlmGeneratedSource(SourceKind):
             watch.expected = sum(quotas.values())
             for label, wanted in quotas.items():
                 yield from self._of_label(run, definition, label, wanted, checks)
+            run.notice_short(quotas)
 
     def origin(self, folder: Path) -> str:
         return f"{self.model} ({host_of(self.base_url)})"
@@ -126,10 +128,11 @@ class LlmGeneratedSource(SourceKind):
         asked, rows = list[list[dict[str, str]]](), 0
         for label, wanted in quotas.items():
             for number in range(math.ceil(wanted / self.rows_per_request)):
-                messages = self._messages(task, label, number)
+                size = min(self.rows_per_request, wanted - number * self.rows_per_request)
+                messages = self._messages(task, label, number, size)
                 if not answers.are_kept(messages, number):
                     asked.append(messages)
-                    rows += min(self.rows_per_request, wanted - number * self.rows_per_request)
+                    rows += size
                 if look:
                     return self.expense_of(task, asked, rows)
         return self.expense_of(task, asked, rows)
@@ -167,11 +170,16 @@ class LlmGeneratedSource(SourceKind):
         for number in range(_SPARE_REQUESTS * math.ceil(wanted / self.rows_per_request)):
             if have >= wanted:
                 return
-            said = run.answer(self._messages(task, label, number), number)
+            size = min(self.rows_per_request, wanted - have)
+            said = run.answer(self._messages(task, label, number, size), number, size)
+            if said is None:
+                return
             rows = [row for given in parsed_rows(said.text, kind.sample)
-                    if (row := run.counted(checks.checked(given, label)))]
+                    if (row := run.counted(checks.checked(given, label), label))]
             useless = 0 if rows else useless + 1
             if useless >= _USELESS_IN_A_ROW:
+                if have and size < self.rows_per_request:
+                    return  # a few rows that do not come are a shortfall
                 raise DataSourceError(
                     Text(f"{self.model} gave {_USELESS_IN_A_ROW} answers in a row without a usable row "
                          f"({run.reasons()}).",
@@ -182,14 +190,10 @@ class LlmGeneratedSource(SourceKind):
                     field=f"{run.field}.prompt_template")
             kept = rows[:wanted - have]
             have += len(kept)
+            run.have[label] += len(kept)
             yield [record_of(kind, row) for row in kept]
-        if have < wanted:
-            run.watch.warn(Text(f"{label or self.model}: {have} of {wanted} rows; the others were rejected "
-                                f"({run.reasons()}).",
-                                f"{label or self.model}：只得到 {wanted} 列中的 {have} 列，其餘被剔除（{run.reasons()}）。"))
 
-    def _messages(self, task: Task, label: str, number: int) -> list[dict[str, str]]:
-        rows = self.rows_per_request
+    def _messages(self, task: Task, label: str, number: int, rows: int) -> list[dict[str, str]]:
         template = self.prompt_template
         for name, value in (("count", str(rows)), ("label", label), ("labels", ", ".join(task.labels))):
             template = template.replace(f"{{{name}}}", value)
@@ -217,10 +221,13 @@ class _Run:
         self._answers = source.answers(task)
         self._purse = Purse(task, f"generate-{now()}", source.model, source.prices)
         self._rejected: Counter[str] = Counter()
+        self._rejected_by_label: dict[str, Counter[str]] = {}
+        self.have: Counter[str] = Counter()  # rows of each label
+        self._stopped = False
         self._new = self._asked = self._written = 0
 
-    def answer(self, messages: list[dict[str, str]], number: int) -> Said:
-        """The answer, kept or asked for now.
+    def answer(self, messages: list[dict[str, str]], number: int, rows: int) -> Said | None:
+        """The answer with about so many rows, kept or asked for now; None where asking would pass the agreed sum.
 
         Raises:
             DataSourceError: it would cost something and nobody said yes, the tokens are used up, or as `Endpoint.ask`.
@@ -229,23 +236,28 @@ class _Run:
         self.watch.check()
         said = self._answers.kept(messages, number)
         if said is None:
-            self._check(messages)
+            more = self._source.expense_of(self._task.load(), [messages], rows)
+            self._check(more)
+            if not self.watch.allowance.bears(more.cost):
+                self._stopped = True
+                return None
             said = self._answers.ask(self._endpoint, messages, number)
             self._new += said.prompt_tokens + said.completion_tokens
-            self._purse.pay(said.prompt_tokens, said.completion_tokens)
+            self.watch.allowance.spent += self._purse.pay(said.prompt_tokens, said.completion_tokens)
         self.watch.count("answers_kept" if said.kept else "requests")
         self._asked, self._written = self._asked + said.prompt_tokens, self._written + said.completion_tokens
         cost = self._source.prices.cost(self._asked, self._written)
         self.watch.provenance |= {"input_tokens": self._asked, "output_tokens": self._written,
-                                  "rejected": self._rejected, **({} if cost is None else {"cost": cost})}
+                                  "rejected": self._rejected, "rejected_by_label": self._rejected_by_label,
+                                  **({} if cost is None else {"cost": cost})}
         return said
 
-    def _check(self, messages: list[dict[str, str]]) -> None:
+    def _check(self, next_one: Expense) -> None:
         source = self._source
         if not self._new and not source.prices.free:
             more = source.expense(self._task.root, self.field)
             if not more.requests:  # rows were rejected, so more is asked than was reckoned
-                more = source.expense_of(self._task.load(), [messages], source.rows_per_request)
+                more = next_one
             agreed = math.inf if self.watch.agreed else 0.0
             require_yes(self._task, [more], agreed, f"prepare_data(task={self._task.name!r}")
         self._purse.check()
@@ -257,12 +269,46 @@ class _Run:
                      "已收到的回答會保留：請調高 max_total_tokens 或減少 count，再執行一次。"),
                 field=f"{self.field}.max_total_tokens")
 
-    def counted(self, checked: Row | Refused) -> Row | None:
+    def counted(self, checked: Row | Refused, label: str) -> Row | None:
         """The row that was let through; None, its reason counted, where it was refused."""
         if isinstance(checked, Refused):
             self._rejected[checked.code] += 1
+            if label:
+                self._rejected_by_label.setdefault(label, Counter())[checked.code] += 1
             return None
         return checked
+
+    def notice_short(self, quotas: dict[str, int]) -> None:
+        """Say which labels have fewer rows than wanted, what was rejected of each, and where the agreed sum ended it.
+
+        Raises:
+            DataSourceError: the agreed sum does not suffice for a single row.
+        """
+        short = [label for label, wanted in quotas.items() if self.have[label] < wanted]
+        if not short:
+            return
+        model, whole, have = self._source.model, sum(quotas.values()), sum(self.have.values())
+        said = [f"{label}: {self.have[label]} of {quotas[label]}{self._of(label)}" for label in short if label]
+        said_zh = [f"{label} {quotas[label]} 列只有 {self.have[label]} 列{self._of(label)}" for label in short if label]
+        why, why_zh = ("; ".join(said), "、".join(said_zh)) if said else (f"rejected: {self.reasons()}", f"剔除：{self.reasons()}")
+        ended = Text("", "")
+        if self._stopped:
+            spent, most = amount(self.watch.allowance.spent), amount(self.watch.allowance.most)
+            money = self._task.load().budget.money
+            ended = Text(
+                f" Asking ended as more would pass the {most} {money} agreed to ({spent} {money} spent); the answers are kept, "
+                "so that preparing again asks only for the rest.",
+                f"再問就會超過同意的 {most} {money}（已花 {spent} {money}），因此停止；回答都已保留，再準備一次只會問其餘的。")
+        told = Text(f"{model} wrote {have} of {whole} rows ({why}).{ended.en}",
+                    f"{model} 應寫 {whole} 列，得到 {have} 列（{why_zh}）。{ended.zh}")
+        if self._stopped and not have:
+            raise DataSourceError(told, Text("Agree to more, or ask for fewer rows.", "請同意較高的金額，或減少列數。"), field="confirm")
+        self.watch.incomplete(told)
+
+    def _of(self, label: str) -> str:
+        """What was rejected of a label: ` (near_copy 2)`."""
+        found = self._rejected_by_label.get(label)
+        return f" ({', '.join(f'{reason} {count}' for reason, count in found.most_common(3))})" if found else ""
 
     def reasons(self) -> str:
         return ", ".join(f"{reason} {count}" for reason, count in self._rejected.most_common(4)) or "no JSON"
