@@ -141,10 +141,16 @@ def agreed_as(expenses: Sequence[Expense]) -> str:
 
 @dataclass
 class Allowance:
-    """The sum that was agreed to, and what of it is spent; one for all sources that are fetched together."""
+    """The sum that was agreed to for a job, and what of it is spent; one for all sources that are fetched together."""
 
     most: float = math.inf
     spent: float = 0.0
+    job: str = ""
+
+    @classmethod
+    def of(cls, task: TaskFolder, job: str, most: float) -> Allowance:
+        """What is left of it where the job was begun before."""
+        return cls(most, spending.spent(task, job), job)
 
     def bears(self, cost: float | None) -> bool:
         """Whether what will cost about so much may still be asked; what has no price cannot be weighed."""

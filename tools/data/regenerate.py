@@ -27,7 +27,7 @@ from .definition import (
     telling,
     unknown_kept,
 )
-from .expense import read_agreed
+from .expense import Allowance, read_agreed
 from .fetch import RawSnapshot, fetch, latest_raw, spent_on, sweep
 from .findings import Finding
 from .group_columns import proposed_groups
@@ -131,7 +131,8 @@ def _regenerate(
         replaced = _guard_edits(task, parent, replace_manual_edits)
     fetched_now = [number for number in range(len(kinds)) if only in (None, number) or number >= named]
     steps = Stages(job, [*(f"fetch {source_name(kinds[number], number)}" for number in fetched_now), *_AFTER_FETCHING],
-                   task.cache / "preparing.json", settle(task, kinds, only, agreed, job.by_hand))
+                   task.cache / "preparing.json", Allowance.of(
+                       task, job.folder.id, settle(task, kinds, only, agreed, job.by_hand)))
     raws = [_fetch(task, kind, number, steps) if number in fetched_now
             else latest_raw(task, kind, parent.manifest["raw"] if parent else ())
             for number, kind in enumerate(kinds)]

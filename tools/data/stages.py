@@ -34,10 +34,10 @@ class Stages:
     Arguments:
         keys: the name of every stage, in order; those of the last run are told by it.
         kept: the file that holds what the stages took.
-        agreed: the sum that the person has said yes to, for what sources cost; 0 for nothing.
+        allowance: the sum that the person has said yes to, for what sources cost; 0 for nothing.
     """
 
-    def __init__(self, job: RunningJob, keys: Sequence[str], kept: Path, agreed: float) -> None:
+    def __init__(self, job: RunningJob, keys: Sequence[str], kept: Path, allowance: Allowance) -> None:
         self._job, self._keys, self._kept = job, list(keys), kept
         self._before = _read(kept)
         self._took: dict[str, _Took] = {}
@@ -45,7 +45,7 @@ class Stages:
         self._rows = self._rows_here = 0
         self._message: Text | None = None
         self._began = self._told = time.monotonic()
-        self._agreed, self._allowance = agreed > 0, Allowance(agreed)
+        self._allowance = allowance
         self.watch = self._new_watch()
 
     def begin(self, message: Text) -> None:
@@ -58,7 +58,7 @@ class Stages:
 
     def _new_watch(self) -> Watch:
         """What one source notes must not be noted of the next; the sum agreed to is for all."""
-        return Watch(self._job.check_cancelled, self._job.warn, self._agreed, self._allowance)
+        return Watch(self._job.check_cancelled, self._job.warn, self._allowance.most > 0, self._allowance)
 
     def within(self, message: Text, rows: int) -> None:
         """The stage, a fetch, has so many rows by now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import subprocess
@@ -21,12 +22,13 @@ from nlp_skills.resources.job import job_folders
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.boundary import GuardedServer
+from nlp_skills.tools.compute import jobs
 from nlp_skills.tools.data.expense import Prices, read_agreed
 from nlp_skills.tools.data.regenerate import MODULE
 from nlp_skills.tools.data.tool import register
 from nlp_skills.tools.evaluate.proposing import start
 from tests.tools.data.conftest import sentences
-from tests.tools.data.misbehaving import Peer, peer
+from tests.tools.data.misbehaving import Asked, Peer, Said, as_json, peer
 from tests.tools.data.test_llm_generated import Writer, fields
 from tests.tools.data.test_tool import call, refused
 
@@ -159,7 +161,9 @@ def test_more_than_was_agreed_to_and_rows_that_must_be_asked_for_again_need_anot
     task.data_source_file.write_text(task.data_source_file.read_text() + "quality: {max_characters: 20}\n")
     with pytest.raises(DataSourceError) as more:  # some of the answers kept are rejected now
         prepare()
-    assert more.value.field == "confirm" and "for 5 rows" in more.value.problem.en and len(server.asked) == kept
+    assert more.value.field == "confirm" and len(server.asked) == kept
+    priced_at = float(more.value.fix.en.partition("--confirm-cost ")[2].partition(". ")[0])
+    assert 1.0 < priced_at < 3.0  # all that is missing, not the next request alone
 
 
 def test_asking_ends_before_the_agreed_sum_is_passed_and_what_was_written_is_kept(
@@ -179,6 +183,71 @@ def test_asking_ends_before_the_agreed_sum_is_passed_and_what_was_written_is_kep
     with pytest.raises(DataSourceError) as again:
         prepare()
     assert again.value.field == "confirm" and len(server.asked) == asked
+
+
+def test_an_answer_longer_than_reckoned_does_not_pass_the_agreed_sum(server: Peer, task: TaskFolder, prepare: Any) -> None:
+    writer = Writer()
+
+    def wordy(asked: Asked) -> Said:
+        body = json.loads(asked.body)
+        written = min(5000, body.get("max_completion_tokens", 5000))
+        if "max_tokens" in body:
+            return as_json({"error": {"message": "'max_tokens' is not supported, use 'max_completion_tokens'"}}, 400)
+        said = json.loads(writer(asked).body)
+        return as_json({**said, "usage": {"prompt_tokens": 90, "completion_tokens": written, "total_tokens": 90 + written}})
+
+    server.serve("/v1/chat/completions", wordy)
+    written_by(task, priced(server))
+    prepare(agreed=2.9)
+    assert 2.0 < spending.spent(task) <= 2.9
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("language", ["zh-TW"], indirect=True)
+async def test_a_preparation_that_died_and_is_resumed_spends_what_is_left_of_the_agreed_sum(
+    client: Client, server: Peer, task: TaskFolder, workspace: Workspace
+) -> None:
+    writer = Writer()
+    writer.spoil = lambda rows: rows[:2]  # more has to be asked than was reckoned
+
+    def dies(asked: Asked) -> Said:
+        if len(server.asked) == 4:
+            [running] = [job.process() for job in job_folders(workspace, task)]
+            assert running
+            running.kill()
+        return writer(asked)
+
+    server.serve("/v1/chat/completions", dies)
+    written_by(task, priced(server))
+    question = await refused(client, "prepare_data")
+    most = float(question.partition("--confirm-cost ")[2].partition("。")[0])
+    died = await call(client, "prepare_data", confirm=True)
+    assert died["job"]["state"] in ("failed", "interrupted")
+    before = spending.spent(task)
+    assert 0 < before < most
+
+    folder = next(job for job in job_folders(workspace, task) if job.id == died["job"]["id"])
+    jobs.resume(folder, workspace)
+    assert jobs.wait(folder, 60) == "succeeded"
+    assert before < spending.spent(task) <= most
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("language", ["zh-TW"], indirect=True)
+async def test_after_a_shortfall_the_rest_is_asked_about_and_one_yes_suffices(
+    client: Client, server: Peer, task: TaskFolder
+) -> None:
+    writer = Writer()
+    writer.spoil = lambda rows: rows[:2]
+    server.serve("/v1/chat/completions", writer)
+    written_by(task, priced(server))
+    first = await call(client, "prepare_data", confirm=True)
+    assert "同意的" in first["message"]
+    writer.spoil = lambda rows: rows
+    paid = spending.spent(task)
+    assert "[confirm]" in await refused(client, "prepare_data") and spending.spent(task) == paid
+    done = await call(client, "prepare_data", confirm=True)
+    assert "應寫" not in done["message"] and done["job"]["result"]["fetched"] == 90
 
 
 def test_a_budget_that_cannot_bear_it_is_told_before_anybody_is_asked(

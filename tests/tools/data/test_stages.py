@@ -10,6 +10,7 @@ import pytest
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.language import Text
 from nlp_skills.tools.compute.running import RunningJob
+from nlp_skills.tools.data.expense import Allowance
 from nlp_skills.tools.data.stages import Stages
 
 KEYS = ["fetch reviews", "convert", "split", "validate", "commit"]
@@ -44,7 +45,7 @@ def job(tmp_path: Path) -> Told:
 def prepare(job: Told, kept: Path, now: list[float], expected: int | None = None) -> list[float | None]:
     """A fetch of 1,000 rows in 100 s, then 20 s of validation."""
     job.left.clear()
-    run = Stages(job, KEYS, kept, agreed=False)
+    run = Stages(job, KEYS, kept, Allowance(0.0))
     run.begin(Text("fetching", "擷取"))
     run.watch.expected = expected
     for rows in (250, 500, 1000):

@@ -16,6 +16,7 @@ from ....resources.errors import DataSourceError, MissingRequirement
 from ....resources.files import read_json, sha256_bytes, write_json
 from ....resources.language import Text
 from ....resources.secrets import host_of, redact, resolve, resolve_address
+from ..expense import tokens_of
 from ..web.addresses import check_host
 from ..web.client import retry_after
 from ..web.failures import asked_to_wait
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 OPENAI_URL = "https://api.openai.com/v1"
 _BEGINNING = re.compile(r"[\[{]")
+_TIGHT_TOKENS = 16_384  # a limit above what models write at all is not sent: servers refuse one above their own
 _MOST_TRIES = 2000  # an answer of brackets alone must not take for ever
 
 
@@ -56,6 +58,7 @@ class Endpoint:
     ) -> None:
         self.model, self.base_url = model, base_url
         self._temperature, self._field, self._wishes = temperature, field, wishes
+        self._limits: tuple[str | None, ...] = ("max_tokens", "max_completion_tokens", None)
         self._client = _client(base_url, key, timeout, retries)
 
     def __enter__(self) -> Endpoint:
@@ -64,33 +67,42 @@ class Endpoint:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
-    def ask(self, messages: list[dict[str, str]]) -> Said:
-        """The answer to `messages`.
+    def ask(self, messages: list[dict[str, str]], most_tokens: int | None = None) -> Said:
+        """The answer to `messages`; its tokens are estimated where the server does not count them.
+
+        Arguments:
+            most_tokens: more must not be written.
 
         Raises:
             DataSourceError: the endpoint cannot be reached, refuses the key or the model, or keeps failing.
         """
-        completion = self._completion(messages)
+        completion = self._completion(messages, most_tokens)
         choices = getattr(completion, "choices", None)
         if not isinstance(choices, list):  # a page, or JSON of something else
             raise self._described(ValueError("its answer is no chat completion"))
-        usage = completion.usage
+        usage, written = completion.usage, choices[0].message.content or "" if choices else ""
         return Said(
-            redact(choices[0].message.content or "") if choices else "", getattr(usage, "prompt_tokens", 0) or 0,
-            getattr(usage, "completion_tokens", 0) or 0, confidence=_confidence(choices[0]) if choices else None,
+            redact(written),
+            getattr(usage, "prompt_tokens", None) or sum(tokens_of(message["content"]) for message in messages),
+            getattr(usage, "completion_tokens", None) or tokens_of(written), confidence=_confidence(choices[0]) if choices else None,
             model=completion.model)
 
-    def _completion(self, messages: list[dict[str, str]]) -> Any:
+    def _completion(self, messages: list[dict[str, str]], most_tokens: int | None) -> Any:
         import openai
 
-        wishes = self._wishes
+        wishes, limit = self._wishes, self._limits[0] if most_tokens and most_tokens <= _TIGHT_TOKENS else None
+        asked: dict[str, Any] = {"model": self.model, "messages": messages, "temperature": self._temperature, **wishes}
+        if limit:
+            asked[limit] = most_tokens
         try:
-            return self._client.chat.completions.create(
-                model=self.model, messages=messages, temperature=self._temperature, **wishes)  # type: ignore[arg-type]
+            return self._client.chat.completions.create(**asked)
         except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+            if limit and limit in str(error):  # named otherwise, or not known
+                self._limits = self._limits[1:]
+                return self._completion(messages, most_tokens)
             if wishes:  # many servers do not know them
                 self._wishes = {}
-                return self._completion(messages)
+                return self._completion(messages, most_tokens)
             raise self._described(error) from None
         except (openai.OpenAIError, ValueError) as error:
             raise self._described(error) from None
@@ -155,16 +167,15 @@ class KeptAnswers:
         kept = read_json(file)
         return Said(kept["answer"], kept["usage"]["prompt_tokens"], kept["usage"]["completion_tokens"], kept=True)
 
-    def are_kept(self, messages: list[dict[str, str]], number: int) -> bool:
-        return self._file(self._request(messages, number)).is_file()
-
-    def ask(self, endpoint: Endpoint, messages: list[dict[str, str]], number: int) -> Said:
+    def ask(
+        self, endpoint: Endpoint, messages: list[dict[str, str]], number: int, most_tokens: int | None = None
+    ) -> Said:
         """The endpoint's answer, kept from now on.
 
         Raises:
             DataSourceError: as `Endpoint.ask`.
         """
-        said, request = endpoint.ask(messages), self._request(messages, number)
+        said, request = endpoint.ask(messages, most_tokens), self._request(messages, number)
         self._folder.mkdir(parents=True, exist_ok=True)
         write_json(self._file(request), {"format": 1, "request": request, "answer": said.text, "usage": {
             "prompt_tokens": said.prompt_tokens, "completion_tokens": said.completion_tokens},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -74,10 +75,7 @@ class LlmGeneratedSource(SourceKind):
         watch = watch or Watch()
         task = TaskFolder(folder)
         definition = task.load()
-        known = NearCopies(self.near_copy)
-        for row in held_out_rows(task):
-            known.add(row["text"])
-        checks = RowChecks(definition, load_data_source(task).quality, known)
+        checks = self._checks(task, definition)
         with Endpoint(
             model=self.model, base_url=self.base_url, key=self._key(), temperature=self.temperature,
             timeout=self.timeout_seconds, retries=self.retries, field=field,
@@ -120,32 +118,47 @@ class LlmGeneratedSource(SourceKind):
         return {label: share + (place < over) for place, label in enumerate(task.labels)}
 
     def expense(self, folder: Path, field: str, *, look: bool = False) -> Expense:
-        """What is still to be asked if no row is rejected; answers that are kept cost nothing. An estimate: a Chinese
-        character is counted as one token, four other characters as one."""
+        """What is still to be asked if no more rows are rejected; answers that are kept cost nothing, and what is
+        rejected of them is asked for again. An estimate, by what the answers kept took; without any, a Chinese character
+        is counted as one token, four other characters as one."""
         folder_of_task = TaskFolder(folder)
         task = folder_of_task.load()
-        answers, quotas = self.answers(folder_of_task), self.quotas(task, field)
-        asked, rows = list[list[dict[str, str]]](), 0
-        for label, wanted in quotas.items():
-            for number in range(math.ceil(wanted / self.rows_per_request)):
-                size = min(self.rows_per_request, wanted - number * self.rows_per_request)
-                messages = self._messages(task, label, number, size)
-                if not answers.are_kept(messages, number):
+        answers, checks = self.answers(folder_of_task), self._checks(folder_of_task, task)
+        asked, rows, seen = list[list[dict[str, str]]](), 0, _Seen()
+        for label, wanted in self.quotas(task, field).items():
+            share = _Share(wanted, self.rows_per_request)
+            while size := share.next_size():
+                messages = self._messages(task, label, share.number, size)
+                if kept := answers.kept(messages, share.number):
+                    given = parsed_rows(kept.text, task_kind(task.type).sample)
+                    seen.add(kept, messages, size)
+                    share.took(sum(not isinstance(checks.checked(row, label), Refused) for row in given))
+                else:
                     asked.append(messages)
                     rows += size
+                    share.took(size)
                 if look:
-                    return self.expense_of(task, asked, rows)
-        return self.expense_of(task, asked, rows)
+                    return self.expense_of(task, asked, rows, seen)
+        return self.expense_of(task, asked, rows, seen)
 
-    def expense_of(self, task: Task, asked: Sequence[list[dict[str, str]]], rows: int) -> Expense:
-        """What these requests for so many rows will take."""
-        tokens = sum(tokens_of(message["content"]) for messages in asked for message in messages)
+    def expense_of(self, task: Task, asked: Sequence[list[dict[str, str]]], rows: int, seen: _Seen) -> Expense:
+        """What these requests for so many rows will take, by what the answers seen took."""
+        tokens = sum(map(_asked_tokens, asked))
+        if seen.rows:
+            tokens = math.ceil(tokens * seen.asked / seen.reckoned)
+        a_row = seen.written / seen.rows if seen.rows else task_kind(task.type).row_tokens
         return Expense.of(self.model, self.prices, rows=rows, requests=len(asked), asked=tokens,
-                          written=rows * task_kind(task.type).row_tokens, most=self.max_total_tokens, currency=task.budget.money)
+                          written=math.ceil(rows * a_row), most=self.max_total_tokens, currency=task.budget.money)
 
     @property
     def prices(self) -> Prices:
         return Prices(self.base_url, self.price_per_million_input, self.price_per_million_output)
+
+    def _checks(self, task: TaskFolder, definition: Task) -> RowChecks:
+        known = NearCopies(self.near_copy)
+        for row in held_out_rows(task):
+            known.add(row["text"])
+        return RowChecks(definition, load_data_source(task).quality, known)
 
     def answers(self, task: TaskFolder) -> KeptAnswers:
         return KeptAnswers(task.data / "generation", self.model, self.base_url, self.temperature)
@@ -165,33 +178,28 @@ class LlmGeneratedSource(SourceKind):
             raise
 
     def _of_label(self, run: _Run, task: Task, label: str, wanted: int, checks: RowChecks) -> Iterator[list[Record]]:
-        kind = task_kind(task.type)
-        have = useless = 0
-        for number in range(_SPARE_REQUESTS * math.ceil(wanted / self.rows_per_request)):
-            if have >= wanted:
-                return
-            size = min(self.rows_per_request, wanted - have)
-            said = run.answer(self._messages(task, label, number, size), number, size)
+        kind, share = task_kind(task.type), _Share(wanted, self.rows_per_request)
+        while size := share.next_size():
+            said = run.answer(self._messages(task, label, share.number, size), share.number, size)
             if said is None:
                 return
             rows = [row for given in parsed_rows(said.text, kind.sample)
                     if (row := run.counted(checks.checked(given, label), label))]
-            useless = 0 if rows else useless + 1
-            if useless >= _USELESS_IN_A_ROW:
-                if have and size < self.rows_per_request:
-                    return  # a few rows that do not come are a shortfall
-                raise DataSourceError(
-                    Text(f"{self.model} gave {_USELESS_IN_A_ROW} answers in a row without a usable row "
-                         f"({run.reasons()}).",
-                         f"{self.model} 連續 {_USELESS_IN_A_ROW} 次回答都沒有可用的資料（{run.reasons()}）。"),
-                    Text("Say in prompt_template what a row looks like, or use a larger model; the answers are in "
-                         "data/generation.",
-                         "請在 prompt_template 說明一筆資料的樣子，或改用較大的模型；回答保存在 data/generation。"),
-                    field=f"{run.field}.prompt_template")
-            kept = rows[:wanted - have]
-            have += len(kept)
+            kept = rows[:wanted - share.have]
+            share.took(len(rows))
             run.have[label] += len(kept)
             yield [record_of(kind, row) for row in kept]
+        if not share.hopeless or run.filled or (share.have and wanted - share.have < self.rows_per_request):
+            run.filled |= share.have >= wanted
+            return  # a few rows that do not come, or one label of several, are a shortfall
+        of = Text(f" for {label}", f"寫「{label}」時") if label else Text("", "")
+        raise DataSourceError(
+            Text(f"{self.model} gave {_USELESS_IN_A_ROW} answers in a row without a usable row{of.en} ({run.reasons()}).",
+                 f"{self.model} {of.zh}連續 {_USELESS_IN_A_ROW} 次回答都沒有可用的資料（{run.reasons()}）。"),
+            Text("Say in prompt_template what a row looks like, or use a larger model; the answers are in "
+                 "data/generation.",
+                 "請在 prompt_template 說明一筆資料的樣子，或改用較大的模型；回答保存在 data/generation。"),
+            field=f"{run.field}.prompt_template")
 
     def _messages(self, task: Task, label: str, number: int, rows: int) -> list[dict[str, str]]:
         template = self.prompt_template
@@ -213,17 +221,60 @@ class LlmGeneratedSource(SourceKind):
         return [{"role": "system", "content": "\n".join(rules)}, {"role": "user", "content": template}]
 
 
+def _asked_tokens(messages: list[dict[str, str]]) -> int:
+    return sum(tokens_of(message["content"]) for message in messages)
+
+
+@dataclass
+class _Seen:
+    """What answers took, in tokens, for so many rows; and what their requests had been reckoned to take."""
+
+    rows: int = 0
+    written: int = 0
+    asked: int = 0
+    reckoned: int = 0
+
+    def add(self, said: Said, messages: list[dict[str, str]], rows: int) -> None:
+        self.rows, self.written = self.rows + rows, self.written + said.completion_tokens
+        self.asked, self.reckoned = self.asked + said.prompt_tokens, self.reckoned + _asked_tokens(messages)
+
+
+class _Share:
+    """One label's rows: how many came, and how many to ask for next."""
+
+    def __init__(self, wanted: int, at_once: int) -> None:
+        self._wanted, self._at_once = wanted, at_once
+        self.have = self.number = self._useless = 0
+
+    @property
+    def hopeless(self) -> bool:
+        return self._useless >= _USELESS_IN_A_ROW
+
+    def next_size(self) -> int:
+        """Rows to ask for next, never more than are still needed; 0 where no more is asked."""
+        most = _SPARE_REQUESTS * math.ceil(self._wanted / self._at_once)
+        return 0 if self.hopeless or self.number >= most else min(self._at_once, self._wanted - self.have)
+
+    def took(self, usable: int) -> None:
+        """An answer gave so many usable rows."""
+        self.number += 1
+        self.have = min(self._wanted, self.have + usable)
+        self._useless = 0 if usable else self._useless + 1
+
+
 class _Run:
     """One reading: what is asked, what it took so far, and what the provenance says of it."""
 
     def __init__(self, source: LlmGeneratedSource, watch: Watch, task: TaskFolder, endpoint: Endpoint, field: str) -> None:
         self._source, self.watch, self._task, self._endpoint, self.field = source, watch, task, endpoint, field
         self._answers = source.answers(task)
-        self._purse = Purse(task, f"generate-{now()}", source.model, source.prices)
+        self._purse = Purse(task, watch.allowance.job or f"generate-{now()}", source.model, source.prices)
         self._rejected: Counter[str] = Counter()
         self._rejected_by_label: dict[str, Counter[str]] = {}
         self.have: Counter[str] = Counter()  # rows of each label
+        self.filled = False  # a label has all its rows, so that the model can write them
         self._stopped = False
+        self._seen = _Seen()
         self._new = self._asked = self._written = 0
 
     def answer(self, messages: list[dict[str, str]], number: int, rows: int) -> Said | None:
@@ -236,14 +287,15 @@ class _Run:
         self.watch.check()
         said = self._answers.kept(messages, number)
         if said is None:
-            more = self._source.expense_of(self._task.load(), [messages], rows)
-            self._check(more)
+            more = self._source.expense_of(self._task.load(), [messages], rows, self._seen)
+            self._check()
             if not self.watch.allowance.bears(more.cost):
                 self._stopped = True
                 return None
-            said = self._answers.ask(self._endpoint, messages, number)
+            said = self._answers.ask(self._endpoint, messages, number, self._most_written(more))
             self._new += said.prompt_tokens + said.completion_tokens
             self.watch.allowance.spent += self._purse.pay(said.prompt_tokens, said.completion_tokens)
+        self._seen.add(said, messages, rows)
         self.watch.count("answers_kept" if said.kept else "requests")
         self._asked, self._written = self._asked + said.prompt_tokens, self._written + said.completion_tokens
         cost = self._source.prices.cost(self._asked, self._written)
@@ -252,12 +304,18 @@ class _Run:
                                   **({} if cost is None else {"cost": cost})}
         return said
 
-    def _check(self, next_one: Expense) -> None:
+    def _most_written(self, more: Expense) -> int | None:
+        """The tokens that what is left of the agreed sum pays for, so that no answer passes it; None: any number."""
+        price = self._source.prices.written
+        left = self.watch.allowance.most - self.watch.allowance.spent
+        if more.cost is None or not price or left == math.inf:
+            return None
+        return max(1, int((left * 1e6 - more.input_tokens * (self._source.prices.asked or 0.0)) / price))
+
+    def _check(self) -> None:
         source = self._source
         if not self._new and not source.prices.free:
             more = source.expense(self._task.root, self.field)
-            if not more.requests:  # rows were rejected, so more is asked than was reckoned
-                more = next_one
             agreed = math.inf if self.watch.agreed else 0.0
             require_yes(self._task, [more], agreed, f"prepare_data(task={self._task.name!r}")
         self._purse.check()
@@ -288,8 +346,11 @@ class _Run:
         if not short:
             return
         model, whole, have = self._source.model, sum(quotas.values()), sum(self.have.values())
-        said = [f"{label}: {self.have[label]} of {quotas[label]}{self._of(label)}" for label in short if label]
-        said_zh = [f"{label} {quotas[label]} 列只有 {self.have[label]} 列{self._of(label)}" for label in short if label]
+        lacks = {label: quotas[label] - self.have[label] for label in short if label}
+        said = [f"{label}: {self.have[label]} of {quotas[label]}, {lack} missing{self._of(label, ' (rejected: {})')}"
+                for label, lack in lacks.items()]
+        said_zh = [f"{label} {quotas[label]} 列只有 {self.have[label]} 列，缺 {lack} 列{self._of(label, '（剔除：{}）')}"
+                   for label, lack in lacks.items()]
         why, why_zh = ("; ".join(said), "、".join(said_zh)) if said else (f"rejected: {self.reasons()}", f"剔除：{self.reasons()}")
         ended = Text("", "")
         if self._stopped:
@@ -305,10 +366,10 @@ class _Run:
             raise DataSourceError(told, Text("Agree to more, or ask for fewer rows.", "請同意較高的金額，或減少列數。"), field="confirm")
         self.watch.incomplete(told)
 
-    def _of(self, label: str) -> str:
-        """What was rejected of a label: ` (near_copy 2)`."""
+    def _of(self, label: str, form: str) -> str:
+        """What was rejected of a label, in `form`; empty where nothing was."""
         found = self._rejected_by_label.get(label)
-        return f" ({', '.join(f'{reason} {count}' for reason, count in found.most_common(3))})" if found else ""
+        return form.format(", ".join(f"{reason} {count}" for reason, count in found.most_common(3))) if found else ""
 
     def reasons(self) -> str:
         return ", ".join(f"{reason} {count}" for reason, count in self._rejected.most_common(4)) or "no JSON"
