@@ -88,6 +88,7 @@ bench: setup ## The measurements behind the figures in the docs
 	.venv/bin/python benchmarks/startup.py
 	.venv/bin/python benchmarks/coach.py
 	.venv/bin/python benchmarks/hook.py
+	.venv/bin/python benchmarks/fuzz.py
 	.venv/bin/python benchmarks/demo.py
 	.worker/bin/python benchmarks/data_pipeline.py
 	.worker/bin/python benchmarks/training_throughput.py
