@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ..resources.errors import NlpSkillsError
 from ..resources.files import read_json
@@ -18,7 +18,7 @@ from ..resources.secrets import redact
 from .clients import SERVER_NAME, Client, ClientError, Place, client_named, clients
 from .configuration import ConfigurationFile, merged, read_configuration
 from .launch import launch_entry, passing_warning
-from .personal_folders import offer_personal_folders
+from .personal_folders import folders_to_ask_for, settle_personal_folders, tell_of_permission
 from .settings import Settings
 
 _YES = {"y", "yes", "是", "好", "對"}
@@ -71,7 +71,9 @@ def install(
     if entry is not None and _has_plugin(client, place):
         print(Text(f"[ ! ] {client.title} already starts it through the plugin; one of the two is enough.",
                    f"[ ! ] {client.title} 的外掛已經會啟動它，兩者擇一即可。"))
-    if not yes and not _agreed():
+    folders = [] if remove else folders_to_ask_for()
+    agreed = Agreement(change=True) if yes else _ask(folders)
+    if not agreed.change:
         print(Text("Nothing was changed.", "沒有更動任何內容。"))
         return 1
     backup = file.back_up()
@@ -79,8 +81,10 @@ def install(
         _run(client, own, file, entry)
     else:
         file.write(after)
-    if not remove:
-        offer_personal_folders()
+    if agreed.folders is not None:
+        settle_personal_folders(folders if agreed.folders else [])
+    elif folders:
+        tell_of_permission(folders)
     _tell(client, file, backup, remove)
     return 0
 
@@ -180,16 +184,34 @@ def _show(file: ConfigurationFile, after: str | None, own: list[list[str]]) -> N
         print(f"[ ! ] {warning}")
 
 
-def _agreed() -> bool:
+class Agreement(NamedTuple):
+    """What the person said: whether to make the change, and whether their folders may be read (None: not asked)."""
+
+    change: bool
+    folders: bool | None = None
+
+
+def _ask(folders: list[Path]) -> Agreement:
+    """One question for the change and, where they were never asked for, the folders people keep files in."""
     if not sys.stdin.isatty():
         print(Text("Nobody can be asked here: add --yes to make this change.", "這裡無法詢問：要更動請加上 --yes。"),
               file=sys.stderr)
-        return False
+        return Agreement(change=False)
+    question = Text("Make this change? [y/N] ", "要這樣更動嗎？[y/N] ")
+    if folders:
+        shown = Text(", ".join(map(str, folders)), "、".join(map(str, folders)))
+        question = Text(
+            f"\nWhen you speak of data files (CSV, Excel, JSON, …), may they be read in {shown.en}? Hidden folders, keys and "
+            "passwords never are.\nMake this change? [y] yes, and read data files there  [c] the change alone  [N] no: ",
+            f"\n你提到的資料檔（CSV、Excel、JSON 等）如果放在 {shown.zh}，可以讀取嗎？隱藏資料夾、金鑰與密碼一律不讀。\n"
+            "要這樣更動嗎？[y] 要，也可以讀取這些資料夾　[c] 只要更動　[N] 不要：")
     try:
-        answer = input(str(Text("Make this change? [y/N] ", "要這樣更動嗎？[y/N] ")))
+        answer = input(str(question)).strip().lower()
     except EOFError:
-        return False
-    return answer.strip().lower() in _YES
+        return Agreement(change=False)
+    if not folders:
+        return Agreement(answer in _YES)
+    return Agreement(answer in (*_YES, "c"), answer in _YES if answer in (*_YES, "c") else None)
 
 
 def _run(client: Client, commands: list[list[str]], file: ConfigurationFile, entry: dict[str, Any] | None) -> None:

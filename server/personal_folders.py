@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from ..resources.access import Need, changing_grants, grant, read_grants
 from ..resources.language import Text
-
-_YES = {"y", "yes", "是", "好", "對"}
 
 
 def personal_folders() -> list[Path]:
@@ -20,27 +17,22 @@ def personal_folders() -> list[Path]:
     return [folder for folder in dict.fromkeys(named) if folder.is_dir() and not home.is_relative_to(folder)]
 
 
-def offer_personal_folders() -> None:
-    """Ask once whether data files in those folders may be read, where a person can answer."""
+def folders_to_ask_for() -> list[Path]:
+    """Those of them that are not allowed yet; none where the person was asked before."""
     grants = read_grants()
-    folders = [folder for folder in personal_folders() if not grants.allows_path(folder)]
-    if grants.asked_for_personal_folders or not folders:
-        return
-    shown = Text(", ".join(map(str, folders)), "、".join(map(str, folders)))
-    if not sys.stdin.isatty():
-        print(Text(f"Data files outside of the workspace's inbox are asked for when they are needed. To allow a folder now: "
-                   f"nlp-skills allow {folders[0]}",
-                   f"工作區 inbox 以外的資料檔，會在需要時再詢問。要先允許某個資料夾：nlp-skills allow {folders[0]}"))
-        return
-    print(Text(f"\nMay data files (CSV, Excel, JSON, …) in these folders be read when you speak of them? {shown.en}\n"
-               "Hidden folders, keys and passwords never are.",
-               f"\n你提到的資料檔（CSV、Excel、JSON 等）如果放在這些資料夾，可以讀取嗎？{shown.zh}\n"
-               "隱藏資料夾、金鑰與密碼一律不讀。"))
-    try:
-        agreed = input(str(Text("[y/N] ", "[y/N] "))).strip().lower() in _YES
-    except EOFError:
-        return
-    if agreed:
-        grant(Need(kind="folder", subject=str(folder)) for folder in folders)
+    return [] if grants.asked_for_personal_folders else [
+        folder for folder in personal_folders() if not grants.allows_path(folder)]
+
+
+def settle_personal_folders(allowed: list[Path]) -> None:
+    """Keep the person's answer; it is not asked for again."""
+    grant(Need(kind="folder", subject=str(folder)) for folder in allowed)
     with changing_grants() as changed:
         changed.asked_for_personal_folders = True
+
+
+def tell_of_permission(folders: list[Path]) -> None:
+    """Say how those folders are allowed, where nobody could be asked."""
+    print(Text(f"Data files outside of the workspace's inbox are asked for when they are needed. To allow a folder now: "
+               f"nlp-skills allow {folders[0]}",
+               f"工作區 inbox 以外的資料檔，會在需要時再詢問。要先允許某個資料夾：nlp-skills allow {folders[0]}"))

@@ -49,8 +49,10 @@ def test_the_folders_people_use_are_found_where_they_were_moved_and_home_is_not_
     assert personal_folders.personal_folders() == [tmp_path / "drive" / "桌面", home / "Downloads"]
 
 
-@pytest.mark.parametrize(("answer", "allowed"), [("y", 2), ("好", 2), ("", 0), ("n", 0)])
-def test_installing_asks_once_for_them(answer: str, allowed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("answer", "status", "allowed"), [("y", 0, 2), ("好", 0, 2), ("c", 0, 0), ("", 1, 0), ("n", 1, 0)])
+def test_installing_asks_one_question_for_the_change_and_for_them(
+    answer: str, status: int, allowed: int, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[str] = []
 
     def answers(question: str) -> str:
@@ -58,6 +60,9 @@ def test_installing_asks_once_for_them(answer: str, allowed: int, monkeypatch: p
         return answer
 
     monkeypatch.setattr("builtins.input", answers)
-    personal_folders.offer_personal_folders()
-    personal_folders.offer_personal_folders()
-    assert (len(asked), len(read_grants().folders)) == (1, allowed)
+    assert main(["install", "--client", "cursor"]) == status
+    assert (len(asked), len(read_grants().folders)) == (1, allowed) and str(home / "Downloads") in asked[0]
+    assert (home / ".cursor" / "mcp.json").exists() is (status == 0)
+    main(["install", "--client", "cursor", "--remove"])
+    main(["install", "--client", "cursor"])
+    assert (str(home / "Downloads") in asked[-1]) is (status == 1)

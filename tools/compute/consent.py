@@ -32,17 +32,17 @@ def set_up_environment(workspace: Workspace, confirm: bool) -> SetUp | JobFolder
         return asks(planned.model_dump(), _environment_words(planned), "environment", None)
     if stopped := _stopped(workspace, "environment", None):
         return jobs.resume(stopped, workspace)
-    target = environment.new_target(workspace)
-    return jobs.submit(workspace, "environment", environment.ENTRY, ["--target", str(target)], python=sys.executable,
-                       resumable=True, alone=True)
+    return _build(workspace, [])
 
 
 def set_up_base_model(workspace: Workspace, name: str | None, confirm: bool) -> SetUp | JobFolder:
-    """A hub model: where it stands, what downloading it would take, or the job that does.
+    """A hub model: where it stands, what downloading it would take, or the job that does. Where the worker environment is
+    missing too, one yes is asked for both, and its job begins the download when it is done.
 
     Raises:
         TrainingError: no name was given, or the model is none that can be trained here.
-        MissingRequirement: the worker environment, the hub or a token is missing.
+        MissingRequirement: the hub or a token is missing.
+        WorkspaceError: the disk has no room.
     """
     if not name:
         raise TrainingError(
@@ -51,19 +51,40 @@ def set_up_base_model(workspace: Workspace, name: str | None, confirm: bool) -> 
                  "請提供 name，也就是 Hub 上的名稱，例如 Qwen/Qwen3-0.6B 或 Qwen/Qwen3-4B。"),
             field="name",
         )
-    if running := _same_download(workspace, name, active=True):
+    if running := _same_download(workspace, name, active=True) or _built_for(workspace, name):
         return running
     if folder := cached_model(name):
         check_causal_model(folder)
         return stands(Text(f"{name} is on this machine: {folder}.", f"{name} 已在這台機器上：{folder}。"), str(folder))
     offered = download.offer(name)
+    lacking = None if find_worker(workspace) else environment.plan(workspace, beside=offered.bytes - offered.present)
     if not confirm:
         plan = offered.model_dump(exclude={"files"}) | {"files": len(offered.files)}
-        return asks(plan, _download_words(offered), "base_model", name)
+        words = _download_words(offered)
+        if lacking:
+            plan |= {"environment": lacking.model_dump()}
+            first = _environment_words(lacking)
+            words = Text(f"Two downloads before training, one yes for both. {first.en} {words.en}",
+                         f"訓練之前要下載兩樣東西，同意一次即可。{first.zh}{words.zh}")
+        return asks(plan, words, "base_model", name)
+    if lacking:
+        return _build(workspace, ["--base-model", name, "--commit", offered.commit])
     if stopped := _stopped(workspace, "base_model", name):
         return jobs.resume(stopped, workspace)
     return jobs.submit(workspace, "base_model", download.ENTRY, ["--name", name, "--commit", offered.commit],
                        python=worker_python(workspace), resumable=True)
+
+
+def _build(workspace: Workspace, then: list[str]) -> JobFolder:
+    target = environment.new_target(workspace)
+    return jobs.submit(workspace, "environment", environment.ENTRY, ["--target", str(target), *then], python=sys.executable,
+                       resumable=True, alone=True)
+
+
+def _built_for(workspace: Workspace, name: str) -> JobFolder | None:
+    """The environment that is being built, where the download of that model comes after it."""
+    building = active_job(workspace.jobs, "environment")
+    return building if building and name in building.spec().arguments else None
 
 
 def set_up_machine(

@@ -69,8 +69,11 @@ class Plan(BaseModel):
     note: str = ""
 
 
-def plan(workspace: Workspace) -> Plan:
+def plan(workspace: Workspace, beside: int = 0) -> Plan:
     """How the worker environment would be built on this machine.
+
+    Arguments:
+        beside: bytes of something else that is to be downloaded with it.
 
     Raises:
         WorkspaceError: the disk has no room for it.
@@ -90,8 +93,9 @@ def plan(workspace: Workspace) -> Plan:
         folder=str(worker_root(workspace)), download=download, disk=disk, disk_free=free_disk(workspace.root),
         note=note,
     )
-    needed, free = size(disk + _SPARE_BYTES), size(planned.disk_free)
-    if planned.disk_free < disk + _SPARE_BYTES:
+    disk += beside + _SPARE_BYTES
+    needed, free = size(disk), size(planned.disk_free)
+    if planned.disk_free < disk:
         raise WorkspaceError(
             Text(f"The worker environment needs about {needed} of disk at {planned.folder}; there are {free}.",
                  f"工作環境需要 {planned.folder} 約 {needed} 的空間，目前只有 {free}。"),
@@ -153,8 +157,15 @@ def main(arguments: list[str]) -> int:
                         help="what the installer is given instead of this same nlp-skills[train]")
     parser.add_argument("--check", action="append", default=[], metavar="MODULE",
                         help="what must be importable in the end (default: the training libraries)")
+    parser.add_argument("--base-model", metavar="NAME", help="a hub model to download with it when it stands")
+    parser.add_argument("--commit", help="the commit of that model that the person agreed to")
     options = parser.parse_args(arguments)
-    return run_job("environment", lambda job: _build(job, options.target, options.require, options.check),
+
+    def work(job: RunningJob) -> dict[str, Any]:
+        built = _build(job, options.target, options.require, options.check)
+        return _downloading(built, options.base_model, options.commit) if options.base_model else built
+
+    return run_job("environment", work,
                    entry=ENTRY, arguments=arguments, resumable=True)
 
 
@@ -209,6 +220,19 @@ def _build(job: RunningJob, target: Path, require: list[str], check: list[str]) 
                       "say": {"en": "Training can begin; call the tool that asked for the environment again.",
                               "zh": "可以開始訓練了；請再呼叫一次剛才需要這個環境的工具。"}},
     }
+
+
+def _downloading(built: dict[str, Any], name: str, commit: str) -> dict[str, Any]:
+    """Begin the download that was agreed to with the environment, in the environment."""
+    from . import download, jobs
+
+    job = jobs.submit(Workspace(), "base_model", download.ENTRY, ["--name", name, "--commit", commit], python=built["python"],
+                      resumable=True)
+    said = built["message"]
+    return {**built, "downloading": job.id,
+            "message": {"en": f"{said['en']} The download of {name} has begun.", "zh": f"{said['zh']}已開始下載 {name}。"},
+            "next_step": {"tool": "job_status", "arguments": {"job_id": job.id}, "say": {
+                "en": "Follow the download; then the plan can be trained.", "zh": "請追蹤下載進度，完成後就可以訓練。"}}}
 
 
 Command = tuple[list[str], Text, dict[str, str]]

@@ -124,6 +124,25 @@ def test_size_licence_place_and_free_disk_are_told_before_the_yes(workspace: Wor
     assert not (workspace.jobs).exists(), "nothing was started"
 
 
+@pytest.mark.usefixtures("hub")
+def test_where_the_environment_is_missing_too_one_yes_covers_both(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NLP_SKILLS_WORKER", raising=False)
+    monkeypatch.setattr("nlp_skills.tools.compute.worker.importlib.util.find_spec", lambda _: None)
+    monkeypatch.setenv("UV", "")
+    asked = set_up_base_model(workspace, NAME, confirm=False)
+    assert isinstance(asked, SetUp) and asked.plan["environment"]["download"] > 0
+    assert all(word in asked.message for word in ("10.2 MB", "apache-2.0", "PyTorch", "one yes for both"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    building = set_up_base_model(workspace, NAME, confirm=True)
+    assert isinstance(building, JobFolder) and building.spec().kind == "environment"
+    assert building.spec().arguments[-4:] == ["--base-model", NAME, "--commit", COMMIT]
+    again = set_up_base_model(workspace, NAME, confirm=True)
+    assert isinstance(again, JobFolder) and again.id == building.id
+    jobs.cancel(building)
+
+
 @pytest.mark.usefixtures("with_worker")
 def test_a_download_killed_in_the_middle_resumes_where_it_was_and_the_model_is_found(
     workspace: Workspace, hub: Hub

@@ -13,7 +13,7 @@ import pytest
 from nlp_skills import __version__
 from nlp_skills.resources.errors import MissingRequirement, WorkspaceError
 from nlp_skills.resources.files import write_json
-from nlp_skills.resources.job import JobFolder
+from nlp_skills.resources.job import JobFolder, job_folder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute import environment, jobs
 from nlp_skills.tools.compute.answers import SetUp
@@ -107,6 +107,18 @@ def test_a_build_that_fails_says_why_without_secrets_and_leaves_the_old_one(
     assert "uv: error: https://***" in error and "403 / pip:" in error and "PIP_FIND_LINKS" in error
     assert "hunter22" not in error + folder.output_file.read_text("utf-8")
     assert built_worker(workspace) == before
+
+
+def test_the_download_that_was_agreed_to_with_it_begins_when_it_stands(workspace: Workspace, wheel: Path) -> None:
+    folder = build(workspace, "--require=--no-index", "--require=--no-deps", "--require", str(wheel), "--check", "probe_library",
+                   "--base-model", "someone/tiny-model", "--commit", "c" * 40)
+    assert jobs.wait(folder, 120) == "succeeded", jobs.log_tail(folder, 20)
+    result = folder.exit().result  # type: ignore[union-attr]
+    download = job_folder(workspace, result["downloading"])
+    assert download.spec().arguments == ["--name", "someone/tiny-model", "--commit", "c" * 40]
+    assert download.spec().python == str(worker_python(workspace))
+    assert result["next_step"]["arguments"] == {"job_id": download.id}
+    jobs.wait(download, 60)
 
 
 def test_an_environment_whose_libraries_do_not_import_does_not_count(
