@@ -275,22 +275,24 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
     parser.add_argument("--keep", type=Path, help="write every fault with its arguments there, as JSON lines")
     options = parser.parse_args()
-    faults, seconds, pings, told = [], [], [], Counter[str]()
+    whole = Tally()
     for seed in options.seeds:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             tally = fuzz(seed, options.calls // len(options.seeds), Path(folder))
-        faults, seconds, pings, told = faults + tally.faults, seconds + tally.seconds, pings + tally.pings, told + tally.told
+        whole = Tally(whole.calls + tally.calls, whole.seconds + tally.seconds, whole.pings + tally.pings,
+                      whole.told + tally.told, whole.faults + tally.faults)
         print(f"seed {seed}: {tally.calls:,} calls, slowest {max(tally.seconds):.2f} s, {len(tally.pings):,} pings, slowest "
               f"{max(tally.pings):.2f} s, {len(tally.faults)} faults", flush=True)
         if options.keep:
-            options.keep.write_text("".join(json.dumps(fault) + "\n" for fault in faults), encoding="utf-8")
-    in_time = sum(ping <= LONGEST_PING for ping in pings) / len(pings)
-    print(f"{len(seconds):,} calls ({', '.join(f'{count:,} {name}' for name, count in told.most_common())}): median "
-          f"{statistics.median(seconds) * 1000:.0f} ms, slowest {max(seconds):.2f} s; {in_time:.2%} of {len(pings):,} pings within "
-          f"{LONGEST_PING:.0f} s, slowest {max(pings):.2f} s; {len(faults)} faults")
-    for fault, count in Counter(f"{one['fault']} ({one.get('tool', '')[:40]!r})" for one in faults).most_common(20):
+            options.keep.write_text("".join(json.dumps(fault) + "\n" for fault in whole.faults), encoding="utf-8")
+    in_time = sum(ping <= LONGEST_PING for ping in whole.pings) / len(whole.pings)
+    told = ", ".join(f"{count:,} {name}" for name, count in whole.told.most_common())
+    print(f"{whole.calls:,} calls ({told}): median {statistics.median(whole.seconds) * 1000:.0f} ms, slowest {max(whole.seconds):.2f} s; "
+          f"{in_time:.2%} of {len(whole.pings):,} pings within {LONGEST_PING:.0f} s, slowest {max(whole.pings):.2f} s; "
+          f"{len(whole.faults)} faults")
+    for fault, count in Counter(f"{one['fault']} ({one.get('tool', '')[:40]!r})" for one in whole.faults).most_common(20):
         print(f"  {count} × {fault}")
-    return 1 if faults or in_time < 0.999 else 0
+    return 1 if whole.faults or in_time < 0.999 else 0
 
 
 if __name__ == "__main__":
