@@ -17,6 +17,7 @@ import yaml
 from filelock import FileLock, Timeout
 
 from .errors import ConflictError, WorkspaceError
+from .full_disk import FULL, full_disk
 from .language import Text
 from .reasons import reason_of
 
@@ -58,12 +59,8 @@ def describing_disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise WorkspaceError(
-                Text(f"The disk is full: {path} could not be written.", f"磁碟已滿，無法寫入 {path}。"),
-                Text("Free some space and call the same tool again; nothing was lost.",
-                     "請先清出空間，再呼叫同一個工具；先前的內容都還在。"),
-            ) from error
+        if error.errno in FULL and (full := full_disk(error, path)):
+            raise full from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise WorkspaceError(
                 Text(f"{path} cannot be written: {reason_of(error).en}.", f"無法寫入 {path}：{reason_of(error).zh}。"),
@@ -101,10 +98,11 @@ def lock(path: Path) -> Iterator[None]:
     Raises:
         ConflictError: somebody else held it for `LOCK_TIMEOUT_SECONDS`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     held = FileLock(str(path.with_name(f".{path.name}.lock")), timeout=LOCK_TIMEOUT_SECONDS)
     try:
-        held.acquire()
+        with describing_disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            held.acquire()
     except Timeout as error:
         raise ConflictError(
             Text(f"Another client is changing {path} right now.", f"另一個用戶端正在修改 {path}。"),
@@ -210,13 +208,20 @@ def dump_jsonl(rows: Iterable[dict[str, Any]]) -> bytes:
 
 
 def append_jsonl(path: Path, row: dict[str, Any]) -> None:
-    """Append one line in a single write, so that lines of two writers never mix."""
-    line = json.dumps(row, ensure_ascii=False, allow_nan=False, default=str) + "\n"
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    try:
-        os.write(descriptor, line.encode("utf-8"))
-    finally:
-        os.close(descriptor)
+    """Append one line in a single write, so that lines of two writers never mix.
+
+    Raises:
+        WorkspaceError: the disk is full or the file cannot be written; no half line is left.
+    """
+    line = (json.dumps(row, ensure_ascii=False, allow_nan=False, default=str) + "\n").encode("utf-8")
+    with describing_disk_errors(path):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            if (written := os.write(descriptor, line)) < len(line):  # a disk that becomes full takes a part
+                os.ftruncate(descriptor, os.lseek(descriptor, 0, os.SEEK_END) - written)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        finally:
+            os.close(descriptor)
 
 
 def sha256_bytes(data: bytes) -> str:

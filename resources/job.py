@@ -19,6 +19,7 @@ import contextlib
 import re
 import time
 from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,6 +39,7 @@ MACHINE_VARIABLE = "NLP_SKILLS_MACHINE"  # names the machine to a job that was s
 JobState = Literal["queued", "running", "succeeded", "failed", "cancelled", "interrupted"]
 ACTIVE_STATES: tuple[JobState, ...] = ("queued", "running")
 # A task may have several of them: trainings wait for each other's device, and each gives its own machine back.
+_started: ContextVar[list[JobFolder] | None] = ContextVar("started_jobs", default=None)
 _ID = re.compile(r"(?!\.)[A-Za-z0-9_.-]{1,120}")
 KINDS_AT_ONCE = ("train", "give_back")
 _STARTER_SECONDS = 60.0  # a living starter needs no longer from its record to the child's pid
@@ -201,6 +203,23 @@ def job_folders(workspace: Workspace, task: TaskFolder | None = None) -> list[Jo
     found = [JobFolder(entry) for place in places if place.is_dir() for entry in place.iterdir()
              if (entry / "spec.json").is_file()]
     return sorted(found, key=lambda job: job.id, reverse=True)
+
+
+@contextlib.contextmanager
+def noting_started_jobs() -> Iterator[list[JobFolder]]:
+    """The jobs that are started within the block, so that an error after that does not deny them."""
+    noted: list[JobFolder] = []
+    before = _started.set(noted)
+    try:
+        yield noted
+    finally:
+        _started.reset(before)
+
+
+def note_started(folder: JobFolder) -> None:
+    noted = _started.get()
+    if noted is not None:
+        noted.append(folder)
 
 
 def active_job(jobs: Path, kind: str) -> JobFolder | None:

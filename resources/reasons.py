@@ -16,6 +16,7 @@ _REASONS = {
     errno.EROFS: Text("the file system is read-only", "檔案系統是唯讀的"),
     errno.ENOSPC: Text("the disk is full", "磁碟已滿"),
     errno.EDQUOT: Text("the disk quota is used up", "磁碟配額已用完"),
+    errno.EFBIG: Text("the disk is full, or files there may grow no larger", "磁碟已滿，或檔案已達允許的大小上限"),
     errno.EISDIR: Text("it is a folder", "它是資料夾"),
     errno.ENOTDIR: Text("a part of the path is a file", "路徑中有一段是檔案"),
     errno.ENOEXEC: Text("it is no program of this machine", "它不是這台機器能執行的程式"),

@@ -32,7 +32,8 @@ from pydantic import AnyUrl, BaseModel, ValidationError
 from ..resources.access import AccessError, offering_paths
 from ..resources.errors import NlpSkillsError, TaskError
 from ..resources.external import remark, visible
-from ..resources.job import job_folder
+from ..resources.full_disk import full_disk
+from ..resources.job import ACTIVE_STATES, JobFolder, job_folder, noting_started_jobs
 from ..resources.language import Language, Text, as_language, detect_language, speaking
 from ..resources.paths import covered_by
 from ..resources.workspace import Workspace
@@ -113,10 +114,11 @@ class GuardedServer(MCPServer[Any]):
                 raise ToolError(problem)
             if unknown := [given for given in arguments if given not in known | _UNDERSTOOD_EVERYWHERE]:
                 raise ToolError(_unknown_argument(name, unknown[0], sorted(known)))
-            try:
-                return without_secrets(await self._asked_and_called(name, _without_pasted_secrets(arguments), context))
-            except ToolError as error:
-                raise ToolError(explained(error, name)) from error
+            with noting_started_jobs() as started:
+                try:
+                    return without_secrets(await self._asked_and_called(name, _without_pasted_secrets(arguments), context))
+                except ToolError as error:
+                    raise ToolError("\n".join((explained(error, name), *_still_working(started)))) from error
 
     async def _asked_and_called(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None
@@ -355,6 +357,8 @@ def explained(error: BaseException, name: str) -> str:
         return _shown("\n".join(filter(None, (str(cause), remark(cause), f"({cause.code})"))))
     if isinstance(cause, ValidationError):
         return redact(_invalid_arguments(cause, name))
+    if full := full_disk(cause):
+        return _shown(f"{full}\n({full.code})")
     if cause is error:  # said on purpose by the SDK or a door: an unknown tool or prompt, a missing argument
         return redact(str(error))
     reference = uuid.uuid4().hex[:8]
@@ -366,6 +370,15 @@ def explained(error: BaseException, name: str) -> str:
         f"{name} 遇到我們這邊的錯誤（{kind}）而停止，沒有留下做到一半的東西。\n"
         f"→ 請再試一次；若再發生，請附上伺服器紀錄中的編號 {reference} 回報。",
     ))
+
+
+def _still_working(started: Iterable[JobFolder]) -> Iterator[str]:
+    """That a job which the failed call had started is at work all the same."""
+    for job in started:
+        with contextlib.suppress(NlpSkillsError, OSError):
+            if job.state() in ACTIVE_STATES:
+                yield str(Text(f"Job {job.id} was started and is at work: job_status(job_id={job.id!r}).",
+                               f"工作 {job.id} 已經開始執行：job_status(job_id={job.id!r})。"))
 
 
 def _cause(error: BaseException) -> BaseException:

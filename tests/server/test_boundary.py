@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -20,7 +21,9 @@ from pydantic import BaseModel, Field
 
 from nlp_skills.resources.errors import DataError, TaskError
 from nlp_skills.resources.files import write_json, write_yaml
+from nlp_skills.resources.job import JobFolder, note_started
 from nlp_skills.resources.language import Text, spoken_language
+from nlp_skills.resources.process import identity
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.server.boundary import GuardedServer
 
@@ -52,6 +55,18 @@ def make_server(workspace: Workspace, *, read_only: bool = False) -> GuardedServ
     @server.tool()
     def crash(language: str = "") -> str:
         raise RuntimeError("postgresql://ann:hunter2secret@db/x broke")
+
+    @server.tool()
+    def fill_the_disk(language: str = "") -> str:
+        raise OSError(errno.ENOSPC, "No space left on device", "/data/rows.jsonl")
+
+    @server.tool()
+    def start_and_fail(language: str = "") -> str:
+        job = JobFolder(workspace.jobs / "20260101-000000-000-check-abcd")
+        write_json(job.spec_file, {"id": job.id, "kind": "check", "entry": [], "python": "", "created": ""})
+        write_json(job.pid_file, identity(os.getpid()))
+        note_started(job)
+        raise EMPTY
 
     @server.tool(annotations=ToolAnnotations(read_only_hint=True))
     def speak(message: str = "", task: str = "", job_id: str = "", language: str = "") -> str:
@@ -96,6 +111,20 @@ async def test_a_domain_error_is_told_with_problem_field_fix_and_code(tmp_path: 
         result = await client.call_tool(tool, {})
     assert result.is_error
     assert text_of(result) == "The file is empty. [sources[0].path]\n→ Give one with rows.\n(data)"
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "The disk is full: /data/rows.jsonl"), ("zh-TW", "磁碟已滿，無法寫入 /data/rows.jsonl")])
+async def test_a_full_disk_is_told_wherever_it_was_met(tmp_path: Path, language: str, said: str) -> None:
+    async with connected(tmp_path) as client:
+        told = text_of(await client.call_tool("fill_the_disk", {"language": language}))
+    assert told.startswith(said) and "tidy" in told and "Errno" not in told and "OSError" not in told
+
+
+async def test_a_call_that_fails_names_the_job_that_it_started(tmp_path: Path) -> None:
+    async with connected(tmp_path) as client:
+        told = text_of(await client.call_tool("start_and_fail", {}))
+        other = text_of(await client.call_tool("fail", {}))
+    assert "Job 20260101-000000-000-check-abcd was started and is at work" in told and "Job" not in other
 
 
 @pytest.mark.parametrize("tool", ["fail", "fail_in_a_thread"])

@@ -453,7 +453,7 @@ def main(verb: str, folder: Path) -> int:
     try:
         answer = VERBS[verb](folder, given)
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         answer = {"error": "full" if full else "forbidden" if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
                   else "system", "said": f"{error.strerror}: {error.filename}"}
     print(MARK + json.dumps(answer), flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -11,7 +12,16 @@ from typing import Any
 from ...resources.clock import now
 from ...resources.errors import JobError, MachineError, NlpSkillsError
 from ...resources.files import append_jsonl, describing_disk_errors, lock, read_jsonl, write_json
-from ...resources.job import ACTIVE_STATES, KINDS_AT_ONCE, JobFolder, JobSpec, JobState, Progress, active_job
+from ...resources.job import (
+    ACTIVE_STATES,
+    KINDS_AT_ONCE,
+    JobFolder,
+    JobSpec,
+    JobState,
+    Progress,
+    active_job,
+    note_started,
+)
 from ...resources.language import Text, spoken_language
 from ...resources.process import identity
 from ...resources.task import TaskFolder
@@ -52,6 +62,7 @@ def submit(
 
     Raises:
         JobError: the same kind of job is already running, or the task has no such script.
+        WorkspaceError: the disk is full; nothing was started.
         AccessError: the script is not as we write it, and the person has not agreed to its content.
     """
     check_entry(task.root if task else None, entry)
@@ -68,9 +79,15 @@ def submit(
             id=folder.id, kind=kind, entry=entry, arguments=arguments or [], task=str(task.root) if task else None,
             python=str(python), language=spoken_language(), created=now(), resumable=resumable, machine=machine,
         )
-        _record_starter(folder)
-        write_json(folder.spec_file, spec.model_dump(mode="json"))
-        local.start(folder, workspace)
+        try:
+            _record_starter(folder)
+            write_json(folder.spec_file, spec.model_dump(mode="json"))
+            local.start(folder, workspace)
+        except NlpSkillsError:
+            if not folder.exit_file.exists():  # nothing of it ever ran
+                shutil.rmtree(folder.root, ignore_errors=True)
+            raise
+        note_started(folder)
     return folder
 
 
@@ -205,7 +222,12 @@ def resume(folder: JobFolder, workspace: Workspace) -> JobFolder:
         _record_starter(folder)
         for stale in (folder.cancel_file, folder.queued_file, folder.pid_file, folder.exit_file):
             stale.unlink(missing_ok=True)
-        local.start(folder, workspace)
+        try:
+            local.start(folder, workspace)
+        except NlpSkillsError:
+            folder.starter_file.unlink(missing_ok=True)  # nobody is starting it any more
+            raise
+        note_started(folder)
     return folder
 
 

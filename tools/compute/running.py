@@ -7,7 +7,6 @@ so a job started by the server, by hand or on another machine leaves the same fi
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import signal
@@ -26,6 +25,7 @@ from ...resources.access import let_person_answer
 from ...resources.clock import now
 from ...resources.errors import Cancelled, JobError, NlpSkillsError
 from ...resources.files import append_jsonl, describing_disk_errors, lock, write_json
+from ...resources.full_disk import full_disk
 from ...resources.job import (
     FAMILY_VARIABLE,
     JOB_VARIABLE,
@@ -41,6 +41,7 @@ from ...resources.masking import redact, throughout
 from ...resources.process import identity
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
+from .ending import finite, leave_exit, reserve_exit
 from .events import JobEvents
 from .page import refresh_views
 from .redaction import without_secrets
@@ -50,7 +51,6 @@ __all__ = ["JOB_VARIABLE", "RunningJob", "cancelled", "new_job_id", "run_job"]
 _VIEW_SECONDS = 2.0  # the page and the curve are drawn again at most this often
 _WORK_PER_VIEW = 50  # and never take more than about a fiftieth of the job's time
 _EVENT_SECONDS = 0.1  # steps without measures are recorded at most this often
-_RESERVED_BYTES = 16_384  # kept free for exit.json, so that a full disk does not swallow how the job ended
 
 
 class RunningJob:
@@ -68,7 +68,7 @@ class RunningJob:
 
     def event(self, kind: str, **fields: Any) -> None:
         """Append one event; every value must be JSON-serialisable, NaN and infinities are written as null."""
-        append_jsonl(self.folder.events_file, {"time": now(), "kind": kind, **throughout(_finite(fields), redact)})
+        append_jsonl(self.folder.events_file, {"time": now(), "kind": kind, **throughout(finite(fields), redact)})
 
     def progress(
         self, step: int, total: int | None = None, message: Text | None = None, *, even: bool = True,
@@ -245,7 +245,7 @@ class _Run:
         try:
             with self._signals():
                 write_json(folder.pid_file, {**identity(os.getpid()), "ready": True})
-                _reserve_exit(folder)
+                reserve_exit(folder)
                 self._job.event("started", pid=os.getpid())
                 self._job.draw()
                 self._job.check_cancelled()
@@ -263,9 +263,9 @@ class _Run:
             state, error = "failed", _unexpected(failure, folder)
         if state != "succeeded" and folder.cancel_file.exists():
             state = "cancelled"
-        with contextlib.suppress(OSError):  # exit.json, which has its place kept, says the same
+        with contextlib.suppress(OSError, NlpSkillsError):  # exit.json, which has its place kept, says the same
             self._job.event("ended", state=state)
-        _leave_exit(folder, JobExit(state=state, ended=now(), result=result, error=error.to_dict() if error else None))
+        leave_exit(folder, JobExit(state=state, ended=now(), result=result, error=error.to_dict() if error else None))
         self._job.draw()
         if self._job.by_hand:
             _say_how_it_ended(result, error)
@@ -341,44 +341,9 @@ def _task_language(task: TaskFolder | None) -> Language | None:
         return None
 
 
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if value - value == 0 else None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _reserve_exit(folder: JobFolder) -> None:
-    reserve = folder.root / ".exit.reserve"
-    reserve.write_bytes(b" " * _RESERVED_BYTES)
-
-
-def _leave_exit(folder: JobFolder, ended: JobExit) -> None:
-    """Write `exit.json`, on a full disk into the place kept for it."""
-    reserve = folder.root / ".exit.reserve"
-    content = throughout(_finite(ended.model_dump(mode="json")), redact)
-    try:
-        write_json(folder.exit_file, content)
-        reserve.unlink(missing_ok=True)
-    except NlpSkillsError:
-        with contextlib.suppress(OSError):
-            folder.page_file.unlink(missing_ok=True)
-        written = json.dumps(content, default=str).encode("utf-8")
-        if len(written) > _RESERVED_BYTES:
-            written = json.dumps({**content, "result": {}}, default=str).encode("utf-8")
-        with reserve.open("r+b") as file:
-            file.write(written.ljust(_RESERVED_BYTES))
-        reserve.replace(folder.exit_file)
-
-
 def _unexpected(failure: BaseException, folder: JobFolder) -> NlpSkillsError:
-    if isinstance(failure, OSError) and failure.errno in (errno.ENOSPC, errno.EDQUOT):
-        try:
-            with describing_disk_errors(Path(failure.filename or folder.root)):
-                raise failure
-        except NlpSkillsError as described:
-            return described
+    if full := full_disk(failure, folder.root):
+        return full
     shown = without_secrets(f"{type(failure).__name__}: {failure}")[:600]
     return JobError(
         Text(f"The job stopped on an error it did not expect: {shown}", f"工作遇到未預期的錯誤而停止：{shown}"),

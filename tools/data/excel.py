@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
-from itertools import chain, islice, zip_longest
+from contextlib import closing
+from itertools import chain, count, islice, zip_longest
 from pathlib import Path
 from typing import Any
+from xml.parsers import expat
 
 from ...resources.errors import DataError, DataSourceError, MissingRequirement
 from ...resources.external import all_as_data, as_data
@@ -15,14 +18,17 @@ from ...resources.language import Text, several
 from .column_names import LOOKED_AT, find_header, is_filled, may_be_header
 from .delimited import Note, column_names, no_header, titles_above
 from .places import Places
-from .worksheet import Extras, TooMany, extras_of, letters_of
+from .reading import LONGEST_ROW
+from .worksheet import MOST_ROWS, Extras, TooLong, TooMany, TooManyRows, check_measure, extras_of, letters_of
 
 Record = dict[str, Any]
 _LARGEST = 1 << 30  # bytes a workbook may unpack to
 _HELD = 256 << 20  # … and the part of it that is held in memory: the texts of all cells
+_TREES = ("styles.xml", "workbook.xml", ".rels", "[Content_Types].xml")
 _HEADER_ROWS = 3
 _ERRORS = frozenset({"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"})
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")  # as Excel writes characters that XML cannot hold
+_TREE = 32 << 20  # … and any of the parts that are held as a tree: styles, relations
 _BOMB, _SMALL = 200, 64 << 20  # no honest workbook larger than that packs so many times smaller
 
 
@@ -54,7 +60,7 @@ def excel_records(
                  "請安裝：pip install 'nlp-skills[excel]'；或另存成「CSV UTF-8」。"), field=f"{field}.path") from error
     _check_size(path, field)
     try:
-        workbook = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        workbook = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
     except Exception as error:  # openpyxl raises whatever the broken part of the file makes it meet
         raise _no_workbook(path, field) from error
     try:
@@ -115,15 +121,17 @@ def _extras(sheet: Any, path: Path, field: str) -> Extras:
 def _rows(sheet: Any, path: Path, field: str) -> Iterator[tuple[Any, ...]]:
     """The cells of each row as they stand, whatever size the file claims for the sheet."""
     sheet.reset_dimensions()
-    rows = sheet.iter_rows(values_only=True)
-    while True:
-        try:
-            cells = next(rows, None)
-        except Exception as error:  # as above: the parts of the file are read only now
-            raise _no_workbook(path, field) from error
-        if cells is None:
-            return
-        yield tuple(map(_plain, cells))
+    with closing(sheet.iter_rows(values_only=True)) as rows:
+        for number in count(1):
+            try:
+                cells = next(rows, None)
+            except Exception as error:  # as above: the parts of the file are read only now
+                raise _no_workbook(path, field) from error
+            if cells is None:
+                return
+            if number > MOST_ROWS:  # of which most may be gaps
+                raise _too_many_rows(path, field)
+            yield tuple(map(_plain, cells))
 
 
 def _plain(cell: Any) -> Any:
@@ -203,14 +211,36 @@ def _check_size(path: Path, field: str) -> None:
     try:
         with zipfile.ZipFile(path) as parts:
             size = sum(part.file_size for part in parts.infolist())
-            held = max((part.file_size for part in parts.infolist() if part.filename.endswith("sharedStrings.xml")),
-                       default=0)
-    except (zipfile.BadZipFile, OSError) as error:
+            if (size > _LARGEST or _largest(parts, "sharedStrings.xml") > _HELD or _largest(parts, *_TREES) > _TREE
+                    or (size > _SMALL and size > _BOMB * path.stat().st_size)):
+                raise _too_much(path, Text(f"unpacks to {size >> 20} MB", f"解壓後有 {size >> 20} MB"), field)
+            for part in parts.infolist():
+                if part.file_size > LONGEST_ROW and part.filename.startswith("xl/worksheets/"):
+                    with parts.open(part) as sheet:
+                        check_measure(sheet, LONGEST_ROW)
+    except TooManyRows:
+        raise _too_many_rows(path, field) from None
+    except TooLong as long:
+        raise _too_much(path, Text(f"has a row of more than {LONGEST_ROW >> 20} MB (row {long.row} of a sheet)",
+                                   f"有一列超過 {LONGEST_ROW >> 20} MB（工作表的第 {long.row} 列）"), field) from None
+    except (zipfile.BadZipFile, expat.ExpatError, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError) as error:
         raise _no_workbook(path, field) from error
-    if size > _LARGEST or held > _HELD or (size > _SMALL and size > _BOMB * path.stat().st_size):
-        raise DataError(
-            Text(f"{path} unpacks to {size >> 20} MB.", f"{path} 解壓後有 {size >> 20} MB。"),
-            Text("Save the sheet as 'CSV UTF-8'.", "請另存成「CSV UTF-8」。"), field=f"{field}.path")
+
+
+def _largest(parts: zipfile.ZipFile, *endings: str) -> int:
+    return max((part.file_size for part in parts.infolist() if part.filename.endswith(endings)), default=0)
+
+
+def _too_many_rows(path: Path, field: str) -> DataError:
+    return _too_much(path, Text(f"has a sheet of more than {MOST_ROWS:,} rows, which is all that Excel takes",
+                                f"有工作表超過 {MOST_ROWS:,} 列，這是 Excel 的上限"), field)
+
+
+def _too_much(path: Path, what: Text, field: str) -> DataError:
+    return DataError(
+        Text(f"{path} {what.en}; it cannot be read as it is.", f"{path} {what.zh}，無法直接讀取。"),
+        Text("Open it in Excel, or the program it comes from, and save the sheet as 'CSV UTF-8'.",
+             "請用 Excel 或產生它的程式開啟，另存成「CSV UTF-8」。"), field=f"{field}.path")
 
 
 def _no_workbook(path: Path, field: str) -> DataError:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from ...resources.errors import DataError, MissingRequirement
+from ...resources.errors import DataError
 from ...resources.language import Text
 from .compression import opened_text
 from .places import Places
@@ -16,7 +16,6 @@ from .places import Places
 Record = dict[str, Any]
 LONGEST_ROW = 8 << 20  # characters: a longer one is a broken file, not a text to classify
 _CHUNK = 1 << 20
-_PARQUET_BATCH = 1000
 _ARRAY = re.compile(r"\s*\[\s*(\{|\]|\Z)")
 _SPLITS = frozenset({"train", "training", "valid", "validation", "val", "dev", "test"})
 _ELEMENT = Text("Element", "個元素")
@@ -151,37 +150,6 @@ def _array_elements(file: IO[str], path: Path, field: str) -> Iterator[Record]:
             continue
         at, number = end, number + 1
         yield _object(value, path, number, field, unit=_ELEMENT)
-
-
-def parquet_records(path: Path, field: str) -> Iterator[Record]:
-    """The rows of a Parquet file, batch by batch.
-
-    Raises:
-        MissingRequirement: pyarrow is not installed where this runs.
-    """
-    try:
-        import pyarrow
-        import pyarrow.parquet as parquet
-    except ImportError as error:
-        raise MissingRequirement(
-            Text("Reading Parquet needs pyarrow, and the environment of this job lacks it.",
-                 "讀取 Parquet 需要 pyarrow，但執行此工作的環境沒有安裝。"),
-            Text("Build the worker environment with set_up(what='environment'), or save the data as CSV or JSONL.",
-                 "請用 set_up(what='environment') 建立工作環境，或把資料另存成 CSV 或 JSONL。"),
-            field=f"{field}.path",
-        ) from error
-    try:
-        with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=_PARQUET_BATCH):
-                yield from batch.to_pylist()
-    except pyarrow.ArrowException as error:
-        raise DataError(
-            Text(f"{path} cannot be read as Parquet: {str(error)[:200]}",
-                 f"{path} 無法當成 Parquet 讀取：{str(error)[:200]}"),
-            Text("Write the file again, or name its real format (format: csv).",
-                 "請重新輸出檔案，或指定實際的格式（例如 format: csv）。"),
-            field=f"{field}.path",
-        ) from error
 
 
 def lines_of(file: IO[str], path: Path, field: str) -> Iterator[str]:

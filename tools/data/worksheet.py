@@ -1,8 +1,10 @@
-"""What stands in a worksheet's XML beside its values: merged cells, and formulas whose results were never stored."""
+"""What stands in a worksheet's XML beside its values: its measure, merged cells, and formulas whose results were never
+stored."""
 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any
@@ -10,11 +12,28 @@ from xml.parsers import expat
 
 _CHUNK = 1 << 16
 _MOST = 200_000
+MOST_ROWS = 1 << 20  # that Excel itself takes
 _REFERENCE = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
 
 
 class TooMany(Exception):
     """More merged cells or formulas than an honest sheet has."""
+
+
+class TooManyRows(Exception):
+    """More rows than any sheet of Excel has."""
+
+
+class TooLong(Exception):
+    """A row that is longer than any text to learn from.
+
+    Arguments:
+        row: its number.
+    """
+
+    def __init__(self, row: int) -> None:
+        super().__init__(row)
+        self.row = row
 
 
 @dataclass
@@ -40,6 +59,44 @@ class Extras:
         group of columns, above their own."""
         return any(first_row == last_row == row and sum(cell not in (None, "") for cell in below[first - 1:last]) > 1
                    for first_row, first, last_row, last in self.merged)
+
+
+def check_measure(source: IO[bytes], longest: int) -> None:
+    """Read the sheet once as a stream, before anything is built of it.
+
+    Arguments:
+        longest: bytes that one row may take.
+
+    Raises:
+        TooManyRows, TooLong: beyond the limits.
+        expat.ExpatError: it is no XML.
+    """
+    rows, began = 0, sys.maxsize  # where the row begins that is being read
+    parser = expat.ParserCreate()
+
+    def start(name: str, _: dict[str, str]) -> None:
+        nonlocal rows, began
+        if name == "row" or name.endswith(":row"):
+            _check_length(parser.CurrentByteIndex)
+            rows, began = rows + 1, parser.CurrentByteIndex
+            if rows > MOST_ROWS:
+                raise TooManyRows
+
+    def end(name: str) -> None:
+        nonlocal began
+        if name.endswith("sheetData"):
+            _check_length(parser.CurrentByteIndex)
+            began = sys.maxsize
+
+    def _check_length(at: int) -> None:
+        if at - began > longest:
+            raise TooLong(rows)
+
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    while chunk := source.read(_CHUNK):
+        parser.Parse(chunk, False)
+        _check_length(parser.CurrentByteIndex)
+    parser.Parse(b"", True)
 
 
 def extras_of(source: IO[bytes]) -> Extras:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import shutil
 import uuid
 from pathlib import Path
 
 from ...resources.errors import WorkspaceError
 from ...resources.files import commit_folder, read_json, write_json
+from ...resources.full_disk import full_disk
 from ...resources.language import Text
 from ...resources.version import VersionFolder
 from ..compute.fingerprint import Care, differing, model_files
 from ..compute.machine import free_disk
 from ..compute.words import size
 from .model import load_for_inference, version_paths
-
-_FULL = f"os error {errno.ENOSPC}"  # as the writer of the weights, which is no Python, says it
 
 
 def merged_place(version: VersionFolder) -> Path:
@@ -56,8 +53,8 @@ def merged_model(version: VersionFolder, care: Care = "kept") -> Path:
             loaded.model.save_pretrained(folder)
             loaded.tokenizer.save_pretrained(folder)
         except Exception as error:
-            if _FULL in str(error):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+            if full := full_disk(error, final):
+                raise full from error
             raise
 
     if not final.is_dir():

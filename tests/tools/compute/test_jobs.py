@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -12,7 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from nlp_skills.resources.errors import DataError, JobError, MissingRequirement
+from nlp_skills.resources.errors import DataError, JobError, MissingRequirement, WorkspaceError
+from nlp_skills.resources.files import append_jsonl, read_jsonl
 from nlp_skills.resources.job import FAMILY_VARIABLE, JOB_VARIABLE, JobFolder, active_job, job_folders
 from nlp_skills.resources.process import environment_value, identity, living
 from nlp_skills.resources.task import TaskFolder
@@ -440,6 +442,41 @@ def test_a_full_disk_is_told_and_the_end_still_reaches_its_file(start: Start) ->
     assert ended(folder) == "failed"
     error = jobs.failure(folder)
     assert error and error.code == "workspace" and "The disk is full" in error.problem.en
+
+
+@pytest.mark.parametrize("full_at", range(1, 6))
+def test_on_a_full_disk_a_job_is_told_as_not_started_and_none_is_left_that_seems_to_run(
+    task: TaskFolder, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, full_at: int
+) -> None:
+    fsync, write_bytes, writes = os.fsync, Path.write_bytes, iter(range(1, 1000))
+    monkeypatch.setattr(os, "fsync", lambda descriptor: _unless_full(next(writes) >= full_at) or fsync(descriptor))
+    monkeypatch.setattr(Path, "write_bytes", lambda path, data: _unless_full(next(writes) >= full_at) or write_bytes(path, data))
+    try:
+        folder = jobs.submit(workspace, "check", ["-m", "nlp_skills.tools.compute.machine"], python=sys.executable, task=task)
+    except WorkspaceError as error:
+        assert "The disk is full" in error.problem.en and "磁碟已滿" in error.problem.zh
+    else:
+        assert full_at > 4 and jobs.wait(folder, 30)
+    monkeypatch.undo()
+    assert all(folder.state() == "failed" and "disk is full" in str(jobs.failure(folder)) and not folder.family()
+               for folder in job_folders(workspace, task)) or full_at > 4
+    assert not [left for left in task.jobs.iterdir() if left.is_dir() and not (left / "spec.json").is_file()]
+
+
+def _unless_full(full: bool) -> None:
+    if full:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_line_that_a_full_disk_took_half_of_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    append_jsonl(tmp_path / "events.jsonl", {"kind": "first"})
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:5]))
+    with pytest.raises(WorkspaceError, match="disk is full"):
+        append_jsonl(tmp_path / "events.jsonl", {"kind": "second"})
+    monkeypatch.undo()
+    append_jsonl(tmp_path / "events.jsonl", {"kind": "third"})
+    assert [row["kind"] for row in read_jsonl(tmp_path / "events.jsonl")] == ["first", "third"]
 
 
 def test_a_job_that_reports_not_a_number_stays_readable(start: Start) -> None:

@@ -166,6 +166,33 @@ def test_entities_that_multiply_in_a_workbook_are_not_followed(tmp_path: Path) -
     assert ".xlsx" in refusal(tmp_path / "a.xlsx").problem.en and time.process_time() - began < 5
 
 
+def rewritten(sound: Path, change: Any) -> Path:
+    """The workbook with the XML of its first sheet changed."""
+    other = sound.with_name("a.xlsx")
+    with zipfile.ZipFile(sound) as read_from, zipfile.ZipFile(other, "w", zipfile.ZIP_DEFLATED) as written:
+        for part in read_from.namelist():
+            content = read_from.read(part)
+            written.writestr(part, change(content) if part.endswith("sheet1.xml") else content)
+    return other
+
+
+@pytest.mark.parametrize(("inside", "said"), [
+    (b"<row><c/></row>" * 1_048_577, "more than 1,048,576 rows"),
+    (b"<x:row xmlns:x='u'/><!-- <row -->" * 1_048_577, "more than 1,048,576 rows"),
+    (b"<row r='9'>" + b"<c t='inlineStr'><is><t>long</t></is></c>" * 250_000 + b"</row>", "a row of more than 8 MB"),
+    (b'<row r="3000000"><c r="A3000000"><v>1</v></c></row>', "more than 1,048,576 rows")], ids=["rows", "prefixed", "cells", "gap"])
+def test_a_sheet_that_no_excel_could_have_written_is_refused_before_it_is_built(tmp_path: Path, inside: bytes, said: str) -> None:
+    sound = workbook(tmp_path / "sound.xlsx", ("一", [["text", "label"], ["好", "正面"]]))
+    error = refusal(rewritten(sound, lambda content: content.replace(b"</sheetData>", inside + b"</sheetData>")))
+    assert said in error.problem.en and "CSV UTF-8" in error.fix.en
+
+
+def test_what_stands_below_the_rows_of_a_sheet_is_no_row(tmp_path: Path) -> None:
+    sound = workbook(tmp_path / "sound.xlsx", ("一", [["text", "label"], ["好", "正面"]]))
+    below = b"</sheetData><!--" + bytes(range(33, 45)) * 800_000 + b"-->"
+    assert read(rewritten(sound, lambda content: content.replace(b"</sheetData>", below))) == [{"text": "好", "label": "正面"}]
+
+
 def test_a_sheet_that_claims_to_be_endless_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     sound = workbook(tmp_path / "sound.xlsx", ("一", [["text", "label"], ["好", "正面"], ["壞", "負面"]]))
     with zipfile.ZipFile(sound) as read_from, zipfile.ZipFile(tmp_path / "a.xlsx", "w") as written:

@@ -27,6 +27,7 @@ from ....resources.language import Text
 from ....resources.process import identity
 from ....resources.reasons import reason_of
 from ....resources.workspace import Workspace
+from ..ending import leave_exit, reserve_exit
 from ..task_script import command_of
 
 GRACE_SECONDS = 10.0
@@ -39,6 +40,7 @@ def start(folder: JobFolder, workspace: Workspace) -> None:
         MissingRequirement: the interpreter or the task's folder is gone; the job has failed with that error.
         WorkspaceError: the disk is full or read-only.
     """
+    reserve_exit(folder)
     spec = folder.spec()
     task = folder.task()
     environment = {
@@ -66,9 +68,16 @@ def start(folder: JobFolder, workspace: Workspace) -> None:
             )
     except OSError as error:
         raise _not_started(folder, spec, error) from error
-    # Its own record, which says more, may be there already.
-    _write_if_absent(folder.pid_file, identity(process.pid))
     threading.Thread(target=process.wait, name=f"reap {folder.id}", daemon=True).start()
+    try:  # its own record, which says more, may be there already
+        with describing_disk_errors(folder.pid_file):
+            _write_if_absent(folder.pid_file, identity(process.pid))
+    except NlpSkillsError as error:  # what nobody could find again must not run on
+        with contextlib.suppress(psutil.Error):
+            psutil.Process(process.pid).kill()
+        stop(folder)
+        leave_exit(folder, JobExit(state="failed", ended=now(), error=error.to_dict()))
+        raise
 
 
 def stop(folder: JobFolder) -> None:
@@ -123,6 +132,5 @@ def _not_started(folder: JobFolder, spec: JobSpec, error: OSError) -> NlpSkillsE
              "如果工作環境已被移除，請用 set_up(what='environment') 重新建立。"),
         details={"python": spec.python},
     )
-    ended = JobExit(state="failed", ended=now(), error=described.to_dict())
-    write_json(folder.exit_file, ended.model_dump(mode="json"))
+    leave_exit(folder, JobExit(state="failed", ended=now(), error=described.to_dict()))
     return described

@@ -18,8 +18,9 @@ from ..compression import unpacked_name
 from ..delimited import delimited_records
 from ..encoding import check_encoding, detect_encoding, titled
 from ..excel import excel_records
+from ..parquet import parquet_records
 from ..places import Places
-from ..reading import json_records, jsonl_records, parquet_records
+from ..reading import json_records, jsonl_records
 from ..watching import Watch
 from . import Record, SourceKind
 

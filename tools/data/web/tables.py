@@ -15,7 +15,8 @@ from ..compression import unpacked_name
 from ..delimited import delimited_records
 from ..encoding import check_encoding, detect_encoding
 from ..excel import excel_records
-from ..reading import jsonl_records, parquet_records
+from ..parquet import parquet_records
+from ..reading import jsonl_records
 from ..watching import Watch
 from .bounded import TooLarge, Truncated, collected
 from .client import Answer, shown
