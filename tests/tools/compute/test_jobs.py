@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -449,8 +450,17 @@ def test_on_a_full_disk_a_job_is_told_as_not_started_and_none_is_left_that_seems
     task: TaskFolder, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, full_at: int
 ) -> None:
     fsync, write_bytes, writes = os.fsync, Path.write_bytes, iter(range(1, 1000))
-    monkeypatch.setattr(os, "fsync", lambda descriptor: _unless_full(next(writes) >= full_at) or fsync(descriptor))
-    monkeypatch.setattr(Path, "write_bytes", lambda path, data: _unless_full(next(writes) >= full_at) or write_bytes(path, data))
+
+    def until_full(write: Callable[..., Any]) -> Callable[..., Any]:
+        def written(*arguments: Any) -> Any:
+            if next(writes) >= full_at:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return write(*arguments)
+
+        return written
+
+    monkeypatch.setattr(os, "fsync", until_full(fsync))
+    monkeypatch.setattr(Path, "write_bytes", until_full(write_bytes))
     try:
         folder = jobs.submit(workspace, "check", ["-m", "nlp_skills.tools.compute.machine"], python=sys.executable, task=task)
     except WorkspaceError as error:
@@ -461,11 +471,6 @@ def test_on_a_full_disk_a_job_is_told_as_not_started_and_none_is_left_that_seems
     assert all(folder.state() == "failed" and "disk is full" in str(jobs.failure(folder)) and not folder.family()
                for folder in job_folders(workspace, task)) or full_at > 4
     assert not [left for left in task.jobs.iterdir() if left.is_dir() and not (left / "spec.json").is_file()]
-
-
-def _unless_full(full: bool) -> None:
-    if full:
-        raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_a_line_that_a_full_disk_took_half_of_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
