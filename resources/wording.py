@@ -16,6 +16,7 @@ _EXPECTED = {
     "string_type": Text("text", "文字"),
     "int_type": Text("a whole number", "整數"),
     "int_parsing": Text("a whole number", "整數"),
+    "int_parsing_size": Text("a smaller whole number", "小一點的整數"),
     "int_from_float": Text("a whole number", "整數"),
     "float_type": Text("a number", "數字"),
     "float_parsing": Text("a number", "數字"),
@@ -27,18 +28,28 @@ _EXPECTED = {
     "model_type": Text("a group of fields", "一組欄位"),
     "model_attributes_type": Text("a group of fields", "一組欄位"),
 }
+_LENGTHS = {
+    "string_too_short": Text("it must have {} characters or more", "至少要有 {} 個字元"),
+    "string_too_long": Text("it must have {} characters or fewer", "最多 {} 個字元"),
+    "too_short": Text("it must have {} entries or more", "至少要有 {} 項"),
+    "too_long": Text("it must have {} entries or fewer", "最多 {} 項"),
+}
 _BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 _QUOTED = re.compile(r"'([^']*)'")
 
 
-def problem_in_words(problem: Mapping[str, Any]) -> Text:
-    """One entry of `ValidationError.errors()` as half a sentence: what the value must be."""
+def problem_in_words(problem: Mapping[str, Any], *, in_yaml: bool = True) -> Text:
+    """One entry of `ValidationError.errors()` as half a sentence: what the value must be.
+
+    Arguments:
+        in_yaml: the value stands in a YAML file, where a bare word may be taken for something else.
+    """
     kind, context = problem["type"], problem.get("ctx") or {}
     if kind == "missing":
         return Text("it is missing", "缺少這個欄位")
     if kind == "extra_forbidden":
         return Text("there is no such field", "沒有這個欄位")
-    if kind == "string_type" and (unquoted := _unquoted(problem)):
+    if in_yaml and kind == "string_type" and (unquoted := _unquoted(problem)):
         return unquoted
     if kind in _EXPECTED:
         return Text(f"it must be {_EXPECTED[kind].en}", f"必須是{_EXPECTED[kind].zh}")
@@ -50,10 +61,13 @@ def problem_in_words(problem: Mapping[str, Any]) -> Text:
                     f"必須是 {'、'.join(allowed)} 之一" + (f"（你是不是要用 {near[0]}？）" if near else ""))
     if kind == "value_error":
         return reason_of(context["error"])
+    if kind in _LENGTHS:
+        bound = context["min_length" if kind.endswith("short") else "max_length"]
+        return Text(_LENGTHS[kind].en.format(bound), _LENGTHS[kind].zh.format(bound))
     for key, sign in _BOUNDS.items():
         if key in context:
             return Text(f"it must be {sign} {context[key]}", f"必須 {sign} {context[key]}")
-    return Text(str(problem.get("msg", kind)), f"值不合規定（{problem.get('msg', kind)}）")
+    return Text("it does not fit what stands in its description", "值不符合說明中的規定")
 
 
 def _unquoted(problem: Mapping[str, Any]) -> Text | None:

@@ -38,16 +38,12 @@ from ..resources.language import Language, Text, as_language, detect_language, s
 from ..resources.paths import covered_by
 from ..resources.workspace import Workspace
 from . import asking
+from .arguments import invalid_arguments, oversized, unknown_argument, without_pasted_secrets
 from .stdio import checked_stdio
 
 logger = logging.getLogger(__name__)
 
-_MOST_VALUES, _MOST_CHARACTERS = 20_000, 2_000_000
 _ENOUGH_WORDS = 3  # "yes" or "entity-sentiment v1" does not say that a person has changed to English
-_SHOWN_PROBLEMS = 5
-# What a person says in words of their own: kept in files, so what looks like a secret is left out of it.
-_OWN_WORDS = frozenset({"title", "goal", "pain_point", "current_method", "impact", "more", "changes", "decision", "reason",
-                        "note", "accept", "override_reason"})
 _UNDERSTOOD_EVERYWHERE = {"language", "message"}  # they only say how to answer, where a tool has no use for them
 
 
@@ -110,13 +106,13 @@ class GuardedServer(MCPServer[Any]):
                 context, "tool", name, arguments):
             if tool is None:
                 raise ToolError(self._no_such_tool(name))
-            if problem := _oversized(arguments):
+            if problem := oversized(arguments):
                 raise ToolError(problem)
             if unknown := [given for given in arguments if given not in known | _UNDERSTOOD_EVERYWHERE]:
-                raise ToolError(_unknown_argument(name, unknown[0], sorted(known)))
+                raise ToolError(unknown_argument(name, unknown[0], sorted(known)))
             with noting_started_jobs() as started:
                 try:
-                    return without_secrets(await self._asked_and_called(name, _without_pasted_secrets(arguments), context))
+                    return without_secrets(await self._asked_and_called(name, without_pasted_secrets(arguments), context))
                 except ToolError as error:
                     raise ToolError("\n".join((explained(error, name), *_still_working(started)))) from error
 
@@ -222,25 +218,6 @@ class GuardedServer(MCPServer[Any]):
         return speaking(said or self._heard or subject or self._subject or self._language)
 
 
-def _oversized(arguments: Mapping[str, Any]) -> str | None:
-    """Why these arguments are more than one call takes; None where they are not."""
-    values, characters = 0, 0
-    level: list[Any] = [arguments]
-    while level:
-        inner = [one for value in level for one in (value.values() if isinstance(value, Mapping) else value)]
-        names = [name for value in level if isinstance(value, Mapping) for name in value]
-        values += len(inner)
-        characters += sum(len(one) for one in (*inner, *names) if isinstance(one, str))
-        if values > _MOST_VALUES or characters > _MOST_CHARACTERS:
-            return str(Text(
-                f"One call takes at most {_MOST_VALUES:,} values and {_MOST_CHARACTERS:,} characters.\n→ Put rows into a file in "
-                "the workspace's inbox and name it as a source, or call several times.\n(arguments)",
-                f"一次呼叫最多 {_MOST_VALUES:,} 個值、{_MOST_CHARACTERS:,} 個字元。\n→ 請把資料列存成檔案放進工作區的 inbox，"
-                "再指定為資料來源，或分成幾次呼叫。\n(arguments)"))
-        level = [one for one in inner if isinstance(one, (Mapping, list))]
-    return None
-
-
 def _client_name(context: Context[Any, Any] | None) -> str:
     """How the client at the other end calls itself."""
     with contextlib.suppress(AttributeError, ValueError, LookupError):
@@ -284,12 +261,6 @@ def _shown(text: str) -> str:
     from ..resources.masking import redact
 
     return visible(redact(text))
-
-
-def _without_pasted_secrets(arguments: dict[str, Any]) -> dict[str, Any]:
-    from ..resources.masking import masked, throughout
-
-    return {name: throughout(value, masked) if name in _OWN_WORDS else value for name, value in arguments.items()}
 
 
 def lean(schema: Any) -> Any:
@@ -356,7 +327,7 @@ def explained(error: BaseException, name: str) -> str:
     if isinstance(cause, NlpSkillsError):
         return _shown("\n".join(filter(None, (str(cause), remark(cause), f"({cause.code})"))))
     if isinstance(cause, ValidationError):
-        return redact(_invalid_arguments(cause, name))
+        return redact(invalid_arguments(cause, name))
     if full := full_disk(cause):
         return _shown(f"{full}\n({full.code})")
     if cause is error:  # said on purpose by the SDK or a door: an unknown tool or prompt, a missing argument
@@ -388,72 +359,3 @@ def _cause(error: BaseException) -> BaseException:
             break
         error = error.__cause__
     return error
-
-
-def _invalid_arguments(error: ValidationError, name: str) -> str:
-    lines = [_described(problem) for problem in _problems(error)]
-    fields = ", ".join(dict.fromkeys(_field(problem) for problem in error.errors()))
-    return "\n".join([
-        str(Text(f"{name} was called with arguments it cannot take [{fields}]:",
-                 f"{name} 收到無法使用的參數 [{fields}]：")),
-        *lines,
-        str(Text("→ Correct them and call again.", "→ 請更正後再呼叫一次。")),
-        "(arguments)",
-    ])
-
-
-def _unknown_argument(name: str, given: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(given, known, n=1)
-    shown = ", ".join(known)
-    return str(Text(
-        f"{name} has no argument {given[:60]!r} [{given[:60]}].\n→ "
-        + (f"Did you mean {near[0]}?" if near else f"It takes: {shown or 'none'}.") + "\n(arguments)",
-        f"{name} 沒有「{given[:60]}」這個參數 [{given[:60]}]。\n→ "
-        + (f"是不是要用 {near[0]}？" if near else f"可用的參數：{shown or '無'}。") + "\n(arguments)",
-    ))
-
-
-def _problems(error: ValidationError) -> Iterator[Any]:
-    yield from error.errors(include_url=False, include_context=True)[:_SHOWN_PROBLEMS]
-
-
-def _field(problem: Any) -> str:
-    return ".".join(str(part) for part in problem["loc"]) or "arguments"
-
-
-def _described(problem: Any) -> str:
-    """One problem of a validation in both languages; the rejected value itself is not repeated."""
-    field, kind, context = _field(problem), problem["type"], problem.get("ctx", {})
-    if isinstance(raised := context.get("error"), NlpSkillsError):
-        return f"- {raised}"
-    if kind == "missing":
-        return str(Text(f"- {field} is required.", f"- 缺少必要的 {field}。"))
-    if kind == "extra_forbidden":
-        return str(Text(f"- there is no argument {field}.", f"- 沒有 {field} 這個參數。"))
-    if kind in ("literal_error", "enum"):
-        expected = context.get("expected", "")
-        return str(Text(f"- {field} must be one of {expected}.",
-                        f"- {field} 必須是 {expected.replace(' or ', ' 或 ')} 之一。"))
-    if kind in _TYPES:
-        return str(Text(f"- {field} must be {_TYPES[kind].en}.", f"- {field} 必須是{_TYPES[kind].zh}。"))
-    bound = next(((sign, context[key]) for key, sign in _BOUNDS.items() if key in context), None)
-    if bound:
-        return str(Text(f"- {field} must be {bound[0]} {bound[1]}.", f"- {field} 必須 {bound[0]} {bound[1]}。"))
-    return str(Text(f"- {field}: {problem['msg']}.", f"- {field} 的值不合規定：{problem['msg']}。"))
-
-
-_TYPES = {
-    "string_type": Text("text", "文字"),
-    "int_type": Text("a whole number", "整數"),
-    "int_parsing": Text("a whole number", "整數"),
-    "int_from_float": Text("a whole number", "整數"),
-    "float_type": Text("a number", "數字"),
-    "float_parsing": Text("a number", "數字"),
-    "bool_type": Text("true or false", " true 或 false"),
-    "bool_parsing": Text("true or false", " true 或 false"),
-    "list_type": Text("a list", "清單"),
-    "dict_type": Text("an object", "物件"),
-    "model_type": Text("an object", "物件"),
-    "finite_number": Text("a finite number", "有限的數字"),
-}
-_BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}

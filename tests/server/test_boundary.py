@@ -209,10 +209,10 @@ async def test_wrong_arguments_are_named_one_by_one_without_repeating_their_valu
         english = text_of(await client.call_tool("strict", wrong))
         chinese = text_of(await client.call_tool("strict", {**wrong, "language": "zh-TW"}))
     assert english.splitlines()[1:4] == [
-        "- count must be ≥ 1.", "- mode must be one of 'fast' or 'slow'.", "- row.text is required.",
+        "- count: it must be ≥ 1.", "- mode: it must be one of fast, slow.", "- row.text: it is missing.",
     ]
     assert "[count, mode, row.text]" in english and "hunter2secret" not in english
-    assert "- count 必須 ≥ 1。" in chinese and "- 缺少必要的 row.text。" in chinese and "required" not in chinese
+    assert "- count：必須 ≥ 1。" in chinese and "- row.text：缺少這個欄位。" in chinese and "missing" not in chinese
 
 
 async def test_a_misspelt_argument_is_refused_with_the_right_name_instead_of_being_ignored(tmp_path: Path) -> None:
