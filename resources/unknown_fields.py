@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from .language import Text
 
 _NEAR = 0.75
+_SLIP = 0.85  # of a field that stands there already only a slip of the pen: `created_by` beside `created` is meant so
 
 
 class Unknown(NamedTuple):
@@ -19,6 +20,7 @@ class Unknown(NamedTuple):
     field: str
     near: str | None
     known: tuple[str, ...]
+    given: bool = False  # the near one stands there too
 
     def problem(self, where: str) -> Text:
         return Text(f"{where} has no field {self.field[:80]!r}.", f"{where} 沒有「{self.field[:80]}」這個欄位。")
@@ -26,6 +28,9 @@ class Unknown(NamedTuple):
     def fix(self) -> Text:
         fields = ", ".join(self.known)
         meant = Text(f"Did you mean {self.near!r}? ", f"你是不是要用「{self.near}」？") if self.near else Text("", "")
+        if self.given:
+            meant = Text(f"{meant.en}That stands there already: put what is meant into it, or call this one something else. ",
+                         f"{meant.zh}那個欄位已經有了：請把內容寫進去，或把這個欄位改名。")
         return Text(f"{meant.en}Its fields are: {fields}.", f"{meant.zh}可用的欄位：{fields}。")
 
 
@@ -48,12 +53,18 @@ def unknown_fields(model: type[BaseModel], content: Any, place: str = "", leave:
     for name, value in content.items():
         field = f"{place}.{name}" if place else str(name)
         if name not in model.model_fields:
-            free = [known for known in model.model_fields if known not in content]
-            near = difflib.get_close_matches(str(name), free, n=1, cutoff=_NEAR)
-            yield Unknown(field, near[0] if near else None, tuple(model.model_fields))
+            near = _nearest(str(name), [known for known in model.model_fields if known not in content], _NEAR)
+            slip = None if near else _nearest(str(name), [known for known in model.model_fields if known in content], _SLIP)
+            yield Unknown(field, near or slip, tuple(model.model_fields), given=slip is not None)
         elif name not in leave and (group := _group_of(model, name)):
             for number, part in enumerate(value if isinstance(value, list) else [value]):
                 yield from unknown_fields(group, part, f"{field}[{number}]" if isinstance(value, list) else field)
+
+
+def _nearest(name: str, known: Sequence[str], cutoff: float) -> str | None:
+    plain = name.casefold().replace("-", "_").replace(" ", "_")
+    swapped = next((one for one in known if sorted(one) == sorted(plain)), None)  # `tset`, and `Test`
+    return swapped or next(iter(difflib.get_close_matches(plain, known, n=1, cutoff=cutoff)), None)
 
 
 def _group_of(model: type[BaseModel], name: str) -> type[BaseModel] | None:

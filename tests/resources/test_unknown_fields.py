@@ -44,6 +44,28 @@ def test_a_near_miss_in_the_file_is_a_fault(task: TaskFolder, content: dict[str,
         load_definition(task)
 
 
+@pytest.mark.parametrize(("name", "near"), [("splitt", "split"), ("Split", "split"), ("qualty", "quality"),
+                                            ("deduplicate-on", "deduplicate_on"), ("regenaration", "regeneration")])
+def test_a_near_miss_beside_the_field_itself_is_a_fault_too(task: TaskFolder, name: str, near: str) -> None:
+    change_definition(task, split={"seed": 1})
+    task.data_source_file.write_text(f"{task.data_source_file.read_text('utf-8')}{name}: {{}}\n", "utf-8")
+    with pytest.raises(DataSourceError) as refused:
+        load_definition(task)
+    assert f"Did you mean {near!r}? That stands there already" in refused.value.fix.en and "已經有了" in refused.value.fix.zh
+
+
+def test_a_swapped_share_beside_the_right_one_is_a_fault(task: TaskFolder) -> None:
+    write_yaml(task.data_source_file, {"split": {"test": 0.15, "tset": 0.3}})
+    with pytest.raises(DataSourceError, match=r"split\.tset"):
+        load_definition(task)
+
+
+@pytest.mark.parametrize("name", ["created_by", "labels_zh", "goal_2026", "owner", "cost_centre", "title_long"])
+def test_a_field_named_after_another_is_no_near_miss(task: TaskFolder, name: str) -> None:
+    write_yaml(task.file, {"name": "task", "created": "2026-01-01", "labels": ["a"], "goal": "x", "title": "y", name: "z"})
+    assert task.load().model_dump()[name] == "z"
+
+
 def test_so_it_is_in_task_yaml(task: TaskFolder) -> None:
     write_yaml(task.file, {"name": "task", "lables": ["a"]})
     with pytest.raises(TaskError, match="Did you mean 'labels'"):

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from .fetch import RawSnapshot
 
 SPLIT = "split"
-_COLUMNS = ("split", "subset", "partition", "data_split", "切分", "資料集", "資料切分")
+_COLUMNS = ("split", "subset", "partition", "data_split", "dataset_split", "切分", "資料集", "資料切分",
+            "set", "data_set", "dataset", "fold", "part", "phase", "usage", "分割", "用途")  # the first that names one counts
 _NAMES = {
     "train": ("train", "training", "trn", "訓練", "訓練集", "訓練資料"),
     "valid": ("valid", "validation", "val", "dev", "devel", "development", "驗證", "驗證集", "驗證資料"),
@@ -63,8 +64,8 @@ def sayings_of(kinds: Sequence[SourceKind], raws: Sequence[RawSnapshot | None]) 
     for kind, raw, name in zip(kinds, raws, whole, strict=True):
         if raw is None:
             found.append(None)
-        elif column := split_column(kind, raw.columns):
-            found.append(_of_a_column(column))
+        elif columns := columns_of_split(kind, raw.columns):
+            found.append(_of_columns(columns))
         elif "file" in raw.columns and _is_split(map(split_of_file, raw.places().files)):
             found.append(split_in_file)
         else:
@@ -77,10 +78,10 @@ def _is_split(names: Iterable[str | None]) -> bool:
     return {"train"} < {name for name in names if name}
 
 
-def _of_a_column(column: str) -> Saying:
+def _of_columns(columns: Sequence[str]) -> Saying:
     def said(record: Record) -> str | None:
-        value = as_text(record.get(column))
-        return (split_called(value) or "") if value else None
+        values = [value for column in columns if (value := as_text(record.get(column)))]
+        return next(filter(None, map(split_called, values)), "" if values else None)
 
     return said
 
@@ -132,10 +133,10 @@ def _test_beside(train: Path) -> Path | None:
     return None
 
 
-def split_column(kind: SourceKind, columns: Sequence[str]) -> str | None:
-    """The column whose cells name splits: the one `mapping` says, else one of a usual name."""
+def columns_of_split(kind: SourceKind, columns: Sequence[str]) -> list[str]:
+    """The columns whose cells may name splits: the one `mapping` says, else those of a usual name."""
     wanted = (kind.mapping[SPLIT],) if SPLIT in kind.mapping else _COLUMNS
-    return next((column for name in wanted for column in columns if plain_name(column) == plain_name(name)), None)
+    return [column for name in wanted for column in columns if plain_name(column) == plain_name(name)]
 
 
 def _of_the_source(kind: SourceKind) -> str | None:

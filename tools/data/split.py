@@ -100,8 +100,8 @@ def split_rows(
 class Shares:
     """What each split still lacks of each stratum, and so which one gets the next group.
 
-    A stratum so rare that its shares alone would leave it untested gets a tested row, as long as these strata together
-    hold no more of the test split than their rows, or than a third of it.
+    A stratum so rare that its shares alone would leave it untested gets a tested row, as long as these rows are no more than
+    the whole share of the test split; what that takes comes from the stratum's own share of valid, then of train.
 
     Arguments:
         totals: how many rows of each stratum there are to share out.
@@ -146,7 +146,7 @@ def _rare(shares: Mapping[str, float], totals: Mapping[str, int], seed: int) -> 
     """The strata that would have no tested row, though they have rows enough, in an order that the seed makes."""
     untested = {count for count in set(totals.values()) if count > 1 and not _tested(tuple(shares.items()), count)}
     rare = [label for label, count in totals.items() if count in untested]
-    most = shares["test"] * max(sum(totals[label] for label in rare), sum(totals.values()) / 3)
+    most = shares["test"] * sum(totals.values())
     return sorted(rare, key=lambda label: sha256(f"{seed}:{label}".encode("utf-8", "replace")).digest())[:math.ceil(most)]
 
 

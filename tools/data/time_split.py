@@ -2,55 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from ...resources.data_source import SplitPolicy
 from ...resources.errors import DataSourceError
 from ...resources.language import Text, several
 from .cells import as_text
+from .dates import first_of, may_be_read_in_two_ways, moment_of
 from .rows import SPLITS, Row
-
-_DATE = re.compile(r"(?P<year>\d{4}|\d{3}|\d{2}(?=\s*年))\s*[-/.年]\s*(?P<month>\d{1,2})\s*月?"
-                   r"(?:\s*(?:[-/.]|(?<=月))\s*(?P<day>\d{1,2})\s*日?)?(?P<rest>(?:[T\s].*)?)")
-_COMPACT = re.compile(r"(?P<year>(?:19|20)\d\d)(?P<month>\d\d)(?P<day>\d\d)(?P<rest>)")
-_CLOCK = re.compile(r"[T\s]*(\d{1,2}):(\d{2})(?::(\d{2}))?")
-_REPUBLIC = 1911  # 民國 1 is 1912
-_SECONDS = re.compile(r"\d{9,10}(?:\.\d+)?|\d{13}")
-
-
-def moment_of(value: Any) -> datetime | None:
-    """The time that a cell says, in UTC where it names no zone; None where it says none.
-
-    ISO 8601, dates whose year comes first (2026/1/3, 2026年1月, 20260103, years of the Republic such as 115/1/3), and
-    seconds or milliseconds since 1970. A date whose year comes last may be read in two ways and is none.
-    """
-    text = as_text(value)
-    if _SECONDS.fullmatch(text):
-        seconds = float(text)
-        return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC)
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return _written(text)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _written(text: str) -> datetime | None:
-    found = _COMPACT.fullmatch(text) or _DATE.fullmatch(text.removeprefix("民國").strip())
-    if not found:
-        return None
-    year = int(found["year"])
-    clock = _CLOCK.match(found["rest"])
-    hour, minute, second = (int(part or 0) for part in clock.groups()) if clock else (0, 0, 0)
-    try:
-        return datetime(year + _REPUBLIC if year < 1000 else year, int(found["month"]), int(found["day"] or 1),
-                        hour, minute, second, tzinfo=UTC)
-    except ValueError:
-        return None
 
 
 def by_time(groups: Mapping[str, Sequence[Row]], assigned: dict[str, str], policy: SplitPolicy) -> None:
@@ -62,8 +23,9 @@ def by_time(groups: Mapping[str, Sequence[Row]], assigned: dict[str, str], polic
         DataSourceError: no row has that column, or fewer than two different times can be read from it.
     """
     column = str(policy.time)
+    first = first_of(row.get(column) for members in groups.values() for row in members)
     times = {key: max(found) for key, members in groups.items()
-             if (found := [moment for row in members if (moment := moment_of(row.get(column)))])}
+             if (found := [moment for row in members if (moment := moment_of(row.get(column), first))])}
     stood = {name: [times[key] for key in times if assigned.get(key) == name] for name in SPLITS}
     if stood["test"]:
         begins = {"test": min(stood["test"]), "valid": min([*stood["valid"], *stood["test"]])}
@@ -97,7 +59,7 @@ def _beginnings(counts: Counter[datetime], policy: SplitPolicy, groups: Mapping[
 
 def _no_times(policy: SplitPolicy, groups: Mapping[str, Sequence[Row]], found: int) -> DataSourceError:
     rows = [row for members in groups.values() for row in members]
-    columns = ", ".join(sorted({column for row in rows[:100] for column in row}))
+    column, columns = str(policy.time), ", ".join(sorted({name for row in rows[:100] for name in row}))
     if not any(policy.time in row for row in rows):
         problem = Text(f"split.time names the column {policy.time!r}, which no row has.",
                        f"split.time 指定的欄位「{policy.time}」不存在於任何一列。")
@@ -106,5 +68,9 @@ def _no_times(policy: SplitPolicy, groups: Mapping[str, Sequence[Row]], found: i
         problem = Text(
             f"{several(found, 'different time')} can be read in the column {policy.time!r}; a split by time needs two.",
             f"「{policy.time}」欄只讀得出 {found} 個不同的時間，依時間切分至少要兩個。")
-        fix = Text("Write dates with the year first: 2026-01-03 or 2026/1/3.", "日期請把年寫在最前面：2026-01-03 或 2026/1/3。")
+        two_ways = next((as_text(row[column]) for row in rows if may_be_read_in_two_ways(row.get(column))), None)
+        why = Text(f"A date such as {two_ways} may be read in two ways, and nothing in the column says which. ",
+                   f"像 {two_ways} 這樣的日期有兩種讀法，從這一欄看不出是哪一種。") if two_ways else Text("", "")
+        fix = Text(f"{why.en}Write dates with the year first: 2026-01-03 or 2026/1/3.",
+                   f"{why.zh}日期請把年寫在最前面：2026-01-03 或 2026/1/3。")
     return DataSourceError(problem, fix, field="split.time")

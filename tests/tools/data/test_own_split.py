@@ -14,12 +14,12 @@ from nlp_skills.resources.data_source import SplitPolicy
 from nlp_skills.resources.errors import DataSourceError
 from nlp_skills.resources.files import dump_jsonl, read_json, write_json, write_yaml
 from nlp_skills.resources.task import TaskFolder
+from nlp_skills.tools.data.dates import First, first_of, moment_of
 from nlp_skills.tools.data.group_columns import settling_column
 from nlp_skills.tools.data.own_split import split_called, split_of_file
 from nlp_skills.tools.data.rows import row_id
 from nlp_skills.tools.data.snapshot import current_snapshot
 from nlp_skills.tools.data.split import SPLITS, split_rows
-from nlp_skills.tools.data.time_split import moment_of
 from tests.tools.data.conftest import Rows, sentences
 
 Prepare = Callable[..., dict[str, Any]]
@@ -44,7 +44,7 @@ def named(rows: Rows, *splits: str, column: str = "split") -> Rows:
 
 
 @pytest.mark.parametrize("column, names", [
-    ("split", ("train", "valid", "test")), ("Subset", ("training", "dev", "Testing")), ("切分", ("訓練", "驗證", "測試"))])
+    ("split", ("train", "valid", "test")), ("fold", ("train", "dev", "test")), ("Set", ("TRAIN", "VAL", "TEST")), ("Subset", ("training", "dev", "Testing")), ("切分", ("訓練", "驗證", "測試"))])
 def test_a_column_that_names_a_split_is_kept_to_the_row(
     task: TaskFolder, prepare: Prepare, column: str, names: tuple[str, ...]
 ) -> None:
@@ -54,6 +54,18 @@ def test_a_column_that_names_a_split_is_kept_to_the_row(
 
     assert placed(task) == {name: texts(rows[at::3]) for at, name in enumerate(SPLITS)}
     assert "own split is kept" in message["en"] and "沿用資料本身的切分" in message["zh"]
+
+
+def test_of_several_columns_of_usual_names_the_one_that_names_splits_counts(task: TaskFolder, prepare: Prepare) -> None:
+    rows = [{**each, "subset": "zh-TW", "fold": str(at % 5)} for at, each in enumerate(named(sentences(60), *SPLITS, column="set"))]
+    source(task, rows)
+    prepare()
+    assert placed(task) == {name: texts(rows[at::3]) for at, name in enumerate(SPLITS)}
+
+
+def test_numbered_folds_name_no_split(task: TaskFolder, prepare: Prepare) -> None:
+    source(task, named(sentences(60), "0", "1", "2", "3", "4", column="fold"))
+    assert "own split" not in prepare()["message"]["en"]
 
 
 def test_a_split_that_is_not_named_is_dealt_from_its_train(task: TaskFolder, prepare: Prepare) -> None:
@@ -201,6 +213,34 @@ def test_rows_of_one_moment_stay_together_and_one_moment_is_no_split() -> None:
 def test_a_time_is_read_as_people_write_it_and_never_guessed(written: str, day: str | None) -> None:
     found = moment_of(written)
     assert (f"{found:%Y-%m-%d}" if found else None) == day
+
+
+@pytest.mark.parametrize("written, moment", [
+    ("31.12.2026", "2026-12-31 00:00"), ("3. 1. 2026 14:30", "2026-01-03 14:30"), ("3 Jan 2026", "2026-01-03 00:00"),
+    ("Jan 3, 2026 2:30 PM", "2026-01-03 14:30"), ("Sat, 03 Jan 2026 10:00:00 +0000", "2026-01-03 10:00"),
+    ("2026/1/3 下午 02:30", "2026-01-03 14:30"), ("2026/1/3 上午 12:05:00", "2026-01-03 00:05"), ("13.13.2026", None),
+    ("3 Brumaire 2026", None), ("9" * 5000, None)])
+def test_a_time_is_read_as_offices_and_mail_programs_write_it(written: str, moment: str | None) -> None:
+    found = moment_of(written)
+    assert (f"{found:%Y-%m-%d %H:%M}" if found else None) == moment
+
+
+@pytest.mark.parametrize("written, first", [
+    (["03/04/2026", "31/12/2026"], "day"), (["03/04/2026", "12/31/2026"], "month"), (["03/04/2026", "05/06/2026"], None),
+    (["31/12/2026", "12/31/2026"], None), (["03.04.2026"], "day"), (["03.04.2026", "04.13.2026"], "month"),
+    (["03-04-2026", "25-04-2026", ""], "day"), (["2026-01-03"], None)])
+def test_what_stands_first_is_told_by_the_column_and_never_guessed(written: list[str], first: First | None) -> None:
+    assert first_of(written) == first
+
+
+def test_dates_that_may_be_read_in_two_ways_are_told_so() -> None:
+    rows = [row(f"第 {at} 則", "a", date=f"0{1 + at % 9}/0{1 + at % 8}/2026") for at in range(60)]
+    with pytest.raises(DataSourceError) as refused:
+        split_rows(rows, SplitPolicy(time="date"))
+    assert "01/01/2026 may be read in two ways" in refused.value.fix.en and "兩種讀法" in refused.value.fix.zh
+    splits = split_rows([*rows, row("最後", "b", date="30/12/2026")], SplitPolicy(time="date"))
+    newest = [each["date"][3:5] + each["date"][:2] for each in splits["test"]]
+    assert min(newest) >= max(each["date"][3:5] + each["date"][:2] for each in splits["train"])
 
 
 def grouped(settles: bool) -> Rows:
