@@ -82,7 +82,7 @@ def unmet_need(
     if str(target) in grants.files or (fits and _is_below(target, map(Path, grants.folders))):
         return None
     if any(part.startswith(".") for part in target.parts):
-        raise _never(target, field)
+        raise _hidden(target, target if whole else target.parent, field)
     return Need(kind="folder" if whole else "file", subject=str(target))
 
 
@@ -176,6 +176,14 @@ def _is_below(path: Path, roots: Iterable[Path | None]) -> bool:
 
 def _is_credential(path: Path) -> bool:
     return _CREDENTIALS.fullmatch(path.name) is not None
+
+
+def _hidden(path: Path, folder: Path, field: str) -> AccessError:
+    return AccessError(
+        Text(f"{path} lies in a hidden folder, where programs keep what is theirs; no question in the chat opens one.",
+             f"{path} 在隱藏資料夾裡，那是程式存放自己東西的地方，對話裡的詢問不會開放。"),
+        Text(f"Copy it to a visible folder, or the person types on the terminal: nlp-skills allow {folder}",
+             f"請複製到一般的資料夾；或請使用者在終端機輸入：nlp-skills allow {folder}"), field=field)
 
 
 def _never(path: Path, field: str) -> AccessError:

@@ -129,9 +129,13 @@ async def checked_stdio() -> AsyncIterator[tuple[Any, Any]]:
     os.dup2(nothing, 0)  # what is started meanwhile must not read from the wire
     os.close(nothing)
     lines = CheckedLines(os.fdopen(wire, "rb", closefd=False))
-    async with stdio_server(stdin=lines) as (received, sent):  # type: ignore[arg-type]
-        lines.sent = sent
-        yield received, sent
+    try:
+        async with stdio_server(stdin=lines) as (received, sent):  # type: ignore[arg-type]
+            lines.sent = sent
+            yield received, sent
+    except* (BrokenPipeError, ConnectionResetError):  # the client is gone: nobody is left to answer
+        # What is still buffered would fail once more when Python flushes it at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _told_id(text: str) -> str | int | None:

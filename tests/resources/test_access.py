@@ -9,6 +9,7 @@ import pytest
 
 from nlp_skills.resources.access import AccessError, Need, grant, grants_file, plain_host, read_grants, require
 from nlp_skills.resources.language import Text
+from nlp_skills.resources.paths import readable
 
 
 @pytest.fixture(autouse=True)
@@ -67,3 +68,23 @@ def test_the_needs_of_a_refusal_cross_processes(tmp_path: Path) -> None:
 
     error = refused(Need(kind="file", subject=str(tmp_path)))
     assert pickle.loads(pickle.dumps(error)).needs == error.needs
+
+
+def test_a_hidden_folder_is_opened_by_its_owner_on_the_terminal_alone(tmp_path: Path) -> None:
+    model = tmp_path / "home" / ".models" / "small"
+    model.mkdir(parents=True)
+    grant([Need(kind="folder", subject=str(tmp_path / "home"))])
+    with pytest.raises(AccessError) as hidden:
+        readable(model, "base_model", workspace=tmp_path / "tasks")
+    assert not hidden.value.needs and f"nlp-skills allow {model}" in hidden.value.fix.en and "隱藏資料夾" in hidden.value.problem.zh
+    grant([Need(kind="folder", subject=str(model))])
+    assert readable(model, "base_model", workspace=tmp_path / "tasks") == model
+
+
+@pytest.mark.parametrize("given", [{"kind": "rows", "subject": "mails", "host": "API.example.com."}, {"kind": "rows", "subject": "mails"}])
+def test_rows_of_an_on_premise_task_go_only_where_they_may(given: dict[str, str]) -> None:
+    grant([Need.model_validate(given)])
+    there = Need(kind="rows", subject="mails", host="api.example.com")
+    require(refused(there))
+    for other in (there.model_copy(update={"subject": "news"}), there.model_copy(update={"host": "evil.example"})):
+        assert read_grants().covers(other) is ("host" not in given and other.subject == "mails")

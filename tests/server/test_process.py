@@ -52,6 +52,20 @@ async def test_a_real_client_is_served_in_both_protocol_eras(tmp_path: Path, mod
         assert str(tmp_path) in json.dumps(called.structured_content)
 
 
+def test_a_client_that_dies_ends_the_server_without_a_traceback(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-m", "nlp_skills.server.cli"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, env={**os.environ, "NLP_SKILLS_WORKSPACE": str(tmp_path)}) as server:
+        assert server.stdin and server.stdout and server.stderr
+        server.stdin.write(json.dumps(OPENING[0]).encode() + b"\n")
+        server.stdin.flush()
+        server.stdout.readline()
+        server.stdout.close()
+        for message in (OPENING[1], {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}):
+            server.stdin.write(json.dumps(message).encode() + b"\n")
+        server.stdin.flush()
+        assert server.wait(60) == 0 and b"Traceback" not in server.stderr.read()
+
+
 def test_nothing_but_the_protocol_reaches_standard_output(tmp_path: Path) -> None:
     call = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "noisy", "arguments": {}}}
     received, log = converse(["-c", NOISY], [*map(json.dumps, (*OPENING, call))], tmp_path)
