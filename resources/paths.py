@@ -168,10 +168,8 @@ def _fixed_part(path: Path) -> Path:
 
 def _is_below(path: Path, roots: Iterable[Path | None]) -> bool:
     """Whether `path` stands in one of the folders, and in no hidden folder of it."""
-    for root in roots:
-        if root is not None and path.is_relative_to(root.resolve()):
-            return not any(part.startswith(".") for part in path.relative_to(root.resolve()).parts)
-    return False
+    return any(path.is_relative_to(root) and not any(part.startswith(".") for part in path.relative_to(root).parts)
+               for root in (one.resolve() for one in roots if one is not None))
 
 
 def _is_credential(path: Path) -> bool:

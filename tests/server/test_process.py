@@ -62,7 +62,7 @@ def test_a_client_that_dies_ends_the_server_without_a_traceback(tmp_path: Path) 
         server.stdout.close()
         for message in (OPENING[1], {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}):
             server.stdin.write(json.dumps(message).encode() + b"\n")
-        server.stdin.flush()
+        server.stdin.close()
         assert server.wait(60) == 0 and b"Traceback" not in server.stderr.read()
 
 
