@@ -6,6 +6,7 @@ from ...resources.answer import NextStep
 from ...resources.figures import figure
 from ...resources.language import Text, several
 from ..data.types import task_kind
+from ..evaluate.measurable import goal_beyond_reach
 from . import labelling
 from .advice import source_advice, source_decision, source_question
 from .analysis import best_result, where_it_stands
@@ -43,7 +44,8 @@ _KINDS = {"file": Text("a file", "檔案"), "database": Text("a database", "資�
 def warnings(situation: Situation, told_rows: int | None = None) -> list[Text]:
     """What does not fit together in this task; `told_rows` is how many rows they said just now."""
     rows = sum(situation.counts.values()) if situation.data else told_rows
-    return contradictions(facts_of(situation.task, rows, bool(situation.data)))
+    beyond = goal_beyond_reach(situation.folder, situation.task) if situation.data else []
+    return [*beyond, *contradictions(facts_of(situation.task, rows, bool(situation.data)))]
 
 
 def _archived(situation: Situation, _said: Said) -> CoachAnswer | None:

@@ -1,26 +1,48 @@
-"""A benchmark: a test set frozen once, with its hash. It outlives versions and is never trained on."""
+"""A benchmark: a test set frozen with its hash. It outlives versions and is never trained on.
+
+Where the task's labels change it may take another form; the forms before stay in `earlier/<hash12>/`, so that what was
+measured on one can still be looked up. One that is frozen beside another `replaces` it as the one in use.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import os
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ...resources.clock import now
 from ...resources.errors import DataError
-from ...resources.files import commit_folder, dump_jsonl, read_json, read_jsonl, sha256_bytes, sha256_file, write_json
+from ...resources.files import (
+    commit_folder,
+    dump_jsonl,
+    read_json,
+    read_jsonl,
+    sha256_bytes,
+    sha256_file,
+    write_atomic,
+    write_json,
+)
 from ...resources.language import Text
 from ...resources.task import TaskFolder
 from .rows import Row
 from .types import counted_labels
 
 MAIN = "main"
-_ROWS, _MANIFEST = "rows.jsonl", "benchmark.json"
+EARLIER = "earlier"
+_ROWS, _MANIFEST, _NEXT = "rows.jsonl", "benchmark.json", "next.json"
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """`hash` is the SHA-256 of `rows.jsonl`; `snapshot` the snapshot whose test split it was."""
+    """`hash` is the SHA-256 of `rows.jsonl`; `snapshot` the snapshot whose test split it was, or whose labels it has.
+
+    `changes` are how it came to its form, oldest first: `{at, by, before, labels, left_out}`, `before` the hash it had,
+    `labels` what each label that went is called since (nothing where its rows were left out).
+    """
 
     name: str
     hash: str
@@ -29,6 +51,7 @@ class Benchmark:
     label_counts: dict[str, int]
     snapshot: str | None
     created: str
+    changes: tuple[Mapping[str, Any], ...] = ()
 
     def rows(self) -> list[Row]:
         return list(read_jsonl(self.path / _ROWS))
@@ -45,13 +68,22 @@ def benchmark_names(task: TaskFolder) -> list[str]:
     return sorted((name for name in names if not name.startswith(".")), key=lambda name: (name != MAIN, name))
 
 
+def name_in_use(task: TaskFolder) -> str:
+    """The name of the benchmark that versions are measured on where none is named: the main one, or what replaces it."""
+    after = {read_json(task.benchmarks / name / _MANIFEST).get("replaces"): name for name in benchmark_names(task)}
+    name = MAIN
+    while name in after:
+        name = after.pop(name)
+    return name
+
+
 def frozen_benchmark(task: TaskFolder, name: str | None = None) -> Benchmark:
-    """The benchmark of that name (the main one, where none is named), its rows checked against its hash.
+    """The benchmark of that name (the one in use, where none is named), its rows checked against its hash.
 
     Raises:
         DataError: there is none, or its file was changed since it was frozen.
     """
-    wanted = name or MAIN
+    wanted = name or name_in_use(task)
     names = benchmark_names(task)
     if wanted not in names:
         raise DataError(
@@ -66,8 +98,26 @@ def frozen_benchmark(task: TaskFolder, name: str | None = None) -> Benchmark:
     return _read(task.benchmarks / wanted)
 
 
-def _read(path: Path) -> Benchmark:
-    manifest = read_json(path / _MANIFEST)
+def form_measured(task: TaskFolder, reference: Mapping[str, Any]) -> Benchmark | None:
+    """The form of a benchmark that a record was measured on, by its name and hash; None where it does not stand here."""
+    name, digest = str(reference["name"]), str(reference["hash"])
+    if name not in benchmark_names(task):
+        return None
+    current = frozen_benchmark(task, name)
+    earlier = task.benchmarks / name / EARLIER / digest[:12]
+    found = current if current.hash == digest or not (earlier / _MANIFEST).is_file() else _read(earlier, name)
+    return found if found.hash == digest else None
+
+
+def lost_labels(benchmark: Benchmark, labels: Sequence[str]) -> dict[str, int]:
+    """The labels of its rows that are none of a task's `labels`, and of how many rows; a task without labels lacks none."""
+    return {label: count for label, count in benchmark.label_counts.items() if label not in labels} if labels else {}
+
+
+def _read(path: Path, name: str | None = None) -> Benchmark:
+    manifest = _manifest(path)
+    if sha256_file(path / _ROWS) != manifest["hash"]:
+        manifest = _manifest(path)  # its form may have changed between the two
     if sha256_file(path / _ROWS) != manifest["hash"]:
         raise DataError(
             Text(f"The frozen benchmark {path / _ROWS} was changed: its hash is no longer the recorded one.",
@@ -77,9 +127,18 @@ def _read(path: Path) -> Benchmark:
             field="benchmark",
         )
     return Benchmark(
-        name=path.name, hash=manifest["hash"], path=path, count=manifest["count"],
+        name=name or path.name, hash=manifest["hash"], path=path, count=manifest["count"],
         label_counts=manifest["label_counts"], snapshot=manifest.get("snapshot"), created=manifest["created"],
+        changes=tuple(manifest.get("changes", ())),
     )
+
+
+def _manifest(path: Path) -> Any:
+    """What is recorded of the benchmark; a change of its form that was killed half way is finished."""
+    with contextlib.suppress(FileNotFoundError):
+        if read_json(path / _NEXT)["hash"] == sha256_file(path / _ROWS):
+            os.replace(path / _NEXT, path / _MANIFEST)
+    return read_json(path / _MANIFEST)
 
 
 def held_out_rows(task: TaskFolder) -> list[Row]:
@@ -87,16 +146,47 @@ def held_out_rows(task: TaskFolder) -> list[Row]:
     return [row for name in benchmark_names(task) for row in _read(task.benchmarks / name).rows()]
 
 
-def freeze(task: TaskFolder, rows: Sequence[Row], snapshot: str | None = None, name: str = MAIN) -> Benchmark:
-    """Freeze `rows` as the benchmark `name`; one that stands already is kept as it is."""
+def freeze(
+    task: TaskFolder, rows: Sequence[Row], snapshot: str | None = None, name: str = MAIN, **more: Any
+) -> Benchmark:
+    """Freeze `rows` as the benchmark `name`; one that stands already is kept as it is.
+
+    Arguments:
+        more: what else its record says, such as which one it `replaces`.
+    """
 
     def fill(folder: Path) -> None:
         content = dump_jsonl(rows)
         (folder / _ROWS).write_bytes(content)
-        write_json(folder / _MANIFEST, {
-            "format": 1, "name": name, "hash": sha256_bytes(content), "count": len(rows), "snapshot": snapshot,
-            "label_counts": counted_labels(rows), "created": now(),
-        })
+        write_json(folder / _MANIFEST, {**_record(name, content, rows, snapshot), **more})
 
     commit_folder(task.benchmarks / name, fill)
     return _read(task.benchmarks / name)
+
+
+def change_form(
+    benchmark: Benchmark, rows: Sequence[Row], snapshot: str, change: Mapping[str, Any]
+) -> Benchmark:
+    """Let the benchmark be these rows from now on; its form before is kept in `earlier/<hash12>/`.
+
+    Arguments:
+        snapshot: the one whose labels the rows have.
+        change: what its record says of the change.
+    """
+    path, content = benchmark.path, dump_jsonl(rows)
+
+    def keep(folder: Path) -> None:
+        shutil.copyfile(path / _ROWS, folder / _ROWS)
+        shutil.copyfile(path / _MANIFEST, folder / _MANIFEST)
+
+    commit_folder(path / EARLIER / benchmark.hash[:12], keep)
+    write_json(path / _NEXT, {
+        **read_json(path / _MANIFEST), **_record(benchmark.name, content, rows, snapshot),
+        "changes": [*benchmark.changes, {"at": now(), "before": benchmark.hash, **change}]})
+    write_atomic(path / _ROWS, content)
+    return _read(path)
+
+
+def _record(name: str, content: bytes, rows: Sequence[Row], snapshot: str | None) -> dict[str, Any]:
+    return {"format": 1, "name": name, "hash": sha256_bytes(content), "count": len(rows), "snapshot": snapshot,
+            "label_counts": counted_labels(rows), "created": now()}

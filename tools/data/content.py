@@ -27,6 +27,9 @@ _KINDS = {
 }
 _MASK = Text("Mask it where the data comes from", "請在來源遮蔽")
 _RENEW = Text(", and have whoever issued it replace it", "，並請發放的單位換一組")
+_RENEW_BENCHMARK = Text(
+    " The test rows have it: prepare_data(accept={'new_benchmark': 'why'}) freezes a new benchmark of them beside the old one.",
+    "測試資料裡有：prepare_data(accept={'new_benchmark': '理由'}) 會另外凍結一份新的評估基準。")
 _NO_TEXT = ("id", "source", "line", "place")
 
 
@@ -94,7 +97,8 @@ def coverage_findings(
                                ("label_not_in_valid", Text("valid", "valid"), by_split["valid"])):
         lacking = [label for label in labels if label in by_split["train"] and label not in there]
         if there and lacking:
+            renew = _RENEW_BENCHMARK if there is tested and held_out and by_split["test"] & set(lacking) else Text("", "")
             warnings.append(finding(code, len(lacking), Text(
-                f"No row of {split.en} has the label {', '.join(lacking)}: how well it is learnt will not show.",
-                f"{split.zh}裡沒有這些標籤：{'、'.join(lacking)}，看不出學得好不好。")))
+                f"No row of {split.en} has the label {', '.join(lacking)}: how well it is learnt will not show.{renew.en}",
+                f"{split.zh}裡沒有這些標籤：{'、'.join(lacking)}，看不出學得好不好。{renew.zh}")))
     return errors, warnings

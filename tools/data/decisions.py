@@ -14,8 +14,9 @@ from ...resources.errors import DataError
 from ...resources.language import Text
 from .checks import Report
 
+KEEP_BENCHMARK, NEW_BENCHMARK = "benchmark_changed", "new_benchmark"  # the two ways out where the data left it behind
 ACCEPTABLE = ("rows_left_out", "source_shrank", "conflicting_labels", "near_benchmark", "personal_id_number",
-              "personal_card", "secret_token", "secret_private_key", "benchmark_one_label")
+              "personal_card", "secret_token", "secret_private_key", "benchmark_one_label", KEEP_BENCHMARK, NEW_BENCHMARK)
 _LONGEST_REASON = 500
 
 
@@ -56,15 +57,18 @@ def standing(report: Report | None) -> dict[str, Decision]:
 
 
 def settled(report: Report, decisions: Mapping[str, Decision]) -> Report:
-    """`report` with the errors that were decided on among `accepted`."""
-    taken, left = [], []
-    for found in report["errors"]:
+    """`report` with what was decided on among `accepted`: errors, and warnings that leave a choice."""
+    taken: list[dict[str, Any]] = []
+
+    def left(found: Mapping[str, Any]) -> bool:
         decision = decisions.get(found["code"])
-        if decision and (decision.rows is None or found["count"] <= decision.rows):
-            taken.append({**found, "decision": {"reason": decision.reason, "by": decision.by, "at": decision.at}})
-        else:
-            left.append(found)
-    return {**report, "errors": left, "accepted": taken}
+        if decision is None or (decision.rows is not None and found["count"] > decision.rows):
+            return True
+        taken.append({**found, "decision": {"reason": decision.reason, "by": decision.by, "at": decision.at}})
+        return False
+
+    errors, warnings = [list(filter(left, report[name])) for name in ("errors", "warnings")]
+    return {**report, "errors": errors, "warnings": warnings, "accepted": taken}
 
 
 def summary(report: Report) -> list[dict[str, Any]]:

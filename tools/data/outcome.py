@@ -9,8 +9,9 @@ from typing import Any
 
 from ...resources.language import Text, several
 from ...resources.task import TaskFolder
-from .benchmark import MAIN
+from .benchmark import MAIN, benchmark_names, frozen_benchmark
 from .checks import Report, shown
+from .decisions import KEEP_BENCHMARK
 from .difference import difference, in_words
 from .fetch import RawSnapshot
 from .left_out import LeftOut
@@ -23,6 +24,7 @@ from .store import Snapshot
 _WORTH_SAYING = ("no_test", "label_without_rows", "label_not_in_benchmark", "own_split_not_followed", "group_column",
                  "near_conflicts", "near_overlap", "simplified_characters", "personal_mobile", "personal_landline",
                  "personal_email", "secret_password", "imbalance", "few_rows", "small_test")
+_ALWAYS_SAID = ("benchmark_followed", "benchmark_beside", KEEP_BENCHMARK, "own_split_kept")
 _TAKEN_OUT = {
     "duplicates_removed": Text("exact duplicates of another", "完全重複"),
     "near_benchmark_removed": Text("all but repeat the benchmark", "和評估基準幾乎相同"),
@@ -64,6 +66,7 @@ def outcome(
     definition = task.load()
     safe = shown(report, definition)
     changes = difference(parent, snapshot) if parent else None
+    in_use = frozen_benchmark(task) if MAIN in benchmark_names(task) else None
     listed = any("file" in found for found in (*report["warnings"], *report["accepted"]))
     return {
         "snapshot": snapshot.hash, "unchanged": bool(parent and parent.hash == snapshot.hash),
@@ -73,8 +76,7 @@ def outcome(
         "labels": list(definition.labels), "label_counts": safe["figures"]["label_counts"],
         "characters": safe["figures"]["characters"], "warnings": safe["warnings"],
         **({"accepted": safe["accepted"]} if safe["accepted"] else {}),
-        "benchmark": {"name": MAIN, "hash": snapshot.manifest["benchmark"]["hash"][:12]}
-        if snapshot.manifest["benchmark"] else None,
+        "benchmark": {"name": in_use.name, "hash": in_use.hash[:12]} if in_use else None,
         "files": {name: str(working_file(task, name)) for name in SPLITS},
         **({"findings": str(task.data / FOLDER)} if listed else {}),
         "report": str(snapshot.root / "validation.json"), "raw": [str(raw.root) for raw in raws],
@@ -96,7 +98,8 @@ def _message(
     since = in_words(changes) if changes else Text("", "")
     warned = [Text(**found["message"]) for found in report["warnings"] if found["code"] in _WORTH_SAYING][:1]
     note = Text("".join(f" Note: {one.en}" for one in warned), "".join(f"注意：{one.zh}" for one in warned))
-    kept = next((Text(**found["message"]) for found in report["warnings"] if found["code"] == "own_split_kept"), Text("", ""))
+    always = [Text(**found["message"]) for found in report["warnings"] if found["code"] in _ALWAYS_SAID]
+    kept = Text(" ".join(one.en for one in always), "".join(one.zh for one in always))
     taken = [(count, _TAKEN_OUT[found["code"]]) for found in report["warnings"]
              if found["code"] in _TAKEN_OUT and (count := found["count"])]
     out = Text(f" ({', '.join(f'{count:,} {why.en}' for count, why in taken)}: taken out)" if taken else "",

@@ -30,6 +30,7 @@ from .definition import (
 from .expense import Allowance, read_agreed
 from .fetch import RawSnapshot, fetch, latest_raw, spent_on, sweep
 from .findings import Finding
+from .following import follow
 from .group_columns import proposed_groups
 from .labelling.offering import kept_apart, only_unlabelled
 from .near import without_near_benchmark
@@ -146,9 +147,9 @@ def _regenerate(
     lost = [*shrank, *prepared.left_out.stopping(data_source.quality.max_left_out, task)]
     _stop_for(task, lost, decided)
     apart = keep_unlabelled(task, prepared.unlabelled)
+    partly = [*never_fetched(kinds, raws), *incomplete(raws)]
     losses = Losses(prepared.left_out, [
-        *never_fetched(kinds, raws), *incomplete(raws),
-        *unread_tests(task.root, kinds, [raw.provenance() if raw else {} for raw in raws])])
+        *partly, *unread_tests(task.root, kinds, [raw.provenance() if raw else {} for raw in raws])])
     if not prepared.rows:
         stamp_last_run(task)
         return {"fetched": prepared.fetched, "raw": [str(raw.root) for raw in fetched], **losses.figures(task),
@@ -162,6 +163,8 @@ def _regenerate(
     used = into_train(splits, admitted(written, real, held_out, refused_ids(task)), data_source.split, held_out)
     with many_rows():  # what follows looks at each row many times
         splits = {name: list(rows) for name, rows in splits.items()}
+    following = follow(task, list(splits["test"]), prepared.definition.labels, decisions, whole=not partly)
+    held_out = list(following.held_out)
     steps.begin(Text("Validating", "驗證"))
     alike, apart_from_tested = list[Finding](), False
     with many_rows():
@@ -169,10 +172,10 @@ def _regenerate(
             splits, alike, some_stay = without_near_benchmark(splits, held_out, steps.tick)
             apart_from_tested = not some_stay
         report = validation_report(splits, rules_of(prepared.definition, data_source, data_source.split.group_by),
-                                   held_out, [*prepared.notes, *about_split, *notes_of(len(written), len(used)), *alike,
+                                   held_out, [*prepared.notes, *following.notes, *about_split, *notes_of(len(written), len(used)), *alike,
                                               *proposed_groups(prepared.definition, prepared.sources, data_source.split)],
                                    steps.tick, apart=apart_from_tested)
-    report["errors"] = [*lost, *prepared.errors, *report["errors"]]
+    report["errors"] = [*lost, *following.errors, *prepared.errors, *report["errors"]]
     list_rows(task, prepared.definition, report, prepared.sources, data_source.quality.masked)
     report = settled(report, decided)
     if report["errors"]:
@@ -185,8 +188,10 @@ def _regenerate(
         replaced = _guard_edits(task, _head(task, job), replace_manual_edits) or replaced
         snapshot = commit_snapshot(
             task, splits, report, kind="generated", parent=parent.hash if parent else None,
-            raw=[raw.hash for raw in fetched], source_hash=source_hash(fetched), policy=data_source.split)
+            raw=[raw.hash for raw in fetched], source_hash=source_hash(fetched), policy=data_source.split,
+            benchmark=following.reference(task, splits["test"]))
         keep_report(snapshot, report)
+        following.commit(task, snapshot)
         adopt(task, snapshot)
         (task.data / "validation.json").unlink(missing_ok=True)  # of what was refused before; the snapshot holds its own
     stamp_last_run(task)

@@ -19,9 +19,10 @@ from ...resources.language import Text, several
 from ...resources.task import TaskFolder
 from .benchmark import MAIN, benchmark_names, freeze, held_out_rows
 from .checks import Report, rules_of, shown, validation_report
-from .decisions import ACCEPTABLE, Decision, settled, standing
+from .decisions import ACCEPTABLE, KEEP_BENCHMARK, Decision, settled, standing
 from .editing import read_split
 from .findings import ROW_TEXT
+from .following import follow
 from .origins import recorded_sources
 from .rows import Row
 from .rows_listed import list_rows
@@ -125,7 +126,7 @@ def blocked(task: TaskFolder, report: Report, place: Text | None = None) -> Data
     first, more = report["errors"][0], len(report["errors"]) - 1
     also = Text(f" (and {several(more, 'more kind')} of error)" if more else "", f"（另有 {more} 種錯誤）" if more else "")
     example = _first_example(safe)
-    accept = _HOW_TO_ACCEPT if first["code"] in ACCEPTABLE else Text("", "")
+    accept = _HOW_TO_ACCEPT if first["code"] in ACCEPTABLE and first["code"] != KEEP_BENCHMARK else Text("", "")
     listed = Text(f"They are all listed in {task.root / first['file']}. ", f"全部列在 {task.root / first['file']}。") \
         if "file" in first else Text("", "")
     mend = _MEND.get(first["code"], _MEND_ROWS)
@@ -140,7 +141,7 @@ def blocked(task: TaskFolder, report: Report, place: Text | None = None) -> Data
 
 
 _PLACE = ("file", "sheet", "page", "row")
-_FIELD_OF = {"rows_left_out": "sources", "source_shrank": "sources", "unknown_label": "label", "conflicting_labels": "label", "empty_train": "train", "overlap": "split",
+_FIELD_OF = {"rows_left_out": "sources", "source_shrank": "sources", KEEP_BENCHMARK: "accept", "unknown_label": "label", "conflicting_labels": "label", "empty_train": "train", "overlap": "split",
              "duplicate": "id", "benchmark_leak": "split", "near_benchmark": "split", "personal_id_number": "text",
              "personal_card": "text", "secret_token": "text", "secret_private_key": "text", "benchmark_one_label": "split"}
 
@@ -154,6 +155,12 @@ _MEND = {
         "Mend them where they come from and prepare again, or allow more with "
         "set_data_source(quality={{'max_left_out': 0.9}}).",
         "請在來源修正後再準備一次，或用 set_data_source(quality={{'max_left_out': 0.9}}) 放寬比例。"),
+    KEEP_BENCHMARK: Text("Show the person those rows, and let them choose.", "請把這些列給對方看，由對方決定。"),
+    "unknown_label": Text(
+        "If a label is right and only missing from the task, add it with update_task; if it is called otherwise now, say so in "
+        "the source's label_values ({{'old': 'new'}}); else correct those rows where they come from. All findings are in {path}.",
+        "如果標籤是對的、只是任務沒有列出，請用 update_task 加上；如果只是改了名稱，請在來源的 label_values 寫明"
+        "（{{'舊': '新'}}）；否則請在來源修正這些列。完整結果在 {path}。"),
     "source_shrank": Text("Look at the source and prepare again; the data is as it was.",
                           "請檢查來源後再準備一次；目前的資料維持原狀。"),
 }
@@ -190,7 +197,9 @@ def _commit_edits(task: TaskFolder, parent: Snapshot | None, decisions: Mapping[
     definition, data_source = task.load(), load_data_source(task)
     policy = SplitPolicy.model_validate(parent.manifest["split"]) if parent else data_source.split
     splits: dict[str, list[Row]] = {name: read_split(working_file(task, name)) for name in SPLITS}
-    report = validation_report(splits, rules_of(definition, data_source, policy.group_by), held_out_rows(task))
+    following = follow(task, splits["test"], definition.labels, decisions)
+    report = validation_report(splits, rules_of(definition, data_source, policy.group_by), following.held_out, following.notes)
+    report["errors"] = [*following.errors, *report["errors"]]
     _list_rows(task, parent, report)
     report = settled(report, {**standing(parent.validation if parent else None), **decisions})
     if report["errors"]:
@@ -202,8 +211,10 @@ def _commit_edits(task: TaskFolder, parent: Snapshot | None, decisions: Mapping[
         task, clean, report, kind="manual", parent=parent.hash if parent else None,
         raw=parent.manifest["raw"] if parent else [], policy=policy,
         source_hash=parent.source_hash if parent else sha256_bytes(b""),
+        benchmark=following.reference(task, clean["test"]),
     )
     keep_report(snapshot, report)
+    following.commit(task, snapshot)
     adopt(task, snapshot)
     write_json(task.data / "validation.json", report)
     return snapshot

@@ -14,7 +14,7 @@ from ...resources.errors import DataError
 from ...resources.files import commit_folder, dump_jsonl, read_json, read_jsonl, sha256_bytes, sha256_file, write_json
 from ...resources.language import Text
 from ...resources.task import TaskFolder
-from .benchmark import MAIN, benchmark_names, frozen_benchmark
+from .benchmark import MAIN
 from .checks import Report
 from .decisions import summary
 from .rows import Row
@@ -90,15 +90,18 @@ def commit_snapshot(
     raw: Sequence[str],
     source_hash: str,
     policy: SplitPolicy,
+    benchmark: Mapping[str, str] | None = None,
 ) -> Snapshot:
-    """Write a snapshot whole and return it; the same content is the same snapshot."""
+    """Write a snapshot whole and return it; the same content is the same snapshot.
+
+    Arguments:
+        benchmark: name and hash of the one in use with it; None where its test split is about to be frozen as the first.
+    """
     contents = {name: dump_jsonl(splits.get(name, ())) for name in SPLITS}
     file_hashes = {name: sha256_bytes(content) for name, content in contents.items()}
     digest = snapshot_hash(file_hashes, source_hash)
-    if MAIN in benchmark_names(task):
-        benchmark: dict[str, str] | None = frozen_benchmark(task).reference()
-    else:  # this snapshot's test split is about to be frozen
-        benchmark = {"name": MAIN, "hash": file_hashes["test"]} if splits.get("test") else None
+    if benchmark is None and splits.get("test"):
+        benchmark = {"name": MAIN, "hash": file_hashes["test"]}
 
     def fill(folder: Path) -> None:
         for name, content in contents.items():

@@ -11,7 +11,7 @@ from ...resources.errors import DeploymentError
 from ...resources.language import Text
 from ...resources.task import Prompt, TaskType
 from ...resources.version import VersionFolder
-from ..data.benchmark import frozen_benchmark
+from ..data.benchmark import form_measured, frozen_benchmark
 from ..data.prompting import chat_messages, fixed_system, read_answer
 from ..data.types import kind_of, task_kind
 from ..evaluate.endpoint import Endpoint, ask
@@ -84,7 +84,9 @@ def measure_parity(
         )
     evaluation, info = results.record, version.model_info()
     prompt, labels = Prompt.model_validate(info["prompt"]), list(info["labels"])
-    rows = {row["id"]: row for row in frozen_benchmark(version.task, evaluation["benchmark"]["name"]).rows()}
+    benchmark = form_measured(version.task, evaluation["benchmark"]) or frozen_benchmark(
+        version.task, evaluation["benchmark"]["name"])
+    rows = {row["id"]: row for row in benchmark.rows()}
     predictions = evaluated_answers(version, evaluation)
     baked = {"role": "system", "content": fixed_system(prompt, labels)} if system_is_baked else None
     same_raw = same_label = 0

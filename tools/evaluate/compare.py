@@ -18,6 +18,7 @@ from ...resources.lineage import prediction_of
 from ...resources.task import Task, TaskFolder
 from ...resources.version import VersionFolder
 from ..compute.running import RunningJob, run_job
+from ..data.benchmark import benchmark_names, frozen_benchmark
 from .deciding import Decision, Pair, tried
 from .metric import Metric, answers_of, metrics_for
 from .significance import Difference, corrected, holm
@@ -76,7 +77,7 @@ def compare(a: VersionFolder, b: VersionFolder) -> dict[str, Any]:
         "per_class": _per_class(pair.labels, values, differences.get("f1") or []),
         "changes": [change.to_dict() for change in _changes(a, b)], "prediction": prediction_of(b),
         "examples": _examples(pair.task, *pair.answers),
-        "message": _message(a, b, decided)._asdict(),
+        "message": _message(a, b, decided, pair.record_b)._asdict(),
         "next_step": _next_step(pair, decided),
     }
 
@@ -105,19 +106,31 @@ def _per_class(
             for label, one, p in zip(labels, differences, tests, strict=True) if (found := corrected(one, p))]
 
 
-def _message(a: VersionFolder, b: VersionFolder, decided: Decision) -> Text:
+def _form_said(version: VersionFolder, record: Mapping[str, Any]) -> Text | None:
+    """That the figures are of a form which its benchmark no longer has."""
+    task, measured_on = version.task, record["benchmark"]
+    names = benchmark_names(task)
+    if measured_on["name"] not in names or measured_on["hash"] == frozen_benchmark(task, measured_on["name"]).hash:
+        return None
+    return Text(f"Both were measured on the form that benchmark {measured_on['name']} had before its labels changed "
+                f"({measured_on['hash'][:12]}).",
+                f"兩者都是在評估基準 {measured_on['name']} 的標籤調整之前量的（{measured_on['hash'][:12]}）。")
+
+
+def _message(a: VersionFolder, b: VersionFolder, decided: Decision, record: Mapping[str, Any]) -> Text:
     said, right = decided.said(), decided.right
     changes = _changes(a, b)
     listed = Text("; ".join(change.text.en for change in changes[:6]) or "nothing",
                   "、".join(change.text.zh for change in changes[:6]) or "沒有")
     nothing = Text("", "")
+    form = _form_said(a, record) or nothing
     best = (decided.chosen.said() if decided.chosen else None) or nothing
     predicted = prediction_said(b) or nothing
     return Text(
         f"{said.en} Only {a.name} is right on {several(right.only_a, 'row')}, only {b.name} on {right.only_b}. "
-        f"Changed: {listed.en}. " + " ".join(part.en for part in (best, predicted) if part.en),
+        f"Changed: {listed.en}. " + " ".join(part.en for part in (best, predicted, form) if part.en),
         f"{said.zh}只有 {a.name} 答對的有 {right.only_a} 列，只有 {b.name} 答對的有 {right.only_b} 列。"
-        f"變更：{listed.zh}。{best.zh}{predicted.zh}",
+        f"變更：{listed.zh}。{best.zh}{predicted.zh}{form.zh}",
     )
 
 

@@ -10,8 +10,9 @@ from ...resources.errors import EvaluationError
 from ...resources.language import Text, several
 from ...resources.task import Task
 from ...resources.version import VersionFolder, version_numbers
-from ..data.benchmark import MAIN, benchmark_names, frozen_benchmark
+from ..data.benchmark import MAIN, benchmark_names, form_measured, frozen_benchmark, name_in_use
 from ..data.rows import Row
+from .measurable import check_version
 from .metric import Answered, answers_of, check_metric, metric_title
 from .record import as_answered, evaluated_answers, measured_classes, row_groups
 from .significance import LEVEL, Difference, McNemar, RowsNeeded, Scores, corrected, holm, mcnemar, rows_needed
@@ -259,8 +260,11 @@ def common_records(a: VersionFolder, b: VersionFolder) -> tuple[dict[str, Any], 
         if found[0] and found[1]:
             return verified(a, found[0]).record, verified(b, found[1]).record
     benchmark = next((record["benchmark"]["name"] for folder in (b, a) for record in reversed(folder.evaluations())
-                      if record["benchmark"]["name"] in names), MAIN)
+                      if record["benchmark"]["name"] in names), name_in_use(a.task))
     lacking = [folder for folder in (a, b) if not _evaluated_on(folder, benchmark)] or [a, b]
+    if benchmark in names:
+        for folder in lacking:  # measuring it now would say nothing, so it is not offered
+            check_version(folder, frozen_benchmark(a.task, benchmark), a.task.load())
     calls = ", ".join(_measuring(folder, benchmark) for folder in lacking)
     raise EvaluationError(
         Text(f"{a.name} and {b.name} have not been evaluated on the same benchmark, and figures from different test "
@@ -288,9 +292,7 @@ def _evaluated_on(folder: VersionFolder, name: str) -> bool:
 
 def _groups(folder: VersionFolder, record: Mapping[str, Any], answers: Sequence[Mapping[str, Any]]) -> list[str]:
     """Which rows belong together, as in the evaluation; by the benchmark's own rows where it still stands."""
-    name, by = record["benchmark"]["name"], (record.get("clusters") or {}).get("by")
-    rows: Sequence[Row] = [dict(line) for line in answers]
-    if name in benchmark_names(folder.task):
-        frozen = frozen_benchmark(folder.task, name)
-        rows = frozen.rows() if frozen.hash == record["benchmark"]["hash"] else rows
+    by = (record.get("clusters") or {}).get("by")
+    measured_on = form_measured(folder.task, record["benchmark"])
+    rows: Sequence[Row] = measured_on.rows() if measured_on else [dict(line) for line in answers]
     return row_groups(rows, None if by == "text" else by)

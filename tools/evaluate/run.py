@@ -29,6 +29,7 @@ from ..data.types import Answers
 from .baselines import BASE_MODEL, baselines_for, cached_answers
 from .deciding import chosen_by
 from .evidence import answer_evidence, data_evidence, same_prompt
+from .measurable import check_labels, check_version
 from .metric import Answered, answers_of, check_metric
 from .model import (
     LoadedModel,
@@ -117,6 +118,8 @@ class _Evaluation:
         if unknown := unverified(folder):
             job.warn(unknown)
         self.benchmark: Benchmark = frozen_benchmark(folder.task, benchmark_name)
+        check_labels(folder.task, self.benchmark)
+        check_version(folder, self.benchmark, self.task)
         self.rows: list[Row] = self.benchmark.rows()
         info = folder.model_info()
         self.info = info

@@ -36,12 +36,15 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         from ...resources.removal import require_model
         from ..data.benchmark import frozen_benchmark
         from . import run
+        from .measurable import check_labels, check_version
         from .model import trained_version
 
         folder = workspace.task(task)
         chosen = trained_version(folder, version)
         require_model(chosen)
-        frozen_benchmark(folder, benchmark or None)  # a wrong name is told before a job is started
+        asked, definition = frozen_benchmark(folder, benchmark or None), folder.load()
+        check_labels(folder, asked)  # what cannot be measured is told before a job is started
+        check_version(chosen, asked, definition)
         arguments = ["--version", chosen.name, *(["--benchmark", benchmark] if benchmark else [])]
         job = jobs.submit(workspace, "evaluate", run.ENTRY, arguments, python=worker_python(workspace), task=folder,
                           resumable=True)
@@ -100,6 +103,7 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         from ..data.definition import rotate_notice, telling
         from . import trying
         from .charging import require_yes
+        from .measurable import check_labels
         from .tried import named_model, not_for_versions
 
         folder = workspace.task(task)
@@ -110,7 +114,9 @@ def register(server: MCPServer, workspace: Workspace) -> None:
             if action == "evaluate":
                 if models[0].kind == "version":
                     raise not_for_versions(models[0].name)
-                asked = frozen_benchmark(folder, benchmark or None).count
+                frozen = frozen_benchmark(folder, benchmark or None)
+                check_labels(folder, frozen)
+                asked = frozen.count
             else:
                 asked = 1 if text else min(max(rows, 1), trying.MOST_ROWS)
             require_yes(models[:1] if action == "evaluate" else models, asked, confirm)

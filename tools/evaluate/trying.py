@@ -32,6 +32,7 @@ from ..data.rows import Row
 from ..data.store import Snapshot, load_snapshot
 from ..data.types import task_kind
 from .baselines import baseline_title
+from .measurable import check_labels
 from .metric import answers_of
 from .record import (
     FORMULA,
@@ -125,6 +126,7 @@ def ask_models(job: RunningJob, task: TaskFolder, models: Sequence[Model], rows:
 def evaluate_model(job: RunningJob, task: TaskFolder, model: Model, name: str | None = None) -> dict[str, Any]:
     """Ask the model the frozen benchmark with the task's prompt, and keep the record as a version's is kept."""
     definition, benchmark = task.load(), frozen_benchmark(task, name)
+    check_labels(task, benchmark)
     rows, prompt = benchmark.rows(), task_prompt(definition)
     kind, metric = answers_of(definition.type), definition.metric
     labels = measured_labels(definition.labels, rows)

@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 
 from ...resources.errors import EvaluationError
 from ...resources.language import Text
-from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder
-from ..data.benchmark import benchmark_names, frozen_benchmark
+from ..data.benchmark import EARLIER, form_measured
 from ..data.prompting import gold_of
 from ..data.types import Answers
 from .metric import answers_of, metrics_for
@@ -98,18 +97,15 @@ def _computed(lines: Sequence[Mapping[str, Any]], kind: Answers, labels: Sequenc
 
 def _check_golds(folder: VersionFolder, record: Mapping[str, Any], lines: list[dict[str, Any]]) -> None:
     """The answers must be to the benchmark's own rows, where that stands here as it was."""
-    name = record["benchmark"]["name"]
-    if name not in benchmark_names(folder.task):
-        return
-    benchmark = frozen_benchmark(folder.task, name)
-    if benchmark.hash != record["benchmark"]["hash"]:
+    benchmark = form_measured(folder.task, record["benchmark"])
+    if benchmark is None:
         return
     wanted = {str(row["id"]): gold_of(row) for row in benchmark.rows()}
     if wanted == {str(line["id"]): str(line["gold"]) for line in lines}:
         return
     raise EvaluationError(
-        Text(f"The answers behind evaluation {record['id']} of {folder.name} are not to the rows of benchmark {name}.",
-             f"{folder.name} 評估 {record['id']} 的逐列回答，和評估基準 {name} 的資料對不起來。"),
+        Text(f"The answers behind evaluation {record['id']} of {folder.name} are not to the rows of benchmark {benchmark.name}.",
+             f"{folder.name} 評估 {record['id']} 的逐列回答，和評估基準 {benchmark.name} 的資料對不起來。"),
         _again(folder, record), field="version")
 
 
@@ -141,9 +137,9 @@ def _without_answers(folder: VersionFolder, record: Mapping[str, Any]) -> Text:
 def _stamp(folder: VersionFolder, record: Mapping[str, Any]) -> tuple[int, ...]:
     """What changes when the answers' or the benchmark's file does; zeros where one is gone."""
     found: list[int] = []
-    task: TaskFolder = folder.task
-    for file in (answers_file(folder, str(record["predictions_hash"])),
-                 task.benchmarks / str(record["benchmark"]["name"]) / "rows.jsonl"):
+    benchmark = folder.task.benchmarks / str(record["benchmark"]["name"])
+    for file in (answers_file(folder, str(record["predictions_hash"])), benchmark / "rows.jsonl",
+                 benchmark / EARLIER / str(record["benchmark"]["hash"])[:12] / "rows.jsonl"):
         try:
             seen = file.stat()
             found += [seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns]

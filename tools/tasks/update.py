@@ -81,6 +81,10 @@ def update_task(
         now_at = folder.save(after) if changed else stands
     if "decisions" in changed:
         refresh_decisions(folder, after)
+    if any(field.partition(".")[0] in ("labels", "success_criteria") for field in changed):
+        from ..evaluate.measurable import goal_beyond_reach  # most changes do not need it
+
+        warnings = [*warnings, *goal_beyond_reach(folder, after)]
     return Updated(after, before, now_at, changed, warnings)
 
 

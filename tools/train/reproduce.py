@@ -25,7 +25,7 @@ from ..compute.libraries import settle_libraries
 from ..compute.machine import describe_machine
 from ..compute.running import RunningJob, run_job
 from ..compute.turns import my_turn
-from ..data.benchmark import frozen_benchmark
+from ..data.benchmark import form_measured, frozen_benchmark
 from ..data.rows import Row
 from ..data.snapshot import load_snapshot
 from ..data.split import SPLITS
@@ -150,7 +150,8 @@ def _answer_checks(folder: VersionFolder, replayed: VersionFolder) -> list[dict[
     record = known.record if known else None
     if record is None and removal(folder):  # there is nothing left that answered before
         return [{**_check("answers", None, None), "rows": 0, "different": 0, "ids": []}]
-    benchmark = frozen_benchmark(folder.task, record["benchmark"]["name"] if record else None)
+    benchmark = (form_measured(folder.task, record["benchmark"]) if record else None) or frozen_benchmark(
+        folder.task, record["benchmark"]["name"] if record else None)
     rows, constrained = benchmark.rows(), bool(record and record["decoding"] == "constrained")
     again = _answers(replayed, rows, constrained)
     before = evaluated_answers(folder, record) if record else _answers(folder, rows, constrained)

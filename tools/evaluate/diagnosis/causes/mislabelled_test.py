@@ -46,13 +46,13 @@ class MislabelledTest(CauseKind):
                  f"這 {found['denied']} 筆裡，訓練後的模型有 {len(both)} 筆和簡單模型說法一致。")]
         value = case.result.value if case.result else 0.0
         wrong = len(both) / max(1, len(case.answers))
-        name = str((case.evaluation or {})["benchmark"]["name"])
         remedy = Remedy(
-            Text(f"Read these {several(len(both), 'test row')} and correct the labels that are wrong, then freeze the benchmark "
-                 "anew and evaluate again; nothing needs to be trained",
-                 f"重讀這 {len(both)} 筆測試資料，更正標錯的，重新凍結評估基準再評估一次；不需要重新訓練"),
-            call={"tool": "evaluate", "arguments": {"task": case.folder.task.name, "version": case.folder.name,
-                                                    "benchmark": name}},
+            Text(f"Read these {several(len(both), 'test row')} and correct the labels that are wrong where they come from; "
+                 "then freeze a new benchmark, prepare_data(accept={'new_benchmark': 'why'}), and evaluate again; nothing needs "
+                 "to be trained",
+                 f"重讀這 {len(both)} 筆測試資料，在來源更正標錯的，再用 prepare_data(accept={'new_benchmark': '理由'}) 凍結新的評估基準，"
+                 "重新評估一次；不需要重新訓練"),
+            call={"tool": "evaluate", "arguments": {"task": case.folder.task.name, "version": case.folder.name}},
             expects=case.expects(value + wrong / 2, value + wrong, Text(
                 "As many answers become right as labels were wrong.", "標錯幾筆，更正後就多對幾筆。")))
         rows = [{"id": answer["id"], "split": "test", "label": answer["gold"], "predicted": answer["predicted"]}

@@ -1,0 +1,137 @@
+"""What can be measured at all: labels that a benchmark, the task or a version does not share, and goals above the best there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...resources.errors import DataError, EvaluationError
+from ...resources.language import Text, several
+from ...resources.task import Task, TaskFolder
+from ...resources.version import VersionFolder
+from ..data.benchmark import MAIN, Benchmark, benchmark_names, frozen_benchmark, lost_labels, name_in_use
+from ..data.labelling.standing import concerns, look
+from ..data.prompting import gold_of
+from ..data.snapshot import last_report
+from ..data.types import kind_of
+from .metric import Answered, answers_of, check_metric, metric_title
+from .record import measured_labels
+from .significance import Scores
+
+_FEWEST_JUDGED_TWICE = 30  # rows: with fewer, how often two people agree is chance
+
+
+def check_labels(task: TaskFolder, benchmark: Benchmark) -> None:
+    """Raise `EvaluationError` where rows of the benchmark have labels that the task no longer has."""
+    lost = lost_labels(benchmark, task.load().labels)
+    if not lost:
+        return
+    en, zh = _counted(lost)
+    in_use = name_in_use(task)
+    raise EvaluationError(
+        Text(f"The benchmark {benchmark.name} has labels that the task no longer has: {en}. Every answer to those rows would "
+             "count as wrong, whatever the model says.",
+             f"評估基準 {benchmark.name} 有任務已經沒有的標籤：{zh}。不論模型怎麼回答，這些列都會算錯。"),
+        Text(f"Use the benchmark {in_use}, or bring the label back with update_task.",
+             f"請改用評估基準 {in_use}，或用 update_task 把標籤加回來。") if benchmark.name != in_use else
+        Text("Call prepare_data: the benchmark takes the labels that the data has now (what an old label means stands in the "
+             "source's label_values), and its form before is kept. Or bring the label back with update_task.",
+             "請呼叫 prepare_data：評估基準會改用資料現在的標籤（舊標籤的意思寫在來源的 label_values），原版會保留。"
+             "也可以用 update_task 把標籤加回來。"),
+        field="benchmark")
+
+
+def check_version(version: VersionFolder, benchmark: Benchmark, definition: Task) -> None:
+    """Raise `EvaluationError` where the version answers with labels that are called otherwise in the benchmark now."""
+    if not (stale := renamed_labels(version, benchmark, definition)):
+        return
+    en = ", ".join(f"{label} → {' / '.join(names)}" for label, names in stale.items())
+    zh = "、".join(f"{label} → {' / '.join(names)}" for label, names in stale.items())
+    raise EvaluationError(
+        Text(f"{version.name} answers with labels that the task has changed since: {en}. On benchmark {benchmark.name} as it is "
+             "now each such answer would count as wrong.",
+             f"{version.name} 會用任務已改掉的標籤回答：{zh}。在現在的評估基準 {benchmark.name} 上，這些回答都會算錯。"),
+        Text("Train a new version with the labels of today. What was measured before stands, on the form the benchmark had "
+             "then; it does not compare with figures of today's.",
+             "請用現在的標籤訓練新版本。之前量的結果仍在，屬於當時的評估基準，不能和現在的分數相比。"),
+        field="version")
+
+
+def renamed_labels(version: VersionFolder, benchmark: Benchmark, definition: Task) -> dict[str, list[str]]:
+    """The labels that the version answers with and that are called otherwise in the benchmark now."""
+    known = version.model_info().get("labels") or () if version.number else ()
+    changes = {label: list(names) for change in benchmark.changes for label, names in change.get("labels", {}).items()}
+    return {label: changes[label] for label in known if changes.get(label) and label not in definition.labels}
+
+
+def goal_beyond_reach(task: TaskFolder, definition: Task) -> list[Text]:
+    """What keeps the goal of the task out of reach, whatever is trained: its labels, rows that contradict each other,
+    people who do not agree."""
+    goal = definition.success_criteria.threshold
+    if goal is None or answers_of(definition.type) != "label":
+        return []
+    title = metric_title(definition.metric)
+    return [Text(f"The goal, {title.en} {goal:g}, cannot be reached: {why.en} More than {limit:.2f} cannot come out. Mend that, or "
+                 "set the goal below it (update_task).",
+                 f"目標「{title.zh} {goal:g}」達不到：{why.zh}最高只會到 {limit:.2f}。請先處理，或用 update_task 把目標訂低一點。")
+            for limit, why in _limits(task, definition) if round(limit, 4) < goal]
+
+
+def _limits(task: TaskFolder, definition: Task) -> Iterator[tuple[float, Text]]:
+    """The best figure there can be in the task's metric, and why, by each thing that bounds it."""
+    try:
+        if MAIN in benchmark_names(task):
+            yield from _by_labels(frozen_benchmark(task), definition)
+    except (DataError, EvaluationError):  # said where the benchmark or the metric is used
+        return
+    if definition.metric in ("accuracy", "macro_f1", "weighted_f1"):  # what about one answer in so many bounds
+        yield from _by_contradictions(task)
+        yield from _by_agreement(task)
+
+
+def _by_labels(benchmark: Benchmark, definition: Task) -> Iterator[tuple[float, Text]]:
+    """What somebody would get who is always right, where one of the task's labels can be."""
+    rows = benchmark.rows()
+    labels = measured_labels(definition.labels, rows)
+    metric, label = check_metric(definition.metric, labels)
+    if not metric.higher_is_better:
+        return
+    right = [Answered(gold_of(row), gold_of(row) if set(kind_of(row).labels_of(row)) <= set(definition.labels) else None)
+             for row in rows]
+    best = Scores([right], labels).values({"it": metric}, 0)["it"][labels.index(label) if label else 0]
+    if lost := lost_labels(benchmark, definition.labels):
+        en, zh = _counted(lost)
+        yield best, Text(f"{en} of the {benchmark.count} of benchmark {benchmark.name} have a label that the task no longer has.",
+                         f"評估基準 {benchmark.name} 的 {benchmark.count} 列裡，{zh}的標籤任務已經沒有了。")
+    elif label and label not in benchmark.label_counts:
+        yield 0.0, Text(f"no row of benchmark {benchmark.name} has the label {label}.",
+                        f"評估基準 {benchmark.name} 裡沒有標籤是「{label}」的列。")
+
+
+def _by_contradictions(task: TaskFolder) -> Iterator[tuple[float, Text]]:
+    """Of an input with two labels that both were let stand, every second answer is right at best."""
+    report = last_report(task)
+    twice = sum(found["count"] for found in (report or {}).get("accepted", []) if found["code"] == "conflicting_labels")
+    rows = report["figures"]["rows"] if report else 0
+    if twice and rows:
+        yield 1 - twice / (2 * rows), Text(
+            f"{several(twice, 'input')} of {rows} carry two different labels, so every second answer to them is wrong.",
+            f"{rows} 筆裡有 {twice} 筆相同的輸入標了兩種標籤，回答這些平均會錯一半。")
+
+
+def _by_agreement(task: TaskFolder) -> Iterator[tuple[float, Text]]:
+    if not concerns(task):
+        return
+    pairs = (look(task).figures().get("agreement") or {}).get("reviewers", {})
+    count = sum(pair["rows"] for pair in pairs.values())
+    if count < _FEWEST_JUDGED_TWICE:
+        return
+    alike = sum(pair["rows"] * pair["agreement"] for pair in pairs.values()) / count
+    yield alike, Text(
+        f"the people who label agree with each other on {alike:.0%} of {count} rows, and a model that learns from them cannot be "
+        "shown to be better than that.",
+        f"標註的人彼此在 {count} 列裡只有 {alike:.0%} 一致，跟著他們學的模型無法證明比這更好。")
+
+
+def _counted(lost: dict[str, int]) -> tuple[str, str]:
+    return (", ".join(f"{label} ({several(count, 'row')})" for label, count in lost.items()),
+            "、".join(f"{label}（{count} 列）" for label, count in lost.items()))
