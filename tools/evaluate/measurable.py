@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 from ...resources.errors import DataError, EvaluationError
@@ -78,18 +79,19 @@ def goal_beyond_reach(task: TaskFolder, definition: Task) -> list[Text]:
 
 def _limits(task: TaskFolder, definition: Task) -> Iterator[tuple[float, Text]]:
     """The best figure there can be in the task's metric, and why, by each thing that bounds it."""
-    try:
-        if MAIN in benchmark_names(task):
-            yield from _by_labels(frozen_benchmark(task), definition)
-    except (DataError, EvaluationError):  # said where the benchmark or the metric is used
-        return
+    bounds = [_by_labels]
     if definition.metric in ("accuracy", "macro_f1", "weighted_f1"):  # what about one answer in so many bounds
-        yield from _by_contradictions(task)
-        yield from _by_agreement(task)
+        bounds += [_by_contradictions, _by_agreement]
+    for found in bounds:
+        with contextlib.suppress(DataError, EvaluationError):  # said where those files or the metric are used
+            yield from found(task, definition)
 
 
-def _by_labels(benchmark: Benchmark, definition: Task) -> Iterator[tuple[float, Text]]:
+def _by_labels(task: TaskFolder, definition: Task) -> Iterator[tuple[float, Text]]:
     """What somebody would get who is always right, where one of the task's labels can be."""
+    if MAIN not in benchmark_names(task):
+        return
+    benchmark = frozen_benchmark(task)
     rows = benchmark.rows()
     labels = measured_labels(definition.labels, rows)
     metric, label = check_metric(definition.metric, labels)
@@ -107,18 +109,17 @@ def _by_labels(benchmark: Benchmark, definition: Task) -> Iterator[tuple[float, 
                         f"評估基準 {benchmark.name} 裡沒有標籤是「{label}」的列。")
 
 
-def _by_contradictions(task: TaskFolder) -> Iterator[tuple[float, Text]]:
+def _by_contradictions(task: TaskFolder, _: Task) -> Iterator[tuple[float, Text]]:
     """Of an input with two labels that both were let stand, every second answer is right at best."""
-    report = last_report(task)
-    twice = sum(found["count"] for found in (report or {}).get("accepted", []) if found["code"] == "conflicting_labels")
-    rows = report["figures"]["rows"] if report else 0
-    if twice and rows:
+    report = last_report(task) or {}
+    if twice := sum(found["count"] for found in report.get("accepted", []) if found["code"] == "conflicting_labels"):
+        rows = report["figures"]["rows"]
         yield 1 - twice / (2 * rows), Text(
             f"{several(twice, 'input')} of {rows} carry two different labels, so every second answer to them is wrong.",
             f"{rows} 筆裡有 {twice} 筆相同的輸入標了兩種標籤，回答這些平均會錯一半。")
 
 
-def _by_agreement(task: TaskFolder) -> Iterator[tuple[float, Text]]:
+def _by_agreement(task: TaskFolder, _: Task) -> Iterator[tuple[float, Text]]:
     if not concerns(task):
         return
     pairs = (look(task).figures().get("agreement") or {}).get("reviewers", {})
