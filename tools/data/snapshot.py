@@ -228,9 +228,11 @@ def _list_rows(task: TaskFolder, made_from: Snapshot | None, report: Report) -> 
 
 
 def last_report(task: TaskFolder) -> Report | None:
-    """The report of the snapshot that `current.json` names, whatever became of the working files since."""
+    """The report of the snapshot that `current.json` names, whatever became of the working files since; its rows are not
+    read for it."""
     path = task.data / "current.json"
-    return load_snapshot(task, read_json(path)["hash"]).validation if path.is_file() else None
+    report = task.snapshots / str(read_json(path)["hash"])[:12] / "validation.json" if path.is_file() else path
+    return dict(read_json(report)) if report.is_file() else None
 
 
 def keep_report(snapshot: Snapshot, report: Report) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ...resources.errors import DataError, EvaluationError
 from ...resources.language import Text, several
@@ -15,7 +15,6 @@ from ..data.prompting import gold_of
 from ..data.snapshot import last_report
 from ..data.types import kind_of
 from .metric import Answered, answers_of, check_metric, metric_title
-from .record import measured_labels
 from .significance import Scores
 
 _FEWEST_JUDGED_TWICE = 30  # rows: with fewer, how often two people agree is chance
@@ -79,7 +78,7 @@ def goal_beyond_reach(task: TaskFolder, definition: Task) -> list[Text]:
 
 def _limits(task: TaskFolder, definition: Task) -> Iterator[tuple[float, Text]]:
     """The best figure there can be in the task's metric, and why, by each thing that bounds it."""
-    bounds = [_by_labels]
+    bounds: list[Callable[[TaskFolder, Task], Iterator[tuple[float, Text]]]] = [_by_labels]
     if definition.metric in ("accuracy", "macro_f1", "weighted_f1"):  # what about one answer in so many bounds
         bounds += [_by_contradictions, _by_agreement]
     for found in bounds:
@@ -92,28 +91,25 @@ def _by_labels(task: TaskFolder, definition: Task) -> Iterator[tuple[float, Text
     if MAIN not in benchmark_names(task):
         return
     benchmark = frozen_benchmark(task)
-    rows = benchmark.rows()
-    labels = measured_labels(definition.labels, rows)
+    lost = lost_labels(benchmark, definition.labels)
+    name, labels = benchmark.name, list(dict.fromkeys([*definition.labels, *lost]))
     metric, label = check_metric(definition.metric, labels)
-    if not metric.higher_is_better:
-        return
-    right = [Answered(gold_of(row), gold_of(row) if set(kind_of(row).labels_of(row)) <= set(definition.labels) else None)
-             for row in rows]
-    best = Scores([right], labels).values({"it": metric}, 0)["it"][labels.index(label) if label else 0]
-    if lost := lost_labels(benchmark, definition.labels):
+    if lost and metric.higher_is_better:
+        right = [Answered(gold_of(row), gold_of(row) if lost.keys().isdisjoint(kind_of(row).labels_of(row)) else None)
+                 for row in benchmark.rows()]
+        best = Scores([right], labels).values({"it": metric}, 0)["it"][labels.index(label) if label else 0]
         en, zh = _counted(lost)
-        yield best, Text(f"{en} of the {benchmark.count} of benchmark {benchmark.name} have a label that the task no longer has.",
-                         f"評估基準 {benchmark.name} 的 {benchmark.count} 列裡，{zh}的標籤任務已經沒有了。")
+        yield best, Text(f"{en} of the {benchmark.count} of benchmark {name} have a label that the task no longer has.",
+                         f"評估基準 {name} 的 {benchmark.count} 列裡，{zh}的標籤任務已經沒有了。")
     elif label and label not in benchmark.label_counts:
-        yield 0.0, Text(f"no row of benchmark {benchmark.name} has the label {label}.",
-                        f"評估基準 {benchmark.name} 裡沒有標籤是「{label}」的列。")
+        yield 0.0, Text(f"no row of benchmark {name} has the label {label}.", f"評估基準 {name} 裡沒有標籤是「{label}」的列。")
 
 
 def _by_contradictions(task: TaskFolder, _: Task) -> Iterator[tuple[float, Text]]:
     """Of an input with two labels that both were let stand, every second answer is right at best."""
     report = last_report(task) or {}
     if twice := sum(found["count"] for found in report.get("accepted", []) if found["code"] == "conflicting_labels"):
-        rows = report["figures"]["rows"]
+        rows = int(report["figures"]["rows"])
         yield 1 - twice / (2 * rows), Text(
             f"{several(twice, 'input')} of {rows} carry two different labels, so every second answer to them is wrong.",
             f"{rows} 筆裡有 {twice} 筆相同的輸入標了兩種標籤，回答這些平均會錯一半。")
