@@ -6,6 +6,7 @@ is told alike whether it exists or not.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -38,6 +39,15 @@ _WILD = re.compile(r"[*?\[]")
 def inbox(workspace: Path | None = None) -> Path:
     """The folder of the workspace into which a person puts files for the server to read."""
     return (workspace or default_workspace()) / "inbox"
+
+
+def files_in_inbox(workspace: Path) -> list[Path]:
+    """The data files a person has put there, the newest first."""
+    with contextlib.suppress(OSError):
+        found = [(entry.stat().st_mtime, Path(entry.path)) for entry in os.scandir(inbox(workspace))
+                 if entry.is_file() and not entry.name.startswith(".") and Path(entry.name).suffix.lower() in DATA_SUFFIXES]
+        return [path for _, path in sorted(found, reverse=True)]
+    return []
 
 
 def readable(

@@ -58,10 +58,10 @@ def source_advice(said: Said) -> Text:
             "網頁可以直接抓：給網址和關鍵字；會遵守 robots.txt，網站的使用條款請你自己留意。"
             "抓來的文字還沒有標籤，要先由人判斷（llm-knowledge/annotation）。")
     if said.intent == "file":
-        return Text("A file works: CSV, TSV, JSON, JSONL, Excel (.xlsx) or Parquet, or a folder of them; UTF-8 and Big5 "
-                    "are recognised.",
+        return Text("A file works: CSV, TSV, JSON, JSONL, Excel (.xlsx) or Parquet, or a folder of them; the encoding is "
+                    "recognised, or asked for where it is in doubt.",
                     "檔案可以直接用：CSV、TSV、JSON、JSONL、Excel（.xlsx）、Parquet，或整個資料夾都行，"
-                    "會自動辨識 UTF-8 與 Big5。")
+                    "編碼會自動辨識，無法確定就問你。")
     return Text(
         f"Rows can come from {listed(here.en for here in _sources_here())}. No labels yet? Begin with {figure('rows_to_start'):.0f} rows "
         "labelled by two people: where they disagree, the labels need better words first (llm-knowledge/annotation).",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ...resources.answer import NextStep
 from ...resources.language import Text
+from ...resources.paths import files_in_inbox
 from ...resources.version import VersionFolder
 from ..data.adding import arguments_with
 from .advice import source_example, source_question
@@ -96,13 +99,24 @@ def chosen_version(said: Said, offered: list[VersionFolder]) -> VersionFolder | 
 
 
 def source_answer(situation: Situation, said: Said, message: str, decision: DecisionDue | None = None) -> CoachAnswer:
-    """Ask where the rows stand; the next call carries a filled example."""
+    """Ask where the rows stand; the next call carries a filled example, and what the person dragged into the inbox."""
+    if (path := _from_inbox(situation, said)) is not None:
+        said = replace(said, path=str(path))
+        message = f"{Text(f'I found {path.name} in the inbox.', f'我在 inbox 看到 {path.name} 了。')} {message}"
     added = Text(" (it keeps the sources that stand and adds this one)", "（會保留現有的來源，再加上這一個）") \
         if situation.sources.sources and not _preview_failed(situation) else Text("", "")
     say = Text(f"Fill in the <…> with their answer, then call this{added.en}; it tests the source and shows five rows.",
                f"把 <…> 換成對方的回答再呼叫{added.zh}；它會測試來源並先給你看五筆。")
     step = with_source(situation, said, say)
     return told(situation, "data", message, step, question=source_question(said, situation.task), decision=decision)
+
+
+def _from_inbox(situation: Situation, said: Said) -> Path | None:
+    """The file of that name in the inbox, else the newest there, where it is no source yet and the person speaks of none."""
+    waiting = [] if said.intent not in ("", "file") or situation.sources.sources else files_in_inbox(situation.folder.root.parent)
+    if said.path is None:
+        return waiting[0] if waiting else None
+    return next((path for path in waiting if path.name == Path(said.path).name), None)
 
 
 def with_source(situation: Situation, said: Said | None, say: Text) -> NextStep:

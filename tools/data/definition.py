@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -44,18 +44,21 @@ def change_definition(
     split: dict[str, Any] | None = None,
     quality: dict[str, Any] | None = None,
     deduplicate_on: list[str] | None = None,
+    allowed: Callable[[DataSource], None] = lambda _: None,
 ) -> tuple[DataSource, list[str]]:
     """Change parts of `data_source.yaml`; what is None stays.
 
     Arguments:
         sources: replaces the whole list; secrets typed into it are moved to the store.
         split, quality: only the fields given change.
+        allowed: raises where the person has not allowed what the new sources need.
 
     Returns:
         the new content, and the names of moved secrets.
 
     Raises:
         DataSourceError: a field is wrong; the file is as it was.
+        AccessError: `allowed` says so; the file is as it was.
     """
     _refuse_unknown(sources, split, quality)
     with lock(task.data_source_file):
@@ -70,6 +73,8 @@ def change_definition(
         _checked(task, content)
         clean, moved = move_inline(content)
         data_source = _checked(task, clean)
+        if sources:
+            allowed(data_source)
         save_data_source(task, data_source)
     return data_source, moved
 

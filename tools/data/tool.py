@@ -69,10 +69,12 @@ def register(server: MCPServer, workspace: Workspace, by_model: ByModel) -> None
         if (sources, split, quality, deduplicate_on, confirm) == (None, None, None, None, False):
             return await anyio.to_thread.run_sync(partial(_show, folder))
         data_source, moved = await anyio.to_thread.run_sync(partial(
-            change_definition, folder, sources=sources, split=split, quality=quality, deduplicate_on=deduplicate_on))
+            change_definition, folder, sources=sources, split=split, quality=quality, deduplicate_on=deduplicate_on,
+            allowed=partial(check_permission, folder)))
         if not sources and not confirm:
             return await anyio.to_thread.run_sync(partial(_show, folder))
-        await anyio.to_thread.run_sync(check_permission, folder, data_source)
+        if not sources:
+            await anyio.to_thread.run_sync(check_permission, folder, data_source)
         given = [*(["--moved", *moved] if moved else []), *(["--agreed"] if confirm else [])]
         job = submit(workspace, "preview", ["-m", preview.MODULE], [str(folder.root), *given],
                      python=light_python(workspace), task=folder)

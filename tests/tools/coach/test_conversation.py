@@ -113,6 +113,18 @@ def test_a_further_source_keeps_those_that_stand(workspace: Workspace, a_task: M
     assert [source["path"] for source in sources] == ["/data/mails.csv", "/data/more.csv"]
 
 
+@pytest.mark.parametrize("said", ["done", "好了", "it is in /home/ann/Documents/complaints.csv"])
+def test_a_file_dragged_into_the_inbox_is_found_there(workspace: Workspace, a_task: Make, said: str) -> None:
+    a_task()
+    inbox = workspace.root / "inbox"
+    inbox.mkdir()
+    for name in ("notes.md", ".hidden.csv", "complaints.csv"):
+        (inbox / name).write_text("text,label\n", encoding="utf-8")
+    answer = coach(workspace, said, task="mail")
+    [source] = answer.next_step.arguments["sources"]
+    assert source["path"] == str(inbox / "complaints.csv") and "complaints.csv" in answer.message
+
+
 def test_generated_rows_are_spoken_of_honestly(workspace: Workspace, a_task: Make) -> None:
     a_task(constraints={"privacy": "on-premise"})
     for sentence in FIRST_SENTENCES["generate_data"]:

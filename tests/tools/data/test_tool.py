@@ -49,6 +49,14 @@ def csv_file(folder: Path, header: str = "text,entity,label") -> Path:
     return path
 
 
+@pytest.mark.parametrize("path", ["/etc/shadow", "/srv/other/news.csv"])
+async def test_a_source_that_is_refused_leaves_the_one_that_stood(client: Client, task: TaskFolder, tmp_path: Path, path: str) -> None:
+    await call(client, "set_data_source", sources=[{"type": "file", "path": str(csv_file(tmp_path))}])
+    before = task.data_source_file.read_bytes()
+    assert "(access)" in await refused(client, "set_data_source", sources=[{"type": "file", "path": path}])
+    assert task.data_source_file.read_bytes() == before
+
+
 async def test_a_source_is_tested_previewed_and_then_prepared(client: Client, task: TaskFolder, tmp_path: Path) -> None:
     nothing = await call(client, "set_data_source")
     assert nothing["next_step"]["tool"] == "coach"
