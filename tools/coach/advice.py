@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ...resources.external import quote
@@ -129,8 +130,10 @@ def source_question(said: Said, task: Task) -> Question:
     else:
         count = Text("", "") if task.resources.rows else Text(", about how many rows are there", "大概幾筆？")
         renewal = Text("", "") if task.resources.renewal else Text(", and do new ones keep coming", "之後還會有新資料嗎？")
-        ask = Text(f"Which file holds the rows (its absolute path), which columns are {columns.en}{count.en}{renewal.en}?",
-                   f"資料在哪個檔案（絕對路徑）？哪些欄位是{columns.zh}？{count.zh}{renewal.zh}")
+        ask = Text(f"Which columns of {quote(Path(said.path).name, 80)} are {columns.en}{count.en}{renewal.en}?",
+                   f"{quote(Path(said.path).name, 80)} 的哪些欄位是{columns.zh}？{count.zh}{renewal.zh}") if said.path else Text(
+            f"Which file holds the rows (its absolute path), which columns are {columns.en}{count.en}{renewal.en}?",
+            f"資料在哪個檔案（絕對路徑）？哪些欄位是{columns.zh}？{count.zh}{renewal.zh}")
         examples = [Text("/home/ann/tickets.csv; columns body and topic; 1,200 rows, 50 new ones a week",
                          "/home/ann/tickets.csv；欄位 body、topic；1,200 筆，每週新增 50 筆"),
                     Text("Nothing is labelled yet; the mails lie in a folder", "都還沒標，信件放在一個資料夾裡")]

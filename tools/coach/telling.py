@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...resources.answer import NextStep
+from ...resources.external import quote
 from ...resources.language import Text
 from ...resources.paths import files_in_inbox
 from ...resources.version import VersionFolder
@@ -102,7 +103,8 @@ def source_answer(situation: Situation, said: Said, message: str, decision: Deci
     """Ask where the rows stand; the next call carries a filled example, and what the person dragged into the inbox."""
     if (path := _from_inbox(situation, said)) is not None:
         said = replace(said, path=str(path))
-        message = f"{Text(f'I found {path.name} in the inbox.', f'我在 inbox 看到 {path.name} 了。')} {message}"
+        found = Text(f"I found {quote(path.name, 80)} in the inbox.", f"我在 inbox 看到{quote(path.name, 80)}了。")
+        message = str(Text(f"{found.en} {message}", f"{found.zh}{message}"))
     added = Text(" (it keeps the sources that stand and adds this one)", "（會保留現有的來源，再加上這一個）") \
         if situation.sources.sources and not _preview_failed(situation) else Text("", "")
     say = Text(f"Fill in the <…> with their answer, then call this{added.en}; it tests the source and shows five rows.",
