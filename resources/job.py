@@ -6,6 +6,7 @@
     events.jsonl   append-only: progress, loss, metrics, warnings
     output.log     what it printed
     queued.json    its place in line (Place), while it waits for a device
+    cut.json       which machine it cannot reach (Cut), while the link to it is cut
     exit.json      how it ended (JobExit), written by rename
     cancel         a marker: the person asked for it to stop
     progress.html, curve.png   for people's eyes
@@ -36,8 +37,8 @@ from .workspace import Workspace
 JOB_VARIABLE = "NLP_SKILLS_JOB"  # names the job's folder to its process, and to nothing that process starts
 FAMILY_VARIABLE = "NLP_SKILLS_JOB_FAMILY"  # names it to every process below
 MACHINE_VARIABLE = "NLP_SKILLS_MACHINE"  # names the machine to a job that was sent to another one
-JobState = Literal["queued", "running", "succeeded", "failed", "cancelled", "interrupted"]
-ACTIVE_STATES: tuple[JobState, ...] = ("queued", "running")
+JobState = Literal["queued", "unreachable", "running", "succeeded", "failed", "cancelled", "interrupted"]
+ACTIVE_STATES: tuple[JobState, ...] = ("queued", "unreachable", "running")
 # A task may have several of them: trainings wait for each other's device, and each gives its own machine back.
 _started: ContextVar[list[JobFolder] | None] = ContextVar("started_jobs", default=None)
 _ID = re.compile(r"(?!\.)[A-Za-z0-9_.-]{1,120}")
@@ -90,6 +91,14 @@ class Place(BaseModel):
     since: str
 
 
+class Cut(BaseModel):
+    """The machine whose link is cut: what is known of the job there is from before `since`; tried again until `until`."""
+
+    machine: str
+    since: str
+    until: str
+
+
 class JobFolder:
     """One job's files."""
 
@@ -102,6 +111,7 @@ class JobFolder:
         self.events_file = root / "events.jsonl"
         self.output_file = root / "output.log"
         self.queued_file = root / "queued.json"
+        self.cut_file = root / "cut.json"
         self.exit_file = root / "exit.json"
         self.cancel_file = root / "cancel"
         self.page_file = root / "progress.html"
@@ -139,6 +149,12 @@ class JobFolder:
             return Place.model_validate(read_json(self.queued_file))
         return None
 
+    def cut(self) -> Cut | None:
+        """The machine it cannot reach now; None where it can, or works here."""
+        with contextlib.suppress(FileNotFoundError):
+            return Cut.model_validate(read_json(self.cut_file))
+        return None
+
     def process(self) -> psutil.Process | None:
         """The living process of this job, or None."""
         recorded = _read_or_none(self.pid_file)
@@ -149,7 +165,7 @@ class JobFolder:
         if ended := self.exit():
             return ended.state
         if self.process():
-            return "queued" if self.queued_file.is_file() else "running"
+            return "unreachable" if self.cut_file.is_file() else "queued" if self.queued_file.is_file() else "running"
         if ended := self.exit():  # it may have ended between the two looks
             return ended.state
         recorded = _read_or_none(self.pid_file)

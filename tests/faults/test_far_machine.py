@@ -34,7 +34,6 @@ from tests.tools.compute.working import eventually
 from tests.tools.train.test_away_faults import Case
 
 pytestmark = pytest.mark.minutes
-D7 = pytest.mark.xfail(strict=True, reason="10.D7")
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -60,7 +59,6 @@ def test_a_machine_without_a_gpu_is_told_the_size_of_what_it_gets(
     assert told and max(told) < 1.5 * max(small), asked["message"]
 
 
-@D7
 def test_the_environment_built_there_is_pinned_as_here_and_for_processors(
     workspace: Workspace, sshd: Sshd, proxy: Proxy, far_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,7 +96,6 @@ def case(workspace: Workspace, tmp_path: Path, far_folder: Path, far_python: str
     proxy.down = False
 
 
-@D7
 def test_a_cut_link_is_what_is_told_of_the_job(case: Case, proxy: Proxy) -> None:
     """While the machine cannot be reached nothing says "is running" as if one could see it; afterwards all is as before."""
     case.start()

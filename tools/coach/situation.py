@@ -17,7 +17,7 @@ from ...resources.version import VersionFolder, version_numbers
 from ...resources.workspace import Workspace
 from ..compute.events import JobEvents
 from ..compute.jobs import failure
-from ..compute.words import kind_name, progress_line
+from ..compute.words import cut_in_words, kind_name, progress_line
 
 _JOBS_LOOKED_AT = 4
 _TROUBLES = {
@@ -180,7 +180,9 @@ def _job_now(folder: TaskFolder) -> JobNow | None:
     looked_at = [(job, job.state()) for job in map(JobFolder, entries[:_JOBS_LOOKED_AT])]
     for job, state in looked_at:
         if state in ACTIVE_STATES:
-            return JobNow(job.id, job.spec().kind, state, progress_line(JobEvents(job).progress()))
+            cut = job.cut() if state == "unreachable" else None
+            line = str(cut_in_words(cut)) if cut else progress_line(JobEvents(job).progress())
+            return JobNow(job.id, job.spec().kind, state if cut or state != "unreachable" else "running", line)
     if not looked_at or looked_at[0][1] == "succeeded":
         return None
     job, state = looked_at[0]

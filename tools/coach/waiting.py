@@ -43,6 +43,11 @@ def _running(situation: Situation, job: JobNow) -> Words:
         "job_id": job.id, "wait_seconds": _POLL_SECONDS}), waiting
 
 
+def _unreachable(situation: Situation, job: JobNow) -> Words:
+    _, step, waiting = _running(situation, job)
+    return Text(f"{job.name.en}: {job.line}.", f"{job.name.zh}：{job.line}。"), step, waiting
+
+
 def _queued(situation: Situation, job: JobNow) -> Words:
     message, step, waiting = _running(situation, job)
     if job.line:
@@ -112,5 +117,5 @@ def _carry_on() -> Question:
 
 
 _WORDS: dict[JobState, Callable[[Situation, JobNow], Words]] = {
-    "queued": _queued, "running": _running, "interrupted": _interrupted, "cancelled": _cancelled, "failed": _failed,
+    "queued": _queued, "unreachable": _unreachable, "running": _running, "interrupted": _interrupted, "cancelled": _cancelled, "failed": _failed,
 }

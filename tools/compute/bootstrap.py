@@ -16,10 +16,12 @@ from ...resources.job import JobFolder, active_job
 from ...resources.language import Text
 from ...resources.workspace import Workspace
 from . import jobs
-from .environment import sizes_of
+from .environment import SPARE_BYTES, sizes_of
 from .far import WHEEL_NAME, Far, environment_key, own_wheel
 from .lease import Meter
+from .machine import Accelerator
 from .machines import linked_machine
+from .pins import pins_of_here
 from .running import RunningJob, run_job
 from .tending import Errand, tending
 from .words import size
@@ -42,16 +44,20 @@ def needed_disk(far: Far) -> tuple[int, int]:
     Raises:
         WorkspaceError: there is no room for it.
     """
-    download, disk = sizes_of("cuda" if far.machine.gpus else "cpu")
-    if far.machine.disk_free < disk:
+    download, disk = sizes_of(_flavour(far))
+    if far.machine.disk_free < disk + SPARE_BYTES:
         name = far.link.name
         raise WorkspaceError(
-            Text(f"The worker environment needs about {size(disk)} in {far.folder} on {name}; there are "
+            Text(f"The worker environment needs about {size(disk + SPARE_BYTES)} in {far.folder} on {name}; there are "
                  f"{size(far.machine.disk_free)}.",
-                 f"工作環境需要 {name} 的 {far.folder} 約 {size(disk)} 的空間，目前只有 {size(far.machine.disk_free)}。"),
+                 f"工作環境需要 {name} 的 {far.folder} 約 {size(disk + SPARE_BYTES)} 的空間，目前只有 {size(far.machine.disk_free)}。"),
             Text("Free some space there, or set the machine's folder to a larger disk.",
                  "請在該機器清出空間，或把 folder 設到較大的磁碟。"), field="settings.folder")
     return download, disk
+
+
+def _flavour(far: Far) -> Accelerator:
+    return "cuda" if far.machine.gpus else "cpu"
 
 
 def main(arguments: list[str]) -> int:
@@ -73,8 +79,11 @@ def build(job: RunningJob, name: str, extra: str, check: list[str]) -> dict[str,
     with tending(job, name, linked_machine(Workspace(), name), Meter(None, job.folder.id, name, None)) as there:
         wheel = job.folder.root / WHEEL_NAME
         wheel.write_bytes(own_wheel())
+        flavour = _flavour(there.again(lambda: there.far))
+        download, disk = sizes_of(flavour) if extra else (0, 0)
         ended = there.go(Errand({WHEEL_NAME: wheel}, None, {
-            "key": environment_key(), "wheel": WHEEL_NAME, "extra": extra, "check": check}))
+            "key": environment_key(), "wheel": WHEEL_NAME, "extra": extra, "check": check, "flavour": flavour,
+            "constraints": pins_of_here(Workspace()), "download": download, "disk": disk}))
         there.forget()
     Path(wheel).unlink(missing_ok=True)
     done = Text(f"The worker environment on {name} stands: {ended['python']} (installed with {ended['installer']}).",

@@ -49,7 +49,7 @@ _SIZES: dict[str, tuple[int, int]] = {
     "cuda": (3_600_000_000, 8_000_000_000),
     "mps": (420_000_000, 1_600_000_000),
 }
-_SPARE_BYTES = 500_000_000
+SPARE_BYTES = 500_000_000
 _POLL_SECONDS = 0.5
 _KEPT_LINES = 40
 _STAGES = 4  # create, install, compile, check
@@ -93,7 +93,7 @@ def plan(workspace: Workspace, beside: int = 0) -> Plan:
         folder=str(worker_root(workspace)), download=download, disk=disk, disk_free=free_disk(workspace.root),
         note=note,
     )
-    disk += beside + _SPARE_BYTES
+    disk += beside + SPARE_BYTES
     needed, free = size(disk), size(planned.disk_free)
     if planned.disk_free < disk:
         raise WorkspaceError(

@@ -13,6 +13,7 @@ from ...resources.language import Text
 from . import far_side
 from .link import Link
 from .machine import Machine, Torch, accelerator_of, gpus_told
+from .pins import shipped_pins
 from .wheel import WHEEL_NAME, package_wheel
 
 # What the training entry imports; `nlp-skills` itself is always sent along.
@@ -29,14 +30,15 @@ def own_wheel() -> bytes:
 
 @cache
 def environment_key() -> str:
-    """Names the environments that hold what this package needs: by its requirements, not by its code."""
+    """Names the environments that hold what this package needs: by its requirements and the versions shipped with it, not
+    by its code."""
     import io
     import zipfile
 
     with zipfile.ZipFile(io.BytesIO(own_wheel())) as wheel:
         metadata = next(name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
         needs = [line for line in wheel.read(metadata).decode().splitlines() if line.startswith("Requires-Dist")]
-    return sha256_bytes("\n".join(needs).encode())[:12]
+    return sha256_bytes("\n".join([*needs, *shipped_pins().splitlines()]).encode())[:12]
 
 
 @dataclass

@@ -27,8 +27,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,10 @@ _CHUNK = 256 * 1024
 _ASK_SECONDS = 20
 _POLITE_SECONDS = 3.0  # between asking a job to end and ending it
 _ATTENTION_SECONDS = 0.5
+_TICK_SECONDS = 1.0
+_CHECKING = 95  # per cent of a build: all is installed
+PROCESSORS_INDEX = "https://download.pytorch.org/whl/cpu"  # PyTorch's own, of builds without CUDA
+_CREATING, _FETCHING = ("creating the environment", "建立環境"), ("downloading and installing", "下載並安裝")
 _LIBRARIES = """
 import importlib.metadata as metadata, json, sys
 found = {}
@@ -239,52 +245,146 @@ def forget(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def build(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
-    """Build a worker environment out of the wheel; run detached, with its settings in `note.json`."""
+    """Build a worker environment out of the wheel; run detached, with its settings in `note.json`:
+
+    `key`, `wheel`, `extra`, `check` (modules), `constraints` (their text), `flavour` (cpu, cuda), and in bytes, where
+    they are known, `download` and `disk`.
+    """
     job = _job(folder, given["run"])
     _write(job / "pid", {**_identity(os.getpid()), "ready": True})
     note = json.loads((job / "note.json").read_text(encoding="utf-8"))
     place = folder / "environments" / note["key"]
     ready = place.with_name(f"{place.name}.json")
-    said = ""
-    for name, commands in _installers(place, folder / "runs" / given["run"] / note["wheel"], note["extra"]):
+    shutil.rmtree(place, ignore_errors=True)
+    free, needed = shutil.disk_usage(folder).free, note.get("disk", 0)
+    if free < needed:
+        return _not_built(job, f"it needs {needed / 1e9:.1f} GB of disk, {free / 1e9:.1f} GB are free",
+                          f"需要 {needed / 1e9:.1f} GB 磁碟空間，只有 {free / 1e9:.1f} GB",
+                          "Free some space there, or set the machine's folder to a larger disk; then call "
+                          "manage_job(action='resume').",
+                          "請清出空間，或把這台機器的 folder 設到較大的磁碟，再呼叫 manage_job(action='resume')。")
+    (job / "constraints.txt").write_text(note.get("constraints", ""), encoding="utf-8")
+    installing, tried = _Installing(job, folder, note), []
+    for name, commands in _installers(place, folder / "runs" / given["run"] / note["wheel"], job / "constraints.txt", note):
         shutil.rmtree(place, ignore_errors=True)
-        for step, (english, chinese, command) in enumerate(commands):
-            _tell(job, step, len(commands), f"{english} ({name})", f"{chinese}（{name}）")
-            print("$", *command, flush=True)
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                  text=True, errors="replace", check=False)
-            print(done.stdout, flush=True)
-            if done.returncode:
-                said += f"{name}: " + " ".join(done.stdout.split("\n")[-6:])[-500:].strip() + " "
-                break
-        else:
+        problem = next((problem for english, chinese, command in commands
+                        if (problem := installing.run(command, f"{english} ({name})", f"{chinese}（{name}）"))), None)
+        if problem is None:
             break
+        tried.append(f"{name}: {problem}")
     else:
         shutil.rmtree(place, ignore_errors=True)
-        _write(job / "exit.json", {"state": "failed", "said": said.strip()})
-        return {}
+        said = " / ".join(tried)
+        return _not_built(job, said, said,
+                          "There, let pip reach a package index (for a machine without a GPU also "
+                          f"{PROCESSORS_INDEX}, or a folder of wheels that PIP_FIND_LINKS names); then call "
+                          "manage_job(action='resume').",
+                          f"請讓那裡的 pip 連得到套件索引（沒有 GPU 的機器還需要 {PROCESSORS_INDEX}，或用 PIP_FIND_LINKS "
+                          "指定放 wheel 的資料夾），再呼叫 manage_job(action='resume')。")
+    installing.tell(_CHECKING, "checking what was installed", "檢查安裝結果")
     checked = subprocess.run([str(place / "bin" / "python"), "-I", "-c", f"import {', '.join(note['check'])}"],
                              capture_output=True, text=True, check=False)
     if checked.returncode:
-        _write(job / "exit.json", {"state": "failed", "said": (checked.stderr.strip().splitlines() or ["?"])[-1][-500:]})
-        return {}
+        said = (checked.stderr.strip().splitlines() or ["?"])[-1][-500:]
+        return _not_built(job, said, said, "Call manage_job(action='resume') to build it again; if it stays so, report it.",
+                          "請呼叫 manage_job(action='resume') 重建；若仍如此請回報。")
+    installing.tell(100, "the worker environment stands", "工作環境已建立")
     _write(ready, {"format": 1, "installer": name, "python": platform.python_version()})
     _write(job / "exit.json", {"state": "succeeded", "python": str(place / "bin" / "python"), "installer": name})
     return {}
 
 
-def _installers(place: Path, wheel: Path, extra: str) -> list[tuple[str, list[tuple[str, str, list[str]]]]]:
-    """uv where it stands and the person's pip is not told where packages come from (uv would not know), else pip."""
-    python, requirement = str(place / "bin" / "python"), f"{wheel}{extra}"
-    creating, installing = ("creating the environment", "建立環境"), ("downloading and installing", "下載並安裝")
-    found = [("pip", [(*creating, [sys.executable, "-m", "venv", "--clear", str(place)]),
-                      (*installing, [python, "-m", "pip", "install", "--progress-bar", "off",
-                                     "--disable-pip-version-check", requirement])])]
+def _not_built(job: Path, why: str, why_zh: str, fix: str, fix_zh: str) -> dict[str, Any]:
+    """Leave how it failed as an error of resources/errors.py."""
+    _write(job / "exit.json", {"state": "failed", "error": {
+        "code": "job", "field": "machine", "details": {}, "fix": {"en": fix, "zh": fix_zh},
+        "problem": {"en": f"The worker environment could not be built there: {why}", "zh": f"無法在那裡建立工作環境：{why_zh}"}}})
+    return {}
+
+
+class _Installing:
+    """Commands run in turn, told as one moving percentage: by the bytes written of those expected, else by the packages
+    that were named."""
+
+    def __init__(self, job: Path, folder: Path, note: dict[str, Any]) -> None:
+        self._job, self._folder = job, folder
+        self._expected = note.get("download", 0) + note.get("disk", 0)
+        self._free = shutil.disk_usage(folder).free
+        self._percent = self._written = self._named = 0
+        self._told: tuple[int, str] | None = None
+
+    def run(self, command: list[str], english: str, chinese: str) -> str | None:
+        """Run it; its last words where it failed."""
+        print("$", *command, flush=True)
+        last: list[str] = []
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, errors="replace", env={**os.environ, "PYTHONUNBUFFERED": "1"}) as process:
+            listening = threading.Thread(target=self._listen, args=(process, last), daemon=True)
+            listening.start()
+            while process.poll() is None:
+                self._tell_written(english, chinese)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_TICK_SECONDS)
+            listening.join()
+        self._tell_written(english, chinese)
+        return " ".join(last)[-500:] or f"{command[0]} ended with {process.returncode}" if process.returncode else None
+
+    def _listen(self, process: subprocess.Popen[str], last: list[str]) -> None:
+        for line in process.stdout or ():
+            print(line, end="", flush=True)
+            last.append(line.strip())
+            del last[:-6]
+            self._named += line.startswith(("Collecting ", "Downloading ", " + "))
+
+    def _tell_written(self, english: str, chinese: str) -> None:
+        self._written = max(self._written, self._free - shutil.disk_usage(self._folder).free)
+        share = min(1.0, self._written / self._expected) if self._expected else self._named / (self._named + 20)
+        whole = f"{self._written / 1e6:.0f} MB"
+        self.tell(1 + int((_CHECKING - 2) * share), f"{english}: {whole} written", f"{chinese}：已寫入 {whole}")
+
+    def tell(self, percent: int, english: str, chinese: str) -> None:
+        """Say it where it is news; a percentage never falls."""
+        self._percent = max(self._percent, percent)
+        if (self._percent, english) != self._told:
+            self._told = self._percent, english
+            _tell(self._job, self._percent, 100, english, chinese)
+
+
+Command = tuple[str, str, list[str]]
+
+
+def _installers(place: Path, wheel: Path, constraints: Path, note: dict[str, Any]) -> Iterator[tuple[str, Iterator[Command]]]:
+    """uv where it stands and the person's pip is not told where packages come from (uv would not know), then pip."""
     if (uv := _uv()) and not _pip_is_told():
-        found.insert(0, ("uv", [(*creating, [uv, "venv", "--clear", "--python", sys.executable, str(place)]),
-                                (*installing, [uv, "pip", "install", "--python", python, "--torch-backend", "auto",
-                                               requirement])]))
-    return found
+        backend = "auto" if note.get("flavour") == "cuda" else "cpu"
+        yield "uv", iter([
+            (*_CREATING, [uv, "venv", "--clear", "--python", sys.executable, str(place)]),
+            (*_FETCHING, [uv, "pip", "install", "--python", str(place / "bin" / "python"), "--torch-backend", backend,
+                          "--constraint", str(constraints), f"{wheel}{note['extra']}"])])
+    yield "pip", _pip_commands(place, wheel, constraints, note)
+
+
+def _pip_commands(place: Path, wheel: Path, constraints: Path, note: dict[str, Any]) -> Iterator[Command]:
+    """What pip does, each command made when the one before is done. Where there is no GPU, and the index that pip is told
+    gives PyTorch for CUDA (PyPI does), PyTorch comes first, from the index of builds for processors."""
+    yield *_CREATING, [sys.executable, "-m", "venv", "--clear", str(place)]
+    install = [str(place / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
+    pinned = {line.partition("==")[0]: line for line in note.get("constraints", "").split() if "==" in line}
+    if note["extra"] and note.get("flavour") == "cpu":
+        torch = pinned.get("torch", "torch")
+        if not _is_for_processors([*install, "--quiet", "--no-deps", "--dry-run", "--report", "-", torch]):
+            yield *_FETCHING, [*install, "--progress-bar", "off", "--no-deps", "--index-url", PROCESSORS_INDEX, torch]
+    yield *_FETCHING, [*install, "--progress-bar", "off", "--constraint", str(constraints), f"{wheel}{note['extra']}",
+                       *filter(None, [pinned.get("setuptools")])]  # `venv` has brought an older one
+
+
+def _is_for_processors(asking: list[str]) -> bool:
+    """Whether what pip would install asks for no CUDA libraries; pip is only asked, and nothing is installed."""
+    with contextlib.suppress(OSError, ValueError, KeyError, IndexError):
+        told = subprocess.run(asking, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        needs = json.loads(told.stdout)["install"][0]["metadata"].get("requires_dist", [])
+        return not any(need.startswith(("nvidia", "cuda")) for need in needs)
+    return False
 
 
 def _pip_is_told() -> bool:

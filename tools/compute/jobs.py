@@ -220,7 +220,7 @@ def resume(folder: JobFolder, workspace: Workspace) -> JobFolder:
         append_jsonl(folder.events_file, {"time": now(), "kind": "resumed"})
         # In this order a kill between any two leaves a job that says how it ended or that it was interrupted.
         _record_starter(folder)
-        for stale in (folder.cancel_file, folder.queued_file, folder.pid_file, folder.exit_file):
+        for stale in (folder.cancel_file, folder.queued_file, folder.cut_file, folder.pid_file, folder.exit_file):
             stale.unlink(missing_ok=True)
         try:
             local.start(folder, workspace)

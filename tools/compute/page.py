@@ -33,7 +33,7 @@ h2{font-size:1rem;margin:0 0 8px}
 section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px;margin:12px 0}
 .soft{color:var(--soft);font-size:.875rem;overflow-wrap:anywhere}
 .state{display:inline-block;padding:1px 10px;border-radius:99px;color:#fff;background:#5b6675;font-size:.875rem}
-.running{background:#2f6fde}.succeeded{background:#1b8754}.failed{background:#c2372e}.interrupted{background:#a86200}
+.running{background:#2f6fde}.succeeded{background:#1b8754}.failed{background:#c2372e}.interrupted,.unreachable{background:#a86200}
 .bar{height:12px;border-radius:6px;background:var(--line);overflow:hidden;margin:8px 0}
 .bar div{height:100%;background:var(--bar)}
 dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(130px,1fr));gap:10px;margin:0}

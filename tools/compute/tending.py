@@ -15,13 +15,15 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ...resources import clock
 from ...resources.errors import BudgetError, Cancelled, JobError, MachineUnreachable, NlpSkillsError
 from ...resources.files import read_jsonl, sha256_bytes, sha256_file, write_json
-from ...resources.job import JOB_VARIABLE, MACHINE_VARIABLE, Place
+from ...resources.job import JOB_VARIABLE, MACHINE_VARIABLE, Cut, Place
 from ...resources.language import Text, spoken_language
 from .events import JobEvents
 from .far import Far, greet, own_wheel
@@ -36,6 +38,7 @@ T = TypeVar("T")
 Keep = Callable[["Tending"], None]
 _SHORTEST_POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.4, 5.0  # each look starts an interpreter there
 _LONGEST_PAUSE_SECONDS = 30.0
+_LONGEST_PATIENCE_HOURS = 10 * 365 * 24.0  # what a calendar can tell
 _SPARE_BYTES = 200_000_000
 _MEGABYTE = 1_000_000
 _SMALL_BYTES, _TOGETHER = 32_000, 16  # files that travel in one request
@@ -102,7 +105,7 @@ class Tending:
                 self.lease.meter.check()
             try:
                 done = operation()
-                self._cut_since = None
+                self._is_back()
                 return done
             except MachineUnreachable as error:
                 self.link.drop()
@@ -118,8 +121,11 @@ class Tending:
         if self._cut_since is None:
             self._cut_since = now
             print(f"link to {self.name} lost: {error.problem}", flush=True)
-            self.job.warn(Text(f"The link to {self.name} was cut and is tried again; what runs there goes on.",
-                               f"與 {self.name} 的連線中斷，正在重試；那裡的工作會繼續。"))
+            until = datetime.now(UTC) + timedelta(hours=min(self.machine.patience_hours, _LONGEST_PATIENCE_HOURS))
+            cut = Cut(machine=self.name, since=clock.now(), until=f"{until.astimezone():%Y-%m-%d %H:%M}")
+            write_json(self.job.folder.cut_file, cut.model_dump())
+            self.job.event("cut")
+        self.job.draw()  # the page is looked at for news
         if self.ending and now - self._cut_since > _ENDING_SECONDS:
             raise error
         self.lease.unreachable()
@@ -129,6 +135,14 @@ class Tending:
                 Text("What runs there goes on without this machine. Call manage_job(action='resume') once it "
                      "answers again.",
                      "那裡的工作不會因此停止。等它恢復連線後，請呼叫 manage_job(action='resume')。"), field="machine") from error
+
+    def _is_back(self) -> None:
+        if self._cut_since is not None:
+            self._cut_since = None
+            print(f"link to {self.name} stands again", flush=True)
+            self.job.folder.cut_file.unlink(missing_ok=True)
+            self.job.event("linked")
+            self.job.draw()
 
     def go(self, errand: Errand) -> dict[str, Any]:
         """Do the errand, or go on with it where it was begun; returns how it ended there (`exit.json`).

@@ -19,7 +19,7 @@ from .answers import JobLine, JobStatus
 from .events import JobEvents
 from .page import refresh_views
 from .rented import rented_and_idle
-from .words import STATE_WORDS, duration, progress_line
+from .words import STATE_WORDS, cut_in_words, duration, progress_line
 
 Report = Callable[[float, float | None, str | None], Awaitable[None]]
 ANSWER_SECONDS = 20.0
@@ -152,6 +152,21 @@ def _still_running(folder: JobFolder, view: JobView) -> tuple[str, NextStep]:
                                   arguments={"job_id": view.id, "wait_seconds": int(ANSWER_SECONDS)})
 
 
+def _unreachable(folder: JobFolder, view: JobView) -> tuple[str, NextStep]:
+    cut, line = folder.cut(), progress_line(view.progress)
+    if cut is None:  # it answers again by now
+        return _still_running(folder, view)
+    said = cut_in_words(cut)
+    message = Text(f"Job {view.id} ({view.kind}): {said.en}.{f' Last seen: {line}.' if line else ''}",
+                   f"工作 {view.id}（{view.kind}）：{said.zh}。{f'中斷前的進度：{line}。' if line else ''}")
+    say = Text(f"Ask again in 60 seconds. If {cut.machine} is off or its network is down, mend that: until {cut.until} it is tried "
+               "again by itself, afterwards manage_job(action='resume') goes on. manage_job(action='cancel') gives up.",
+               f"請在 60 秒後再問一次。若 {cut.machine} 關機或網路不通，請先排除：在 {cut.until} 之前會自動重試，"
+               "之後可用 manage_job(action='resume') 接續；要放棄就用 manage_job(action='cancel')。")
+    return str(message), NextStep(say=str(say), tool="job_status",
+                                  arguments={"job_id": view.id, "wait_seconds": int(ANSWER_SECONDS)})
+
+
 def _queued(folder: JobFolder, view: JobView) -> tuple[str, NextStep]:
     if view.place is None:  # its process is only coming up
         return _still_running(folder, view)
@@ -224,5 +239,5 @@ def _task_name(folder: JobFolder) -> str | None:
 
 
 _ANSWERS: dict[JobState, Callable[[JobFolder, JobView], tuple[str, NextStep]]] = {
-    "queued": _queued, "succeeded": _succeeded, "failed": _failed, "cancelled": _stopped, "interrupted": _stopped,
+    "queued": _queued, "unreachable": _unreachable, "succeeded": _succeeded, "failed": _failed, "cancelled": _stopped, "interrupted": _stopped,
 }

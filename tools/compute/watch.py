@@ -25,7 +25,7 @@ from .words import STATE_WORDS, duration, kind_name
 _SHOWN = 20
 _SECONDS = 1.0
 _COLOURS: dict[JobState, str] = {
-    "queued": "cyan", "running": "bright_blue", "succeeded": "green", "failed": "red", "cancelled": "dim",
+    "queued": "cyan", "unreachable": "yellow", "running": "bright_blue", "succeeded": "green", "failed": "red", "cancelled": "dim",
     "interrupted": "yellow",
 }
 

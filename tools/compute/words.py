@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from ...resources.job import JobState, Progress
+from datetime import datetime
+
+from ...resources.clock import now
+from ...resources.job import Cut, JobState, Progress
 from ...resources.language import Text
 
 STATE_WORDS: dict[JobState, Text] = {
     "queued": Text("queued", "排隊中"),
+    "unreachable": Text("out of reach (the link is cut)", "連線中斷"),
     "running": Text("running", "執行中"),
     "succeeded": Text("done", "已完成"),
     "failed": Text("failed", "失敗"),
@@ -49,6 +53,13 @@ def duration(seconds: float) -> str:
     if seconds < 5400:
         return str(Text(f"{seconds / 60:.0f} min", f"{seconds / 60:.0f} 分鐘"))
     return str(Text(f"{seconds / 3600:.1f} h", f"{seconds / 3600:.1f} 小時"))
+
+
+def cut_in_words(cut: Cut) -> Text:
+    """`the link to gpubox was cut 3 min ago and is tried again; what runs there goes on`."""
+    since = duration(max(1.0, (datetime.fromisoformat(now()) - datetime.fromisoformat(cut.since)).total_seconds()))
+    return Text(f"the link to {cut.machine} was cut {since} ago and is tried again; what runs there goes on",
+                f"與 {cut.machine} 的連線在 {since}前中斷，正在重試；那裡的工作會繼續")
 
 
 def size(count: float) -> str:

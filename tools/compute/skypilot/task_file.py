@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ....resources.files import dump_yaml, write_atomic
+from ....resources.workspace import Workspace
 from .. import far_side
 from ..far import WHEEL_NAME, environment_key, own_wheel
+from ..pins import pins_of_here
 from .program import cloud_of
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ if [ ! -f "$ready" ]; then
   run="$folder/runs/setup-{key}"; job="$run/jobs/setup-{key}"
   mkdir -p "$job"; rm -f "$job/exit.json"
   cp {there}/{wheel} "$run/{wheel}"
-  echo {note} > "$job/note.json"
+  printf '%s\n' {note} > "$job/note.json"
   "$python" -I {there}/far_side.py build "$folder" setup-{key}
   cat "$job/exit.json"; echo
   [ -f "$ready" ]
@@ -95,7 +97,8 @@ def setup_script(machine: Sky) -> str:
     """Installs our own wheel with the training libraries, unless the person names an interpreter that has them."""
     if machine.python:
         return _head(machine) + f"[ -x {shlex.quote(machine.python)} ]\n"
-    note = json.dumps({"key": environment_key(), "wheel": WHEEL_NAME, "extra": "[train]", "check": list(_CHECKED)})
+    note = json.dumps({"key": environment_key(), "wheel": WHEEL_NAME, "extra": "[train]", "check": list(_CHECKED),
+                       "flavour": "cuda" if machine.gpus else "cpu", "constraints": pins_of_here(Workspace())})
     return _head(machine) + _BUILD.format(key=environment_key(), wheel=WHEEL_NAME, there=_THERE, note=shlex.quote(note))
 
 
