@@ -128,7 +128,7 @@ def _differences(
     groups = [*changed, *gone]
     found = finding(KEEP_BENCHMARK, len(groups), Text(
         f"Of the frozen benchmark {benchmark.name}, {' and '.join(one.en for one in what)}. {_CHOICE.en}",
-        f"凍結的評估基準 {benchmark.name}{'，'.join(one.zh for one in what)}。{_CHOICE.zh}"),
+        f"凍結的評估基準 {benchmark.name} {'，'.join(one.zh for one in what)}。{_CHOICE.zh}"),
         [group[0] for group in groups], groups)
     found.update(changed=len(changed), gone=len(gone))
     return found

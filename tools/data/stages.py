@@ -58,7 +58,8 @@ class Stages:
 
     def _new_watch(self) -> Watch:
         """What one source notes must not be noted of the next; the sum agreed to is for all."""
-        return Watch(self._job.check_cancelled, self._job.warn, self._allowance.most > 0, self._allowance)
+        return Watch(self._job.check_cancelled, self._job.warn, self._allowance.most > 0, self._allowance,
+                     self._kept.parent / "pages")
 
     def within(self, message: Text, rows: int) -> None:
         """The stage, a fetch, has so many rows by now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from ...resources.language import Text
@@ -21,6 +22,7 @@ class Watch:
         warn: tells the person something that does not stop the reading.
         agreed: whether the person has said yes to what it costs.
         allowance: the sum they said yes to; without it, whatever it is.
+        keep: the folder in which a source may leave what it read, for the reading after one that broke off.
 
     `expected` is how many rows it will give in all, where a source knows that beforehand.
     `provenance` is what the source adds to the record beside its rows: how it was asked, what it met; no secrets.
@@ -29,12 +31,13 @@ class Watch:
 
     def __init__(
         self, check: Callable[[], None] = lambda: None, warn: Callable[[Text], None] = lambda message: None,
-        agreed: bool = False, allowance: Allowance | None = None,
+        agreed: bool = False, allowance: Allowance | None = None, keep: Path | None = None,
     ) -> None:
         self.check = check
         self.warn = warn
         self.agreed = agreed
         self.allowance = allowance or Allowance()
+        self.keep = keep
         self.expected: int | None = None
         self.provenance: dict[str, Any] = {}
         self.notes: list[Text] = []

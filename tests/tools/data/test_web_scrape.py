@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import itertools
+import os
 import time
 import tracemalloc
 from pathlib import Path
@@ -39,9 +40,9 @@ def records(watch: Watch | None = None, **fields: Any) -> Rows:
     return [record for batch in source.batches(Path(), "sources[0]", watch) for record in batch]
 
 
-def refusal(**fields: Any) -> NlpSkillsError:
+def refusal(watch: Watch | None = None, **fields: Any) -> NlpSkillsError:
     with pytest.raises(NlpSkillsError) as caught:
-        records(**fields)
+        records(watch, **fields)
     assert caught.value.problem.zh and caught.value.fix.zh
     return caught.value
 
@@ -247,12 +248,42 @@ def test_a_page_that_fails_is_told_and_the_others_are_read(server: Peer) -> None
 
 def test_a_site_that_dies_is_not_taken_for_a_short_one(server: Peer) -> None:
     urls = [server.serve("/ok", as_page(article())), *(server.serve(f"/{n}", Said(status=500)) for n in range(9))]
-    watch = Watch()
 
-    assert len(records(watch, urls=urls, retries=0)) == 1 and len(server.asked) < 9  # what was read stays
-    ended = watch.provenance["incomplete"][0]
-    assert "500" in ended["en"] and "1 page read until then" in ended["en"] and "提早結束" in ended["zh"]
+    error = refusal(urls=urls, retries=0)
+    assert len(server.asked) < 9 and "500" in error.problem.en and "1 page had been read" in error.problem.en
+    assert "max_pages: 1" in error.fix.en and "max_pages: 1" in error.fix.zh
+    assert len(records(urls=urls, retries=0, max_pages=1)) == 1
     assert "500" in refusal(urls=urls[1:], retries=0).problem.en
+
+
+def test_what_was_read_before_an_outage_is_not_asked_for_again_and_anew_once_the_reading_ended(
+    server: Peer, tmp_path: Path
+) -> None:
+    out = True
+    urls = [server.serve(f"/{n}", lambda asked: Said(status=503) if out and asked.path > "/2" else as_page(article(
+        f"{NEWS}{asked.path}", asked.path))) for n in range(9)]
+    refusal(Watch(keep=tmp_path / "kept"), urls=urls, retries=0)
+    assert server.paths().count("/1") == 1 and list((tmp_path / "kept").rglob("*.json"))
+    out, watch = False, Watch(keep=tmp_path / "kept")
+    rows = records(watch, urls=urls, retries=0)
+    assert [row["url"] for row in rows] == urls and server.paths().count("/1") == 1
+    assert watch.provenance["kept_pages"] == 3 and watch.provenance["pages"] == 9
+    assert not list((tmp_path / "kept").rglob("*.json"))
+    assert records(Watch(keep=tmp_path / "kept"), urls=urls) == rows and server.paths().count("/1") == 2
+
+
+def test_a_page_kept_for_days_or_under_other_selectors_is_read_anew(server: Peer, tmp_path: Path) -> None:
+    urls = [server.serve("/ok", as_page(article())), *(server.serve(f"/{n}", Said(status=503)) for n in range(5))]
+    refusal(Watch(keep=tmp_path / "kept"), urls=urls, retries=0)
+    refusal(Watch(keep=tmp_path / "kept"), urls=urls, retries=0, selectors={"text": "p"})
+    assert server.paths().count("/ok") == 2
+    leaky = server.serve("/leaky", as_page(article(f"{NEWS}https://me:s3cret-value@example.org/")))
+    refusal(Watch(keep=tmp_path / "kept"), urls=[leaky, *urls], retries=0)
+    assert not any("s3cret-value" in file.read_text("utf-8") for file in (tmp_path / "kept").rglob("*.json"))
+    for file in (tmp_path / "kept").rglob("*.json"):
+        os.utime(file, (0, 0))
+    refusal(Watch(keep=tmp_path / "kept"), urls=urls, retries=0)
+    assert server.paths().count("/ok") == 4
 
 
 def test_dead_and_forbidden_pages_in_a_row_are_no_outage(server: Peer) -> None:
@@ -272,7 +303,7 @@ def test_forbidden_pages_between_do_not_hide_an_outage_and_dead_ones_show_that_t
     ok = server.serve("/ok", as_page(article()))
     broken = [server.serve(f"/{n}", Said(status=503)) for n in range(9)]
     hidden = [ok, *(url for n, page in enumerate(broken) for url in (page, f"{server.url}/secret/{n}"))]
-    records(urls=hidden, retries=0)
+    assert "1 page had been read" in refusal(urls=hidden, retries=0).problem.en
     assert "/4" in server.paths() and "/5" not in server.paths()
     answering = [ok, *(url for n, page in enumerate(broken) for url in (page, f"{server.url}/gone/{n}"))]
     records(urls=answering, retries=0)

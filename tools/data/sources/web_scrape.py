@@ -19,6 +19,7 @@ from ..watching import Watch
 from ..web.client import Answer, Ask, Limits, Web, shown
 from ..web.decoding import page_text
 from ..web.failures import Outage, TimeIsUp
+from ..web.kept import KeptPages
 from ..web.needs import needs_of
 from ..web.pages import main_text, selected
 from ..web.robots import Robots
@@ -37,8 +38,8 @@ class WebScrapeSource(SourceKind):
     """The main text of web pages, or what CSS selectors pick out of them.
 
     `robots.txt` is obeyed, its crawl delay too, and every host gets a pause between two pages. Big5 and GBK pages are
-    read right whatever they claim. Dead and forbidden pages are left out and counted; a site that no longer answers ends
-    the reading, and what was read until then stays. A host of a private network is read only where a person has allowed it on the
+    read right whatever they claim. Dead and forbidden pages are left out and counted; a site that no longer answers stops
+    the reading, and the next one asks only for the pages that are missing. A host of a private network is read only where a person has allowed it on the
     terminal or in a form. Pages rarely carry labels: rows without one are kept apart, in `data/unlabelled/`. Ask whether the site's terms allow it.
     """
 
@@ -72,8 +73,9 @@ class WebScrapeSource(SourceKind):
             answer_bytes=int(self.max_answer_mb * (1 << 20)), answer_seconds=self.timeout_seconds,
             total_seconds=self.max_seconds, retries=self.retries, retry_seconds=self.retry_seconds,
             between_seconds=self.delay_seconds)
+        asked = self.model_dump(include={"urls", "sitemaps", "selectors", "per"})
         with Web(limits, f"{field}.urls", watch) as web:
-            yield from self._pages(web, Robots(web), field, watch)
+            yield from self._pages(web, Robots(web), field, watch, KeptPages(watch.keep, asked))
 
     def needs(self, folder: Path, field: str) -> list[Need]:
         return [need for url in (*self.urls, *self.sitemaps) for need in needs_of(url, f"{field}.urls")]
@@ -82,17 +84,17 @@ class WebScrapeSource(SourceKind):
         named = [*self.urls, *self.sitemaps]
         return shown(named[0]) + (f" (+{len(named) - 1})" if len(named) > 1 else "")
 
-    def _pages(self, web: Web, robots: Robots, field: str, watch: Watch) -> Generator[list[Record], None, None]:
+    def _pages(self, web: Web, robots: Robots, field: str, watch: Watch, before: KeptPages) -> Generator[list[Record], None, None]:
         failed: list[DataSourceError | AccessError] = []
         silent = Counter[str]()  # pages without an answer since the last answer, by host
-        read = kept = 0
+        read = kept = answered = 0
         for number, url in enumerate(self._addresses(web, failed)):
             if number >= self.max_pages:
                 watch.incomplete(Text(f"Stopped at max_pages ({self.max_pages}); there are more pages.",
                                       f"到 max_pages（{self.max_pages}）為止，後面還有頁面。"))
                 break
             try:
-                rows = self._rows(web, robots, url, field, watch)
+                rows = self._rows(web, robots, url, field, watch, before)
             except (DataSourceError, AccessError) as error:
                 if not (error.field or "").endswith(".urls"):
                     raise  # the definition is wrong, not the page
@@ -102,14 +104,19 @@ class WebScrapeSource(SourceKind):
                     silent[urlsplit(url).netloc] += 1
                 elif not isinstance(error, _Forbidden):  # of which the site was not asked
                     silent.clear()
-                if isinstance(error, TimeIsUp) or max(silent.values(), default=0) >= _OUTAGE:
+                if max(silent.values(), default=0) >= _OUTAGE:
+                    raise self._stopped(error, read, answered) from None
+                if isinstance(error, TimeIsUp):
                     if read:
                         self._notice_end(error, read, watch)
                     break
+                answered = answered if isinstance(error, Outage | _Forbidden) else number + 1
             else:
                 silent.clear()
+                answered = number + 1
                 read, kept = read + 1, kept + len(rows)
                 yield rows
+        before.clear()
         if failed:
             watch.count("failed", len(failed))
         if failed and not read:
@@ -117,6 +124,22 @@ class WebScrapeSource(SourceKind):
         self._notice_lost(read, failed, watch)
         if read and not kept:
             raise self._nothing_found(read, field)
+
+    def _stopped(self, error: DataSourceError | AccessError, read: int, answered: int) -> DataSourceError | AccessError:
+        """The error of a site that no longer answers, with what became of the pages that were read.
+
+        Arguments:
+            answered: how many of the addresses came before the first one without an answer.
+        """
+        if not read:
+            return error
+        return type(error)(
+            Text(f"The site no longer answers: {error.problem.en} {several(read, 'page')} had been read.",
+                 f"網站不再回應：{error.problem.zh}在那之前讀了 {read} 頁。"),
+            Text(f"{error.fix.en} They are kept: call prepare_data again and only the others are asked for. Or take what was "
+                 f"read and leave the rest: max_pages: {answered} on the source.",
+                 f"{error.fix.zh}讀到的都保留：再呼叫一次 prepare_data，只會讀其餘的頁面。也可以只用已讀到的：在來源設 max_pages: {answered}。"),
+            field=error.field, details=error.details)
 
     def _notice_end(self, error: DataSourceError | AccessError, read: int, watch: Watch) -> None:
         """Say that the reading ended before its pages did, and why."""
@@ -177,19 +200,30 @@ class WebScrapeSource(SourceKind):
                 web.watch.incomplete(Text(f"A sitemap was not read to its end: {error.problem.en}",
                                           f"有網站地圖沒有讀完：{error.problem.zh}"))
 
-    def _rows(self, web: Web, robots: Robots, url: str, field: str, watch: Watch) -> list[Record]:
+    def _rows(
+        self, web: Web, robots: Robots, url: str, field: str, watch: Watch, before: KeptPages
+    ) -> list[Record]:
         web.check(url)
-        self._keep_to(robots, url, field, watch)
-        answer = web.ask(Ask(url, headers={"Accept": "text/html,application/xhtml+xml,text/plain;q=0.8"}))
-        if urlsplit(answer.url).netloc != urlsplit(url).netloc:
-            self._keep_to(robots, answer.url, field, watch)
+        rows = before.get(url)
+        if rows is None:
+            rows = self._asked(web, robots, url, field, watch)
+            before.keep(url, rows)
+        else:
+            watch.count("kept_pages")
         watch.count("pages")
-        rows = self._records(answer, field)
         if not rows:
             watch.count("without_text")
         kept = [row for row in rows if self._wanted(row)]
         watch.count("without_keyword", len(rows) - len(kept))
         return kept
+
+    def _asked(self, web: Web, robots: Robots, url: str, field: str, watch: Watch) -> list[Record]:
+        """The rows of the page, as the site has it now."""
+        self._keep_to(robots, url, field, watch)
+        answer = web.ask(Ask(url, headers={"Accept": "text/html,application/xhtml+xml,text/plain;q=0.8"}))
+        if urlsplit(answer.url).netloc != urlsplit(url).netloc:
+            self._keep_to(robots, answer.url, field, watch)
+        return self._records(answer, field)
 
     def _keep_to(self, robots: Robots, url: str, field: str, watch: Watch) -> None:
         """Raise `_Forbidden` where the site does not let robots read `url`."""
