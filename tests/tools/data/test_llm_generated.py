@@ -120,7 +120,7 @@ def test_rejections_are_counted_by_label_and_the_shortfall_is_told_first(
     result = prepare()
 
     assert set(result["spent"][0]["rejected_by_label"]) == {"負面"} and len(result["spent"]) == 1
-    assert "writer wrote 26 of 30 rows (負面: 6 of 10, 4 missing (rejected: without_text" in result["message"]["en"]
+    assert "writer wrote 26 of 30 rows (負面: 6 of 10, 4 missing, rejected: 24 because text is missing" in result["message"]["en"]
     assert "writer 應寫 30 列，得到 26 列" in result["message"]["zh"]
     assert result["message"]["zh"].index("應寫") < result["message"]["zh"].index("訓練")
 
@@ -209,10 +209,10 @@ def test_a_tenth_is_reviewed_and_what_a_person_refuses_is_left_out(
 
 @pytest.mark.parametrize(("spoil", "reason"), [
     (lambda rows: "對不起，我不能協助。", "no JSON"),
-    (lambda rows: [{"text": row["text"]} for row in rows], "without_entity"),
-    (lambda rows: [{**row, "label": "憤怒"} for row in rows], "other_label"),
-    (lambda rows: [{**row, "text": ""} for row in rows], "without_text"),
-    (lambda rows: [{**row, "entity": "不在文中"} for row in rows], "entity_not_in_text"),
+    (lambda rows: [{"text": row["text"]} for row in rows], "entity is missing"),
+    (lambda rows: [{**row, "label": "憤怒"} for row in rows], "another label than was asked for"),
+    (lambda rows: [{**row, "text": ""} for row in rows], "text is missing"),
+    (lambda rows: [{**row, "entity": "不在文中"} for row in rows], "its entity does not stand in its text"),
     (lambda rows: '{"rows": [{"text": "被切斷', "no JSON"),
 ])
 def test_answers_that_are_no_rows_end_the_run_with_the_reason(
@@ -255,7 +255,7 @@ def test_the_same_rows_without_end_stop_the_run(server: Peer, writer: Writer, ta
     same = writer.row("正面")
     writer.spoil = lambda rows: [same] * 5
 
-    assert "near_copy" in refusal(task, **fields(server, per_label={"正面": 1000})).problem.en and len(server.asked) <= 5
+    assert "all but repeats another row" in refusal(task, **fields(server, per_label={"正面": 1000})).problem.en and len(server.asked) <= 5
 
 
 def test_rows_that_are_too_short_or_too_long_are_rejected(server: Peer, writer: Writer, task: TaskFolder) -> None:

@@ -194,8 +194,8 @@ class LlmGeneratedSource(SourceKind):
             return  # a few rows that do not come, or one label of several, are a shortfall
         of = Text(f" for {label}", f"寫「{label}」時") if label else Text("", "")
         raise DataSourceError(
-            Text(f"{self.model} gave {_USELESS_IN_A_ROW} answers in a row without a usable row{of.en} ({run.reasons()}).",
-                 f"{self.model} {of.zh}連續 {_USELESS_IN_A_ROW} 次回答都沒有可用的資料（{run.reasons()}）。"),
+            Text(f"{self.model} gave {_USELESS_IN_A_ROW} answers in a row without a usable row{of.en} ({run.reasons().en}).",
+                 f"{self.model} {of.zh}連續 {_USELESS_IN_A_ROW} 次回答都沒有可用的資料（{run.reasons().zh}）。"),
             Text("Say in prompt_template what a row looks like, or use a larger model; the answers are in "
                  "data/generation.",
                  "請在 prompt_template 說明一筆資料的樣子，或改用較大的模型；回答保存在 data/generation。"),
@@ -271,6 +271,7 @@ class _Run:
         self._purse = Purse(task, watch.allowance.job or f"generate-{now()}", source.model, source.prices)
         self._rejected: Counter[str] = Counter()
         self._rejected_by_label: dict[str, Counter[str]] = {}
+        self._why: dict[str, Text] = {}
         self.have: Counter[str] = Counter()  # rows of each label
         self.filled = False  # a label has all its rows, so that the model can write them
         self._stopped = False
@@ -331,6 +332,7 @@ class _Run:
         """The row that was let through; None, its reason counted, where it was refused."""
         if isinstance(checked, Refused):
             self._rejected[checked.code] += 1
+            self._why[checked.code] = checked.why
             if label:
                 self._rejected_by_label.setdefault(label, Counter())[checked.code] += 1
             return None
@@ -347,11 +349,10 @@ class _Run:
             return
         model, whole, have = self._source.model, sum(quotas.values()), sum(self.have.values())
         lacks = {label: quotas[label] - self.have[label] for label in short if label}
-        said = [f"{label}: {self.have[label]} of {quotas[label]}, {lack} missing{self._of(label, ' (rejected: {})')}"
-                for label, lack in lacks.items()]
-        said_zh = [f"{label} {quotas[label]} 列只有 {self.have[label]} 列，缺 {lack} 列{self._of(label, '（剔除：{}）')}"
-                   for label, lack in lacks.items()]
-        why, why_zh = ("; ".join(said), "、".join(said_zh)) if said else (f"rejected: {self.reasons()}", f"剔除：{self.reasons()}")
+        said = [f"{label}: {self.have[label]} of {quotas[label]}, {lack} missing{self._of(label).en}" for label, lack in lacks.items()]
+        said_zh = [f"{label} {quotas[label]} 列只有 {self.have[label]} 列，缺 {lack} 列{self._of(label).zh}" for label, lack in lacks.items()]
+        why, why_zh = ("; ".join(said), "；".join(said_zh)) if said else (
+            f"rejected: {self.reasons().en}", f"剔除：{self.reasons().zh}")
         ended = Text("", "")
         if self._stopped:
             spent, most = amount(self.watch.allowance.spent), amount(self.watch.allowance.most)
@@ -366,10 +367,17 @@ class _Run:
             raise DataSourceError(told, Text("Agree to more, or ask for fewer rows.", "請同意較高的金額，或減少列數。"), field="confirm")
         self.watch.incomplete(told)
 
-    def _of(self, label: str, form: str) -> str:
-        """What was rejected of a label, in `form`; empty where nothing was."""
+    def _of(self, label: str) -> Text:
+        """What was rejected of a label, and why; empty where nothing was."""
         found = self._rejected_by_label.get(label)
-        return form.format(", ".join(f"{reason} {count}" for reason, count in found.most_common(3))) if found else ""
+        said = self._in_words(found) if found else Text("", "")
+        return Text(f", rejected: {said.en}", f"，剔除：{said.zh}") if found else said
 
-    def reasons(self) -> str:
-        return ", ".join(f"{reason} {count}" for reason, count in self._rejected.most_common(4)) or "no JSON"
+    def reasons(self) -> Text:
+        """Why rows were rejected, the commonest first."""
+        return self._in_words(self._rejected) if self._rejected else Text("no JSON", "不是 JSON")
+
+    def _in_words(self, rejected: Counter[str]) -> Text:
+        common = [(self._why[code], count) for code, count in rejected.most_common(4)]
+        return Text("; ".join(f"{count} because {why.en}" for why, count in common),
+                    "、".join(f"{count} 列{why.zh}" for why, count in common))
