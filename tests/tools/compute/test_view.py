@@ -5,16 +5,22 @@ from collections.abc import Callable
 
 import anyio
 import pytest
+from rich.console import Console
 
+from nlp_skills.resources.clock import now
 from nlp_skills.resources.errors import DataError
-from nlp_skills.resources.files import append_jsonl
-from nlp_skills.resources.job import JobFolder
+from nlp_skills.resources.files import append_jsonl, write_json
+from nlp_skills.resources.job import Cut, JobFolder
 from nlp_skills.resources.language import speaking
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.workspace import Workspace
+from nlp_skills.tools.coach.situation import look
+from nlp_skills.tools.coach.waiting import job_now
 from nlp_skills.tools.compute import jobs
 from nlp_skills.tools.compute.events import JobEvents, close_torn_line
+from nlp_skills.tools.compute.page import refresh_views
 from nlp_skills.tools.compute.view import LONGEST_WAIT_SECONDS, follow, job_answer, list_answer, status_answer
+from nlp_skills.tools.compute.watch import watch
 from tests.tools.compute.working import eventually, kill_hard
 
 Start = Callable[..., JobFolder]
@@ -72,6 +78,31 @@ def test_following_pushes_growing_progress_and_returns_in_time_with_when_to_ask_
         (task.root / name).touch()
     followed(folder, workspace, 30, told)
     assert [step for step, *_ in told] == sorted(step for step, *_ in told)
+
+
+def test_a_cut_link_is_the_state_everywhere_until_it_stands_again(start: Start, task: TaskFolder, workspace: Workspace) -> None:
+    folder = start("""
+        job.progress(3, 10, Text("reading", "讀取"))
+        until("go")
+        return {}
+    """)
+    eventually(lambda: JobEvents(folder).progress().step == 3)
+    write_json(folder.cut_file, Cut(machine="gpubox", since=now(), until="2030-01-02 03:04").model_dump())
+    answer = job_answer(folder)
+    assert answer.job.state == "unreachable" and "the link to gpubox was cut" in answer.message and "3/10" in answer.message
+    assert "2030-01-02 03:04" in answer.next_step.say and "is running" not in answer.message
+    with speaking("zh-TW"):
+        assert "與 gpubox 的連線" in job_answer(folder).message and "連線中斷" in list_answer(workspace).next_step.say
+        assert "與 gpubox 的連線" in job_now(look(workspace, task)).message
+    console = Console(record=True, width=200)
+    watch(workspace, once=True, console=console)
+    refresh_views(folder)
+    assert "out of reach" in console.export_text() and "out of reach" in folder.page_file.read_text("utf-8")
+
+    folder.cut_file.unlink()
+    assert "is running" in job_answer(folder).message
+    (task.root / "go").touch()
+    assert jobs.wait(folder, 30) == "succeeded"
 
 
 def test_no_answer_takes_longer_than_a_client_waits(start: Start, workspace: Workspace) -> None:
