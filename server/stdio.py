@@ -20,7 +20,7 @@ from ..resources.language import Text
 MOST_LINE_BYTES = 16 << 20
 DEEPEST = 64  # levels of lists and objects; no call of ours needs ten
 _LONGEST_ID = 200
-_MOST_COMMAS = 200_000  # of a message that is worth parsing
+_MOST_COMMAS = 100_000  # of a message that is worth parsing
 _ID = re.compile(r'"id"\s*:\s*("(?:[^"\\]|\\.){0,200}"|-?[0-9]{1,18})\s*[,}]')
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 

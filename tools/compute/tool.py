@@ -43,11 +43,11 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         offset: Annotated[int, Field(ge=0, description="of the list")] = 0,
     ) -> Annotated[CallToolResult, JobStatus]:
         if job_id is None:
-            listed = list_answer(workspace, workspace.task(task) if task else None, offset)
-            return _result(listed)
+            return _result(await anyio.to_thread.run_sync(
+                list_answer, workspace, workspace.task(task) if task else None, offset))
         folder = job_folder(workspace, job_id)
         await settled(folder, wait_seconds, context.report_progress)
-        answer = status_answer(folder, log_lines)
+        answer = await anyio.to_thread.run_sync(status_answer, folder, log_lines)
         return _result(answer, await anyio.to_thread.run_sync(chart_of, folder) if chart else None)
 
     @server.tool(
@@ -63,7 +63,7 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         folder = job_folder(workspace, job_id)
         if action == "cancel":
             await anyio.to_thread.run_sync(jobs.cancel, folder)
-            answer = status_answer(folder, 0)
+            answer = await anyio.to_thread.run_sync(status_answer, folder, 0)
             assert answer.job is not None
             return JobAnswer(message=answer.message, next_step=answer.next_step, job=answer.job)
         await anyio.to_thread.run_sync(jobs.resume, folder, workspace)

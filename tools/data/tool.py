@@ -76,8 +76,9 @@ def register(server: MCPServer, workspace: Workspace, by_model: ByModel) -> None
         if not sources:
             await anyio.to_thread.run_sync(check_permission, folder, data_source)
         given = [*(["--moved", *moved] if moved else []), *(["--agreed"] if confirm else [])]
-        job = submit(workspace, "preview", ["-m", preview.MODULE], [str(folder.root), *given],
-                     python=light_python(workspace), task=folder)
+        job = await anyio.to_thread.run_sync(partial(
+            submit, workspace, "preview", ["-m", preview.MODULE], [str(folder.root), *given],
+            python=light_python(workspace), task=folder))
         followed = await follow(job, workspace, report=context.report_progress)
         return DataSourceAnswer(
             message=_with_notice(followed.message, rotate_notice(moved)), next_step=followed.next_step,
@@ -114,7 +115,8 @@ def register(server: MCPServer, workspace: Workspace, by_model: ByModel) -> None
         given = [*(["--replace-manual-edits"] if replace_manual_edits else []),
                  *(part for code, reason in (accept or {}).items() for part in ("--accept", f"{code}={reason}")),
                  *([] if source is None else ["--source", str(source)]), *agreed]
-        job = submit(workspace, "regenerate", [definition.regeneration.script], given, python=light_python(workspace), task=folder)
+        job = await anyio.to_thread.run_sync(partial(
+            submit, workspace, "regenerate", [definition.regeneration.script], given, python=light_python(workspace), task=folder))
         return await follow(job, workspace, report=context.report_progress)
 
     @server.tool(

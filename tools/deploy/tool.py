@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import anyio.to_thread
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp_types import ToolAnnotations
 from pydantic import BaseModel, Field
 
 from ...resources.answer import Answer, JobView, NextStep
+from ...resources.job import JobFolder
 from ...resources.language import Text
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
@@ -80,16 +83,16 @@ def register(server: MCPServer, workspace: Workspace) -> None:
 
         folder = workspace.task(task)
         if action == "list":
-            return _listed(workspace, folder)
+            return await anyio.to_thread.run_sync(_listed, workspace, folder)
         if action == "undeploy":
-            return _stopped(workspace, folder)
+            return await anyio.to_thread.run_sync(_stopped, workspace, folder)
         restores = None
         if action == "roll_back":
-            earlier = deployments.before(folder)
+            earlier = await anyio.to_thread.run_sync(deployments.before, folder)
             version, target, settings, restores = earlier.version, earlier.target, earlier.settings, earlier.id
         chosen = find_version(folder, version)
-        given, moved = secrets.move_inline(settings or {}, prefix="deploy_")
-        with telling(moved):
+
+        def start() -> JobFolder:
             find_target(target, given)
             require_model(chosen)
             arguments = [str(folder.root), "--version", chosen.name, "--target", target]
@@ -102,8 +105,12 @@ def register(server: MCPServer, workspace: Workspace) -> None:
                 arguments += ["--override", override_reason, "--opens", opens]
             if restores:
                 arguments += ["--restores", restores]
-            job = jobs.submit(workspace, "deploy", run.ENTRY, arguments, python=worker_python(workspace), task=folder,
-                              resumable=True)
+            return jobs.submit(workspace, "deploy", run.ENTRY, arguments, python=worker_python(workspace), task=folder,
+                               resumable=True)
+
+        given, moved = await anyio.to_thread.run_sync(partial(secrets.move_inline, settings or {}, prefix="deploy_"))
+        with telling(moved):
+            job = await anyio.to_thread.run_sync(start)
             answer = await follow(job, workspace, report=context.report_progress)
         notice = rotate_notice(moved)
         message = f"{answer.message} {notice}" if notice else answer.message

@@ -174,6 +174,9 @@ def load_for_inference(
     Arguments:
         threads: CPU threads to compute with; the library's own choice where left out.
         to_gpu: move it to the GPU where there is one; else the same weights stay in this machine's own memory.
+
+    Raises:
+        EvaluationError: nothing says which token ends an answer.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -196,6 +199,12 @@ def load_for_inference(
     ends = model.generation_config.eos_token_id
     if ends is None:
         ends = tokenizer.eos_token_id
+    if ends is None:
+        raise EvaluationError(
+            Text(f"The model in {base} does not say which token ends an answer, so its answers would have no end.",
+                 f"{base} 的模型沒有說明哪個 token 代表回答結束，回答會停不下來。"),
+            Text("Set eos_token in its tokenizer_config.json (as the hub's page of the model has it), or choose another base model.",
+                 "請在它的 tokenizer_config.json 設定 eos_token（照模型頁面的說明），或改選其他基礎模型。"), field="model")
     end_ids = tuple(ends) if isinstance(ends, list | tuple) else (int(ends),)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else end_ids[0]
     return LoadedModel(model, tokenizer, end_ids, int(pad))

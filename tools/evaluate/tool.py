@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Literal
 
+import anyio.to_thread
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from ...resources.answer import JobAnswer
+from ...resources.job import JobFolder
 from ...resources.workspace import Workspace
 from ..compute import jobs
 from ..compute.view import follow
@@ -39,15 +42,18 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         from .measurable import check_labels, check_version
         from .model import trained_version
 
-        folder = workspace.task(task)
-        chosen = trained_version(folder, version)
-        require_model(chosen)
-        asked, definition = frozen_benchmark(folder, benchmark or None), folder.load()
-        check_labels(folder, asked)  # what cannot be measured is told before a job is started
-        check_version(chosen, asked, definition)
-        arguments = ["--version", chosen.name, *(["--benchmark", benchmark] if benchmark else [])]
-        job = jobs.submit(workspace, "evaluate", run.ENTRY, arguments, python=worker_python(workspace), task=folder,
-                          resumable=True)
+        def start() -> JobFolder:
+            folder = workspace.task(task)
+            chosen = trained_version(folder, version)
+            require_model(chosen)
+            asked, definition = frozen_benchmark(folder, benchmark or None), folder.load()
+            check_labels(folder, asked)  # what cannot be measured is told before a job is started
+            check_version(chosen, asked, definition)
+            arguments = ["--version", chosen.name, *(["--benchmark", benchmark] if benchmark else [])]
+            return jobs.submit(workspace, "evaluate", run.ENTRY, arguments, python=worker_python(workspace), task=folder,
+                               resumable=True)
+
+        job = await anyio.to_thread.run_sync(start)
         return await follow(job, workspace, report=context.report_progress)
 
     @server.tool(
@@ -67,11 +73,14 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         from . import compare, deciding
         from .tried import predictor
 
-        folder = workspace.task(task)
-        one, other = predictor(folder, a), predictor(folder, b)
-        deciding.common_records(one, other)  # what cannot be compared is told before a job is started
-        job = jobs.submit(workspace, "compare", compare.ENTRY, [str(folder.root), one.name, other.name],
-                          python=worker_python(workspace), task=folder)
+        def start() -> JobFolder:
+            folder = workspace.task(task)
+            one, other = predictor(folder, a), predictor(folder, b)
+            deciding.common_records(one, other)  # what cannot be compared is told before a job is started
+            return jobs.submit(workspace, "compare", compare.ENTRY, [str(folder.root), one.name, other.name],
+                               python=worker_python(workspace), task=folder)
+
+        job = await anyio.to_thread.run_sync(start)
         return await follow(job, workspace, report=context.report_progress)
 
     @server.tool(
@@ -106,9 +115,8 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         from .measurable import check_labels
         from .tried import named_model, not_for_versions
 
-        folder = workspace.task(task)
-        moved, names = secrets.move_inline({"api_key": api_key, "url": url}, prefix="endpoint_")
-        with telling(names):
+        def start() -> JobFolder:
+            folder = workspace.task(task)
             models = [named_model(workspace, folder, name, moved["url"], moved["api_key"])
                       for name in [model, *(beside or [])]]
             if action == "evaluate":
@@ -130,7 +138,12 @@ def register(server: MCPServer, workspace: Workspace) -> None:
             arguments += ["--evaluate"] if action == "evaluate" else []
             heavy = action == "evaluate" or any(one.url is None for one in models)
             python = worker_python(workspace) if heavy else light_python(workspace)
-            job = jobs.submit(workspace, "try", trying.ENTRY, arguments, python=python, task=folder, resumable=True)
+            return jobs.submit(workspace, "try", trying.ENTRY, arguments, python=python, task=folder, resumable=True)
+
+        moved, names = await anyio.to_thread.run_sync(partial(
+            secrets.move_inline, {"api_key": api_key, "url": url}, prefix="endpoint_"))
+        with telling(names):
+            job = await anyio.to_thread.run_sync(start)
             answer = await follow(job, workspace, report=context.report_progress)
         notice = rotate_notice(names)
         return answer.model_copy(update={"message": f"{answer.message} {notice}"}) if notice else answer

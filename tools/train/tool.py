@@ -11,6 +11,7 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from ...resources.answer import JobAnswer
+from ...resources.job import JobFolder
 from ...resources.workspace import Workspace
 from ..compute import jobs
 from ..compute.view import follow
@@ -63,9 +64,13 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         if machine not in (None, LOCAL):
             sent = await anyio.to_thread.run_sync(submit_away, workspace, folder, plan, machine, confirm)
             return await follow(sent, workspace, report=context.report_progress)
-        name = planning.ready_to_train(workspace, folder, plan, confirm)
-        job = jobs.submit(workspace, "train", ENTRY, ["--plan", name], python=worker_python(workspace), task=folder,
-                          resumable=True)
+
+        def start() -> JobFolder:
+            name = planning.ready_to_train(workspace, folder, plan, confirm)
+            return jobs.submit(workspace, "train", ENTRY, ["--plan", name], python=worker_python(workspace), task=folder,
+                               resumable=True)
+
+        job = await anyio.to_thread.run_sync(start)
         return await follow(job, workspace, report=context.report_progress)
 
     @server.tool(
@@ -102,8 +107,11 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         from ..evaluate.model import trained_version
         from .reproduce import ENTRY
 
-        folder = workspace.task(task)
-        chosen = trained_version(folder, version)
-        job = jobs.submit(workspace, "reproduce", ENTRY, [str(folder.root), chosen.name],
-                          python=worker_python(workspace), task=folder, resumable=True)
+        def start() -> JobFolder:
+            folder = workspace.task(task)
+            chosen = trained_version(folder, version)
+            return jobs.submit(workspace, "reproduce", ENTRY, [str(folder.root), chosen.name],
+                               python=worker_python(workspace), task=folder, resumable=True)
+
+        job = await anyio.to_thread.run_sync(start)
         return await follow(job, workspace, report=context.report_progress)

@@ -18,6 +18,7 @@ from ..compression import unpacked_name
 from ..delimited import delimited_records
 from ..encoding import check_encoding, detect_encoding, titled
 from ..excel import excel_records
+from ..file_patterns import WILD, files_below, files_like
 from ..parquet import parquet_records
 from ..places import Places
 from ..reading import json_records, jsonl_records
@@ -31,7 +32,6 @@ _SUFFIXES: dict[str, FileFormat] = {
 }
 _READ_SUFFIXES = (*_SUFFIXES, ".gz", ".zst")
 _WHOLE = ("parquet", "xlsx")  # packed already, read from their end
-_WILD = "*?["
 _BATCH = 1000
 
 
@@ -90,12 +90,10 @@ class FileSource(SourceKind):
         if path.is_file():
             return [path], False
         if path.is_dir():
-            found = [file for file in path.rglob("*") if file.is_file() and self._format(file)
+            found = [file for file in files_below(path, field) if self._format(file)
                      and not any(part.startswith((".", "~$")) for part in file.relative_to(path).parts)]
-        elif any(sign in self.path for sign in _WILD):
-            top = Path(path.anchor)
-            found = [file for file in top.glob(str(path.relative_to(top)))
-                     if file.is_file() and not file.name.startswith((".", "~$"))]
+        elif any(sign in self.path for sign in WILD):
+            found = [file for file in files_like(path, field) if not file.name.startswith((".", "~$"))]
         else:
             raise DataSourceError(
                 Text(f"There is no file {path}.", f"找不到檔案 {path}。"),
