@@ -89,7 +89,8 @@ def tidy(folder: TaskFolder, keep: int = RECENT, confirm: bool = False) -> Tidie
         )
         if confirm and going:
             refuse_beside_work(folder)
-            for one in going:
+            # What needs no record goes first: on a full disk that makes the room for the records.
+            for one in sorted(going, key=lambda one: _is_model(folder, folder.root / one.path)):
                 _remove(folder, one)
     return told
 
@@ -191,9 +192,13 @@ def bytes_below(path: Path) -> int:
     return sum(seen.values())
 
 
+def _is_model(folder: TaskFolder, path: Path) -> bool:
+    return path.parent == folder.models and not _LEFTOVER.fullmatch(path.name)
+
+
 def _remove(folder: TaskFolder, one: Removed) -> None:
     path = folder.root / one.path
-    if path.parent == folder.models and not _LEFTOVER.fullmatch(path.name):
+    if _is_model(folder, path):
         version = VersionFolder(folder, int(path.name[1:]))
         if model_stands(version):
             record_removal(version, _WHY, one.bytes)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -66,6 +67,25 @@ def test_with_confirm_the_models_go_and_every_record_stays(with_data: TaskFolder
     assert all(before[name] == content for name, content in after.items() if name not in new)
     again = tidy(task, 1, confirm=True)
     assert again.removed == [] and again.bytes == 0
+
+
+def test_on_a_full_disk_what_needs_no_record_makes_the_room(
+    task: TaskFolder, make_version: MakeVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        make_version(0.5)
+    task.cache.mkdir()
+    (task.cache / "rows").write_bytes(b"x" * 500)
+    fsync = os.fsync
+
+    def on_a_full_disk(descriptor: int) -> None:
+        if task.cache.exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", on_a_full_disk)
+    assert [one.path for one in tidy(task, 1, confirm=True).removed] == ["models/v1", ".cache"]
+    assert not task.cache.exists() and not (task.models / "v1").exists()
 
 
 def test_the_best_the_current_the_one_before_and_the_deployed_stay(task: TaskFolder, make_version: MakeVersion) -> None:
