@@ -111,8 +111,8 @@ def key_of(row: Row, policy: SplitPolicy) -> str:
 
 
 def rare(total: Counter[str], shares: Mapping[str, float], seed: int) -> list[str]:
-    """The labels that get a tested row though their share of the test split holds none: as many as that share has rows
-    for, or a third of all tested rows."""
+    """The labels that get a tested row though their share of the test split holds none: as many as the whole test
+    split has rows for."""
     def untested(count: int) -> bool:
         lacking = {name: share * count for name, share in shares.items()}
         for _ in range(count):
@@ -124,7 +124,7 @@ def rare(total: Counter[str], shares: Mapping[str, float], seed: int) -> list[st
 
     found = sorted((label for label in total if untested(total[label])),
                    key=lambda label: hashlib.sha256(f"{seed}:{label}".encode()).digest())
-    return found[:math.ceil(shares["test"] * max(sum(total[label] for label in found), total.total() / 3))]
+    return found[:math.ceil(shares["test"] * total.total())]
 
 
 def dealt(
