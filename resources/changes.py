@@ -33,6 +33,7 @@ _WORDS = {
     "scheduler": Text("learning-rate schedule", "學習率排程"),
     "weight_decay": Text("weight decay", "權重衰減"),
     "max_length": Text("longest input (tokens)", "最大長度（token）"),
+    "long_rows": Text("rows too long", "過長的列"),
     "load_in_4bit": Text("4-bit base weights", "4 位元基礎權重"),
     "loss_type": Text("loss", "損失函數"),
     "rewards": Text("rewards", "獎勵"),

@@ -191,6 +191,11 @@ def rows_in_words(places: PlacesOf, records: Sequence[int], source: str = "") ->
     return Text("; ".join(one.en for one in said) + also.en, "；".join(one.zh for one in said) + also.zh)
 
 
+def place_in_words(origin: Origin) -> Text:
+    """`row 81 of sheet 客訴, mails`: where one record stood."""
+    return _part(_whereabouts(origin.place), [str(origin.place.row)], origin.source)
+
+
 def _whereabouts(place: Place) -> tuple[str | None, str | None, int | None]:
     return place.file, place.sheet, place.page
 

@@ -35,8 +35,10 @@ PROBLEMS = {
 _FIXES = {
     "masked": Text("Raise max_length, or use a base model whose chat template renders assistant messages.",
                    "請提高 max_length，或改用對話模板會輸出 assistant 訊息的基礎模型。"),
-    "truncated": Text("Raise max_length with plan_training(settings={'max_length': …}), or shorten those rows.",
-                      "請用 plan_training(settings={'max_length': …}) 提高上限，或縮短那些列。"),
+    "truncated": Text("Plan again with settings={'long_rows': 'drop'} (leaves those rows out), {'long_rows': 'cut'} (cuts their "
+                      "input from the middle) or a larger max_length; or shorten those rows.",
+                      "請加上 settings={'long_rows': 'drop'}（略過這些列）、{'long_rows': 'cut'}（從中間截短輸入）或提高 max_length "
+                      "重新規劃；也可以縮短那些列。"),
     "end_of_turn": Text("Use a chat (instruct) base model, or add the template's end-of-turn token to eos_token_id in "
                         "its generation_config.json.",
                         "請改用對話（instruct）版基礎模型，或把模板的結束符號加進 generation_config.json 的 "
@@ -140,19 +142,25 @@ def refuse(task: Task, result: Audit) -> None:
     Raises:
         TrainingError: `details` holds the counts by problem and the first rows (hidden where the data is private).
     """
-    if not result.findings:
-        return
-    counts = Counter(finding.problem for finding in result.findings)
+    if error := refusal(task, result.findings, result.rows):
+        raise error
+
+
+def refusal(task: Task, findings: Sequence[Finding], rows: int) -> TrainingError | None:
+    """The error that findings are, of so many rows looked at; None where there are none."""
+    if not findings:
+        return None
+    counts = Counter(finding.problem for finding in findings)
     worst = counts.most_common(1)[0][0]
-    shown = [finding for finding in result.findings if finding.problem == worst][:_ROWS_SHOWN]
-    rows = [{"id": finding.id, "split": finding.split, "problem": finding.problem,
-             "answer": quoted(task, finding.answer), "trained": quoted(task, finding.trained)} for finding in shown]
-    listed = "\n".join(f"  {row['id']} ({row['split']}): {row['answer']!r} ← {row['trained']!r}" for row in rows)
-    raise TrainingError(
+    first = [finding for finding in findings if finding.problem == worst][:_ROWS_SHOWN]
+    shown = [{"id": finding.id, "split": finding.split, "problem": finding.problem,
+              "answer": quoted(task, finding.answer), "trained": quoted(task, finding.trained)} for finding in first]
+    listed = "\n".join(f"  {row['id']} ({row['split']}): {row['answer']!r} ← {row['trained']!r}" for row in shown)
+    return TrainingError(
         Text(f"The label audit stopped the training before its first step: in {counts[worst]} of "
-             f"{several(result.rows, 'row')} {PROBLEMS[worst].en}. Answer ← what would be trained:\n{listed}",
-             f"標籤稽核在第一步之前停止了訓練：{result.rows} 列中有 {counts[worst]} 列，{PROBLEMS[worst].zh}。"
+             f"{several(rows, 'row')} {PROBLEMS[worst].en}. Answer ← what would be trained:\n{listed}",
+             f"標籤稽核在第一步之前停止了訓練：{rows} 列中有 {counts[worst]} 列，{PROBLEMS[worst].zh}。"
              f"答案 ← 實際會訓練的文字：\n{listed}"),
         _FIXES[worst], field="max_length" if worst in ("truncated", "masked") else "base_model",
-        details={"problems": dict(counts), "rows": rows},
+        details={"problems": dict(counts), "rows": shown},
     )

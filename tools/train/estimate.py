@@ -48,18 +48,20 @@ class Rows:
     demand: Demand = field(default_factory=Demand)
 
 
-def rows_from_text(texts: Sequence[str], count: int, prompt_characters: int) -> Rows:
+def rows_from_text(texts: Sequence[str], count: int, prompt_characters: int, limit: float = math.inf) -> Rows:
     """Tokens as a range from characters, where nothing is tokenised yet.
 
     Arguments:
         texts: the rows' own text; `count` rows an epoch (oversampling counted in).
         prompt_characters: what the prompt adds to each row.
+        limit: tokens that no row has more of in the training.
     """
     lengths = [len(text) + prompt_characters for text in texts] or [prompt_characters]
-    mean = sum(lengths) / len(lengths)
     han = sum(ord(character) > 0x2E80 for text in texts for character in text) / max(1, sum(map(len, texts)))
     usual = _CHARACTERS_PER_TOKEN[1] * (1 - han) + _CHARACTERS_PER_TOKEN[0] * 1.5 * han
-    return Rows(count, (count * mean / usual / 1.4, count * mean / usual * 2.0), max(lengths) / usual * 2.0)
+    low, high = (sum(min(length / usual * factor, limit) for length in lengths) / len(lengths)
+                 for factor in (1 / 1.4, 2.0))
+    return Rows(count, (count * low, count * high), min(max(lengths) / usual * 2.0, limit))
 
 
 @dataclass(frozen=True)

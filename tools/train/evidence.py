@@ -19,19 +19,20 @@ _EXAMPLES = 5
 
 
 def training_evidence(
-    train: Sequence[TokenisedRow], checked: Audit, history: Sequence[Mapping[str, Any]], max_grad_norm: float,
+    whole: Sequence[TokenisedRow], checked: Audit, history: Sequence[Mapping[str, Any]], max_grad_norm: float,
     rates: Mapping[str, float],
 ) -> dict[str, Any]:
     """What every method leaves in the `training` part of a version's `evidence.json`.
 
     Arguments:
+        whole: the training rows whose input was not cut.
         history: the log of the run, oldest first.
         rates: `peak`, the learning rate used, and `usual`, what the method would have chosen.
     """
     return {
         "created": now(), "audit": audit_evidence(checked), "learning_rate": dict(rates),
         "loss": _losses(history), "gradients": _gradients(history, max_grad_norm),
-        "prompt": prompt_mark(min(train, key=lambda row: (len(row.input_ids), row.id))),
+        "prompt": prompt_mark(min(whole, key=lambda row: (len(row.input_ids), row.id))) if whole else None,
     }
 
 

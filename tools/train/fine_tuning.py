@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -12,10 +13,13 @@ from pydantic import Field
 
 from ...resources.errors import TrainingError
 from ...resources.language import Text, several
+from ...resources.task import Task
 from ..compute.stopwatch import Stopwatch
+from ..data.rows import Row
 from .audit import Audit, audit, neutralised_rows, refuse
 from .checkpoints import discard_unsealed, sealed_checkpoints, training_history
 from .evidence import training_evidence
+from .fitting import Fitted, LongRows, fit_rows
 from .four_bit import in_four_bits
 from .methods import Method, Outcome, Situation, TrainingRun
 from .tokenise import TokenisedRow, end_ids_of, load_tokenizer, read_tokenised, tokenised
@@ -52,6 +56,7 @@ class FineTuning(Method):
     }
     judged_by: ClassVar[str]  # what an evaluation's entry in the trainer's log holds, and no other entry
     measured_before: ClassVar[bool] = False  # the validation rows are asked before the first step too
+    trains_on_answers: ClassVar[bool] = True  # the rows' own, so that they must come after the very prompt that is asked
     # The trainer's name of each figure that is told while it trains, and ours.
     logged: ClassVar[dict[str, str]] = {}
     validated: ClassVar[dict[str, str]] = {}
@@ -67,8 +72,10 @@ class FineTuning(Method):
     learning_rate: float | None = Field(None, gt=0, le=0.1, description="Peak step size of AdamW.")
     batch_size: int | None = Field(None, ge=1, le=1024, description="Rows computed at once.")
     gradient_accumulation: int | None = Field(None, ge=1, le=1024, description="Batches summed up before each step.")
-    max_length: int | None = Field(None, ge=16, le=1_048_576, description="Longest row in tokens; a longer one is "
-                                                                           "refused, never cut.")
+    max_length: int | None = Field(None, ge=16, le=1_048_576, description="Longest row in tokens; what becomes of a "
+                                                                           "longer one, long_rows says.")
+    long_rows: LongRows | None = Field(None, description="Rows longer than max_length: drop leaves them out, cut shortens "
+                                                         "their input from the middle; without it they stop the plan.")
     warmup: float = Field(0.05, ge=0, description="Share of the steps (below 1) or number of steps to warm up.")
     weight_decay: float = Field(0.0, ge=0, le=1, description="AdamW's weight decay.")
     scheduler: Literal["linear", "cosine", "constant_with_warmup"] = Field(
@@ -100,6 +107,14 @@ class FineTuning(Method):
     def choose(self, choice: Choice, situation: Situation) -> None:
         """The settings that only this method has."""
 
+    def unfit(self, task: Task, answer_tokens: Mapping[str, int], rows: Iterable[Row]) -> TrainingError | None:
+        """Why this method cannot train on a row; None where it can on all.
+
+        Arguments:
+            answer_tokens: of each row's answer, by id.
+        """
+        return None
+
     @abstractmethod
     def goodness(self, entry: Mapping[str, Any]) -> tuple[float, ...] | None:
         """How good the model of an evaluation is, to be compared; None where the last one is kept whatever they say."""
@@ -128,8 +143,9 @@ class FineTuning(Method):
                     f"每步合計 {together} 列；LoRA 在 32 以下學得最好。"))
         context = situation.context or LONGEST
         choice("max_length", min(LONGEST, context),
-               Text(f"Rows may have {min(LONGEST, context)} tokens; a longer one is refused, never cut silently.",
-                    f"每列最多 {min(LONGEST, context)} 個 token；超過會拒絕訓練，不會偷偷截斷。"))
+               Text(f"Rows may have {min(LONGEST, context)} tokens; a longer one is never cut silently: long_rows says what "
+                    "becomes of it.",
+                    f"每列最多 {min(LONGEST, context)} 個 token；超過的不會偷偷截斷，要怎麼處理由 long_rows 決定。"))
         self.choose(choice, situation)
         choice("activation_checkpointing", *_recompute(situation))
         settled = self.model_copy(update=choice.values)
@@ -219,6 +235,22 @@ class FineTuning(Method):
     def tokens(self, trainer: Any, shown: list[Any], epochs: float) -> int:
         """How many tokens it read."""
 
+    def fitted(self, run: TrainingRun, splits: dict[str, list[TokenisedRow]], tokenizer: Any, end_ids: set[int]) -> Fitted:
+        """The rows as `long_rows` wants those that are longer than `max_length`.
+
+        Raises:
+            TrainingError: no training row is left.
+        """
+        canonical = {str(row["id"]): row for split in splits for row in run.snapshot.rows(split)} if self.long_rows else {}
+        found = fit_rows(splits, canonical, run.prompt, run.labels, tokenizer, end_ids, self.long_rows,
+                         self.max_length or LONGEST)
+        if not found.splits["train"]:
+            raise TrainingError(
+                Text("Every training row is longer than max_length.", "所有訓練資料都超過 max_length。"),
+                Text("Plan again with a larger max_length, or with long_rows: cut.",
+                     "請提高 max_length，或用 long_rows: cut 重新規劃。"), field="max_length")
+        return found
+
     def audited(self, run: TrainingRun, splits: dict[str, list[TokenisedRow]], tokenizer: Any,
                 end_ids: set[int]) -> Audit:
         """The label audit of every row.
@@ -251,7 +283,9 @@ class FineTuning(Method):
         with run.first():
             train, valid = (read_tokenised(tokenised(run.rendered / f"{split}.jsonl", run.base_path, run.cache))
                             for split in ("train", "valid"))
-        checked = self.audited(run, {"train": train, "valid": valid}, tokenizer, end_ids)
+        fitted = self.fitted(run, {"train": train, "valid": valid}, tokenizer, end_ids)
+        run, train, valid = replace(run, shortened=fitted.shortened), fitted.splits["train"], fitted.splits["valid"]
+        checked = self.audited(run, fitted.splits, tokenizer, end_ids)
         self._say(run, resume, Text("Reading the base model", "讀取基礎模型"))
         set_seed(self.seed)
         shown = self.shown(train)
@@ -269,7 +303,7 @@ class FineTuning(Method):
                     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
             except (torch.OutOfMemoryError, MemoryError) as error:
                 raise self.out_of_memory() from error
-        return self._outcome(run, trainer, shown, train, checked, clock)
+        return self._outcome(run, trainer, shown, train, checked, clock, fitted)
 
     def out_of_memory(self) -> TrainingError:
         return TrainingError(
@@ -368,7 +402,7 @@ class FineTuning(Method):
             ) from error
 
     def _outcome(self, run: TrainingRun, trainer: Any, shown: list[Any], train: list[TokenisedRow], checked: Audit,
-                 clock: Stopwatch) -> Outcome:
+                 clock: Stopwatch, fitted: Fitted) -> Outcome:
         import torch
 
         sealed = sealed_checkpoints(run.checkpoints)
@@ -382,7 +416,8 @@ class FineTuning(Method):
         total = trainer.model.num_parameters() - adapter
         self._say(run, sealed[last], Text("Noting down what was seen", "記錄訓練中看到的情形"))
         rates = {"peak": self.learning_rate or 0.0, "usual": self.usual_rate(bool(self.lora_r), total < TINY)[0]}
-        evidence = training_evidence(train, checked, history, self.max_grad_norm, rates)
+        evidence = training_evidence([row for row in train if row.id not in fitted.shortened], checked, history,
+                                     self.max_grad_norm, rates)
         return Outcome(
             checkpoint=sealed[best], kind="adapter" if self.lora_r else "model",
             parameters={"trainable": trained, "total": total},
@@ -391,7 +426,8 @@ class FineTuning(Method):
                 "tokens": self.tokens(trainer, shown, epochs), "tokens_per_second": trainer_speed(trainer, clock),
                 **self.figures(history, chosen), "best_step": best,
             },
-            audit=checked.summary(), history=list(map(dict, history)),
+            audit={**checked.summary(), **fitted.summary(self.long_rows, self.max_length or LONGEST)},
+            history=list(map(dict, history)),
             evidence={**evidence, **self.seen(trainer, train, history, sealed[best])},
             environment={
                 "device": str(trainer.args.device), "dtype": str(next(trainer.model.parameters()).dtype),

@@ -25,9 +25,10 @@ from .answers import Estimate, PlanAnswer
 from .choosing import base_model_options, usual_base_model, why_base_model
 from .elsewhere import START_SECONDS, said_of
 from .plan import Plan, choose_parent, find_plan, make_plan, plan_file, read_plan, write_new_plan, write_plan
-from .preflight import Finding, Preflight, check, first_blocking, survey
+from .preflight import Finding, Preflight, check, count_rows, first_blocking, still_counting, survey
 from .starting_point import whole_name
 
+_COUNTING_SECONDS = 12.0
 _SET_UP = {"worker": "environment", "base_model": "base_model"}
 
 
@@ -67,6 +68,7 @@ def plan_training(
         write_plan(task, plan)
     else:
         plan = write_new_plan(task, plan, began)
+    count_rows(workspace, task, plan.settings.base_model, _COUNTING_SECONDS)
     checked = check(workspace, task, plan)
     found = _changes(plan, building_on, checked)
     message, next_step = _told(task, plan, checked, found)
@@ -120,6 +122,8 @@ def _ready(
     workspace: Workspace, task: TaskFolder, plan: str | None, confirm: bool, away: Away | None
 ) -> tuple[str, Cost | None]:
     name = find_plan(task, plan)
+    if count_rows(workspace, task, read_plan(task, name).settings.base_model, _COUNTING_SECONDS):
+        raise still_counting()
     checked = check(workspace, task, read_plan(task, name), away=away.prospect.machine if away else None)
     if blocking := first_blocking(checked.findings):
         raise blocking
@@ -263,6 +267,10 @@ def _next(task: TaskFolder, plan: Plan, blocking: Finding | None, confirm: bool)
     if blocking.code == "chat_template":
         return NextStep(say=str(blocking.fix), tool="plan_training", arguments={
             "task": task.name, "name": plan.name, "settings": {"base_model": "<its chat variant>"}})
+    if blocking.code == "long_rows":
+        return NextStep(say=str(blocking.fix), tool="plan_training", arguments={
+            "task": task.name, "name": plan.name,
+            "settings": {"base_model": plan.settings.base_model, "long_rows": "<drop or cut>"}})
     if blocking.code == "memory":
         return NextStep(say=str(blocking.fix), tool="plan_training", arguments={
             "task": task.name, "name": plan.name, "settings": {"base_model": "<a smaller base model>"}})

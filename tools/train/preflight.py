@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from math import inf
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -20,24 +21,29 @@ from ...resources.version import VersionFolder, version_numbers
 from ...resources.workspace import Workspace
 from ..compute.machine import Machine, describe_machine
 from ..compute.turns import before_me, best_kind, devices_of
-from ..compute.worker import worker_python
+from ..compute.worker import find_worker, worker_python
 from ..data.benchmark import frozen_benchmark
 from ..data.chat_template import template_of
-from ..data.convert import rendered
 from ..data.prompting import task_prompt
 from ..data.snapshot import Snapshot, current_snapshot
 from ..data.types import task_kind
 from .answers import Estimate, GpuOption
+from .audit import refusal
 from .base_facts import BaseModel, outline, read_base_model
+from .counting import Counted, Request, count_here, count_in_worker, counted
 from .elsewhere import gpu_options
 from .environment import choose_processes
 from .estimate import Rows, estimate, rows_from_text, shared
+from .fine_tuning import FineTuning
+from .fitting import LongRows
 from .four_bit import missing, stands_in
-from .methods import Situation
+from .long_rows import CODE as LONG_ROWS
+from .long_rows import said_of_guess, said_of_long_rows
+from .methods import Method, Situation
 from .plan import Plan
 from .prompt_checks import clock_in_template, control_in_rows, rows_with_control
 from .starting_point import outward_folder
-from .tokenise import cached_counts, without_template
+from .tokenise import without_template
 
 _T = TypeVar("_T")
 Level = Literal["blocking", "confirm", "warning"]
@@ -151,7 +157,14 @@ def check(
         return Preflight(findings, seen.situation, snapshot, seen.base)
     settings, _ = plan.settings.resolved(seen.situation)
     content = settings.model_dump(mode="json")
-    rows = replace(_rows(task, snapshot, settings.rows_per_epoch(seen.situation), seen.base), demand=settings.demand())
+    request = _request(task, snapshot, seen.base)
+    if request and job is not None and not away:
+        count_here(request)
+    known = counted(request) if request else None
+    limit, choice = content.get("max_length"), content.get("long_rows")
+    findings += _row_findings(task, snapshot, known, settings, seen.base, away is not None)
+    rows = replace(_rows(task, snapshot, settings.rows_per_epoch(seen.situation), known, limit or inf, choice),
+                   demand=settings.demand())
     measured = _measured(task, seen.base, plan.method)
     needed = estimate(content, base, rows, machine.cores, _gpu_name(machine), measured)
     asked = int(getattr(settings, "num_processes", None) or 0)
@@ -282,18 +295,77 @@ def _can_go_on(folder: VersionFolder, owner: str) -> Finding:
              f"manage_job(job_id={owner!r}, action='resume') 會接續；train 則另開新版本。"))
 
 
-def _rows(task: TaskFolder, snapshot: Snapshot, count: int, base: BaseModel | None) -> Rows:
-    """The rows of an epoch: counted where they are tokenised for that base model already, else guessed from text."""
+def count_rows(workspace: Workspace, task: TaskFolder, base_model: str, seconds: float) -> bool:
+    """Have the worker count the tokens of the rows for that base model, where both stand here. Whether it is still at it
+    after so many seconds."""
+    try:
+        base = read_base_model(outward_folder(workspace, base_model))
+        request, python = _request(task, current_snapshot(task), base), find_worker(workspace)
+    except NlpSkillsError:  # what lacks is a finding of its own
+        return False
+    return request is not None and python is not None and count_in_worker(request, python, seconds)
+
+
+def still_counting() -> TrainingError:
+    """Why nobody is asked for consent yet."""
+    return TrainingError(
+        Text("The tokens of the rows are still being counted: only then is it known that no row stops the training.",
+             "還在計算每一列的 token 數：算完才知道有沒有哪一列會讓訓練停下來。"),
+        Text("Make the same call again in a minute.", "請過一分鐘再用同樣的參數呼叫一次。"), field="plan")
+
+
+def _request(task: TaskFolder, snapshot: Snapshot, base: BaseModel | None) -> Request | None:
+    if base is None or template_of(base.folder) is None:
+        return None
+    definition = task.load()
+    labels = definition.labels or sorted(snapshot.label_counts["train"])
+    return Request(task, snapshot, task_prompt(definition), labels, base.folder)
+
+
+def _row_findings(
+    task: TaskFolder, snapshot: Snapshot, known: Counted | None, method: Method, base: BaseModel | None, away: bool
+) -> list[Finding]:
+    """Whether the training would refuse a row: for its length, or for what exactly would be trained."""
+    limit, choice = getattr(method, "max_length", None) or 0, getattr(method, "long_rows", None)
+    if known is None:
+        longest = _guessed(task, snapshot, 1).longest
+        if not limit or choice or (longest if away else longest / 2.8) <= limit:
+            return []
+        said = said_of_guess(longest, limit)
+        return [Finding("confirm" if away else "warning", LONG_ROWS, said.problem, said.fix)]
+    if known.error:
+        return [Finding("blocking", "label_audit", known.error.problem, known.error.fix, known.error)]
+    said_of_each = said_of_long_rows(task, snapshot, known, limit, choice, base.context if base else None) if limit else []
+    found = [Finding("blocking" if said.stops else "warning", LONG_ROWS, said.problem, said.fix) for said in said_of_each]
+    trained = getattr(method, "trains_on_answers", True)
+    definition = task.load()
+    errors = [refusal(definition, [one for one in known.problems if trained or one.problem != "context"], len(known.rows))]
+    if isinstance(method, FineTuning):
+        rows = (row for split in ("train", "valid") for row in snapshot.rows(split))
+        errors.append(method.unfit(definition, {row.id: row.answer for row in known.rows}, rows))
+    return [*found, *(Finding("blocking", "label_audit", error.problem, error.fix, error) for error in errors if error)]
+
+
+def _rows(
+    task: TaskFolder, snapshot: Snapshot, count: int, known: Counted | None, limit: float, choice: LongRows | None
+) -> Rows:
+    """The rows of an epoch: counted where they are tokenised for that base model already, else guessed from text; none
+    of them is longer than `limit` tokens once it is trained."""
+    if known is None or not (train := known.of("train")):
+        return _guessed(task, snapshot, count, limit)
+    kept = [row for row in train if choice is None or (row.tokens if choice == "drop" else row.least) <= limit] or train
+    answers = 2 if task_kind(task.load().type).answers == "pair" else 1
+    count = round(count * len(kept) / len(train))
+    tokens = sum(min(row.all_tokens, answers * limit) for row in kept) / len(kept) * count
+    return Rows(count, (tokens, tokens), min(max(row.tokens for row in kept), limit))
+
+
+def _guessed(task: TaskFolder, snapshot: Snapshot, count: int, limit: float = inf) -> Rows:
     definition = task.load()
     prompt, labels = task_prompt(definition), definition.labels or sorted(snapshot.label_counts["train"])
-    known = cached_counts(rendered(task, snapshot, prompt, labels) / "train.jsonl", base.folder,
-                          task.cache / "tokenised") if base else None
-    if known:
-        tokens = known["tokens"] / max(known["count"], 1) * count
-        return Rows(count, (tokens, tokens), known["longest"])
     answers = ("output", "chosen", "rejected")  # those that are as long as texts
     texts = ["".join(str(row.get(name) or "") for name in ("text", *answers)) for row in snapshot.rows("train")]
-    return rows_from_text(texts, count, len(prompt.system) + len(prompt.user) + sum(map(len, labels)) + 40)
+    return rows_from_text(texts, count, len(prompt.system) + len(prompt.user) + sum(map(len, labels)) + 40, limit)
 
 
 def _measured(task: TaskFolder, base: BaseModel | None, method: str) -> VersionFolder | None:

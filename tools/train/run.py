@@ -41,6 +41,7 @@ from ..data.snapshot import load_snapshot
 from .base_facts import BaseModel, read_base_model
 from .checkpoints import model_files
 from .environment import choose_processes, choose_threads, environment_of
+from .fitting import said_of_fitted
 from .methods import Outcome, TrainingRun
 from .plan import find_plan, method_of, plan_file, read_plan
 from .preflight import check, first_blocking, interrupted
@@ -290,11 +291,12 @@ def trained_result(folder: VersionFolder) -> dict[str, Any]:
     plainly = len(audit.get("neutralised") or [])
     neutral = Text(f" In {several(plainly, 'row')} control tokens in the text were read as plain letters.",
                    f"其中 {plainly} 列內文的控制符號已當成一般文字。") if plainly else Text("", "")
+    long = said_of_fitted(audit.get("long_rows"))
     message = Text(
         f"{folder.name} is trained: {several(training['steps'], 'step')} in {training['seconds']:.0f} s{fast.en}. The label "
-        f"audit passed on all {audit['rows']} rows.{neutral.en} {scored.en}".rstrip(),
+        f"audit passed on all {audit['rows']} rows.{neutral.en} {' '.join(filter(None, [long.en, scored.en]))}".rstrip(),
         f"{folder.name} 訓練完成：{training['steps']} 步，{training['seconds']:.0f} 秒{fast.zh}。"
-        f"{audit['rows']} 列全部通過標籤稽核。{neutral.zh}{scored.zh}")
+        f"{audit['rows']} 列全部通過標籤稽核。{neutral.zh}{long.zh}{scored.zh}")
     say = Text(f"Evaluate {folder.name} on the frozen benchmark.", f"接著在凍結的評測集上評估 {folder.name}。")
     return {
         "version": folder.name, "parameters": info["parameters"], "training": training,

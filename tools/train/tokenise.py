@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...resources.errors import TrainingError
-from ...resources.files import commit_folder, read_json, read_jsonl, sha256_bytes, sha256_file, write_json
+from ...resources.files import commit_folder, read_jsonl, sha256_bytes, sha256_file, write_json
 from ...resources.language import Text
 from ..compute.redaction import without_secrets
 from ..data.chat_template import settled
@@ -179,8 +179,7 @@ def tokenised(rendered: Path, tokenizer_folder: Path, cache: Path) -> Path:
         names = ("id", "answer", "input_ids", "start", "context", "control")
         columns = {name: [getattr(row, name) for row in rows] for name in names}
         Dataset.from_dict(columns).save_to_disk(str(draft / "rows"))
-        write_json(draft / "key.json", {**key, "count": len(source), "tokens": sum(len(row.input_ids) for row in rows),
-                                        "longest": max((len(row.input_ids) for row in rows), default=0)})
+        write_json(draft / "key.json", key)
 
     commit_folder(folder, fill)
     return folder
@@ -191,15 +190,6 @@ def read_tokenised(folder: Path) -> list[TokenisedRow]:
     from datasets import load_from_disk
 
     return [TokenisedRow(**row) for row in load_from_disk(str(folder / "rows"))]
-
-
-def cached_counts(rendered: Path, tokenizer_folder: Path, cache: Path) -> dict[str, int] | None:
-    """`count` rows, `tokens` in all and in the `longest`, where the file has been tokenised before. Light."""
-    file = _place(_key(rendered, tokenizer_folder), cache) / "key.json"
-    if not file.is_file():
-        return None
-    content = read_json(file)
-    return {name: int(content[name]) for name in ("count", "tokens", "longest")}
 
 
 def _key(rendered: Path, tokenizer_folder: Path) -> dict[str, Any]:

@@ -158,6 +158,16 @@ class TaskKind(ABC):
         return {"prompt": self.messages(row, prompt, labels),
                 "completion": [{"role": "assistant", "content": self.answer(row)}]}
 
+    def shortened(self, row: Mapping[str, Any], characters: int) -> Row:
+        """The row with so many characters of its input, the middle left out, and its answer whole."""
+        from ..shortening import without_middle
+
+        return {**row, "text": without_middle(str(row["text"]), characters)}
+
+    def answerable(self, row: Mapping[str, Any]) -> bool:
+        """Whether what the row is about, and what its answer quotes, stands in its input."""
+        return True
+
     def labels_of(self, row: Mapping[str, Any]) -> list[str]:
         """The task's labels that the row's answer holds; none where answers are free text."""
         return []

@@ -83,6 +83,11 @@ class Chat(TaskKind):
     def messages(self, row: Mapping[str, Any], prompt: Prompt, labels: Sequence[str]) -> list[Message]:
         return as_messages(with_system(row["messages"][:-1], prompt.system), row.get("tools") or ())
 
+    def shortened(self, row: Mapping[str, Any], characters: int) -> Row:
+        from ..shortening import turns_without_middle
+
+        return {**row, "messages": [*turns_without_middle(row["messages"][:-1], characters), row["messages"][-1]]}
+
     def unanswered(self, text: str) -> Row:
         return {"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": ""}]}
 

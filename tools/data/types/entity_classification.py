@@ -29,5 +29,7 @@ class EntityClassification(Classification):
     }
 
     def fault(self, row: Mapping[str, Any], labels: Sequence[str], wanted: str = "") -> str | None:
-        stands = normalised(row["entity"]).casefold() in normalised(row["text"]).casefold()
-        return super().fault(row, labels, wanted) or (None if stands else "entity_not_in_text")
+        return super().fault(row, labels, wanted) or (None if self.answerable(row) else "entity_not_in_text")
+
+    def answerable(self, row: Mapping[str, Any]) -> bool:
+        return normalised(row["entity"]).casefold() in normalised(row["text"]).casefold()

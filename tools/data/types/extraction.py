@@ -92,6 +92,9 @@ class Extraction(TaskKind):
         return Text(f"Write {several(rows, 'row')}, each with at least one part of the type {label!r}.",
                     f"寫 {rows} 筆，每筆至少有一個「{label}」的片段。")
 
+    def answerable(self, row: Mapping[str, Any]) -> bool:
+        return all(span["text"] in row["text"] for span in row["spans"])
+
     def unanswered(self, text: str) -> Row:
         return {"spans": []}
 

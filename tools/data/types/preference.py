@@ -99,6 +99,13 @@ class Preference(TaskKind):
             return as_messages(with_system(turns, prompt.system))
         return super().messages(row, prompt, labels)
 
+    def shortened(self, row: Mapping[str, Any], characters: int) -> Row:
+        from ..shortening import turns_without_middle
+
+        if turns := row.get("turns"):
+            return {**row, "turns": turns_without_middle(turns, characters)}
+        return super().shortened(row, characters)
+
     def answer(self, row: Mapping[str, Any]) -> str:
         return str(row["chosen"])
 

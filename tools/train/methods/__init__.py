@@ -20,6 +20,7 @@ from ....resources.task import Prompt, Task, TaskType
 from ....resources.version import VersionFolder
 from ....resources.wording import problem_in_words
 from ...compute.running import RunningJob
+from ...data.rows import Row
 from ...data.store import Snapshot, load_snapshot
 from ...data.types import Answers, task_kind, task_kinds
 
@@ -62,7 +63,8 @@ class Demand:
 @dataclass(frozen=True)
 class TrainingRun:
     """What a method gets to train with. `rendered` holds `train.jsonl` and `valid.jsonl` of chat rows; this process is
-    one of `processes` that share each step's rows, on a `gpu` of its own or on the processors."""
+    one of `processes` that share each step's rows, on a `gpu` of its own or on the processors; `shortened` are the rows by
+    id whose input was cut."""
 
     task: Task
     version: VersionFolder
@@ -74,6 +76,7 @@ class TrainingRun:
     threads: int
     processes: int = 1
     gpu: bool = False
+    shortened: dict[str, Row] = field(default_factory=dict)
 
     @contextmanager
     def first(self) -> Iterator[None]:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ....resources.answer import quoted
 from ....resources.errors import TrainingError
 from ....resources.language import Text, several
-from ....resources.task import TaskType
+from ....resources.task import Task, TaskType
+from ...data.rows import Row
 from ...data.types import Answers
 from ..audit import Audit
 from ..evidence import validations_of
@@ -45,6 +45,7 @@ class Grpo(FineTuning):
         "max_completion_length": "reward-methods", "learning_rate": "reward-methods", "epochs": "reward-methods"}
     judged_by: ClassVar[str] = "eval_reward"
     measured_before: ClassVar[bool] = True
+    trains_on_answers: ClassVar[bool] = False
     logged: ClassVar[dict[str, str]] = {
         "reward": "reward", "reward_std": "reward_std", "completions/mean_length": "completion_length",
         "completions/clipped_ratio": "answers_cut", "frac_reward_zero_std": "groups_alike", "kl": "kl"}
@@ -168,19 +169,36 @@ class Grpo(FineTuning):
         # The model is asked as it will be, and the right answer is never trained: the prompt is as at inference.
         asked = {split: [replace(row, context=row.start) for row in rows] for split, rows in splits.items()}
         checked = super().audited(run, asked, tokenizer, end_ids)
+        tokens = {row.id: len(row.trained) for rows in splits.values() for row in rows}
+        if error := self.unfit(run.task, tokens, self._canonical(run).values()):
+            raise error
+        return checked
+
+    def unfit(self, task: Task, answer_tokens: Mapping[str, int], rows: Iterable[Row]) -> TrainingError | None:
         room = self.max_completion_length or 0
-        long = [row for rows in splits.values() for row in rows if len(row.trained) > room]
-        if long:
-            longest = max(len(row.trained) for row in long)
-            raise TrainingError(
+        if room and (long := sorted(row for row, tokens in answer_tokens.items() if tokens > room)):
+            longest = max(answer_tokens.values())
+            return TrainingError(
                 Text(f"In {several(len(long), 'row')} the right answer does not fit in max_completion_length {room} (the "
-                     f"longest has {longest} tokens), so it could never be rewarded. First: {quoted(run.task, long[0].answer)}",
+                     f"longest has {longest} tokens), so it could never be rewarded: {', '.join(long[:5])}",
                      f"有 {len(long)} 列的正確答案放不進 max_completion_length {room}（最長 {longest} 個 token），"
-                     f"永遠拿不到獎勵。第一列：{quoted(run.task, long[0].answer)}"),
+                     f"永遠拿不到獎勵：{'、'.join(long[:5])}"),
                 Text(f"Plan with max_completion_length {longest} or more.",
                      f"請以 max_completion_length {longest} 以上重新規劃。"), field="max_completion_length",
-                details={"rows": [row.id for row in long[:5]]})
-        return checked
+                details={"rows": long[:5]})
+        rewards = chosen_rewards(self.rewards or [], task.type)
+        for row in rows:
+            for reward in rewards:
+                if why := reward.unfit(row):
+                    return TrainingError(
+                        Text(f"The reward {reward.name} cannot judge row {row['id']}: {why.en}.",
+                             f"獎勵 {reward.name} 無法評判 {row['id']} 這一列：{why.zh}。"),
+                        Text("Plan with other rewards, or take such rows out.", "請換獎勵，或移除這樣的列。"), field="rewards")
+        return None
+
+    def _canonical(self, run: TrainingRun) -> dict[str, Row]:
+        """The rows by id, as they are asked."""
+        return {str(row["id"]): row for split in ("train", "valid") for row in run.snapshot.rows(split)} | run.shortened
 
     def shown(self, train: list[TokenisedRow]) -> list[TokenisedRow]:
         return train
@@ -191,17 +209,9 @@ class Grpo(FineTuning):
 
         from ..reward_trainer import Judge, RewardTrainer
 
-        rows = {str(row["id"]): row for split in ("train", "valid") for row in run.snapshot.rows(split)}
+        rows = self._canonical(run)
         answers, batch = self.num_generations or 8, self.batch_size or 1
         judge = Judge(chosen_rewards(self.rewards or [], run.task.type), self.reward_weights, rows, run.labels, end_ids)
-        for reward in judge.rewards:
-            for row in rows.values():
-                if why := reward.unfit(row):
-                    raise TrainingError(
-                        Text(f"The reward {reward.name} cannot judge row {row['id']}: {why.en}.",
-                             f"獎勵 {reward.name} 無法評判 {row['id']} 這一列：{why.zh}。"),
-                        Text("Plan with other rewards, or take such rows out.", "請換獎勵，或移除這樣的列。"),
-                        field="rewards")
         return RewardTrainer(
             **common, judge=judge, train_dataset=_dataset(shown, rows, run, common["processing_class"]), eval_rows=valid,
             args=GRPOConfig(**{

@@ -1,0 +1,91 @@
+"""Rows that are longer than `max_length`: left out of a training, or their input cut from the middle, as the plan says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ...resources.language import Text, several
+from ...resources.task import Prompt
+from ..data.rows import Row
+from ..data.shortening import fitted
+from ..data.types import kind_of
+from .tokenise import TokenisedRow, tokenise
+
+LongRows = Literal["drop", "cut"]
+Splits = dict[str, list[TokenisedRow]]
+_MOST_NAMED = 1_000
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The rows to train on. `left_out` and `cut` are ids; `shortened` holds the rows that were cut, as they are asked."""
+
+    splits: Splits
+    left_out: list[str] = field(default_factory=list)
+    cut: list[str] = field(default_factory=list)
+    shortened: dict[str, Row] = field(default_factory=dict)
+
+    def summary(self, choice: LongRows | None, max_length: int) -> dict[str, Any]:
+        """For the version's files; empty where nothing was too long."""
+        if not self.left_out and not self.cut:
+            return {}
+        return {"long_rows": {"choice": choice, "max_length": max_length,
+                              **({"left_out": self.left_out[:_MOST_NAMED], "left_out_count": len(self.left_out)}
+                                 if self.left_out else {}),
+                              **({"cut": self.cut[:_MOST_NAMED], "cut_count": len(self.cut)} if self.cut else {})}}
+
+
+def fit_rows(
+    splits: Splits, canonical: Mapping[str, Row], prompt: Prompt, labels: Sequence[str], tokenizer: Any, end_ids: set[int],
+    choice: LongRows | None, max_length: int,
+) -> Fitted:
+    """The tokenised rows without those that are too long, or with these cut until they fit, their answer whole.
+
+    One whose answer alone is too long, or quotes what the cut takes away, is left out all the same.
+
+    Arguments:
+        canonical: the rows by id, as the snapshot holds them.
+        choice: None leaves everything as it is, for the audit to refuse.
+        max_length: longest row in tokens, answer and end of turn included.
+    """
+    long = {row.id for rows in splits.values() for row in rows if len(row.input_ids) > max_length}
+    if choice is None or not long:
+        return Fitted(splits)
+    again: dict[str, list[TokenisedRow]] = {}
+    shortened: dict[str, Row] = {}
+    for row_id in sorted(long) if choice == "cut" else ():
+        row = canonical[row_id]
+
+        def told(tried: Row) -> list[TokenisedRow]:
+            rendered = {"id": tried["id"], **kind_of(tried).rendered(tried, prompt, labels)}
+            return tokenise([rendered], tokenizer, end_ids)
+
+        found = fitted(row, lambda tried: all(len(one.input_ids) <= max_length for one in told(tried)))
+        if found and (kind_of(row).answerable(found[1]) or not kind_of(row).answerable(row)):
+            shortened[row_id], again[row_id] = found[1], told(found[1])
+    kept: Splits = {}
+    for split, rows in splits.items():
+        kept[split] = []
+        put: set[str] = set()
+        for one in rows:  # a pair is two rows of one id, one after the other
+            if one.id not in long:
+                kept[split].append(one)
+            elif one.id in again and one.id not in put:
+                put.add(one.id)
+                kept[split] += again[one.id]
+    return Fitted(kept, sorted(long - set(again)), sorted(again), shortened)
+
+
+def said_of_fitted(summary: Mapping[str, Any] | None) -> Text:
+    """What a training says of the rows that were too long; empty where none was."""
+    if not summary:
+        return Text("", "")
+    limit, out, cut = summary["max_length"], summary.get("left_out_count", 0), summary.get("cut_count", 0)
+    parts = [Text(f"{several(out, 'row', 'rows')} longer than {limit:,} tokens {'was' if out == 1 else 'were'} left out.",
+                  f"有 {out} 列超過 {limit:,} 個 token，沒有用來訓練。") if out else None,
+             Text(f"The input of {several(cut, 'row', 'rows')} was cut from the middle to {limit:,} tokens.",
+                  f"有 {cut} 列的輸入從中間截短到 {limit:,} 個 token。") if cut else None]
+    told = [part for part in parts if part]
+    return Text(" ".join(part.en for part in told), "".join(part.zh for part in told))
