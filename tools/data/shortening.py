@@ -53,13 +53,14 @@ def _ends(text: str, head: int, tail: int) -> str:
 
 
 def fitted(row: Mapping[str, Any], fits: Callable[[Row], bool]) -> tuple[int, Row] | None:
-    """The row with as much of its input as fits, and how many characters of it that are; None where none would do.
+    """Of a row that is too long as much of its input as fits, and how many characters that are; None where none would do.
 
     Arguments:
         fits: whether a row is short enough.
     """
     kind = kind_of(row)
-    low, high = 0, len(str(row["text"]))
+    turns = row.get("messages") or row.get("turns") or ()
+    low, high = 0, max(len(str(row["text"])), sum(len(said_in(turn)) + 1 for turn in turns))
     found = kind.shortened(row, low)
     if not fits(found):
         return None

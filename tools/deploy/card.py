@@ -8,6 +8,7 @@ from typing import Any
 from ...resources.files import dump_yaml, read_yaml
 from ...resources.task import Task
 from ...resources.version import VersionFolder
+from ..evaluate.asked import asking_limit
 from ..evaluate.metric import answers_of, metric_title
 from ..evaluate.verified import latest_results
 from .deployments import Deployment, history
@@ -38,7 +39,11 @@ def model_card(task: Task, version: VersionFolder, content: str) -> str:
     if task.goal:
         lines += [task.goal, ""]
     lines += [_about(task, info["labels"]), f"- Base model: {base}",
-              f"- Method: {info['method']}", f"- Content: {content}", ""]
+              f"- Method: {info['method']}", f"- Content: {content}"]
+    if limit := asking_limit(version):
+        lines.append(f"- Longer inputs: cut from the middle, so that prompt and answer have {limit:,} tokens, in training and "
+                     "evaluation; do the same when you ask it")
+    lines.append("")
     if evaluation:
         lines += _results(task.metric, evaluation)
     lines += _parity(version)

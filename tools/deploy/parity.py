@@ -14,6 +14,7 @@ from ...resources.version import VersionFolder
 from ..data.benchmark import form_measured, frozen_benchmark
 from ..data.prompting import chat_messages, fixed_system, read_answer
 from ..data.types import kind_of, task_kind
+from ..evaluate.asked import cut_again
 from ..evaluate.endpoint import Endpoint, ask
 from ..evaluate.record import evaluated_answers
 from ..evaluate.verified import latest_results
@@ -93,7 +94,7 @@ def measure_parity(
     disagreements = []
     with endpoint.client() as client:
         for done, prediction in enumerate(predictions, start=1):
-            row = rows[prediction["id"]]
+            row = cut_again(rows[prediction["id"]], (evaluation.get("cut") or {}).get("characters") or {})
             messages = chat_messages(row, prompt, labels)
             answer = ask(client, endpoint.model, messages[1:] if messages[0] == baked else messages)
             raw_agrees = same_text(answer, prediction)

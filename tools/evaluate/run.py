@@ -26,6 +26,7 @@ from ..data.prompting import gold_of, task_prompt
 from ..data.rows import Row
 from ..data.store import Snapshot, load_snapshot
 from ..data.types import Answers
+from .asked import Asked, as_asked, asking_limit, said_of_cut
 from .baselines import BASE_MODEL, baselines_for, cached_answers
 from .deciding import chosen_by
 from .evidence import answer_evidence, data_evidence, same_prompt
@@ -132,6 +133,8 @@ class _Evaluation:
         self.snapshot = _snapshot(folder)
         group_by = self.snapshot.manifest["split"].get("group_by") if self.snapshot else None
         self.groups = row_groups(self.rows, group_by)
+        self.limit = asking_limit(folder)
+        self.asked = Asked(self.rows)
         self.kept = folder.task.cache / "evaluations" / self._key()
         self.prompt_is_the_trained_one: bool | None = None  # not known before the model was asked
         # free, limited to the labels, the base model; of pairs each model's preference and its own answer
@@ -151,6 +154,7 @@ class _Evaluation:
     def ask_version(self) -> tuple[list[Prediction], list[Prediction] | None]:
         """The version's answers, decoded as it will be deployed, and the other way where there is one."""
         loaded = self._load(self.paths.base, self.paths.adapter)
+        self.asked = as_asked(loaded, self.rows, self.prompt, self.labels, self.limit)
         self.prompt_is_the_trained_one = self._trained_prompt(loaded)
         free = self._ask(loaded, False, "free", Text("asking the model", "詢問模型"))
         if self.answers != "label":
@@ -194,7 +198,7 @@ class _Evaluation:
         """The untuned base model's answers, decoded as the headline is."""
         key = {"base": self.info["base_model"].get("hash") or self.info["base_model"]["name"],
                "benchmark": self.benchmark.hash, "prompt": self.prompt.model_dump(mode="json"),
-               "labels": self.labels, "constrained": self.constrained}
+               "labels": self.labels, "constrained": self.constrained, **({"cut": self.asked.cut} if self.asked.cut else {})}
 
         def ask() -> list[Answered]:
             loaded = self._load(verified_base(self.folder, "kept" if self.info.get("adapter") else "afresh"), None)
@@ -223,6 +227,7 @@ class _Evaluation:
             **({"other_decoding": self._other_decoding(other)} if other is not None else {}),
             "simplified": simplified_leak([answer.raw for answer in head], self.task.language,
                                           meant_characters(self.labels, self.rows, self.answers)),
+            **({"cut": {"max_length": self.limit, "characters": self.asked.cut}} if self.asked.cut else {}),
             "job": self.job.folder.id,
             "baselines": {name: baseline_figures(self.task.metric, self.answers, given, self.measured_labels, self.groups)
                           for name, given in beside.items()},
@@ -260,12 +265,12 @@ class _Evaluation:
             self.done = before + done
             self._say(doing)
 
-        found = predict(loaded, self.rows, self.prompt, self.labels, constrained,
+        found = predict(loaded, self.asked.rows, self.prompt, self.labels, constrained,
                         kept=self.kept / f"{name}.jsonl", report=report)
         if self.answers != "pair":
             return found
         before = self.done
-        preferred = margins(loaded, self.rows, self.prompt, self.labels, kept=self.kept / f"{name}-pairs.jsonl",
+        preferred = margins(loaded, self.asked.rows, self.prompt, self.labels, kept=self.kept / f"{name}-pairs.jsonl",
                             report=report)
         return [replace(one, margin=margin) for one, margin in zip(found, preferred, strict=True)]
 
@@ -329,6 +334,8 @@ def _snapshot(folder: VersionFolder) -> Snapshot | None:
 
 def _result(evaluation: _Evaluation, record: dict[str, Any], report: Path) -> dict[str, Any]:
     folder, found = evaluation.folder, record["verdict"]
+    asked = record.get("cut")
+    cut = said_of_cut(len(asked["characters"]), asked["max_length"]) if asked else Text("", "")
     return {
         "version": folder.name, "evaluation": record["id"], "benchmark": record["benchmark"],
         "decoding": record["decoding"], "metrics": record["metrics"],
@@ -340,8 +347,8 @@ def _result(evaluation: _Evaluation, record: dict[str, Any], report: Path) -> di
                       for name, figures in record["baselines"].items()},
         "met": found["met"], "threshold": found["threshold"], "simplest_wins": found["simplest_wins"],
         "report": str(report), "results": str(folder.results_file),
-        "message": {language: f"{folder.name}: {said}" if language == "en" else f"{folder.name}：{said}"
-                    for language, said in found["text"].items()},
+        "message": {"en": f"{folder.name}: {' '.join(filter(None, [found['text']['en'], cut.en]))}",
+                    "zh": f"{folder.name}：{found['text']['zh']}{cut.zh}"},
         "next_step": _next_step(folder, record),
     }
 

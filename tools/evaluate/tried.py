@@ -35,6 +35,7 @@ from ..data.prompting import chat_messages, gold_of, read_answer
 from ..data.reach import require_reach
 from ..data.rows import Row
 from ..data.types import kind_of
+from .asked import as_asked, asking_limit
 from .endpoint import Endpoint, ask, base_url, check_listed, whole
 from .llama_cpp import check_gguf, running
 from .model import load_for_inference, version_paths
@@ -141,6 +142,7 @@ def answering(task: TaskFolder, model: Model, prompt: Prompt, labels: Sequence[s
         loaded = (load_for_inference(paths.base, paths.adapter) if paths else load_for_inference(Path(model.source)))
 
         def predicted(rows: Sequence[Row], kept: Path | None, report: Report) -> list[Prediction]:
+            rows = as_asked(loaded, rows, prompt, labels, asking_limit(folder)).rows if folder else rows
             found = predict(loaded, rows, prompt, labels, kept=kept, report=report)
             if not rows or kind_of(rows[0]).answers != "pair" or not rows[0]["rejected"]:
                 return found

@@ -29,6 +29,7 @@ from ..data.benchmark import form_measured, frozen_benchmark
 from ..data.rows import Row
 from ..data.snapshot import load_snapshot
 from ..data.split import SPLITS
+from ..evaluate.asked import as_asked, asking_limit
 from ..evaluate.model import load_for_inference, trained_version, unverified, verified_base, version_paths
 from ..evaluate.predict import predict
 from ..evaluate.record import answer_rows, evaluated_answers
@@ -165,7 +166,8 @@ def _answers(folder: VersionFolder, rows: list[Row], constrained: bool) -> list[
     paths = version_paths(folder)
     loaded = load_for_inference(paths.base, paths.adapter)
     prompt, labels = Prompt.model_validate(info["prompt"]), [str(label) for label in info["labels"]]
-    return answer_rows(rows, predict(loaded, rows, prompt, labels, constrained))
+    asked = as_asked(loaded, rows, prompt, labels, asking_limit(folder)).rows
+    return answer_rows(rows, predict(loaded, asked, prompt, labels, constrained))
 
 
 def _check(what: str, recorded: Any, replayed: Any) -> dict[str, Any]:
