@@ -23,7 +23,6 @@ from tests.tools.evaluate.conftest import rows_of
 from tests.tools.evaluate.report.reporting import Page
 
 pytestmark = pytest.mark.worker
-D9 = pytest.mark.xfail(strict=True, reason="10.D9")
 FIRST, LATER = 90, 30
 FITTED_EN = re.compile(r"(fitted|trained|learn\w*)[^.;]{0,30}\b(\d+) (training )?rows|\b(\d+) (training )?rows[^.;]{0,30}(fitted|trained|learn)", re.I)
 FITTED_ZH = re.compile(r"\d+\s*筆[^。；]{0,16}(訓練|學|擬合)|(訓練|學|擬合)[^。；]{0,16}\d+\s*筆")
@@ -63,7 +62,6 @@ def two(
     return first, second
 
 
-@D9
 def test_a_baseline_says_on_how_many_rows_it_was_fitted_wherever_it_is_told(two: tuple[VersionFolder, VersionFolder]) -> None:
     for folder, rows in zip(two, (FIRST, LATER), strict=True):
         answer = evaluate(folder, f"evaluate-{folder.name}")
@@ -75,7 +73,6 @@ def test_a_baseline_says_on_how_many_rows_it_was_fitted_wherever_it_is_told(two:
             assert any(str(rows) in found.group(0) for found in words.finditer(said)), said
 
 
-@D9
 def test_two_baselines_fitted_on_different_rows_are_not_shown_as_one(two: tuple[VersionFolder, VersionFolder]) -> None:
     from nlp_skills.tools.evaluate.compare import compare
 

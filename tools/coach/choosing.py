@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...resources.figures import figure
 from ...resources.language import Text, several
-from ..evaluate.baselines import baseline_title
+from ..evaluate.baselines import baseline_title, fitted_title
 from .analysis import Result
 from .answer import DecisionDue, Question
 
@@ -144,10 +144,11 @@ def _measured(result: Result) -> DecisionDue:
     simple = {"tfidf": _TF_IDF, "majority": Text("Always give the most frequent answer", "一律回答最常見的標籤")}.get(
         name) or _method(name)
     tuned = Text(f"Keep {result.version.name}", f"沿用 {result.version.name}")
+    fitted = fitted_title(name, result.simplest)
     figures = Text(
-        f"Measured on the same {several(result.rows, 'row')}: {result.version.name} {result.value:.3f}, the simple method "
+        f"Measured on the same {several(result.rows, 'row')}: {result.version.name} {result.value:.3f}, {fitted.en} "
         f"{value:.3f} (baselines in versions/{result.version.name}/results.json).",
-        f"同一批 {result.rows} 筆量出來：{result.version.name} 是 {result.value:.3f}，簡單方法是 {value:.3f}"
+        f"同一批 {result.rows} 筆量出來：{result.version.name} 是 {result.value:.3f}，{fitted.zh}是 {value:.3f}"
         f"（見 versions/{result.version.name}/results.json 的 baselines）。")
     why = {
         "wins": Text("The simple method is at least as good, trains in seconds and needs no GPU.",

@@ -9,6 +9,7 @@ from ...resources.files import dump_yaml, read_yaml
 from ...resources.task import Task
 from ...resources.version import VersionFolder
 from ..evaluate.asked import asking_limit
+from ..evaluate.baselines import fitted_title
 from ..evaluate.metric import answers_of, metric_title
 from ..evaluate.verified import latest_results
 from .deployments import Deployment, history
@@ -120,7 +121,7 @@ def _results(metric: str, evaluation: dict[str, Any]) -> list[str]:
         if row.get("too_few"):
             figures = f"{row['right']} of {row['support']} right, too few to say | |"
         lines.append(f"| {label} | {figures} | {row['support']} |")
-    beside = {name: row[metric] for name, row in evaluation.get("baselines", {}).items()
+    beside = {fitted_title(name, row).en: row[metric] for name, row in evaluation.get("baselines", {}).items()
               if row.get(metric) is not None}
     if beside:
         lines += ["", f"| baseline | {metric_title(metric).en} |", "| --- | ---: |"]

@@ -229,7 +229,8 @@ class _Evaluation:
                                           meant_characters(self.labels, self.rows, self.answers)),
             **({"cut": {"max_length": self.limit, "characters": self.asked.cut}} if self.asked.cut else {}),
             "job": self.job.folder.id,
-            "baselines": {name: baseline_figures(self.task.metric, self.answers, given, self.measured_labels, self.groups)
+            "baselines": {name: baseline_figures(self.task.metric, self.answers, given, self.measured_labels, self.groups,
+                                                 self.snapshot if name != BASE_MODEL else None)
                           for name, given in beside.items()},
             "predictions_hash": keep_answers(self.folder, lines),
         }
@@ -297,14 +298,20 @@ def simple_answers(
 
 
 def baseline_figures(
-    metric: str, kind: Answers, answers: Sequence[Answered], labels: Sequence[str], groups: Sequence[str] | None
+    metric: str, kind: Answers, answers: Sequence[Answered], labels: Sequence[str], groups: Sequence[str] | None,
+    snapshot: Snapshot | None,
 ) -> dict[str, Any]:
-    """What a record says of a baseline: each metric's value and its interval."""
+    """What a record says of a baseline: each metric's value and its interval.
+
+    Arguments:
+        snapshot: whose training rows it was fitted on, if it was.
+    """
     figures = measured(kind, answers, labels, groups)
     return {
         **{name: found["value"] for name, found in figures["metrics"].items()},
         metric: headline(figures, metric)["value"],
         "intervals": {name: [found["low"], found["high"]] for name, found in figures["metrics"].items()},
+        **({"fitted_on": {"rows": snapshot.counts["train"], "snapshot": snapshot.hash}} if snapshot else {}),
     }
 
 

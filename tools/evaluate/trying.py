@@ -159,7 +159,7 @@ def evaluate_model(job: RunningJob, task: TaskFolder, model: Model, name: str | 
         "simplified": simplified_leak([one.raw for one in found], definition.language,
                                       meant_characters(labels, rows, kind)),
         "job": job.folder.id, "seconds": round(clock.seconds, 2),
-        "baselines": {name: baseline_figures(metric, kind, given, labels, groups) for name, given in beside.items()},
+        "baselines": {name: baseline_figures(metric, kind, given, labels, groups, snapshot) for name, given in beside.items()},
     }
     ahead = {name: paired_difference(metric, kind, given, answers, labels, groups) for name, given in beside.items()}
     record["verdict"] = verdict(record, definition, ahead)

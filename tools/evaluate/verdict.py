@@ -9,7 +9,7 @@ from ...resources.language import Text, several
 from ...resources.lineage import prediction_of
 from ...resources.task import SuccessCriteria, Task
 from ...resources.version import VersionFolder
-from .baselines import BASE_MODEL, baseline_title
+from .baselines import BASE_MODEL, fitted_title
 from .deciding import Chosen
 from .metric import known_metrics, metric_title
 from .significance import Difference
@@ -47,7 +47,7 @@ def verdict(
         chosen: what choosing it as the best of several versions did to its score.
 
     Returns:
-        `{met, threshold, metric, value, simplest_wins, simplest: {name, outcome, value, ahead}, margins, text}`; every
+        `{met, threshold, metric, value, simplest_wins, simplest: {name, outcome, value, ahead, fitted_on?}, margins, text}`; every
         margin is `{value, low, high, outcome}`.
     """
     metric, criteria = task.metric, task.success_criteria
@@ -82,7 +82,8 @@ def _simplest(
     margin = margins[name]
     outcome = "wins" if margin.value <= 0 else "ties" if margin.verdict == "not_shown" else "loses"
     return {"name": name, "outcome": outcome, "value": record["baselines"][name][metric],
-            "ahead": margin.to_dict()}
+            "ahead": margin.to_dict(),
+            **({"fitted_on": fitted} if (fitted := record["baselines"][name].get("fitted_on")) else {})}
 
 
 def _figure(record: Mapping[str, Any], metric: str, found: Mapping[str, Any]) -> Text:
@@ -143,7 +144,7 @@ def _goal(criteria: SuccessCriteria, found: Mapping[str, Any], met: bool | None)
 def _beside(simplest: Mapping[str, Any] | None, metric: str) -> Text | None:
     if simplest is None:
         return None
-    title, value = baseline_title(simplest["name"]), f"{simplest['value']:.3f}"
+    title, value = fitted_title(simplest["name"], simplest), f"{simplest['value']:.3f}"
     if simplest["outcome"] == "wins" and simplest["ahead"]["value"] == 0:
         return Text(f"The simplest method does as well: {title.en} scores {value} too, takes seconds and needs no GPU. "
                     "Use it unless the model brings you something else.",

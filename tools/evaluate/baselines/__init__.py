@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from ....resources.files import read_json, sha256_bytes, write_json
 from ....resources.kinds import kinds_in
-from ....resources.language import Text
+from ....resources.language import Text, several
 from ...data.rows import Row
 from ...data.types import Answers, kind_of
 from ..metric import Answered
@@ -59,6 +59,18 @@ def baseline_title(name: str) -> Text:
         return _BASE_MODEL_TITLE
     known = known_baselines().get(name)
     return known.title if known else Text(name, name)
+
+
+def fitted_title(name: str, figures: Mapping[str, Any]) -> Text:
+    """The method's name with the rows it was fitted on, without which its score is no figure.
+
+    Arguments:
+        figures: a record's of the method, or the simplest one of its verdict; older ones do not say the rows.
+    """
+    title, rows = baseline_title(name), (figures.get("fitted_on") or {}).get("rows")
+    if rows is None:
+        return title
+    return Text(f"{title.en} fitted on {several(rows, 'row')}", f"以 {rows} 筆訓練的{title.zh}")
 
 
 def said(row: Row, answer: str) -> Answered:

@@ -16,7 +16,7 @@ from ....resources.task import Task
 from ....resources.version import VersionFolder
 from ...data.adding import arguments_with, file_to_add
 from ...data.types import Answers
-from ..baselines import baseline_title
+from ..baselines import fitted_title
 from ..intervals import wilson
 from ..metric import answers_of
 from ..record import evaluated_answers
@@ -291,9 +291,10 @@ class Case:
             return None
         simple = float(self.result.simplest["value"]) if self.result.simplest else self.result.value
         value, ceiling = self.result.value, max(simple, self.result.value)
-        name = baseline_title(str(self.result.simplest["name"]) if self.result.simplest else "tfidf")
+        simplest = self.result.simplest or {"name": "tfidf"}
+        name = fitted_title(str(simplest["name"]), simplest)
         said = because or Text(f"On the same rows {name.en} reaches {simple:.2f}, so that much can be learnt from them.",
-                               f"同一批資料用{name.zh}可以到 {simple:.2f}，至少這些是學得到的。")
+                               f"在同一批資料上，{name.zh}可以到 {simple:.2f}，至少這些是學得到的。")
         return self.expects(value + (ceiling - value) / 2, max(ceiling + 0.03, value + (1 - value) / 2), said)
 
     def train_texts(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:

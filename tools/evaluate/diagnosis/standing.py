@@ -11,7 +11,7 @@ from ....resources.figures import figure
 from ....resources.language import Text, several
 from ....resources.task import USUAL_METRICS, Task
 from ....resources.version import VersionFolder
-from ..baselines import BASE_MODEL, baseline_title
+from ..baselines import BASE_MODEL, fitted_title
 from ..metric import known_metrics, metric_title
 from ..verified import latest_results
 
@@ -145,7 +145,7 @@ def against_the_simplest(result: Result) -> Text | None:
     """The words for a simple baseline that wins or ties; None where the model is ahead."""
     if not result.simplest or result.simplest["outcome"] == "loses":
         return None
-    title, value = baseline_title(result.simplest["name"]), f"{result.simplest['value']:.3f}"
+    title, value = fitted_title(result.simplest["name"], result.simplest), f"{result.simplest['value']:.3f}"
     if result.simplest["outcome"] == "wins":
         return Text(f"Honestly: {title.en} scores {value} on the same rows, trains in seconds and needs no GPU. As it "
                     "stands, the simple method is the better choice.",
@@ -164,7 +164,9 @@ def _simplest(evaluation: Mapping[str, Any], metric: str, value: float) -> Mappi
     if not known:
         return None
     name = max(known, key=lambda one: known[one])
-    return {"name": name, "value": known[name], "outcome": "wins" if known[name] >= value else "loses"}
+    fitted = evaluation["baselines"][name].get("fitted_on")
+    return {"name": name, "value": known[name], "outcome": "wins" if known[name] >= value else "loses",
+            **({"fitted_on": fitted} if fitted else {})}
 
 
 def _value_on(version: VersionFolder, parent: str, metric: str, evaluation: Mapping[str, Any]) -> float | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ....resources.language import Text
+from ....resources.language import Text, several
 from ....resources.task import USUAL_METRICS
-from ..baselines import baseline_title
+from ..baselines import fitted_title
 from ..metric import known_metrics, metric_title
 from .figures import interval, number
 from .markup import Content, Html, html, table, tag
@@ -32,16 +32,29 @@ def measures(material: Material) -> Html:
                          {name: other["metrics"].get(name) for name in names}))
     for name, figures in (record.get("baselines") or {}).items():
         intervals = figures.get("intervals") or {}
-        rows.append(_row(baseline_title(name), {
+        rows.append(_row(fitted_title(name, figures), {
             kind: {"value": figures[kind], **_bounds(intervals.get(kind))} if kind in figures else None
             for kind in names}))
     known = known_metrics()
     explained = [words for name in names if name in known and (words := known[name].explained)]
     return html(table(head, rows, Text("Metrics", "各項指標"), "measures"),
                 tag("ul", (tag("li", one) for one in explained), class_="note"),
-                _simplified(record.get("simplified")),
+                _fitted(record.get("baselines") or {}), _simplified(record.get("simplified")),
                 None if record.get("baselines") else tag("p", Text(
                     "No other method was measured with this evaluation.", "這次評估沒有測量其他方法。"), class_="note"))
+
+
+def _fitted(baselines: Mapping[str, Mapping[str, Any]]) -> Html | None:
+    """On which rows the simple methods were fitted: on others they are other figures."""
+    fitted = next((figures["fitted_on"] for figures in baselines.values() if figures.get("fitted_on")), None)
+    if fitted is None:
+        return None
+    rows, data = fitted["rows"], str(fitted["snapshot"])[:8]
+    return tag("p", Text(
+        f"The simple methods were fitted on the {several(rows, 'training row')} of data {data}. Beside a version that was "
+        "trained on other rows they are fitted on those, and score otherwise.",
+        f"簡單的方法是以資料 {data} 的 {rows} 筆訓練資料訓練的；版本用的資料不同，它們就用那批資料重新訓練，分數也會不同。"),
+        class_="note")
 
 
 def _simplified(found: Mapping[str, Any] | None) -> Html | None:

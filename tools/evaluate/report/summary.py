@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ....resources.language import Text, several
-from ..baselines import BASE_MODEL, baseline_title
+from ..baselines import BASE_MODEL, baseline_title, fitted_title
 from ..deciding import chosen
 from ..diagnosis import Diagnosis
 from ..record import INVALID
@@ -100,7 +100,7 @@ def _points(material: Material) -> Iterator[Point]:
     for name, figures in (record.get("baselines") or {}).items():
         if (value := figures.get(metric)) is not None:
             low, high = (figures.get("intervals") or {}).get(metric) or (None, None)
-            yield Point(baseline_title(name), value, low, high)
+            yield Point(fitted_title(name, figures), value, low, high)
 
 
 def _legend(material: Material) -> Html:
@@ -179,7 +179,7 @@ def _better(material: Material) -> Html:
     baselines = material.record.get("baselines") or {}
     simplest = (material.record["verdict"].get("simplest") or {}).get("name")
     for name in [*([simplest] if simplest else []), BASE_MODEL]:
-        title = baseline_title(name)
+        title = fitted_title(name, baselines.get(name) or {})
         asked = Text(f"the simplest method ({title.en})", f"最簡單的方法（{title.zh}）") if name == simplest else title
         if name in material.margins:
             rows.append(_row(asked, material.margins[name], True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from .....resources.language import Text
-from ...baselines import baseline_title
+from ...baselines import baseline_title, fitted_title
 from ..case import Case
 from ..cause import Cause, CauseKind, Remedy, ramp
 
@@ -28,9 +28,10 @@ class SimpleBaseline(CauseKind):
             return None
         title, value = baseline_title(simplest["name"]), float(simplest["value"])
         behind = abs(value - result.value)
-        reasons = [Text(f"On the same rows {title.en} scores {value:.3f}, this version {result.value:.3f}; it trains in "
+        fitted = fitted_title(simplest["name"], simplest)
+        reasons = [Text(f"On the same rows {fitted.en} scores {value:.3f}, this version {result.value:.3f}; it trains in "
                         "seconds and needs no GPU.",
-                        f"{title.zh}在同一批資料上得到 {value:.3f}，這個版本是 {result.value:.3f}；"
+                        f"{fitted.zh}在同一批資料上得到 {value:.3f}，這個版本是 {result.value:.3f}；"
                         "它幾秒就訓練好，也不需要 GPU。")]
         remedy = Remedy(Text(f"Use {title.en} unless the model brings something else, or mend the cause above first",
                              f"除非模型另有好處，否則直接用{title.zh}；或先處理上面的原因"),
