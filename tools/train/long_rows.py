@@ -122,8 +122,9 @@ def _named(definition: Task, rows: Sequence[CountedRow], origins: Mapping[str, O
     for row in rows[:_NAMED]:
         origin = origins.get(row.id)
         where = place_in_words(origin) if origin else Text(f"row {row.id}", f"資料列 {row.id}")
-        key = f" ({quoted(definition, origin.key)})" if origin and origin.key else ""
-        told.append(Text(f"{where.en}{key}: {row.tokens:,} tokens", f"{where.zh}{key}：{row.tokens:,} 個 token"))
+        key = quoted(definition, origin.key) if origin and origin.key else ""
+        told.append(Text(f"{where.en}{f' ({key})' if key else ''}: {row.tokens:,} tokens",
+                         f"{where.zh}{f'（{key}）' if key else ''}：{row.tokens:,} 個 token"))
     more = len(rows) - _NAMED
     rest = Text(f"; and {more:,} more", f"；另有 {more:,} 列") if more > 0 else Text("", "")
     return Text("; ".join(one.en for one in told) + rest.en, "；".join(one.zh for one in told) + rest.zh)

@@ -211,7 +211,7 @@ def _changes(plan: Plan, parent: VersionFolder | None, checked: Preflight) -> li
 
 def _told(task: TaskFolder, plan: Plan, checked: Preflight, changes: list[Text]) -> tuple[str, NextStep]:
     named, short = plan.settings.base_model, Path(plan.settings.base_model).name
-    base, said_so = named if re.fullmatch(r"v\d+", short) else short, plan.settings.spoken(checked.situation.train_rows)
+    base, said_so = named if re.fullmatch(r"v\d+", short) else short, plan.settings.spoken(checked.situation.train_rows - checked.left_out)
     parts = [Text(f"{plan.name}: on {base}, {said_so.en}.", f"{plan.name}：以 {base} 為基礎，{said_so.zh}。")]
     if plan.parent and changes:
         parts.append(Text(f"Against {plan.parent}: {'; '.join(text.en for text in changes)}.",

@@ -30,7 +30,7 @@ from ..data.types import task_kind
 from .answers import Estimate, GpuOption
 from .audit import refusal
 from .base_facts import BaseModel, outline, read_base_model
-from .counting import Counted, Request, count_here, count_in_worker, counted
+from .counting import Counted, CountedRow, Request, count_here, count_in_worker, counted
 from .elsewhere import gpu_options
 from .environment import choose_processes
 from .estimate import Rows, estimate, rows_from_text, shared
@@ -72,7 +72,8 @@ class Finding:
 @dataclass(frozen=True)
 class Preflight:
     """What was found. `snapshot`, `base` and `estimate` are None where that part could not be read; `elsewhere` is what
-    the same training would take on other machines; `processes` share it where every GPU is free."""
+    the same training would take on other machines; `processes` share it where every GPU is free; `left_out` training rows
+    are too long for it."""
 
     findings: list[Finding]
     situation: Situation
@@ -81,6 +82,7 @@ class Preflight:
     estimate: Estimate | None = None
     elsewhere: list[GpuOption] = field(default_factory=list)
     processes: int = 1
+    left_out: int = 0
 
     @property
     def has_data(self) -> bool:
@@ -179,7 +181,9 @@ def check(
                       away.disk_free if away else shutil.disk_usage(task.root).free)
     if machine.device == "cuda" and not ahead:
         findings += _others_on_gpu(needed, machine)
-    return Preflight(findings, seen.situation, snapshot, seen.base, needed, gpu_options(content, base, rows), processes)
+    train = known.of("train") if known else []
+    return Preflight(findings, seen.situation, snapshot, seen.base, needed, gpu_options(content, base, rows), processes,
+                     left_out=len(train) - len(_trained(train, limit or inf, choice)))
 
 
 def _prompts(task: TaskFolder, snapshot: Snapshot | None, base: BaseModel | None) -> list[Finding]:
@@ -353,11 +357,16 @@ def _rows(
     of them is longer than `limit` tokens once it is trained."""
     if known is None or not (train := known.of("train")):
         return _guessed(task, snapshot, count, limit)
-    kept = [row for row in train if choice is None or (row.tokens if choice == "drop" else row.least) <= limit] or train
+    kept = _trained(train, limit, choice) or train
     answers = 2 if task_kind(task.load().type).answers == "pair" else 1
     count = round(count * len(kept) / len(train))
     tokens = sum(min(row.all_tokens, answers * limit) for row in kept) / len(kept) * count
     return Rows(count, (tokens, tokens), min(max(row.tokens for row in kept), limit))
+
+
+def _trained(rows: list[CountedRow], limit: float, choice: LongRows | None) -> list[CountedRow]:
+    """The rows that are trained on, whole or cut."""
+    return [row for row in rows if choice is None or (row.tokens if choice == "drop" else row.least) <= limit]
 
 
 def _guessed(task: TaskFolder, snapshot: Snapshot, count: int, limit: float = inf) -> Rows:

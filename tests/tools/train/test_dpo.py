@@ -86,7 +86,7 @@ def test_every_weight_is_trained_against_log_probabilities_computed_before_the_f
     assert measures(version, "rewards/chosen")[-1] > 0  # the added loss keeps the chosen answers likely
 
 
-def test_a_pair_whose_rejected_answer_would_be_cut_stops_the_training_before_its_first_step(
+def test_a_pair_whose_rejected_answer_is_too_long_is_refused_before_there_is_a_version(
     tone: TaskFolder, trainings: Trainings, tiny_model: Path
 ) -> None:
     long = {**pair(99), "rejected": "自己查。" * 60}
@@ -95,5 +95,5 @@ def test_a_pair_whose_rejected_answer_would_be_cut_stops_the_training_before_its
     job = trainings.start(tone, {"base_model": str(tiny_model), **SETTINGS, "max_length": 200})
     assert trainings.ended(job) == "failed"
     error = jobs.failure(job)
-    assert error is not None and error.details["problems"] == {"truncated": 1}, error
-    assert error.details["rows"][0]["answer"].startswith("自己查。") and not VersionFolder(tone, 1).models.exists()
+    assert error is not None and error.field == "long_rows" and "1 row is longer" in error.problem.en, error
+    assert not VersionFolder(tone, 1).root.exists()

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from nlp_skills.resources.errors import TrainingError
-from nlp_skills.resources.files import read_json, read_jsonl, read_yaml
+from nlp_skills.resources.files import read_json, read_jsonl, read_yaml, write_json
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
@@ -120,6 +120,10 @@ def test_killed_and_cancelled_in_the_middle_all_of_them_end_and_it_is_resumed(
 def test_what_one_of_the_processes_meets_is_the_error_of_the_job(
     workspace: Workspace, task: TaskFolder, tiny_model: Path, worker: Path
 ) -> None:
+    plan_training(workspace, task, {"base_model": str(tiny_model)}, "none", [], "counted")
+    [counts] = (task.cache / "counted").glob("*.json")  # as if rows that are too long had been counted as short ones
+    content = read_json(counts)
+    write_json(counts, {**content, "rows": [[row, split, 10, 5, 10, 10] for row, split, *_ in content["rows"]]})
     job = start(workspace, task, tiny_model, worker, "short", num_processes=2, max_length=16)
     assert jobs.wait(job, SECONDS) == "failed"
     failure = jobs.failure(job)

@@ -70,7 +70,7 @@ def fitted_title(name: str, figures: Mapping[str, Any]) -> Text:
     title, rows = baseline_title(name), (figures.get("fitted_on") or {}).get("rows")
     if rows is None:
         return title
-    return Text(f"{title.en} fitted on {several(rows, 'row')}", f"以 {rows} 筆訓練的{title.zh}")
+    return Text(f"{title.en} fitted on {several(rows, 'row')}", f"以 {rows} 筆訓練的{' ' if title.zh[0].isascii() else ''}{title.zh}")
 
 
 def said(row: Row, answer: str) -> Answered:
