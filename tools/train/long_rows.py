@@ -93,8 +93,10 @@ def said_of_guess(longest: float, max_length: int) -> Said:
         "it cannot be counted here, and a training refuses such a row.",
         f"依字數估計，最長的一列可能有大約 {longest:,.0f} 個 token，超過 max_length（{max_length:,}）；這裡無法實際計算，"
         "而訓練會拒絕這樣的列。"),
-        Text("Plan again with settings={'long_rows': 'drop'} or {'long_rows': 'cut'}: then no row can stop it.",
-             "請加上 settings={'long_rows': 'drop'} 或 {'long_rows': 'cut'} 重新規劃，就不會被任何一列擋住。"))
+        Text("Plan again with settings={'long_rows': 'drop'} or {'long_rows': 'cut'}: then no row can stop it, and where none is "
+             "too long, nothing is left out or cut.",
+             "請加上 settings={'long_rows': 'drop'} 或 {'long_rows': 'cut'} 重新規劃，就不會被任何一列擋住；"
+             "如果沒有太長的列，什麼都不會少。"))
 
 
 def _choices(rows: Sequence[CountedRow], uncut: Sequence[CountedRow], max_length: int, context: int | None) -> Text:

@@ -25,10 +25,14 @@ from .answers import Estimate, PlanAnswer
 from .choosing import base_model_options, usual_base_model, why_base_model
 from .elsewhere import START_SECONDS, said_of
 from .plan import Plan, choose_parent, find_plan, make_plan, plan_file, read_plan, write_new_plan, write_plan
-from .preflight import Finding, Preflight, check, count_rows, first_blocking, still_counting, survey
+from .preflight import Finding, Preflight, check, count_rows, first_blocking, survey
 from .starting_point import whole_name
 
 _COUNTING_SECONDS = 12.0
+_STILL_COUNTING = (
+    Text("The tokens of the rows are still being counted: only then is it known that no row stops the training.",
+         "還在計算每一列的 token 數：算完才知道有沒有哪一列會讓訓練停下來。"),
+    Text("Make the same call again in a minute.", "請過一分鐘再用同樣的參數呼叫一次。"))
 _SET_UP = {"worker": "environment", "base_model": "base_model"}
 
 
@@ -68,8 +72,10 @@ def plan_training(
         write_plan(task, plan)
     else:
         plan = write_new_plan(task, plan, began)
-    count_rows(workspace, task, plan.settings.base_model, _COUNTING_SECONDS)
+    at_it = count_rows(workspace, task, plan.settings.base_model, _COUNTING_SECONDS)
     checked = check(workspace, task, plan)
+    if at_it:
+        checked.findings.append(Finding("warning", "counting", *_STILL_COUNTING))
     found = _changes(plan, building_on, checked)
     message, next_step = _told(task, plan, checked, found)
     if building_on and not found and next_step.tool == "train":
@@ -123,7 +129,7 @@ def _ready(
 ) -> tuple[str, Cost | None]:
     name = find_plan(task, plan)
     if count_rows(workspace, task, read_plan(task, name).settings.base_model, _COUNTING_SECONDS):
-        raise still_counting()
+        raise TrainingError(*_STILL_COUNTING, field="plan")
     checked = check(workspace, task, read_plan(task, name), away=away.prospect.machine if away else None)
     if blocking := first_blocking(checked.findings):
         raise blocking

@@ -310,14 +310,6 @@ def count_rows(workspace: Workspace, task: TaskFolder, base_model: str, seconds:
     return request is not None and python is not None and count_in_worker(request, python, seconds)
 
 
-def still_counting() -> TrainingError:
-    """Why nobody is asked for consent yet."""
-    return TrainingError(
-        Text("The tokens of the rows are still being counted: only then is it known that no row stops the training.",
-             "還在計算每一列的 token 數：算完才知道有沒有哪一列會讓訓練停下來。"),
-        Text("Make the same call again in a minute.", "請過一分鐘再用同樣的參數呼叫一次。"), field="plan")
-
-
 def _request(task: TaskFolder, snapshot: Snapshot, base: BaseModel | None) -> Request | None:
     if base is None or template_of(base.folder) is None:
         return None
@@ -336,7 +328,7 @@ def _row_findings(
         if not limit or choice or (longest if away else longest / 2.8) <= limit:
             return []
         said = said_of_guess(longest, limit)
-        return [Finding("confirm" if away else "warning", LONG_ROWS, said.problem, said.fix)]
+        return [Finding("blocking" if away else "warning", LONG_ROWS, said.problem, said.fix)]
     if known.error:
         return [Finding("blocking", "label_audit", known.error.problem, known.error.fix, known.error)]
     said_of_each = said_of_long_rows(task, snapshot, known, limit, choice, base.context if base else None) if limit else []

@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 
+from nlp_skills.resources.errors import TrainingError
 from nlp_skills.resources.language import speaking
 from nlp_skills.resources.task import TaskFolder, TaskType
 from nlp_skills.resources.workspace import Workspace
+from nlp_skills.tools.compute.machine import describe_machine
+from nlp_skills.tools.compute.machines import Prospect
+from nlp_skills.tools.train import planning
 from nlp_skills.tools.train.answers import PlanAnswer
-from nlp_skills.tools.train.planning import plan_training
+from nlp_skills.tools.train.planning import Away, plan_training, ready_to_send, ready_to_train
 
 from .conftest import write_rows
 
@@ -99,3 +103,27 @@ def test_without_a_worker_the_longest_row_is_guessed_by_its_characters(
     answer = plan(workspace, made(workspace, "generation", KINDS["generation"][1]), tiny_model)
     assert [found["level"] for found in answer.findings if found["code"] == "long_rows"] == ["warning"]
     assert answer.estimate and answer.estimate.memory_bytes["activations"] < 3e8
+
+
+def test_on_another_machine_a_row_that_may_be_too_long_is_decided_on_first(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NLP_SKILLS_WORKER", "/nowhere/python")
+    task = made(workspace, "generation", {"text": "下雨了，" * 400, "output": "好。"})
+    away = Away("tower", Prospect(describe_machine(workspace), "a GPU"))
+    with speaking("en"):
+        plan_training(workspace, task, {"base_model": "Qwen/Qwen3-0.6B"}, None, [], "one")
+        with pytest.raises(TrainingError, match="max_length"):
+            ready_to_send(workspace, task, "one", True, away)
+        plan_training(workspace, task, {"base_model": "Qwen/Qwen3-0.6B", "long_rows": "cut"}, None, [], "two")
+        assert ready_to_send(workspace, task, "two", True, away)[0] == "two"
+
+
+def test_nobody_is_asked_for_consent_while_rows_are_being_counted(
+    workspace: Workspace, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = made(workspace, "generation")
+    monkeypatch.setattr(planning, "count_rows", lambda *_: True)
+    assert "still being counted" in plan(workspace, task, tiny_model).message
+    with speaking("en"), pytest.raises(TrainingError, match="still being counted"):
+        ready_to_train(workspace, task, None, True)
