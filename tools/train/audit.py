@@ -157,9 +157,9 @@ def refusal(task: Task, findings: Sequence[Finding], rows: int) -> TrainingError
               "answer": quoted(task, finding.answer), "trained": quoted(task, finding.trained)} for finding in first]
     listed = "\n".join(f"  {row['id']} ({row['split']}): {row['answer']!r} ← {row['trained']!r}" for row in shown)
     return TrainingError(
-        Text(f"The label audit stopped the training before its first step: in {counts[worst]} of "
+        Text(f"The label audit does not let these rows be trained: in {counts[worst]} of "
              f"{several(rows, 'row')} {PROBLEMS[worst].en}. Answer ← what would be trained:\n{listed}",
-             f"標籤稽核在第一步之前停止了訓練：{rows} 列中有 {counts[worst]} 列，{PROBLEMS[worst].zh}。"
+             f"標籤稽核不放行：{rows} 列中有 {counts[worst]} 列，{PROBLEMS[worst].zh}。"
              f"答案 ← 實際會訓練的文字：\n{listed}"),
         _FIXES[worst], field="max_length" if worst in ("truncated", "masked") else "base_model",
         details={"problems": dict(counts), "rows": shown},

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from nlp_skills.resources.errors import TrainingError
 from nlp_skills.resources.files import read_json, read_jsonl
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.compute import jobs
 from nlp_skills.tools.evaluate.diagnosis import diagnose
 from nlp_skills.tools.train.checkpoints import sealed_checkpoints
 from nlp_skills.tools.train.planning import plan_training
@@ -92,8 +92,7 @@ def test_a_pair_whose_rejected_answer_is_too_long_is_refused_before_there_is_a_v
     long = {**pair(99), "rejected": "自己查。" * 60}
     write_rows(tone.root, "preference", {"train": [long, *(pair(number) for number in range(20))],
                                          "valid": [pair(50)], "test": [pair(60)]})
-    job = trainings.start(tone, {"base_model": str(tiny_model), **SETTINGS, "max_length": 200})
-    assert trainings.ended(job) == "failed"
-    error = jobs.failure(job)
-    assert error is not None and error.field == "long_rows" and "1 row is longer" in error.problem.en, error
+    with pytest.raises(TrainingError) as refused:
+        trainings.start(tone, {"base_model": str(tiny_model), **SETTINGS, "max_length": 200})
+    assert refused.value.field == "long_rows" and "1 row is longer" in refused.value.problem.en
     assert not VersionFolder(tone, 1).root.exists()

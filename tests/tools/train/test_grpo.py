@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from nlp_skills.resources.errors import TrainingError
 from nlp_skills.resources.files import read_json, read_jsonl
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
-from nlp_skills.tools.compute import jobs
 from nlp_skills.tools.evaluate.diagnosis import diagnose
 from nlp_skills.tools.train.checkpoints import sealed_checkpoints
 from nlp_skills.tools.train.methods.grpo import Grpo
@@ -102,15 +102,12 @@ def test_from_a_version_that_is_sometimes_right_the_reward_rises_and_a_killed_ru
     assert full.model_info()["parameters"]["trainable"] == full.model_info()["parameters"]["total"]
 
 
-def test_what_could_never_be_rewarded_stops_the_training_before_its_first_step(
+def test_what_could_never_be_rewarded_is_refused_before_anybody_agrees(
     words: VersionFolder, good: TaskFolder, trainings: Trainings
 ) -> None:
-    job = trainings.start(good, {**GRPO, "max_completion_length": 2})
-    assert trainings.ended(job) == "failed"
-    error = jobs.failure(job)
-    assert error is not None and error.field == "max_completion_length" and "30 rows" in error.problem.en, error
-
-    job = trainings.start(good, {**GRPO, "rewards": ["json_validity"]})
-    assert trainings.ended(job) == "failed"
-    error = jobs.failure(job)
-    assert error is not None and error.field == "rewards" and "no JSON" in error.problem.en
+    with pytest.raises(TrainingError) as refused:
+        trainings.start(good, {**GRPO, "max_completion_length": 2})
+    assert refused.value.field == "max_completion_length" and "30 rows" in refused.value.problem.en
+    with pytest.raises(TrainingError) as refused:
+        trainings.start(good, {**GRPO, "rewards": ["json_validity"]})
+    assert refused.value.field == "rewards" and "no JSON" in refused.value.problem.en
