@@ -50,6 +50,7 @@ Level = Literal["blocking", "confirm", "warning"]
 _FEWEST_ROWS_PER_LABEL = 2
 _FEW_ROWS_PER_LABEL = 10
 _LONG_SECONDS = 2 * 3600
+_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model")
 _BUILD_AGAIN = Text("Call set_up(what='environment').", "請呼叫 set_up(what='environment')。")
 _CHANGE_IT = Text("Change it with plan_training(settings=…) if unintended.",
                   "若非本意，請用 plan_training(settings=…) 修改。")
@@ -311,7 +312,7 @@ def count_rows(workspace: Workspace, task: TaskFolder, base_model: str, seconds:
 
 
 def _request(task: TaskFolder, snapshot: Snapshot, base: BaseModel | None) -> Request | None:
-    if base is None or template_of(base.folder) is None:
+    if base is None or template_of(base.folder) is None or not any((base.folder / name).is_file() for name in _TOKENIZERS):
         return None
     definition = task.load()
     labels = definition.labels or sorted(snapshot.label_counts["train"])
