@@ -57,7 +57,10 @@ def delimited_records(
     place = _header_of(beginning, header, note)
     names = _names(beginning, place, path, field)
     for number, (line, cells) in enumerate(chain(beginning, rows), start=1 + form.skipped):
-        if (place is None or number - form.skipped > place + 1) and any(cells):
+        if repeats_names(names, cells):
+            if place is not None and number - form.skipped > place + 1:
+                note(names_again(number))
+        elif (place is None or number - form.skipped > place + 1) and any(cells):
             places.at(number)
             yield _record(names, cells, path, line, field)
 
@@ -97,6 +100,17 @@ def titles_above(count: int, row: int) -> Text:
     return Text(f"The header was found in row {row}; {several(count, 'title row')} above it {'was' if count == 1 else 'were'} "
                 "left out. If that is wrong, set header.",
                 f"在第 {row} 列找到欄名，上面 {count} 列標題沒有讀入。如果不對，請設 header。")
+
+
+def repeats_names(names: Sequence[str], cells: Sequence[Any]) -> bool:
+    """Whether a row is the header once more, as where tables were put one below the other."""
+    return len(names) > 1 and len(cells) >= len(names) and all(
+        isinstance(cell, str) and cell.strip() == name for name, cell in zip(names, cells, strict=False))
+
+
+def names_again(row: int) -> Text:
+    """What to say of a header that stands once more among the rows."""
+    return Text(f"Row {row} names the columns once more; it is not read as data.", f"第 {row} 列又是欄名，沒有當成資料讀入。")
 
 
 def _names(rows: Sequence[tuple[int, list[str]]], place: int | None, path: Path, field: str) -> list[str]:

@@ -16,7 +16,7 @@ from ...resources.errors import DataError, DataSourceError, MissingRequirement
 from ...resources.external import all_as_data, as_data
 from ...resources.language import Text, several
 from .column_names import LOOKED_AT, find_header, is_filled, may_be_header
-from .delimited import Note, column_names, no_header, titles_above
+from .delimited import Note, column_names, names_again, no_header, repeats_names, titles_above
 from .places import Places
 from .reading import LONGEST_ROW
 from .worksheet import MOST_ROWS, Extras, TooLong, TooMany, TooManyRows, check_measure, extras_of, letters_of
@@ -73,7 +73,9 @@ def excel_records(
         names, below = _names(beginning, header, extras, path, field, note)
         _note_extras(extras, below, chosen.title, note)
         for number, cells in enumerate(chain(beginning, rows), start=1):
-            if number >= below and any(map(is_filled, cells)):
+            if number >= below and repeats_names(names, cells):
+                note(names_again(number))
+            elif number >= below and any(map(is_filled, cells)):
                 places.at(number)
                 yield _record(names, cells)
     finally:

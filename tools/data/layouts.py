@@ -15,6 +15,7 @@ from ...resources.task import TaskType
 from .cells import as_structure, as_text, unreadable
 from .conversation import NoConversation, turns_in
 from .rows import plain_name
+from .types import Unfit
 
 Record = Mapping[str, Any]
 _SPANS = ("spans", "entities", "label", "labels", "annotations", "annotation", "ner")
@@ -23,13 +24,14 @@ _ANSWERS = ("output", "response", "completion", "answer")
 
 @dataclass(frozen=True)
 class Made:
-    """How a role's value is made: from the columns a person would name for it, shown as `shown`; `within` the other roles'
-    values, where the type itself finds it."""
+    """How a role's value is made: from the columns a person would name for it, shown as `shown` (in Chinese `shown_zh`, where
+    that is words); `within` the other roles' values, where the type itself finds it."""
 
     shown: str
     columns: tuple[str, ...]
     of: Callable[[Record], Any]
     within: bool = False
+    shown_zh: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,17 @@ class Layout:
 
     @property
     def said(self) -> Text:
-        parts = [f"{role} = {made.shown}" for role, made in self.roles.items() if made.shown != role]
+        made = [(role, made) for role, made in self.roles.items() if made.shown != role]
+        parts = [f"{role} = {one.shown}" for role, one in made]
+        parts_zh = [f"{role} = {one.shown_zh or one.shown}" for role, one in made]
         return Text(f"Recognised as {self.title}{': ' if parts else ''}{', '.join(parts)}.",
-                    f"辨識為 {self.title}{'：' if parts else ''}{'、'.join(parts)}。")
+                    f"辨識為 {_TITLES_ZH.get(self.title, self.title)}{'：' if parts else ''}{'、'.join(parts_zh)}。")
+
+
+_TITLES_ZH = {
+    "prompt and completion": "prompt 與 completion", "preference pairs": "成對的偏好",
+    "preference pairs with the prompt in both answers": "成對的偏好（問題寫在兩個回答的開頭）",
+}
 
 
 class _Columns:
@@ -70,6 +80,17 @@ def layout_of(kind: TaskType, available: Sequence[str]) -> Layout | None:
         if found := recognised(columns):
             return found
     return None
+
+
+def meant_for_another(kind: TaskType, available: Sequence[str]) -> Text:
+    """What to say where the columns are a format of another type of task; empty where they are not."""
+    columns = _Columns(available)
+    if kind == "preference" and columns.first("completion") and "prompt" in columns and "label" in columns:
+        return Text(" This looks like KTO's form: one answer in each row, and whether it is good. A preference task needs two "
+                    "answers to the same prompt; a task of type generation learns from the good ones alone.",
+                    "這看起來是 KTO 格式：每列一個回答，並標好壞。偏好任務要有同一個問題的兩個回答；若改用 generation 類型的任務，"
+                    "就只學其中好的回答。")
+    return Text("", "")
 
 
 def _column(name: str) -> Made:
@@ -110,8 +131,20 @@ def _prompt_completion(columns: _Columns) -> Layout | None:
     if prompt is None or answer is None or "text" in columns:
         return None
     return Layout("prompt and completion", {
-        "text": Made(prompt, (prompt,), lambda record: _single(record.get(prompt), "user")),
+        "text": Made(prompt, (prompt,), lambda record: _single(_unless_disliked(record).get(prompt), "user")),
         "output": Made(answer, (answer,), lambda record: _single(record.get(answer), "assistant"))})
+
+
+def _unless_disliked(record: Record) -> Record:
+    """The record; KTO's data, which has good and bad answers, marks the bad ones `label: false`.
+
+    Raises:
+        Unfit: it is a bad answer, which is not to be learnt.
+    """
+    label = record.get("label")
+    if label is False or (isinstance(label, str) and label.strip().lower() == "false"):
+        raise Unfit("disliked")
+    return record
 
 
 def _single(value: Any, role: str) -> Any:
@@ -134,7 +167,7 @@ def _conversations(columns: _Columns) -> Layout | None:
     if prompt and answer:
         return Layout("prompt and completion", {
             "messages": Made(f"{prompt} + {answer}", (), lambda record: [
-                *_as_turns(record.get(prompt), "user"), *_as_turns(record.get(answer), "assistant")]), **tools})
+                *_as_turns(_unless_disliked(record).get(prompt), "user"), *_as_turns(record.get(answer), "assistant")]), **tools})
     if found := _alpaca(columns):
         said = found.roles
         shown = " + ".join(said[role].shown for role in ("history", "text", "output") if role in said)
@@ -173,7 +206,8 @@ def _pairs(columns: _Columns) -> Layout | None:
         text = _column(asked) if asked else None
     if text is None:
         return Layout("preference pairs with the prompt in both answers", {
-            "text": Made(f"what {chosen} and {rejected} begin with", (), lambda record: None, within=True), **system, **answers})
+            "text": Made(f"what {chosen} and {rejected} begin with", (), lambda record: None, within=True,
+                         shown_zh=f"{chosen} 和 {rejected} 共同的開頭"), **system, **answers})
     return Layout("preference pairs", {"text": text, **system, **answers})
 
 
@@ -208,24 +242,39 @@ def _text_of_studio(data: Any) -> Any:
     return found.get("text") or (texts[0] if len(texts) == 1 else None)
 
 
-def _results_of_studio(annotations: Any, kind: str) -> list[dict[str, Any]] | None:
-    """What the first annotation that was not cancelled holds of that kind; None where there is none."""
+def _results_of_studio(annotations: Any, kind: str) -> list[list[dict[str, Any]]]:
+    """What each annotation that was not cancelled holds of that kind; the one that is marked as the truth, where there is."""
     found = as_structure(annotations)
     whole = [one for one in (found if isinstance(found, list) else []) if isinstance(one, dict) and not one.get("was_cancelled")]
-    if not whole:
-        return None
-    results = whole[0].get("result")
-    return [result for result in (results if isinstance(results, list) else [])
-            if isinstance(result, dict) and isinstance(result.get("value"), dict) and kind in result["value"]]
+    truth = [one for one in whole if one.get("ground_truth")] or whole
+    results = [one["result"] if isinstance(one.get("result"), list) else [] for one in truth]
+    return [[result for result in of_one
+             if isinstance(result, dict) and isinstance(result.get("value"), dict) and kind in result["value"]]
+            for of_one in results]
 
 
 def _spans_of_studio(annotations: Any) -> Any:
-    return _results_of_studio(annotations, "labels")
+    each = _results_of_studio(annotations, "labels")
+    return _agreed(each, lambda results: sorted(
+        (str(value.get("start")), str(value.get("end")), str(value["labels"])) for value in (one["value"] for one in results)))
 
 
 def _choice_of_studio(annotations: Any) -> Any:
-    choices = [choice for result in _results_of_studio(annotations, "choices") or () for choice in result["value"]["choices"]]
+    each = [[choice for result in results for choice in result["value"]["choices"]]
+            for results in _results_of_studio(annotations, "choices")]
+    choices = _agreed(list(filter(None, each)), sorted) or []
     return choices[0] if len(choices) == 1 else choices or None
+
+
+def _agreed(answers: Sequence[Any], compared: Callable[[Any], Any] = lambda answer: answer) -> Any:
+    """What several people answered; None where nobody did.
+
+    Raises:
+        Unfit: they do not agree.
+    """
+    if any(compared(answer) != compared(answers[0]) for answer in answers[1:]):
+        raise Unfit("annotators_differ")
+    return answers[0] if answers else None
 
 
 def _argilla(role: str) -> Callable[[_Columns], Layout | None]:
@@ -241,12 +290,13 @@ def _argilla(role: str) -> Callable[[_Columns], Layout | None]:
 
 
 def _response(responses: Any) -> Any:
-    """The first response that was submitted, to the only question or the first that has one."""
+    """What was submitted to the only question, or the first that has an answer."""
     found = as_structure(responses)
     for answers in (found.values() if isinstance(found, dict) else ()):
-        for answer in answers if isinstance(answers, list) else [answers]:
-            if isinstance(answer, dict) and answer.get("status", "submitted") == "submitted" and "value" in answer:
-                return answer["value"]
+        given = [answer["value"] for answer in (answers if isinstance(answers, list) else [answers])
+                 if isinstance(answer, dict) and answer.get("status", "submitted") == "submitted" and "value" in answer]
+        if given:
+            return _agreed(given)
     return None
 
 
@@ -257,14 +307,18 @@ def _argilla_columns(role: str) -> Callable[[_Columns], Layout | None]:
         if question is None or text is None:
             return None
         return Layout("Argilla", {"text": _column(text), role: Made(
-            question, (question,), lambda record: _first_of(record.get(question)))})
+            question, (question,), lambda record: _submitted(record.get(question), record.get(f"{question}.status")))})
 
     return recognised
 
 
-def _first_of(responses: Any) -> Any:
-    found = as_structure(responses)
-    return found[0] if isinstance(found, list) and found else None
+def _submitted(responses: Any, status: Any) -> Any:
+    given, states = as_structure(responses), as_structure(status)
+    if not isinstance(given, list):
+        return None
+    if isinstance(states, list) and len(states) == len(given):
+        given = [answer for answer, state in zip(given, states, strict=True) if state == "submitted"]
+    return _agreed(given)
 
 
 _BY_TYPE: Mapping[TaskType, tuple[Callable[[_Columns], Layout | None], ...]] = {

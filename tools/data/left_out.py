@@ -22,6 +22,9 @@ _RUNS_NAMED = 5
 _LOOKED_AT = 1000  # sound records by which a column that went missing is told
 
 
+_NO_FAULT = {"disliked": Text("Bad answers are not to be learnt; nothing needs to be mended.", "不好的回答本來就不該學，不必修正。")}
+
+
 @dataclass(frozen=True)
 class LeftOut:
     """The records of all sources that make no row.
@@ -119,7 +122,7 @@ class LeftOut:
             return Text(f"{count:,} {gone.en} ({rows.en})", f"{count:,} 列{gone.zh}（{rows.zh}）")
         why = self._why(reason)
         if reason in task_kind(self.task.type).problems:
-            return Text(f"{count:,}: {why.en} ({rows.en})", f"{count:,} 列的 {why.zh}（{rows.zh}）")
+            return Text(f"{count:,}: {why.en} ({rows.en})", f"{count:,} 列是因為{why.zh}（{rows.zh}）")
         return Text(f"{count:,} {'has' if count == 1 else 'have'} {why.en} ({rows.en})", f"{count:,} 列{why.zh}（{rows.zh}）")
 
     def _why(self, reason: str) -> Text:
@@ -132,6 +135,8 @@ class LeftOut:
         if self._gone(number, reason, records):
             return Text("Ask whoever runs the source to keep one name for the column.", "請來源的管理者統一欄位名稱。")
         column = self.sources[number].columns.found.get(reason)
+        if reason in _NO_FAULT:
+            return _NO_FAULT[reason]
         if column is None:
             return Text("Correct those cells where they come from and prepare again.", "請在來源修正這些儲存格，再準備一次。")
         [name], way_out = shown_columns([column], self.task), unlabelled_way_out([reason])
@@ -147,7 +152,7 @@ class LeftOut:
     def _look_for_column(self, number: int, reason: str, records: Sequence[int]) -> Text | None:
         source = self.sources[number]
         column = source.columns.found.get(reason)
-        if column is None:
+        if column is None or reason in source.columns.made:
             return None
         wanted, sound, instead = set(records), set[str](), dict[str, None]()
         for place, record in enumerate(source.raw.records(), start=1):

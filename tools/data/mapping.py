@@ -17,7 +17,7 @@ from ...resources.task import Task
 from .cells import as_scalar, as_text, unreadable
 from .column_names import ALIASES
 from .findings import Finding, finding
-from .layouts import Layout, layout_of
+from .layouts import Layout, layout_of, meant_for_another
 from .own_split import SPLIT, strictest
 from .rows import Row, plain_name, row_id
 from .sources import SourceKind
@@ -143,12 +143,12 @@ def missing_columns(columns: Columns, number: int, origin: str, task: Task) -> D
     available = shown_columns(columns.available, task)
     there = ", ".join(available[:_COLUMNS_NAMED]) or "-"
     proposal = ", ".join(f"{name}: {columns.suggestions.get(name, '…')}" for name in columns.missing)
-    no_labels = unlabelled_way_out(columns.missing)
+    no_labels, other = unlabelled_way_out(columns.missing), meant_for_another(task.type, columns.available)
     return DataError(
         Text(f"{origin} has no column for {', '.join(columns.missing)}. Its columns are: {there}.",
              f"{origin} 找不到 {'、'.join(columns.missing)} 對應的欄位。現有欄位：{there}。"),
-        Text(f"Name them with set_data_source: mapping: {{{proposal}}}.{no_labels.en}",
-             f"請用 set_data_source 指定對應：mapping: {{{proposal}}}。{no_labels.zh}"),
+        Text(f"Name them with set_data_source: mapping: {{{proposal}}}.{no_labels.en}{other.en}",
+             f"請用 set_data_source 指定對應：mapping: {{{proposal}}}。{no_labels.zh}{other.zh}"),
         field=f"sources[{number}].mapping.{role}",
         details={"columns": available, "missing": list(columns.missing),
                  "suggestions": columns.suggestions},

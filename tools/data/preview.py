@@ -23,6 +23,7 @@ from .definition import load_definition, source_name, telling, unknown_kept
 from .expense import Expense
 from .fetch import RawSnapshot, no_rows
 from .group_columns import group_finding, settling
+from .layouts import meant_for_another
 from .left_out import LeftOut
 from .mapping import Conversion, find_columns, shown_columns, suggested_by_content, unlabelled_way_out
 from .own_split import unread_tests
@@ -172,7 +173,7 @@ def _told(task: TaskFolder, definition: Task, looks: Sequence[dict[str, Any]]) -
     """The message and the next step: name the columns, settle the labels, or prepare the data."""
     unmapped = next((look for look in looks if look["missing"]), None)
     if unmapped:
-        return _ask_for_columns(task, unmapped)
+        return _ask_for_columns(task, definition, unmapped)
     if unusable := next((look for look in looks if "unusable" in look), None):
         return _nothing_usable(task, unusable)
     unknown = next((look for look in looks if look["unknown_labels"]), None)
@@ -247,16 +248,16 @@ def _without_labels(task: TaskFolder, definition: Task, looks: Sequence[dict[str
              "和使用者確認預覽的資料列；prepare_data 會保存這些列，之後再標註。"))
 
 
-def _ask_for_columns(task: TaskFolder, look: dict[str, Any]) -> dict[str, Any]:
+def _ask_for_columns(task: TaskFolder, definition: Task, look: dict[str, Any]) -> dict[str, Any]:
     there = look["columns"][:30]
     proposal = ", ".join(f"{role}: {look['suggestions'].get(role, '?')}" for role in look["missing"])
-    no_labels = unlabelled_way_out(look["missing"])
+    no_labels, other = unlabelled_way_out(look["missing"]), meant_for_another(definition.type, look["columns"])
     return _say(
         Text(f"{look['origin']} can be read, but has no column for {', '.join(look['missing'])}. Columns: {', '.join(there)}.",
              f"{look['origin']} 可以讀取，但找不到 {'、'.join(look['missing'])} 對應的欄位。現有欄位：{'、'.join(there)}。"),
         "set_data_source", {"task": task.name},
-        Text(f"Ask which column is which and set the source's mapping, perhaps {{{proposal}}}.{no_labels.en}",
-             f"請問使用者各欄位的意義，再設定來源的 mapping，可能是 {{{proposal}}}。{no_labels.zh}"))
+        Text(f"Ask which column is which and set the source's mapping, perhaps {{{proposal}}}.{no_labels.en}{other.en}",
+             f"請問使用者各欄位的意義，再設定來源的 mapping，可能是 {{{proposal}}}。{no_labels.zh}{other.zh}"))
 
 
 def _lost_first(told: dict[str, Any], lost: Sequence[Text]) -> dict[str, Any]:

@@ -216,3 +216,12 @@ def test_a_packed_line_without_end_is_not_held(tmp_path: Path, ending: str) -> N
         tracemalloc.stop()
 
     assert "longer than 8 million" in error.problem.en and peak < 80 << 20
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.xlsx"])
+def test_a_header_that_stands_once_more_is_no_row(tmp_path: Path, name: str) -> None:
+    rows = [["text", "label"], ["好", "正面"], ["text", "label"], ["壞", "負面"], ["label", "負面"]]
+    path = workbook(tmp_path / name, ("一", rows)) if name.endswith("xlsx") else write(
+        tmp_path / name, "\n".join(map(",".join, rows)).encode())
+
+    assert read(path) == [{"text": "好", "label": "正面"}, {"text": "壞", "label": "負面"}, {"text": "label", "label": "負面"}]

@@ -125,3 +125,45 @@ def test_a_pair_keeps_its_system_and_earlier_turns_also_when_it_is_read_again() 
 @pytest.mark.parametrize(("cell", "why"), [({"=": "#N/A"}, "formula"), ({"base64": "/w=="}, "binary")])
 def test_what_cannot_be_read_is_no_text(cell: Any, why: str) -> None:
     assert made("classification", {"text": "x", "label": cell}).left_out == {why: 1}
+
+
+def studio(*choices: str, **more: Any) -> dict[str, Any]:
+    return {"data": {"text": "Acme called"}, "annotations": [
+        {"result": [{"type": "choices", "value": {"choices": [choice]}}] if choice else [], **(more if place == 0 else {})}
+        for place, choice in enumerate(choices)]}
+
+
+@pytest.mark.parametrize("record", [
+    studio("pos", "neg"), {"fields": {"text": "a"}, "responses": {"q": [{"value": "pos"}, {"value": "neg"}]}},
+    {"text": "a", "q.responses": ["pos", "neg"], "q.responses.status": ["submitted", "submitted"]},
+])
+def test_annotators_who_do_not_agree_make_no_row(record: dict[str, Any]) -> None:
+    assert made("classification", record).left_out == {"annotators_differ": 1}
+
+
+@pytest.mark.parametrize("record", [
+    studio("pos", "pos"), studio("pos", ""), studio("pos", "neg", ground_truth=True),
+    {"fields": {"text": "a"}, "responses": {"q": [{"value": "pos"}, {"value": "neg", "status": "draft"}]}},
+    {"text": "a", "q.responses": ["neg", "pos"], "q.responses.status": ["discarded", "submitted"]},
+])
+def test_annotators_who_agree_or_of_whom_one_is_the_truth_make_one(record: dict[str, Any]) -> None:
+    assert row("classification", record)["label"] == "pos"
+
+
+def test_annotators_of_spans_who_do_not_agree_make_no_row() -> None:
+    spans = [[{"type": "labels", "value": {"start": 0, "end": end, "text": "Acme"[:end], "labels": ["ORG"]}}] for end in (4, 3)]
+    record = {"data": {"text": "Acme called"}, "annotations": [{"result": result} for result in spans]}
+    assert made("extraction", record).left_out == {"annotators_differ": 1}
+
+
+@pytest.mark.parametrize("kind", ["generation", "chat"])
+@pytest.mark.parametrize("label", [False, "False"])
+def test_an_answer_that_is_marked_as_bad_is_not_learnt(kind: TaskType, label: Any) -> None:
+    assert made(kind, {"prompt": "Greet", "completion": "Go away", "label": label}).left_out == {"disliked": 1}
+    assert len(made(kind, {"prompt": "Greet", "completion": "Hi", "label": True}).rows) == 1
+    assert len(made(kind, {"prompt": "Greet", "completion": "Hi", "label": "smalltalk"}).rows) == 1
+
+
+def test_a_format_is_named_in_chinese_where_its_name_is_words() -> None:
+    said = made("preference", {"chosen": [ASKED, SAID], "rejected": [ASKED, {**SAID, "content": "no"}]}).recognised[0]
+    assert "begin" in said.en and "共同的開頭" in said.zh and "begin" not in said.zh

@@ -45,6 +45,8 @@ _HAN = re.compile(r"[\u3400-\u9fff]")
 _ANY_PROBLEM = {
     "formula": Text("a cell holds a formula whose result the file does not have, or an error such as #N/A",
                     "儲存格是沒有存下結果的公式，或是 #N/A 之類的錯誤值"),
+    "annotators_differ": Text("its annotators do not agree", "標註者的答案不一致"),
+    "disliked": Text("its answer is marked as a bad one (label: false)", "回答被標為不好（label: false）"),
     "binary": Text("a cell holds bytes that are no UTF-8 text", "儲存格是二進位內容，不是 UTF-8 文字"),
 }
 
