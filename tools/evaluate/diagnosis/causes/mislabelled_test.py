@@ -50,7 +50,7 @@ class MislabelledTest(CauseKind):
             Text(f"Read these {several(len(both), 'test row')} and correct the labels that are wrong where they come from; "
                  "then freeze a new benchmark, prepare_data(accept={'new_benchmark': 'why'}), and evaluate again; nothing needs "
                  "to be trained",
-                 f"重讀這 {len(both)} 筆測試資料，在來源更正標錯的，再用 prepare_data(accept={'new_benchmark': '理由'}) 凍結新的評估基準，"
+                 f"重讀這 {len(both)} 筆測試資料，在來源更正標錯的，再用 prepare_data(accept={{'new_benchmark': '理由'}}) 凍結新的評估基準，"
                  "重新評估一次；不需要重新訓練"),
             call={"tool": "evaluate", "arguments": {"task": case.folder.task.name, "version": case.folder.name}},
             expects=case.expects(value + wrong / 2, value + wrong, Text(
