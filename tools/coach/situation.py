@@ -35,6 +35,7 @@ class JobNow:
 
     Arguments:
         page: the page of `llm-knowledge` about its trouble, where there is one.
+        field: what of the call or the files its trouble is about.
     """
 
     id: str
@@ -44,6 +45,7 @@ class JobNow:
     problem: str = ""
     fix: str = ""
     page: str = ""
+    field: str = ""
 
     @property
     def active(self) -> bool:
@@ -190,7 +192,7 @@ def _job_now(folder: TaskFolder) -> JobNow | None:
         return None
     error = failure(job) if state == "failed" else None
     return JobNow(job.id, job.spec().kind, state, "", str(error.problem) if error else "",
-                  str(error.fix) if error else "", _trouble_page(error.problem.en) if error else "")
+                  str(error.fix) if error else "", _trouble_page(error.problem.en) if error else "", (error.field or "") if error else "")
 
 
 def _trouble_page(problem: str) -> str:

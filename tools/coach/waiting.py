@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from ...resources.answer import NextStep
@@ -90,6 +91,9 @@ def _cancelled(_situation: Situation, job: JobNow) -> Words:
                              arguments={"job_id": job.id, "action": "resume"}), _carry_on()
 
 
+_OF_THE_SOURCE = re.compile(r"sources\[\d+\]\.(mapping|path|format|encoding|sheet|header|delimiter)\b")
+
+
 def _failed(situation: Situation, job: JobNow) -> Words:
     page = f" (llm-knowledge/{job.page})" if job.page else ""
     message = Text(f"{job.name.en} did not get through: {job.problem}{page}",
@@ -101,7 +105,7 @@ def _failed(situation: Situation, job: JobNow) -> Words:
         Text("What was good before is still good; only this step is open.", "之前完成的都還在，只差這一步。"),
         [Text("Go ahead", "好，就這樣"), Text("I correct the file myself first", "我先自己改檔案")],
         Text("Go ahead", "好，就這樣"))
-    if job.kind == "preview":
+    if job.kind == "preview" or _OF_THE_SOURCE.match(job.field):
         return message, with_source(situation, None, Text(say, say)), question
     if tool:
         return message, NextStep(say=say, tool=tool, arguments={"task": situation.name}), question

@@ -23,6 +23,7 @@ from .definition import load_definition, source_name, telling, unknown_kept
 from .expense import Expense
 from .fetch import RawSnapshot, no_rows
 from .group_columns import group_finding, settling
+from .labels_alike import alike_in_words, groups_alike, meant
 from .layouts import meant_for_another
 from .left_out import LeftOut
 from .mapping import Conversion, find_columns, shown_columns, suggested_by_content, unlabelled_way_out
@@ -98,7 +99,11 @@ def _look(task: TaskFolder, definition: Task, kind: SourceKind, number: int, wat
         conversion.add(records, columns, kind, source_name(kind, number))
     notes = [*watch.notes, *conversion.recognised, *(said for _, _, said in task_kind(definition.type).remarks(conversion.rows))]
     known = set(definition.labels)
-    labels = list(counted_labels(conversion.rows))
+    counted = counted_labels(conversion.rows)
+    labels = list(counted)
+    unknown = [label for label in labels if known and label not in known]
+    if not known and definition.constraints.privacy == "open" and (alike := groups_alike(sorted(labels, key=lambda label: -counted[label]))):
+        notes.append(alike_in_words(alike))
     lost = [Text(**said) for said in watch.provenance.get("incomplete", ())]
     if conversion.left_out and (conversion.rows or conversion.unlabelled):
         looked = _Looked("", task.root, len(records), tuple(available), (), {}, records, watch.places.runs(len(records)))
@@ -120,7 +125,8 @@ def _look(task: TaskFolder, definition: Task, kind: SourceKind, number: int, wat
         **({"group_column": group_finding(definition, *group)["message"]} if group else {}),
         **({} if columns.missing or conversion.rows or conversion.unlabelled else {
             "unusable": [note["message"] for note in conversion.notes()]}),
-        "unknown_labels": [quoted(definition, label, 40) for label in labels if known and label not in known][:10],
+        "unknown_labels": [quoted(definition, label, 40) for label in unknown][:10],
+        **({"meant": meant(unknown, definition.labels)} if unknown and definition.constraints.privacy == "open" else {}),
     }
 
 
@@ -178,14 +184,15 @@ def _told(task: TaskFolder, definition: Task, looks: Sequence[dict[str, Any]]) -
         return _nothing_usable(task, unusable)
     unknown = next((look for look in looks if look["unknown_labels"]), None)
     if unknown:
-        labels = ", ".join(unknown["unknown_labels"])
+        labels, pairs = Text(", ".join(unknown["unknown_labels"]), "、".join(unknown["unknown_labels"])), unknown.get("meant")
+        perhaps = Text(f", perhaps {pairs}", f"，可能是 {pairs}") if pairs else Text("", "")
         return _say(
-            Text(f"The source can be read, but has labels the task does not list: {labels}.",
-                 f"來源可以讀取，但有任務沒列出的標籤：{labels}。"),
+            Text(f"The source can be read, but has labels the task does not list: {labels.en}.",
+                 f"來源可以讀取，但有任務沒列出的標籤：{labels.zh}。"),
             "update_task", {"task": task.name},
             Text("Ask whether these labels belong to the task (update_task labels), or what they mean "
-                 "(label_values of the source).",
-                 "請確認這些標籤是否屬於這個任務（用 update_task 更新 labels），或各代表什麼（來源的 label_values）。"))
+                 f"(label_values of the source{perhaps.en}).",
+                 f"請確認這些標籤是否屬於這個任務（用 update_task 更新 labels），或各代表什麼（來源的 label_values{perhaps.zh}）。"))
     if costly := next((look for look in looks if "first_look" in look), None):
         return _before_looking(task, costly)
     if costly := next((look for look in looks if "estimate" in look), None):

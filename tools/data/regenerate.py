@@ -56,6 +56,7 @@ from .split import SPLITS
 from .stages import Stages
 from .store import Snapshot, commit_snapshot
 from .synthetic import about_written, admitted, into_train, notes_of, refused_ids, write_sheet
+from .time_split import without_time
 from .unlabelled import keep_unlabelled
 from .validate import validated
 
@@ -172,7 +173,7 @@ def _regenerate(
             splits, alike, some_stay = without_near_benchmark(splits, held_out, steps.tick)
             apart_from_tested = not some_stay
         report = validation_report(splits, rules_of(prepared.definition, data_source, data_source.split.group_by),
-                                   held_out, [*prepared.notes, *following.notes, *about_split, *notes_of(len(written), len(used)), *alike,
+                                   held_out, [*prepared.notes, *following.notes, *about_split, *without_time(splits["train"], data_source.split), *notes_of(len(written), len(used)), *alike,
                                               *proposed_groups(prepared.definition, prepared.sources, data_source.split)],
                                    steps.tick, apart=apart_from_tested)
     report["errors"] = [*lost, *following.errors, *prepared.errors, *report["errors"]]

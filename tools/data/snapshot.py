@@ -23,6 +23,7 @@ from .decisions import ACCEPTABLE, KEEP_BENCHMARK, Decision, settled, standing
 from .editing import read_split
 from .findings import ROW_TEXT
 from .following import follow
+from .labels_alike import meant
 from .origins import recorded_sources
 from .rows import Row
 from .rows_listed import list_rows
@@ -129,12 +130,12 @@ def blocked(task: TaskFolder, report: Report, place: Text | None = None) -> Data
     accept = _HOW_TO_ACCEPT if first["code"] in ACCEPTABLE and first["code"] != KEEP_BENCHMARK else Text("", "")
     listed = Text(f"They are all listed in {task.root / first['file']}. ", f"全部列在 {task.root / first['file']}。") \
         if "file" in first else Text("", "")
-    mend = _MEND.get(first["code"], _MEND_ROWS)
+    mend, pairs = _MEND.get(first["code"], _MEND_ROWS), _meant(task, report)
     return DataError(
         Text(f"{f'{place.en}: ' if place else ''}{first['message']['en']}{also.en}{example.en}",
              f"{f'{place.zh}：' if place else ''}{first['message']['zh']}{also.zh}{example.zh}"),
-        Text(f"{listed.en}{mend.en.format(path=path)}{accept.en.format(code=first['code'])}",
-             f"{listed.zh}{mend.zh.format(path=path)}{accept.zh.format(code=first['code'])}"),
+        Text(f"{listed.en}{mend.en.format(path=path, pairs=pairs or _OLD_NEW.en)}{accept.en.format(code=first['code'])}",
+             f"{listed.zh}{mend.zh.format(path=path, pairs=pairs or _OLD_NEW.zh)}{accept.zh.format(code=first['code'])}"),
         field=_FIELD_OF.get(first["code"], first["code"].removeprefix("missing_")),
         details=safe,
     )
@@ -146,6 +147,7 @@ _FIELD_OF = {"rows_left_out": "sources", "source_shrank": "sources", KEEP_BENCHM
              "personal_card": "text", "secret_token": "text", "secret_private_key": "text", "benchmark_one_label": "split"}
 
 
+_OLD_NEW = Text("{'old': 'new'}", "{'舊': '新'}")
 _MEND_ROWS = Text(
     "Correct those rows where they come from, then try again; all findings are in {path}. If a label is right and only "
     "missing from the task, add it with update_task.",
@@ -158,15 +160,31 @@ _MEND = {
     KEEP_BENCHMARK: Text("Show the person those rows, and let them choose.", "請把這些列給對方看，由對方決定。"),
     "unknown_label": Text(
         "If a label is right and only missing from the task, add it with update_task; if it is called otherwise now, say so in "
-        "the source's label_values ({{'old': 'new'}}); else correct those rows where they come from. All findings are in {path}.",
+        "the source's label_values ({pairs}); else correct those rows where they come from. All findings are in {path}.",
         "如果標籤是對的、只是任務沒有列出，請用 update_task 加上；如果只是改了名稱，請在來源的 label_values 寫明"
-        "（{{'舊': '新'}}）；否則請在來源修正這些列。完整結果在 {path}。"),
+        "（{pairs}）；否則請在來源修正這些列。完整結果在 {path}。"),
+    "benchmark_one_label": Text(
+        "Bring more rows of the other labels and prepare again, or give the test a larger share: "
+        "set_data_source(split={{'train': 0.6, 'valid': 0.1, 'test': 0.3}}).",
+        "請多準備其他標籤的資料再試一次，或把測試集的比例調大："
+        "set_data_source(split={{'train': 0.6, 'valid': 0.1, 'test': 0.3}})。"),
     "source_shrank": Text("Look at the source and prepare again; the data is as it was.",
                           "請檢查來源後再準備一次；目前的資料維持原狀。"),
 }
 _HOW_TO_ACCEPT = Text(
     " Where the person has looked and it is meant so: prepare_data(accept={{'{code}': 'why'}}).",
     "如果對方看過、確定就是要這樣：prepare_data(accept={{'{code}': '理由'}})。")
+
+
+def _meant(task: TaskFolder, report: Report) -> str:
+    """`{'refund ': 'Refund'}`: which of the task's labels those of the first error may be; empty where nothing tells, or they may
+    not be shown."""
+    definition = task.load()
+    if report["errors"][0]["code"] != "unknown_label" or definition.constraints.privacy == "on-premise":
+        return ""
+    labels = [str(row["label"]) for row in report["errors"][0]["examples"] if row.get("label")]
+    found = meant(dict.fromkeys(label for label in labels if label not in definition.labels), definition.labels)
+    return "{" + ", ".join(f"'{label}': '{known}'" for label, known in found.items()) + "}" if found else ""
 
 
 def _first_example(safe: Report) -> Text:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from ...resources.data_source import SplitPolicy
@@ -11,6 +11,7 @@ from ...resources.errors import DataSourceError
 from ...resources.language import Text, several
 from .cells import as_text
 from .dates import first_of, may_be_read_in_two_ways, moment_of
+from .findings import Finding, finding
 from .rows import SPLITS, Row
 
 
@@ -38,6 +39,20 @@ def by_time(groups: Mapping[str, Sequence[Row]], assigned: dict[str, str], polic
         if key not in assigned:
             moment = times.get(key)
             assigned[key] = next((name for name in ("test", "valid") if moment and moment >= begins[name]), "train")
+
+
+def without_time(rows: Iterable[Row], policy: SplitPolicy) -> list[Finding]:
+    """The warning about rows whose time cannot be read: nothing tells whether they are older than what is tested."""
+    if not policy.time:
+        return []
+    column, known = policy.time, list(rows)
+    first = first_of(row.get(column) for row in known)
+    lacking = [("train", row) for row in known if moment_of(row.get(column), first) is None]
+    return [finding("without_time", len(lacking), Text(
+        f"{several(len(lacking), 'row has', 'rows have')} no date in {column} that can be read; they are learnt from, though they "
+        "may be newer than what is tested. Correct them, or leave them out.",
+        f"有 {len(lacking)} 列的「{column}」讀不出日期，這些列放進訓練集，但可能比測試的還新。請修正日期，或拿掉這些列。"),
+        lacking)] if lacking else []
 
 
 def _beginnings(counts: Counter[datetime], policy: SplitPolicy, groups: Mapping[str, Sequence[Row]]) -> dict[str, datetime]:

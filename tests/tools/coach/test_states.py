@@ -180,6 +180,11 @@ def test_a_source_that_cannot_be_read_is_handed_back_to_be_corrected(workspace: 
     assert step.arguments["sources"] == [{"type": "file", "path": "/data/mails.csv"}]
 
 
+def test_a_preparation_that_failed_for_its_source_leads_back_to_the_source(workspace: Workspace, a_task: Make) -> None:
+    a_task().source().job("regenerate", "failed", {**ERROR, "field": "sources[0].mapping.text"})
+    assert coach(workspace, task="mail").next_step.tool == "set_data_source"
+
+
 def test_a_failure_is_old_news_once_something_was_changed(workspace: Workspace, a_task: Make) -> None:
     task = a_task().source().data().plan().job("train", "failed", ERROR)
     task.plan("plan-v1b")

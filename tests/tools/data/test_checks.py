@@ -99,3 +99,11 @@ def test_a_text_on_both_sides_about_another_entity_is_told(task: TaskFolder) -> 
     report = validation_report(splits, rules_of(task.load(), DataSource(), None))
 
     assert "text_overlap" in [found["code"] for found in report["warnings"]]
+
+
+def test_rows_without_a_date_are_told_where_the_split_is_by_time(task: TaskFolder, prepare: Prepare) -> None:
+    dated = [{**each, "on": "不詳" if number % 20 == 0 else f"2026-01-{number % 28 + 1:02}"} for number, each in enumerate(ROWS)]
+    found = warnings(task, prepare, dated, split={"time": "on"})
+
+    assert found["without_time"]["count"] == 6 and "「on」" in found["without_time"]["message"]["zh"]
+    assert "without_time" not in warnings(task, prepare, dated)
