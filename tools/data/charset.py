@@ -315,7 +315,7 @@ def _marked(text: str, place: int) -> float:
     """What a sign costs where it stands."""
     character, before, after = text[place], text[place - 1:place], text[place + 1:place + 2]
     within = before.isalpha() and after.isalpha()
-    if character == "’" and within:
+    if character in "’´" and within:  # ´ is typed for it
         word = next((end for end in range(place + 1, min(place + 5, len(text))) if not text[end].isalpha()), place + 5)
         begins = not text[place - 2:place - 1].isalpha() and before in _CONTRACTED_BEFORE
         return 1.5 if begins or text[place + 1:word] in _CONTRACTED_AFTER else 4.0
@@ -330,7 +330,7 @@ def _marked(text: str, place: int) -> float:
         return 5.0
     if character in _ORDINARY:
         return 9.0 if within else 5.0
-    if unicodedata.category(character) in ("Co", "Cn", "Cc", "Cf"):
+    if character == "¤" or unicodedata.category(character) in ("Co", "Cn", "Cc", "Cf"):
         return _UNHEARD_OF
     return 12.0 if within else 9.0
 
@@ -360,5 +360,9 @@ _CANDIDATES = (
     _Candidate(("euc_jp",), (_japanese,), 2.0),
     _Candidate(("mac_roman",), _LATIN_COSTS, 5.0),
     _Candidate(("cp850",), _LATIN_COSTS, 5.0),
+    _Candidate(("iso8859_15",), _LATIN_COSTS, 3.0),
+    _Candidate(("iso8859_2",), _LATIN_COSTS, 5.0),
+    _Candidate(("iso8859_5",), (_cyrillic,), 4.0),
+    _Candidate(("cp866",), (_cyrillic,), 4.0),
 )
 

@@ -25,6 +25,7 @@ _TITLES = {
     "cp949": "EUC-KR", "cp1252": "Windows Western", "cp1250": "Windows Central European", "cp1251": "Windows Cyrillic",
     "cp1253": "Windows Greek", "cp1254": "Windows Turkish", "cp1255": "Windows Hebrew", "cp1256": "Windows Arabic",
     "cp1257": "Windows Baltic", "cp874": "Windows Thai", "koi8_r": "KOI8-R", "mac_roman": "Mac Roman", "cp850": "DOS",
+    "iso8859_15": "Latin 9", "iso8859_2": "Latin 2", "iso8859_5": "ISO Cyrillic", "cp866": "DOS Cyrillic",
 }
 
 

@@ -69,3 +69,16 @@ def test_japanese_written_in_escapes_is_no_ascii(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "text,label\n配達が遅かった,悪い\n".encode("iso2022_jp"))
 
     assert read(path) == [{"text": "配達が遅かった", "label": "悪い"}]
+
+
+@pytest.mark.parametrize(("text", "encoding"), [
+    ("La facture dépasse le devis de 25 €,facture", "iso8859_15"), ("c'était à cœur ouvert,santé", "iso8859_15"),
+    ("Faktura je vyšší než nabídka,účet\nBalík nikdy nedorazil,dodávka\nKrabice byla pomačkaná,dodávka", "iso8859_2"),
+    ("Посылка так и не пришла,доставка\nСписали деньги дважды,оплата\nНе могу войти в аккаунт,аккаунт", "iso8859_5"),
+    ("Посылка так и не пришла,доставка\nСписали деньги дважды,оплата\nНе могу войти в аккаунт,аккаунт", "cp866"),
+    ("He´s late and they don´t ring,delivery", "cp1252"),
+])
+def test_encodings_that_look_like_their_neighbours_are_told_or_asked_about(text: str, encoding: str) -> None:
+    verdict = weigh(sample_of(text.encode(encoding)))
+    right = sample_of(text.encode(encoding)).decode(encoding)
+    assert verdict.readings[0].text == right if verdict.sure else right in [one.text for one in verdict.doubtful]
