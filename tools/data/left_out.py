@@ -122,7 +122,7 @@ class LeftOut:
             return Text(f"{count:,} {gone.en} ({rows.en})", f"{count:,} 列{gone.zh}（{rows.zh}）")
         why = self._why(reason)
         if reason in task_kind(self.task.type).problems:
-            return Text(f"{count:,}: {why.en} ({rows.en})", f"{count:,} 列是因為{why.zh}（{rows.zh}）")
+            return Text(f"{count:,}: {why.en} ({rows.en})", f"{count:,} 列是因為{' ' if why.zh[:1].isascii() else ''}{why.zh}（{rows.zh}）")
         return Text(f"{count:,} {'has' if count == 1 else 'have'} {why.en} ({rows.en})", f"{count:,} 列{why.zh}（{rows.zh}）")
 
     def _why(self, reason: str) -> Text:

@@ -38,5 +38,5 @@ def test_the_task_hears_of_labels_that_are_alike_first(task: TaskFolder, prepare
             for number, row in enumerate(sentences(120))]
     found = warnings(task, prepare, rows)
 
-    assert list(found)[0] == "labels_alike"
+    assert next(iter(found)) == "labels_alike"
     assert "POS." in found["labels_alike"]["message"]["zh"] and "label_values" in found["labels_alike"]["message"]["en"]
