@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import re
 import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -86,8 +87,12 @@ def base_url(url: str) -> str:
         DeploymentError: it is no http(s) address.
     """
     base = url.strip().rstrip("/").removesuffix("/v1")
-    parts = urlsplit(base)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(base)
+        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and not re.search(r"[\s\x00-\x1f\x7f]", parts.netloc)
+    except ValueError:
+        known = False
+    if not known:
         raise DeploymentError(
             Text(f"{redact(url)[:100]!r} is not the address of an endpoint.", f"「{redact(url)[:100]}」不是端點的網址。"),
             Text("Give it whole, such as http://127.0.0.1:8000.", "請寫完整的網址，例如 http://127.0.0.1:8000。"),

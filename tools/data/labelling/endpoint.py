@@ -82,8 +82,8 @@ def read_settings(given: dict[str, Any], task: Task) -> EndpointSettings:
             Text(f"{place}: {said.en}.", f"{place}：{said.zh}。"),
             Text(f"settings of an endpoint: {', '.join(EndpointSettings.model_fields)}.",
                  f"端點的 settings 有：{'、'.join(EndpointSettings.model_fields)}。"), field=place) from None
-    leaving = needs_to_leave(task, settings.base_url or OPENAI_URL)
-    if needs := [*needed(settings.base_url, settings.api_key, "settings"), *leaving]:
+    address = settings.base_url or OPENAI_URL
+    if needs := [*needed(settings.base_url, settings.api_key, "settings"), *needs_to_leave(task, address)]:
         require(refusal(needs, "settings.base_url"))
     return settings
 

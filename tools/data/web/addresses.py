@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 import socket
 from collections.abc import Sequence
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from ....resources.access import AccessError, Need, plain_host, read_grants, refusal
+from ....resources.errors import DataSourceError
 from ....resources.language import Text
 from ....resources.secret_forms import REFERENCE
-from ....resources.secrets import host_of
+from ....resources.secrets import host_of, redact
 from ...compute.own_servers import is_own_server
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -21,6 +23,8 @@ _METADATA = frozenset(map(ipaddress.ip_address, ("169.254.169.254", "169.254.170
                                                  "fd00:ec2::254", "168.63.129.16", "192.0.0.192")))
 _METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog", "instance-data",
                              "instance-data.ec2.internal"})
+_LONGEST_SHOWN = 100
+_NO_NAME = re.compile(r"[\s\x00-\x1f\x7f]")
 
 
 class RefusedAddress(Exception):
@@ -61,10 +65,11 @@ def unmet_host(url: str, field: str, default_host: str = "") -> Need | None:
     """What the person would have to allow before `url` is asked; None where nothing is missing, or nobody knows the host.
 
     Raises:
+        DataSourceError: it is no address.
         AccessError: it leads to where a cloud keeps keys, which is never reached.
     """
+    parts = _parts(url, field)
     host = host_of(url) or default_host
-    parts = urlsplit(re.sub(REFERENCE, "x", url))
     try:
         port = parts.port or (443 if parts.scheme == "https" else 80)
         addresses = [host] if host in _METADATA_NAMES else resolved(host, port) if host else []
@@ -78,6 +83,21 @@ def unmet_host(url: str, field: str, default_host: str = "") -> Need | None:
             raise described from None
         return None if is_permitted(host, port) else described.needs[0]
     return None
+
+
+def _parts(url: str, field: str) -> SplitResult:
+    """The parts of an address, `x` in the place of each reference to a secret."""
+    whole = re.fullmatch(REFERENCE, url.strip()) is not None
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(re.sub(REFERENCE, "x", url))
+        if "[" in parts.netloc:
+            ipaddress.ip_address((parts.hostname or "").partition("%")[0])
+        if parts.port != 0 and not _NO_NAME.search(parts.netloc) and (whole or parts.hostname or parts.scheme not in ("http", "https")):
+            return parts
+    shown = redact(url)[:_LONGEST_SHOWN]
+    raise DataSourceError(Text(f"{shown!r} is not a whole address.", f"「{shown}」不是完整的網址。"),
+                          Text("Write it whole, such as https://api.example.com/v1.",
+                               "請寫完整的網址，例如 https://api.example.com/v1。"), field=field)
 
 
 def check_host(url: str, field: str, default_host: str = "") -> None:
