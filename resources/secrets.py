@@ -85,14 +85,23 @@ def host_of(address: str) -> str:
 
     Raises:
         SecretError: a secret stands for the whole address, and is not known.
-        AccessError: a secret would become part of the host's name, which is looked up in public.
+        AccessError: a secret would become part of the host's name, which is looked up in public; or libraries read the
+            address in more than one way.
     """
     if whole := re.fullmatch(REFERENCE, address.strip()):
         value = _value(whole[1])
         if value is None:
             raise unknown_secret(whole[1], None)
         address = value
-    stood = re.sub(REFERENCE, _STAND_IN, address.strip().replace("\\", "/"))
+    stood = re.sub(REFERENCE, _STAND_IN, address.strip())
+    if _is_ambiguous(stood):
+        raise AccessError(
+            Text("The address can be read in two ways, and would lead to another host than it seems to.",
+                 "這個網址有兩種讀法，實際連到的主機可能和看起來的不同。"),
+            Text("Write one plain host, without backslashes, control characters or percent signs in it; an @ in a user or "
+                 "password is written %40, and a host's name that is not ASCII as xn--….",
+                 "請只寫一個單純的主機名稱，不要有反斜線、控制字元或百分號；帳號或密碼裡的 @ 請寫成 %40，"
+                 "非英文的主機名稱請寫成 xn--…。"), field="host")
     try:
         host = urlsplit(stood).hostname or ""
     except ValueError:
@@ -103,6 +112,28 @@ def host_of(address: str) -> str:
             Text("Write the host itself; secrets belong into user, password, path, headers or parameters.",
                  "請直接寫主機名稱；密鑰只能放在帳號、密碼、路徑、標頭或參數。"), field="host")
     return plain_host(host)
+
+
+def _is_ambiguous(address: str) -> bool:
+    """Whether libraries differ in what they take for its host."""
+    if re.search(r"[\x00-\x1f\x7f]", address):  # some leave them out, some do not
+        return True
+    authority = (re.match(r"[^/?#]*//([^/?#]*)", address) or ("", ""))[1]
+    login, _, place = authority.rpartition("@")
+    return bool("@" in login or re.search(r"[\\\s]", authority) or re.search(r"[%,]", place) or not _is_one_name(place))
+
+
+def _is_one_name(host: str) -> bool:
+    """Whether both standards for names that are not ASCII (IDNA 2003 and 2008) make the same of it."""
+    if host.isascii():
+        return True
+    import idna  # few addresses need it
+
+    bare = host.partition(":")[0].lower()
+    try:
+        return bare.encode("idna") == idna.encode(bare)
+    except (UnicodeError, idna.IDNAError):
+        return False
 
 
 def unbound(names: Iterable[str], host: str) -> list[Need]:
