@@ -75,7 +75,8 @@ class Grants(BaseModel):
             case "host":
                 return plain_host(need.subject) in self.hosts or self.is_bound_host(need.subject)
             case "secret":
-                return plain_host(need.host) in (*self.secrets.get(need.subject, ()), *self.typed.get(need.subject, ()))
+                typed = () if need.subject in os.environ else self.typed.get(need.subject, ())  # a variable goes first
+                return plain_host(need.host) in (*self.secrets.get(need.subject, ()), *typed)
             case "script":
                 return need.subject in self.scripts
             case "rows":
@@ -193,6 +194,13 @@ def note_typed(name: str, host: str) -> None:
     """A secret was typed into a call for that host: sending it there tells nobody anything new."""
     with changing_grants() as grants:
         _note(grants.typed.setdefault(name, []), plain_host(host))
+
+
+def forget_typed(name: str) -> None:
+    """The person has set that secret or removed it: what is kept now is no longer what was typed into a call."""
+    if name in _kept_grants().typed:
+        with changing_grants() as grants:
+            grants.typed.pop(name, None)
 
 
 def require(error: AccessError) -> None:

@@ -15,7 +15,9 @@ from pathlib import Path
 
 from .access import AccessError, Need, grants_file, read_grants, refusal
 from .account import configuration_folder
+from .errors import NlpSkillsError
 from .language import Text
+from .task import TaskFolder
 from .workspace import cache_folder, default_workspace
 
 DATA_SUFFIXES = (".csv", ".txt", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".parquet", ".pq", ".xlsx", ".xlsm", ".gz",
@@ -84,6 +86,8 @@ def unmet_need(
     target, place = _resolved(start), workspace or workspace_of(task)
     whole = start != path or target.is_dir()
     fits = whole or target.suffix.lower() in tuple(suffixes)
+    if need := _private_rows(target, task):
+        return need
     if _is_below(target, [task, place, cache_folder(), hub_cache()]) and not (_is_credential(target) or _is_second_name(target)):
         return None
     if is_protected(target) or _is_second_name(target):
@@ -139,6 +143,24 @@ def hub_cache() -> Path:
         return Path(named).expanduser()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     return Path(os.environ.get("HF_HOME") or cache / "huggingface").expanduser() / "hub"
+
+
+def _private_rows(target: Path, task: Path | None) -> Need | None:
+    """The permission that is missing where `target` stands in the folder of an on-premise task and another task names it,
+    which would show what is in it."""
+    owner = next((folder for folder in (target, *target.parents) if (folder / "task.yaml").is_file()), None)
+    if owner is None or (task is not None and owner == task.resolve()) or not is_on_premise(owner):
+        return None
+    need = Need(kind="rows", subject=TaskFolder(owner).name)
+    return None if (task is not None and is_on_premise(task)) or read_grants().covers(need) else need
+
+
+def is_on_premise(task: Path) -> bool:
+    """Whether the rows of the task in that folder stay on-premise; so they do where its file cannot be read."""
+    try:
+        return TaskFolder(task).load().constraints.privacy == "on-premise"
+    except NlpSkillsError:
+        return (task / "task.yaml").is_file()
 
 
 def _is_second_name(path: Path) -> bool:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from ..resources import secrets
-from ..resources.access import Need, grant, plain_host
+from ..resources.access import Need, forget_typed, grant, plain_host
 from ..resources.errors import SecretError
 from ..resources.language import Text
 
@@ -18,6 +18,7 @@ def store(name: str, hosts: Sequence[str] = ()) -> int:
         value = getpass.getpass(str(Text(f"Value of {name} (not shown): ", f"{name} 的內容（不會顯示）：")))
     else:
         value = sys.stdin.readline().rstrip("\r\n")
+    forget_typed(name)
     place = secrets.store(name, value)
     where = Text("the system's keychain", "系統鑰匙圈") if place == "keychain" else Text(place, place)
     print(Text(f"Kept in {where.en}. Refer to it as ${{{name}}}.", f"已存到{where.zh}。請以 ${{{name}}} 引用。"))
@@ -53,5 +54,6 @@ def forget(name: str) -> int:
                  f"已儲存的有：{known}。" if known else "目前沒有儲存任何密鑰。"),
             field="name",
         )
+    forget_typed(name)
     print(Text(f"{name} is forgotten.", f"已刪除 {name}。"))
     return 0

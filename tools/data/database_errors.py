@@ -12,16 +12,17 @@ from ...resources.secrets import redact
 from .retrying import PassingTrouble
 
 
-def described(error: BaseException, where: str, field: str) -> DataSourceError:
+def described(error: BaseException, where: str, field: str, shown: str = "") -> DataSourceError:
     """The error a person gets for `error`.
 
     Arguments:
         where: host and database, free of secrets.
         field: the field that is wrong, such as `sources[0].connection`.
+        shown: what to say in place of the server's own words, which may quote a row.
     """
     import asyncpg
 
-    said = redact(str(error)).strip()[:300]
+    said = shown or redact(str(error)).strip()[:300]
     reason = reason_of(error)
     causes: list[tuple[type[BaseException] | tuple[type[BaseException], ...], Text, Text]] = [
         ((asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError),

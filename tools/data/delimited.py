@@ -38,7 +38,7 @@ class Form:
 
 def delimited_records(
     path: Path, encoding: str, delimiter: str | None, field: str, places: Places | None = None, *,
-    header: int | None = None, quotes: bool | None = None, note: Note = lambda text: None,
+    header: int | None = None, quotes: bool | None = None, private: bool = False, note: Note = lambda text: None,
 ) -> Iterator[Record]:
     """The rows of a CSV or TSV file, by the names its header gives the columns, else `column_1`, `column_2` …
 
@@ -47,6 +47,7 @@ def delimited_records(
         places: hears each row's number, as a spreadsheet counts.
         header: the row that names the columns, counted from 1; 0 where none does; recognised where it is None.
         quotes: whether cells may stand in quotes; recognised where it is None.
+        private: what rows say is not shown; a `header` that does not look like one may be a row.
         note: hears what a person should know of how the file is read.
     """
     places = places or Places()
@@ -55,7 +56,11 @@ def delimited_records(
     rows = _rows(path, encoding, form, field)
     beginning = _first(rows, max(LOOKED_AT, header or 0), lambda row: sum(map(len, row[1])))
     place = _header_of(beginning, header, note)
-    names = _names(beginning, place, path, field)
+    if header and private and place != find_header([row for _, row in beginning]):
+        names = numbered(max((len(row) for _, row in beginning), default=0))
+        note(unseen_header(header))
+    else:
+        names = _names(beginning, place, path, field)
     for number, (line, cells) in enumerate(chain(beginning, rows), start=1 + form.skipped):
         if repeats_names(names, cells):
             if place is not None and number - form.skipped > place + 1:
@@ -95,6 +100,18 @@ def no_header(columns: int) -> Text:
                 f"沒有欄名列，所以欄位依序稱為 column_1 到 column_{columns}；如果第一列就是欄名，請設 header: 1。")
 
 
+def unseen_header(row: int) -> Text:
+    """What to say where the row that is named as the header may as well be one of the data."""
+    return Text(f"Row {row} does not look like the names of the columns, and what rows say is not shown: the columns are called "
+                "column_1, column_2 and so on.",
+                f"第 {row} 列看起來不像欄名，而這個任務不顯示資料內容，所以欄位依序稱為 column_1、column_2……。")
+
+
+def numbered(width: int) -> list[str]:
+    """Names for columns that have none."""
+    return [f"column_{number}" for number in range(1, width + 1)]
+
+
 def titles_above(count: int, row: int) -> Text:
     """What to say of rows above the header."""
     return Text(f"The header was found in row {row}; {several(count, 'title row')} above it {'was' if count == 1 else 'were'} "
@@ -115,7 +132,7 @@ def names_again(row: int) -> Text:
 
 def _names(rows: Sequence[tuple[int, list[str]]], place: int | None, path: Path, field: str) -> list[str]:
     if place is None:
-        return [f"column_{number}" for number in range(1, max((len(cells) for _, cells in rows), default=0) + 1)]
+        return numbered(max((len(cells) for _, cells in rows), default=0))
     return column_names(rows[place][1] if place < len(rows) else [], path, place + 1, field)
 
 

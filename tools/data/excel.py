@@ -16,7 +16,7 @@ from ...resources.errors import DataError, DataSourceError, MissingRequirement
 from ...resources.external import all_as_data, as_data
 from ...resources.language import Text, several
 from .column_names import LOOKED_AT, find_header, is_filled, may_be_header
-from .delimited import Note, column_names, names_again, no_header, repeats_names, titles_above
+from .delimited import Note, column_names, names_again, no_header, numbered, repeats_names, titles_above, unseen_header
 from .places import Places
 from .reading import LONGEST_ROW
 from .worksheet import MOST_ROWS, Extras, TooLong, TooMany, TooManyRows, check_measure, extras_of, letters_of
@@ -34,7 +34,7 @@ _BOMB, _SMALL = 200, 64 << 20  # no honest workbook larger than that packs so ma
 
 def excel_records(
     path: Path, sheet: str | None, field: str, places: Places | None = None, *, header: int | None = None,
-    note: Note = lambda text: None,
+    private: bool = False, note: Note = lambda text: None,
 ) -> Iterator[Record]:
     """The rows below the header. Merged cells hold their value in each of their rows; formulas give their last result, and
     where none was stored `{"=": …}`, which is no value.
@@ -43,6 +43,7 @@ def excel_records(
         sheet: its name; the first visible one that holds anything where it is None.
         places: hears the sheet and each row's number in it.
         header: the number of the row that names the columns; 0 where none does; recognised where it is None.
+        private: what rows say is not shown; a `header` that does not look like one may be a row.
         note: hears what a person should know of how the sheet is read.
 
     Raises:
@@ -70,7 +71,11 @@ def excel_records(
         places.begin(sheet=chosen.title)
         rows = _filled_down(_rows(chosen, path, field), extras)
         beginning = list(islice(rows, max(LOOKED_AT, header or 0)))
-        names, below = _names(beginning, header, extras, path, field, note)
+        if header and private and header - 1 != find_header(beginning):
+            names, below = numbered(max(map(len, beginning), default=0)), header + 1
+            note(unseen_header(header))
+        else:
+            names, below = _names(beginning, header, extras, path, field, note)
         _note_extras(extras, below, chosen.title, note)
         for number, cells in enumerate(chain(beginning, rows), start=1):
             if number >= below and repeats_names(names, cells):
@@ -176,7 +181,7 @@ def _names(
     if place is None:
         if given is None:
             note(no_header(width))
-        return [f"column_{number}" for number in range(1, width + 1)], 1
+        return numbered(width), 1
     if titles := [cells for cells in rows[:place] if any(map(is_filled, cells))]:
         note(titles_above(len(titles), place + 1))
     header = list(rows[place]) if place < len(rows) else []

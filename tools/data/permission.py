@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from ...resources.access import Need, refusal, require
-from ...resources.data_source import DataSource
-from ...resources.paths import inbox
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...resources.access import Need, read_grants, refusal, require
+from ...resources.data_source import DataSource, load_data_source
+from ...resources.errors import NlpSkillsError
+from ...resources.paths import inbox, is_on_premise
 from ...resources.task import TaskFolder
-from .sources import source_kind
+from ...resources.workspace import Workspace
+from .sources import SourceKind, source_kind
 
 
 def check_permission(task: TaskFolder, data_source: DataSource, source: int | None = None) -> None:
@@ -21,10 +27,41 @@ def check_permission(task: TaskFolder, data_source: DataSource, source: int | No
     """
     needs: list[Need] = []
     field = ""
+    private = list(_private_origins(task))
     for number, described in enumerate(data_source.sources):
         if source is None or number == source:
-            missing = source_kind(described, number).needs(task.root, f"sources[{number}]")
+            kind = source_kind(described, number)
+            missing = kind.needs(task.root, f"sources[{number}]") or _borrowed(kind, task, private)
             field = field or (f"sources[{number}]" if missing else "")
             needs += missing
     if needs:
         require(refusal(needs, field, inbox(task.root.parent)))
+
+
+def _private_origins(task: TaskFolder) -> Iterator[tuple[str, str, Path]]:
+    """What other tasks that stay on-premise read: the task, its source's type, and where that leads. An on-premise task
+    shows no more of it than they do."""
+    if is_on_premise(task.root):
+        return
+    for other in Workspace(task.root.parent).tasks():
+        if other.root != task.root and is_on_premise(other.root):
+            with contextlib.suppress(NlpSkillsError):  # what it reads cannot be told, nor read
+                for number, described in enumerate(load_data_source(other).sources):
+                    kind = source_kind(described, number)
+                    yield other.name, kind.type, _place(kind, other)
+
+
+def _borrowed(kind: SourceKind, task: TaskFolder, private: list[tuple[str, str, Path]]) -> list[Need]:
+    """The permissions that are missing because on-premise tasks read the same: here its rows would be shown."""
+    place, grants = _place(kind, task), read_grants()
+    needs = (Need(kind="rows", subject=name) for name, of_type, there in private
+             if of_type == kind.type and (place.is_relative_to(there) or there.is_relative_to(place)))
+    return [need for need in dict.fromkeys(needs) if not grants.covers(need)]
+
+
+def _place(kind: SourceKind, task: TaskFolder) -> Path:
+    """Where it reads, as a path: files, links resolved; of a pattern the folder it starts in."""
+    parts = Path(kind.origin(task.root)).parts
+    wild = next((number for number, part in enumerate(parts) if kind.type == "file" and set("*?[") & {*part}), len(parts))
+    place = Path(*parts[:wild])
+    return place.resolve() if place.is_absolute() else place

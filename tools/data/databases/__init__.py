@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ....resources.answer import HIDDEN
 from ....resources.errors import DataSourceError
 from ....resources.language import Text
 
@@ -32,6 +33,11 @@ class Query:
     field: str
     folder: Path
     encoding: str | None = None  # of texts that are not UTF-8, where a person named it
+    private: bool = False  # what the database says while it reads rows may quote them, and is not shown
+
+    def shown(self, said: str) -> str:
+        """The database's words fit for a tool result."""
+        return str(HIDDEN) if self.private else said
 
 
 Reader = Callable[[Query], Generator[list[Record], None, None]]

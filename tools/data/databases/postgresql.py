@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Generator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from ....resources.answer import HIDDEN
 from ..database_errors import described
 from . import BATCH, Query, Record, moment_of, with_date, without_date
 
@@ -67,11 +68,19 @@ def _place(address: str) -> dict[str, Any]:
 
 
 async def _batches(connection: Connection, query: Query) -> AsyncIterator[list[Record]]:
+    import asyncpg
+
     await connection.execute("SELECT 1")  # after a first statement the transaction cannot be made writable again
     statement = await connection.prepare(with_date(query.text, "$1"))
-    cursor = await statement.cursor(*_arguments(statement, query))
-    while rows := await cursor.fetch(BATCH):
-        yield [dict(row) for row in rows]
+    arguments = _arguments(statement, query)
+    try:
+        cursor = await statement.cursor(*arguments)
+        while rows := await cursor.fetch(BATCH):
+            yield [dict(row) for row in rows]
+    except asyncpg.PostgresError as error:
+        if not query.private:
+            raise
+        raise described(error, query.where, f"{query.field}.query", str(HIDDEN)) from None
 
 
 def _arguments(statement: PreparedStatement[Any], query: Query) -> list[Any]:

@@ -49,6 +49,8 @@ def read(query: Query) -> Generator[list[Record], None, None]:
             ends = [time.monotonic() + query.batch_seconds]
             connection.set_progress_handler(lambda: time.monotonic() > ends[0], _STEPS)
             connection.text_factory = lambda content: _decoded(content, query.encoding)
+            if query.private:  # what is wrong with the query itself quotes no row
+                _compile(connection, file, query)
             cursor = connection.execute(query.text, _arguments(query))
             if cursor.description is None:
                 raise writes(query.field)
@@ -59,7 +61,15 @@ def read(query: Query) -> Generator[list[Record], None, None]:
             ends = [time.monotonic() + query.batch_seconds]
             raise _not_utf8(connection, file, query) from None  # its text holds the row's
         except (sqlite3.Error, sqlite3.Warning) as error:
-            raise _described(error, file, query) from error
+            raise _described(error, file, query, query.shown(str(error))) from None
+
+
+def _compile(connection: sqlite3.Connection, file: Path, query: Query) -> None:
+    """Raise `DataSourceError` where SQLite does not take the query, before it meets a row."""
+    try:
+        connection.execute(f"EXPLAIN {query.text}", _arguments(query)).close()
+    except (sqlite3.Error, sqlite3.Warning) as error:
+        raise _described(error, file, query) from error
 
 
 def _decoded(content: bytes, encoding: str | None) -> str:
@@ -113,15 +123,17 @@ def _arguments(query: Query) -> dict[str, str]:
     return {} if query.snapshot_date is None else {"snapshot_date": date_text(query)}
 
 
-def _described(error: sqlite3.Error | sqlite3.Warning, file: Path, query: Query) -> DataSourceError:
+def _described(error: sqlite3.Error | sqlite3.Warning, file: Path, query: Query, shown: str = "") -> DataSourceError:
+    """The error in the person's terms; `shown`: what to say in place of SQLite's own words."""
     said, field = str(error), f"{query.field}.query"
+    shown = shown or said
     if "binding" in said or "did not supply" in said:
         return without_date(query)
     if "readonly" in said or "read-only" in said or "not authorized" in said or "prohibited" in said:
         return writes(query.field)
     if "not a database" in said or "malformed" in said:
         return DataSourceError(
-            Text(f"{file} is not a sound SQLite database: {said}.", f"{file} 不是完好的 SQLite 資料庫：{said}。"),
+            Text(f"{file} is not a sound SQLite database: {shown}.", f"{file} 不是完好的 SQLite 資料庫：{shown}。"),
             Text("Check the path, or restore the file from a backup.", "請檢查路徑，或從備份還原。"),
             field=f"{query.field}.connection")
     if "locked" in said:
@@ -135,6 +147,6 @@ def _described(error: sqlite3.Error | sqlite3.Warning, file: Path, query: Query)
                  f"查詢超過 {query.batch_seconds:g} 秒。"),
             Text("Narrow it, or raise batch_timeout_seconds.", "請縮小範圍，或調高 batch_timeout_seconds。"), field=field)
     return DataSourceError(
-        Text(f"SQLite does not accept the query: {said[:300]}", f"SQLite 不接受這個查詢：{said[:300]}"),
+        Text(f"SQLite does not accept the query: {shown[:300]}", f"SQLite 不接受這個查詢：{shown[:300]}"),
         Text("Correct the query; try it in sqlite3 first. One statement only.",
              "請修正查詢，可以先在 sqlite3 試；只能有一句。"), field=field)

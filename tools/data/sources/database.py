@@ -14,7 +14,7 @@ from pydantic import Field
 from ....resources.access import Need
 from ....resources.errors import DataSourceError
 from ....resources.language import Text
-from ....resources.paths import unmet_need
+from ....resources.paths import is_on_premise, unmet_need
 from ....resources.secrets import redact, resolve_address
 from ..databases import Query, Reader, mysql, postgresql, sqlite, uses_date
 from ..encoding import known_encoding
@@ -60,7 +60,7 @@ class DatabaseSource(SourceKind):
             address=address, text=self.query.strip().rstrip(";"), snapshot_date=self.snapshot_date,
             connect_seconds=self.connect_timeout_seconds, batch_seconds=self.batch_timeout_seconds,
             where=self.origin(folder), field=field, folder=folder,
-            encoding=known_encoding(self.encoding, field) if self.encoding else None)
+            encoding=known_encoding(self.encoding, field) if self.encoding else None, private=is_on_premise(folder))
         if urlsplit(address).scheme != "sqlite":
             check_host(address, f"{field}.connection", _HERE)
         read = _READERS[urlsplit(address).scheme]

@@ -12,7 +12,7 @@ from pydantic import Field
 from ....resources.access import Need
 from ....resources.errors import DataError, DataSourceError
 from ....resources.language import Text
-from ....resources.paths import is_protected, readable, unmet_need
+from ....resources.paths import is_on_premise, is_protected, readable, unmet_need
 from ....resources.task import TaskFolder
 from ..compression import unpacked_name
 from ..delimited import delimited_records
@@ -127,14 +127,14 @@ class FileSource(SourceKind):
         if kind == "parquet":
             return _counted(parquet_records(path, field), places)
         if kind == "xlsx":
-            return excel_records(path, self.sheet, field, places, header=self.header, note=watch.note)
+            return excel_records(path, self.sheet, field, places, header=self.header, private=is_on_premise(folder), note=watch.note)
         encoding = self._encoding(path, folder, field, watch)
         if kind == "json":
             return json_records(path, encoding, field, places)
         if kind == "jsonl":
             return jsonl_records(path, encoding, field, places)
         return delimited_records(path, encoding, self.delimiter or ("\t" if kind == "tsv" else None), field, places,
-                                 header=self.header, quotes=self.quotes, note=watch.note)
+                                 header=self.header, quotes=self.quotes, private=is_on_premise(folder), note=watch.note)
 
     def _encoding(self, path: Path, folder: Path, field: str, watch: Watch) -> str:
         if self.encoding:
