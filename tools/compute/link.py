@@ -23,6 +23,7 @@ from . import far_side
 from .host_keys import (
     UnknownHostKey,
     address,
+    check_reach,
     config_files,
     jump_hosts,
     key_problem,
@@ -293,6 +294,7 @@ class Link:
         import asyncssh
 
         options, files = ssh_options(alias), config_files()
+        check_reach(alias, options, self._pinned, direct=through is None)
         way: dict[str, Any] = {**address(alias), "config": files, **({"tunnel": through} if through else {})}
         try:
             return await asyncssh.connect(

@@ -6,16 +6,19 @@ import ipaddress
 import socket
 from urllib.parse import urlsplit
 
-from ...resources.access import Need, read_grants, refusal, require
+from ...resources.access import Need, plain_host, read_grants, refusal, require
 from ...resources.task import Task
+from ..compute.addresses import is_permitted
 from .web.needs import needs_of
 
 
 def needs_to_leave(task: Task, url: str) -> list[Need]:
-    """The permission that is missing before rows of the task are sent to that address."""
-    if is_near(url):
-        return []
-    return needs_to_send(task, urlsplit(url).hostname or url)
+    """The permission that is missing before rows of the task are sent to that address: none where it is near and the person
+    has allowed it, which a name that leads elsewhere the next time is not."""
+    host = plain_host(urlsplit(url).hostname or "")
+    if not (leaving := needs_to_send(task, host or url)) or not is_near(url):
+        return leaving
+    return [] if is_permitted(host, _port_of(url)) else [Need(kind="host", subject=host)]
 
 
 def needs_to_send(task: Task, where: str) -> list[Need]:
@@ -42,6 +45,11 @@ def is_near(url: str) -> bool:
     except (OSError, UnicodeError):
         return False
     return bool(found) and all(_is_private(address) for address in found)
+
+
+def _port_of(url: str) -> int:
+    parts = urlsplit(url)
+    return parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _is_private(address: str) -> bool:

@@ -31,14 +31,12 @@ _SPLITS = {
 
 def gguf_file(
     version: VersionFolder, quantization: Quantization, job: RunningJob, *, pre_tokenizer: str | None = None,
-    llama_cpp: str | None = None,
 ) -> Path:
     """`models/vN/gguf/TASK-vN-TYPE.gguf`, built on first need; whole or not there at all, its hash beside it.
 
     Arguments:
         pre_tokenizer: llama.cpp's name for how the tokenizer splits text, for one it does not know by its hash; by
             default found from the pattern in `tokenizer.json`.
-        llama_cpp: the folder of the converter, see `llama_cpp.converter_folder`.
 
     Raises:
         MissingRequirement: the converter, or a library it imports, is missing.
@@ -50,7 +48,7 @@ def gguf_file(
     record = file.with_suffix(".json")
     if file.is_file() and record.is_file() and read_json(record)["sha256"] == sha256_file(file):
         return file
-    root = converter_folder(llama_cpp, job)
+    root = converter_folder(job)
     job.progress(0, None, Text("Merging the adapter into the base model", "將轉接器合併進基礎模型"))
     merged = merged_model(version, "afresh")
     folder.mkdir(parents=True, exist_ok=True)

@@ -27,18 +27,17 @@ _WANTED = ("convert_hf_to_gguf.py", "LICENSE", "conversion", "gguf-py")  # below
 _FETCH_SECONDS = 900.0
 
 
-def converter_folder(named: str | None, job: RunningJob) -> Path:
+def converter_folder(job: RunningJob) -> Path:
     """The folder that holds `convert_hf_to_gguf.py` with what it imports.
 
-    Looked for in `named`, in `LLAMA_CPP`, on PATH, and in the cache; else the source archive of llama-cpp-python,
+    Looked for in `LLAMA_CPP` (no call can name a folder: what stands there is run), on PATH, and in the cache; else the source archive of llama-cpp-python,
     which carries it, is fetched through the package index and its hash checked.
 
     Raises:
-        MissingRequirement: a named folder has none, or it could not be fetched.
+        MissingRequirement: that folder has none, or it could not be fetched.
     """
-    for place, field in ((named, "llama_cpp"), (os.environ.get(VARIABLE), VARIABLE)):
-        if place:
-            return _named(Path(place).expanduser(), field)
+    if place := os.environ.get(VARIABLE):
+        return _named(Path(place).expanduser())
     if found := standing_converter():
         return found
     folder = _fetched()
@@ -64,7 +63,7 @@ def _fetched() -> Path:
     return cache_folder() / f"llama.cpp-{_VERSION}"
 
 
-def _named(place: Path, field: str) -> Path:
+def _named(place: Path) -> Path:
     folder = place.parent if place.name == CONVERTER else place
     if (folder / CONVERTER).is_file():
         return folder
@@ -72,7 +71,7 @@ def _named(place: Path, field: str) -> Path:
         Text(f"{place} has no {CONVERTER}.", f"{place} 裡沒有 {CONVERTER}。"),
         Text("Name the folder of a llama.cpp checkout, or leave it out and it is fetched.",
              "請指定 llama.cpp 原始碼的資料夾；不指定就會自動取得。"),
-        field=field,
+        field=VARIABLE,
     )
 
 
@@ -127,9 +126,9 @@ def _not_fetched(why: str) -> MissingRequirement:
     return MissingRequirement(
         Text(f"llama.cpp's converter is not on this machine and could not be fetched: {why}",
              f"這台機器上沒有 llama.cpp 的轉換程式，也無法取得：{why}"),
-        Text(f"Clone https://github.com/ggml-org/llama.cpp and set {VARIABLE} to its folder (or settings.llama_cpp), "
-             "then deploy again.",
-             f"請 clone https://github.com/ggml-org/llama.cpp，把 {VARIABLE}（或 settings.llama_cpp）"
-             "設成該資料夾，再部署一次。"),
-        field="llama_cpp",
+        Text(f"Clone https://github.com/ggml-org/llama.cpp and set {VARIABLE} to its folder, then "
+             "deploy again.",
+             f"請 clone https://github.com/ggml-org/llama.cpp，把 {VARIABLE} 設成該資料夾，"
+             "再部署一次。"),
+        field=VARIABLE,
     )

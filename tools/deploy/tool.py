@@ -79,6 +79,7 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         from . import deployments, run
         from .gates import criteria_gate
         from .overrides import Override, opened_gate
+        from .targets import known_settings
         from .targets import target as find_target
 
         folder = workspace.task(task)
@@ -89,7 +90,8 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         restores = None
         if action == "roll_back":
             earlier = await anyio.to_thread.run_sync(deployments.before, folder)
-            version, target, settings, restores = earlier.version, earlier.target, earlier.settings, earlier.id
+            version, target, restores = earlier.version, earlier.target, earlier.id
+            settings = known_settings(target, earlier.settings)
         chosen = find_version(folder, version)
 
         def start() -> JobFolder:

@@ -19,9 +19,9 @@ from ...resources.language import Text
 from ...resources.masking import redact, remember_pair
 from ...resources.reasons import reason_of
 from ...resources.secrets import OWN_PREFIX, references, resolve, resolve_address
+from ..compute.addresses import check_host
 from ..compute.own_servers import is_own_server
 from ..data.reach import is_near
-from ..data.web.addresses import check_host
 
 if TYPE_CHECKING:
     import httpx

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlp_skills.tools.data.web.addresses import (
+from nlp_skills.tools.compute.addresses import (
     RefusedAddress,
     check_addresses,
     is_metadata,

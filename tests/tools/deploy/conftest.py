@@ -123,7 +123,7 @@ def llama_cpp(worker: Path) -> Path:
     """llama.cpp's converter, fetched once a machine; where it cannot be had the tests that need it are left out."""
     probe = ("from pathlib import Path; import sys; from unittest.mock import MagicMock; "
              "from nlp_skills.tools.deploy.llama_cpp import converter_folder; import xllamacpp; "
-             "print(converter_folder(None, MagicMock()))")
+             "print(converter_folder(MagicMock()))")
     environment = {**os.environ, "NLP_SKILLS_CACHE": os.environ.get("NLP_SKILLS_CACHE") or str(CACHE)}
     CACHE.mkdir(parents=True, exist_ok=True)
     with FileLock(CACHE / "llama_cpp.lock"):

@@ -97,9 +97,10 @@ def test_a_disk_without_room_is_told_before_anything_is_written(
 def test_a_folder_without_the_converter_is_named(
     version: VersionFolder, job: RunningJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("LLAMA_CPP", str(tmp_path))
     with pytest.raises(MissingRequirement) as refused:
-        gguf_file(version, "f16", job, llama_cpp=str(tmp_path))
-    assert refused.value.field == "llama_cpp"
+        gguf_file(version, "f16", job)
+    assert refused.value.field == "LLAMA_CPP"
     # Where it is nowhere and cannot be fetched, the person is told how to bring it.
     monkeypatch.delenv("LLAMA_CPP", raising=False)
     monkeypatch.setenv("NLP_SKILLS_CACHE", str(tmp_path / "cache"))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field, field_validator
 
 from ....resources import spending
+from ....resources.access import AccessError
 from ....resources.answer import NextStep
 from ....resources.errors import MachineError, MachineUnreachable, MissingRequirement, NlpSkillsError
 from ....resources.job import JobFolder
@@ -115,7 +116,7 @@ class Ssh(LinkedMachine):
         try:
             with self.reached(name) as far:
                 return list(self._standing(name, far))
-        except (UnknownHostKey, ChangedHostKey, MachineUnreachable, MachineError, MissingRequirement) as error:
+        except (AccessError, UnknownHostKey, ChangedHostKey, MachineUnreachable, MachineError, MissingRequirement) as error:
             return [Standing("broken", Text(f"Machine {name}: {error.problem.en}", f"機器 {name}：{error.problem.zh}"),
                              _mend(name, error))]
 

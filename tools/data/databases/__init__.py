@@ -12,6 +12,7 @@ from typing import Any
 from ....resources.answer import HIDDEN
 from ....resources.errors import DataSourceError
 from ....resources.language import Text
+from ...compute.addresses import RefusedAddress, checked
 
 Record = dict[str, Any]
 BATCH = 1000
@@ -38,6 +39,19 @@ class Query:
     def shown(self, said: str) -> str:
         """The database's words fit for a tool result."""
         return str(HIDDEN) if self.private else said
+
+
+def checked_addresses(host: str, port: int, query: Query) -> list[str]:
+    """The addresses to connect to.
+
+    Raises:
+        OSError: nobody knows the host.
+        AccessError: one of them must not be reached.
+    """
+    try:
+        return checked(host, port)
+    except RefusedAddress as refused:
+        raise refused.described(f"{query.field}.connection") from None
 
 
 Reader = Callable[[Query], Generator[list[Record], None, None]]

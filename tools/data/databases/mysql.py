@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import socket
 import ssl
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from ....resources.errors import DataSourceError, MissingRequirement
 from ....resources.language import Text
 from ....resources.secrets import redact
 from ..retrying import PassingTrouble
-from . import BATCH, QUOTED, Query, Record, date_text, without_date, writes
+from . import BATCH, QUOTED, Query, Record, checked_addresses, date_text, without_date, writes
 
 if TYPE_CHECKING:
     from pymysql.connections import Connection  # type: ignore[import-untyped, import-not-found, unused-ignore]
@@ -80,11 +81,27 @@ def _connected(query: Query) -> Connection[Any]:
 
     parts = urlsplit(query.address)
     options = {name.lower().replace("_", "-"): value for name, value in parse_qsl(parts.query)}
-    return pymysql.connect(
+    connection = pymysql.connect(
         host=parts.hostname or "127.0.0.1", port=parts.port or 3306, user=unquote(parts.username or ""),
         password=unquote(parts.password or "").encode(), database=unquote(parts.path.strip("/")) or None, charset="utf8mb4",
         connect_timeout=max(1, round(query.connect_seconds)), read_timeout=max(1, round(query.batch_seconds)),
-        autocommit=False, local_infile=False, program_name="nlp-skills", **_tls(options))
+        autocommit=False, local_infile=False, program_name="nlp-skills", defer_connect=True, **_tls(options))
+    connection.connect(_socket(parts.hostname or "127.0.0.1", parts.port or 3306, query))
+    return connection
+
+
+def _socket(host: str, port: int, query: Query) -> socket.socket:
+    """A connection to an address that was checked."""
+    failure: OSError | None = None
+    for address in checked_addresses(host, port, query):
+        try:
+            connected = socket.create_connection((address, port), max(1, round(query.connect_seconds)))
+        except OSError as error:
+            failure = error
+        else:
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            return connected
+    raise failure or OSError(f"{host} has no address")
 
 
 def _tls(options: dict[str, str]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from ....resources.answer import HIDDEN
 from ..database_errors import described
-from . import BATCH, Query, Record, moment_of, with_date, without_date
+from . import BATCH, Query, Record, checked_addresses, moment_of, with_date, without_date
 
 if TYPE_CHECKING:
     from asyncpg import Connection
@@ -24,7 +24,7 @@ _GOODBYE_SECONDS = 5.0
 def read(query: Query) -> Generator[list[Record], None, None]:
     """The rows of the query; `:snapshot_date` or `$1` in it stands for the snapshot date."""
     stream = _stream(query)
-    with asyncio.Runner() as runner:
+    with asyncio.Runner(loop_factory=lambda: _guarded_loop(query)) as runner:
         try:
             while True:
                 try:
@@ -33,6 +33,20 @@ def read(query: Query) -> Generator[list[Record], None, None]:
                     return
         finally:
             runner.run(stream.aclose())  # type: ignore[attr-defined]
+
+
+def _guarded_loop(query: Query) -> asyncio.AbstractEventLoop:
+    """A loop whose connections go to addresses that were checked."""
+    loop = asyncio.new_event_loop()
+    look_up = loop.getaddrinfo
+
+    async def checked_first(host: Any, port: Any, **how: Any) -> Any:
+        found = await look_up(host, port, **how)
+        allowed = {*checked_addresses(str(host), int(port), query)}
+        return [entry for entry in found if str(entry[4][0]) in allowed]
+
+    loop.getaddrinfo = checked_first  # type: ignore[method-assign]
+    return loop
 
 
 async def _stream(query: Query) -> AsyncIterator[list[Record]]:

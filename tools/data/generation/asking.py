@@ -16,8 +16,8 @@ from ....resources.errors import DataSourceError, MissingRequirement
 from ....resources.files import read_json, sha256_bytes, write_json
 from ....resources.language import Text
 from ....resources.secrets import host_of, redact, resolve, resolve_address
+from ...compute.addresses import check_host
 from ..expense import tokens_of
-from ..web.addresses import check_host
 from ..web.client import retry_after
 from ..web.failures import asked_to_wait
 from ..web.guarded import guarded_httpx2_transport

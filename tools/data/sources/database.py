@@ -16,11 +16,11 @@ from ....resources.errors import DataSourceError
 from ....resources.language import Text
 from ....resources.paths import is_on_premise, unmet_need
 from ....resources.secrets import redact, resolve_address
+from ...compute.addresses import check_host
 from ..databases import Query, Reader, mysql, postgresql, sqlite, uses_date
 from ..encoding import known_encoding
 from ..retrying import patiently
 from ..watching import Watch
-from ..web.addresses import check_host
 from ..web.needs import needs_of
 from . import Record, SourceKind
 

@@ -16,8 +16,8 @@ import httpx
 from ....resources.errors import DataSourceError
 from ....resources.language import Text
 from ....resources.masking import redact, remember_pair
+from ...compute.addresses import RefusedAddress
 from ..watching import Watch
-from .addresses import RefusedAddress
 from .bounded import TooLarge, Truncated, collected
 from .failures import Failure, TimeIsUp, refused, status_error
 from .guarded import GuardedTransport

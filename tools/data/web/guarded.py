@@ -11,7 +11,7 @@ import httpcore
 import httpx
 
 from ....resources.access import plain_host
-from .addresses import check_addresses, is_permitted, resolved
+from ...compute.addresses import checked
 
 
 class GuardedTransport(httpx.HTTPTransport):
@@ -47,10 +47,9 @@ def network(core: ModuleType) -> Any:
                         socket_options: Any = None) -> Any:
             name = plain_host(host)
             try:
-                addresses = resolved(name, port)
+                addresses = checked(name, port)
             except (OSError, UnicodeError) as error:
                 raise core.ConnectError(f"the host {name} is not known") from error
-            check_addresses(name, addresses, permitted=is_permitted(name, port))
             failure: Exception | None = None
             for address in addresses:
                 try:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ....resources.access import Need, refusal, require
 from ....resources.secrets import host_of, references, unbound
-from .addresses import unmet_host
+from ...compute.addresses import unmet_host
 
 
 def needs_of(url: str, field: str, sent: Iterable[Any] = (), default_host: str = "") -> list[Need]:

@@ -121,6 +121,12 @@ def targets() -> dict[str, type[Target]]:
     return found
 
 
+def known_settings(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of recorded settings that the target still has."""
+    kind = targets().get(name)
+    return {field: value for field, value in settings.items() if kind is None or field in kind.model_fields}
+
+
 def target(name: str, settings: Mapping[str, Any] | None = None) -> Target:
     """The target of that name with its settings.
 

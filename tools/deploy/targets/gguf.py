@@ -28,7 +28,6 @@ class Gguf(Target):
     serve: bool = Field(False, description="keep an endpoint of it running")
     port: int | None = Field(None, ge=1024, le=65535, description="the port; a free one is chosen by default")
     pre_tokenizer: str | None = Field(None, description="for a tokenizer llama.cpp does not know: qwen2, gpt-2, …")
-    llama_cpp: str | None = Field(None, description="folder of llama.cpp; LLAMA_CPP, PATH or a fetched one by default")
     start_seconds: float = Field(START_SECONDS, gt=0, description="how long the model may take to load")
 
     def check(self, task: Task) -> None:
@@ -50,7 +49,7 @@ class Gguf(Target):
         return serve_again(workspace, earlier, standing, job, lambda port: self._serve(workspace, version, job, port))
 
     def _serve(self, workspace: Workspace, version: VersionFolder, job: RunningJob, port: int | None) -> Live:
-        file = gguf_file(version, self.quantization, job, pre_tokenizer=self.pre_tokenizer, llama_cpp=self.llama_cpp)
+        file = gguf_file(version, self.quantization, job, pre_tokenizer=self.pre_tokenizer)
         live = serve_gguf(workspace, version, file, job, port=port, seconds=self.start_seconds)
         return live.model_copy(update={"files": [str(file)]})
 

@@ -19,10 +19,10 @@ from ....resources.task import Task
 from ....resources.version import VersionFolder
 from ....resources.wording import written_as
 from ....resources.workspace import Workspace
+from ...compute.addresses import check_host
 from ...compute.own_servers import ollama_url
 from ...compute.running import RunningJob
 from ...data.reach import require_reach
-from ...data.web.addresses import check_host
 from ...evaluate.endpoint import base_url, bounded, whole
 from ...evaluate.merge import merged_model
 from ..deployments import history
@@ -54,7 +54,6 @@ class Ollama(Target):
     quantization: Literal["f16", "q8_0", "q4_K_M", "q4_K_S"] = Field("f16", description="done by Ollama")
     replace: bool = Field(False, description="take a name that stands for a model not deployed from here")
     pre_tokenizer: str | None = Field(None, description="for a tokenizer llama.cpp does not know: qwen2, gpt-2, …")
-    llama_cpp: str | None = Field(None, description="folder of llama.cpp; LLAMA_CPP, PATH or a fetched one by default")
 
     def check(self, task: Task) -> None:
         require_reach(task, self._url(), None)
@@ -64,7 +63,7 @@ class Ollama(Target):
     def bring_up(self, workspace: Workspace, version: VersionFolder, job: RunningJob) -> Live:
         name = self._name(version)
         self._check_name(version, name)
-        file = gguf_file(version, "f16", job, pre_tokenizer=self.pre_tokenizer, llama_cpp=self.llama_cpp)
+        file = gguf_file(version, "f16", job, pre_tokenizer=self.pre_tokenizer)
         model = ollama_model(version, merged_model(version, "afresh"))
         place = version.models / "ollama" / "Modelfile"
         write_atomic(place, model.modelfile(f"../gguf/{file.name}"))

@@ -9,12 +9,12 @@ import socket
 from collections.abc import Sequence
 from urllib.parse import SplitResult, urlsplit
 
-from ....resources.access import AccessError, Need, plain_host, read_grants, refusal
-from ....resources.errors import DataSourceError
-from ....resources.language import Text
-from ....resources.secret_forms import REFERENCE
-from ....resources.secrets import host_of, redact
-from ...compute.own_servers import is_own_server
+from ...resources.access import AccessError, Need, plain_host, read_grants, refusal
+from ...resources.errors import DataSourceError
+from ...resources.language import Text
+from ...resources.secret_forms import REFERENCE
+from ...resources.secrets import host_of, redact
+from .own_servers import is_own_server
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -116,6 +116,19 @@ def check_addresses(host: str, addresses: Sequence[str], *, permitted: bool) -> 
     for address in addresses:
         if host in _METADATA_NAMES or is_metadata(address) or not (permitted or is_public(address)):
             raise RefusedAddress(host, address)
+
+
+def checked(host: str, port: int) -> list[str]:
+    """The addresses of `host` that a connection is made to, so that its name cannot change between the check and it.
+
+    Raises:
+        OSError: nobody knows it.
+        RefusedAddress: one of them must not be reached.
+    """
+    name = plain_host(host)
+    addresses = resolved(name, port)
+    check_addresses(name, addresses, permitted=is_permitted(name, port))
+    return addresses
 
 
 def resolved(host: str, port: int) -> list[str]:
