@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from datetime import datetime, time
 from itertools import chain, count, islice, zip_longest
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ _BOMB, _SMALL = 200, 64 << 20  # no honest workbook larger than that packs so ma
 
 def excel_records(
     path: Path, sheet: str | None, field: str, places: Places | None = None, *, header: int | None = None,
-    private: bool = False, note: Note = lambda text: None,
+    private: bool = False, note: Note = lambda text: None, missed: Note | None = None,
 ) -> Iterator[Record]:
     """The rows below the header. Merged cells hold their value in each of their rows; formulas give their last result, and
     where none was stored `{"=": …}`, which is no value.
@@ -45,6 +46,7 @@ def excel_records(
         header: the number of the row that names the columns; 0 where none does; recognised where it is None.
         private: what rows say is not shown; a `header` that does not look like one may be a row.
         note: hears what a person should know of how the sheet is read.
+        missed: hears of sheets with the same columns that are not read; `note` does where it is None.
 
     Raises:
         DataSourceError: there is no such sheet.
@@ -65,7 +67,7 @@ def excel_records(
     except Exception as error:  # openpyxl raises whatever the broken part of the file makes it meet
         raise _no_workbook(path, field) from error
     try:
-        chosen = _sheet(workbook, sheet, path, field, note)
+        chosen = _sheet(workbook, sheet, path, field, note, missed or note)
         extras = _extras(chosen, path, field)
         places = places or Places()
         places.begin(sheet=chosen.title)
@@ -87,7 +89,7 @@ def excel_records(
         workbook.close()
 
 
-def _sheet(workbook: Any, name: str | None, path: Path, field: str, note: Note) -> Any:
+def _sheet(workbook: Any, name: str | None, path: Path, field: str, note: Note, missed: Note) -> Any:
     if name is not None:
         if name not in workbook.sheetnames:
             sheets = all_as_data(workbook.sheetnames[:20])
@@ -96,13 +98,28 @@ def _sheet(workbook: Any, name: str | None, path: Path, field: str, note: Note) 
                 Text(f"Its sheets are: {sheets.en}.", f"現有工作表：{sheets.zh}。"), field=f"{field}.sheet")
         return workbook[name]
     visible = [one for one in workbook.worksheets if one.sheet_state == "visible"] or workbook.worksheets
-    filled = [one for one in visible if _holds_rows(one, path, field)]
-    chosen, *others = filled or visible
-    if others:
-        names, read = all_as_data([one.title for one in others[:10]]), as_data(chosen.title)
+    filled = [one for one in workbook.worksheets if _holds_rows(one, path, field)]
+    chosen = next((one for one in visible if one in filled), visible[0])
+    others = [one for one in filled if one is not chosen] if chosen in filled else visible[1:]
+    alike = [one for one in others if _header(one, path, field) == _header(chosen, path, field)] if chosen in filled else []
+    read = as_data(chosen.title)
+    if alike:
+        names = all_as_data([one.title for one in alike[:10]])
+        missed(Text(f"Sheet {read.en} is read; {names.en} {'has' if len(alike) == 1 else 'have'} the same columns and "
+                    f"{'is' if len(alike) == 1 else 'are'} not. To read them too, add a source for each (sheet: …).",
+                    f"只讀取了工作表{read.zh}；{names.zh}的欄名相同，但沒有讀取。要一起讀，請為每張工作表各加一個來源（用 sheet 指定）。"))
+    if rest := [one for one in others if one not in alike]:
+        names = all_as_data([one.title for one in rest[:10]])
         note(Text(f"Sheet {read.en} is read; the workbook also has {names.en} (sheet: … names another).",
                   f"讀取的是工作表{read.zh}；活頁簿裡還有：{names.zh}（可用 sheet 指定）。"))
     return chosen
+
+
+def _header(sheet: Any, path: Path, field: str) -> list[Any]:
+    """The cells that name the columns."""
+    rows = list(islice(_rows(sheet, path, field), LOOKED_AT))
+    place = find_header(rows)
+    return [cell for cell in rows[place] if is_filled(cell)] if place is not None else []
 
 
 def _holds_rows(sheet: Any, path: Path, field: str) -> bool:
@@ -142,6 +159,8 @@ def _rows(sheet: Any, path: Path, field: str) -> Iterator[tuple[Any, ...]]:
 
 
 def _plain(cell: Any) -> Any:
+    if isinstance(cell, datetime) and cell.time() == time.min:
+        return cell.date()  # a day; Excel knows no dates without a time
     if not isinstance(cell, str):
         return cell
     if cell in _ERRORS:
@@ -200,6 +219,10 @@ def _record(names: Sequence[str], cells: Sequence[Any]) -> Record:
 
 
 def _note_extras(extras: Extras, below: int, title: str, note: Note) -> None:
+    if hidden := sum(row >= below for row in extras.hidden):
+        note(Text(f"Sheet {title!r} hides {several(hidden, 'row')} (by a filter or by hand); {'it is' if hidden == 1 else 'they are'} "
+                  "read too. Delete what is not meant.",
+                  f"工作表「{title}」有 {hidden} 列被隱藏（篩選或手動），也一起讀入了；不要的請刪除。"))
     merged = [(row, column) for row, column, last, _ in extras.merged if last > row and row >= below]
     if merged:
         note(Text(f"Sheet {title!r} has {several(len(merged), 'merged cell')} over several rows: each counts for all of its "

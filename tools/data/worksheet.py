@@ -40,11 +40,13 @@ class TooLong(Exception):
 class Extras:
     """Places are (row, column), both counted from 1.
 
-    `merged` has the first and the last place of each range; `formulas` those without a result.
+    `merged` has the first and the last place of each range; `formulas` those without a result; `hidden` the
+    numbers of rows that a filter or a person hides.
     """
 
     merged: list[tuple[int, int, int, int]] = field(default_factory=list)
     formulas: set[tuple[int, int]] = field(default_factory=set)
+    hidden: list[int] = field(default_factory=list)
 
     def filled_down(self) -> dict[int, list[tuple[int, int]]]:
         """Of each range over several rows, by its first row: its first column and its last row."""
@@ -120,19 +122,23 @@ class _Reading:
     def __init__(self) -> None:
         self.extras = Extras()
         self._cell = self._kind = ""
-        self._formula = self._in_value = self._has_value = False
+        self._formula = self._in_value = self._has_value = self._hidden = False
         self._row = self._column = 0
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         plain = name.rpartition(" ")[2]
         if plain == "row":
             self._row, self._column = int(attributes.get("r") or self._row + 1), 0
+            self._hidden = attributes.get("hidden") in ("1", "true")
         elif plain == "c":
             self._column += 1
             if reference := attributes.get("r"):
                 self._row, self._column = place_of(reference)
             self._kind = attributes.get("t", "")
             self._formula = self._has_value = False
+            if self._hidden:  # a hidden row that holds nothing is none
+                self.extras.hidden.append(self._row)
+                self._hidden = False
         elif plain == "f":
             self._formula = True
         elif plain == "v":

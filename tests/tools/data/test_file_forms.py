@@ -15,8 +15,12 @@ import openpyxl  # type: ignore[import-untyped, import-not-found, unused-ignore]
 import pytest
 import zstandard
 
+from nlp_skills.resources.data_source import Source
 from nlp_skills.resources.files import dump_jsonl, write_yaml
+from nlp_skills.resources.language import Text
 from nlp_skills.resources.task import TaskFolder
+from nlp_skills.tools.data.sources import source_kind
+from nlp_skills.tools.data.watching import Watch
 from tests.tools.data.conftest import Rows, sentences
 from tests.tools.data.test_file import ROWS, as_csv, read, refusal, write
 
@@ -60,7 +64,7 @@ def test_a_sheet_of_a_workbook_is_read(tmp_path: Path) -> None:
     path = workbook(tmp_path / "a.xlsx", ("資料", rows), ("其他", [["x"], ["y"]]))
 
     assert read(path) == [
-        {"text": " 營收創新高 ", "label": "正面", "column_3": datetime.datetime(2026, 1, 5)},
+        {"text": " 營收創新高 ", "label": "正面", "column_3": datetime.date(2026, 1, 5)},
         {"text": "獲利下滑", "label": 1, "column_3": None}]
     assert read(path, sheet="其他") == [{"x": "y"}]
     error = refusal(path, sheet="沒有")
@@ -225,3 +229,45 @@ def test_a_header_that_stands_once_more_is_no_row(tmp_path: Path, name: str) -> 
         tmp_path / name, "\n".join(map(",".join, rows)).encode())
 
     assert read(path) == [{"text": "好", "label": "正面"}, {"text": "壞", "label": "負面"}, {"text": "label", "label": "負面"}]
+
+
+def heard(path: Path, **settings: Any) -> tuple[list[dict[str, Any]], list[Text], list[Text]]:
+    """The rows, what is noted of how they are read, and what is said to be missing."""
+    watch = Watch()
+    kind = source_kind(Source.model_validate({"type": "file", "path": str(path), **settings}), 0)
+    rows = [row for batch in kind.batches(path.parent, "sources[0]", watch) for row in batch]
+    return rows, watch.notes, [Text(**said) for said in watch.provenance.get("incomplete", ())]
+
+
+def test_sheets_of_the_same_columns_that_are_not_read_are_missing(tmp_path: Path) -> None:
+    head, one, two = ["text", "label"], ["好", "正面"], ["壞", "負面"]
+    path = workbook(tmp_path / "a.xlsx", ("1月", [head, one]), ("2月", [head, two]), ("圖例", [["代號", "意思"], ["1", "好"]]))
+    rows, notes, missing = heard(path)
+
+    assert len(rows) == 1 and "「2月」" in missing[0].zh and "圖例" not in missing[0].zh and "「圖例」" in notes[0].zh
+    assert heard(path, sheet="2月") == ([{"text": "壞", "label": "負面"}], [], [])
+
+
+def test_hidden_rows_and_sheets_are_told(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "a.xlsx", ("一", [["text", "label"], ["好", "正面"], ["壞", "負面"]]),
+                    ("舊", [["text", "label"], ["舊", "正面"]]))
+    book = openpyxl.load_workbook(path)
+    book["一"].row_dimensions[3].hidden = book["一"].row_dimensions[9].hidden = True
+    book["舊"].sheet_state = "hidden"
+    book.save(path)
+    rows, notes, missing = heard(path)
+
+    assert len(rows) == 2 and "有 1 列被隱藏" in notes[0].zh and "「舊」" in missing[0].zh
+
+
+def test_a_day_of_excel_is_written_without_a_time(tmp_path: Path) -> None:
+    day = datetime.datetime(2026, 3, 1)
+    path = workbook(tmp_path / "a.xlsx", ("一", [["text", "on"], ["a", day], ["b", day.replace(hour=9)]]))
+    assert [row["on"] for row in read(path)] == [datetime.date(2026, 3, 1), datetime.datetime(2026, 3, 1, 9)]
+
+
+@pytest.mark.parametrize(("name", "said"), [
+    ("crm.db", "sqlite:///"), ("a.docx", "a document"), ("a.zip", "Unpack"), ("a.xls", "save it as .xlsx"), ("a.dat", "format: csv"),
+])
+def test_a_file_of_another_kind_is_told_what_to_do_with(tmp_path: Path, name: str, said: str) -> None:
+    assert said in refusal(write(tmp_path / name, b"PK")).fix.en

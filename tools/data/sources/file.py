@@ -114,12 +114,7 @@ class FileSource(SourceKind):
     def _records(self, path: Path, folder: Path, field: str, watch: Watch) -> Iterator[Record]:
         kind, places = self._format(path), watch.places
         if kind is None:
-            raise DataSourceError(
-                Text(f"The ending of {path.name} does not say its format.", f"從副檔名看不出 {path.name} 的格式。"),
-                Text("Add format: csv, tsv, json, jsonl, xlsx or parquet. (An old .xls: save it as .xlsx.)",
-                     "請加上 format：csv、tsv、json、jsonl、xlsx 或 parquet（舊的 .xls 請另存成 .xlsx）。"),
-                field=f"{field}.format",
-            )
+            raise _unknown_format(path, field)
         if kind in _WHOLE and unpacked_name(path) != path:
             raise DataSourceError(
                 Text(f"{path.name} cannot be read while it is packed.", f"{path.name} 不能在壓縮狀態下讀取。"),
@@ -127,7 +122,8 @@ class FileSource(SourceKind):
         if kind == "parquet":
             return _counted(parquet_records(path, field), places)
         if kind == "xlsx":
-            return excel_records(path, self.sheet, field, places, header=self.header, private=is_on_premise(folder), note=watch.note)
+            return excel_records(path, self.sheet, field, places, header=self.header, private=is_on_premise(folder),
+                                 note=watch.note, missed=watch.incomplete)
         encoding = self._encoding(path, folder, field, watch)
         if kind == "json":
             return json_records(path, encoding, field, places)
@@ -144,6 +140,32 @@ class FileSource(SourceKind):
         if not found.startswith("utf"):
             watch.note(Text(f"{path.name} is read as {titled(found)}.", f"{path.name} 以 {titled(found)} 編碼讀取。"))
         return found
+
+
+_OTHER_FORMATS = {
+    **dict.fromkeys((".xls", ".xlsb", ".ods", ".numbers"), Text(
+        "Open it in the program it comes from and save it as .xlsx or 'CSV UTF-8'.",
+        "請用原來的程式開啟，另存成 .xlsx 或「CSV UTF-8」。")),
+    **dict.fromkeys((".doc", ".docx", ".odt", ".pdf", ".rtf", ".pages", ".ppt", ".pptx"), Text(
+        "That is a document, not a table: put its texts into a table (.xlsx or .csv), one to a row.",
+        "這是文件，不是表格：請把內容整理成表格（.xlsx 或 .csv），一列一筆。")),
+    **dict.fromkeys((".zip", ".7z", ".rar", ".tar", ".tgz"), Text(
+        "Unpack it first, and name the file or the folder that comes out.", "請先解壓縮，再指定解出來的檔案或資料夾。")),
+    **dict.fromkeys((".db", ".sqlite", ".sqlite3"), Text(
+        "That is a database: set a source of type database, {connection: sqlite:///<absolute path>, query: SELECT …}.",
+        "這是資料庫：請把來源設成 database，{connection: sqlite:///<絕對路徑>, query: SELECT …}。")),
+}
+
+
+def _unknown_format(path: Path, field: str) -> DataSourceError:
+    other = _OTHER_FORMATS.get(path.suffix.lower())
+    if other:
+        return DataSourceError(Text(f"{path.name} is of a kind that is not read as a file.", f"{path.name} 這種檔案不能直接讀取。"),
+                               other, field=f"{field}.path")
+    return DataSourceError(
+        Text(f"The ending of {path.name} does not say its format.", f"從副檔名看不出 {path.name} 的格式。"),
+        Text("Add format: csv, tsv, json, jsonl, xlsx or parquet.", "請加上 format：csv、tsv、json、jsonl、xlsx 或 parquet。"),
+        field=f"{field}.format")
 
 
 def _counted(records: Iterator[Record], places: Places) -> Iterator[Record]:
