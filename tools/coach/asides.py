@@ -14,7 +14,7 @@ from .situation import Situation
 from .telling import call, consent, told
 
 _ASKS = re.compile(r"[?？]\s*$|[嗎呢]\s*[。！]?\s*$|(?i:^\W*(what|why|how|which|can|should|does|is)\b)|^(什麼|為什麼|怎麼|哪)")
-_OF_THIS_WORK = re.compile(r"\bv\d|(?i:\b(next|now|cost|long|much|it|this|that)\b)|接下來|下一步|然後|花|多久|進度|這|你")
+_OF_THIS_WORK = re.compile(r"\bv\d|(?i:\b(next|now|cost|long|much|it|this|that)\b)|(?i:\b(?:i|we) (?:do|fix)\b)|怎麼辦|怎麼修|接下來|下一步|然後|花|多久|進度|這|你")
 _LONGEST_SEARCH = 120
 _KEPT = Text("Nothing is lost by it, and it can be undone.", "不會遺失任何東西，之後也能復原。")
 _WISHES = {

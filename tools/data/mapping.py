@@ -6,7 +6,7 @@ import difflib
 import re
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +44,7 @@ class Columns:
     available: tuple[str, ...]
     layout: Layout | None = None
     made: frozenset[str] = frozenset()
+    named: Mapping[str, str] = field(default_factory=dict)  # the columns that `mapping` names
 
     def values(self, record: Record, roles: Iterable[str]) -> dict[str, Any]:
         """Each role's value in a record.
@@ -87,7 +88,8 @@ def find_columns(available: Sequence[str], source: SourceKind, task: Task) -> Co
     missing = tuple(role for role in {**dict.fromkeys(needed), **source.mapping} if role not in found)
     free = [name for name in available if name not in found.values()]
     suggestions = {role: near for role in missing if (near := _suggested(kind, role, source.mapping.get(role), free))}
-    return Columns(found, missing, suggestions, tuple(available), layout if made else None, frozenset(made))
+    return Columns(found, missing, suggestions, tuple(available), layout if made else None, frozenset(made),
+                   dict(source.mapping))
 
 
 def _suggested(kind: TaskKind, role: str, wanted: str | None, free: Sequence[str]) -> str | None:
@@ -127,6 +129,15 @@ def shown_columns(available: Sequence[str], task: Task) -> list[str]:
     return [name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…" for name in available]
 
 
+def lacking_in_words(missing: Sequence[str], named: Mapping[str, str]) -> Text:
+    """`text, label (named as “lable”)`: the roles without a column, with what the mapping calls it."""
+    def said(role: str, note: str) -> str:
+        return f"{role}{note.format(named[role])}" if named.get(role, role) != role else role
+
+    return Text(", ".join(said(role, " (the mapping says {!r})") for role in missing),
+                "、".join(said(role, "（mapping 寫的是「{}」）") for role in missing))
+
+
 def unlabelled_way_out(missing: Sequence[str]) -> Text:
     """What else can be done where the answer is missing: some sources have none."""
     answers = {kind.key: ROLE_TITLES[kind.key] for kind in task_kinds().values() if kind.no_proposals is None}
@@ -144,9 +155,10 @@ def missing_columns(columns: Columns, number: int, origin: str, task: Task) -> D
     there = ", ".join(available[:_COLUMNS_NAMED]) or "-"
     proposal = ", ".join(f"{name}: {columns.suggestions.get(name, '…')}" for name in columns.missing)
     no_labels, other = unlabelled_way_out(columns.missing), meant_for_another(task.type, columns.available)
+    lacking = lacking_in_words(columns.missing, columns.named)
     return DataError(
-        Text(f"{origin} has no column for {', '.join(columns.missing)}. Its columns are: {there}.",
-             f"{origin} 找不到 {'、'.join(columns.missing)} 對應的欄位。現有欄位：{there}。"),
+        Text(f"{origin} has no column for {lacking.en}. Its columns are: {there}.",
+             f"{origin} 找不到 {lacking.zh} 對應的欄位。現有欄位：{there}。"),
         Text(f"Name them with set_data_source: mapping: {{{proposal}}}.{no_labels.en}{other.en}",
              f"請用 set_data_source 指定對應：mapping: {{{proposal}}}。{no_labels.zh}{other.zh}"),
         field=f"sources[{number}].mapping.{role}",
@@ -270,6 +282,7 @@ class Conversion:
         if problem := self.kind.problems.get(code):
             return finding(f"left_out_{code}", count, Text(
                 f"{several(count, 'record was', 'records were')} left out: {problem.en}.", f"有 {count} 筆已略過：{problem.zh}。"))
+        title = ROLE_TITLES.get(code, Text(code, code))
         return finding(f"left_out_without_{code}", count, Text(
-            f"{several(count, f'record without {code} was', f'records without {code} were')} left out.",
-            f"有 {count} 筆沒有 {code}，已略過。"))
+            f"{several(count, f'record without {title.en} was', f'records without {title.en} were')} left out.",
+            f"有 {count} 筆沒有{title.zh}，已略過。"))

@@ -20,6 +20,7 @@ from .rows_listed import FOLDER
 from .snapshot import working_file
 from .split import SPLITS
 from .store import Snapshot
+from .types import ROLE_TITLES, task_kind
 
 _WORTH_SAYING = ("no_test", "labels_alike", "without_time", "label_without_rows", "label_not_in_benchmark", "own_split_not_followed", "group_column",
                  "near_conflicts", "near_overlap", "simplified_characters", "personal_mobile", "personal_landline",
@@ -106,10 +107,15 @@ def _message(
                f"（已移除：{'、'.join(f'{why.zh} {count:,} 列' for count, why in taken)}）" if taken else "")
     begun = Text(f"{several(prepared.fetched, 'record')} fetched, ", f"擷取 {prepared.fetched} 筆，") \
         if not losses.left_out.count else Text("", "")
+    lacking = ROLE_TITLES[task_kind(prepared.definition.type).key]
+    apart = len(prepared.unlabelled)
+    waiting = Text(f" {several(apart, 'row carries', 'rows carry')} no {lacking.en} and {'is' if apart == 1 else 'are'} kept apart "
+                   "until labelled." if apart else "",
+                   f"另有 {apart:,} 列沒有{lacking.zh}，先另外存放，等標註後再用。" if apart else "")
     return Text(
-        f"{begun.en}{several(total, 'distinct row')}{out.en}: {train} train, {valid} valid, {test} test; validated."
+        f"{begun.en}{several(total, 'distinct row')}{out.en}: {train} train, {valid} valid, {test} test; validated.{waiting.en}"
         f"{f' {kept.en}' if kept.en else ''}{f' {since.en}' if since.en else ''}{note.en}{written.en}",
-        f"{begun.zh}不重複的有 {total} 列{out.zh}：訓練 {train}、驗證 {valid}、測試 {test}，已通過驗證。"
+        f"{begun.zh}不重複的有 {total} 列{out.zh}：訓練 {train}、驗證 {valid}、測試 {test}，已通過驗證。{waiting.zh}"
         f"{kept.zh}{since.zh}{note.zh}{written.zh}")
 
 

@@ -149,9 +149,8 @@ _FIELD_OF = {"rows_left_out": "sources", "source_shrank": "sources", KEEP_BENCHM
 
 _OLD_NEW = Text("{'old': 'new'}", "{'舊': '新'}")
 _MEND_ROWS = Text(
-    "Correct those rows where they come from, then try again; all findings are in {path}. If a label is right and only "
-    "missing from the task, add it with update_task.",
-    "請在來源修正這些列後再試一次，完整結果在 {path}。如果標籤是對的、只是任務沒有列出，請用 update_task 加上。")
+    "Correct those rows where they come from, then try again; all findings are in {path}.",
+    "請在來源修正這些列後再試一次，完整結果在 {path}。")
 _MEND = {
     "rows_left_out": Text(
         "Mend them where they come from and prepare again, or allow more with "

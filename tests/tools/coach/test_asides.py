@@ -46,7 +46,7 @@ def test_a_question_of_knowledge_is_looked_up_and_what_was_open_stays_open(
     assert answer.question.field == before.question.field
 
 
-@pytest.mark.parametrize("message", ["what next?", "接下來呢？", "what did it cost?", "is v2 better?", "要花多久？"])
+@pytest.mark.parametrize("message", ["what next?", "接下來呢？", "what did it cost?", "is v2 better?", "要花多久？", "怎麼辦？", "what should I do?"])
 def test_a_question_about_this_work_is_answered_from_the_work(
     workspace: Workspace, a_task: Make, message: str
 ) -> None:

@@ -197,3 +197,20 @@ def test_a_first_look_says_it_too(task: TaskFolder, job: Any) -> None:
     given(task, with_gaps(1000, 20))
     assert "of the first 1,000 rows can be used" in preview(task, job)["message"]["en"]
     (task.root / "rows.jsonl").write_bytes(dump_jsonl(sentences(30)))
+
+
+def test_rows_that_wait_for_a_label_are_told_beside_those_that_have_one(task: TaskFolder, prepare: Prepare) -> None:
+    given(task, with_gaps(60, 20))
+    write_yaml(task.data_source_file, {"sources": [{"type": "file", "path": "客訴.csv", "unlabelled": True}]})
+    said = prepare()["message"]
+
+    assert "3 rows carry no label and are kept apart" in said["en"] and "另有 3 列沒有標籤" in said["zh"]
+
+
+def test_a_column_that_the_mapping_names_and_that_is_not_there_is_named(task: TaskFolder, prepare: Prepare) -> None:
+    given(task, sentences(30))
+    write_yaml(task.data_source_file, {"sources": [{"type": "file", "path": "客訴.csv", "mapping": {"text": "內容"}}]})
+    with pytest.raises(DataError) as caught:
+        prepare()
+
+    assert "mapping 寫的是「內容」" in caught.value.problem.zh and "'內容'" in caught.value.problem.en
