@@ -24,16 +24,17 @@ from .labels_alike import alike_in_words, groups_alike
 from .near import near_benchmark, near_findings
 from .near_duplicates import Tick
 from .prompting import gold_of
-from .rows import Row, normalised
+from .rows import Row, normalised, plain_name
 from .split import SPLITS, group_keys
 from .types import TaskKind, counted_labels, task_kind
 
 Report = dict[str, Any]
-_HEAVIEST = ("no_test", "labels_alike", "without_time", "label_without_rows", "label_not_in_benchmark", "own_split_not_followed", "group_column",
+_HEAVIEST = ("no_test", "stand_in", "labels_alike", "without_time", "label_without_rows", "label_not_in_benchmark", "own_split_not_followed", "group_column",
              "near_conflicts", "near_overlap",
              "simplified_characters", "personal_mobile", "personal_landline", "personal_email",
              "secret_password", "imbalance", "few_rows",
              "small_test")
+_STAND_INS = frozenset({"null", "n/a", "#n/a", "nan", "undefined", "-", "--", "—", "(blank)", "(空白)", "<na>", "<null>"})
 _SMALL_TEST_ROWS = 100
 _FEW_PER_LABEL = 10
 
@@ -228,9 +229,16 @@ def _benchmark_errors(placed: Sequence[tuple[str, Row]], rules: Rules, held_out:
 def _shape_warnings(placed: Sequence[tuple[str, Row]], rules: Rules) -> list[Finding]:
     short = [pair for pair in placed if len(pair[1]["text"]) < rules.min_characters]
     long = [pair for pair in placed if len(pair[1]["text"]) > rules.max_characters]
+    stand_ins = [pair for pair in placed if not _STAND_INS.isdisjoint(
+        plain_name(pair[1][role]) for role in ("text", "label", "output") if isinstance(pair[1].get(role), str))]
     absent = [pair for pair in placed if "entity" in rules.kind.roles
               and normalised(pair[1]["entity"]).casefold() not in normalised(pair[1]["text"]).casefold()]
     return [
+        *([finding("stand_in", len(stand_ins), Text(
+            f"{several(len(stand_ins), 'row holds', 'rows hold')} a mark such as NULL, N/A or - where a text or a label should "
+            "stand. Leave those cells empty where nothing is meant.",
+            f"有 {len(stand_ins)} 列的文字或標籤是 NULL、N/A、- 之類的符號。如果其實是空的，請把這些儲存格清空。"), stand_ins)]
+            if stand_ins else []),
         *([finding("too_short", len(short), Text(
             f"{several(len(short), 'text is', 'texts are')} shorter than {rules.min_characters} characters.",
             f"有 {len(short)} 筆文字少於 {rules.min_characters} 個字元。"), short)] if short else []),

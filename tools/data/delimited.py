@@ -180,8 +180,17 @@ def _rows(path: Path, encoding: str, form: Form, field: str) -> Iterator[tuple[i
                     last_cells.add(cells[-1])
                 yield reader.line_num + form.skipped, cells
         except csv.Error as error:
-            raise broken(path, reader.line_num + form.skipped, Text(f"is not valid CSV ({error})", f"不是有效的 CSV（{error}）"),
-                         _QUOTES_TO_MEND, field) from error
+            raise broken(path, reader.line_num + form.skipped, _no_csv(error), _QUOTES_TO_MEND, field) from error
+
+
+def _no_csv(error: csv.Error) -> Text:
+    said = str(error)
+    if "expected after" in said:
+        return Text("is not valid CSV: something stands between a closing quote and the separator",
+                    "不是有效的 CSV：結束的引號和分隔符號之間還有別的字")
+    if "unexpected end" in said:
+        return Text("is not valid CSV: the file ends within a quote", "不是有效的 CSV：引號還沒關閉，檔案就結束了")
+    return Text(f"is not valid CSV ({said})", f"不是有效的 CSV（{said}）")
 
 
 _QUOTES_TO_MEND = Text(

@@ -137,7 +137,9 @@ class LeftOut:
         column = self.sources[number].columns.found.get(reason)
         if reason in _NO_FAULT:
             return _NO_FAULT[reason]
-        if column is None:
+        if reason == "history":
+            return Text("Make it a task of type chat, or take the column out.", "請改用 chat 類型的任務，或拿掉這一欄。")
+        if column is None or reason in task_kind(self.task.type).problems:
             return Text("Correct those cells where they come from and prepare again.", "請在來源修正這些儲存格，再準備一次。")
         [name], way_out = shown_columns([column], self.task), unlabelled_way_out([reason])
         return Text(f"Fill in the column {name} there and prepare again.{way_out.en}",

@@ -28,6 +28,7 @@ _TRACED = ("url", "file")  # columns that say where a record stood
 _COLUMNS_NAMED = 30
 _LONGEST_NAME = 40
 _NUMBERED = re.compile(r"column_\d+")
+_SENTENCE = re.compile(r"[，。！？；,.!?;]|\w\s+\w+\s+\w+\s+\w")
 _FEW = 5  # rows for each value of a column that may be a label
 
 
@@ -138,6 +139,15 @@ def lacking_in_words(missing: Sequence[str], named: Mapping[str, str]) -> Text:
                 "、".join(said(role, "（mapping 寫的是「{}」）") for role in missing))
 
 
+def may_be_a_row(columns: Columns) -> Text:
+    """What to say where no column is known and a name reads like a sentence: it may be the first row of a file without a
+    header."""
+    if columns.found or not any(len(name) > 5 and _SENTENCE.search(name) for name in columns.available):
+        return Text("", "")
+    return Text(" If one of them is a row and not a name, set header: 0 on the source; the columns are then called column_1, "
+                "column_2, …", "如果其中有資料而不是欄名，請在來源設 header: 0，欄位就會依序稱為 column_1、column_2……。")
+
+
 def unlabelled_way_out(missing: Sequence[str]) -> Text:
     """What else can be done where the answer is missing: some sources have none."""
     answers = {kind.key: ROLE_TITLES[kind.key] for kind in task_kinds().values() if kind.no_proposals is None}
@@ -155,12 +165,12 @@ def missing_columns(columns: Columns, number: int, origin: str, task: Task) -> D
     there = ", ".join(available[:_COLUMNS_NAMED]) or "-"
     proposal = ", ".join(f"{name}: {columns.suggestions.get(name, '…')}" for name in columns.missing)
     no_labels, other = unlabelled_way_out(columns.missing), meant_for_another(task.type, columns.available)
-    lacking = lacking_in_words(columns.missing, columns.named)
+    lacking, row = lacking_in_words(columns.missing, columns.named), may_be_a_row(columns)
     return DataError(
         Text(f"{origin} has no column for {lacking.en}. Its columns are: {there}.",
              f"{origin} 找不到 {lacking.zh} 對應的欄位。現有欄位：{there}。"),
-        Text(f"Name them with set_data_source: mapping: {{{proposal}}}.{no_labels.en}{other.en}",
-             f"請用 set_data_source 指定對應：mapping: {{{proposal}}}。{no_labels.zh}{other.zh}"),
+        Text(f"Name them with set_data_source: mapping: {{{proposal}}}.{no_labels.en}{other.en}{row.en}",
+             f"請用 set_data_source 指定對應：mapping: {{{proposal}}}。{no_labels.zh}{other.zh}{row.zh}"),
         field=f"sources[{number}].mapping.{role}",
         details={"columns": available, "missing": list(columns.missing),
                  "suggestions": columns.suggestions},

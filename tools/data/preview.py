@@ -26,7 +26,15 @@ from .group_columns import group_finding, settling
 from .labels_alike import alike_in_words, groups_alike, meant
 from .layouts import meant_for_another
 from .left_out import LeftOut
-from .mapping import Conversion, find_columns, lacking_in_words, shown_columns, suggested_by_content, unlabelled_way_out
+from .mapping import (
+    Conversion,
+    find_columns,
+    lacking_in_words,
+    may_be_a_row,
+    shown_columns,
+    suggested_by_content,
+    unlabelled_way_out,
+)
 from .own_split import unread_tests
 from .permission import check_permission
 from .places import PlacesOf
@@ -114,7 +122,7 @@ def _look(task: TaskFolder, definition: Task, kind: SourceKind, number: int, wat
     return {
         "source": number, "type": kind.type, "origin": kind.origin(task.root),
         "columns": shown_columns(available, definition), "mapping": columns.found,
-        "missing": list(columns.missing), "named": dict(columns.named),
+        "missing": list(columns.missing), "named": dict(columns.named), "may_be_a_row": may_be_a_row(columns)._asdict(),
         "suggestions": {**suggested_by_content(columns, records, definition), **columns.suggestions},
         "rows": [_safe(definition, row) for row in [*conversion.rows, *conversion.unlabelled][:PREVIEWED_ROWS]],
         "unlabelled": len(conversion.unlabelled),
@@ -124,7 +132,7 @@ def _look(task: TaskFolder, definition: Task, kind: SourceKind, number: int, wat
         **({"lost": [said._asdict() for said in lost]} if lost else {}),
         **({"group_column": group_finding(definition, *group)["message"]} if group else {}),
         **({} if columns.missing or conversion.rows or conversion.unlabelled else {
-            "unusable": [note["message"] for note in conversion.notes()]}),
+            "unusable": [note["message"] for note in conversion.notes() if note["code"] != "layout_recognised"]}),
         "unknown_labels": [quoted(definition, label, 40) for label in unknown][:10],
         **({"meant": meant(unknown, definition.labels)} if unknown and definition.constraints.privacy == "open" else {}),
     }
@@ -259,13 +267,13 @@ def _ask_for_columns(task: TaskFolder, definition: Task, look: dict[str, Any]) -
     there = look["columns"][:30]
     proposal = ", ".join(f"{role}: {look['suggestions'].get(role, '?')}" for role in look["missing"])
     no_labels, other = unlabelled_way_out(look["missing"]), meant_for_another(definition.type, look["columns"])
-    lacking = lacking_in_words(look["missing"], look["named"])
+    lacking, row = lacking_in_words(look["missing"], look["named"]), Text(**look["may_be_a_row"])
     return _say(
         Text(f"{look['origin']} can be read, but has no column for {lacking.en}. Columns: {', '.join(there)}.",
              f"{look['origin']} 可以讀取，但找不到 {lacking.zh} 對應的欄位。現有欄位：{'、'.join(there)}。"),
         "set_data_source", {"task": task.name},
-        Text(f"Ask which column is which and set the source's mapping, perhaps {{{proposal}}}.{no_labels.en}{other.en}",
-             f"請問使用者各欄位的意義，再設定來源的 mapping，可能是 {{{proposal}}}。{no_labels.zh}{other.zh}"))
+        Text(f"Ask which column is which and set the source's mapping, perhaps {{{proposal}}}.{no_labels.en}{other.en}{row.en}",
+             f"請問使用者各欄位的意義，再設定來源的 mapping，可能是 {{{proposal}}}。{no_labels.zh}{other.zh}{row.zh}"))
 
 
 def _lost_first(told: dict[str, Any], lost: Sequence[Text]) -> dict[str, Any]:

@@ -107,3 +107,9 @@ def test_rows_without_a_date_are_told_where_the_split_is_by_time(task: TaskFolde
 
     assert found["without_time"]["count"] == 6 and "「on」" in found["without_time"]["message"]["zh"]
     assert "without_time" not in warnings(task, prepare, dated)
+
+
+def test_marks_that_stand_for_nothing_are_told(task: TaskFolder, prepare: Prepare) -> None:
+    found = warnings(task, prepare, [*ROWS, row("N/A", entity="N/A")])
+    assert found["stand_in"]["count"] == 1 and "N/A" in found["stand_in"]["message"]["zh"]
+    assert "stand_in" not in warnings(task, prepare, ROWS)

@@ -214,3 +214,21 @@ def test_a_column_that_the_mapping_names_and_that_is_not_there_is_named(task: Ta
         prepare()
 
     assert "mapping 寫的是「內容」" in caught.value.problem.zh and "'內容'" in caught.value.problem.en
+
+
+def test_a_file_whose_first_row_is_taken_for_names_is_met_with_the_setting(task: TaskFolder, prepare: Prepare) -> None:
+    (task.root / "c.txt").write_text("公司甲的營收創新高，市場看好。\n公司乙的獲利下滑，股價走弱。\n", encoding="utf-8")
+    write_yaml(task.data_source_file, {"sources": [{"type": "file", "path": "c.txt"}]})
+    with pytest.raises(DataError) as caught:
+        prepare()
+
+    assert "header: 0" in caught.value.fix.zh and "header: 0" in caught.value.fix.en
+
+
+def test_what_is_no_csv_is_told_in_the_persons_words(task: TaskFolder, prepare: Prepare) -> None:
+    (task.root / "客訴.csv").write_text('text,entity,label\n"a"b,c,正面\n', encoding="utf-8")
+    write_yaml(task.data_source_file, {"sources": [{"type": "file", "path": "客訴.csv"}]})
+    with pytest.raises(DataError) as caught:
+        prepare()
+
+    assert "結束的引號和分隔符號之間還有別的字" in caught.value.problem.zh
