@@ -20,7 +20,7 @@ from ...resources.language import Text, several
 from ...resources.task import Task, TaskType
 from .content import content_findings, coverage_findings
 from .findings import ROW_TEXT, Finding, finding
-from .labels_alike import alike_in_words, groups_alike
+from .labels_alike import alike_in_words, groups_alike, several_in_one, several_in_words
 from .near import near_benchmark, near_findings
 from .near_duplicates import Tick
 from .prompting import gold_of
@@ -29,7 +29,7 @@ from .split import SPLITS, group_keys
 from .types import TaskKind, counted_labels, task_kind
 
 Report = dict[str, Any]
-_HEAVIEST = ("no_test", "stand_in", "labels_alike", "without_time", "label_without_rows", "label_not_in_benchmark", "own_split_not_followed", "group_column",
+_HEAVIEST = ("no_test", "stand_in", "several_labels_in_one", "labels_alike", "without_time", "label_without_rows", "label_not_in_benchmark", "own_split_not_followed", "group_column",
              "near_conflicts", "near_overlap",
              "simplified_characters", "personal_mobile", "personal_landline", "personal_email",
              "secret_password", "imbalance", "few_rows",
@@ -256,6 +256,8 @@ def _balance_warnings(placed: Sequence[tuple[str, Row]], rules: Rules) -> list[F
     train = Counter({label: count for label, count in counted_labels(rows).items() if label in rules.labels})
     test = sum(name == "test" for name, _ in placed)
     found = []
+    if combined := several_in_one(rules.labels):
+        found.append(finding("several_labels_in_one", len(combined), several_in_words(combined)))
     if alike := groups_alike(rules.labels):
         found.append(finding("labels_alike", len(alike), alike_in_words(alike)))
     unseen = [label for label in rules.labels if not train[label]]

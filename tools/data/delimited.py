@@ -15,7 +15,8 @@ from ...resources.language import Text, several
 from .column_names import LOOKED_AT, find_header, is_filled
 from .compression import opened_text
 from .places import Places
-from .reading import LONGEST_ROW, Record, broken, lines_of
+from .reading import LONGEST_ROW, ROW, Record, broken, lines_of
+from .worksheet import letters_of
 
 Note = Callable[[Text], None]
 _DELIMITERS = (",", ";", "\t", "|")
@@ -146,8 +147,11 @@ def column_names(cells: Sequence[Any], path: Path, row: int, field: str) -> list
              for number, cell in enumerate(cells, start=1)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise broken(path, row, Text(f"names the column {twice[0]!r} twice", f"重複了欄名「{twice[0]}」"),
-                     Text("Give every column its own name.", "請讓每一欄有自己的名稱。"), field)
+        where = [letters_of(number) for number, name in enumerate(names, start=1) if name == twice[0]]
+        raise broken(path, row, Text(f"names the column {twice[0]!r} twice ({' and '.join(where)})",
+                                     f"重複了欄名「{twice[0]}」（{'、'.join(where)} 欄）"),
+                     Text("Give every column its own name; what stands beside the table, such as a legend, belongs on a sheet of "
+                          "its own.", "請讓每一欄有自己的名稱；表格旁邊的說明（例如代號表）請移到別的工作表。"), field, unit=ROW)
     return names
 
 

@@ -1,4 +1,4 @@
-"""Labels that are written differently and may mean the same."""
+"""Labels that are written differently and may mean the same, and labels that are several in one cell."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from .rows import plain_name
 
 _BETWEEN_LETTERS = re.compile(r"(?<=[^\W\d])[\s_\-./・]+(?=[^\W\d])")
 _AT_THE_END = re.compile(r"[\s.,;:!。，；：！]+\Z")
+_SIDE_BY_SIDE = re.compile(r"[;；,，、|/+&\n]")
 _WHOLE_NUMBER = re.compile(r"0*(\d+?)(?:\.0+)?")
 _NEAR = 0.8  # share of characters in common, of longer labels
 _SHOWN = 5
@@ -23,6 +24,21 @@ def groups_alike(labels: Iterable[str]) -> list[list[str]]:
     for label in labels:
         by_form.setdefault(_form(label), []).append(label)
     return [alike for alike in by_form.values() if len(alike) > 1]
+
+
+def several_in_one(labels: Iterable[str]) -> list[str]:
+    """The labels that are other labels, put side by side."""
+    known = set(labels)
+    return [label for label in sorted(known)
+            if len(parts := [part.strip() for part in _SIDE_BY_SIDE.split(label)]) > 1 and known.issuperset(parts)]
+
+
+def several_in_words(labels: Sequence[str]) -> Text:
+    """What to say of labels that are several in one cell."""
+    return Text(f"These labels are several in one cell, and count as labels of their own: {', '.join(labels[:_SHOWN])}. A row has one "
+                "label: keep the one that matters there, or split the task in two.",
+                f"這些標籤是一格裡寫了好幾個，會被當成另一種標籤：{'、'.join(labels[:_SHOWN])}。一列只能有一個標籤：請留下最要緊的那個，"
+                "或拆成不同的任務。")
 
 
 def meant(unknown: Iterable[str], known: Sequence[str]) -> dict[str, str]:

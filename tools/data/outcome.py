@@ -22,7 +22,7 @@ from .split import SPLITS
 from .store import Snapshot
 from .types import ROLE_TITLES, task_kind
 
-_WORTH_SAYING = ("no_test", "stand_in", "labels_alike", "without_time", "label_without_rows", "label_not_in_benchmark", "own_split_not_followed", "group_column",
+_WORTH_SAYING = ("no_test", "stand_in", "several_labels_in_one", "labels_alike", "without_time", "label_without_rows", "label_not_in_benchmark", "own_split_not_followed", "group_column",
                  "near_conflicts", "near_overlap", "simplified_characters", "personal_mobile", "personal_landline",
                  "personal_email", "secret_password", "imbalance", "few_rows", "small_test")
 _ALWAYS_SAID = ("benchmark_followed", "benchmark_beside", KEEP_BENCHMARK, "own_split_kept")

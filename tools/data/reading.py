@@ -20,6 +20,7 @@ _ARRAY = re.compile(r"\s*\[\s*(\{|\]|\Z)")
 _SPLITS = frozenset({"train", "training", "valid", "validation", "val", "dev", "test"})
 _ELEMENT = Text("Element", "個元素")
 _LINE = Text("Line", "行")
+ROW = Text("Row", "列")
 
 
 def jsonl_records(path: Path, encoding: str, field: str, places: Places | None = None) -> Iterator[Record]:

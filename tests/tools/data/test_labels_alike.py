@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nlp_skills.resources.task import TaskFolder
-from nlp_skills.tools.data.labels_alike import groups_alike, meant
+from nlp_skills.tools.data.labels_alike import groups_alike, meant, several_in_one
 from tests.tools.data.conftest import sentences
 from tests.tools.data.test_checks import Prepare, warnings
 
@@ -40,3 +40,7 @@ def test_the_task_hears_of_labels_that_are_alike_first(task: TaskFolder, prepare
 
     assert next(iter(found)) == "labels_alike"
     assert "POS." in found["labels_alike"]["message"]["zh"] and "label_values" in found["labels_alike"]["message"]["en"]
+
+
+def test_labels_that_are_several_in_one_cell_are_told_from_those_that_hold_a_sign() -> None:
+    assert several_in_one(["物流", "帳務", "物流;帳務", "帳務、帳務", "R&D", "R", "N/A", "物流/其他"]) == ["帳務、帳務", "物流;帳務"]
