@@ -58,6 +58,8 @@ def cached_folder(name: str) -> Path:
 
 def cached_model(name: str) -> Path | None:
     """The newest whole snapshot of a hub model in the cache, the one `main` points at first; None where none is."""
+    if not HUB_NAME.fullmatch(name) or ".." in name:
+        return None
     snapshots = cached_folder(name) / "snapshots"
     if not snapshots.is_dir():
         return None

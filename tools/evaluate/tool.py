@@ -117,6 +117,8 @@ def register(server: MCPServer, workspace: Workspace) -> None:
 
         def start() -> JobFolder:
             folder = workspace.task(task)
+            if len(beside or []) > trying.MOST_BESIDE:
+                raise trying.too_many(len(beside or []))
             models = [named_model(workspace, folder, name, moved["url"], moved["api_key"])
                       for name in [model, *(beside or [])]]
             if action == "evaluate":

@@ -51,11 +51,20 @@ from .verdict import verdict
 
 ENTRY = ["-m", "nlp_skills.tools.evaluate.trying"]
 MOST_ROWS = 20  # of the validation split, where no text is given
+MOST_BESIDE = 10  # models
 _VALID = {
     "label": Text("answers that are a label", "回答是標籤的"),
     "spans": Text("answers that are JSON of parts", "回答是可讀取的 JSON 的"),
     "text": Text("answers that are not empty", "有回答的"), "pair": Text("answers that are not empty", "有回答的"),
 }
+
+
+def too_many(count: int) -> EvaluationError:
+    """The error of more models than stand side by side."""
+    return EvaluationError(
+        Text(f"{count:,} more models were named; at most {MOST_BESIDE} stand beside the first.",
+             f"指定了 {count:,} 個其他模型；一次最多並列 {MOST_BESIDE} 個。"),
+        Text("Name fewer, and call again for the rest.", "請少指定幾個，其餘的再呼叫一次。"), field="beside")
 
 
 def main(arguments: list[str]) -> int:

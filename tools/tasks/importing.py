@@ -97,9 +97,9 @@ def import_task(
                 done += expected.bytes
                 tell(done, manifest.bytes)
         task = TaskFolder(root)
-        definition = task.load().model_copy(update={"name": chosen})
-        if definition.name != manifest.task:
-            task.save(definition)
+        definition = task.load()
+        if definition.name != chosen:  # whatever the manifest says
+            task.save(definition.model_copy(update={"name": chosen}))
         without_model.extend(_mark_absent_models(task))
         aside.extend(foreign.set_aside(task))
 

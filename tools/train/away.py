@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ...resources.access import refusal, require
 from ...resources.errors import BudgetError, Cancelled, TrainingError
 from ...resources.files import commit_folder, lock, read_json, sha256_file, write_atomic
 from ...resources.job import JobFolder
@@ -28,6 +29,7 @@ from ..compute.lease import Meter, cost_argument, cost_of
 from ..compute.machines import LinkedMachine, linked_machine
 from ..compute.running import RunningJob, run_job
 from ..compute.tending import Errand, Keep, Tending, tending
+from ..data.reach import needs_to_send
 from ..data.snapshot import load_snapshot
 from ..evaluate.merge import merged_place
 from . import there
@@ -47,8 +49,9 @@ def submit_away(workspace: Workspace, task: TaskFolder, plan: str | None, machin
     Raises:
         NlpSkillsError: the machine cannot be used, or the first blocking finding of the plan.
     """
-    prospect = linked_machine(workspace, machine).prospect(workspace, machine)
-    name, cost = ready_to_send(workspace, task, plan, confirm, Away(machine, prospect))
+    linked = linked_machine(workspace, machine)
+    away = Away(machine, linked.prospect(workspace, machine), linked.place(machine))
+    name, cost = ready_to_send(workspace, task, plan, confirm, away)
     return jobs.submit(workspace, "train", ENTRY,
                        [str(task.root), "--machine", machine, "--plan", name, *cost_argument(cost)],
                        python=sys.executable, task=task, resumable=True, machine=machine)
@@ -73,6 +76,8 @@ def main(arguments: list[str]) -> int:
             if folder := _reserved(task, owner):
                 _keep_checkpoint(folder, tended)
 
+        if not given.give_back and (leaving := needs_to_send(task.load(), machine.place(given.machine))):
+            require(refusal(leaving, "machine"))  # the name may stand for another machine since
         if given.give_back:
             return _give_back(job, JobFolder(task.jobs / owner), given.machine, machine, meter, keep)
         folder = _reserved(task, job.folder.id)

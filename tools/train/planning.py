@@ -96,10 +96,11 @@ def plan_training(
 
 
 class Away(NamedTuple):
-    """Another machine to train on: its name, and what was seen of it."""
+    """Another machine to train on: its name, what was seen of it, and where rows sent to it go."""
 
     name: str
     prospect: Prospect
+    place: str = ""
 
 
 def ready_to_train(workspace: Workspace, task: TaskFolder, plan: str | None, confirm: bool) -> str:
@@ -137,7 +138,7 @@ def _ready(
     cost = _cost(away.prospect, checked.estimate) if away else None
     if away and cost:
         to_confirm.insert(0, _costs(task, away, cost, require_room(task, cost, away.name)))
-    if away and (leaving := needs_to_send(task.load(), away.name)):
+    if away and (leaving := needs_to_send(task.load(), away.place or away.name)):
         require(refusal(leaving, "machine"))
     there = f", machine={away.name!r}" if away else ""
     if to_confirm and not confirm:

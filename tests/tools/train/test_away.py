@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ import anyio
 import pytest
 from mcp import Client
 
-from nlp_skills.resources.access import AccessError
+from nlp_skills.resources.access import AccessError, grant
 from nlp_skills.resources.errors import MissingRequirement
 from nlp_skills.resources.files import read_json, read_yaml, sha256_file
 from nlp_skills.resources.job import JobFolder, job_folder
@@ -158,4 +159,11 @@ def test_data_that_must_stay_inside_is_sent_only_after_a_yes(
     plan_training(workspace, task, {"base_model": str(tiny_model), **SETTINGS}, "none", [], "first")
     with pytest.raises(AccessError) as asked:
         submit_away(workspace, task, "first", "gpubox", confirm=True)
-    assert "nlp-skills allow --rows-of" in asked.value.fix.en and [need.host for need in asked.value.needs] == ["gpubox"]
+    assert "nlp-skills allow --rows-of" in asked.value.fix.en and [need.host for need in asked.value.needs] == [machine.host]
+    # A yes to that machine is none to another one that takes its name.
+    grant(asked.value.needs)
+    other = f"{getpass.getuser()}@{machine.host}"
+    keep_machine(workspace, "gpubox", machine.model_copy(update={"host": other}))
+    with pytest.raises(AccessError) as refused:
+        submit_away(workspace, task, "first", "gpubox", confirm=True)
+    assert [need.host for need in refused.value.needs] == [other]

@@ -112,6 +112,10 @@ class LinkedMachine(MachineKind, ABC):
         None, description="An interpreter there that has the training libraries; none: an environment is built.")
     patience_hours: float = Field(24, gt=0, description="How long a broken link is tried again.")
 
+    def place(self, name: str) -> str:
+        """Where what is sent to it goes, which its name, free to stand for another machine tomorrow, does not say."""
+        return name
+
     @abstractmethod
     def prospect(self, workspace: Workspace, name: str) -> Prospect:
         """What will be trained on, looked at before anything is spent.

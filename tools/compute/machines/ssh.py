@@ -90,6 +90,9 @@ class Ssh(LinkedMachine):
                 raise
             return self._asks_for_trust(name, unknown)
 
+    def place(self, name: str) -> str:
+        return self.host
+
     def prospect(self, workspace: Workspace, name: str) -> Prospect:
         with self.reached(name) as far:
             far.require_worker()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import ClassVar, Literal
 from urllib.parse import urlsplit
@@ -13,7 +14,7 @@ from pydantic import Field, model_validator
 from ....resources.access import AccessError, Need
 from ....resources.errors import DataSourceError
 from ....resources.language import Text, several
-from ....resources.secrets import redact, resolve_address
+from ....resources.secrets import redact, references, resolve_address
 from ..rows import normalised
 from ..watching import Watch
 from ..web.client import Answer, Ask, Limits, Web, shown
@@ -27,6 +28,7 @@ from ..web.sitemaps import sitemap_pages
 from . import Record, SourceKind
 
 _PAGES = ("text/html", "application/xhtml+xml", "text/plain", "application/xml", "text/xml", "")
+_LOOKED_UP = 20  # hosts, one after the other, before anything is read
 _OUTAGE = 5  # pages of one host in a row without an answer
 
 
@@ -78,7 +80,12 @@ class WebScrapeSource(SourceKind):
             yield from self._pages(web, Robots(web), field, watch, KeptPages(watch.keep, asked))
 
     def needs(self, folder: Path, field: str) -> list[Need]:
-        return [need for url in (*self.urls, *self.sitemaps) for need in needs_of(url, f"{field}.urls")]
+        named, first = [*self.urls, *self.sitemaps], dict[str, str]()
+        for url in named:
+            first.setdefault(url.partition("//")[2].partition("/")[0], url)
+        secret = [url for url in named if references(url)]
+        looked = dict.fromkeys([*islice(first.values(), _LOOKED_UP), *secret])  # every connection is guarded besides
+        return [need for url in looked for need in needs_of(url, f"{field}.urls")]
 
     def origin(self, folder: Path) -> str:
         named = [*self.urls, *self.sitemaps]
