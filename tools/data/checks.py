@@ -29,7 +29,7 @@ from .split import SPLITS, group_keys
 from .types import TaskKind, counted_labels, task_kind
 
 Report = dict[str, Any]
-_HEAVIEST = ("no_test", "stand_in", "several_labels_in_one", "labels_alike", "without_time", "label_without_rows", "label_not_in_benchmark", "own_split_not_followed", "group_column",
+_HEAVIEST = ("no_test", "one_label", "damaged_text", "stand_in", "several_labels_in_one", "labels_alike", "without_time", "label_without_rows", "label_not_in_benchmark", "own_split_not_followed", "group_column",
              "near_conflicts", "near_overlap",
              "simplified_characters", "personal_mobile", "personal_landline", "personal_email",
              "secret_password", "imbalance", "few_rows",
@@ -260,6 +260,10 @@ def _balance_warnings(placed: Sequence[tuple[str, Row]], rules: Rules) -> list[F
         found.append(finding("several_labels_in_one", len(combined), several_in_words(combined)))
     if alike := groups_alike(rules.labels):
         found.append(finding("labels_alike", len(alike), alike_in_words(alike)))
+    if rules.kind.one_label and len(+train) == 1 and len(rules.labels) == 1:
+        found.append(finding("one_label", 1, Text(
+            f"Every row has the label {rules.labels[0]}: there is nothing to tell apart. Bring rows of the other labels too.",
+            f"每一列的標籤都是「{rules.labels[0]}」，沒有東西可以分辨。請也準備其他標籤的資料。")))
     unseen = [label for label in rules.labels if not train[label]]
     if train and unseen:
         found.append(finding("label_without_rows", len(unseen), Text(

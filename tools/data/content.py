@@ -8,6 +8,7 @@ from typing import Any
 
 from ...resources.chinese import simplified_characters
 from ...resources.language import Text, several
+from .damaged_text import is_damaged
 from .findings import Finding, finding, private_finding
 from .rows import Row
 from .types import kind_of
@@ -45,10 +46,16 @@ def content_findings(placed: Placed, traditional: bool) -> tuple[list[Finding], 
         for code in (*(f"personal_{kind}" for kind in kinds_of(text)), *(f"secret_{kind}" for kind in secret_kinds_of(text))):
             holding[code].append((name, row))
     private = {code: _private(code, rows) for code in _KINDS if (rows := holding[code])}
+    damaged = [(name, row) for name, row in placed if is_damaged(row["text"])]
     simplified = [(name, row) for name, row in placed if simplified_characters(row["text"])] if traditional else []
     return (
         [found for code, found in private.items() if code in _SURE],
         [*(found for code, found in private.items() if code not in _SURE),
+         *([finding("damaged_text", len(damaged), Text(
+             f"{several(len(damaged), 'text is', 'texts are')} damaged (�, ??????, or letters such as Ã©): an earlier program read "
+             "them in the wrong encoding and saved them so. Export them anew from where they are still right.",
+             f"有 {len(damaged)} 筆文字是亂碼（�、?????? 或 Ã© 這類字）：之前的程式用錯編碼讀取又存檔了。請從還正確的來源重新匯出。"),
+             damaged)] if damaged else []),
          *([finding("simplified_characters", len(simplified), Text(
              f"{several(len(simplified), 'text holds', 'texts hold')} Simplified characters, though the task is "
              "Traditional Chinese.",

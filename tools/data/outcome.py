@@ -22,10 +22,10 @@ from .split import SPLITS
 from .store import Snapshot
 from .types import ROLE_TITLES, task_kind
 
-_WORTH_SAYING = ("no_test", "stand_in", "several_labels_in_one", "labels_alike", "without_time", "label_without_rows", "label_not_in_benchmark", "own_split_not_followed", "group_column",
+_WORTH_SAYING = ("no_test", "one_label", "damaged_text", "stand_in", "several_labels_in_one", "labels_alike", "without_time", "label_without_rows", "label_not_in_benchmark", "own_split_not_followed", "group_column",
                  "near_conflicts", "near_overlap", "simplified_characters", "personal_mobile", "personal_landline",
                  "personal_email", "secret_password", "imbalance", "few_rows", "small_test")
-_ALWAYS_SAID = ("benchmark_followed", "benchmark_beside", KEEP_BENCHMARK, "own_split_kept")
+_ALWAYS_SAID = ("benchmark_followed", "benchmark_beside", KEEP_BENCHMARK, "own_split_kept", "labels_found")
 _TAKEN_OUT = {
     "duplicates_removed": Text("exact duplicates of another", "完全重複"),
     "near_benchmark_removed": Text("all but repeat the benchmark", "和評估基準幾乎相同"),

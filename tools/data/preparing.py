@@ -25,6 +25,7 @@ from .split import SKELETON, group_keys, split_rows
 from .types import counted_labels, task_kind
 
 MOST_LABELS = 50
+_LABELS_SHOWN = 12
 
 
 @dataclass(frozen=True)
@@ -141,3 +142,19 @@ def _with_labels(definition: Task, rows: Sequence[Row]) -> Task:
     if len(counts) > MOST_LABELS:
         return definition
     return definition.model_copy(update={"labels": sorted(counts, key=lambda label: (-counts[label], label))})
+
+
+def labels_found(before: Task, prepared: Prepared) -> list[Finding]:
+    """What to say where the task listed no labels and has those of the data now."""
+    labels = prepared.definition.labels
+    if before.labels or not labels:
+        return []
+    counts = counted_labels(prepared.rows)
+    more = len(labels) - _LABELS_SHOWN
+    shown = [(label, counts[label]) for label in labels[:_LABELS_SHOWN]]
+    also = Text(f" and {more} more", f" 等 {len(labels)} 種") if more > 0 else Text("", "")
+    return [finding("labels_found", len(labels), Text(
+        f"The task listed no labels; it has those of the data now: {', '.join(f'{label} ({count})' for label, count in shown)}"
+        f"{also.en}. What is no label among them is to be mended where the rows come from, and taken off with update_task.",
+        f"任務原本沒有列標籤，現在用資料裡的：{'、'.join(f'{label}（{count}）' for label, count in shown)}{also.zh}。"
+        "如果有不是標籤的，請在來源修正，再用 update_task 拿掉。"))]

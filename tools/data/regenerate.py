@@ -37,7 +37,7 @@ from .near import without_near_benchmark
 from .outcome import Losses, outcome
 from .own_split import unread_tests
 from .permission import check_permission
-from .preparing import into_own_splits, prepare
+from .preparing import into_own_splits, labels_found, prepare
 from .rows import many_rows
 from .rows_listed import list_rows
 from .snapshot import (
@@ -173,7 +173,7 @@ def _regenerate(
             splits, alike, some_stay = without_near_benchmark(splits, held_out, steps.tick)
             apart_from_tested = not some_stay
         report = validation_report(splits, rules_of(prepared.definition, data_source, data_source.split.group_by),
-                                   held_out, [*prepared.notes, *following.notes, *about_split, *without_time(splits["train"], data_source.split), *notes_of(len(written), len(used)), *alike,
+                                   held_out, [*prepared.notes, *labels_found(definition, prepared), *following.notes, *about_split, *without_time(splits["train"], data_source.split), *notes_of(len(written), len(used)), *alike,
                                               *proposed_groups(prepared.definition, prepared.sources, data_source.split)],
                                    steps.tick, apart=apart_from_tested)
     report["errors"] = [*lost, *following.errors, *prepared.errors, *report["errors"]]

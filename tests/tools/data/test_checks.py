@@ -13,6 +13,7 @@ from nlp_skills.resources.errors import DataError
 from nlp_skills.resources.language import Text
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.tools.data.checks import rules_of, validation_report
+from nlp_skills.tools.data.damaged_text import is_damaged
 from nlp_skills.tools.data.snapshot import current_snapshot
 from tests.tools.data.conftest import Rows, sentences
 from tests.tools.data.test_regenerate import refusal, source
@@ -113,3 +114,20 @@ def test_marks_that_stand_for_nothing_are_told(task: TaskFolder, prepare: Prepar
     found = warnings(task, prepare, [*ROWS, row("N/A", entity="N/A")])
     assert found["stand_in"]["count"] == 1 and "N/A" in found["stand_in"]["message"]["zh"]
     assert "stand_in" not in warnings(task, prepare, ROWS)
+
+
+@pytest.mark.parametrize(("text", "damaged"), [
+    ("公司甲的營收".encode().decode("latin-1"), True), ("公司甲的營\ufffd\ufffd", True), ("公司甲 donâ€™t", True), ("?????????", True),
+    ("café au lait, «MENÜ», naïve – 25 €", False), ("公司甲的營收創高", False), ("really????", False), ("???", False), ("Ångström", False),
+])
+def test_texts_that_were_damaged_before_are_known(text: str, damaged: bool) -> None:
+    assert is_damaged(text) is damaged
+
+
+def test_labels_taken_from_the_data_and_a_single_one_are_told(task: TaskFolder, prepare: Prepare) -> None:
+    with task.change() as changed:
+        changed.labels = []
+    found = warnings(task, prepare, [{**each, "label": "正面"} for each in ROWS])
+
+    assert "正面（120）" in found["labels_found"]["message"]["zh"] and "「正面」" in found["one_label"]["message"]["zh"]
+    assert "labels_found" not in warnings(task, prepare, [{**each, "label": "正面"} for each in ROWS])
