@@ -69,7 +69,7 @@ def readable(
     need = unmet_need(path, field, workspace=workspace, task=task, suffixes=suffixes)
     if need is not None:
         raise refusal([need], field, inbox(workspace or workspace_of(task)))
-    return _resolved(path)
+    return resolved_path(path)
 
 
 def unmet_need(
@@ -83,7 +83,7 @@ def unmet_need(
     """
     _check_length(path, field)
     start = _fixed_part(path)
-    target, place = _resolved(start), workspace or workspace_of(task)
+    target, place = resolved_path(start), workspace or workspace_of(task)
     whole = start != path or target.is_dir()
     fits = whole or target.suffix.lower() in tuple(suffixes)
     if need := _private_rows(target, task):
@@ -107,7 +107,7 @@ def writable(path: Path, field: str, *, workspace: Path) -> Path:
         AccessError: it lies outside of them, is hidden, or names a file of keys.
     """
     _check_length(path, field)
-    target = _resolved(path)
+    target = resolved_path(path)
     roots = [workspace, *map(Path, read_grants().folders)]
     if _is_below(target, roots) and not _is_credential(target):
         return target
@@ -177,13 +177,21 @@ def _is_second_name(path: Path) -> bool:
     return (found.st_dev, found.st_ino) in known
 
 
+def expanded(path: str | Path) -> Path:
+    """The path with `~` in the place of the home it stands for; as it is written where nobody has that home."""
+    with contextlib.suppress(RuntimeError):
+        return Path(path).expanduser()
+    return Path(path)
+
+
 def _check_length(path: Path, field: str) -> None:
-    if len(os.fsencode(str(path))) > _LONGEST_PATH or any(len(os.fsencode(part)) > _LONGEST_PART for part in path.parts):
-        raise AccessError(Text("No disk keeps a path that long.", "路徑太長，磁碟無法使用。"),
+    if "\0" in str(path) or len(os.fsencode(str(path))) > _LONGEST_PATH or any(len(os.fsencode(part)) > _LONGEST_PART for part in path.parts):
+        raise AccessError(Text("No disk keeps such a path: it is too long, or holds a NUL.", "路徑太長或含有 NUL 字元，磁碟無法使用。"),
                           Text("Give the path of the file itself.", "請提供檔案本身的路徑。"), field=field)
 
 
-def _resolved(path: Path) -> Path:
+def resolved_path(path: Path) -> Path:
+    """The path with its links resolved, as far as there is one; whatever is written in it."""
     try:
         return path.expanduser().resolve()
     except (OSError, RuntimeError, ValueError):  # a loop of links, a home that nobody has, a NUL

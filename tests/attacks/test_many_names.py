@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -73,3 +76,33 @@ def _renamed(archive: Path, changed: Path) -> None:
                 written.writestr(name, content)
         manifest["task"] = "other"
         written.writestr(manifest_name, json.dumps(manifest))
+
+
+ODD = {"a home that nobody has": "~nobodyhere/x", "a NUL": "/tmp/a\0b", "a NUL in the inbox": "inbox/a\0b", "a long part": "a" * 400}
+DOORS: dict[str, Callable[[str], tuple[str, dict[str, Any]]]] = {
+    "a file": lambda odd: ("set_data_source", {"sources": [{"type": "file", "path": f"{odd}.csv"}]}),
+    "a pattern": lambda odd: ("set_data_source", {"sources": [{"type": "file", "path": f"{odd}/*.csv"}]}),
+    "a database": lambda odd: ("set_data_source", {"sources": [
+        {"type": "database", "connection": f"sqlite:///{quote(odd)}.db", "query": "select 1"}]}),
+    "an archive to read": lambda odd: ("manage_task", {"action": "import", "path": f"{odd}.zip"}),
+    "an archive to write": lambda odd: ("manage_task", {"action": "export", "path": f"{odd}.zip"}),
+    "a sheet": lambda odd: ("add_examples", {"action": "import", "path": f"{odd}.csv"}),
+    "a GGUF file": lambda odd: ("try_model", {"model": f"gguf:{odd}.gguf", "text": "x"}),
+    "a base model": lambda odd: ("try_model", {"model": f"base:{odd}", "text": "x"}),
+    "the base of a plan": lambda odd: ("plan_training", {"settings": {"base_model": odd}}),
+    "a machine": lambda odd: ("set_up", {"what": "machine", "name": "box", "settings": {"host": odd}}),
+}
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=list(ODD))
+@pytest.mark.parametrize("door", DOORS.values(), ids=list(DOORS))
+async def test_an_odd_path_is_answered_in_words(
+    door: Callable[[str], tuple[str, dict[str, Any]]], odd: str, victim: Victim, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with victim.attacked() as attack:
+        await attack.create()
+        tool, arguments = door(odd)
+        said = await attack(tool, **({} if tool == "set_up" else {"task": TASK}), **arguments)
+    for word in ("error of ours", "Errno", "Traceback", "ValueError", "RuntimeError", "UnicodeError"):
+        assert word not in said.text
+    assert "Traceback" not in caplog.text

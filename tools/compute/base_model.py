@@ -11,7 +11,7 @@ from typing import Any
 from ...resources.errors import MissingRequirement, TrainingError
 from ...resources.files import read_json
 from ...resources.language import Text
-from ...resources.paths import hub_cache, readable
+from ...resources.paths import expanded, hub_cache, readable
 from ...resources.workspace import Workspace
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(?:/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
@@ -27,7 +27,7 @@ def resolve_base_model(workspace: Workspace, name: str) -> Path:
         TrainingError: there is no such folder, or what it holds is not a causal language model with its tokenizer.
         MissingRequirement: a hub model that has not been downloaded; names the call that does.
     """
-    for folder in (Path(name).expanduser(), workspace.root / name) if name.strip() else ():
+    for folder in (expanded(name), workspace.root / name) if name.strip() else ():
         with contextlib.suppress(OSError):  # a name longer than any disk takes
             if (folder.is_absolute() and not folder.is_relative_to(workspace.root)) or folder.is_dir():
                 readable(folder, "base_model", workspace=workspace.root)

@@ -107,8 +107,13 @@ def check_reach(
     host, port = str(options.host), int(options.port)
     try:
         addresses = resolved(host, port) if direct else []
-    except (OSError, UnicodeError):  # whoever connects says so
+    except OSError:  # whoever connects says so
         return
+    except ValueError:  # a character or a length that no name has
+        raise MachineError(
+            Text(f"{alias[:80]!r} is not a host's name.", f"「{alias[:80]}」不是主機名稱。"),
+            Text("Name an alias of the SSH config, or user@host.", "請填 SSH 設定裡的別名，或 user@host。"),
+            field="settings.host") from None
     named = options.host_key_alias or host
     vouched = bool(pinned) or host != address(alias)["host"] or bool(asyncssh.match_known_hosts(
         known_keys(options), named, "", port if port != _DEFAULT_PORT else None)[0])

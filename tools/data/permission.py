@@ -9,7 +9,7 @@ from pathlib import Path
 from ...resources.access import Need, read_grants, refusal, require
 from ...resources.data_source import DataSource, load_data_source
 from ...resources.errors import NlpSkillsError
-from ...resources.paths import inbox, is_on_premise
+from ...resources.paths import inbox, is_on_premise, resolved_path
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
 from .sources import SourceKind, source_kind
@@ -64,4 +64,4 @@ def _place(kind: SourceKind, task: TaskFolder) -> Path:
     parts = Path(kind.origin(task.root)).parts
     wild = next((number for number, part in enumerate(parts) if kind.type == "file" and set("*?[") & {*part}), len(parts))
     place = Path(*parts[:wild])
-    return place.resolve() if place.is_absolute() else place
+    return resolved_path(place) if place.is_absolute() else place

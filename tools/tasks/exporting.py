@@ -24,7 +24,7 @@ from ...resources.data_source import load_data_source
 from ...resources.errors import SecretError, TaskError
 from ...resources.files import describing_disk_errors, lock, sha256_file
 from ...resources.language import Text, several
-from ...resources.paths import writable
+from ...resources.paths import expanded, writable
 from ...resources.secrets import lookup, redact, references
 from ...resources.task import TaskFolder
 from ..compute.running import RunningJob, run_job
@@ -142,7 +142,7 @@ def destination(workspace_root: Path, folder: TaskFolder, path: str, replace: bo
         TaskError: it would lie inside the task, or a file stands there and `replace` is not said.
     """
     named = f"{folder.name}-{now()[:10]}.zip"
-    target = writable(workspace_root / (Path(path).expanduser() if path else named), "path", workspace=workspace_root)
+    target = writable(workspace_root / (expanded(path) if path else named), "path", workspace=workspace_root)
     if target.is_dir():
         target = target / named
     if target.suffix.lower() != ".zip":

@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from ...resources.errors import TaskError, WorkspaceError
 from ...resources.files import describing_disk_errors
 from ...resources.language import Text, several
-from ...resources.paths import readable
+from ...resources.paths import expanded, readable
 from ...resources.removal import model_stands, record_removal, removal_file
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version_numbers
@@ -133,9 +133,9 @@ def located(workspace: Workspace, path: str) -> Path:
         AccessError: nobody has allowed reading it.
         TaskError: there is none.
     """
-    file = (workspace.root / Path(path).expanduser()).resolve()
+    file = workspace.root / expanded(path)
     if path:
-        readable(file, "path", workspace=workspace.root, suffixes=(".zip",))
+        file = readable(file, "path", workspace=workspace.root, suffixes=(".zip",))
     if path and file.is_file():
         return file
     raise TaskError(Text(f"There is no file {file}." if path else "Which file?",

@@ -19,6 +19,7 @@ from ...resources.job import JobFolder
 from ...resources.language import Text
 from ...resources.lineage import cost_of as cost_of_version
 from ...resources.lineage import cost_said, track_version
+from ...resources.paths import expanded
 from ...resources.spending import standing
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version_numbers
@@ -187,7 +188,7 @@ def _standing_base(name: str) -> Path:
 def _is_hub_name(name: str) -> bool:
     if named_version(Workspace(), name):
         return False
-    standing = any(folder.is_dir() for folder in (Path(name).expanduser(), Workspace().root / name))
+    standing = any(folder.is_dir() for folder in (expanded(name), Workspace().root / name))
     return bool(HUB_NAME.fullmatch(name)) and not standing
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 from typing import Any
 
 from ...resources.errors import TrainingError
 from ...resources.language import Text
+from ...resources.paths import expanded
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version
 from ...resources.workspace import Workspace
@@ -50,8 +52,10 @@ def whole_name(workspace: Workspace, task: TaskFolder, name: str) -> str:
     """`name` as it stands in a config: a version with its task, a folder with its whole path."""
     if chosen := named_version(workspace, name, task):
         return f"{chosen.task.name}/{chosen.name}"
-    folder = Path(name).expanduser()
-    return str(folder.resolve()) if name and folder.is_dir() else name
+    folder = expanded(name)
+    with contextlib.suppress(OSError):  # a name longer than any disk takes
+        return str(folder.resolve()) if name and folder.is_dir() else name
+    return name
 
 
 def outward_folder(workspace: Workspace, name: str) -> Path:

@@ -37,7 +37,7 @@ class Ssh(LinkedMachine):
     answers: ClassVar[tuple[str, ...]] = ("fingerprint",)
     shown_by: ClassVar[str] = "host"
 
-    host: Annotated[str, written_as(r"[^\s-]\S*", Text("user@host or an alias", "user@host 或別名"))] = Field(
+    host: Annotated[str, written_as(r"[^\s\x00-\x1f-][^\s\x00-\x1f]*", Text("user@host or an alias", "user@host 或別名"))] = Field(
         description="An alias of ~/.ssh/config, or user@host:port.")
 
     @field_validator("host")

@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from ....resources.errors import DataSourceError
 from ....resources.language import Text
-from ....resources.paths import readable
+from ....resources.paths import expanded, readable, resolved_path
 from ..encoding import likely_encodings, possible
 from . import BATCH, Query, Record, date_text, without_date, writes
 
@@ -23,8 +23,8 @@ _STEPS = 10_000  # of SQLite's machine, between two looks at the clock
 
 def file_of(address: str, folder: Path) -> Path:
     """`sqlite:///relative.db` from the task's folder, `sqlite:////absolute.db`, `sqlite:///~/home.db`."""
-    named = Path(unquote(urlsplit(address).path.removeprefix("/"))).expanduser()
-    return (folder / named).resolve()
+    named = expanded(unquote(urlsplit(address).path.removeprefix("/")))
+    return resolved_path(folder / named)
 
 
 def read(query: Query) -> Generator[list[Record], None, None]:

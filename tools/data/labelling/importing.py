@@ -9,7 +9,7 @@ from typing import Any
 
 from ....resources.errors import DataError
 from ....resources.language import Text
-from ....resources.paths import readable
+from ....resources.paths import expanded, readable
 from ....resources.task import TaskFolder
 from ..cells import as_text
 from ..filled_sheet import NO, YES, filled_rows, same_text
@@ -41,7 +41,7 @@ def import_sheet(here: Labelling, path: str, reviewer: str, confirm: bool) -> tu
             row); nothing is recorded.
         ConflictError: the reviewer decided otherwise since.
     """
-    file = Path(path).expanduser()
+    file = expanded(path)
     file = file if file.is_absolute() else here.folder.root / file
     file = readable(file, "path", task=here.folder.root)
     records = _records(here.folder, file)

@@ -12,7 +12,7 @@ from pydantic import Field
 from ....resources.access import Need
 from ....resources.errors import DataError, DataSourceError
 from ....resources.language import Text
-from ....resources.paths import is_on_premise, is_protected, readable, unmet_need
+from ....resources.paths import expanded, is_on_premise, is_protected, readable, unmet_need
 from ....resources.task import TaskFolder
 from ..compression import unpacked_name
 from ..delimited import delimited_records
@@ -81,7 +81,7 @@ class FileSource(SourceKind):
         return [need] if need else []
 
     def _located(self, folder: Path) -> Path:
-        return (folder / Path(self.path).expanduser()).absolute()
+        return (folder / expanded(self.path)).absolute()
 
     def _files(self, folder: Path, field: str) -> tuple[list[Path], bool]:
         """The files meant, in the order of their names; whether a folder or a pattern was given."""
