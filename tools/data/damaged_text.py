@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_LOST = re.compile("\ufffd|锟斤拷|â€[\u0080-\u2fff]|Ã[\u0080-\u00bf]")
+_LOST = re.compile("\ufffd|\u951f\u65a4\u62f7|â€[\u0080-\u2fff]|Ã[\u0080-\u00bf]")
 _QUESTION_MARKS = re.compile(r"[?\s\d.,:;!，。、！]*\?{6,}[?\s\d.,:;!，。、！]*")
 
 

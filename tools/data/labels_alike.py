@@ -68,4 +68,4 @@ def alike_in_words(groups: Sequence[Sequence[str]]) -> Text:
 def _form(label: str) -> str:
     plain = _AT_THE_END.sub("", _BETWEEN_LETTERS.sub("", plain_name(label))) or plain_name(label)
     number = _WHOLE_NUMBER.fullmatch(plain)
-    return number[1] if number else in_simplified(plain).replace("帐", "账")  # 帳 has two Simplified forms
+    return number[1] if number else in_simplified(plain).replace("\u5e10", "\u8d26")  # 帳 has two Simplified forms
