@@ -196,6 +196,13 @@ def note_typed(name: str, host: str) -> None:
         _note(grants.typed.setdefault(name, []), plain_host(host))
 
 
+def forget_rows(name: str) -> None:
+    """A task of that name begins: what was allowed was meant for an earlier one."""
+    if name in _kept_grants().rows:
+        with changing_grants() as grants:
+            grants.rows.pop(name, None)
+
+
 def forget_typed(name: str) -> None:
     """The person has set that secret or removed it: what is kept now is no longer what was typed into a call."""
     if name in _kept_grants().typed:

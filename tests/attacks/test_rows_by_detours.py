@@ -84,6 +84,26 @@ async def test_the_person_lets_another_task_read_the_same(victim: Victim) -> Non
         assert not (await attack.file(source, mapping=COLUMNS)).is_error
 
 
+async def test_a_yes_to_an_earlier_task_of_that_name_is_none_to_a_copy_that_takes_it(victim: Victim) -> None:
+    assert victim.run("allow", "--rows-of", "demo").returncode == 0  # whose folder the person has removed since
+    source = sheet(victim, victim.inbox / "patients.csv")
+    async with victim.attacked() as attack:
+        await keep_inside(attack, {"type": "file", "path": str(source), "mapping": COLUMNS})
+        assert not (await attack("manage_task", action="clone", task="patients", name="demo")).is_error
+        said = await attack("update_task", task="demo", changes={"constraints.privacy": "open"})
+        assert said.is_error
+        assert "--rows-of demo" in said.text
+
+
+async def test_a_database_fills_no_memory_with_one_cell(victim: Victim) -> None:
+    async with victim.attacked() as attack:
+        await attack.create()
+        said = await attack.source(type="database", connection=f"sqlite:///{database(victim)}",
+                                   query="select hex(zeroblob(300000000)) as text, label from t")
+    assert said.is_error
+    assert "too big" in said.text
+
+
 @pytest.mark.parametrize("query", [
     "select json_extract('{}', text) as text, label from t", "select json_extract('{}', '$' || text) as text, label from t",
     "select value as text, key as label from json_each('{}', (select text from t limit 1))",

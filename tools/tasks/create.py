@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ...resources.access import forget_rows
 from ...resources.clock import now
 from ...resources.errors import TaskError
 from ...resources.files import describing_disk_errors, lock
@@ -93,6 +94,7 @@ def new_folder(workspace: Workspace, name: str, fill: Callable[[Path], None]) ->
             fill(temporary)
             with lock(workspace.root / ".nlp-skills" / "create"):
                 _require_free(workspace, final)
+                forget_rows(name)
                 os.rename(temporary, final)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)

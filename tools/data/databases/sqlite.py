@@ -14,10 +14,12 @@ from ....resources.errors import DataSourceError
 from ....resources.language import Text
 from ....resources.paths import expanded, readable, resolved_path
 from ..encoding import likely_encodings, possible
+from ..reading import LONGEST_ROW
 from . import BATCH, Query, Record, date_text, without_date, writes
 
 SUFFIXES = (".db", ".db3", ".sqlite", ".sqlite3")
 _LOOKED_AT = 2000  # rows, for what encoding they are in
+_HELD = 64 << 20  # characters of one batch, about
 _STEPS = 10_000  # of SQLite's machine, between two looks at the clock
 
 
@@ -48,20 +50,31 @@ def read(query: Query) -> Generator[list[Record], None, None]:
             connection.row_factory = sqlite3.Row
             ends = [time.monotonic() + query.batch_seconds]
             connection.set_progress_handler(lambda: time.monotonic() > ends[0], _STEPS)
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_ROW)
             connection.text_factory = lambda content: _decoded(content, query.encoding)
             if query.private:  # what is wrong with the query itself quotes no row
                 _compile(connection, file, query)
             cursor = connection.execute(query.text, _arguments(query))
             if cursor.description is None:
                 raise writes(query.field)
-            while rows := cursor.fetchmany(BATCH):
-                yield [dict(row) for row in rows]
+            while rows := _batch(cursor):
+                yield rows
                 ends[0] = time.monotonic() + query.batch_seconds
         except UnicodeDecodeError:
             ends = [time.monotonic() + query.batch_seconds]
             raise _not_utf8(connection, file, query) from None  # its text holds the row's
         except (sqlite3.Error, sqlite3.Warning) as error:
             raise _described(error, file, query, query.shown(str(error))) from None
+
+
+def _batch(cursor: sqlite3.Cursor) -> list[Record]:
+    """The next rows, fewer where they are large."""
+    rows: list[Record] = []
+    held = 0
+    while len(rows) < BATCH and held < _HELD and (row := cursor.fetchone()) is not None:
+        rows.append(dict(row))
+        held += sum(len(value) for value in row if isinstance(value, str | bytes))
+    return rows
 
 
 def _compile(connection: sqlite3.Connection, file: Path, query: Query) -> None:
