@@ -12,7 +12,7 @@ from nlp_skills.resources.files import sha256_file
 
 HOSTS = ["127.0.0.1", "localhost"]
 SECRETS = ["API_KEY", "API_TOKEN", "AUTHORIZATION", "DB", "DB_PASSWORD", "HOST_DB_PASSWORD", "LLM_URL", "MY_KEY", "MY_TOKEN", "NEWS_PASSWORD",
-           "PG", "PG_PASSWORD", "TOKEN_X", "TRIED_KEY", "WRITER_KEY"]
+           "PARITY_TEST_KEY", "PG", "PG_PASSWORD", "TOKEN_X", "TRIED_KEY", "WRITER_KEY"]
 ROOT = Path(__file__).parents[1]
 
 

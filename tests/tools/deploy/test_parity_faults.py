@@ -73,8 +73,10 @@ def llama_server(file: Path, **settings: Any) -> Iterator[str]:
     for name, value in settings.items():
         setattr(parameters, name, value)
     server = xllamacpp.Server(parameters)
-    yield str(server.listening_address)
-    del server
+    try:
+        yield str(server.listening_address)
+    finally:
+        del server
 
 
 def parity_at(version: VersionFolder, url: str, **more: Any) -> Parity:
