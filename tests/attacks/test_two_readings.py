@@ -180,3 +180,13 @@ async def test_a_machine_that_the_persons_own_ssh_files_name_is_asked(victim: Vi
     async with victim.attacked() as attack:
         await attack("set_up", what="machine", name="box", settings={"host": "box"})
     assert {*network.reached} == {"10.0.0.5"}
+
+
+@pytest.mark.parametrize("host", ["[64:ff9b:1::a9fe:a9fe]", "[::ffff:0:a9fe:a9fe]", "[64:ff9b:1::a00:5]", "[::ffff:0:a00:5]",
+                                  "[fec0::1]", "[64:ff9b:1:2::7f00:1]"])
+async def test_no_writing_in_ipv6_leads_inside(host: str, victim: Victim, network: Network) -> None:
+    async with victim.attacked() as attack:
+        await attack.create()
+        assert (await attack.api(f"http://{host}/rows")).is_error
+        assert (await attack("try_model", task="mails", model="m", url=f"http://{host}", text="x")).is_error
+    assert not network.reached

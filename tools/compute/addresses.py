@@ -17,7 +17,8 @@ from ...resources.secrets import host_of, redact
 from .own_servers import is_own_server
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# IPv6 networks whose addresses end in the IPv4 address meant: NAT64 (RFC 6052, 8215) and its stateless kin (RFC 2765).
+_TRANSLATED = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96")))
 _SHARED = ipaddress.ip_network("100.64.0.0/10")  # carriers' own networks; clouds keep metadata there too
 _METADATA = frozenset(map(ipaddress.ip_address, ("169.254.169.254", "169.254.170.2", "100.100.100.200",
                                                  "fd00:ec2::254", "168.63.129.16", "192.0.0.192")))
@@ -47,6 +48,8 @@ class RefusedAddress(Exception):
 def is_public(address: str) -> bool:
     """Whether an IP address belongs to the open internet, whatever form of IPv6 it is wrapped in."""
     parsed = _parsed(address)
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.is_site_local:  # given up, and still nobody's but the network's
+        return False
     return parsed.is_global and not parsed.is_multicast and parsed not in _SHARED and parsed not in _METADATA
 
 
@@ -147,6 +150,6 @@ def _parsed(address: str) -> _Address:
     if isinstance(parsed, ipaddress.IPv4Address):
         return parsed
     inner = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo or (None, None))[1]
-    if inner is None and (parsed in _NAT64 or int(parsed) < 1 << 32):
+    if inner is None and (any(parsed in network for network in _TRANSLATED) or int(parsed) < 1 << 32):
         inner = ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
     return inner if inner is not None and parsed != ipaddress.IPv6Address("::1") else parsed
