@@ -142,8 +142,8 @@ class LeftOut:
         if column is None or reason in task_kind(self.task.type).problems:
             return Text("Correct those cells where they come from and prepare again.", "請在來源修正這些儲存格，再準備一次。")
         [name], way_out = shown_columns([column], self.task), unlabelled_way_out([reason])
-        return Text(f"Fill in the column {name} there and prepare again.{way_out.en}",
-                    f"請補上這些列的「{name}」欄，再準備一次。{way_out.zh}")
+        return Text(f"Fill in the column {name} there, or delete what is no data (totals, notes), and prepare again.{way_out.en}",
+                    f"請補上這些列的「{name}」欄（合計、備註之類不是資料的列請刪除），再準備一次。{way_out.zh}")
 
     def _gone(self, number: int, reason: str, records: Sequence[int]) -> Text | None:
         """What to say of records that lack the whole column, which others have."""

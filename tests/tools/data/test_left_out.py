@@ -47,7 +47,7 @@ def test_the_first_sentence_says_how_many_can_be_used_which_not_why_and_what_men
     result = prepare()
 
     assert result["message"]["en"].startswith(
-        "57 of 60 rows can be used: 3 have no label (rows 2, 22, 42). Fill in the column label there")
+        "57 of 60 rows can be used: 3 have no label (rows 2, 22, 42). Fill in the column label there, or delete what")
     assert result["message"]["zh"].startswith("60 列裡可以用的有 57 列：3 列沒有標籤（第 2、22、42 列）。請補上這些列的「label」欄")
     assert result["left_out"]["count"] == 3 and result["left_out"]["reasons"][0]["where"] == "rows 2, 22, 42"
     assert "fetched" not in result["message"]["en"]
