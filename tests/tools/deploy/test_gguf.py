@@ -13,6 +13,7 @@ from nlp_skills.resources.files import read_json, write_json
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.task import Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder, reserve_version
+from nlp_skills.tools.compute.fingerprint import model_files
 from nlp_skills.tools.compute.running import RunningJob
 from nlp_skills.tools.deploy import llama_cpp as source
 from nlp_skills.tools.deploy.gguf import gguf_file, split_of
@@ -32,6 +33,7 @@ def version(tiny_model: Path, tmp_path: Path) -> VersionFolder:
     merged.mkdir(parents=True)
     for path in tiny_model.iterdir():
         (merged / path.name).write_bytes(path.read_bytes())
+    recorded(folder)
     write_json(folder.model_info_file, {"adapter": None, "model": str(merged.relative_to(task.root)), "files": {}})
     return folder
 
@@ -43,8 +45,15 @@ def job(version: VersionFolder) -> RunningJob:
     return RunningJob(folder, version.task, by_hand=False)
 
 
-def changed(path: Path, change: dict[str, Any]) -> None:
+def recorded(version: VersionFolder) -> None:
+    """The merged model counts as the one that was built, as it stands."""
+    write_json(version.root / "merged.json", {"format": 1, "files": model_files(version.models / "merged", "afresh")})
+
+
+def changed(version: VersionFolder, name: str, change: dict[str, Any]) -> None:
+    path = version.models / "merged" / name
     path.write_text(json.dumps({**read_json(path), **change}), encoding="utf-8")
+    recorded(version)
 
 
 def leftovers(version: VersionFolder) -> list[Path]:
@@ -65,7 +74,7 @@ def test_the_way_a_tokenizer_splits_is_found_and_the_file_is_built_once(
 def test_an_architecture_without_gguf_names_where_else_to_go(
     version: VersionFolder, job: RunningJob, llama_cpp: Path
 ) -> None:
-    changed(version.models / "merged" / "config.json", {"architectures": ["Qwen9ForCausalLM"]})
+    changed(version, "config.json", {"architectures": ["Qwen9ForCausalLM"]})
     with pytest.raises(DeploymentError) as refused:
         gguf_file(version, "f16", job)
     assert "no GGUF form for Qwen9ForCausalLM" in refused.value.problem.en and "vllm" in refused.value.fix.en
@@ -77,7 +86,7 @@ def test_an_unknown_tokenizer_asks_for_its_family(version: VersionFolder, job: R
     pattern = {"type": "Split", "pattern": {"Regex": r"\w+"}, "behavior": "Isolated", "invert": False}
     content = read_json(tokenizer)
     bytes_of = {**content["pre_tokenizer"], "use_regex": False}
-    changed(tokenizer, {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [pattern, bytes_of]}})
+    changed(version, "tokenizer.json", {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [pattern, bytes_of]}})
     assert split_of(version.models / "merged") is None
     with pytest.raises(DeploymentError) as refused:
         gguf_file(version, "f16", job)
