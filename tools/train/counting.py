@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -156,7 +157,10 @@ def count_in_worker(request: Request, python: Path, seconds: float) -> bool:
         env={**os.environ, "PYTHONSAFEPATH": "1"}, start_new_session=True)
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):  # one that ended before it had heard what to do
         process.communicate(json.dumps(request.content()).encode(), timeout=seconds)
-    return process.poll() is None
+    if process.poll() is not None:
+        return False
+    threading.Thread(target=process.wait, daemon=True).start()  # it leaves no zombie when it ends
+    return True
 
 
 def main() -> int:
