@@ -22,7 +22,7 @@ def noted(path: Path, **fields: Any) -> tuple[list[dict[str, Any]], str]:
     source = source_kind(Source.model_validate({"type": "file", "path": str(path), **fields}), 0)
     rows = [record for batch in source.batches(path.parent, "sources[0]", watch) for record in batch]
     assert all(note.zh for note in watch.notes)
-    return rows, " ".join(note.en for note in watch.notes)
+    return rows, " ".join(note.en for note in watch.notes) + " ".join(one["en"] for one in watch.provenance.get("incomplete", []))
 
 
 @pytest.mark.parametrize("line", ["sep=;\r\n", '"sep=;"\n', "SEP=;\n"])

@@ -56,15 +56,21 @@ def _running(answer: Any) -> bool:
 
 @pytest.fixture(scope="session")
 def evaluated(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The task `mood` with v1 trained and evaluated by its stages."""
-    place = tmp_path_factory.mktemp("deploy")
-    rows = place / "rows.csv"
-    with rows.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["text", "label"])
-        writer.writerows([f"{'rose' if number % 2 else 'fell'} by {number}", "good" if number % 2 else "bad"]
-                         for number in range(ROWS))
-    return _told(place / "workspace", tiny_model, rows)
+    """The task `mood` with v1 trained and evaluated by its stages; made once for all the processes that run tests."""
+    place = tmp_path_factory.getbasetemp()
+    place = (place.parent if "PYTEST_XDIST_WORKER" in os.environ else place) / "deploy"
+    with FileLock(f"{place}.lock"):
+        if not (done := place / "done").exists():
+            place.mkdir(exist_ok=True)
+            rows = place / "rows.csv"
+            with rows.open("w", encoding="utf-8", newline="") as file:
+                writer = csv.writer(file)
+                writer.writerow(["text", "label"])
+                writer.writerows([f"{'rose' if number % 2 else 'fell'} by {number}", "good" if number % 2 else "bad"]
+                                 for number in range(ROWS))
+            _told(place / "workspace", tiny_model, rows)
+            done.touch()
+    return place / "workspace"
 
 
 def _told(root: Path, base: Path, rows: Path) -> Path:

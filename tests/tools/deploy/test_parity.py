@@ -112,7 +112,7 @@ def test_the_card_of_a_version_without_labels_shows_its_own_metric(tmp_path: Pat
                         {"nearest": {"chrf": 0.3}})
     track_version(version)
     card = model_card(version.task.load(), version, "merged")
-    assert "| chrf | 0.500 | 0.400 – 0.600 |" in card and "| nearest | 0.300 |" in card
+    assert "| chrf | 0.500 | 0.400 – 0.600 |" in card and "| the answer of the most similar training row | 0.300 |" in card
     assert "type: text-generation" in card and "- Task: generation\n" in card and "| class |" not in card
 
 
