@@ -1,8 +1,6 @@
 """A person's machine with what an attacker wants planted on it, and a hostile client at its server.
 
-Every test asserts an effect: the planted word is nowhere, the marker was never written, nothing arrived. Tests of what
-does not hold yet are listed by name in `open/<file>.txt` and expected to fail, strictly but for A5 (speed decides there): whoever makes one pass takes
-its line out.
+Every test asserts an effect: the planted word is nowhere, the marker was never written, nothing arrived.
 """
 
 from __future__ import annotations
@@ -39,19 +37,7 @@ from tests.tools.data.misbehaving import Peer, as_json, peer
 LONGEST_SECONDS = 20.0
 WORD = "kestrelmoorland"  # plain, so that no masking hides a leak
 TASK = "mails"
-_OPEN = Path(__file__).with_name("open")
 _NETWORK = Path(__file__).with_name("network")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.parent != Path(__file__).parent:
-            continue
-        listed = _OPEN / f"{item.path.stem}.txt"
-        if listed.is_file() and item.name in listed.read_text(encoding="utf-8").splitlines():
-            point = getattr(item.module, "POINT", "10.A")  # type: ignore[attr-defined]
-            # Whether a call freezes a server depends on how fast the machine is.
-            item.add_marker(pytest.mark.xfail(strict=point != "10.A5", reason=point))
 
 
 @dataclass

@@ -12,7 +12,6 @@ from tests.attacks.test_secrets import _unlabelled
 from tests.tools.data.misbehaving import Said as Reply
 from tests.tools.data.misbehaving import as_json
 
-POINT = "10.A3"
 pytestmark = pytest.mark.anyio
 
 NEVER = ("169.254.", "fe80:", "fd00:ec2::254", "100.100.100.200", "::ffff:169.254.", "64:ff9b::a9fe:a9fe", "::ffff:a9fe:",

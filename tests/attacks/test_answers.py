@@ -20,8 +20,6 @@ from nlp_skills.resources.files import write_yaml
 from tests.attacks.conftest import TASK, Victim, account, table
 from tests.attacks.wire import Wire, wired
 
-POINT = "10.A6"
-
 INTERNAL = re.compile(
     r"Traceback|TypeError|ValueError|KeyError|OSError|AttributeError|RecursionError|UnicodeEncodeError|UnicodeDecodeError|"
     r"OverflowError|\[Errno|validation errors? for|Input should|Value error|pydantic|object at 0x|NoneType|<class|"

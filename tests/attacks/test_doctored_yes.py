@@ -10,7 +10,6 @@ from mcp_types import ElicitRequestParams, ElicitResult
 from tests.attacks.conftest import TASK, Network, Victim, answering
 from tests.tools.data.misbehaving import as_json
 
-POINT = "10.A1-A3"
 pytestmark = pytest.mark.anyio
 
 VALUE = "kestrelValue7351"

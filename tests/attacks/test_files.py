@@ -17,7 +17,6 @@ from pydantic import FileUrl
 
 from tests.attacks.conftest import TASK, WORD, Said, Victim, account, answering, table
 
-POINT = "10.A1"
 pytestmark = pytest.mark.anyio
 
 # What no source may ever be, wherever it stands below the home.

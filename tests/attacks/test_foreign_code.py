@@ -19,7 +19,6 @@ from nlp_skills.resources.task import TaskFolder
 from tests.attacks.conftest import TASK, Attack, Victim, account, answering, table
 from tests.tools.tasks.conftest import fill_data, write_version
 
-POINT = "10.A4"
 pytestmark = pytest.mark.anyio
 
 MANIFEST = "manifest.json"

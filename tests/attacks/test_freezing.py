@@ -15,7 +15,6 @@ from nlp_skills.resources.files import write_json, write_yaml
 from tests.attacks.conftest import TASK, Victim, account, table
 from tests.attacks.wire import Wire, wired
 
-POINT = "10.A5"
 pytestmark = pytest.mark.alone
 
 LONGEST_PING = 5.0  # one second is what is promised on an idle machine

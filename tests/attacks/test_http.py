@@ -26,8 +26,6 @@ from nlp_skills.server.app import build_server
 from nlp_skills.server.settings import Settings
 from tests.attacks.conftest import TASK, Attack, Network, Victim, account, table
 
-POINT = "10.A8"
-
 STARTING_SECONDS = 20.0
 JSON = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}

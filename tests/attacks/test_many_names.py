@@ -16,7 +16,6 @@ from nlp_skills.resources.files import read_yaml
 from tests.attacks.conftest import TASK, Network, Victim, table
 
 pytestmark = pytest.mark.anyio
-POINT = "10.A6"
 
 
 async def test_a_base_model_named_at_length_is_no_error_of_ours(victim: Victim) -> None:

@@ -11,7 +11,6 @@ from tests.attacks.conftest import TASK, Victim
 from tests.tools.tasks.conftest import fill_data, write_version
 
 pytestmark = pytest.mark.anyio
-POINT = "10.A4"
 
 
 @pytest.mark.parametrize("kind", ["gguf", "ollama"])

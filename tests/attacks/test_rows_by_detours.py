@@ -15,7 +15,6 @@ import pytest
 from tests.attacks.conftest import WORD, Attack, Network, Victim
 
 pytestmark = pytest.mark.anyio
-POINT = "10.A2"
 COLUMNS = {"text": "text", "label": "label"}
 
 

@@ -11,7 +11,6 @@ from tests.attacks.conftest import TASK, Attack, Network, Said, Victim, answerin
 from tests.tools.data.misbehaving import Said as Reply
 from tests.tools.data.misbehaving import as_json, as_page
 
-POINT = "10.A2"
 pytestmark = pytest.mark.anyio
 
 VALUE = "kestrelValue7351"

@@ -16,7 +16,6 @@ import pytest
 from tests.attacks.conftest import NAMES, Network, Victim
 
 pytestmark = pytest.mark.anyio
-POINT = "10.A3"
 VALUE = "wheatearbrook77"
 SLASH = "\\"
 

@@ -27,18 +27,6 @@ FILES = Path(__file__).with_name("files")
 Rows = list[dict[str, Any]]
 
 
-# Tests of what is not built yet, by the point of the issue that asks for it; what has come to pass leaves the list.
-NOT_YET = Path(__file__).with_name("not_yet.txt")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Expect the tests of `not_yet.txt` to fail: one that passes says that its line is to go."""
-    points = dict(line.split(" ", 1)[::-1] for line in NOT_YET.read_text("utf-8").splitlines())
-    for item in items:
-        if (point := points.get(item.nodeid.rpartition("tests/cases/")[2])) is not None:
-            item.add_marker(pytest.mark.xfail(strict=True, reason=point))
-
-
 class Told:
     """One answer, whatever it is: a result, a question or a refusal."""
 
