@@ -25,7 +25,7 @@ from .language import Text
 
 FOLDER_VARIABLE = "NLP_SKILLS_SECRETS_DIR"
 ANYWHERE = "*"
-_YES = {"y", "yes", "是", "好", "對"}
+YES = {"y", "yes", "是", "好", "對"}
 SESSION_VARIABLE = "NLP_SKILLS_SESSION_PATHS"
 _session: ContextVar[tuple[str, ...]] = ContextVar("session_paths", default=())  # what this client offers, for this call
 _terminal = False  # whether a person started this process by hand and can answer
@@ -291,7 +291,7 @@ def _leaving(need: Need) -> Text:
 def _agrees(error: AccessError) -> bool:
     print(error.problem, file=sys.stderr)
     print(Text("Allow it? It is remembered. [y/N] ", "要允許嗎？會記住這個決定。[y/N] "), end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in _YES
+    return sys.stdin.readline().strip().lower() in YES
 
 
 def _note(kept: list[str], value: str) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from ..resources.access import YES
 from ..resources.errors import NlpSkillsError
 from ..resources.files import read_json
 from ..resources.language import Text
@@ -21,7 +22,6 @@ from .launch import launch_entry, passing_warning
 from .personal_folders import folders_to_ask_for, settle_personal_folders, tell_of_permission
 from .settings import Settings
 
-_YES = {"y", "yes", "是", "好", "對"}
 _OWN_COMMAND_SECONDS = 60
 _FIRST_WORDS = Text("Then say: I want to train a model", "然後說：我想訓練一個模型")
 
@@ -210,8 +210,8 @@ def _ask(folders: list[Path]) -> Agreement:
     except EOFError:
         return Agreement(change=False)
     if not folders:
-        return Agreement(answer in _YES)
-    return Agreement(answer in (*_YES, "c"), answer in _YES if answer in (*_YES, "c") else None)
+        return Agreement(answer in YES)
+    return Agreement(answer in (*YES, "c"), answer in YES if answer in (*YES, "c") else None)
 
 
 def _run(client: Client, commands: list[list[str]], file: ConfigurationFile, entry: dict[str, Any] | None) -> None:

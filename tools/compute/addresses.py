@@ -71,10 +71,12 @@ def unmet_host(url: str, field: str, default_host: str = "") -> Need | None:
         DataSourceError: it is no address.
         AccessError: it leads to where a cloud keeps keys, which is never reached.
     """
-    parts = _parts(url, field)
+    parts = address_parts(url)
+    if parts is None:
+        raise _no_address(url, field)
     host = host_of(url) or default_host
     try:
-        port = parts.port or (443 if parts.scheme == "https" else 80)
+        port = port_of(parts)
         addresses = [host] if host in _METADATA_NAMES else resolved(host, port) if host else []
     except (OSError, UnicodeError, ValueError):
         return None
@@ -88,8 +90,8 @@ def unmet_host(url: str, field: str, default_host: str = "") -> Need | None:
     return None
 
 
-def _parts(url: str, field: str) -> SplitResult:
-    """The parts of an address, `x` in the place of each reference to a secret."""
+def address_parts(url: str) -> SplitResult | None:
+    """The parts of an address, `x` in the place of each reference to a secret; None where the text is no whole address."""
     whole = re.fullmatch(REFERENCE, url.strip()) is not None
     with contextlib.suppress(ValueError):
         parts = urlsplit(re.sub(REFERENCE, "x", url))
@@ -97,10 +99,19 @@ def _parts(url: str, field: str) -> SplitResult:
             ipaddress.ip_address((parts.hostname or "").partition("%")[0])
         if parts.port != 0 and not _NO_NAME.search(parts.netloc) and (whole or parts.hostname or parts.scheme not in ("http", "https")):
             return parts
+    return None
+
+
+def port_of(parts: SplitResult) -> int:
+    """The port an address leads to, that of its scheme where it names none."""
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _no_address(url: str, field: str) -> DataSourceError:
     shown = redact(url)[:_LONGEST_SHOWN]
-    raise DataSourceError(Text(f"{shown!r} is not a whole address.", f"「{shown}」不是完整的網址。"),
-                          Text("Write it whole, such as https://api.example.com/v1.",
-                               "請寫完整的網址，例如 https://api.example.com/v1。"), field=field)
+    return DataSourceError(Text(f"{shown!r} is not a whole address.", f"「{shown}」不是完整的網址。"),
+                           Text("Write it whole, such as https://api.example.com/v1.",
+                                "請寫完整的網址，例如 https://api.example.com/v1。"), field=field)
 
 
 def check_host(url: str, field: str, default_host: str = "") -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from ...resources.access import Need, plain_host, read_grants, refusal, require
 from ...resources.task import Task
-from ..compute.addresses import is_permitted
+from ..compute.addresses import is_permitted, port_of
 from .web.needs import needs_of
 
 
@@ -18,7 +18,7 @@ def needs_to_leave(task: Task, url: str) -> list[Need]:
     host = plain_host(urlsplit(url).hostname or "")
     if not (leaving := needs_to_send(task, host or url)) or not is_near(url):
         return leaving
-    return [] if is_permitted(host, _port_of(url)) else [Need(kind="host", subject=host)]
+    return [] if is_permitted(host, port_of(urlsplit(url))) else [Need(kind="host", subject=host)]
 
 
 def needs_to_send(task: Task, where: str) -> list[Need]:
@@ -45,11 +45,6 @@ def is_near(url: str) -> bool:
     except (OSError, UnicodeError):
         return False
     return bool(found) and all(_is_private(address) for address in found)
-
-
-def _port_of(url: str) -> int:
-    parts = urlsplit(url)
-    return parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _is_private(address: str) -> bool:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import re
 import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 from urllib.request import getproxies, proxy_bypass
 
 from pydantic import BaseModel, ConfigDict
@@ -19,7 +18,7 @@ from ...resources.language import Text
 from ...resources.masking import redact, remember_pair
 from ...resources.reasons import reason_of
 from ...resources.secrets import OWN_PREFIX, references, resolve, resolve_address
-from ..compute.addresses import check_host
+from ..compute.addresses import address_parts, check_host
 from ..compute.own_servers import is_own_server
 from ..data.reach import is_near
 
@@ -87,12 +86,8 @@ def base_url(url: str) -> str:
         DeploymentError: it is no http(s) address.
     """
     base = url.strip().rstrip("/").removesuffix("/v1")
-    try:
-        parts = urlsplit(base)
-        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and not re.search(r"[\s\x00-\x1f\x7f]", parts.netloc)
-    except ValueError:
-        known = False
-    if not known:
+    parts = address_parts(base)
+    if parts is None or parts.scheme not in ("http", "https"):
         raise DeploymentError(
             Text(f"{redact(url)[:100]!r} is not the address of an endpoint.", f"「{redact(url)[:100]}」不是端點的網址。"),
             Text("Give it whole, such as http://127.0.0.1:8000.", "請寫完整的網址，例如 http://127.0.0.1:8000。"),
