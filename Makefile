@@ -59,6 +59,7 @@ demo-zh: setup ## 同一個故事，用中文說
 
 lint: .venv/.installed ## Style, types and import rules
 	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 

@@ -69,8 +69,11 @@ def ours(path: Path, count: int) -> None:
     seconds = [end - start for start, end in itertools.pairwise(clock)]
     for name, taken in zip(("parsed, converted, deduplicated", "split"), seconds, strict=True):
         print(f"{name}: {taken:.2f} s, {count / taken:,.0f} rows/s")
-    print(f"nlp-skills ({'in columns' if isinstance(splits['train'], ColumnRows) else 'one by one'}): "
-          + figures(count, sum(seconds), processor), flush=True)
+    print(
+        f"nlp-skills ({'in columns' if isinstance(splits['train'], ColumnRows) else 'one by one'}): "
+        + figures(count, sum(seconds), processor),
+        flush=True,
+    )
 
 
 def by_pandas(path: Path, count: int) -> None:
@@ -89,15 +92,19 @@ def by_pandas(path: Path, count: int) -> None:
 
 def figures(count: int, seconds: float, processor: float) -> str:
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return (f"{count / seconds:,.0f} rows/s, {count / processor:,.0f} rows per processor second, for {count:,} rows; "
-            f"at most {most:,.0f} MB")
+    return (
+        f"{count / seconds:,.0f} rows/s, {count / processor:,.0f} rows per processor second, for {count:,} rows; "
+        f"at most {most:,.0f} MB"
+    )
 
 
 def records(count: int) -> Iterator[dict[str, Any]]:
     for number in range(count):
         what = number if number % 10 else number // 10 * 7 + 1
-        yield {"text": f"公司{what}本季營收較去年同期成長，董事會通過配發現金股利{what % 97}元。",
-               "label": LABELS[what % 3]}
+        yield {
+            "text": f"公司{what}本季營收較去年同期成長，董事會通過配發現金股利{what % 97}元。",
+            "label": LABELS[what % 3],
+        }
 
 
 if __name__ == "__main__":

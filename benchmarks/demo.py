@@ -30,15 +30,25 @@ def main() -> int:
     run = uuid.uuid4().hex
     with tempfile.TemporaryDirectory() as place:
         environment = {**os.environ, _MARK: run, "NLP_SKILLS_CACHE": str(Path(place) / "cache")}
-        command = [sys.executable, "-m", "nlp_skills.server.cli", "demo", "--language", language,
-                   "--workspace", str(Path(place) / "demo")]
+        command = [
+            sys.executable,
+            "-m",
+            "nlp_skills.server.cli",
+            "demo",
+            "--language",
+            language,
+            "--workspace",
+            str(Path(place) / "demo"),
+        ]
         started, peak = time.monotonic(), 0
         process = subprocess.Popen(command, env=environment)
         while process.poll() is None:
             peak = max(peak, _resident(run))
             time.sleep(0.5)
         seconds = time.monotonic() - started
-    print(f"Demonstration ({language}): {seconds:.0f} s, at most {peak / 2**20:.0f} MiB, exit status {process.returncode}")
+    print(
+        f"Demonstration ({language}): {seconds:.0f} s, at most {peak / 2**20:.0f} MiB, exit status {process.returncode}"
+    )
     return process.returncode
 
 

@@ -26,37 +26,143 @@ from typing import Any
 LONGEST_ANSWER, LONGEST_PING, PING_EVERY, GIVEN_UP = 25.0, 1.0, 0.2, 120.0
 INTERNAL = re.compile(
     r"Traceback \(most|\b(?:Type|Value|Key|OS|Attribute|Recursion|Unicode\w*|Overflow|Index|Runtime|Assertion)Error\b|\[Errno"
-    r"|validation errors? for|Input should|Value error|pydantic|<class '|object at 0x|did not expect")
+    r"|validation errors? for|Input should|Value error|pydantic|<class '|object at 0x|did not expect"
+)
 OPENING: list[dict[str, Any]] = [
-    {"jsonrpc": "2.0", "id": "opening", "method": "initialize", "params": {
-        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "fuzz", "version": "1"}}},
+    {
+        "jsonrpc": "2.0",
+        "id": "opening",
+        "method": "initialize",
+        "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "fuzz", "version": "1"}},
+    },
     {"jsonrpc": "2.0", "method": "notifications/initialized"},
     {"jsonrpc": "2.0", "id": "tools", "method": "tools/list"},
 ]
 TEXTS = [
-    "", " ", "\n", "a", "0", "-1", "null", "true", "情緒", "客訴 分類", "😀" * 40, "é" * 300, "\u202eabc", "\x00", "\x1b[31m", "\ud800",
-    "x" * 5_000, "字" * 100_000, "/etc/passwd", "../../../etc/shadow", "~/.ssh/id_rsa", "/dev/zero", "/proc/self/environ", "C:\\a",
-    "${HOME}", "${OPENAI_API_KEY}", "$(id)", "`id`", "{0.__class__}", "%s%s%n", "'; DROP TABLE rows; --", "<script>alert(1)</script>",
-    "(a+)+$", "(?=a)b", "[", "*" * 40, "**/" * 30, "&a [*a, *a]", "!!python/object:os.system", "{{ 7 * 7 }}", "{% for a in range(9**9) %}",
-    "http://169.254.169.254/latest", "http://127.0.0.1:1/", "http://[::1", "file:///etc/passwd", "https://", "postgresql://a:b@127.0.0.1:1/c",
-    "2026-13-45", "1e999", "NaN", "v0", "v-1", "v99999999999999999999", "con", "nul.txt", ".", "..", "a/b", "名" * 120, "<...>",
+    "",
+    " ",
+    "\n",
+    "a",
+    "0",
+    "-1",
+    "null",
+    "true",
+    "情緒",
+    "客訴 分類",
+    "😀" * 40,
+    "é" * 300,
+    "\u202eabc",
+    "\x00",
+    "\x1b[31m",
+    "\ud800",
+    "x" * 5_000,
+    "字" * 100_000,
+    "/etc/passwd",
+    "../../../etc/shadow",
+    "~/.ssh/id_rsa",
+    "/dev/zero",
+    "/proc/self/environ",
+    "C:\\a",
+    "${HOME}",
+    "${OPENAI_API_KEY}",
+    "$(id)",
+    "`id`",
+    "{0.__class__}",
+    "%s%s%n",
+    "'; DROP TABLE rows; --",
+    "<script>alert(1)</script>",
+    "(a+)+$",
+    "(?=a)b",
+    "[",
+    "*" * 40,
+    "**/" * 30,
+    "&a [*a, *a]",
+    "!!python/object:os.system",
+    "{{ 7 * 7 }}",
+    "{% for a in range(9**9) %}",
+    "http://169.254.169.254/latest",
+    "http://127.0.0.1:1/",
+    "http://[::1",
+    "file:///etc/passwd",
+    "https://",
+    "postgresql://a:b@127.0.0.1:1/c",
+    "2026-13-45",
+    "1e999",
+    "NaN",
+    "v0",
+    "v-1",
+    "v99999999999999999999",
+    "con",
+    "nul.txt",
+    ".",
+    "..",
+    "a/b",
+    "名" * 120,
+    "<...>",
 ]
-VALUES: list[Any] = [None, True, False, 0, 1, -1, 3, 10**6, 10**30, -(10**30), 0.5, 1e308, [], {}, [[]], [None], {"": None}, {"a": {"b": [1]}}]
+VALUES: list[Any] = [
+    None,
+    True,
+    False,
+    0,
+    1,
+    -1,
+    3,
+    10**6,
+    10**30,
+    -(10**30),
+    0.5,
+    1e308,
+    [],
+    {},
+    [[]],
+    [None],
+    {"": None},
+    {"a": {"b": [1]}},
+]
 KNOWN: dict[str, list[Any]] = {
-    "task": ["mails", "mails", "mails", "news", "nobody"], "compare": [["mails", "news"]], "name": ["fresh", "gpubox", "first"],
-    "title": ["Sort mail", "分類客訴"], "goal": ["Sort the mail"], "labels": [["refund", "delivery"]], "version": ["v1", "latest", "v2"],
-    "parent": ["v1"], "plan": ["first", "v1"], "a": ["v1", "latest"], "b": ["v2", "ollama:qwen3"], "source": [0, 1],
-    "uri": ["task://mails", "knowledge://overview", "task://mails/data"], "by": ["rules", "chat", "endpoint", "v1"],
-    "target": ["ollama", "vllm", "gguf", "endpoint", "fastapi", "huggingface"], "url": ["http://127.0.0.1:1"], "api_key": ["${MY_KEY}"],
-    "split": [{"train": 0.8, "valid": 0.1, "test": 0.1}, {"by": "time", "column": "date"}], "quality": [{"min_characters": 3}],
-    "deduplicate_on": [["text"]], "accept": [{}], "revision": [""], "benchmark": [""], "entity": ["", "parcel"], "cursor": [""],
-    "job_id": ["latest", "20260101-000000-1"], "machine": ["", "gpubox"], "wait_seconds": [0, 1], "log_lines": [0, 20], "include": [["data"]],
+    "task": ["mails", "mails", "mails", "news", "nobody"],
+    "compare": [["mails", "news"]],
+    "name": ["fresh", "gpubox", "first"],
+    "title": ["Sort mail", "分類客訴"],
+    "goal": ["Sort the mail"],
+    "labels": [["refund", "delivery"]],
+    "version": ["v1", "latest", "v2"],
+    "parent": ["v1"],
+    "plan": ["first", "v1"],
+    "a": ["v1", "latest"],
+    "b": ["v2", "ollama:qwen3"],
+    "source": [0, 1],
+    "uri": ["task://mails", "knowledge://overview", "task://mails/data"],
+    "by": ["rules", "chat", "endpoint", "v1"],
+    "target": ["ollama", "vllm", "gguf", "endpoint", "fastapi", "huggingface"],
+    "url": ["http://127.0.0.1:1"],
+    "api_key": ["${MY_KEY}"],
+    "split": [{"train": 0.8, "valid": 0.1, "test": 0.1}, {"by": "time", "column": "date"}],
+    "quality": [{"min_characters": 3}],
+    "deduplicate_on": [["text"]],
+    "accept": [{}],
+    "revision": [""],
+    "benchmark": [""],
+    "entity": ["", "parcel"],
+    "cursor": [""],
+    "job_id": ["latest", "20260101-000000-1"],
+    "machine": ["", "gpubox"],
+    "wait_seconds": [0, 1],
+    "log_lines": [0, 20],
+    "include": [["data"]],
     "model": ["base:nobody/nothing", "gguf:model.gguf", "v1", "ollama:qwen3"],
     "changes": [{"success_criteria.threshold": 0.8}, {"goal": "Sort"}, {"labels": ["refund", "delivery", "praise"]}],
-    "settings": [{}, {"epochs": 1}, {"rules": [{"pattern": "refund", "label": "refund"}]}, {"host": "127.0.0.1", "user": "me"}],
+    "settings": [
+        {},
+        {"epochs": 1},
+        {"rules": [{"pattern": "refund", "label": "refund"}]},
+        {"host": "127.0.0.1", "user": "me"},
+    ],
     "answers": [{"goal": "Sort mail"}, {"labels": ["refund", "delivery"]}],
     "examples": [[{"text": "Where is my money?", "label": "refund"}, {"text": "It never came", "label": "delivery"}]],
-    "message": ["I want to train a model", "我想訓練一個模型", "why is v2 worse?"], "text": ["Where is my parcel?", "我要退款"],
+    "message": ["I want to train a model", "我想訓練一個模型", "why is v2 worse?"],
+    "text": ["Where is my parcel?", "我要退款"],
     "complaint": ["it mixes up refunds and deliveries"],
 }
 
@@ -76,11 +182,23 @@ class Connection:
     """A server process, and the answers that came, by their id."""
 
     def __init__(self, folder: Path) -> None:
-        environment = {**os.environ, "NLP_SKILLS_WORKSPACE": str(folder / "tasks"), "NLP_SKILLS_SECRETS_DIR": str(folder / "account"),
-                       "HOME": str(folder / "home"), "PIP_NO_INDEX": "1", "NLP_SKILLS_CACHE": str(folder / "cache"), "TMPDIR": str(folder)}
+        environment = {
+            **os.environ,
+            "NLP_SKILLS_WORKSPACE": str(folder / "tasks"),
+            "NLP_SKILLS_SECRETS_DIR": str(folder / "account"),
+            "HOME": str(folder / "home"),
+            "PIP_NO_INDEX": "1",
+            "NLP_SKILLS_CACHE": str(folder / "cache"),
+            "TMPDIR": str(folder),
+        }
         self.log = folder / "server.log"
-        self.process = subprocess.Popen([sys.executable, "-m", "nlp_skills.server.cli"], env=environment, stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=self.log.open("wb"))
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "nlp_skills.server.cli"],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log.open("wb"),
+        )
         self._answers: dict[Any, tuple[float, dict[str, Any]]] = {}
         self._came, self._writing = threading.Condition(), threading.Lock()
         threading.Thread(target=self._read, daemon=True).start()
@@ -137,7 +255,9 @@ def fuzz(seed: int, calls: int, folder: Path) -> Tally:
             began = connection.send(_call(number, name, arguments))
             _judge(tally, seed, number, name, arguments, began, connection.answer(number, GIVEN_UP))
             if connection.process.poll() is not None:
-                tally.faults.append({"seed": seed, "call": number, "fault": "the server ended", "tool": name, "arguments": arguments})
+                tally.faults.append(
+                    {"seed": seed, "call": number, "fault": "the server ended", "tool": name, "arguments": arguments}
+                )
                 break
         ended.set()
         pinging.join()
@@ -145,8 +265,13 @@ def fuzz(seed: int, calls: int, folder: Path) -> Tally:
         connection.process.kill()
         connection.process.wait()
     if "Traceback (most" in connection.log.read_text(encoding="utf-8", errors="replace"):
-        tally.faults.append({"seed": seed, "fault": "a traceback in the server's log",
-                             "said": connection.log.read_text(encoding="utf-8", errors="replace")[-3000:]})
+        tally.faults.append(
+            {
+                "seed": seed,
+                "fault": "a traceback in the server's log",
+                "said": connection.log.read_text(encoding="utf-8", errors="replace")[-3000:],
+            }
+        )
     return tally
 
 
@@ -156,17 +281,26 @@ def furnish(folder: Path) -> None:
         (folder / name).mkdir(parents=True)
     draw = random.Random(0)
     words = ["".join(draw.choices("aeioubcdlmnprst", k=6)) for _ in range(400)]
-    rows = [f"{('parcel', 'money')[row % 2]} {' '.join(draw.sample(words, 9))},{('delivery', 'refund')[row % 2]}" for row in range(200)]
+    rows = [
+        f"{('parcel', 'money')[row % 2]} {' '.join(draw.sample(words, 9))},{('delivery', 'refund')[row % 2]}"
+        for row in range(200)
+    ]
     (folder / "tasks" / "inbox" / "mails.csv").write_text("\n".join(["text,label", *rows]) + "\n", encoding="utf-8")
-    (folder / "tasks" / "inbox" / "odd.csv").write_bytes("文字,標籤\n我要退款,refund\n".encode("big5") + bytes(range(256)))
+    (folder / "tasks" / "inbox" / "odd.csv").write_bytes(
+        "文字,標籤\n我要退款,refund\n".encode("big5") + bytes(range(256))
+    )
 
 
 def opening_calls(folder: Path) -> list[tuple[str, dict[str, Any]]]:
     """What makes two tasks that can be spoken of."""
     common = {"labels": ["refund", "delivery"], "type": "classification", "language": "en", "goal": "Sort the mail"}
     return [("create_task", {"name": name, "title": name, **common}) for name in ("mails", "news")] + [
-            ("set_data_source", {"task": "mails", "sources": [{"type": "file", "path": str(folder / "tasks/inbox/mails.csv")}]}),
-            ("prepare_data", {"task": "mails", "confirm": True})]
+        (
+            "set_data_source",
+            {"task": "mails", "sources": [{"type": "file", "path": str(folder / "tasks/inbox/mails.csv")}]},
+        ),
+        ("prepare_data", {"task": "mails", "confirm": True}),
+    ]
 
 
 def arguments_for(tool: dict[str, Any], draw: random.Random, known: dict[str, list[Any]]) -> dict[str, Any]:
@@ -188,7 +322,9 @@ def arguments_for(tool: dict[str, Any], draw: random.Random, known: dict[str, li
     return made
 
 
-def value_for(described: dict[str, Any], kinds: dict[str, Any], draw: random.Random, sanity: float, depth: int = 0) -> Any:
+def value_for(
+    described: dict[str, Any], kinds: dict[str, Any], draw: random.Random, sanity: float, depth: int = 0
+) -> Any:
     """A value that fits the schema with that probability, else something else."""
     if draw.random() > sanity or depth > 4:
         return draw.choice([draw.choice(TEXTS), draw.choice(VALUES), _nested(draw)])
@@ -206,10 +342,16 @@ def value_for(described: dict[str, Any], kinds: dict[str, Any], draw: random.Ran
         case "number":
             return draw.choice([0, 0.1, 0.85, 1, 1.5, 100])
         case "array":
-            return [value_for(described.get("items", {}), kinds, draw, sanity, depth + 1) for _ in range(draw.choice([0, 1, 2, 5]))]
+            return [
+                value_for(described.get("items", {}), kinds, draw, sanity, depth + 1)
+                for _ in range(draw.choice([0, 1, 2, 5]))
+            ]
         case "object" if described.get("properties"):
-            return {name: value_for(inner, kinds, draw, sanity, depth + 1) for name, inner in described["properties"].items()
-                    if draw.random() < 0.5}
+            return {
+                name: value_for(inner, kinds, draw, sanity, depth + 1)
+                for name, inner in described["properties"].items()
+                if draw.random() < 0.5
+            }
         case "object":
             return _settings(draw)
         case "null":
@@ -220,13 +362,50 @@ def value_for(described: dict[str, Any], kinds: dict[str, Any], draw: random.Ran
 
 def _settings(draw: random.Random) -> dict[str, Any]:
     """An object as sources, settings, changes and answers are written."""
-    names = ["type", "path", "text", "label", "url", "endpoint", "query", "connection", "pages", "urls", "prompt_template", "model",
-             "success_criteria.threshold", "constraints.privacy", "labels", "rules", "learning_rate", "epochs", "method", "mapping",
-             "max_length", "split", "quality", "pagination", "api_key", "base_url", "count", "selectors", "goal", "base_model"]
-    fitting: dict[str, list[Any]] = {"type": ["file", "api", "database", "web_scrape", "llm_generated"], "path": ["mails.csv", "odd.csv"],
-                                     "method": ["lora", "qlora", "full"], "split": [{"train": 0.8, "valid": 0.1, "test": 0.1}]}
-    return {name: draw.choice(fitting[name]) if name in fitting and draw.random() < 0.7 else draw.choice([draw.choice(TEXTS), draw.choice(VALUES)])
-            for name in draw.sample(names, draw.choice([0, 1, 2, 4, 8]))}
+    names = [
+        "type",
+        "path",
+        "text",
+        "label",
+        "url",
+        "endpoint",
+        "query",
+        "connection",
+        "pages",
+        "urls",
+        "prompt_template",
+        "model",
+        "success_criteria.threshold",
+        "constraints.privacy",
+        "labels",
+        "rules",
+        "learning_rate",
+        "epochs",
+        "method",
+        "mapping",
+        "max_length",
+        "split",
+        "quality",
+        "pagination",
+        "api_key",
+        "base_url",
+        "count",
+        "selectors",
+        "goal",
+        "base_model",
+    ]
+    fitting: dict[str, list[Any]] = {
+        "type": ["file", "api", "database", "web_scrape", "llm_generated"],
+        "path": ["mails.csv", "odd.csv"],
+        "method": ["lora", "qlora", "full"],
+        "split": [{"train": 0.8, "valid": 0.1, "test": 0.1}],
+    }
+    return {
+        name: draw.choice(fitting[name])
+        if name in fitting and draw.random() < 0.7
+        else draw.choice([draw.choice(TEXTS), draw.choice(VALUES)])
+        for name in draw.sample(names, draw.choice([0, 1, 2, 4, 8]))
+    }
 
 
 def _nested(draw: random.Random) -> Any:
@@ -240,7 +419,15 @@ def _call(number: Any, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": {"name": tool, "arguments": arguments}}
 
 
-def _judge(tally: Tally, seed: int, number: int, tool: str, arguments: Any, began: float, came: tuple[float, dict[str, Any]] | None) -> None:
+def _judge(
+    tally: Tally,
+    seed: int,
+    number: int,
+    tool: str,
+    arguments: Any,
+    began: float,
+    came: tuple[float, dict[str, Any]] | None,
+) -> None:
     tally.calls += 1
     seconds = (came[0] if came else time.monotonic()) - began
     tally.seconds.append(seconds)
@@ -255,9 +442,21 @@ def _judge(tally: Tally, seed: int, number: int, tool: str, arguments: Any, bega
         faults.append("internal error")
     if found := INTERNAL.search(said):
         faults.append(f"internal words: {found[0]}")
-    tally.told["error of the protocol" if error else "error" if '"isError": true' in said else "answer" if came else "nothing"] += 1
-    tally.faults += [{"seed": seed, "call": number, "fault": fault, "tool": tool, "seconds": round(seconds, 2),
-                      "arguments": arguments, "said": said[:1500]} for fault in faults]
+    tally.told[
+        "error of the protocol" if error else "error" if '"isError": true' in said else "answer" if came else "nothing"
+    ] += 1
+    tally.faults += [
+        {
+            "seed": seed,
+            "call": number,
+            "fault": fault,
+            "tool": tool,
+            "seconds": round(seconds, 2),
+            "arguments": arguments,
+            "said": said[:1500],
+        }
+        for fault in faults
+    ]
 
 
 def _ping(connection: Connection, tally: Tally, ended: threading.Event) -> None:
@@ -279,18 +478,30 @@ def main() -> int:
     for seed in options.seeds:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             tally = fuzz(seed, options.calls // len(options.seeds), Path(folder))
-        whole = Tally(whole.calls + tally.calls, whole.seconds + tally.seconds, whole.pings + tally.pings,
-                      whole.told + tally.told, whole.faults + tally.faults)
-        print(f"seed {seed}: {tally.calls:,} calls, slowest {max(tally.seconds):.2f} s, {len(tally.pings):,} pings, slowest "
-              f"{max(tally.pings):.2f} s, {len(tally.faults)} faults", flush=True)
+        whole = Tally(
+            whole.calls + tally.calls,
+            whole.seconds + tally.seconds,
+            whole.pings + tally.pings,
+            whole.told + tally.told,
+            whole.faults + tally.faults,
+        )
+        print(
+            f"seed {seed}: {tally.calls:,} calls, slowest {max(tally.seconds):.2f} s, {len(tally.pings):,} pings, slowest "
+            f"{max(tally.pings):.2f} s, {len(tally.faults)} faults",
+            flush=True,
+        )
         if options.keep:
             options.keep.write_text("".join(json.dumps(fault) + "\n" for fault in whole.faults), encoding="utf-8")
     in_time = sum(ping <= LONGEST_PING for ping in whole.pings) / len(whole.pings)
     told = ", ".join(f"{count:,} {name}" for name, count in whole.told.most_common())
-    print(f"{whole.calls:,} calls ({told}): median {statistics.median(whole.seconds) * 1000:.0f} ms, slowest {max(whole.seconds):.2f} s; "
-          f"{in_time:.2%} of {len(whole.pings):,} pings within {LONGEST_PING:.0f} s, slowest {max(whole.pings):.2f} s; "
-          f"{len(whole.faults)} faults")
-    for fault, count in Counter(f"{one['fault']} ({one.get('tool', '')[:40]!r})" for one in whole.faults).most_common(20):
+    print(
+        f"{whole.calls:,} calls ({told}): median {statistics.median(whole.seconds) * 1000:.0f} ms, slowest {max(whole.seconds):.2f} s; "
+        f"{in_time:.2%} of {len(whole.pings):,} pings within {LONGEST_PING:.0f} s, slowest {max(whole.pings):.2f} s; "
+        f"{len(whole.faults)} faults"
+    )
+    for fault, count in Counter(f"{one['fault']} ({one.get('tool', '')[:40]!r})" for one in whole.faults).most_common(
+        20
+    ):
         print(f"  {count} × {fault}")
     return 1 if whole.faults or in_time < 0.999 else 0
 

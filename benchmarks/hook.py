@@ -41,9 +41,14 @@ def task_with(count: int, root: Path) -> TaskFolder:
     write_yaml(task.data_source_file, {"sources": [{"type": "file", "path": "mails.csv"}]})
     task.data.mkdir()
     for split, rows in {"train": count, "valid": 6, "test": 6}.items():
-        (task.data / f"{split}.jsonl").write_text("".join(
-            json.dumps({"text": f"Where is my parcel, please? {split} {number}", "label": LABELS[number % 2]}) + "\n"
-            for number in range(rows)), encoding="utf-8")
+        (task.data / f"{split}.jsonl").write_text(
+            "".join(
+                json.dumps({"text": f"Where is my parcel, please? {split} {number}", "label": LABELS[number % 2]})
+                + "\n"
+                for number in range(rows)
+            ),
+            encoding="utf-8",
+        )
     return task
 
 

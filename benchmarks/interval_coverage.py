@@ -60,15 +60,23 @@ class Design:
             return flat.reshape(draws, *self.joint.shape)
         shares = self.joint.sum(1)
         counts = dealt(self.rows, shares)
-        return np.stack([generator.multinomial(count, row / share, size=draws)
-                         for count, row, share in zip(counts, self.joint, shares, strict=True)], axis=1)
+        return np.stack(
+            [
+                generator.multinomial(count, row / share, size=draws)
+                for count, row, share in zip(counts, self.joint, shares, strict=True)
+            ],
+            axis=1,
+        )
 
     def truths(self) -> dict[str, float]:
         """What the model is worth over all rows of that kind: 2·P(gold and answered) / (P(gold) + P(answered)) for F1."""
         right, gold, answered = self.joint.diagonal(), self.joint.sum(1), self.joint.sum(0)
         f1 = 2 * right / (gold + answered)
-        return {"accuracy": float(right.sum()), "macro_f1": float(f1.mean()),
-                **{f"f1 {label}": float(value) for label, value in zip(LABELS, f1, strict=True)}}
+        return {
+            "accuracy": float(right.sum()),
+            "macro_f1": float(f1.mean()),
+            **{f"f1 {label}": float(value) for label, value in zip(LABELS, f1, strict=True)},
+        }
 
 
 @dataclass
@@ -106,7 +114,7 @@ def dealt(rows: int, shares: Any) -> list[int]:
     """Whole rows by label that add up, the largest remainders rounded up."""
     exact = np.asarray(shares) * rows
     counts = np.floor(exact + 1e-9).astype(int)
-    for at in np.argsort(counts - exact, kind="stable")[:rows - int(counts.sum())]:
+    for at in np.argsort(counts - exact, kind="stable")[: rows - int(counts.sum())]:
         counts[at] += 1
     return [int(count) for count in counts]
 
@@ -133,7 +141,9 @@ def joint_of(shares: tuple[float, ...], model: str, truth: float) -> Array:
 
 def covered(design: Design, draws: int, by_label: bool) -> dict[str, Counted]:
     """Simulate one point: equal confusion counts are measured once."""
-    generator = np.random.default_rng([SEED, design.rows, round(1000 * design.truth), len(design.shares), len(design.model)])
+    generator = np.random.default_rng(
+        [SEED, design.rows, round(1000 * design.truth), len(design.shares), len(design.model)]
+    )
     truths = design.truths()
     found = {name: Counted(value) for name, value in truths.items()}
     tables, times = np.unique(design.drawn(draws, generator, by_label), axis=0, return_counts=True)
@@ -145,8 +155,12 @@ def covered(design: Design, draws: int, by_label: bool) -> dict[str, Counted]:
 
 def intervals(table: Array) -> dict[str, tuple[float, float]]:
     """The intervals an evaluation would write of these counts, of figures that have rows enough."""
-    answers = [Answered(gold, answer, answer) for at, gold in enumerate(LABELS) for to, answer in enumerate(LABELS)
-               for _ in range(table[at, to])]
+    answers = [
+        Answered(gold, answer, answer)
+        for at, gold in enumerate(LABELS)
+        for to, answer in enumerate(LABELS)
+        for _ in range(table[at, to])
+    ]
     found = measured("label", answers, list(LABELS), None)
     enough = [label for label, count in zip(LABELS, table.sum(1), strict=True) if count >= FEWEST]
     asked = {"accuracy": bounds(found["metrics"]["accuracy"])}
@@ -190,24 +204,33 @@ def main() -> int:
     draws = QUICK_DRAWS if options.quick else DRAWS
     least = AT_LEAST - (2 * (AT_LEAST * (1 - AT_LEAST) / draws) ** 0.5 if options.quick else 0)
     started = time.process_time()
-    print(f"{'rows':>5} {'shares':<11} {'model':<7} {'figure':<10} {'truth':>6} {'covered':>8} {'too low':>8} "
-          f"{'too high':>8} {'width':>6}")
+    print(
+        f"{'rows':>5} {'shares':<11} {'model':<7} {'figure':<10} {'truth':>6} {'covered':>8} {'too low':>8} "
+        f"{'too high':>8} {'width':>6}"
+    )
     points: list[Counted] = []
     for design in designs():
         for name, counted in told(design, covered(design, draws, not options.drawn)):
             mark = "-" if not counted.promised else "<" if counted.coverage < least else ""
             points += [counted] if counted.promised else []
-            print(f"{design.rows:>5} {design.shares:<11} {design.model:<7} {name.replace('f1 ', 'F1 '):<10} "
-                  f"{counted.truth:>6.3f} {counted.coverage:>8.1%} {counted.below / counted.asked:>8.1%} "
-                  f"{counted.above / counted.asked:>8.1%} {counted.width / counted.asked:>6.3f} {mark}", flush=True)
+            print(
+                f"{design.rows:>5} {design.shares:<11} {design.model:<7} {name.replace('f1 ', 'F1 '):<10} "
+                f"{counted.truth:>6.3f} {counted.coverage:>8.1%} {counted.below / counted.asked:>8.1%} "
+                f"{counted.above / counted.asked:>8.1%} {counted.width / counted.asked:>6.3f} {mark}",
+                flush=True,
+            )
     missed = [counted for counted in points if counted.coverage < least]
     inner = [counted.coverage for counted in points if counted.truth < TO - 1e-9]
     mean = sum(inner) / len(inner)
     print(f"{draws} draws a point, {time.process_time() - started:.0f} s of CPU")
-    print(f"at each point at least {least:.1%}: {f'missed at {len(missed)} of {len(points)}' if missed else 'met'}"
-          f" (lowest {min(counted.coverage for counted in points):.1%})")
-    print(f"on average at most {ON_AVERAGE:.0%} where the truth is below {TO}: "
-          f"{'met' if mean <= ON_AVERAGE else 'missed'} ({mean:.1%} over {len(inner)} points)")
+    print(
+        f"at each point at least {least:.1%}: {f'missed at {len(missed)} of {len(points)}' if missed else 'met'}"
+        f" (lowest {min(counted.coverage for counted in points):.1%})"
+    )
+    print(
+        f"on average at most {ON_AVERAGE:.0%} where the truth is below {TO}: "
+        f"{'met' if mean <= ON_AVERAGE else 'missed'} ({mean:.1%} over {len(inner)} points)"
+    )
     return int(bool(missed) or mean > ON_AVERAGE)
 
 

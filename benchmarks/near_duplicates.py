@@ -47,8 +47,10 @@ def corpus(count: int) -> tuple[list[str], list[tuple[int, int]]]:
     """Texts, and the places of the pairs that were planted and are near-duplicates."""
     rng = random.Random(7)
     characters = [chr(code) for code in range(0x4E00, 0x4E00 + 2500)]
-    words = ["".join(rng.choices(characters, [1 / (at + 10) for at in range(2500)], k=rng.choice([1, 2, 2, 2, 3, 4])))
-             for _ in range(8000)]
+    words = [
+        "".join(rng.choices(characters, [1 / (at + 10) for at in range(2500)], k=rng.choice([1, 2, 2, 2, 3, 4])))
+        for _ in range(8000)
+    ]
     weights = [1 / (at + 20) for at in range(8000)]
     texts = ["".join(rng.choices(words, weights, k=rng.randint(12, 40))) for _ in range(count * 9 // 10)]
     pairs = []
@@ -58,8 +60,9 @@ def corpus(count: int) -> tuple[list[str], list[tuple[int, int]]]:
             copy[rng.randrange(len(copy))] = rng.choice(characters)
         pairs.append((original, len(texts)))
         texts.append("".join(copy))
-    return texts, [(one, other) for one, other in pairs
-                   if similarity(pieces_of(texts[one]), pieces_of(texts[other])) >= THRESHOLD]
+    return texts, [
+        (one, other) for one, other in pairs if similarity(pieces_of(texts[one]), pieces_of(texts[other])) >= THRESHOLD
+    ]
 
 
 def by_datasketch(texts: Sequence[str]) -> list[Any]:

@@ -26,8 +26,16 @@ import nlp_skills
 BARE = "from mcp.server import MCPServer\nMCPServer('bare').run('stdio')\n"
 OURS = "import sys\nfrom nlp_skills.server.cli import main\nsys.exit(main(['serve']))\n"
 _OPENING = (
-    {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
-        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "benchmark", "version": "1"}}},
+    {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-11-25",
+            "capabilities": {},
+            "clientInfo": {"name": "benchmark", "version": "1"},
+        },
+    },
     {"jsonrpc": "2.0", "method": "notifications/initialized"},
     {"jsonrpc": "2.0", "id": 2, "method": "tools/list"},
 )
@@ -46,15 +54,19 @@ def measure(pairs: int) -> dict[str, Any]:
         for _ in range(pairs):
             taken["bare"].append(_once(BARE, workspace))
             taken["ours"].append(_once(OURS, workspace))
-    spent, seconds, memory = ({name: statistics.median(run[place] for run in runs) for name, runs in taken.items()}
-                              for place in range(3))
+    spent, seconds, memory = (
+        {name: statistics.median(run[place] for run in runs) for name, runs in taken.items()} for place in range(3)
+    )
     ratios = [ours[0] / bare[0] for bare, ours in zip(taken["bare"], taken["ours"], strict=True)]
     return {
         "pairs": pairs,
-        "bare_processor": round(spent["bare"], 3), "ours_processor": round(spent["ours"], 3),
-        "bare_seconds": round(seconds["bare"], 3), "ours_seconds": round(seconds["ours"], 3),
+        "bare_processor": round(spent["bare"], 3),
+        "ours_processor": round(spent["ours"], 3),
+        "bare_seconds": round(seconds["bare"], 3),
+        "ours_seconds": round(seconds["ours"], 3),
         "ratio": round(statistics.median(ratios), 3),
-        "bare_mb": round(memory["bare"], 1), "ours_mb": round(memory["ours"], 1),
+        "bare_mb": round(memory["bare"], 1),
+        "ours_mb": round(memory["ours"], 1),
         "tools": taken["ours"][-1][3],
     }
 
@@ -62,8 +74,15 @@ def measure(pairs: int) -> dict[str, Any]:
 def _once(code: str, workspace: str) -> tuple[float, float, float, int]:
     environment = {**os.environ, "NLP_SKILLS_WORKSPACE": workspace}
     started = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                               stderr=subprocess.DEVNULL, env=environment, text=True, encoding="utf-8")
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        text=True,
+        encoding="utf-8",
+    )
     assert process.stdin and process.stdout
     with process:
         for message in _OPENING:
@@ -91,8 +110,12 @@ def main() -> int:
     if options.json:
         print(json.dumps(result))
     else:
-        print("Start to tools/list, median of {pairs} pairs: bare {bare_processor} s of processor time ({bare_seconds} s), nlp-skills "
-              "{ours_processor} s ({ours_seconds} s, {tools} tools), ratio {ratio}; memory {bare_mb} MB and {ours_mb} MB".format(**result))
+        print(
+            "Start to tools/list, median of {pairs} pairs: bare {bare_processor} s of processor time ({bare_seconds} s), nlp-skills "
+            "{ours_processor} s ({ours_seconds} s, {tools} tools), ratio {ratio}; memory {bare_mb} MB and {ours_mb} MB".format(
+                **result
+            )
+        )
     return 0
 
 

@@ -58,8 +58,9 @@ def measure(base: Path, language: str, count: int, repeats: int) -> dict[str, An
     speeds: dict[str, list[float]] = {"defaults": [], "tuned": [], "ours": []}
     ways: dict[str, Callable[[Path], Any]] = {
         "defaults": lambda folder: stock(base, rows, folder),
-        "tuned": lambda folder: stock(base, rows, folder, bf16=False, activation_checkpointing=False,
-                                      per_device_train_batch_size=16),
+        "tuned": lambda folder: stock(
+            base, rows, folder, bf16=False, activation_checkpointing=False, per_device_train_batch_size=16
+        ),
         "ours": lambda folder: ours(base, rows, labels, folder),
     }
     difference = 0.0
@@ -78,9 +79,12 @@ def measure(base: Path, language: str, count: int, repeats: int) -> dict[str, An
     medians = {name: statistics.median(found) for name, found in speeds.items()}
     ratio = statistics.median(ours / stock for stock, ours in zip(speeds["defaults"], speeds["ours"], strict=True))
     return {
-        "rows": len(rows), "tokens": tokens, "repeats": repeats,
+        "rows": len(rows),
+        "tokens": tokens,
+        "repeats": repeats,
         "tokens_per_cpu_second": {name: round(speed) for name, speed in medians.items()},
-        "ratio_to_defaults": round(ratio, 2), "ratio_to_tuned": round(medians["ours"] / medians["tuned"], 2),
+        "ratio_to_defaults": round(ratio, 2),
+        "ratio_to_tuned": round(medians["ours"] / medians["tuned"], 2),
         "largest_loss_difference": difference,
     }
 
@@ -92,9 +96,14 @@ def demo_rows(language: str, count: int) -> tuple[list[dict[str, Any]], list[str
     labels = sorted({row["label"] for row in found})
     task = Task(name="demo", type="entity-classification", language="zh-TW" if language == "zh-TW" else "en")
     prompt = default_prompt(task)
-    return [{"id": str(number), "prompt": chat_messages(row, prompt, labels),
-             "completion": [{"role": "assistant", "content": answer_of(row)}]}
-            for number, row in enumerate(found)], labels
+    return [
+        {
+            "id": str(number),
+            "prompt": chat_messages(row, prompt, labels),
+            "completion": [{"role": "assistant", "content": answer_of(row)}],
+        }
+        for number, row in enumerate(found)
+    ], labels
 
 
 def stock(base: Path, rows: list[dict[str, Any]], folder: Path, **changed: Any) -> Any:
@@ -103,12 +112,22 @@ def stock(base: Path, rows: list[dict[str, Any]], folder: Path, **changed: Any) 
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from trl import SFTConfig, SFTTrainer
 
-    arguments = SFTConfig(output_dir=str(folder), num_train_epochs=1, learning_rate=2e-3, report_to="none",
-                          use_cpu=True, disable_tqdm=True, **changed)
+    arguments = SFTConfig(
+        output_dir=str(folder),
+        num_train_epochs=1,
+        learning_rate=2e-3,
+        report_to="none",
+        use_cpu=True,
+        disable_tqdm=True,
+        **changed,
+    )
     trainer = SFTTrainer(
-        model=AutoModelForCausalLM.from_pretrained(base), args=arguments, train_dataset=Dataset.from_list(rows),
+        model=AutoModelForCausalLM.from_pretrained(base),
+        args=arguments,
+        train_dataset=Dataset.from_list(rows),
         processing_class=AutoTokenizer.from_pretrained(base),
-        peft_config=LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM"))
+        peft_config=LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM"),
+    )
     return quiet(trainer)
 
 
@@ -127,13 +146,22 @@ def ours(base: Path, rows: list[dict[str, Any]], labels: list[str], folder: Path
     assert isinstance(resolved, sft.Sft)
     task = TaskFolder(folder)
     (folder / "rows.jsonl").write_bytes(dump_jsonl(rows))
-    run = TrainingRun(task=Task(name="demo"), version=VersionFolder(task, 1),
-                      running=Silent(JobFolder(folder / "job"), task, by_hand=False), base_path=base, rendered=folder,
-                      labels=labels, prompt=Prompt(system="", user=""), threads=1)
+    run = TrainingRun(
+        task=Task(name="demo"),
+        version=VersionFolder(task, 1),
+        running=Silent(JobFolder(folder / "job"), task, by_hand=False),
+        base_path=base,
+        rendered=folder,
+        labels=labels,
+        prompt=Prompt(system="", user=""),
+        threads=1,
+    )
     tokenizer = load_tokenizer(base)
     set_seed(42)
     shown = tokenise(rows, tokenizer, {tokenizer.eos_token_id})
-    return quiet(resolved._trainer(run, tokenizer, shown, [], [tokenizer.eos_token_id], Stopwatch(folder / "clock.json")))
+    return quiet(
+        resolved._trainer(run, tokenizer, shown, [], [tokenizer.eos_token_id], Stopwatch(folder / "clock.json"))
+    )
 
 
 def quiet(trainer: Any) -> Any:
@@ -169,8 +197,13 @@ def main() -> int:
     base = options.base or fixtures.base_model(Path(sys.executable), Told())
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1", TOKENIZERS_PARALLELISM="false",
-                      HF_DATASETS_DISABLE_PROGRESS_BARS="1", HF_HUB_DISABLE_PROGRESS_BARS="1")
+    os.environ.update(
+        HF_HUB_OFFLINE="1",
+        HF_HUB_DISABLE_TELEMETRY="1",
+        TOKENIZERS_PARALLELISM="false",
+        HF_DATASETS_DISABLE_PROGRESS_BARS="1",
+        HF_HUB_DISABLE_PROGRESS_BARS="1",
+    )
     import torch
     from datasets import disable_progress_bars
 
@@ -185,8 +218,10 @@ def main() -> int:
         print(f"{found['rows']} rows, {found['tokens']} tokens, 1 thread, {found['repeats']} runs each")
         for name, speed in found["tokens_per_cpu_second"].items():
             print(f"  {name:<10}{speed:>8,} tokens / CPU second")
-        print(f"  ours / defaults {found['ratio_to_defaults']:.2f}   ours / tuned {found['ratio_to_tuned']:.2f}   "
-              f"largest loss difference {found['largest_loss_difference']:.1e}")
+        print(
+            f"  ours / defaults {found['ratio_to_defaults']:.2f}   ours / tuned {found['ratio_to_tuned']:.2f}   "
+            f"largest loss difference {found['largest_loss_difference']:.1e}"
+        )
     return 0 if found["ratio_to_defaults"] >= WANTED_RATIO and found["largest_loss_difference"] < LOSS_TOLERANCE else 1
 
 

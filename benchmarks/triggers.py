@@ -27,8 +27,9 @@ TRIGGERS = Path(__file__).parents[1] / "tests" / "prompts" / "triggers.yaml"
 PARTS = ("tuning", "held_out")
 
 
-def measure(endpoint: str, model: str, parts: tuple[str, ...] = PARTS, key: str = "", parallel: int = 4,
-            seconds: float = 120) -> dict[str, Any]:
+def measure(
+    endpoint: str, model: str, parts: tuple[str, ...] = PARTS, key: str = "", parallel: int = 4, seconds: float = 120
+) -> dict[str, Any]:
     """The share of sentences whose first call is an acceptable one, by part, and the misses.
 
     Arguments:
@@ -45,8 +46,13 @@ def measure(endpoint: str, model: str, parts: tuple[str, ...] = PARTS, key: str 
 
     def asked(entry: dict[str, Any]) -> dict[str, Any] | None:
         known = f"{instructions}\n\nThe situation: {triggers['situations'][entry['situation']]}"
-        body = {"model": model, "temperature": 0, "tools": tools, "tool_choice": "auto",
-                "messages": [{"role": "system", "content": known}, {"role": "user", "content": entry["say"]}]}
+        body = {
+            "model": model,
+            "temperature": 0,
+            "tools": tools,
+            "tool_choice": "auto",
+            "messages": [{"role": "system", "content": known}, {"role": "user", "content": entry["say"]}],
+        }
         return _first_call(_post(f"{endpoint.rstrip('/')}/chat/completions", body, key, seconds))
 
     report: dict[str, Any] = {"model": model}
@@ -54,11 +60,19 @@ def measure(endpoint: str, model: str, parts: tuple[str, ...] = PARTS, key: str 
         entries = triggers[part]
         with ThreadPoolExecutor(parallel) as pool:
             calls = list(pool.map(asked, entries))
-        misses = [{"say": entry["say"], "wanted": entry["calls"], "called": call}
-                  for entry, call in zip(entries, calls, strict=True) if not acceptable(entry, call)]
+        misses = [
+            {"say": entry["say"], "wanted": entry["calls"], "called": call}
+            for entry, call in zip(entries, calls, strict=True)
+            if not acceptable(entry, call)
+        ]
         tools_right = sum(acceptable(entry, call, values=False) for entry, call in zip(entries, calls, strict=True))
-        report[part] = {"sentences": len(entries), "hits": len(entries) - len(misses), "tools_right": tools_right,
-                        "rate": round(1 - len(misses) / len(entries), 3), "misses": misses}
+        report[part] = {
+            "sentences": len(entries),
+            "hits": len(entries) - len(misses),
+            "tools_right": tools_right,
+            "rate": round(1 - len(misses) / len(entries), 3),
+            "misses": misses,
+        }
     return report
 
 
@@ -69,11 +83,13 @@ def acceptable(entry: dict[str, Any], call: dict[str, Any] | None, values: bool 
         values: with the argument values that belong to the sentence, too.
     """
     return call is not None and any(
-        call["tool"] == wanted["tool"] and all(
-            not values or
-            str(part).casefold() in json.dumps(call["arguments"].get(name), ensure_ascii=False).casefold()
-            for name, part in wanted.get("with", {}).items())
-        for wanted in entry["calls"])
+        call["tool"] == wanted["tool"]
+        and all(
+            not values or str(part).casefold() in json.dumps(call["arguments"].get(name), ensure_ascii=False).casefold()
+            for name, part in wanted.get("with", {}).items()
+        )
+        for wanted in entry["calls"]
+    )
 
 
 async def _surface() -> tuple[str, list[dict[str, Any]]]:
@@ -82,8 +98,13 @@ async def _surface() -> tuple[str, list[dict[str, Any]]]:
         async with Client(build_server(Settings(workspace=Path(workspace)))) as client:
             tools = (await client.list_tools()).tools
             instructions = client.instructions or ""
-    return instructions, [{"type": "function", "function": {
-        "name": tool.name, "description": tool.description, "parameters": tool.input_schema}} for tool in tools]
+    return instructions, [
+        {
+            "type": "function",
+            "function": {"name": tool.name, "description": tool.description, "parameters": tool.input_schema},
+        }
+        for tool in tools
+    ]
 
 
 def _post(address: str, body: dict[str, Any], key: str, seconds: float) -> dict[str, Any]:
@@ -123,8 +144,10 @@ def main() -> None:
         return
     for part in PARTS:
         if measured := report.get(part):
-            print(f"{part}: {measured['hits']} of {measured['sentences']} first calls right ({measured['rate']:.0%}); "
-                  f"the right tool in {measured['tools_right']}")
+            print(
+                f"{part}: {measured['hits']} of {measured['sentences']} first calls right ({measured['rate']:.0%}); "
+                f"the right tool in {measured['tools_right']}"
+            )
             for miss in measured["misses"]:
                 called = _written(miss["called"]["tool"], miss["called"]["arguments"]) if miss["called"] else "no call"
                 wanted = " or ".join(_written(call["tool"], call.get("with", {})) for call in miss["wanted"])

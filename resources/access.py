@@ -27,7 +27,9 @@ FOLDER_VARIABLE = "NLP_SKILLS_SECRETS_DIR"
 ANYWHERE = "*"
 YES = {"y", "yes", "是", "好", "對"}
 SESSION_VARIABLE = "NLP_SKILLS_SESSION_PATHS"
-_session: ContextVar[tuple[str, ...]] = ContextVar("session_paths", default=())  # what this client offers, for this call
+_session: ContextVar[tuple[str, ...]] = ContextVar(
+    "session_paths", default=()
+)  # what this client offers, for this call
 _terminal = False  # whether a person started this process by hand and can answer
 
 
@@ -107,8 +109,10 @@ class Grants(BaseModel):
             case "folder":
                 _note(self.folders, need.subject)
             case "file":
-                _note(self.folders if whole_folder else self.files,
-                      str(Path(need.subject).parent) if whole_folder else need.subject)
+                _note(
+                    self.folders if whole_folder else self.files,
+                    str(Path(need.subject).parent) if whole_folder else need.subject,
+                )
 
 
 class AccessError(NlpSkillsError):
@@ -116,8 +120,15 @@ class AccessError(NlpSkillsError):
 
     code: ClassVar[str] = "access"
 
-    def __init__(self, problem: Text, fix: Text, *, field: str | None = None, details: dict[str, Any] | None = None,
-                 needs: Iterable[Need] = ()) -> None:
+    def __init__(
+        self,
+        problem: Text,
+        fix: Text,
+        *,
+        field: str | None = None,
+        details: dict[str, Any] | None = None,
+        needs: Iterable[Need] = (),
+    ) -> None:
         given = [need.model_dump() for need in needs]
         super().__init__(problem, fix, field=field, details={**(details or {}), **({"needs": given} if given else {})})
 
@@ -143,8 +154,11 @@ def read_grants() -> Grants:
     """
     grants = _kept_grants()
     offered = (*_session.get(), *filter(None, os.environ.get(SESSION_VARIABLE, "").split("\n")))
-    return grants.model_copy(update={"files": [*grants.files, *offered], "folders": [*grants.folders, *offered]}) \
-        if offered else grants
+    return (
+        grants.model_copy(update={"files": [*grants.files, *offered], "folders": [*grants.folders, *offered]})
+        if offered
+        else grants
+    )
 
 
 @contextlib.contextmanager
@@ -170,8 +184,11 @@ def _kept_grants() -> Grants:
     except (OSError, ValidationError) as error:
         raise AccessError(
             Text(f"The file of permissions {grants_file()} cannot be read.", f"無法讀取授權檔 {grants_file()}。"),
-            Text("Check who owns it, or delete it and allow again what is needed.",
-                 "請檢查檔案權限，或刪除後重新授權。"), field="grants.json") from error
+            Text(
+                "Check who owns it, or delete it and allow again what is needed.", "請檢查檔案權限，或刪除後重新授權。"
+            ),
+            field="grants.json",
+        ) from error
 
 
 @contextlib.contextmanager
@@ -242,29 +259,55 @@ def refusal(needs: Iterable[Need], field: str, inbox: Path | None = None) -> Acc
         names = Text(", ".join(str(one) for one in files), "、".join(str(one) for one in files))
         short = Text(", ".join(one.name for one in files), "、".join(one.name for one in files))
         problems.append(Text(f"I may not read this place yet: {names.en}.", f"我還不能讀這個位置：{names.zh}。"))
-        fixes.append(Text(f"Drag {short.en} into {inbox} and say “done”. (Or on the terminal: nlp-skills allow FOLDER.)",
-                          f"請把 {short.zh} 拖進 {inbox}，再跟我說「好了」。（也可以在終端機執行：nlp-skills allow 資料夾）"))
+        fixes.append(
+            Text(
+                f"Drag {short.en} into {inbox} and say “done”. (Or on the terminal: nlp-skills allow FOLDER.)",
+                f"請把 {short.zh} 拖進 {inbox}，再跟我說「好了」。（也可以在終端機執行：nlp-skills allow 資料夾）",
+            )
+        )
     if hosts:
         names = Text(", ".join(hosts), "、".join(hosts))
         commands = "; ".join(f"nlp-skills allow --host {host}" for host in hosts)
-        problems.append(Text(f"{names.en} is inside a private network, and nobody has allowed reaching it.",
-                             f"{names.zh} 在內部網路裡，還沒有人允許連線。"))
-        fixes.append(Text(f"If it is your own server, type on the terminal: {commands}",
-                          f"如果是你自己的伺服器，請在終端機輸入：{commands}"))
+        problems.append(
+            Text(
+                f"{names.en} is inside a private network, and nobody has allowed reaching it.",
+                f"{names.zh} 在內部網路裡，還沒有人允許連線。",
+            )
+        )
+        fixes.append(
+            Text(
+                f"If it is your own server, type on the terminal: {commands}",
+                f"如果是你自己的伺服器，請在終端機輸入：{commands}",
+            )
+        )
     if sent:
-        shown = Text(", ".join(f"{need.subject} to {need.host}" for need in sent),
-                     "、".join(f"把 {need.subject} 送往 {need.host}" for need in sent))
+        shown = Text(
+            ", ".join(f"{need.subject} to {need.host}" for need in sent),
+            "、".join(f"把 {need.subject} 送往 {need.host}" for need in sent),
+        )
         commands = "; ".join(f"nlp-skills secret allow {need.subject} --host {need.host}" for need in sent)
         problems.append(Text(f"Nobody has allowed sending the secret {shown.en}.", f"還沒有人允許{shown.zh}。"))
-        fixes.append(Text(f"If that is where it belongs, type on the terminal: {commands}",
-                          f"如果確實要送到那裡，請在終端機輸入：{commands}"))
+        fixes.append(
+            Text(
+                f"If that is where it belongs, type on the terminal: {commands}",
+                f"如果確實要送到那裡，請在終端機輸入：{commands}",
+            )
+        )
     for need in leaving:
         problems.append(_leaving(need))
         command = f"nlp-skills allow --rows-of {need.subject}" + (f" --host {need.host}" if need.host else "")
-        fixes.append(Text(f"If the rows may leave, type on the terminal: {command}",
-                          f"如果資料可以離開，請在終端機輸入：{command}"))
-    return AccessError(Text(" ".join(one.en for one in problems), "".join(one.zh for one in problems)),
-                       Text(" ".join(one.en for one in fixes), "".join(one.zh for one in fixes)), field=field, needs=needs)
+        fixes.append(
+            Text(
+                f"If the rows may leave, type on the terminal: {command}",
+                f"如果資料可以離開，請在終端機輸入：{command}",
+            )
+        )
+    return AccessError(
+        Text(" ".join(one.en for one in problems), "".join(one.zh for one in problems)),
+        Text(" ".join(one.en for one in fixes), "".join(one.zh for one in fixes)),
+        field=field,
+        needs=needs,
+    )
 
 
 def let_person_answer() -> None:
@@ -281,16 +324,25 @@ def grants_file() -> Path:
 
 def _leaving(need: Need) -> Text:
     if not need.host:
-        return Text(f"{need.subject} is on-premise. With that change its rows may be shown in this chat and sent anywhere.",
-                    f"{need.subject} 的資料不得離開內部環境。這樣改之後，資料就可能出現在對話裡，也可能送往任何地方。")
-    return Text(f"{need.subject} stays on-premise, and {need.host} is outside this machine and its network: nobody has allowed "
-                f"sending its rows there.",
-                f"{need.subject} 的資料不得離開內部環境，而 {need.host} 不在這台機器或內部網路，還沒有人允許把資料送過去。")
+        return Text(
+            f"{need.subject} is on-premise. With that change its rows may be shown in this chat and sent anywhere.",
+            f"{need.subject} 的資料不得離開內部環境。這樣改之後，資料就可能出現在對話裡，也可能送往任何地方。",
+        )
+    return Text(
+        f"{need.subject} stays on-premise, and {need.host} is outside this machine and its network: nobody has allowed "
+        f"sending its rows there.",
+        f"{need.subject} 的資料不得離開內部環境，而 {need.host} 不在這台機器或內部網路，還沒有人允許把資料送過去。",
+    )
 
 
 def _agrees(error: AccessError) -> bool:
     print(error.problem, file=sys.stderr)
-    print(Text("Allow it? It is remembered. [y/N] ", "要允許嗎？會記住這個決定。[y/N] "), end="", file=sys.stderr, flush=True)
+    print(
+        Text("Allow it? It is remembered. [y/N] ", "要允許嗎？會記住這個決定。[y/N] "),
+        end="",
+        file=sys.stderr,
+        flush=True,
+    )
     return sys.stdin.readline().strip().lower() in YES
 
 

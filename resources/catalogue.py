@@ -163,8 +163,9 @@ def gpu_of(device: str, memory_gb: float) -> Gpu | None:
     """The GPU that a driver calls `device` (such as `NVIDIA A100-SXM4-80GB`), of cards that share a name the one
     nearest in memory; None where the file has none of that name."""
     called = device.lower()
-    same = [gpu for gpu in gpus()
-            if any(re.search(rf"(?<!\w){re.escape(alias)}(?!\w)", called) for alias in gpu.aliases)]
+    same = [
+        gpu for gpu in gpus() if any(re.search(rf"(?<!\w){re.escape(alias)}(?!\w)", called) for alias in gpu.aliases)
+    ]
     return min(same, key=lambda gpu: abs((gpu.memory_gb or memory_gb) - memory_gb), default=None)
 
 
@@ -174,7 +175,8 @@ def _read(kind: type[_Kind], path: Path) -> _Kind:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise KnowledgeError(
             Text(f"{path} cannot be read as YAML: {error}", f"{path} 不是有效的 YAML：{error}"),
-            Text("Mend the line it names and try again.", "請修正所指的那一行再試一次。"), field=path.name,
+            Text("Mend the line it names and try again.", "請修正所指的那一行再試一次。"),
+            field=path.name,
         ) from error
     except ValidationError as error:
         raise KnowledgeError(*describe_validation(error, path), field=field_of(error)) from error

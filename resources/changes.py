@@ -65,7 +65,9 @@ class Change:
         where = {"path": self.path, "label": self.label, "split": self.split}
         return {
             **{key: value for key, value in where.items() if value is not None},
-            "from": self.before, "to": self.after, "text": self.text._asdict(),
+            "from": self.before,
+            "to": self.after,
+            "text": self.text._asdict(),
         }
 
 
@@ -144,8 +146,9 @@ def _setting_text(path: str, old: Any, new: Any) -> Text:
     if old is None:
         return Text(f"{subject} set to {_shown(new)}", _spaced("設定", name.zh) + f"：{_shown(new)}")
     if new is None:
-        return Text(f"{subject} no longer set (was {_shown(old)})",
-                    _spaced("不再設定", name.zh) + f"（原為 {_shown(old)}）")
+        return Text(
+            f"{subject} no longer set (was {_shown(old)})", _spaced("不再設定", name.zh) + f"（原為 {_shown(old)}）"
+        )
     if path.startswith("prompt"):
         return Text(f"{subject} rewritten", _spaced("改寫", name.zh))
     step = f"{_shown(old)} → {_shown(new)}"
@@ -156,7 +159,9 @@ def _setting_text(path: str, old: Any, new: Any) -> Text:
 
 def _rows_text(label: str, old: int, new: int) -> Text:
     if new > old:
-        return Text(f"+{several(new - old, f'{label} row')}", _spaced(_spaced("新增", label), "樣本") + f" {new - old} 筆")
+        return Text(
+            f"+{several(new - old, f'{label} row')}", _spaced(_spaced("新增", label), "樣本") + f" {new - old} 筆"
+        )
     return Text(f"−{several(old - new, f'{label} row')}", _spaced(_spaced("移除", label), "樣本") + f" {old - new} 筆")
 
 

@@ -64,8 +64,10 @@ def _rules() -> _Rules:
     shown_by = {word: character for character, words in reviewed["words"].items() for word in words}
     return _Rules(
         may_tell=re.compile(f"[{''.join(sorted(characters | set(shown_by.values())))}]"),
-        looked_for=re.compile(f"{'|'.join(reviewed['traditional_phrases'])}|(?P<word>{'|'.join(shown_by)})"
-                              f"|(?P<character>[{''.join(sorted(characters))}])"),
+        looked_for=re.compile(
+            f"{'|'.join(reviewed['traditional_phrases'])}|(?P<word>{'|'.join(shown_by)})"
+            f"|(?P<character>[{''.join(sorted(characters))}])"
+        ),
         shown_by=shown_by,
         in_one_script={ord(ours): theirs for ours, theirs in zip(same[::2], same[1::2], strict=True)},
     )

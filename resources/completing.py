@@ -39,8 +39,11 @@ def _versions(workspace: Workspace, known: Mapping[str, str]) -> list[str]:
         return []
     folder = workspace.task(named)
     numbers = version_numbers(folder)
-    return [*(f"v{number}" for number in reversed(numbers)), *(["latest"] if numbers else []),
-            *(["current"] if current_version(folder) else [])]
+    return [
+        *(f"v{number}" for number in reversed(numbers)),
+        *(["latest"] if numbers else []),
+        *(["current"] if current_version(folder) else []),
+    ]
 
 
 def _jobs(workspace: Workspace, known: Mapping[str, str]) -> list[str]:
@@ -64,6 +67,12 @@ def _languages(_workspace: Workspace, _known: Mapping[str, str]) -> list[str]:
 
 
 _OFFERS: dict[str, Callable[[Workspace, Mapping[str, str]], list[str]]] = {
-    "task": _tasks, "version": _versions, "a": _versions, "b": _versions, "job_id": _jobs, "skill": _skills,
-    "page": _pages, "language": _languages,
+    "task": _tasks,
+    "version": _versions,
+    "a": _versions,
+    "b": _versions,
+    "job_id": _jobs,
+    "skill": _skills,
+    "page": _pages,
+    "language": _languages,
 }

@@ -28,8 +28,22 @@ MOST_JOBS = 50
 _EVENTS_SHOWN = 20
 _EVENTS_READ_BYTES = 65_536
 _SPLITS = ("train", "valid", "test")
-_ROW_TEXT = {"text", "entity", "raw", "completion", "answer", "gold", "predicted", "label", "spans", "output", "messages",
-             "chosen", "rejected", "key"}
+_ROW_TEXT = {
+    "text",
+    "entity",
+    "raw",
+    "completion",
+    "answer",
+    "gold",
+    "predicted",
+    "label",
+    "spans",
+    "output",
+    "messages",
+    "chosen",
+    "rejected",
+    "key",
+}
 _SECRET_FIELD = re.compile(r"(?i)(password|passwd|secret|token|api[_-]?key|authorization|credential)")
 _URL_PASSWORD = re.compile(r"(?<=://)([^/\s:@]+):(?!\$\{)[^@\s/]+@")
 
@@ -37,10 +51,15 @@ _URL_PASSWORD = re.compile(r"(?<=://)([^/\s:@]+):(?!\$\{)[^@\s/]+@")
 def tasks(workspace: Workspace) -> str:
     """Every task, one row each (the first `MOST_TASKS`; `list_tasks` pages through more)."""
     page = list_tasks(workspace, limit=MOST_TASKS)
-    return _json({
-        "workspace": str(workspace.root), "total": page.total, "archived": page.archived,
-        "next_cursor": page.next_cursor, "tasks": [_row(row) for row in page.rows],
-    })
+    return _json(
+        {
+            "workspace": str(workspace.root),
+            "total": page.total,
+            "archived": page.archived,
+            "next_cursor": page.next_cursor,
+            "tasks": [_row(row) for row in page.rows],
+        }
+    )
 
 
 def task(workspace: Workspace, task: str) -> str:
@@ -49,13 +68,19 @@ def task(workspace: Workspace, task: str) -> str:
     definition = folder.load()
     address = f"nlp-skills://tasks/{folder.name}"
     parts = ("data-source", "data", "versions", "lineage", "lineage.mmd", "jobs", "notes")
-    return _json({
-        "task": definition.model_dump(mode="json", exclude_none=True),
-        "state": folder.state(), "revision": folder.revision(), "updated": updated(folder), "path": str(folder.root),
-        "versions": [_version_row(VersionFolder(folder, number)) for number in version_numbers(folder)],
-        "current": current_version(folder), "deployment": folder.current_deployment(),
-        "more": [f"{address}/{part}" for part in parts],
-    })
+    return _json(
+        {
+            "task": definition.model_dump(mode="json", exclude_none=True),
+            "state": folder.state(),
+            "revision": folder.revision(),
+            "updated": updated(folder),
+            "path": str(folder.root),
+            "versions": [_version_row(VersionFolder(folder, number)) for number in version_numbers(folder)],
+            "current": current_version(folder),
+            "deployment": folder.current_deployment(),
+            "more": [f"{address}/{part}" for part in parts],
+        }
+    )
 
 
 def notes(workspace: Workspace, task: str) -> str:
@@ -63,10 +88,15 @@ def notes(workspace: Workspace, task: str) -> str:
     folder = workspace.task(task)
     definition = folder.load()
     numbered = [{"number": number, "text": text} for number, text in enumerate(definition.notes, 1)]
-    return _json({
-        "task": folder.name, "notes": numbered[::-1],
-        "decisions": [decision.model_dump(mode="json", exclude_none=True) for decision in definition.decisions[::-1]],
-    })
+    return _json(
+        {
+            "task": folder.name,
+            "notes": numbered[::-1],
+            "decisions": [
+                decision.model_dump(mode="json", exclude_none=True) for decision in definition.decisions[::-1]
+            ],
+        }
+    )
 
 
 def data_source(workspace: Workspace, task: str) -> str:
@@ -84,13 +114,21 @@ def data(workspace: Workspace, task: str) -> str:
         return _json({"snapshot": None, "files": files, "path": str(folder.data)})
     root = folder.snapshots / str(read_json(current)["hash"])[:12]
     manifest, report = (read_json(root / name) for name in ("manifest.json", "validation.json"))
-    edited = [name for name, expected in manifest["file_hashes"].items()
-              if (file := folder.data / f"{name}.jsonl").is_file() and sha256_file(file) != expected]
+    edited = [
+        name
+        for name, expected in manifest["file_hashes"].items()
+        if (file := folder.data / f"{name}.jsonl").is_file() and sha256_file(file) != expected
+    ]
     definition = folder.load()
-    return _json({
-        "snapshot": _without_foreign_labels(definition, manifest), "validation": _shown_report(definition, report),
-        "edited": edited, "files": files, "path": str(root),
-    })
+    return _json(
+        {
+            "snapshot": _without_foreign_labels(definition, manifest),
+            "validation": _shown_report(definition, report),
+            "edited": edited,
+            "files": files,
+            "path": str(root),
+        }
+    )
 
 
 def versions(workspace: Workspace, task: str) -> str:
@@ -105,17 +143,27 @@ def one_version(workspace: Workspace, task: str, version: str) -> str:
     folder = _version(workspace, task, version)
     definition = folder.task.load()
     evaluations = folder.evaluations()
-    return _json(_private(definition, {
-        "version": folder.name, "task": folder.task.name, "status": folder.status(), "path": str(folder.root),
-        "current": folder.name == current_version(folder.task), "model_removed": removal(folder),
-        "config": folder.config() if folder.config_file.is_file() else None,
-        "data": folder.data_snapshot() if folder.data_snapshot_file.is_file() else None,
-        "model": folder.model_info() if folder.model_info_file.is_file() else None,
-        "failure": read_json(folder.failure_file) if folder.failure_file.is_file() else None,
-        "evaluations": len(evaluations), "results": evaluations[-1] if evaluations else None,
-        "report": str(folder.report_file) if folder.report_file.is_file() else None,
-        "lineage": _lineage_or_none(folder),
-    }))
+    return _json(
+        _private(
+            definition,
+            {
+                "version": folder.name,
+                "task": folder.task.name,
+                "status": folder.status(),
+                "path": str(folder.root),
+                "current": folder.name == current_version(folder.task),
+                "model_removed": removal(folder),
+                "config": folder.config() if folder.config_file.is_file() else None,
+                "data": folder.data_snapshot() if folder.data_snapshot_file.is_file() else None,
+                "model": folder.model_info() if folder.model_info_file.is_file() else None,
+                "failure": read_json(folder.failure_file) if folder.failure_file.is_file() else None,
+                "evaluations": len(evaluations),
+                "results": evaluations[-1] if evaluations else None,
+                "report": str(folder.report_file) if folder.report_file.is_file() else None,
+                "lineage": _lineage_or_none(folder),
+            },
+        )
+    )
 
 
 def version_lineage(workspace: Workspace, task: str, version: str) -> str:
@@ -127,8 +175,9 @@ def task_lineage(workspace: Workspace, task: str) -> str:
     """The lineage of every version, oldest first."""
     folder = workspace.task(task)
     origin = folder.load().cloned_from
-    return _json({"task": folder.name, **({"cloned_from": origin} if origin else {}),
-                  "versions": lineage.lineage_chain(folder)})
+    return _json(
+        {"task": folder.name, **({"cloned_from": origin} if origin else {}), "versions": lineage.lineage_chain(folder)}
+    )
 
 
 def lineage_diagram(workspace: Workspace, task: str) -> str:
@@ -152,23 +201,40 @@ def one_job(workspace: Workspace, job_id: str) -> str:
     folder = job_folder(workspace, job_id)
     owner = folder.task()
     said = {
-        **_job_row(folder), "spec": folder.spec().model_dump(mode="json"),
+        **_job_row(folder),
+        "spec": folder.spec().model_dump(mode="json"),
         "exit": ended.model_dump(mode="json") if (ended := folder.exit()) else None,
-        "events": last_events(folder), "path": str(folder.root),
+        "events": last_events(folder),
+        "path": str(folder.root),
     }
     return _json(_private(owner.load(), said) if owner else said)
 
 
 def skills(_workspace: Workspace) -> str:
     """The skills and their pages, with what each is about."""
-    return _json({"search": "read_resource(search=…)", "skills": [
-        {"name": skill.name, "title": skill.title, "description": skill.description,
-         "uri": knowledge.page_uri(skill.name, knowledge.MAIN_PAGE),
-         "pages": [{"uri": knowledge.page_uri(skill.name, page.name), "title": page.title,
-                    "description": page.description, **({"checked": page.checked} if page.checked else {})}
-                   for page in skill.pages]}
-        for skill in knowledge.skills()
-    ]})
+    return _json(
+        {
+            "search": "read_resource(search=…)",
+            "skills": [
+                {
+                    "name": skill.name,
+                    "title": skill.title,
+                    "description": skill.description,
+                    "uri": knowledge.page_uri(skill.name, knowledge.MAIN_PAGE),
+                    "pages": [
+                        {
+                            "uri": knowledge.page_uri(skill.name, page.name),
+                            "title": page.title,
+                            "description": page.description,
+                            **({"checked": page.checked} if page.checked else {}),
+                        }
+                        for page in skill.pages
+                    ],
+                }
+                for skill in knowledge.skills()
+            ],
+        }
+    )
 
 
 def skill(_workspace: Workspace, skill: str, page: str = knowledge.MAIN_PAGE, language: str = "") -> str:
@@ -184,7 +250,7 @@ def last_events(folder: JobFolder) -> list[dict[str, Any]]:
         size = file.seek(0, 2)
         file.seek(max(0, size - _EVENTS_READ_BYTES))
         lines = file.read().splitlines()
-    events = (_event_or_none(line) for line in lines[-_EVENTS_SHOWN - 1:])
+    events = (_event_or_none(line) for line in lines[-_EVENTS_SHOWN - 1 :])
     return [event for event in events if event is not None][-_EVENTS_SHOWN:]
 
 
@@ -213,9 +279,15 @@ def _version_row(folder: VersionFolder) -> dict[str, Any]:
     recorded, metric = _lineage_or_none(folder) or {}, folder.task.load().metric
     results, config = recorded.get("results") or {}, recorded.get("config") or {}
     return {
-        "version": folder.name, "status": folder.status(), "created": recorded.get("created"),
-        "parent": recorded.get("parent"), "base_model": config.get("base_model"), "method": config.get("method"),
-        metric: results.get(metric), "model": model_stands(folder), "changes": recorded.get("changes") or [],
+        "version": folder.name,
+        "status": folder.status(),
+        "created": recorded.get("created"),
+        "parent": recorded.get("parent"),
+        "base_model": config.get("base_model"),
+        "method": config.get("method"),
+        metric: results.get(metric),
+        "model": model_stands(folder),
+        "changes": recorded.get("changes") or [],
         "path": str(folder.root),
     }
 
@@ -229,17 +301,27 @@ def _lineage_or_none(folder: VersionFolder) -> dict[str, Any] | None:
 
 def _job_row(folder: JobFolder) -> dict[str, Any]:
     spec, owner = folder.spec(), folder.task()
-    return {"id": folder.id, "kind": spec.kind, "task": owner.name if owner else None, "state": folder.state(),
-            "created": spec.created, "uri": f"nlp-skills://jobs/{folder.id}"}
+    return {
+        "id": folder.id,
+        "kind": spec.kind,
+        "task": owner.name if owner else None,
+        "state": folder.state(),
+        "created": spec.created,
+        "uri": f"nlp-skills://jobs/{folder.id}",
+    }
 
 
 def _shown_report(definition: Task, report: dict[str, Any]) -> dict[str, Any]:
     """Validation's report fit for a client: examples cut short, or hidden on-premise."""
+
     def shown(found: dict[str, Any]) -> dict[str, Any]:
-        return {**{key: value for key, value in found.items() if key != "ids"}, "examples": [
-            {key: quoted(definition, str(value)) if key in _ROW_TEXT else value for key, value in row.items()}
-            for row in found.get("examples", [])
-        ]}
+        return {
+            **{key: value for key, value in found.items() if key != "ids"},
+            "examples": [
+                {key: quoted(definition, str(value)) if key in _ROW_TEXT else value for key, value in row.items()}
+                for row in found.get("examples", [])
+            ],
+        }
 
     return {
         "errors": [shown(found) for found in report["errors"]],
@@ -253,8 +335,10 @@ def _without_foreign_labels(definition: Task, counted: dict[str, Any]) -> dict[s
     """On-premise, label counts of the task's own labels only: a mapping gone wrong puts row text in their place."""
     if definition.constraints.privacy != "on-premise" or "label_counts" not in counted:
         return counted
-    known = {split: {label: n for label, n in by_label.items() if label in definition.labels}
-             for split, by_label in counted["label_counts"].items()}
+    known = {
+        split: {label: n for label, n in by_label.items() if label in definition.labels}
+        for split, by_label in counted["label_counts"].items()
+    }
     return {**counted, "label_counts": known}
 
 

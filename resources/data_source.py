@@ -89,8 +89,10 @@ def load_data_source(task: TaskFolder) -> DataSource:
         content: Any = read_yaml(task.data_source_file) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise DataSourceError(
-            Text(f"{task.data_source_file} cannot be read as YAML: {error}",
-                 f"{task.data_source_file} 不是有效的 YAML：{error}"),
+            Text(
+                f"{task.data_source_file} cannot be read as YAML: {error}",
+                f"{task.data_source_file} 不是有效的 YAML：{error}",
+            ),
             Text("Mend the line it names and try again.", "請修正所指的那一行再試一次。"),
             field="data_source.yaml",
         ) from error

@@ -64,8 +64,10 @@ def describing_disk_errors(path: Path) -> Iterator[None]:
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise WorkspaceError(
                 Text(f"{path} cannot be written: {reason_of(error).en}.", f"無法寫入 {path}：{reason_of(error).zh}。"),
-                Text("Check the folder's permissions, or set NLP_SKILLS_WORKSPACE to a folder you own.",
-                     "請檢查資料夾權限，或把 NLP_SKILLS_WORKSPACE 設成你有權限的資料夾。"),
+                Text(
+                    "Check the folder's permissions, or set NLP_SKILLS_WORKSPACE to a folder you own.",
+                    "請檢查資料夾權限，或把 NLP_SKILLS_WORKSPACE 設成你有權限的資料夾。",
+                ),
             ) from error
         raise
 
@@ -141,7 +143,11 @@ def parse_yaml(text: str) -> Any:
 
 def _check_measure(text: str) -> None:
     """Count nodes and levels, aliases as often as they stand for something, before anything is built of them."""
-    if len(text) < _PLAIN_CHARACTERS and "&" not in text and text.count("[") + text.count("{") + text.count("- ") < _MOST_LEVELS:
+    if (
+        len(text) < _PLAIN_CHARACTERS
+        and "&" not in text
+        and text.count("[") + text.count("{") + text.count("- ") < _MOST_LEVELS
+    ):
         return
     sizes: dict[str, int] = {}
     open_nodes: list[list[Any]] = [["", 0]]
@@ -244,7 +250,9 @@ def _as_number(loader: Any, node: yaml.ScalarNode) -> Any:
     """A number; what YAML 1.1 takes for one in base 60 (1:30) stays text, and so do endless digits."""
     if ":" in node.value or len(node.value) > _LONGEST_NUMBER:
         return node.value
-    construct = yaml.SafeLoader.construct_yaml_int if node.tag.endswith(":int") else yaml.SafeLoader.construct_yaml_float
+    construct = (
+        yaml.SafeLoader.construct_yaml_int if node.tag.endswith(":int") else yaml.SafeLoader.construct_yaml_float
+    )
     return construct(loader, node)
 
 

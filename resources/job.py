@@ -127,10 +127,13 @@ class JobFolder:
             return JobSpec.model_validate(read_json(self.spec_file))
         except (ValidationError, ValueError) as error:
             raise JobError(
-                Text(f"{self.spec_file} is not a job's description any more.",
-                     f"{self.spec_file} 已不是有效的工作描述。"),
-                Text("Delete that job's folder; nothing else depends on it.",
-                     "請刪除這個工作的資料夾，其他內容不受影響。"),
+                Text(
+                    f"{self.spec_file} is not a job's description any more.", f"{self.spec_file} 已不是有效的工作描述。"
+                ),
+                Text(
+                    "Delete that job's folder; nothing else depends on it.",
+                    "請刪除這個工作的資料夾，其他內容不受影響。",
+                ),
                 field="job_id",
             ) from error
 
@@ -216,8 +219,13 @@ def _is_running(process: psutil.Process) -> bool:
 def job_folders(workspace: Workspace, task: TaskFolder | None = None) -> list[JobFolder]:
     """The jobs of one task, or of the whole workspace, newest first (a job's id begins with its time)."""
     places = [task.jobs] if task else [workspace.jobs, *(t.jobs for t in workspace.tasks())]
-    found = [JobFolder(entry) for place in places if place.is_dir() for entry in place.iterdir()
-             if (entry / "spec.json").is_file()]
+    found = [
+        JobFolder(entry)
+        for place in places
+        if place.is_dir()
+        for entry in place.iterdir()
+        if (entry / "spec.json").is_file()
+    ]
     return sorted(found, key=lambda job: job.id, reverse=True)
 
 
@@ -264,7 +272,9 @@ def job_folder(workspace: Workspace, job_id: str) -> JobFolder:
     recent = ", ".join(job.id for job in job_folders(workspace)[:3])
     raise JobError(
         Text(f"There is no job {job_id[:60]!r}.", f"沒有「{job_id[:60]}」這個工作。"),
-        Text(f"The newest are: {recent}." if recent else "No job has run yet.",
-             f"最近的工作：{recent}。" if recent else "目前還沒有執行過任何工作。"),
+        Text(
+            f"The newest are: {recent}." if recent else "No job has run yet.",
+            f"最近的工作：{recent}。" if recent else "目前還沒有執行過任何工作。",
+        ),
         field="job_id",
     )

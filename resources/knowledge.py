@@ -109,8 +109,13 @@ def _head(file: Path, _modified: int, _size: int) -> PageHead:
     keywords = front.get("keywords")
     listed = keywords if isinstance(keywords, list) else str(keywords or "").split(",")
     title = front.get("title") or (heading[1] if heading else name)
-    return PageHead(name, str(title), str(front.get("description") or ""), str(front.get("checked") or ""),
-                    tuple(str(word).strip() for word in listed if str(word).strip()))
+    return PageHead(
+        name,
+        str(title),
+        str(front.get("description") or ""),
+        str(front.get("checked") or ""),
+        tuple(str(word).strip() for word in listed if str(word).strip()),
+    )
 
 
 def _front_matter(text: str) -> dict[str, Any]:
@@ -137,9 +142,11 @@ def _unknown(kind: str, wanted: str, known: list[str]) -> UnknownResource:
     search = f"read_resource(search={wanted[:40].replace('-', ' ')!r})"
     return UnknownResource(
         Text(f"There is no {words.en} {wanted[:60]!r}.", f"沒有「{wanted[:60]}」這個{words.zh}。"),
-        Text((f"Read one of: {offered}." if offered else "This skill has one page only: leave the page out.")
-             + f" Or search all pages: {search}.",
-             (f"可讀的{words.zh}：{offered}。" if offered else "這個技能只有主頁，請省略頁面名稱。")
-             + f"也可以搜尋所有頁面：{search}。"),
+        Text(
+            (f"Read one of: {offered}." if offered else "This skill has one page only: leave the page out.")
+            + f" Or search all pages: {search}.",
+            (f"可讀的{words.zh}：{offered}。" if offered else "這個技能只有主頁，請省略頁面名稱。")
+            + f"也可以搜尋所有頁面：{search}。",
+        ),
         field=kind,
     )

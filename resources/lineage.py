@@ -98,8 +98,7 @@ def parse_lineage(content: Any, path: Path) -> dict[str, Any]:
 def lineage_chain(task: TaskFolder) -> list[dict[str, Any]]:
     """The lineage of every version that has one, oldest first; failed and running ones carry their `status`."""
     folders = (VersionFolder(task, number) for number in version_numbers(task))
-    return [load_lineage(folder) for folder in folders
-            if folder.config_file.is_file() or folder.lineage_file.is_file()]
+    return [load_lineage(folder) for folder in folders if folder.config_file.is_file() or folder.lineage_file.is_file()]
 
 
 def ancestors(task: TaskFolder, name: str) -> list[str]:
@@ -151,8 +150,23 @@ STATUS_WORDS = {
 _LINE = "<br/>"
 _MERMAID_CODES = {"#": "#35;", '"': "#quot;", "<": "#lt;", ">": "#gt;", "|": "#124;", "`": "#96;", ";": "#59;"}
 _OWN_FIELDS = {
-    "format", "version", "created", "parent", "cloned_from", "status", "data", "config", "results", "changes",
-    "change_details", "seed", "hashes", "environment", "hardware", "prediction", "cost",
+    "format",
+    "version",
+    "created",
+    "parent",
+    "cloned_from",
+    "status",
+    "data",
+    "config",
+    "results",
+    "changes",
+    "change_details",
+    "seed",
+    "hashes",
+    "environment",
+    "hardware",
+    "prediction",
+    "cost",
 }
 
 
@@ -178,16 +192,21 @@ def _existing(folder: VersionFolder) -> dict[str, Any] | None:
             raise
         raise TaskError(
             Text(f"{folder.lineage_file} cannot be read: {error}", f"{folder.lineage_file} 無法讀取：{error}"),
-            Text("Mend the line it names.", "請修正所指的那一行。"), field="lineage.yaml",
+            Text("Mend the line it names.", "請修正所指的那一行。"),
+            field="lineage.yaml",
         ) from error
 
 
 def _empty(folder: VersionFolder) -> TaskError:
     return TaskError(
-        Text(f"{folder.root} holds no config.yaml: that version was reserved and never started.",
-             f"{folder.root} 沒有 config.yaml：這個版本只保留了編號，沒有開始訓練。"),
-        Text("Use another version, or train a new one with plan_training.",
-             "請改用其他版本，或用 plan_training 訓練新的版本。"),
+        Text(
+            f"{folder.root} holds no config.yaml: that version was reserved and never started.",
+            f"{folder.root} 沒有 config.yaml：這個版本只保留了編號，沒有開始訓練。",
+        ),
+        Text(
+            "Use another version, or train a new one with plan_training.",
+            "請改用其他版本，或用 plan_training 訓練新的版本。",
+        ),
         field="version",
     )
 
@@ -209,7 +228,8 @@ def _derived(folder: VersionFolder, existing: dict[str, Any]) -> dict[str, Any]:
         **({"cloned_from": origin} if origin else {}),
         "status": folder.status(),
         "data": {
-            "source_hash": data.get("source_hash"), "snapshot": data.get("hash"),
+            "source_hash": data.get("source_hash"),
+            "snapshot": data.get("hash"),
             **{f"{split}_count": counts.get(split) for split in ("train", "valid", "test")},
             **({"accepted": data["accepted"]} if data.get("accepted") else {}),
         },
@@ -238,8 +258,12 @@ def cost_of(folder: VersionFolder) -> dict[str, Any] | None:
     agreed = reservation.get("cost")
     if not agreed:
         return None
-    return {"spent": spent(folder.task, str(reservation["job"])), "estimate": [agreed["low"], agreed["high"]],
-            "per_hour": agreed["per_hour"], "currency": agreed["currency"]}
+    return {
+        "spent": spent(folder.task, str(reservation["job"])),
+        "estimate": [agreed["low"], agreed["high"]],
+        "per_hour": agreed["per_hour"],
+        "currency": agreed["currency"],
+    }
 
 
 def cost_said(folder: VersionFolder) -> Text | None:
@@ -248,8 +272,10 @@ def cost_said(folder: VersionFolder) -> Text | None:
     if cost is None:
         return None
     low, high = cost["estimate"]
-    return Text(f"It cost {amount(cost['spent'])} {cost['currency']} (estimated {amount(low)}–{amount(high)}).",
-                f"花費 {amount(cost['spent'])} {cost['currency']}（預估 {amount(low)}–{amount(high)}）。")
+    return Text(
+        f"It cost {amount(cost['spent'])} {cost['currency']} (estimated {amount(low)}–{amount(high)}).",
+        f"花費 {amount(cost['spent'])} {cost['currency']}（預估 {amount(low)}–{amount(high)}）。",
+    )
 
 
 def prediction_of(folder: VersionFolder) -> dict[str, Any] | None:
@@ -282,8 +308,9 @@ def _results(evaluation: dict[str, Any] | None) -> dict[str, Any]:
     if evaluation is None:
         return {}
     measured = evaluation["metrics"]
-    intervals = {name: [figures["low"], figures["high"]] for name, figures in measured.items()
-                 if figures.get("low") is not None}
+    intervals = {
+        name: [figures["low"], figures["high"]] for name, figures in measured.items() if figures.get("low") is not None
+    }
     return {
         **{name: figures["value"] for name, figures in measured.items()},
         "intervals": intervals,

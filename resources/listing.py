@@ -61,7 +61,10 @@ class Page(NamedTuple):
 
 
 def list_tasks(
-    workspace: Workspace, state: State | None = None, query: str | None = None, limit: int = 20,
+    workspace: Workspace,
+    state: State | None = None,
+    query: str | None = None,
+    limit: int = 20,
     cursor: str | None = None,
 ) -> Page:
     """One page of the tasks, in the order of their names; archived ones only where that state is asked for.
@@ -119,8 +122,15 @@ def _at_work(folder: TaskFolder) -> JobState | None:
 
 def updated(folder: TaskFolder) -> str | None:
     """When the task last changed (ISO 8601, UTC), by the times of the files every change touches."""
-    watched = [folder.file, folder.data_source_file, folder.data / "current.json", current_file(folder),
-               folder.deployments / "current.json", folder.configs, folder.versions]
+    watched = [
+        folder.file,
+        folder.data_source_file,
+        folder.data / "current.json",
+        current_file(folder),
+        folder.deployments / "current.json",
+        folder.configs,
+        folder.versions,
+    ]
     times = [path.stat().st_mtime for path in [*watched, *_newest_version_files(folder)] if path.exists()]
     return datetime.fromtimestamp(max(times), UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if times else None
 

@@ -79,8 +79,11 @@ def redact(text: str) -> str:
 def masked(text: str) -> str:
     """`text` without any known secret, and without what only looks like one: tokens, `password: …`."""
     text = redact(text)
-    return without(text, [*logins_in_addresses(text, whole=True), *(Place(*place) for place in tokens_in(text)),
-                          *said_secrets(text)], HIDDEN)
+    return without(
+        text,
+        [*logins_in_addresses(text, whole=True), *(Place(*place) for place in tokens_in(text)), *said_secrets(text)],
+        HIDDEN,
+    )
 
 
 def throughout(value: Any, clean: Callable[[str], str]) -> Any:
@@ -100,8 +103,8 @@ def _of_environment() -> frozenset[str]:
         if len(value) >= _WORD and names_secret(name) and os.sep not in value[:1]:
             found.add(value)
         for password in logins_in_addresses(value):
-            if len(typed := value[password.start:password.end]) >= _SHORTEST:
-                user = value[:password.start - 1].rpartition("://")[2]
+            if len(typed := value[password.start : password.end]) >= _SHORTEST:
+                user = value[: password.start - 1].rpartition("://")[2]
                 pair = base64.b64encode(f"{unquote(user)}:{unquote(typed)}".encode()).decode("ascii")
                 found |= {typed, unquote(typed), pair}
     return frozenset(found)
@@ -111,8 +114,11 @@ def _of_environment() -> frozenset[str]:
 def _longest_first(_known_count: int, _environment_count: int) -> list[str]:
     """All known secrets, the longest first; not a short one that could be a word: it is hidden inside addresses, and
     would make holes in every other sentence."""
-    return sorted({value for value in (*_known, *_of_environment()) if len(value) >= _WORD or not value.isalpha()},
-                  key=len, reverse=True)
+    return sorted(
+        {value for value in (*_known, *_of_environment()) if len(value) >= _WORD or not value.isalpha()},
+        key=len,
+        reverse=True,
+    )
 
 
 def _standing(value: str, text: str) -> Iterator[Place]:
@@ -120,7 +126,7 @@ def _standing(value: str, text: str) -> Iterator[Place]:
     alone, at = len(value) < _TELLING and value.isalnum(), -1
     while (at := text.find(value, at + 1)) >= 0:
         end = at + len(value)
-        if not alone or not (_is_of_word(text[at - 1:at]) or _is_of_word(text[end:end + 1])):
+        if not alone or not (_is_of_word(text[at - 1 : at]) or _is_of_word(text[end : end + 1])):
             yield Place(at, end)
             at = end - 1
 

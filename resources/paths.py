@@ -20,10 +20,39 @@ from .language import Text
 from .task import TaskFolder
 from .workspace import cache_folder, default_workspace
 
-DATA_SUFFIXES = (".csv", ".txt", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".parquet", ".pq", ".xlsx", ".xlsm", ".gz",
-                 ".zst", ".db", ".sqlite", ".sqlite3", ".gguf", ".zip")
+DATA_SUFFIXES = (
+    ".csv",
+    ".txt",
+    ".tsv",
+    ".tab",
+    ".json",
+    ".jsonl",
+    ".ndjson",
+    ".parquet",
+    ".pq",
+    ".xlsx",
+    ".xlsm",
+    ".gz",
+    ".zst",
+    ".db",
+    ".sqlite",
+    ".sqlite3",
+    ".gguf",
+    ".zip",
+)
 
-_SYSTEM = ("/etc", "/proc", "/sys", "/dev", "/boot", "/run", "/var/run", "/private/etc", "/System", "/Library/Keychains")
+_SYSTEM = (
+    "/etc",
+    "/proc",
+    "/sys",
+    "/dev",
+    "/boot",
+    "/run",
+    "/var/run",
+    "/private/etc",
+    "/System",
+    "/Library/Keychains",
+)
 # Names under which keys, tokens and passwords are kept, wherever they lie.
 _CREDENTIALS = re.compile(
     r"(?i)(id_(rsa|dsa|ecdsa|ed25519)(_sk)?(\..*)?|.*\.(pem|key|ppk|p12|pfx|jks|keystore|kdbx?|ovpn|asc|gpg|keychain(-db)?|rdp)"
@@ -31,9 +60,23 @@ _CREDENTIALS = re.compile(
     r"|credentials(\.(json|db|csv|ya?ml|toml|ini|txt))?|accesskeys\.csv|.*_accesskeys\.csv|new_user_credentials\.csv"
     r"|application_default_credentials\.json|service[-_]?account.*\.json|client_secrets?.*\.json|secrets?\.(json|ya?ml|toml|txt|env)"
     r"|known_hosts|authorized_keys|g?shadow-?|passwd-?|sudoers|master\.passwd|kubeconfig|wallet\.dat|logins\.json|key[34]\.db"
-    r"|cert9\.db|cookies(\.sqlite|\.txt)?|login data.*|web data|grants\.json|.*_history|tokens?(\.(json|txt|ya?ml))?)")
-_KEPT_IN = (".ssh", ".aws", ".gnupg", ".kube", ".docker", ".azure", ".config/gcloud", ".netrc", ".git-credentials", ".pgpass",
-            ".pypirc", ".npmrc", ".env")
+    r"|cert9\.db|cookies(\.sqlite|\.txt)?|login data.*|web data|grants\.json|.*_history|tokens?(\.(json|txt|ya?ml))?)"
+)
+_KEPT_IN = (
+    ".ssh",
+    ".aws",
+    ".gnupg",
+    ".kube",
+    ".docker",
+    ".azure",
+    ".config/gcloud",
+    ".netrc",
+    ".git-credentials",
+    ".pgpass",
+    ".pypirc",
+    ".npmrc",
+    ".env",
+)
 _LONGEST_PATH, _LONGEST_PART = 4000, 255  # bytes, as Linux and Windows have them
 _WILD = re.compile(r"[*?\[]")
 
@@ -46,14 +89,22 @@ def inbox(workspace: Path | None = None) -> Path:
 def files_in_inbox(workspace: Path) -> list[Path]:
     """The data files a person has put there, the newest first."""
     with contextlib.suppress(OSError):
-        found = [(entry.stat().st_mtime, Path(entry.path)) for entry in os.scandir(inbox(workspace))
-                 if entry.is_file() and not entry.name.startswith(".") and Path(entry.name).suffix.lower() in DATA_SUFFIXES]
+        found = [
+            (entry.stat().st_mtime, Path(entry.path))
+            for entry in os.scandir(inbox(workspace))
+            if entry.is_file() and not entry.name.startswith(".") and Path(entry.name).suffix.lower() in DATA_SUFFIXES
+        ]
         return [path for _, path in sorted(found, reverse=True)]
     return []
 
 
 def readable(
-    path: Path, field: str, *, workspace: Path | None = None, task: Path | None = None, suffixes: Iterable[str] = DATA_SUFFIXES
+    path: Path,
+    field: str,
+    *,
+    workspace: Path | None = None,
+    task: Path | None = None,
+    suffixes: Iterable[str] = DATA_SUFFIXES,
 ) -> Path:
     """`path` with its links resolved, if it may be read.
 
@@ -73,8 +124,12 @@ def readable(
 
 
 def unmet_need(
-    path: Path, field: str, *, workspace: Path | None = None, task: Path | None = None,
-    suffixes: Iterable[str] = DATA_SUFFIXES
+    path: Path,
+    field: str,
+    *,
+    workspace: Path | None = None,
+    task: Path | None = None,
+    suffixes: Iterable[str] = DATA_SUFFIXES,
 ) -> Need | None:
     """What the person would have to allow before `path` is read; None where nothing is missing.
 
@@ -88,7 +143,9 @@ def unmet_need(
     fits = whole or target.suffix.lower() in tuple(suffixes)
     if need := _private_rows(target, task):
         return need
-    if _is_below(target, [task, place, cache_folder(), hub_cache()]) and not (_is_credential(target) or _is_second_name(target)):
+    if _is_below(target, [task, place, cache_folder(), hub_cache()]) and not (
+        _is_credential(target) or _is_second_name(target)
+    ):
         return None
     if is_protected(target) or _is_second_name(target):
         raise _never(target, field)
@@ -113,8 +170,12 @@ def writable(path: Path, field: str, *, workspace: Path) -> Path:
         return target
     raise AccessError(
         Text(f"{target} lies outside of the folders that may be written to.", f"{target} 不在可以寫入的資料夾裡。"),
-        Text(f"Name a path below {workspace}; or the person allows another folder on the terminal: nlp-skills allow DIR.",
-             f"請改用 {workspace} 底下的路徑；或請使用者在終端機執行：nlp-skills allow 資料夾。"), field=field)
+        Text(
+            f"Name a path below {workspace}; or the person allows another folder on the terminal: nlp-skills allow DIR.",
+            f"請改用 {workspace} 底下的路徑；或請使用者在終端機執行：nlp-skills allow 資料夾。",
+        ),
+        field=field,
+    )
 
 
 def workspace_of(task: Path | None) -> Path:
@@ -127,7 +188,9 @@ def workspace_of(task: Path | None) -> Path:
 def covered_by(needs: Iterable[Need], roots: Iterable[Path]) -> bool:
     """Whether all that is needed are files and folders, and a client offers folders that hold them."""
     kept, offered = list(needs), list(roots)
-    return bool(kept) and all(need.kind in ("file", "folder") and _is_below(Path(need.subject), offered) for need in kept)
+    return bool(kept) and all(
+        need.kind in ("file", "folder") and _is_below(Path(need.subject), offered) for need in kept
+    )
 
 
 def is_protected(path: Path) -> bool:
@@ -170,8 +233,12 @@ def _is_second_name(path: Path) -> bool:
         if found.st_nlink < 2 or not path.is_file():
             return False
         kept = [Path.home() / name for name in _KEPT_IN] + [configuration_folder(), grants_file().parent]
-        known = {(one.stat().st_dev, one.stat().st_ino) for place in kept
-                 for one in ([place] if place.is_file() else place.rglob("*") if place.is_dir() else []) if one.is_file()}
+        known = {
+            (one.stat().st_dev, one.stat().st_ino)
+            for place in kept
+            for one in ([place] if place.is_file() else place.rglob("*") if place.is_dir() else [])
+            if one.is_file()
+        }
     except OSError:
         return False
     return (found.st_dev, found.st_ino) in known
@@ -185,9 +252,18 @@ def expanded(path: str | Path) -> Path:
 
 
 def _check_length(path: Path, field: str) -> None:
-    if "\0" in str(path) or len(os.fsencode(str(path))) > _LONGEST_PATH or any(len(os.fsencode(part)) > _LONGEST_PART for part in path.parts):
-        raise AccessError(Text("No disk keeps such a path: it is too long, or holds a NUL.", "路徑太長或含有 NUL 字元，磁碟無法使用。"),
-                          Text("Give the path of the file itself.", "請提供檔案本身的路徑。"), field=field)
+    if (
+        "\0" in str(path)
+        or len(os.fsencode(str(path))) > _LONGEST_PATH
+        or any(len(os.fsencode(part)) > _LONGEST_PART for part in path.parts)
+    ):
+        raise AccessError(
+            Text(
+                "No disk keeps such a path: it is too long, or holds a NUL.", "路徑太長或含有 NUL 字元，磁碟無法使用。"
+            ),
+            Text("Give the path of the file itself.", "請提供檔案本身的路徑。"),
+            field=field,
+        )
 
 
 def resolved_path(path: Path) -> Path:
@@ -208,8 +284,10 @@ def _fixed_part(path: Path) -> Path:
 
 def _is_below(path: Path, roots: Iterable[Path | None]) -> bool:
     """Whether `path` stands in one of the folders, and in no hidden folder of it."""
-    return any(path.is_relative_to(root) and not any(part.startswith(".") for part in path.relative_to(root).parts)
-               for root in (one.resolve() for one in roots if one is not None))
+    return any(
+        path.is_relative_to(root) and not any(part.startswith(".") for part in path.relative_to(root).parts)
+        for root in (one.resolve() for one in roots if one is not None)
+    )
 
 
 def _is_credential(path: Path) -> bool:
@@ -218,15 +296,27 @@ def _is_credential(path: Path) -> bool:
 
 def _hidden(path: Path, folder: Path, field: str) -> AccessError:
     return AccessError(
-        Text(f"{path} lies in a hidden folder, where programs keep what is theirs; no question in the chat opens one.",
-             f"{path} 在隱藏資料夾裡，那是程式存放自己東西的地方，對話裡的詢問不會開放。"),
-        Text(f"Copy it to a visible folder, or the person types on the terminal: nlp-skills allow {folder}",
-             f"請複製到一般的資料夾；或請使用者在終端機輸入：nlp-skills allow {folder}"), field=field)
+        Text(
+            f"{path} lies in a hidden folder, where programs keep what is theirs; no question in the chat opens one.",
+            f"{path} 在隱藏資料夾裡，那是程式存放自己東西的地方，對話裡的詢問不會開放。",
+        ),
+        Text(
+            f"Copy it to a visible folder, or the person types on the terminal: nlp-skills allow {folder}",
+            f"請複製到一般的資料夾；或請使用者在終端機輸入：nlp-skills allow {folder}",
+        ),
+        field=field,
+    )
 
 
 def _never(path: Path, field: str) -> AccessError:
     return AccessError(
-        Text(f"{path} is a place where keys, passwords or the system's own files are kept; it is never read.",
-             f"{path} 是存放金鑰、密碼或系統檔案的位置，任何情況都不會讀取。"),
-        Text("Name a data file instead. If it really is data, copy it into the inbox under another name.",
-             "請改指定資料檔；如果確實是資料，請換個檔名放進 inbox。"), field=field)
+        Text(
+            f"{path} is a place where keys, passwords or the system's own files are kept; it is never read.",
+            f"{path} 是存放金鑰、密碼或系統檔案的位置，任何情況都不會讀取。",
+        ),
+        Text(
+            "Name a data file instead. If it really is data, copy it into the inbox under another name.",
+            "請改指定資料檔；如果確實是資料，請換個檔名放進 inbox。",
+        ),
+        field=field,
+    )

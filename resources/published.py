@@ -9,13 +9,7 @@ from typing import Any
 import anyio
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
-from mcp_types import (
-    Completion,
-    CompletionArgument,
-    CompletionContext,
-    PromptReference,
-    ResourceTemplateReference,
-)
+from mcp_types import Completion, CompletionArgument, CompletionContext, PromptReference, ResourceTemplateReference
 
 from .errors import NlpSkillsError
 from .reading import ADDRESSES, Address, read_address
@@ -27,8 +21,11 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
     """Publish every address of `reading.py`, and complete the arguments of templates and prompts by their names."""
     for address in ADDRESSES:
         server.resource(
-            address.template, name=address.name, title=f"{address.title.en} · {address.title.zh}",
-            description=f"{address.about.en} {address.about.zh}", mime_type=address.mime_type,
+            address.template,
+            name=address.name,
+            title=f"{address.title.en} · {address.title.zh}",
+            description=f"{address.about.en} {address.about.zh}",
+            mime_type=address.mime_type,
         )(_reader(workspace, address))
 
     @server.completion()
@@ -54,8 +51,9 @@ def _reader(workspace: Workspace, address: Address) -> Callable[..., str]:
             raise ResourceNotFoundError(redact(str(error))) from error
 
     required = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=str) for name in address.variables]
-    optional = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=str, default="")
-                for name in address.optional]
+    optional = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=str, default="") for name in address.optional
+    ]
     reader.__signature__ = inspect.Signature([*required, *optional])  # type: ignore[attr-defined]
     reader.__annotations__ = dict.fromkeys([*address.variables, *address.optional], str)
     return reader

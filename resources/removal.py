@@ -35,10 +35,16 @@ def record_removal(version: VersionFolder, why: Text, size: int) -> None:
     Arguments:
         size: bytes that become free.
     """
-    write_json(removal_file(version), {
-        "format": 1, "date": now(), "why": why._asdict(), "bytes": size,
-        "files": version.model_info().get("files") or {},
-    })
+    write_json(
+        removal_file(version),
+        {
+            "format": 1,
+            "date": now(),
+            "why": why._asdict(),
+            "bytes": size,
+            "files": version.model_info().get("files") or {},
+        },
+    )
 
 
 def removal(version: VersionFolder) -> dict[str, Any] | None:
@@ -59,10 +65,15 @@ def require_model(version: VersionFolder) -> None:
     why, day = Text(**record["why"]), str(record["date"])[:10]
     call = f"reproduce(task={version.task.name!r}, version={version.name!r})"
     raise EvaluationError(
-        Text(f"The model of {version.name} is not here: {why.en} ({day}). Its configuration, data and results are.",
-             f"{version.name} 的模型已不在這裡：{why.zh}（{day}）。設定、資料與結果都還在。"),
-        Text(f"Train it again from its snapshot with {call}; where the same comes out, the model is put back in its "
-             "place. Or use another version.",
-             f"請用 {call} 依快照重新訓練；結果相同時，模型會放回原處。也可以改用其他版本。"),
-        field="version", details={"removed": record["date"], "bytes": record["bytes"]},
+        Text(
+            f"The model of {version.name} is not here: {why.en} ({day}). Its configuration, data and results are.",
+            f"{version.name} 的模型已不在這裡：{why.zh}（{day}）。設定、資料與結果都還在。",
+        ),
+        Text(
+            f"Train it again from its snapshot with {call}; where the same comes out, the model is put back in its "
+            "place. Or use another version.",
+            f"請用 {call} 依快照重新訓練；結果相同時，模型會放回原處。也可以改用其他版本。",
+        ),
+        field="version",
+        details={"removed": record["date"], "bytes": record["bytes"]},
     )

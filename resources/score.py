@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 from .task import TaskFolder
 from .version import VersionFolder, version_numbers
 
-LOWER_IS_BETTER = {"invalid_rate"}  # the others rise; tools/evaluate/metrics says the same, and a test holds them together
+LOWER_IS_BETTER = {
+    "invalid_rate"
+}  # the others rise; tools/evaluate/metrics says the same, and a test holds them together
 
 
 class Best(NamedTuple):
@@ -42,9 +44,12 @@ def best_version(folder: TaskFolder, metric: str = "macro_f1") -> Best | None:
     newest = max((evaluations[-1] for evaluations in recorded.values()), key=_created, default=None)
     if newest is None:
         return None
-    measured = [Best(name, value, evaluation) for name, evaluations in recorded.items()
-                if (evaluation := _last_on(str(newest["benchmark"]["hash"]), evaluations)) is not None
-                and (value := score_of(evaluation, metric)) is not None]
+    measured = [
+        Best(name, value, evaluation)
+        for name, evaluations in recorded.items()
+        if (evaluation := _last_on(str(newest["benchmark"]["hash"]), evaluations)) is not None
+        and (value := score_of(evaluation, metric)) is not None
+    ]
     sign = -1 if metric in LOWER_IS_BETTER else 1
     return max(reversed(measured), key=lambda best: sign * best.score, default=None)
 

@@ -32,13 +32,76 @@ _TITLE, _KEYWORD, _HEADING, _DESCRIPTION = 4.0, 4.0, 2.0, 2.0
 _PASSAGE_CHARACTERS = 320
 _FILES_KEPT = 500
 # Words of a question that say nothing of its subject.
-_ASKING = frozenset([
-    "a", "about", "an", "and", "are", "at", "be", "can", "do", "does", "for", "get", "how", "i", "in", "is", "it",
-    "many", "me", "much", "my", "need", "of", "on", "or", "should", "the", "to", "we", "what", "when", "which",
-    "why", "with", "you", "your",
-    "什麼", "怎麼", "如何", "為什", "為何", "可以", "應該", "哪個", "哪些", "多少", "幾個", "我", "你", "的", "了",
-    "嗎", "要", "怎", "麼", "什", "多", "少", "會", "是", "有", "才", "好", "很", "都", "在",
-])
+_ASKING = frozenset(
+    [
+        "a",
+        "about",
+        "an",
+        "and",
+        "are",
+        "at",
+        "be",
+        "can",
+        "do",
+        "does",
+        "for",
+        "get",
+        "how",
+        "i",
+        "in",
+        "is",
+        "it",
+        "many",
+        "me",
+        "much",
+        "my",
+        "need",
+        "of",
+        "on",
+        "or",
+        "should",
+        "the",
+        "to",
+        "we",
+        "what",
+        "when",
+        "which",
+        "why",
+        "with",
+        "you",
+        "your",
+        "什麼",
+        "怎麼",
+        "如何",
+        "為什",
+        "為何",
+        "可以",
+        "應該",
+        "哪個",
+        "哪些",
+        "多少",
+        "幾個",
+        "我",
+        "你",
+        "的",
+        "了",
+        "嗎",
+        "要",
+        "怎",
+        "麼",
+        "什",
+        "多",
+        "少",
+        "會",
+        "是",
+        "有",
+        "才",
+        "好",
+        "很",
+        "都",
+        "在",
+    ]
+)
 
 
 class Found(NamedTuple):
@@ -83,7 +146,7 @@ def words_of(text: str) -> list[str]:
     found: list[str] = []
     for word in _WORD.findall(unicodedata.normalize("NFKC", text).lower()):
         if word[0] >= "\u3400":
-            found += [*word, *(word[place:place + 2] for place in range(len(word) - 1))]
+            found += [*word, *(word[place : place + 2] for place in range(len(word) - 1))]
         else:
             plain = word.rstrip(".+") or word
             found.append(_singular(plain))
@@ -108,9 +171,13 @@ def search(query: str, limit: int = 5, offset: int = 0) -> tuple[list[Found], in
     """
     asked = [word for word in dict.fromkeys(words_of(query)) if word not in _ASKING] or words_of(query)
     shelf = _shelf(tuple(_files()))
-    ranked = sorted(filter(None, (_answer(asked, uri, shelf) for uri in shelf.pages)), key=lambda one: (-one[0], one[1]))
-    shown = [Found(uri, shelf.pages[uri][language].title, _passage(asked, uri, language, shelf), language, round(score, 3))
-             for score, uri, language in ranked[offset:offset + limit]]
+    ranked = sorted(
+        filter(None, (_answer(asked, uri, shelf) for uri in shelf.pages)), key=lambda one: (-one[0], one[1])
+    )
+    shown = [
+        Found(uri, shelf.pages[uri][language].title, _passage(asked, uri, language, shelf), language, round(score, 3))
+        for score, uri, language in ranked[offset : offset + limit]
+    ]
     return shown, len(ranked)
 
 
@@ -144,8 +211,11 @@ def _passage(asked: list[str], uri: str, language: Language, shelf: _Shelf) -> s
     """The paragraph whose words of the query are rarest together; of equals the first."""
     rarity = shelf.rarity
     passages = shelf.pages[uri][language].passages
-    best = max(passages, key=lambda one: sum(_share(word) * rarity[word] for word in asked if word in one[1]),
-               default=("", frozenset()))
+    best = max(
+        passages,
+        key=lambda one: sum(_share(word) * rarity[word] for word in asked if word in one[1]),
+        default=("", frozenset()),
+    )
     text = best[0]
     return text if len(text) <= _PASSAGE_CHARACTERS else text[:_PASSAGE_CHARACTERS].rstrip() + "…"
 
@@ -165,10 +235,14 @@ def _shelf(files: tuple[_File, ...]) -> _Shelf:
     pages: dict[str, dict[Language, _Indexed]] = {}
     for file in files:
         pages.setdefault(file.uri, {})[file.language] = _indexed(file)
-    holding = Counter(word for versions in pages.values() for word in set().union(*(p.weights for p in versions.values())))
+    holding = Counter(
+        word for versions in pages.values() for word in set().union(*(p.weights for p in versions.values()))
+    )
     rarity = {word: math.log(1 + (len(pages) - count + 0.5) / (count + 0.5)) for word, count in holding.items()}
-    lengths = {language: [versions[language].length for versions in pages.values() if language in versions]
-               for language in LANGUAGES}
+    lengths = {
+        language: [versions[language].length for versions in pages.values() if language in versions]
+        for language in LANGUAGES
+    }
     mean = {language: max(1.0, sum(known) / max(1, len(known))) for language, known in lengths.items()}
     return _Shelf(pages, rarity, mean)
 
@@ -177,9 +251,14 @@ def _shelf(files: tuple[_File, ...]) -> _Shelf:
 def _indexed(file: _File) -> _Indexed:
     head, text = knowledge.page_head(file.path), _LINK.sub("] ", knowledge.page_text(file.path))
     weights: defaultdict[str, float] = defaultdict(float)
-    for part, weight in ((head.title, _TITLE), (" ".join(head.keywords), _KEYWORD), (head.description, _DESCRIPTION),
-                         (head.name.replace("-", " "), _TITLE), ("\n".join(_HEADINGS.findall(text)), _HEADING),
-                         (text, 1.0)):
+    for part, weight in (
+        (head.title, _TITLE),
+        (" ".join(head.keywords), _KEYWORD),
+        (head.description, _DESCRIPTION),
+        (head.name.replace("-", " "), _TITLE),
+        ("\n".join(_HEADINGS.findall(text)), _HEADING),
+        (text, 1.0),
+    ):
         for word, count in Counter(words_of(part)).items():
             weights[word] += weight * count
     passages = tuple((plain, frozenset(words_of(plain))) for block in _BLOCK.split(text) if (plain := _plain(block)))

@@ -15,16 +15,20 @@ from typing import NamedTuple
 
 REFERENCE = r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}"
 # Patterns are compiled when they are first used (`re` keeps them), so that no start pays for them.
-_NAMES = (r"(?:pass(?:word|wd|phrase)|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|authorization|cookie"
-          r"|credentials?|jwt)")
+_NAMES = (
+    r"(?:pass(?:word|wd|phrase)|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|authorization|cookie"
+    r"|credentials?|jwt)"
+)
 # Names that say little: among an API's headers and parameters a key may stand under them.
 _VAGUE = r"(?:key|pass|pw|auth|sig|signature|session(?:[_-]?id)?|app[_-]?id|sas|code)"
 _LONGEST_NAME = 40  # characters of a name's end that can decide
 _LOGIN = r"://([^/\s:@]*):([^/\s]*)@"
 _QUERY = r"[?&]([^=&#?\s]+)="
-_SAID = (r"(?i)(?:\b(?:password|passwd|passphrase|pwd|api[_-]?key|token|secret)|密碼|金鑰|密鑰|權杖|通行碼|口令"
-         "|\u5bc6\u7801|\u5bc6\u94a5"  # the first and the third in Simplified characters
-         r")[\"']?\s*(?:[:=：]|(is\b|是|為))\s*[\"']?")
+_SAID = (
+    r"(?i)(?:\b(?:password|passwd|passphrase|pwd|api[_-]?key|token|secret)|密碼|金鑰|密鑰|權杖|通行碼|口令"
+    "|\u5bc6\u7801|\u5bc6\u94a5"  # the first and the third in Simplified characters
+    r")[\"']?\s*(?:[:=：]|(is\b|是|為))\s*[\"']?"
+)
 _SAID_VALUE = r"[^\s\"',;，。；*]{4,}"
 _NAMED = rf"(?i){_NAMES}(?:[_-]?id)?[\"']?\s*(?:[:=]|=>)\s*[\"']?"
 _NAMED_VALUE = r"[A-Za-z0-9+/=_.~-]{4,}"
@@ -108,7 +112,7 @@ def without(text: str, places: Iterable[Place], instead: str) -> str:
     parts, at = [], 0
     for place in sorted(places):
         if place.start >= at:
-            parts += [text[at:place.start], instead]
+            parts += [text[at : place.start], instead]
         at = max(at, place.end)
     return "".join(parts) + text[at:]
 

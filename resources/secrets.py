@@ -26,8 +26,20 @@ from .masking import looks_random, redact, remember
 from .secret_forms import REFERENCE, Place, logins_in_addresses, may_name_secret, names_secret, values_in_queries
 from .token_forms import is_token
 
-__all__ = ["forget", "host_of", "known_names", "lookup", "move_inline", "place", "redact", "references", "resolve",
-           "resolve_address", "store", "unbound"]
+__all__ = [
+    "forget",
+    "host_of",
+    "known_names",
+    "lookup",
+    "move_inline",
+    "place",
+    "redact",
+    "references",
+    "resolve",
+    "resolve_address",
+    "store",
+    "unbound",
+]
 
 FOLDER_VARIABLE = "NLP_SKILLS_SECRETS_DIR"
 OWN_PREFIX = "NLP_SKILLS_"  # of the keys this program makes for servers it starts itself
@@ -76,8 +88,11 @@ def resolve_address(text: str, default_host: str = "") -> str:
         AccessError: the person has not allowed sending it to the address's host, or it would become part of its name.
     """
     address = text.strip()
-    return resolve(address, str if re.fullmatch(REFERENCE, address) else lambda value: quote(value, safe=""),
-                   host=host_of(address) or default_host)
+    return resolve(
+        address,
+        str if re.fullmatch(REFERENCE, address) else lambda value: quote(value, safe=""),
+        host=host_of(address) or default_host,
+    )
 
 
 def host_of(address: str) -> str:
@@ -96,21 +111,34 @@ def host_of(address: str) -> str:
     stood = re.sub(REFERENCE, _STAND_IN, address.strip())
     if _is_ambiguous(stood):
         raise AccessError(
-            Text("The address can be read in two ways, and would lead to another host than it seems to.",
-                 "這個網址有兩種讀法，實際連到的主機可能和看起來的不同。"),
-            Text("Write one plain host, without backslashes, control characters or percent signs in it; an @ in a user or "
-                 "password is written %40, and a host's name that is not ASCII as xn--….",
-                 "請只寫一個單純的主機名稱，不要有反斜線、控制字元或百分號；帳號或密碼裡的 @ 請寫成 %40，"
-                 "非英文的主機名稱請寫成 xn--…。"), field="host")
+            Text(
+                "The address can be read in two ways, and would lead to another host than it seems to.",
+                "這個網址有兩種讀法，實際連到的主機可能和看起來的不同。",
+            ),
+            Text(
+                "Write one plain host, without backslashes, control characters or percent signs in it; an @ in a user or "
+                "password is written %40, and a host's name that is not ASCII as xn--….",
+                "請只寫一個單純的主機名稱，不要有反斜線、控制字元或百分號；帳號或密碼裡的 @ 請寫成 %40，"
+                "非英文的主機名稱請寫成 xn--…。",
+            ),
+            field="host",
+        )
     try:
         host = urlsplit(stood).hostname or ""
     except ValueError:
         return ""
     if _STAND_IN in host:
         raise AccessError(
-            Text("A secret stands in the host's name, which is looked up in public.", "主機名稱裡有密鑰，查詢時會公開出去。"),
-            Text("Write the host itself; secrets belong into user, password, path, headers or parameters.",
-                 "請直接寫主機名稱；密鑰只能放在帳號、密碼、路徑、標頭或參數。"), field="host")
+            Text(
+                "A secret stands in the host's name, which is looked up in public.",
+                "主機名稱裡有密鑰，查詢時會公開出去。",
+            ),
+            Text(
+                "Write the host itself; secrets belong into user, password, path, headers or parameters.",
+                "請直接寫主機名稱；密鑰只能放在帳號、密碼、路徑、標頭或參數。",
+            ),
+            field="host",
+        )
     return plain_host(host)
 
 
@@ -138,8 +166,11 @@ def _is_one_name(host: str) -> bool:
 
 def unbound(names: Iterable[str], host: str) -> list[Need]:
     """The permissions that are missing before these secrets go to that host; a name that nobody knows needs none."""
-    needs = [Need(kind="secret", subject=name, host=plain_host(host)) for name in dict.fromkeys(names)
-             if plain_host(host) not in _maker_of(name)]
+    needs = [
+        Need(kind="secret", subject=name, host=plain_host(host))
+        for name in dict.fromkeys(names)
+        if plain_host(host) not in _maker_of(name)
+    ]
     grants = read_grants() if needs else None
     return [need for need in needs if grants and not grants.covers(need) and _value(need.subject) is not None]
 
@@ -149,9 +180,13 @@ def unknown_secret(name: str, host: str | None) -> SecretError:
     command = f"nlp-skills secret set {name}" + (f" --host {host}" if host else "")
     return SecretError(
         Text(f"The secret {name} is not known on this machine.", f"這台機器上沒有名為 {name} 的密鑰。"),
-        Text(f"Type it in a terminal: {command} (or set the environment variable of that name). Do not paste it into the "
-             "chat.",
-             f"請在終端機輸入：{command}（或設定同名的環境變數）。不要貼在對話裡。"), field=name)
+        Text(
+            f"Type it in a terminal: {command} (or set the environment variable of that name). Do not paste it into the "
+            "chat.",
+            f"請在終端機輸入：{command}（或設定同名的環境變數）。不要貼在對話裡。",
+        ),
+        field=name,
+    )
 
 
 def _maker_of(name: str) -> tuple[str, ...]:
@@ -193,13 +228,18 @@ def store(name: str, value: str) -> str:
     if not re.fullmatch(_NAME, name):
         raise SecretError(
             Text(f"{name[:60]!r} cannot name a secret.", f"「{name[:60]}」不能當密鑰名稱。"),
-            Text("Use letters, digits and underscores, such as DB_PASSWORD.",
-                 "請用英文字母、數字與底線，例如 DB_PASSWORD。"),
+            Text(
+                "Use letters, digits and underscores, such as DB_PASSWORD.",
+                "請用英文字母、數字與底線，例如 DB_PASSWORD。",
+            ),
             field="name",
         )
     if not value:
-        raise SecretError(Text(f"The value of {name} is empty.", f"{name} 的內容是空的。"),
-                          Text("Run the command again and type it.", "請再執行一次並輸入內容。"), field="value")
+        raise SecretError(
+            Text(f"The value of {name} is empty.", f"{name} 的內容是空的。"),
+            Text("Run the command again and type it.", "請再執行一次並輸入內容。"),
+            field="value",
+        )
     remember(value)
     path = _file()
     with _changing() as contents:
@@ -265,7 +305,9 @@ def _note_hosts(value: Any, moved: Collection[str]) -> None:
             _note_hosts(inner, moved)
     if not isinstance(value, Mapping) or not moved:
         return
-    addresses = [one for key in _ADDRESSES for one in ([value[key]] if isinstance(value.get(key), str) else value.get(key) or [])]
+    addresses = [
+        one for key in _ADDRESSES for one in ([value[key]] if isinstance(value.get(key), str) else value.get(key) or [])
+    ]
     for host in {host_of(one) for one in addresses if isinstance(one, str) and one}:
         for name in {*references(json.dumps(value, default=str))} & {*moved}:
             note_typed(name, host or _HERE)
@@ -277,18 +319,19 @@ def _note_hosts(value: Any, moved: Collection[str]) -> None:
 def _moved_value(value: str, field: str, moved: list[str]) -> str:
     scheme = re.match(r"(?i)(bearer|basic|token)\s+", value)
     kept = scheme[0] if scheme else ""
-    name = _free_name(field, value[len(kept):])
-    store(name, value[len(kept):])
+    name = _free_name(field, value[len(kept) :])
+    store(name, value[len(kept) :])
     moved.append(name)
     return f"{kept}${{{name}}}"
 
 
 def _without_passwords(value: str, prefix: str, moved: list[str], *, words: bool) -> str:
     """`value` without the passwords of addresses in it; `words`: it may also be written as `host=… password=…`."""
+
     def moved_passwords(places: Iterable[Place]) -> str:
         parts, at = [], 0
         for place in places:
-            typed = value[place.start:place.end]
+            typed = value[place.start : place.end]
             if not typed or re.search(REFERENCE, typed):
                 continue
             address = urlsplit(value.strip()) if "://" in value else None
@@ -296,14 +339,15 @@ def _without_passwords(value: str, prefix: str, moved: list[str], *, words: bool
             name = _free_name(prefix + "_".join(part for part in (*where, place.name) if part), unquote(typed))
             store(name, unquote(typed))
             moved.append(name)
-            parts += [value[at:place.start], f"${{{name}}}"]
+            parts += [value[at : place.start], f"${{{name}}}"]
             at = place.end
         return "".join(parts) + value[at:]
 
     value = moved_passwords(logins_in_addresses(value))
     value = moved_passwords(values_in_queries(value))
-    value = moved_passwords(place for place in values_in_queries(value, vague=True)
-                            if looks_random(value[place.start:place.end]))
+    value = moved_passwords(
+        place for place in values_in_queries(value, vague=True) if looks_random(value[place.start : place.end])
+    )
     if words:
         value = moved_passwords(Place(*found.span("password"), found["name"]) for found in re.finditer(_WORDS, value))
     return value
@@ -345,8 +389,9 @@ def _read() -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SecretError(
             Text(f"The store of secrets {_file()} cannot be read.", f"無法讀取密鑰檔 {_file()}。"),
-            Text("Check who owns it, or delete it and enter the secrets again.",
-                 "請檢查檔案權限，或刪除後重新輸入密鑰。"),
+            Text(
+                "Check who owns it, or delete it and enter the secrets again.", "請檢查檔案權限，或刪除後重新輸入密鑰。"
+            ),
             field="secrets.json",
         ) from error
 
@@ -422,4 +467,6 @@ def _keychain_delete(name: str) -> None:
         except KeyringError as error:
             raise SecretError(
                 Text(f"The keychain did not let go of {name}.", f"系統鑰匙圈無法刪除 {name}。"),
-                Text("Unlock it and try again.", "請先解鎖鑰匙圈再試一次。"), field=name) from error
+                Text("Unlock it and try again.", "請先解鎖鑰匙圈再試一次。"),
+                field=name,
+            ) from error

@@ -41,8 +41,13 @@ def table(to_traditional: dict[str, list[str]], to_simplified: dict[str, list[st
         to_traditional: for each Simplified character what it stands for, itself where Traditional Chinese has it too.
         to_simplified: for each Traditional character its Simplified forms, the usual one first.
     """
-    only = "".join(sorted(theirs for theirs, ours in to_traditional.items()
-                          if theirs not in ours and not is_common_in_taiwan(theirs) and theirs <= _LAST))
+    only = "".join(
+        sorted(
+            theirs
+            for theirs, ours in to_traditional.items()
+            if theirs not in ours and not is_common_in_taiwan(theirs) and theirs <= _LAST
+        )
+    )
     same = {ours: theirs for theirs, many in to_traditional.items() for ours in many if ours != theirs}
     same |= {ours: many[0] for ours, many in to_simplified.items() if many[0] != ours}
     pairs = "".join(ours + theirs for ours, theirs in sorted(same.items()) if max(ours, theirs) <= _LAST)
@@ -50,7 +55,7 @@ def table(to_traditional: dict[str, list[str]], to_simplified: dict[str, list[st
 
 
 def _folded(text: str) -> str:
-    return "\n".join(text[at:at + _LINE] for at in range(0, len(text), _LINE))
+    return "\n".join(text[at : at + _LINE] for at in range(0, len(text), _LINE))
 
 
 def _dictionary(name: str) -> dict[str, list[str]]:
@@ -61,8 +66,20 @@ def _dictionary(name: str) -> dict[str, list[str]]:
     folder = Path(found.origin).parent / "clib"
     with tempfile.TemporaryDirectory() as place:
         text = Path(place) / "dictionary.txt"
-        subprocess.run([folder / "bin" / "opencc_dict", "-i", folder / "share" / "opencc" / f"{name}.ocd2", "-o", text,
-                        "-f", "ocd2", "-t", "text"], check=True)
+        subprocess.run(
+            [
+                folder / "bin" / "opencc_dict",
+                "-i",
+                folder / "share" / "opencc" / f"{name}.ocd2",
+                "-o",
+                text,
+                "-f",
+                "ocd2",
+                "-t",
+                "text",
+            ],
+            check=True,
+        )
         lines = text.read_text(encoding="utf-8").splitlines()
     return {one: many.split(" ") for one, many in (line.split("\t") for line in lines)}
 

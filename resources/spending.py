@@ -81,12 +81,18 @@ def require_room(task: TaskFolder, cost: Cost, what: str, job: str | None = None
         return None
     if budget.money != cost.currency:
         raise BudgetError(
-            Text(f"The budget of {task.name} is in {budget.money}, and {what} costs {cost.currency}.",
-                 f"{task.name} 的預算以 {budget.money} 計，而 {what} 以 {cost.currency} 計價。"),
-            Text(f"State the budget in {cost.currency}: update_task(task={task.name!r}, changes={{'budget.currency': "
-                 f"{cost.currency!r}, …}}).",
-                 f"請把預算改以 {cost.currency} 表示：update_task(task={task.name!r}, changes={{'budget.currency': "
-                 f"{cost.currency!r}, …}})。"), field="budget.currency")
+            Text(
+                f"The budget of {task.name} is in {budget.money}, and {what} costs {cost.currency}.",
+                f"{task.name} 的預算以 {budget.money} 計，而 {what} 以 {cost.currency} 計價。",
+            ),
+            Text(
+                f"State the budget in {cost.currency}: update_task(task={task.name!r}, changes={{'budget.currency': "
+                f"{cost.currency!r}, …}}).",
+                f"請把預算改以 {cost.currency} 表示：update_task(task={task.name!r}, changes={{'budget.currency': "
+                f"{cost.currency!r}, …}})。",
+            ),
+            field="budget.currency",
+        )
     if cost.low > room or room <= 0:
         raise passed(task, what, cost, room)
     return room
@@ -94,8 +100,10 @@ def require_room(task: TaskFolder, cost: Cost, what: str, job: str | None = None
 
 def passed(task: TaskFolder, what: str, cost: Cost, room: float) -> BudgetError:
     """Why it is not begun: it costs more than is left."""
-    said = Text(f"{what} would cost {cost.shown()}; the budget of {task.name} leaves {amount(room)} {cost.currency}.",
-                f"{what} 預估要花 {cost.shown()}，{task.name} 的預算只剩 {amount(room)} {cost.currency}。")
+    said = Text(
+        f"{what} would cost {cost.shown()}; the budget of {task.name} leaves {amount(room)} {cost.currency}.",
+        f"{what} 預估要花 {cost.shown()}，{task.name} 的預算只剩 {amount(room)} {cost.currency}。",
+    )
     return BudgetError(said, raise_it(task), field="budget", details={"left": room, **cost._asdict()})
 
 
@@ -103,10 +111,12 @@ def raise_it(task: TaskFolder) -> Text:
     """How the person allows more."""
     budget = task.load().budget
     fields = ", ".join(f"'budget.{name}': …" for name in ("per_task", "per_job") if getattr(budget, name) is not None)
-    return Text(f"If the person allows more: update_task(task={task.name!r}, changes={{{fields}}}); otherwise ask for "
-                "less: fewer rows or epochs, a smaller base model, or this machine.",
-                f"使用者同意提高的話：update_task(task={task.name!r}, changes={{{fields}}})；"
-                "否則請減少筆數或輪數、改用較小的基礎模型，或在這台機器上進行。")
+    return Text(
+        f"If the person allows more: update_task(task={task.name!r}, changes={{{fields}}}); otherwise ask for "
+        "less: fewer rows or epochs, a smaller base model, or this machine.",
+        f"使用者同意提高的話：update_task(task={task.name!r}, changes={{{fields}}})；"
+        "否則請減少筆數或輪數、改用較小的基礎模型，或在這台機器上進行。",
+    )
 
 
 def amount(value: float) -> str:
@@ -121,8 +131,10 @@ def standing(task: TaskFolder) -> Text | None:
         return None
     if budget.per_task is None:
         return Text(f"Spent so far: {amount(so_far)} {budget.money}.", f"目前花費：{amount(so_far)} {budget.money}。")
-    return Text(f"Spent so far: {amount(so_far)} of {amount(budget.per_task)} {budget.money}.",
-                f"目前花費：{amount(so_far)}，預算 {amount(budget.per_task)} {budget.money}。")
+    return Text(
+        f"Spent so far: {amount(so_far)} of {amount(budget.per_task)} {budget.money}.",
+        f"目前花費：{amount(so_far)}，預算 {amount(budget.per_task)} {budget.money}。",
+    )
 
 
 def _append(task: TaskFolder, job: str, what: str, kind: str, **figures: Any) -> None:

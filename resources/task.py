@@ -23,8 +23,12 @@ TaskType = Literal["classification", "entity-classification", "extraction", "gen
 TASK_TYPES: tuple[TaskType, ...] = get_args(TaskType)
 # What a goal is measured in where the person names no metric.
 USUAL_METRICS: dict[TaskType, str] = {
-    "classification": "macro_f1", "entity-classification": "macro_f1", "extraction": "entity_f1", "generation": "chrf",
-    "chat": "chrf", "preference": "preference_accuracy",
+    "classification": "macro_f1",
+    "entity-classification": "macro_f1",
+    "extraction": "entity_f1",
+    "generation": "chrf",
+    "chat": "chrf",
+    "preference": "preference_accuracy",
 }
 State = Literal["created", "configuring", "training", "evaluating", "deployed", "archived"]
 STATES: tuple[State, ...] = ("created", "configuring", "training", "evaluating", "deployed", "archived")
@@ -69,7 +73,9 @@ class Budget(_Open):
 
     per_task: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     per_job: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    currency: Annotated[str | None, written_as("[A-Z]{3}", Text("USD or TWD", "USD 或 TWD"))] = None  # US dollars where it is not said
+    currency: Annotated[str | None, written_as("[A-Z]{3}", Text("USD or TWD", "USD 或 TWD"))] = (
+        None  # US dollars where it is not said
+    )
 
     @property
     def money(self) -> str:
@@ -189,15 +195,18 @@ class TaskFolder:
         except FileNotFoundError as error:
             raise TaskError(
                 Text(f"{self.root} is not a task: it has no task.yaml.", f"{self.root} 不是任務：裡面沒有 task.yaml。"),
-                Text("Create one with create_task, or name another folder.",
-                     "請用 create_task 建立，或指定別的資料夾。"),
+                Text(
+                    "Create one with create_task, or name another folder.", "請用 create_task 建立，或指定別的資料夾。"
+                ),
                 field="task",
             ) from error
         except (UnicodeDecodeError, yaml.YAMLError) as error:
             raise TaskError(
                 Text(f"{self.file} cannot be read as YAML: {error}", f"{self.file} 不是有效的 YAML：{error}"),
-                Text("Mend the line it names; the rest of the task is untouched.",
-                     "請修正所指的那一行；任務的其他部分不受影響。"),
+                Text(
+                    "Mend the line it names; the rest of the task is untouched.",
+                    "請修正所指的那一行；任務的其他部分不受影響。",
+                ),
                 field="task.yaml",
             ) from error
 
@@ -289,8 +298,10 @@ def parse_task(content: Any, path: Path) -> Task:
         )
     if content.get("format", 1) != 1:
         raise TaskError(
-            Text(f"{path} has format {content['format']}; this version reads format 1.",
-                 f"{path} 的格式是 {content['format']}，這個版本只讀格式 1。"),
+            Text(
+                f"{path} has format {content['format']}; this version reads format 1.",
+                f"{path} 的格式是 {content['format']}，這個版本只讀格式 1。",
+            ),
             Text("Install a newer nlp-skills.", "請安裝較新的 nlp-skills。"),
             field="format",
         )

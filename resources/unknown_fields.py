@@ -29,19 +29,31 @@ class Unknown(NamedTuple):
         fields = ", ".join(self.known)
         meant = Text(f"Did you mean {self.near!r}? ", f"你是不是要用「{self.near}」？") if self.near else Text("", "")
         if self.given:
-            meant = Text(f"{meant.en}That stands there already: put what is meant into it, or call this one something else. ",
-                         f"{meant.zh}那個欄位已經有了：請把內容寫進去，或把這個欄位改名。")
+            meant = Text(
+                f"{meant.en}That stands there already: put what is meant into it, or call this one something else. ",
+                f"{meant.zh}那個欄位已經有了：請把內容寫進去，或把這個欄位改名。",
+            )
         return Text(f"{meant.en}Its fields are: {fields}.", f"{meant.zh}可用的欄位：{fields}。")
 
 
 def kept(unknown: Sequence[Unknown], where: str) -> list[Text]:
     """The warning that fields of a file are kept and do nothing."""
     names = ", ".join(one.field[:80] for one in unknown)
-    return [Text(f"{where}: nothing knows {names}; kept as it is, without effect.",
-                 f"{where}：沒有 {names} 這個欄位；原樣保留，但不會有作用。")] if unknown else []
+    return (
+        [
+            Text(
+                f"{where}: nothing knows {names}; kept as it is, without effect.",
+                f"{where}：沒有 {names} 這個欄位；原樣保留，但不會有作用。",
+            )
+        ]
+        if unknown
+        else []
+    )
 
 
-def unknown_fields(model: type[BaseModel], content: Any, place: str = "", leave: Sequence[str] = ()) -> Iterator[Unknown]:
+def unknown_fields(
+    model: type[BaseModel], content: Any, place: str = "", leave: Sequence[str] = ()
+) -> Iterator[Unknown]:
     """The fields of `content` and of its groups that `model` does not know.
 
     Arguments:
@@ -54,7 +66,11 @@ def unknown_fields(model: type[BaseModel], content: Any, place: str = "", leave:
         field = f"{place}.{name}" if place else str(name)
         if name not in model.model_fields:
             near = _nearest(str(name), [known for known in model.model_fields if known not in content], _NEAR)
-            slip = None if near else _nearest(str(name), [known for known in model.model_fields if known in content], _SLIP)
+            slip = (
+                None
+                if near
+                else _nearest(str(name), [known for known in model.model_fields if known in content], _SLIP)
+            )
             yield Unknown(field, near or slip, tuple(model.model_fields), given=slip is not None)
         elif name not in leave and (group := _group_of(model, name)):
             for number, part in enumerate(value if isinstance(value, list) else [value]):
@@ -69,5 +85,11 @@ def _nearest(name: str, known: Sequence[str], cutoff: float) -> str | None:
 
 def _group_of(model: type[BaseModel], name: str) -> type[BaseModel] | None:
     annotation = model.model_fields[name].annotation
-    return next((part for part in (annotation, *get_args(annotation))
-                 if isinstance(part, type) and issubclass(part, BaseModel)), None)
+    return next(
+        (
+            part
+            for part in (annotation, *get_args(annotation))
+            if isinstance(part, type) and issubclass(part, BaseModel)
+        ),
+        None,
+    )

@@ -1,13 +1,13 @@
 """A version: a numbered folder that two commits freeze, *trained* and *evaluated*.
 
-    config.yaml          every argument that shaped the run (written when vN is reserved)
-    data_snapshot.json   which data, with hashes and counts (written when vN is reserved)
-    model_info.json      the trained commit
-    results.json         the evaluated commit: {"format": 1, "evaluations": [oldest … newest]}
-    lineage.yaml         what those commits say, in one file (see lineage.py)
-    reservation.json     which job reserved it, after which plan
-    evidence.json            what the jobs saw that a diagnosis needs: `training` and `evaluation`
-    environment.json, events.jsonl, predictions.jsonl, report.html; failure.json where training did not finish
+config.yaml          every argument that shaped the run (written when vN is reserved)
+data_snapshot.json   which data, with hashes and counts (written when vN is reserved)
+model_info.json      the trained commit
+results.json         the evaluated commit: {"format": 1, "evaluations": [oldest … newest]}
+lineage.yaml         what those commits say, in one file (see lineage.py)
+reservation.json     which job reserved it, after which plan
+evidence.json            what the jobs saw that a diagnosis needs: `training` and `evaluation`
+environment.json, events.jsonl, predictions.jsonl, report.html; failure.json where training did not finish
 """
 
 from __future__ import annotations
@@ -118,10 +118,13 @@ def version(task: TaskFolder, name: str | int) -> VersionFolder:
         return VersionFolder(task, int(match[1]))
     offered = ", ".join(f"v{n}" for n in numbers)
     raise TaskError(
-        Text(f"{task.name} has no version yet.", f"{task.name} 還沒有任何版本。") if not offered else
-        Text(f"{task.name} has no version {str(name)[:40]!r}.", f"{task.name} 沒有「{str(name)[:40]}」這個版本。"),
-        Text(f"Use one of: {offered}." if offered else "Train one first: plan_training, then train.",
-             f"可用的版本：{offered}。" if offered else "請先訓練：先 plan_training，再 train。"),
+        Text(f"{task.name} has no version yet.", f"{task.name} 還沒有任何版本。")
+        if not offered
+        else Text(f"{task.name} has no version {str(name)[:40]!r}.", f"{task.name} 沒有「{str(name)[:40]}」這個版本。"),
+        Text(
+            f"Use one of: {offered}." if offered else "Train one first: plan_training, then train.",
+            f"可用的版本：{offered}。" if offered else "請先訓練：先 plan_training，再 train。",
+        ),
         field="version",
     )
 

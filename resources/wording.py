@@ -57,8 +57,10 @@ def problem_in_words(problem: Mapping[str, Any], *, in_yaml: bool = True) -> Tex
         allowed = _QUOTED.findall(str(context.get("expected", ""))) or [str(context.get("expected", ""))]
         near = difflib.get_close_matches(str(problem.get("input")), allowed, n=1)
         shown = ", ".join(allowed)
-        return Text(f"it must be one of {shown}" + (f" (did you mean {near[0]}?)" if near else ""),
-                    f"必須是 {'、'.join(allowed)} 之一" + (f"（你是不是要用 {near[0]}？）" if near else ""))
+        return Text(
+            f"it must be one of {shown}" + (f" (did you mean {near[0]}?)" if near else ""),
+            f"必須是 {'、'.join(allowed)} 之一" + (f"（你是不是要用 {near[0]}？）" if near else ""),
+        )
     if kind == "value_error":
         return reason_of(context["error"])
     if kind in _LENGTHS:
@@ -73,21 +75,32 @@ def problem_in_words(problem: Mapping[str, Any], *, in_yaml: bool = True) -> Tex
 def _unquoted(problem: Mapping[str, Any]) -> Text | None:
     """What to say of a value that was meant as text and that YAML took for something else."""
     value, is_key = problem.get("input"), tuple(problem.get("loc", ()))[-1:] == ("[key]",)
-    what = Text(f"its key {_in_yaml(value)} must be text", f"鍵 {_in_yaml(value)} 必須是文字") if is_key else Text(
-        "it must be text", "必須是文字")
+    what = (
+        Text(f"its key {_in_yaml(value)} must be text", f"鍵 {_in_yaml(value)} 必須是文字")
+        if is_key
+        else Text("it must be text", "必須是文字")
+    )
     if isinstance(value, bool):
-        return Text(f'{what.en}: YAML takes a bare yes, no, on, off, true or false for a truth value; put it in quotes: "yes"',
-                    f'{what.zh}：YAML 會把沒加引號的 yes、no、on、off、true、false 當成真假值，請加上引號："yes"')
+        return Text(
+            f'{what.en}: YAML takes a bare yes, no, on, off, true or false for a truth value; put it in quotes: "yes"',
+            f'{what.zh}：YAML 會把沒加引號的 yes、no、on、off、true、false 當成真假值，請加上引號："yes"',
+        )
     if isinstance(value, int | float):
         return Text(f'{what.en}: put it in quotes: "{value}"', f'{what.zh}：請加上引號："{value}"')
     if value is None:
-        return Text(f'{what.en}: it is empty, or a bare null or ~; put what is meant in quotes: "null"',
-                    f'{what.zh}：這裡是空的，或是沒加引號的 null、~；請把文字加上引號："null"')
+        return Text(
+            f'{what.en}: it is empty, or a bare null or ~; put what is meant in quotes: "null"',
+            f'{what.zh}：這裡是空的，或是沒加引號的 null、~；請把文字加上引號："null"',
+        )
     return None
 
 
 def _in_yaml(value: Any) -> str:
-    return {True: "true", False: "false", None: "null"}.get(value, str(value)) if (value is None or isinstance(value, bool)) else str(value)
+    return (
+        {True: "true", False: "false", None: "null"}.get(value, str(value))
+        if (value is None or isinstance(value, bool))
+        else str(value)
+    )
 
 
 def place_of(parts: Sequence[Any]) -> str:
@@ -106,6 +119,7 @@ def written_as(pattern: str, form: Text) -> AfterValidator:
         pattern: a regular expression for the whole text.
         form: how it is written, for people: owner/name.
     """
+
     def checked(value: str | None) -> str | None:
         if value is not None and not re.fullmatch(pattern, value):
             raise ValueError(Text(f"it is written as {form.en}", f"要寫成 {form.zh}"))

@@ -61,8 +61,14 @@ class Workspace:
         if not self.root.is_dir():
             return []
         with os.scandir(self.root) as entries:
-            return sorted(e.name for e in entries if not e.name.startswith(".") and e.is_dir()
-                          and os.path.exists(f"{e.path}/task.yaml") and self.holds(Path(e.path)))
+            return sorted(
+                e.name
+                for e in entries
+                if not e.name.startswith(".")
+                and e.is_dir()
+                and os.path.exists(f"{e.path}/task.yaml")
+                and self.holds(Path(e.path))
+            )
 
     def holds(self, folder: Path) -> bool:
         """Whether the folder is really here, or a link to where the person has allowed reading."""
@@ -91,10 +97,14 @@ class Workspace:
                 return candidate
         offered = ", ".join(self._nearest(name) or names[:5])
         raise TaskError(
-            Text(f"There is no task named {name[:80]!r} in {self.root}.",
-                 f"{self.root} 裡沒有名為「{name[:80]}」的任務。"),
-            Text(f"Use one of: {offered}." if offered else "Create one with create_task.",
-                 f"可用的名稱：{offered}。" if offered else "請先用 create_task 建立任務。"),
+            Text(
+                f"There is no task named {name[:80]!r} in {self.root}.",
+                f"{self.root} 裡沒有名為「{name[:80]}」的任務。",
+            ),
+            Text(
+                f"Use one of: {offered}." if offered else "Create one with create_task.",
+                f"可用的名稱：{offered}。" if offered else "請先用 create_task 建立任務。",
+            ),
             field="task",
         )
 
@@ -119,12 +129,18 @@ def check_name(name: str) -> str:
         return name
     suggestion = slug(name)
     raise TaskError(
-        Text(f"{name[:80]!r} cannot be a task's folder name: use lower-case letters, digits and hyphens, at most 63.",
-             f"「{name[:80]}」不能當任務的資料夾名稱：只能用小寫英文字母、數字與連字號，最多 63 個字元。"),
-        Text(f"Call again with name={suggestion!r}; the title may be any text." if suggestion
-             else "Give a short English name; the title may be any text.",
-             f"請改用 name={suggestion!r} 再呼叫一次；標題（title）可以是任何文字。" if suggestion
-             else "請給一個簡短的英文名稱；標題（title）可以是任何文字。"),
+        Text(
+            f"{name[:80]!r} cannot be a task's folder name: use lower-case letters, digits and hyphens, at most 63.",
+            f"「{name[:80]}」不能當任務的資料夾名稱：只能用小寫英文字母、數字與連字號，最多 63 個字元。",
+        ),
+        Text(
+            f"Call again with name={suggestion!r}; the title may be any text."
+            if suggestion
+            else "Give a short English name; the title may be any text.",
+            f"請改用 name={suggestion!r} 再呼叫一次；標題（title）可以是任何文字。"
+            if suggestion
+            else "請給一個簡短的英文名稱；標題（title）可以是任何文字。",
+        ),
         field="name",
     )
 

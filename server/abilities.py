@@ -46,29 +46,51 @@ def training(name: str, machine: Machine, libraries: Mapping[str, Any]) -> Itera
     fits = [Text(f"{how.en} up to {model}", f"{how.zh}最大到 {model}") for how, model in sizes if model]
     kinds = ", ".join(methods())
     if not fits:
-        yield Standing("warning", Text(f"{on.en}Too little memory to train any base model of the catalogue.",
-                                       f"{on.zh}記憶體太少，目錄裡的基礎模型都無法訓練。"),
-                       Text("Train on another machine: set_up(what='machine').",
-                            "請改用別台機器訓練：set_up(what='machine')。"))
+        yield Standing(
+            "warning",
+            Text(
+                f"{on.en}Too little memory to train any base model of the catalogue.",
+                f"{on.zh}記憶體太少，目錄裡的基礎模型都無法訓練。",
+            ),
+            Text("Train on another machine: set_up(what='machine').", "請改用別台機器訓練：set_up(what='machine')。"),
+        )
         return
-    yield Standing("ok", Text(
-        f"{on.en}Trains {kinds} {where.en}: {'; '.join(fit.en for fit in fits)} (short rows, one at a time)",
-        f"{on.zh}可訓練 {kinds}（{where.zh}）：{'；'.join(fit.zh for fit in fits)}（短文字、一次一列）"))
+    yield Standing(
+        "ok",
+        Text(
+            f"{on.en}Trains {kinds} {where.en}: {'; '.join(fit.en for fit in fits)} (short rows, one at a time)",
+            f"{on.zh}可訓練 {kinds}（{where.zh}）：{'；'.join(fit.zh for fit in fits)}（短文字、一次一列）",
+        ),
+    )
     if gpu and _quantises() and not libraries.get(_BITSANDBYTES):
         python = machine.worker or "python"
-        yield Standing("warning", Text(f"{on.en}No QLoRA: bitsandbytes is not in the worker environment.",
-                                       f"{on.zh}不能用 QLoRA：工作環境沒有 bitsandbytes。"),
-                       Text(f"Run there: {python} -m pip install bitsandbytes",
-                            f"請在該機器執行：{python} -m pip install bitsandbytes"))
+        yield Standing(
+            "warning",
+            Text(
+                f"{on.en}No QLoRA: bitsandbytes is not in the worker environment.",
+                f"{on.zh}不能用 QLoRA：工作環境沒有 bitsandbytes。",
+            ),
+            Text(
+                f"Run there: {python} -m pip install bitsandbytes",
+                f"請在該機器執行：{python} -m pip install bitsandbytes",
+            ),
+        )
 
 
 def _gpus(on: Text, machine: Machine) -> Standing:
     names = ", ".join(f"{gpu.name} ({gpu.memory / 1e9:.0f} GB, {gpu.free / 1e9:.0f} GB free)" for gpu in machine.gpus)
     count = sum(gpu.name == machine.gpus[0].name for gpu in machine.gpus)
-    more = Text(f"; a training may use up to {count} (num_processes)", f"；一次訓練最多可用 {count} 張（num_processes）") \
-        if count > 1 else Text("", "")
-    return Standing("ok", Text(f"{on.en}{len(machine.gpus)} GPU: {names}{more.en}",
-                               f"{on.zh}{len(machine.gpus)} 張 GPU：{names}{more.zh}"))
+    more = (
+        Text(f"; a training may use up to {count} (num_processes)", f"；一次訓練最多可用 {count} 張（num_processes）")
+        if count > 1
+        else Text("", "")
+    )
+    return Standing(
+        "ok",
+        Text(
+            f"{on.en}{len(machine.gpus)} GPU: {names}{more.en}", f"{on.zh}{len(machine.gpus)} 張 GPU：{names}{more.zh}"
+        ),
+    )
 
 
 def _quantises() -> bool:
@@ -109,10 +131,14 @@ def roads(python: str, libraries: Mapping[str, Any]) -> Iterator[Standing]:
     yield Standing("ok", Text(f"Open here: {shown}", f"這裡可用：{shown}"))
     if lacking:
         names = ",".join(lacking)
-        yield Standing("ok", Text(f"Not installed, for when it is needed: {', '.join(lacking)} "
-                                  f"({python} -m pip install 'nlp-skills[{names}]')",
-                                  f"尚未安裝，需要時再裝：{'、'.join(lacking)}"
-                                  f"（{python} -m pip install 'nlp-skills[{names}]'）"))
+        yield Standing(
+            "ok",
+            Text(
+                f"Not installed, for when it is needed: {', '.join(lacking)} "
+                f"({python} -m pip install 'nlp-skills[{names}]')",
+                f"尚未安裝，需要時再裝：{'、'.join(lacking)}（{python} -m pip install 'nlp-skills[{names}]'）",
+            ),
+        )
 
 
 def _extras() -> dict[str, list[str]]:
@@ -140,19 +166,38 @@ def deployment(libraries: Mapping[str, Any]) -> Iterable[Standing]:
     from ..tools.deploy.llama_cpp import CONVERTER, standing_converter
 
     converter = standing_converter()
-    yield Standing("ok", Text(f"GGUF: converter {converter}", f"GGUF：轉換程式 {converter}") if converter else Text(
-        f"GGUF: {CONVERTER} is fetched when first needed (77 MB)", f"GGUF：{CONVERTER} 會在第一次需要時取得（77 MB）"))
+    yield Standing(
+        "ok",
+        Text(f"GGUF: converter {converter}", f"GGUF：轉換程式 {converter}")
+        if converter
+        else Text(
+            f"GGUF: {CONVERTER} is fetched when first needed (77 MB)",
+            f"GGUF：{CONVERTER} 會在第一次需要時取得（77 MB）",
+        ),
+    )
     if libraries and not libraries.get(_LLAMA_CPP):
-        yield Standing("warning", Text("No xllamacpp in the worker environment: GGUF files cannot be tested or served.",
-                                       "工作環境沒有 xllamacpp：無法測試或提供 GGUF 檔。"),
-                       Text("In the client, ask for set_up(what='environment'); or run: "
-                            "pip install 'nlp-skills[gguf]' there.",
-                            "請在用戶端要求執行 set_up(what='environment')；或在該環境執行 pip install 'nlp-skills[gguf]'。"))
+        yield Standing(
+            "warning",
+            Text(
+                "No xllamacpp in the worker environment: GGUF files cannot be tested or served.",
+                "工作環境沒有 xllamacpp：無法測試或提供 GGUF 檔。",
+            ),
+            Text(
+                "In the client, ask for set_up(what='environment'); or run: pip install 'nlp-skills[gguf]' there.",
+                "請在用戶端要求執行 set_up(what='environment')；或在該環境執行 pip install 'nlp-skills[gguf]'。",
+            ),
+        )
     yield _ollama()
     vllm = shutil.which("vllm")
-    yield Standing("ok", Text(f"vLLM: {vllm}", f"vLLM：{vllm}") if vllm else Text(
-        "vLLM: not here; deploy(target='vllm') writes the command and the compose file for a machine that has it",
-        "vLLM：這裡沒有；deploy(target='vllm') 會產生指令與 compose 檔，給有安裝的機器使用"))
+    yield Standing(
+        "ok",
+        Text(f"vLLM: {vllm}", f"vLLM：{vllm}")
+        if vllm
+        else Text(
+            "vLLM: not here; deploy(target='vllm') writes the command and the compose file for a machine that has it",
+            "vLLM：這裡沒有；deploy(target='vllm') 會產生指令與 compose 檔，給有安裝的機器使用",
+        ),
+    )
 
 
 def _ollama() -> Standing:
@@ -167,10 +212,25 @@ def _ollama() -> Standing:
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError):
         command = shutil.which("ollama")
         if command:
-            return Standing("warning", Text(f"Ollama is installed ({command}) but does not answer at {url}.",
-                                            f"已安裝 Ollama（{command}），但 {url} 沒有回應。"),
-                            Text("Run: ollama serve", "請執行：ollama serve"))
-        return Standing("ok", Text(f"Ollama: not here ({_OLLAMA_PAGE}); set OLLAMA_HOST where it runs elsewhere",
-                                   f"Ollama：這裡沒有（{_OLLAMA_PAGE}）；若在別台機器上執行，請設定 OLLAMA_HOST"))
-    return Standing("ok", Text(f"Ollama {version} answers at {url}, {several(len(models), 'model')}",
-                               f"Ollama {version}：{url}，{len(models)} 個模型"))
+            return Standing(
+                "warning",
+                Text(
+                    f"Ollama is installed ({command}) but does not answer at {url}.",
+                    f"已安裝 Ollama（{command}），但 {url} 沒有回應。",
+                ),
+                Text("Run: ollama serve", "請執行：ollama serve"),
+            )
+        return Standing(
+            "ok",
+            Text(
+                f"Ollama: not here ({_OLLAMA_PAGE}); set OLLAMA_HOST where it runs elsewhere",
+                f"Ollama：這裡沒有（{_OLLAMA_PAGE}）；若在別台機器上執行，請設定 OLLAMA_HOST",
+            ),
+        )
+    return Standing(
+        "ok",
+        Text(
+            f"Ollama {version} answers at {url}, {several(len(models), 'model')}",
+            f"Ollama {version}：{url}，{len(models)} 個模型",
+        ),
+    )

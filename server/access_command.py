@@ -17,8 +17,11 @@ def allow_folder(folder: Path) -> int:
     """
     path = folder.expanduser().resolve()
     if not path.is_dir():
-        raise AccessError(Text(f"There is no folder {path}.", f"找不到資料夾 {path}。"),
-                          Text("Give the folder that holds the data.", "請指定放資料的資料夾。"), field="folder")
+        raise AccessError(
+            Text(f"There is no folder {path}.", f"找不到資料夾 {path}。"),
+            Text("Give the folder that holds the data.", "請指定放資料的資料夾。"),
+            field="folder",
+        )
     grant([Need(kind="folder", subject=str(path))])
     print(Text(f"Data files in {path} may be read.", f"可以讀取 {path} 裡的資料檔。"))
     return 0
@@ -34,7 +37,12 @@ def allow_host(host: str) -> int:
 def allow_rows(task: str, host: str) -> int:
     """Let the rows of an on-premise task be sent to a host or machine; anywhere, where none is named."""
     grant([Need(kind="rows", subject=task, host=host)])
-    print(Text(f"Rows of {task} may be sent to {host or 'any host'}.", f"可以把 {task} 的資料送往{f' {host}' if host else '任何主機'}。"))
+    print(
+        Text(
+            f"Rows of {task} may be sent to {host or 'any host'}.",
+            f"可以把 {task} 的資料送往{f' {host}' if host else '任何主機'}。",
+        )
+    )
     return 0
 
 
@@ -49,15 +57,22 @@ def allow_script(file: Path) -> int:
 
     path = file.expanduser().resolve()
     if not path.is_file():
-        raise AccessError(Text(f"There is no file {path}.", f"找不到檔案 {path}。"),
-                          Text("Give the path of the script.", "請指定腳本的路徑。"), field="script")
+        raise AccessError(
+            Text(f"There is no file {path}.", f"找不到檔案 {path}。"),
+            Text("Give the path of the script.", "請指定腳本的路徑。"),
+            field="script",
+        )
     digest = sha256_file(path)
     if place := bring_in(path):
         print(Text(f"{place} is in its task again.", f"{place} 已放回任務。"))
     if (place or path).suffix == ".py":
         grant([Need(kind="script", subject=digest)], file=str(place or path))
-        print(Text(f"{place or path} may be run with the content it has now (SHA-256 {digest}).",
-                   f"可以執行 {place or path} 目前的內容（SHA-256 {digest}）。"))
+        print(
+            Text(
+                f"{place or path} may be run with the content it has now (SHA-256 {digest}).",
+                f"可以執行 {place or path} 目前的內容（SHA-256 {digest}）。",
+            )
+        )
     return 0
 
 
@@ -68,15 +83,24 @@ def show_permissions() -> int:
         *(str(Text(f"folder  {path}", f"資料夾  {path}")) for path in grants.folders),
         *(str(Text(f"file    {path}", f"檔案    {path}")) for path in grants.files),
         *(str(Text(f"host    {host}", f"主機    {host}")) for host in grants.hosts),
-        *(str(Text(f"secret  {name} → {', '.join(hosts)}", f"密鑰    {name} → {'、'.join(hosts)}"))
-          for name, hosts in grants.secrets.items()),
-        *(str(Text(f"rows    {task} → {', '.join(hosts)}", f"資料    {task} → {'、'.join(hosts)}"))
-          for task, hosts in grants.rows.items()),
-        *(str(Text(f"script  {file} ({digest[:12]})", f"腳本    {file}（{digest[:12]}）"))
-          for digest, file in grants.scripts.items()),
+        *(
+            str(Text(f"secret  {name} → {', '.join(hosts)}", f"密鑰    {name} → {'、'.join(hosts)}"))
+            for name, hosts in grants.secrets.items()
+        ),
+        *(
+            str(Text(f"rows    {task} → {', '.join(hosts)}", f"資料    {task} → {'、'.join(hosts)}"))
+            for task, hosts in grants.rows.items()
+        ),
+        *(
+            str(Text(f"script  {file} ({digest[:12]})", f"腳本    {file}（{digest[:12]}）"))
+            for digest, file in grants.scripts.items()
+        ),
     ]
-    print("\n".join(lines) if lines else Text(
-        "Nothing beyond your workspace and its inbox is allowed.", "目前只允許工作區和其中的 inbox。"))
+    print(
+        "\n".join(lines)
+        if lines
+        else Text("Nothing beyond your workspace and its inbox is allowed.", "目前只允許工作區和其中的 inbox。")
+    )
     return 0
 
 
@@ -96,7 +120,10 @@ def take_back(what: str) -> int:
         grants.rows = {name: hosts for name, hosts in grants.rows.items() if name != what}
         grants.scripts = {digest: file for digest, file in grants.scripts.items() if what not in (digest, digest[:12])}
         if grants.model_dump_json() == before:
-            raise AccessError(Text(f"{what} was not allowed.", f"{what} 本來就沒有授權。"),
-                              Text("nlp-skills allow lists what is.", "執行 nlp-skills allow 可列出目前的授權。"), field="remove")
+            raise AccessError(
+                Text(f"{what} was not allowed.", f"{what} 本來就沒有授權。"),
+                Text("nlp-skills allow lists what is.", "執行 nlp-skills allow 可列出目前的授權。"),
+                field="remove",
+            )
     print(Text(f"{what} is no longer allowed.", f"已收回 {what} 的授權。"))
     return 0

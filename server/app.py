@@ -24,9 +24,7 @@ from .notify import serve_changes, watchers
 from .settings import Settings
 
 
-def _by_model(
-    workspace: Workspace, task: TaskFolder, name: str, settings: dict[str, Any], confirm: bool
-) -> JobFolder:
+def _by_model(workspace: Workspace, task: TaskFolder, name: str, settings: dict[str, Any], confirm: bool) -> JobFolder:
     """Labels proposed by a trained version: what the data's door needs from above it."""
     from ..tools.evaluate.proposing import start
 
@@ -34,8 +32,13 @@ def _by_model(
 
 
 _REGISTER: dict[str, Callable[[GuardedServer, Workspace], None]] = {
-    "tasks": tasks.register, "data": partial(data.register, by_model=_by_model), "train": train.register,
-    "evaluate": evaluate.register, "deploy": deploy.register, "compute": compute.register, "coach": coach.register,
+    "tasks": tasks.register,
+    "data": partial(data.register, by_model=_by_model),
+    "train": train.register,
+    "evaluate": evaluate.register,
+    "deploy": deploy.register,
+    "compute": compute.register,
+    "coach": coach.register,
 }
 
 

@@ -15,8 +15,22 @@ from ..resources.wording import problem_in_words
 _MOST_VALUES, _MOST_CHARACTERS = 20_000, 2_000_000
 _SHOWN_PROBLEMS = 5
 # What a person says in words of their own: kept in files, so what looks like a secret is left out of it.
-_OWN_WORDS = frozenset({"title", "goal", "pain_point", "current_method", "impact", "more", "changes", "decision", "reason",
-                        "note", "accept", "override_reason"})
+_OWN_WORDS = frozenset(
+    {
+        "title",
+        "goal",
+        "pain_point",
+        "current_method",
+        "impact",
+        "more",
+        "changes",
+        "decision",
+        "reason",
+        "note",
+        "accept",
+        "override_reason",
+    }
+)
 
 
 def oversized(arguments: Mapping[str, Any]) -> str | None:
@@ -29,11 +43,14 @@ def oversized(arguments: Mapping[str, Any]) -> str | None:
         values += len(inner)
         characters += sum(len(one) for one in (*inner, *names) if isinstance(one, str))
         if values > _MOST_VALUES or characters > _MOST_CHARACTERS:
-            return str(Text(
-                f"One call takes at most {_MOST_VALUES:,} values and {_MOST_CHARACTERS:,} characters.\n→ Put rows into a file in "
-                "the workspace's inbox and name it as a source, or call several times.\n(arguments)",
-                f"一次呼叫最多 {_MOST_VALUES:,} 個值、{_MOST_CHARACTERS:,} 個字元。\n→ 請把資料列存成檔案放進工作區的 inbox，"
-                "再指定為資料來源，或分成幾次呼叫。\n(arguments)"))
+            return str(
+                Text(
+                    f"One call takes at most {_MOST_VALUES:,} values and {_MOST_CHARACTERS:,} characters.\n→ Put rows into a file in "
+                    "the workspace's inbox and name it as a source, or call several times.\n(arguments)",
+                    f"一次呼叫最多 {_MOST_VALUES:,} 個值、{_MOST_CHARACTERS:,} 個字元。\n→ 請把資料列存成檔案放進工作區的 inbox，"
+                    "再指定為資料來源，或分成幾次呼叫。\n(arguments)",
+                )
+            )
         level = [one for one in inner if isinstance(one, (Mapping, list))]
     return None
 
@@ -49,25 +66,35 @@ def invalid_arguments(error: ValidationError, name: str) -> str:
     """What to say of arguments that do not fit the tool's schema; the rejected values are not repeated."""
     problems = error.errors(include_url=False, include_context=True)
     fields = ", ".join(dict.fromkeys(map(_field, problems)))
-    return "\n".join([
-        str(Text(f"{name} was called with arguments it cannot take [{fields}]:",
-                 f"{name} 收到無法使用的參數 [{fields}]：")),
-        *map(_described, problems[:_SHOWN_PROBLEMS]),
-        str(Text("→ Correct them and call again.", "→ 請更正後再呼叫一次。")),
-        "(arguments)",
-    ])
+    return "\n".join(
+        [
+            str(
+                Text(
+                    f"{name} was called with arguments it cannot take [{fields}]:",
+                    f"{name} 收到無法使用的參數 [{fields}]：",
+                )
+            ),
+            *map(_described, problems[:_SHOWN_PROBLEMS]),
+            str(Text("→ Correct them and call again.", "→ 請更正後再呼叫一次。")),
+            "(arguments)",
+        ]
+    )
 
 
 def unknown_argument(name: str, given: str, known: list[str]) -> str:
     """What to say of an argument that the tool does not have."""
     near = difflib.get_close_matches(given, known, n=1)
     shown = ", ".join(known)
-    return str(Text(
-        f"{name} has no argument {given[:60]!r} [{given[:60]}].\n→ "
-        + (f"Did you mean {near[0]}?" if near else f"It takes: {shown or 'none'}.") + "\n(arguments)",
-        f"{name} 沒有「{given[:60]}」這個參數 [{given[:60]}]。\n→ "
-        + (f"是不是要用 {near[0]}？" if near else f"可用的參數：{shown or '無'}。") + "\n(arguments)",
-    ))
+    return str(
+        Text(
+            f"{name} has no argument {given[:60]!r} [{given[:60]}].\n→ "
+            + (f"Did you mean {near[0]}?" if near else f"It takes: {shown or 'none'}.")
+            + "\n(arguments)",
+            f"{name} 沒有「{given[:60]}」這個參數 [{given[:60]}]。\n→ "
+            + (f"是不是要用 {near[0]}？" if near else f"可用的參數：{shown or '無'}。")
+            + "\n(arguments)",
+        )
+    )
 
 
 def _field(problem: Any) -> str:

@@ -83,8 +83,12 @@ def question_in_answer(tool: str, arguments: Mapping[str, Any], content: Mapping
     slot = _only_slot(following)
     if not question or slot is None:
         return None
-    return _free_text(_worded(question), str(Text("Your answer", "你的回答")), question.get("default"),
-                      lambda answer: _filled(following, slot, answer))
+    return _free_text(
+        _worded(question),
+        str(Text("Your answer", "你的回答")),
+        question.get("default"),
+        lambda answer: _filled(following, slot, answer),
+    )
 
 
 def question_in_error(error: NlpSkillsError, arguments: Mapping[str, Any]) -> Form | None:
@@ -94,10 +98,16 @@ def question_in_error(error: NlpSkillsError, arguments: Mapping[str, Any]) -> Fo
     if error.field == "confirm":
         return _consent(str(error.problem), {**arguments, "confirm": True})
     if error.field == "override_reason":
-        ask = Text("If you want it nevertheless, write why; the reason is kept. Leave it empty to stop here.",
-                   "如果還是要做，請寫下理由（會留下紀錄）；留空就停在這裡。")
-        return _free_text(f"{error.problem}\n{ask}", str(Text("Why nevertheless", "為什麼還是要做")), "",
-                          lambda reason: {**arguments, "override_reason": reason})
+        ask = Text(
+            "If you want it nevertheless, write why; the reason is kept. Leave it empty to stop here.",
+            "如果還是要做，請寫下理由（會留下紀錄）；留空就停在這裡。",
+        )
+        return _free_text(
+            f"{error.problem}\n{ask}",
+            str(Text("Why nevertheless", "為什麼還是要做")),
+            "",
+            lambda reason: {**arguments, "override_reason": reason},
+        )
     return None
 
 
@@ -143,8 +153,9 @@ async def put(form: Form, context: Context[Any, Any]) -> dict[str, Any] | InputR
             return form.arguments(form.schema.model_validate(given.content or {}))
         except ValidationError:
             return None
-    asked = ElicitRequest(params=ElicitRequestFormParams(
-        message=form.message, requested_schema=render_elicitation_schema(form.schema)))
+    asked = ElicitRequest(
+        params=ElicitRequestFormParams(message=form.message, requested_schema=render_elicitation_schema(form.schema))
+    )
     return InputRequiredResult(input_requests={_KEY: asked}, request_state=form.mark)
 
 
@@ -155,14 +166,25 @@ def _permission(error: AccessError, arguments: Mapping[str, Any]) -> Form:
     if all(need.kind == "script" for need in error.needs):
         offered = {"yes": Text("Run this content", "執行這份內容"), "no": Text("Do not run it", "不執行")}
     if files:
-        offered = {"file": Text("Only this file", "只允許這個檔案") if len(files) == 1 else Text(
-                       "Only these files", "只允許這些檔案"),
-                   "folder": Text("Its whole folder", "允許整個資料夾"), **{"no": offered["no"]}}
+        offered = {
+            "file": Text("Only this file", "只允許這個檔案")
+            if len(files) == 1
+            else Text("Only these files", "只允許這些檔案"),
+            "folder": Text("Its whole folder", "允許整個資料夾"),
+            **{"no": offered["no"]},
+        }
     titles = {str(words): choice for choice, words in offered.items()}
     options: Any = Literal[tuple(titles)]
-    schema = create_model("Permission", allow=(options, Field(
-        title=str(Text("Allow it?", "要允許嗎？")),
-        description=str(Text("Your choice is remembered on this computer.", "你的選擇會記在這台電腦上。")))))
+    schema = create_model(
+        "Permission",
+        allow=(
+            options,
+            Field(
+                title=str(Text("Allow it?", "要允許嗎？")),
+                description=str(Text("Your choice is remembered on this computer.", "你的選擇會記在這台電腦上。")),
+            ),
+        ),
+    )
 
     def allowed(answer: Any) -> dict[str, Any] | None:
         choice = titles[answer.allow]
@@ -175,9 +197,17 @@ def _permission(error: AccessError, arguments: Mapping[str, Any]) -> Form:
 
 
 def _consent(message: str, following: dict[str, Any]) -> Form:
-    schema = create_model("Consent", agreed=(bool, Field(
-        False, title=str(Text("Go ahead", "同意進行")), description=str(Text("Nothing starts without your yes.",
-                                                                          "沒有你的同意，什麼都不會開始。")))))
+    schema = create_model(
+        "Consent",
+        agreed=(
+            bool,
+            Field(
+                False,
+                title=str(Text("Go ahead", "同意進行")),
+                description=str(Text("Nothing starts without your yes.", "沒有你的同意，什麼都不會開始。")),
+            ),
+        ),
+    )
     return Form(message, schema, lambda answer: following if answer.agreed else None)
 
 

@@ -13,8 +13,22 @@ from ..resources.access import grants_file
 from ..resources.clock import now
 from ..resources.masking import redact
 
-_NAMES = frozenset({"path", "endpoint", "url", "urls", "sitemaps", "base_url", "connection", "host", "machine", "dataset",
-                    "base_model", "model"})
+_NAMES = frozenset(
+    {
+        "path",
+        "endpoint",
+        "url",
+        "urls",
+        "sitemaps",
+        "base_url",
+        "connection",
+        "host",
+        "machine",
+        "dataset",
+        "base_model",
+        "model",
+    }
+)
 _LONGEST, _MOST_NAMED = 300, 20
 
 
@@ -24,10 +38,20 @@ def note_call(client: str, kind: str, name: str, arguments: Mapping[str, Any], o
     A disk that takes nothing stops no call.
     """
     task = arguments.get("task")
-    line = json.dumps({
-        "when": now(), "client": client[:_LONGEST], kind: name[:_LONGEST],
-        **({"task": task[:_LONGEST]} if isinstance(task, str) else {}),
-        "named": list(dict.fromkeys(_named(arguments)))[:_MOST_NAMED], "outcome": outcome}, ensure_ascii=False) + "\n"
+    line = (
+        json.dumps(
+            {
+                "when": now(),
+                "client": client[:_LONGEST],
+                kind: name[:_LONGEST],
+                **({"task": task[:_LONGEST]} if isinstance(task, str) else {}),
+                "named": list(dict.fromkeys(_named(arguments)))[:_MOST_NAMED],
+                "outcome": outcome,
+            },
+            ensure_ascii=False,
+        )
+        + "\n"
+    )
     file = grants_file().with_name("audit.jsonl")
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

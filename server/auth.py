@@ -39,7 +39,8 @@ class RequireToken:
             given = Headers(scope=scope).get("authorization", "").encode("utf-8", "surrogateescape")
             if not secrets.compare_digest(given, self._expected):
                 refusal = JSONResponse(
-                    {"error": "invalid_token", "error_description": str(_refused())}, status_code=401,
+                    {"error": "invalid_token", "error_description": str(_refused())},
+                    status_code=401,
                     headers={"WWW-Authenticate": 'Bearer realm="nlp-skills"'},
                 )
                 await refusal(scope, receive, send)
@@ -61,8 +62,10 @@ def http_app(server: MCPServer[Any], settings: HttpSettings) -> Starlette:
         )
     names = [f"[{name}]" if ":" in name else name for name in (settings.host, *_LOOPBACK) if name not in _EVERYWHERE]
     app = server.streamable_http_app(
-        streamable_http_path=PATH, host=settings.host,
-        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False))  # it compares beginnings alone
+        streamable_http_path=PATH,
+        host=settings.host,
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+    )  # it compares beginnings alone
     app.add_middleware(LimitBody)
     app.add_middleware(RequireToken, token=settings.token)
     app.add_middleware(RequireOwnName, names=names, hosts=settings.hosts, origins=settings.origins)
@@ -74,19 +77,35 @@ def serve_http(server: MCPServer[Any], settings: HttpSettings) -> None:
     import uvicorn
 
     address = f"http://{settings.host}:{settings.port}{PATH}"
-    print(Text(f"Serving MCP at {address} (end with Ctrl+C)", f"正在 {address} 提供 MCP 服務（按 Ctrl+C 結束）"),
-          file=sys.stderr, flush=True)
-    print(Text("A client takes this (the token is kept; --rotate-token makes another):",
-               "用戶端設定如下（權杖會保留；--rotate-token 可換新）："), file=sys.stderr)
+    print(
+        Text(f"Serving MCP at {address} (end with Ctrl+C)", f"正在 {address} 提供 MCP 服務（按 Ctrl+C 結束）"),
+        file=sys.stderr,
+        flush=True,
+    )
+    print(
+        Text(
+            "A client takes this (the token is kept; --rotate-token makes another):",
+            "用戶端設定如下（權杖會保留；--rotate-token 可換新）：",
+        ),
+        file=sys.stderr,
+    )
     print(client_block(address, settings.token), file=sys.stderr, flush=True)
-    running = uvicorn.Server(uvicorn.Config(
-        http_app(server, settings), host=settings.host, port=settings.port, log_level="info", access_log=False,
-        http=ImpatientProtocol, timeout_keep_alive=_IDLE_SECONDS,
-        log_config=None,  # uvicorn's own would write to standard output
-    ))
+    running = uvicorn.Server(
+        uvicorn.Config(
+            http_app(server, settings),
+            host=settings.host,
+            port=settings.port,
+            log_level="info",
+            access_log=False,
+            http=ImpatientProtocol,
+            timeout_keep_alive=_IDLE_SECONDS,
+            log_config=None,  # uvicorn's own would write to standard output
+        )
+    )
     anyio.run(running.serve)
 
 
 def _refused() -> Text:
-    return Text("A bearer token is needed: the one the server was started with.",
-                "需要伺服器啟動時設定的 Bearer 權杖。")
+    return Text(
+        "A bearer token is needed: the one the server was started with.", "需要伺服器啟動時設定的 Bearer 權杖。"
+    )

@@ -59,8 +59,13 @@ class GuardedServer(MCPServer[Any]):
     """
 
     def __init__(
-        self, *, workspace: Workspace, language: Language | None, read_only: bool = False, forms: bool = True,
-        **settings: Any
+        self,
+        *,
+        workspace: Workspace,
+        language: Language | None,
+        read_only: bool = False,
+        forms: bool = True,
+        **settings: Any,
     ) -> None:
         self.bus = InMemorySubscriptionBus()
         super().__init__(subscriptions=self.bus, **settings)
@@ -87,8 +92,16 @@ class GuardedServer(MCPServer[Any]):
             return
         # The SDK would make the answer's schema anew for each tool; many answer with the same type.
         answer = _answer_type(fn) if structured_output else None
-        super().add_tool(fn, name, title, description, annotations, icons, meta,
-                         structured_output=False if answer else structured_output)
+        super().add_tool(
+            fn,
+            name,
+            title,
+            description,
+            annotations,
+            icons,
+            meta,
+            structured_output=False if answer else structured_output,
+        )
         tool = self._tool_manager.get_tool(name or fn.__name__)
         assert tool is not None
         tool.parameters = _without_empty_defaults(lean(tool.parameters))
@@ -102,8 +115,10 @@ class GuardedServer(MCPServer[Any]):
         tool = self._tool_manager.get_tool(name)
         known = set(tool.parameters.get("properties", {})) if tool else set()
         # A `language` beside other words describes data; any other is how the person wants to be answered.
-        with self._speaking(arguments, talks="message" in known or "language" not in known), self._noted(
-                context, "tool", name, arguments):
+        with (
+            self._speaking(arguments, talks="message" in known or "language" not in known),
+            self._noted(context, "tool", name, arguments),
+        ):
             if tool is None:
                 raise ToolError(self._no_such_tool(name))
             if problem := oversized(arguments):
@@ -112,7 +127,9 @@ class GuardedServer(MCPServer[Any]):
                 raise ToolError(unknown_argument(name, unknown[0], sorted(known)))
             with noting_started_jobs() as started:
                 try:
-                    return without_secrets(await self._asked_and_called(name, without_pasted_secrets(arguments), context))
+                    return without_secrets(
+                        await self._asked_and_called(name, without_pasted_secrets(arguments), context)
+                    )
                 except ToolError as error:
                     raise ToolError("\n".join((explained(error, name), *_still_working(started)))) from error
 
@@ -201,10 +218,12 @@ class GuardedServer(MCPServer[Any]):
     def _no_such_tool(self, name: str) -> str:
         offered = [tool.name for tool in self._tool_manager.list_tools()]
         shown = ", ".join(difflib.get_close_matches(name, offered, n=3) or offered)
-        return str(Text(
-            f"There is no tool {name[:60]!r} here; it may be switched off.\n→ Use one of: {shown}.\n(unknown_tool)",
-            f"這裡沒有「{name[:60]}」這個工具，也可能是被關閉了。\n→ 可用的工具：{shown}。\n(unknown_tool)",
-        ))
+        return str(
+            Text(
+                f"There is no tool {name[:60]!r} here; it may be switched off.\n→ Use one of: {shown}.\n(unknown_tool)",
+                f"這裡沒有「{name[:60]}」這個工具，也可能是被關閉了。\n→ 可用的工具：{shown}。\n(unknown_tool)",
+            )
+        )
 
     def _speaking(
         self, arguments: Mapping[str, Any], *, talks: bool = False
@@ -228,8 +247,12 @@ def _client_name(context: Context[Any, Any] | None) -> str:
 
 def _no_such_prompt(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name[:60], known, n=3) or known
-    return str(Text(f"There is no prompt {name[:60]!r} here.\n→ Use one of: {', '.join(near)}.\n(unknown_prompt)",
-                    f"這裡沒有「{name[:60]}」這個提示。\n→ 可用的提示：{'、'.join(near)}。\n(unknown_prompt)"))
+    return str(
+        Text(
+            f"There is no prompt {name[:60]!r} here.\n→ Use one of: {', '.join(near)}.\n(unknown_prompt)",
+            f"這裡沒有「{name[:60]}」這個提示。\n→ 可用的提示：{'、'.join(near)}。\n(unknown_prompt)",
+        )
+    )
 
 
 def _answer_type(fn: Callable[..., Any]) -> type[BaseModel] | None:
@@ -251,10 +274,13 @@ def without_secrets(result: CallToolResult | InputRequiredResult) -> CallToolRes
 
     if not isinstance(result, CallToolResult):
         return result
-    content = [block.model_copy(update={"text": _shown(block.text)}) if isinstance(block, TextContent) else block
-               for block in result.content]
-    return result.model_copy(update={
-        "content": content, "structured_content": throughout(result.structured_content, _shown)})
+    content = [
+        block.model_copy(update={"text": _shown(block.text)}) if isinstance(block, TextContent) else block
+        for block in result.content
+    ]
+    return result.model_copy(
+        update={"content": content, "structured_content": throughout(result.structured_content, _shown)}
+    )
 
 
 def _shown(text: str) -> str:
@@ -271,8 +297,11 @@ def lean(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     return {
-        key: {name: lean(part) for name, part in value.items()} if key in ("properties", "$defs")
-        else value if key in ("default", "const", "enum", "examples") else lean(value)
+        key: {name: lean(part) for name, part in value.items()}
+        if key in ("properties", "$defs")
+        else value
+        if key in ("default", "const", "enum", "examples")
+        else lean(value)
         for key, value in schema.items()
         if not (key == "title" and isinstance(value, str)) and (key, value) != ("additionalProperties", True)
     }
@@ -280,10 +309,13 @@ def lean(schema: Any) -> Any:
 
 def _without_empty_defaults(schema: dict[str, Any]) -> dict[str, Any]:
     """Arguments that may be left out, without saying that leaving them out means nothing, null or no."""
+
     def plain(argument: dict[str, Any]) -> dict[str, Any]:
         kept = {key: value for key, value in argument.items() if key != "default" or value not in (None, "", False)}
         kinds = [kind for kind in kept.get("anyOf", ()) if kind != {"type": "null"}]
-        return {**kinds[0], **{key: value for key, value in kept.items() if key != "anyOf"}} if len(kinds) == 1 else kept
+        return (
+            {**kinds[0], **{key: value for key, value in kept.items() if key != "anyOf"}} if len(kinds) == 1 else kept
+        )
 
     properties = {name: plain(argument) for name, argument in schema.get("properties", {}).items()}
     return {**schema, "properties": properties}
@@ -335,12 +367,14 @@ def explained(error: BaseException, name: str) -> str:
     reference = uuid.uuid4().hex[:8]
     logger.error("[%s] %s\n%s", reference, name, redact("".join(traceback.format_exception(cause))))
     kind = type(cause).__name__
-    return str(Text(
-        f"{name} stopped on an error of ours ({kind}); nothing was left half done.\n"
-        f"→ Try once more. If it happens again, report it with reference {reference} from the server's log.",
-        f"{name} 遇到我們這邊的錯誤（{kind}）而停止，沒有留下做到一半的東西。\n"
-        f"→ 請再試一次；若再發生，請附上伺服器紀錄中的編號 {reference} 回報。",
-    ))
+    return str(
+        Text(
+            f"{name} stopped on an error of ours ({kind}); nothing was left half done.\n"
+            f"→ Try once more. If it happens again, report it with reference {reference} from the server's log.",
+            f"{name} 遇到我們這邊的錯誤（{kind}）而停止，沒有留下做到一半的東西。\n"
+            f"→ 請再試一次；若再發生，請附上伺服器紀錄中的編號 {reference} 回報。",
+        )
+    )
 
 
 def _still_working(started: Iterable[JobFolder]) -> Iterator[str]:
@@ -348,8 +382,12 @@ def _still_working(started: Iterable[JobFolder]) -> Iterator[str]:
     for job in started:
         with contextlib.suppress(NlpSkillsError, OSError):
             if job.state() in ACTIVE_STATES:
-                yield str(Text(f"Job {job.id} was started and is at work: job_status(job_id={job.id!r}).",
-                               f"工作 {job.id} 已經開始執行：job_status(job_id={job.id!r})。"))
+                yield str(
+                    Text(
+                        f"Job {job.id} was started and is at work: job_status(job_id={job.id!r}).",
+                        f"工作 {job.id} 已經開始執行：job_status(job_id={job.id!r})。",
+                    )
+                )
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -28,8 +28,10 @@ _ICON_SIZE = 512
 _ENTRY_POINT = "src/server.py"
 _LOCALES = "mcpb-resources/${locale}.json"
 _TITLE = Text("NLP Skills: fine-tuning coach", "NLP Skills 模型微調教練")
-_ABOUT = Text("Coaches you from a wish to a fine-tuned language model that is measured, deployed and reproducible.",
-              "陪你從一個想法走到經過評估、可以部署、可以重現的微調模型。")
+_ABOUT = Text(
+    "Coaches you from a wish to a fine-tuned language model that is measured, deployed and reproducible.",
+    "陪你從一個想法走到經過評估、可以部署、可以重現的微調模型。",
+)
 _LONG = Text(
     "Say what hurts; the coach asks one question at a time, connects your data, plans the training with reasons, trains "
     "on your machine, measures beside simple baselines, and deploys with proof. Everything stands in one folder of yours. "
@@ -78,7 +80,8 @@ def build_bundle(folder: Path) -> Path:
     contents = {
         "manifest.json": _json(manifest()),
         "mcpb-resources/zh-TW.json": _json(
-            {"display_name": _TITLE.zh, "description": _ABOUT.zh, "long_description": _LONG.zh}),
+            {"display_name": _TITLE.zh, "description": _ABOUT.zh, "long_description": _LONG.zh}
+        ),
         "pyproject.toml": _PYPROJECT.encode(),
         _ENTRY_POINT: _SERVER.encode(),
         "icon.png": icon(),
@@ -124,30 +127,41 @@ def manifest() -> dict[str, Any]:
             "mcp_config": {
                 "command": "uv",
                 "args": ["run", "--directory", "${__dirname}", _ENTRY_POINT],
-                "env": {"NLP_SKILLS_WORKSPACE": "${user_config.workspace}",
-                        "NLP_SKILLS_LANGUAGE": "${user_config.language}", "PYTHONUTF8": "1"},
+                "env": {
+                    "NLP_SKILLS_WORKSPACE": "${user_config.workspace}",
+                    "NLP_SKILLS_LANGUAGE": "${user_config.language}",
+                    "PYTHONUTF8": "1",
+                },
             },
         },
         "tools": [{"name": tool.name, "description": tool.description or ""} for tool in tools],
-        "prompts": [{
-            "name": prompt.name, "description": prompt.description or "",
-            "arguments": [argument.name for argument in prompt.arguments or []],
-            "text": f"{about[prompt.name].en} {about[prompt.name].zh} (nlp-skills: {prompt.name})",
-        } for prompt in prompts],
+        "prompts": [
+            {
+                "name": prompt.name,
+                "description": prompt.description or "",
+                "arguments": [argument.name for argument in prompt.arguments or []],
+                "text": f"{about[prompt.name].en} {about[prompt.name].zh} (nlp-skills: {prompt.name})",
+            }
+            for prompt in prompts
+        ],
         "prompts_generated": True,
         "keywords": ["fine-tuning", "llm", "coach", "微調"],
         "license": "Apache-2.0",
         "compatibility": {"platforms": ["darwin", "win32", "linux"], "runtimes": {"python": ">=3.11"}},
         "user_config": {
             "workspace": {
-                "type": "directory", "title": "Folder for your tasks · 放任務的資料夾",
+                "type": "directory",
+                "title": "Folder for your tasks · 放任務的資料夾",
                 "description": "Data, versions and models stand there. 資料、版本與模型都放在這裡。",
-                "required": False, "default": "${HOME}/nlp-skills",
+                "required": False,
+                "default": "${HOME}/nlp-skills",
             },
             "language": {
-                "type": "string", "title": "Language · 語言",
+                "type": "string",
+                "title": "Language · 語言",
                 "description": "en or zh-TW, where your own words do not say. 看不出你用的語言時的預設：en 或 zh-TW。",
-                "required": False, "default": "en",
+                "required": False,
+                "default": "en",
             },
         },
     }
@@ -161,7 +175,7 @@ def icon() -> bytes:
     image = Image.new("RGBA", (size * scale, size * scale), (0, 0, 0, 0))
     draw = ImageDraw.Draw(image)
     draw.rounded_rectangle((0, 0, size * scale - 1, size * scale - 1), 112 * scale, fill="#14532d")
-    curve = [(96 + 0.8 * step, 400 - 272 * (1 - 0.99 ** step)) for step in range(401)]
+    curve = [(96 + 0.8 * step, 400 - 272 * (1 - 0.99**step)) for step in range(401)]
     for radius, colour, points in ((15, "#bbf7d0", curve), (30, "#ffffff", (curve[0], curve[-1]))):
         for x, y in points:
             draw.ellipse([scale * (value + side) for side in (-radius, radius) for value in (x, y)], fill=colour)

@@ -53,11 +53,16 @@ def _serve(options: argparse.Namespace) -> int:
     from .http_token import kept_token
     from .settings import HttpSettings
 
-    serve_http(server, HttpSettings(
-        host=options.host, port=options.port,
-        token=os.environ.get(HTTP_TOKEN_VARIABLE) or kept_token(renew=options.rotate_token),
-        hosts=tuple(options.allow_host), origins=tuple(options.allow_origin),
-    ))
+    serve_http(
+        server,
+        HttpSettings(
+            host=options.host,
+            port=options.port,
+            token=os.environ.get(HTTP_TOKEN_VARIABLE) or kept_token(renew=options.rotate_token),
+            hosts=tuple(options.allow_host),
+            origins=tuple(options.allow_origin),
+        ),
+    )
     return 0
 
 
@@ -138,8 +143,15 @@ def _settings() -> Settings:
 
 
 _COMMANDS = {
-    "serve": _serve, "doctor": _doctor, "watch": _watch, "secret": _secret, "allow": _allow, "install": _install, "plugin": _plugin,
-    "bundle": _bundle, "hook": _hook,
+    "serve": _serve,
+    "doctor": _doctor,
+    "watch": _watch,
+    "secret": _secret,
+    "allow": _allow,
+    "install": _install,
+    "plugin": _plugin,
+    "bundle": _bundle,
+    "hook": _hook,
 }
 HOOKS = ("data-validation", "version-tracking")
 
@@ -149,7 +161,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="nlp-skills",
         description="A coach for fine-tuning language models, as an MCP server. 陪你微調語言模型的 MCP 教練伺服器。",
         epilog="Settings · 設定: NLP_SKILLS_WORKSPACE, NLP_SKILLS_LANGUAGE (en, zh-TW), NLP_SKILLS_WORKER, "
-               "NLP_SKILLS_TOOLSETS, NLP_SKILLS_READ_ONLY, NLP_SKILLS_HTTP_TOKEN",
+        "NLP_SKILLS_TOOLSETS, NLP_SKILLS_READ_ONLY, NLP_SKILLS_HTTP_TOKEN",
     )
     parser.add_argument("--version", action="version", version=f"nlp-skills {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
@@ -160,14 +172,26 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1 · 預設只限本機")
     serve.add_argument("--port", type=int, default=8765, help="default 8765")
     serve.add_argument("--rotate-token", action="store_true", help="make another token; the old one ends · 換新的權杖")
-    serve.add_argument("--allow-host", action="append", default=[], metavar="HOST",
-                       help="a further Host header to accept (reverse proxy) · 另外接受的 Host")
-    serve.add_argument("--allow-origin", action="append", default=[], metavar="ORIGIN",
-                       help="a further Origin header to accept (web page) · 另外接受的 Origin")
+    serve.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="a further Host header to accept (reverse proxy) · 另外接受的 Host",
+    )
+    serve.add_argument(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="a further Origin header to accept (web page) · 另外接受的 Origin",
+    )
 
     commands.add_parser("demo", help="the whole story, offline, in a few minutes · 離線示範完整流程")
-    doctor = commands.add_parser("doctor", help="what this and each named machine can do, and what mends it · "
-                                                   "檢查每台機器能做什麼、缺什麼、怎麼補")
+    doctor = commands.add_parser(
+        "doctor",
+        help="what this and each named machine can do, and what mends it · 檢查每台機器能做什麼、缺什麼、怎麼補",
+    )
     doctor.add_argument("--json", action="store_true", help="for programs · 輸出 JSON")
     _speaks(doctor)
     watch = commands.add_parser("watch", help="show all jobs live · 即時顯示所有工作")
@@ -176,33 +200,57 @@ def _parser() -> argparse.ArgumentParser:
 
     secret = commands.add_parser("secret", help="passwords and keys, kept out of every file · 管理密碼與金鑰")
     actions = secret.add_subparsers(dest="action", required=True, metavar="ACTION")
-    for action, says in (("set", "type it in, hidden · 輸入（不顯示）"), ("remove", "forget it · 刪除"),
-                         ("allow", "let a secret or environment variable go to a host · 允許送往某個主機")):
+    for action, says in (
+        ("set", "type it in, hidden · 輸入（不顯示）"),
+        ("remove", "forget it · 刪除"),
+        ("allow", "let a secret or environment variable go to a host · 允許送往某個主機"),
+    ):
         named = actions.add_parser(action, help=says)
         named.add_argument("name", metavar="NAME", help="such as PG_PASSWORD; files say ${PG_PASSWORD} · 名稱")
         if action != "remove":
-            named.add_argument("--host", action="append", default=[], metavar="HOST", required=action == "allow",
-                               help="where it may be sent, such as api.example.com · 可以送往的主機")
+            named.add_argument(
+                "--host",
+                action="append",
+                default=[],
+                metavar="HOST",
+                required=action == "allow",
+                help="where it may be sent, such as api.example.com · 可以送往的主機",
+            )
         _speaks(named)
     listing = actions.add_parser("list", help="the names, never the values · 只列名稱")
     _speaks(listing)
 
-    allow = commands.add_parser("allow", help="let a folder be read or a private host be reached · 允許讀取資料夾或連線主機",
-                                description="Without arguments: what is allowed so far. 不加參數：列出目前允許的項目。")
+    allow = commands.add_parser(
+        "allow",
+        help="let a folder be read or a private host be reached · 允許讀取資料夾或連線主機",
+        description="Without arguments: what is allowed so far. 不加參數：列出目前允許的項目。",
+    )
     what = allow.add_mutually_exclusive_group()
-    what.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="a folder whose data files may be read · 資料夾")
+    what.add_argument(
+        "folder", nargs="?", type=Path, metavar="DIR", help="a folder whose data files may be read · 資料夾"
+    )
     what.add_argument("--host", metavar="HOST", help="a host of your own network, such as localhost · 內部網路的主機")
-    what.add_argument("--script", type=Path, metavar="FILE",
-                      help="run a script that you changed, or bring in code that came with a task · 執行改過的腳本")
-    allow.add_argument("--rows-of", metavar="TASK",
-                       help="with --host HOST: send the rows of an on-premise task there; alone: anywhere · 允許把任務的資料送出去")
+    what.add_argument(
+        "--script",
+        type=Path,
+        metavar="FILE",
+        help="run a script that you changed, or bring in code that came with a task · 執行改過的腳本",
+    )
+    allow.add_argument(
+        "--rows-of",
+        metavar="TASK",
+        help="with --host HOST: send the rows of an on-premise task there; alone: anywhere · 允許把任務的資料送出去",
+    )
     what.add_argument("--remove", metavar="WHAT", help="take a permission back · 收回授權")
     _speaks(allow)
 
-    into = commands.add_parser("install", help="put the server into a client's configuration · 安裝到用戶端",
-                               description="Shows the file and the exact change, asks, keeps a backup. Without --client: "
-                                           "which clients are here. 先顯示檔案與更動、詢問，並保留備份。"
-                                           "不加 --client：列出這台機器上的用戶端。")
+    into = commands.add_parser(
+        "install",
+        help="put the server into a client's configuration · 安裝到用戶端",
+        description="Shows the file and the exact change, asks, keeps a backup. Without --client: "
+        "which clients are here. 先顯示檔案與更動、詢問，並保留備份。"
+        "不加 --client：列出這台機器上的用戶端。",
+    )
     into.add_argument("--client", metavar="CLIENT", help="claude-desktop, claude-code, vscode, cursor · 用戶端")
     into.add_argument("--project", type=Path, metavar="DIR", help="for one project only · 只給這個專案用")
     into.add_argument("--remove", action="store_true", help="take it out again · 移除")
@@ -210,9 +258,14 @@ def _parser() -> argparse.ArgumentParser:
     into.add_argument("--print", action="store_true", help="only print what to paste · 只印出要貼上的內容")
     _speaks(into)
     plugin = commands.add_parser("plugin", help="build the Claude Code plugin into DIR · 產生 Claude Code 外掛")
-    plugin.add_argument("--portable", action="store_true",
-                        help="for other machines: started by uvx from a wheel inside · 給其他電腦用，由 uvx 啟動")
-    bundle = commands.add_parser("bundle", help="build nlp-skills.mcpb for Claude Desktop into DIR · 產生桌面版擴充套件")
+    plugin.add_argument(
+        "--portable",
+        action="store_true",
+        help="for other machines: started by uvx from a wheel inside · 給其他電腦用，由 uvx 啟動",
+    )
+    bundle = commands.add_parser(
+        "bundle", help="build nlp-skills.mcpb for Claude Desktop into DIR · 產生桌面版擴充套件"
+    )
     for built in (plugin, bundle):
         built.add_argument("folder", type=Path, metavar="DIR", help="a new or an earlier built folder · 資料夾")
         _speaks(built)

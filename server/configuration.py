@@ -95,6 +95,7 @@ class ConfigurationFile:
 
     def difference(self, after: str | None) -> str:
         """What would change, as a diff; the values of other servers are not shown."""
+
         def lines(text: str | None) -> list[str]:
             shown = (self.client.section, SERVER_NAME)
             return masked(text, comments=self.client.comments, shown=shown).splitlines() if text else []
@@ -103,10 +104,17 @@ class ConfigurationFile:
         # Only the part between the common beginning and end is compared line by line: such files grow to megabytes.
         begin = _common(old, new)
         end = _common(old[begin:][::-1], new[begin:][::-1])
-        changed = difflib.unified_diff(old[begin:len(old) - end], new[begin:len(new) - end], n=0, lineterm="")
-        around = [[f" {line}" for line in part] for part in (old[max(0, begin - 1):begin], old[len(old) - end:][:1])]
-        return "\n".join([f"--- {name}", f"+++ {name}", *around[0],
-                          *[line for line in list(changed)[2:] if not line.startswith("@@")], *around[1]])
+        changed = difflib.unified_diff(old[begin : len(old) - end], new[begin : len(new) - end], n=0, lineterm="")
+        around = [[f" {line}" for line in part] for part in (old[max(0, begin - 1) : begin], old[len(old) - end :][:1])]
+        return "\n".join(
+            [
+                f"--- {name}",
+                f"+++ {name}",
+                *around[0],
+                *[line for line in list(changed)[2:] if not line.startswith("@@")],
+                *around[1],
+            ]
+        )
 
     def back_up(self) -> Path | None:
         """Copy the file as it is to a dated sibling, with its permissions."""
@@ -155,8 +163,10 @@ class ConfigurationFile:
         """An error about this file, which is left as it is."""
         return ClientError(
             Text(f"{self.named}: {what.en}. Nothing was changed.", f"{self.named}：{what.zh}。沒有更動任何內容。"),
-            Text(f"{fix.en} Or paste it in by hand: nlp-skills install --client {self.client.name} --print",
-                 f"{fix.zh}也可以自行貼上：nlp-skills install --client {self.client.name} --print"),
+            Text(
+                f"{fix.en} Or paste it in by hand: nlp-skills install --client {self.client.name} --print",
+                f"{fix.zh}也可以自行貼上：nlp-skills install --client {self.client.name} --print",
+            ),
             field=self.client.name,
         )
 
@@ -175,8 +185,11 @@ class ConfigurationFile:
         if not text.strip():
             return fresh({self.client.section: {SERVER_NAME: dict(entry)}})
         root, section = self._root(text), self._section(text)
-        after = with_member(text, section, SERVER_NAME, dict(entry)) if section else with_member(
-            text, root, self.client.section, {SERVER_NAME: dict(entry)})
+        after = (
+            with_member(text, section, SERVER_NAME, dict(entry))
+            if section
+            else with_member(text, root, self.client.section, {SERVER_NAME: dict(entry)})
+        )
         return self._checked(after, text, entry)
 
     def _root(self, text: str) -> Node:
@@ -185,8 +198,10 @@ class ConfigurationFile:
         except JsonProblem as error:
             line, column = position(text, error.offset)
             raise self.problem(
-                Text(f"line {line}, column {column}: {error.problem.en}",
-                     f"第 {line} 行第 {column} 欄：{error.problem.zh}"),
+                Text(
+                    f"line {line}, column {column}: {error.problem.en}",
+                    f"第 {line} 行第 {column} 欄：{error.problem.zh}",
+                ),
                 Text("Mend that place, then run this again.", "請修正那裡，再執行一次。"),
             ) from error
         if root.kind != "object":
@@ -206,8 +221,10 @@ class ConfigurationFile:
     def _wrong_kind(self, text: str, node: Node, what: str, what_zh: str | None = None) -> ClientError:
         line, column = position(text, node.start)
         return self.problem(
-            Text(f"line {line}, column {column}: {what} must be an object in braces, {{ … }}",
-                 f"第 {line} 行第 {column} 欄：{what_zh or what} 必須是大括號包起來的物件 {{ … }}"),
+            Text(
+                f"line {line}, column {column}: {what} must be an object in braces, {{ … }}",
+                f"第 {line} 行第 {column} 欄：{what_zh or what} 必須是大括號包起來的物件 {{ … }}",
+            ),
             Text("Correct that place, then run this again.", "請更正那裡，再執行一次。"),
         )
 
@@ -230,8 +247,10 @@ class ConfigurationFile:
         except JsonProblem:
             same = False
         if not same:
-            raise self.problem(Text("its layout is too unusual to be edited safely", "它的排版太特別，無法安全地修改"),
-                               Text("Make the change in your editor.", "請在編輯器裡修改。"))
+            raise self.problem(
+                Text("its layout is too unusual to be edited safely", "它的排版太特別，無法安全地修改"),
+                Text("Make the change in your editor.", "請在編輯器裡修改。"),
+            )
         return after
 
 
@@ -246,8 +265,11 @@ def read_configuration(client: Client, named: Path) -> ConfigurationFile:
         path = named.resolve()
         return ConfigurationFile(client, named, path, _content(path))
     except (OSError, RuntimeError) as error:
-        kind = Text("a folder stands in its place", "那裡是一個資料夾") if named.is_dir() else Text(
-            f"it cannot be read ({error})", f"無法讀取（{error}）")
+        kind = (
+            Text("a folder stands in its place", "那裡是一個資料夾")
+            if named.is_dir()
+            else Text(f"it cannot be read ({error})", f"無法讀取（{error}）")
+        )
         raise bare.problem(kind, Text("Put that right, then run this again.", "請先處理，再執行一次。")) from error
 
 
@@ -261,8 +283,9 @@ def merged(standing: Mapping[str, Any] | None, entry: Mapping[str, Any]) -> dict
 
 def _common(one: list[str], other: list[str]) -> int:
     """How many lines at the beginning are the same."""
-    return next((number for number, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
-                min(len(one), len(other)))
+    return next(
+        (number for number, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+    )
 
 
 def _content(path: Path) -> bytes | None:

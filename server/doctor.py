@@ -62,8 +62,15 @@ def examine(settings: Settings) -> list[Finding]:
     with ThreadPoolExecutor(max_workers=8) as others:  # one that does not answer keeps nobody waiting but itself
         away = _machines(workspace, others)
         libraries = _libraries(machine)
-        findings = [_python(), _workspace(workspace), _disk(machine), _memory(machine),
-                    *_worker(machine, libraries), *_abilities(machine, libraries or {}), *_line(machine)]
+        findings = [
+            _python(),
+            _workspace(workspace),
+            _disk(machine),
+            _memory(machine),
+            *_worker(machine, libraries),
+            *_abilities(machine, libraries or {}),
+            *_line(machine),
+        ]
         return [*findings, *away(), _secrets(), *_clients()]
 
 
@@ -74,17 +81,33 @@ def show(findings: list[Finding]) -> int:
         if finding.mends:
             print(f"      → {finding.mends}")
     broken = _broken(findings)
-    print(Text(f"\n{several(broken, 'thing')} to mend." if broken else "\nReady.",
-               f"\n有 {broken} 項需要修正。" if broken else "\n可以使用了。"))
+    print(
+        Text(
+            f"\n{several(broken, 'thing')} to mend." if broken else "\nReady.",
+            f"\n有 {broken} 項需要修正。" if broken else "\n可以使用了。",
+        )
+    )
     return 1 if broken else 0
 
 
 def show_json(findings: list[Finding]) -> int:
     """Print the findings for a program, their words in the language being spoken; returns 1 when something is broken."""
-    told = [{"about": finding.about, "state": finding.state, "says": str(finding.says),
-             "mends": str(finding.mends) if finding.mends else None} for finding in findings]
-    print(json.dumps({"format": 1, "nlp_skills": __version__, "broken": _broken(findings), "findings": told},
-                     ensure_ascii=False, indent=2))
+    told = [
+        {
+            "about": finding.about,
+            "state": finding.state,
+            "says": str(finding.says),
+            "mends": str(finding.mends) if finding.mends else None,
+        }
+        for finding in findings
+    ]
+    print(
+        json.dumps(
+            {"format": 1, "nlp_skills": __version__, "broken": _broken(findings), "findings": told},
+            ensure_ascii=False,
+            indent=2,
+        )
+    )
     return 1 if _broken(findings) else 0
 
 
@@ -95,8 +118,11 @@ def _broken(findings: list[Finding]) -> int:
 def _python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info[:2] < _OLDEST_PYTHON:
-        return Finding("broken", Text(f"Python {version} is too old.", f"Python {version} 版本太舊。"),
-                       Text("Install Python 3.11 or newer.", "請安裝 Python 3.11 以上版本。"))
+        return Finding(
+            "broken",
+            Text(f"Python {version} is too old.", f"Python {version} 版本太舊。"),
+            Text("Install Python 3.11 or newer.", "請安裝 Python 3.11 以上版本。"),
+        )
     says = Text(f"nlp-skills {__version__} on Python {version}", f"nlp-skills {__version__}，Python {version}")
     return Finding("ok", says)
 
@@ -109,9 +135,13 @@ def _workspace(workspace: Workspace) -> Finding:
             pass
     except OSError as error:
         return Finding(
-            "broken", Text(f"The workspace {root} cannot be written: {reason_of(error).en}.",
-                           f"工作區 {root} 無法寫入：{reason_of(error).zh}。"),
-            Text("Set NLP_SKILLS_WORKSPACE to a folder you own.", "請把 NLP_SKILLS_WORKSPACE 設成你有權限的資料夾。"))
+            "broken",
+            Text(
+                f"The workspace {root} cannot be written: {reason_of(error).en}.",
+                f"工作區 {root} 無法寫入：{reason_of(error).zh}。",
+            ),
+            Text("Set NLP_SKILLS_WORKSPACE to a folder you own.", "請把 NLP_SKILLS_WORKSPACE 設成你有權限的資料夾。"),
+        )
     count = len(workspace.task_names())
     return Finding("ok", Text(f"Workspace {root}: {several(count, 'task')}", f"工作區 {root}：{count} 個任務"))
 
@@ -119,8 +149,10 @@ def _workspace(workspace: Workspace) -> Finding:
 def _disk(machine: Machine) -> Finding:
     free = machine.disk_free / _GB
     says = Text(f"Free disk {free:.1f} GB", f"可用磁碟空間 {free:.1f} GB")
-    room = Text("Free some space: the worker environment takes about 2 GB (7 GB with CUDA), a 4B base model 8 GB.",
-                "請清出空間：工作環境約需 2 GB（CUDA 版 7 GB），4B 基礎模型約 8 GB。")
+    room = Text(
+        "Free some space: the worker environment takes about 2 GB (7 GB with CUDA), a 4B base model 8 GB.",
+        "請清出空間：工作環境約需 2 GB（CUDA 版 7 GB），4B 基礎模型約 8 GB。",
+    )
     if free < _NEEDED_DISK_GB:
         return Finding("broken", says, room)
     return Finding("warning", says, room) if free < _ROOMY_DISK_GB else Finding("ok", says)
@@ -128,11 +160,19 @@ def _disk(machine: Machine) -> Finding:
 
 def _memory(machine: Machine) -> Finding:
     total, free = machine.memory / _GB, machine.free_memory / _GB
-    says = Text(f"{several(machine.cores, 'core')}, memory {free:.1f} GB free of {total:.1f} GB",
-                f"{machine.cores} 核心，記憶體可用 {free:.1f} GB，共 {total:.1f} GB")
+    says = Text(
+        f"{several(machine.cores, 'core')}, memory {free:.1f} GB free of {total:.1f} GB",
+        f"{machine.cores} 核心，記憶體可用 {free:.1f} GB，共 {total:.1f} GB",
+    )
     if free < _NEEDED_MEMORY_GB:
-        return Finding("warning", says, Text("Close other programs before training, or train on another machine.",
-                                             "訓練前請先關閉其他程式，或改在別台機器上訓練。"))
+        return Finding(
+            "warning",
+            says,
+            Text(
+                "Close other programs before training, or train on another machine.",
+                "訓練前請先關閉其他程式，或改在別台機器上訓練。",
+            ),
+        )
     return Finding("ok", says)
 
 
@@ -140,13 +180,24 @@ def _worker(machine: Machine, found: dict[str, str | None] | None) -> Iterator[F
     named = os.environ.get(WORKER_VARIABLE)
     worker = machine.worker
     if worker is None and named:
-        yield Finding("broken", Text(f"{WORKER_VARIABLE} names {named}, which does not stand there.",
-                                     f"{WORKER_VARIABLE} 指到 {named}，但那裡沒有檔案。"),
-                      Text("Correct or unset it.", "請更正或移除這個環境變數。"))
+        yield Finding(
+            "broken",
+            Text(
+                f"{WORKER_VARIABLE} names {named}, which does not stand there.",
+                f"{WORKER_VARIABLE} 指到 {named}，但那裡沒有檔案。",
+            ),
+            Text("Correct or unset it.", "請更正或移除這個環境變數。"),
+        )
         return
     if worker is None:
-        yield Finding("warning", Text("No worker environment yet: needed for training, not for preparing data.",
-                                      "尚未建立工作環境：訓練時需要，準備資料時不需要。"), _BUILD)
+        yield Finding(
+            "warning",
+            Text(
+                "No worker environment yet: needed for training, not for preparing data.",
+                "尚未建立工作環境：訓練時需要，準備資料時不需要。",
+            ),
+            _BUILD,
+        )
         return
     yield _worker_libraries(worker, found)
     for warning in machine.warnings():
@@ -159,8 +210,14 @@ def _libraries(machine: Machine) -> dict[str, str | None] | None:
         return None
     try:
         asked = [*_NEEDED, *abilities.optional_packages()]
-        told = subprocess.run([machine.worker, "-P", "-c", _WORKER_PROBE, *asked], capture_output=True, text=True, check=True,
-                              timeout=_ASK_SECONDS, stdin=subprocess.DEVNULL)
+        told = subprocess.run(
+            [machine.worker, "-P", "-c", _WORKER_PROBE, *asked],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=_ASK_SECONDS,
+            stdin=subprocess.DEVNULL,
+        )
         return dict(json.loads(told.stdout))
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
@@ -168,32 +225,53 @@ def _libraries(machine: Machine) -> dict[str, str | None] | None:
 
 def _worker_libraries(worker: str, found: dict[str, str | None] | None) -> Finding:
     if found is None:
-        return Finding("broken", Text(f"The worker environment {worker} cannot run nlp-skills.",
-                                      f"工作環境 {worker} 無法執行 nlp-skills。"), _BUILD)
+        return Finding(
+            "broken",
+            Text(f"The worker environment {worker} cannot run nlp-skills.", f"工作環境 {worker} 無法執行 nlp-skills。"),
+            _BUILD,
+        )
     if missing := ", ".join(name for name in _NEEDED if not found.get(name)):
-        return Finding("broken", Text(f"The worker environment {worker} lacks {missing}.",
-                                      f"工作環境 {worker} 缺少 {missing}。"), _BUILD)
+        return Finding(
+            "broken",
+            Text(f"The worker environment {worker} lacks {missing}.", f"工作環境 {worker} 缺少 {missing}。"),
+            _BUILD,
+        )
     if (other := found["nlp-skills"]) != __version__:
-        return Finding("broken", Text(f"The worker environment holds nlp-skills {other}, not {__version__}.",
-                                      f"工作環境裡是 nlp-skills {other}，不是 {__version__}。"), _BUILD)
+        return Finding(
+            "broken",
+            Text(
+                f"The worker environment holds nlp-skills {other}, not {__version__}.",
+                f"工作環境裡是 nlp-skills {other}，不是 {__version__}。",
+            ),
+            _BUILD,
+        )
     shown = ", ".join(f"{name} {found[name]}" for name in _NEEDED)
     return Finding("ok", Text(f"Worker environment {worker}: {shown}", f"工作環境 {worker}：{shown}"))
 
 
 def _abilities(machine: Machine, libraries: dict[str, str | None]) -> Iterator[Finding]:
     """What this machine can train, read and deploy."""
-    reads = libraries or {found.name.lower().replace("_", "-"): found.version
-                          for found in importlib.metadata.distributions()}
-    for standing in (*abilities.training("", machine, libraries), *abilities.roads(machine.worker or sys.executable, reads),
-                     *abilities.deployment(libraries)):
+    reads = libraries or {
+        found.name.lower().replace("_", "-"): found.version for found in importlib.metadata.distributions()
+    }
+    for standing in (
+        *abilities.training("", machine, libraries),
+        *abilities.roads(machine.worker or sys.executable, reads),
+        *abilities.deployment(libraries),
+    ):
         yield Finding(*standing[:3])
 
 
 def _line(machine: Machine) -> Iterator[Finding]:
     """Who holds the device that a training would want now."""
     if ahead := ", ".join(job.id for job in before_me(machine)):
-        yield Finding("ok", Text(f"At work or in line: {ahead}; a training started now waits for its turn",
-                                 f"執行或排隊中：{ahead}；現在開始的訓練會排隊"))
+        yield Finding(
+            "ok",
+            Text(
+                f"At work or in line: {ahead}; a training started now waits for its turn",
+                f"執行或排隊中：{ahead}；現在開始的訓練會排隊",
+            ),
+        )
 
 
 def _machines(workspace: Workspace, others: ThreadPoolExecutor) -> Callable[[], Iterator[Finding]]:
@@ -212,11 +290,19 @@ def _machine(workspace: Workspace, name: str) -> list[Finding]:
         for standing in named_machine(workspace, name).examine(name):
             findings.append(Finding(*standing[:3], about=name))
             if standing.hardware:
-                findings += [Finding(*able[:3], about=name) for able in abilities.training(
-                    name, standing.hardware, standing.libraries or {})]
+                findings += [
+                    Finding(*able[:3], about=name)
+                    for able in abilities.training(name, standing.hardware, standing.libraries or {})
+                ]
     except NlpSkillsError as error:
-        findings.append(Finding("broken", Text(f"Machine {name}: {error.problem.en}", f"機器 {name}：{error.problem.zh}"),
-                                error.fix, name))
+        findings.append(
+            Finding(
+                "broken",
+                Text(f"Machine {name}: {error.problem.en}", f"機器 {name}：{error.problem.zh}"),
+                error.fix,
+                name,
+            )
+        )
     return findings
 
 
@@ -229,23 +315,37 @@ def _clients() -> Iterator[Finding]:
     """Which clients on this machine start this server, which could, and whose start command is gone."""
     found = [standing for standing in standings() if standing.found or standing.configured or standing.problem]
     configured = [standing for standing in found if standing.configured]
-    names = ", ".join(f"{standing.client.title}{Text(' (plugin)', '（外掛）') if standing.plugin else ''}"
-                      for standing in configured)
+    names = ", ".join(
+        f"{standing.client.title}{Text(' (plugin)', '（外掛）') if standing.plugin else ''}" for standing in configured
+    )
     if names:
         yield Finding("ok", Text(f"Configured in: {names}", f"已設定的用戶端：{names}"))
     for standing in configured:
         again = f"nlp-skills install --client {standing.client.name}"
         if standing.command is not None and not shutil.which(standing.command):
-            yield Finding("warning", Text(f"{standing.client.title} starts {standing.command}, which is not there.",
-                                          f"{standing.client.title} 要啟動 {standing.command}，但那裡沒有檔案。"),
-                          Text(f"Run: {again}", f"請執行：{again}"))
+            yield Finding(
+                "warning",
+                Text(
+                    f"{standing.client.title} starts {standing.command}, which is not there.",
+                    f"{standing.client.title} 要啟動 {standing.command}，但那裡沒有檔案。",
+                ),
+                Text(f"Run: {again}", f"請執行：{again}"),
+            )
     for standing in found:
         title = standing.client.title
         if standing.problem:
-            yield Finding("warning", Text(f"{title}: {standing.problem.problem.en}",
-                                          f"{title}：{standing.problem.problem.zh}"), standing.problem.fix)
+            yield Finding(
+                "warning",
+                Text(f"{title}: {standing.problem.problem.en}", f"{title}：{standing.problem.problem.zh}"),
+                standing.problem.fix,
+            )
     waiting = [standing.client for standing in found if not standing.configured and not standing.problem]
     if waiting:
         titles = ", ".join(client.title for client in waiting)
-        yield Finding("ok", Text(f"Not configured yet in: {titles} (nlp-skills install --client {waiting[0].name})",
-                                 f"尚未設定的用戶端：{titles}（nlp-skills install --client {waiting[0].name}）"))
+        yield Finding(
+            "ok",
+            Text(
+                f"Not configured yet in: {titles} (nlp-skills install --client {waiting[0].name})",
+                f"尚未設定的用戶端：{titles}（nlp-skills install --client {waiting[0].name}）",
+            ),
+        )

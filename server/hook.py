@@ -29,8 +29,14 @@ Event = Literal["data-validation", "version-tracking"]
 _QUIET, _TELL_PERSON, _TELL_MODEL = 0, 1, 2
 _SECTIONS = ("data", "config", "results", "changes")
 _VERSION = re.compile(r"v([1-9][0-9]*)")
-_FROZEN = ("config.yaml", "data_snapshot.json", "model_info.json", "results.json", "predictions.jsonl",
-           "environment.json")
+_FROZEN = (
+    "config.yaml",
+    "data_snapshot.json",
+    "model_info.json",
+    "results.json",
+    "predictions.jsonl",
+    "environment.json",
+)
 
 
 def run_hook(event: Event, received: bytes) -> int:
@@ -38,8 +44,13 @@ def run_hook(event: Event, received: bytes) -> int:
     try:
         path = written_file(received)
     except (ValueError, TypeError) as error:
-        print(Text(f"nlp-skills hook {event}: the event on standard input cannot be read: {error}",
-                   f"nlp-skills hook {event}：無法讀取標準輸入的事件：{error}"), file=sys.stderr)
+        print(
+            Text(
+                f"nlp-skills hook {event}: the event on standard input cannot be read: {error}",
+                f"nlp-skills hook {event}：無法讀取標準輸入的事件：{error}",
+            ),
+            file=sys.stderr,
+        )
         return _TELL_PERSON
     task = task_of_file(path) if path else None
     if path is None or task is None:
@@ -75,7 +86,10 @@ def task_of_file(path: Path) -> TaskFolder | None:
 def _is_task(folder: Path) -> bool:
     """Whether it holds a task: another program's `task.yaml` has nothing of ours beside it."""
     return (folder / "task.yaml").is_file() and (
-        folder.parent == default_workspace() or (folder / "data_source.yaml").is_file() or (folder / "versions").is_dir())
+        folder.parent == default_workspace()
+        or (folder / "data_source.yaml").is_file()
+        or (folder / "versions").is_dir()
+    )
 
 
 def check_data(task: TaskFolder, path: Path) -> Iterator[NlpSkillsError | Text]:
@@ -106,7 +120,8 @@ def check_version(task: TaskFolder, path: Path) -> Iterator[NlpSkillsError | Tex
             f"{path} is part of {folder.name}, which is committed: its files say what was trained and measured.\n"
             "→ Undo the edit. To change a setting, make a new version: plan_training, then train.",
             f"{path} 屬於已經定案的 {folder.name}：這些檔案記錄當時怎麼訓練、量到什麼。\n"
-            "→ 請還原這次修改。想改設定，請建立新版本：先 plan_training，再 train。")
+            "→ 請還原這次修改。想改設定，請建立新版本：先 plan_training，再 train。",
+        )
         return
     if place[2:] == ("lineage.yaml",) and (wrong := list(lineage_problems(folder))):
         yield from wrong
@@ -132,17 +147,31 @@ def lineage_problems(folder: VersionFolder) -> Iterator[NlpSkillsError | Text]:
         yield error
         return
     if lineage.get("version") != folder.name:
-        yield _lineage(folder, Text(f"version must be {folder.name}, as its folder is named",
-                                    f"version 必須是 {folder.name}，與資料夾同名"))
+        yield _lineage(
+            folder,
+            Text(
+                f"version must be {folder.name}, as its folder is named", f"version 必須是 {folder.name}，與資料夾同名"
+            ),
+        )
     parent = lineage.get("parent")
     if parent is not None and not ((named := _VERSION.fullmatch(str(parent))) and int(named[1]) < folder.number):
-        yield _lineage(folder, Text(f"parent {str(parent)[:40]!r} is no version before {folder.name}",
-                                    f"parent「{str(parent)[:40]}」不是 {folder.name} 之前的版本"))
+        yield _lineage(
+            folder,
+            Text(
+                f"parent {str(parent)[:40]!r} is no version before {folder.name}",
+                f"parent「{str(parent)[:40]}」不是 {folder.name} 之前的版本",
+            ),
+        )
     if missing := ", ".join(name for name in _SECTIONS if name not in lineage):
         yield _lineage(folder, Text(f"these sections are missing: {missing}", f"缺少這些段落：{missing}"))
     if not _is_time(lineage.get("created")):
-        yield _lineage(folder, Text("created must be an ISO 8601 time such as 2026-01-06T14:00:00",
-                                    "created 必須是 ISO 8601 時間，例如 2026-01-06T14:00:00"))
+        yield _lineage(
+            folder,
+            Text(
+                "created must be an ISO 8601 time such as 2026-01-06T14:00:00",
+                "created 必須是 ISO 8601 時間，例如 2026-01-06T14:00:00",
+            ),
+        )
 
 
 def _bring_up_to_date(folder: VersionFolder) -> Iterator[Text]:
@@ -154,7 +183,8 @@ def _bring_up_to_date(folder: VersionFolder) -> Iterator[Text]:
             f"{folder.lineage_file}: {restored} put back: what a version says of itself comes from its own files.\n"
             "→ Your own words belong into changes or into a field of your own; a new setting makes a new version.",
             f"{folder.lineage_file}：{restored} 已還原，版本的紀錄來自它自己的檔案。\n"
-            "→ 你自己的話請寫進 changes 或自訂的欄位；要改設定請建立新版本。")
+            "→ 你自己的話請寫進 changes 或自訂的欄位；要改設定請建立新版本。",
+        )
 
 
 def _check_definition(task: TaskFolder) -> Iterator[Text]:
@@ -192,8 +222,11 @@ def _check_rows(task: TaskFolder) -> None:
     rules = rules_of(task.load(), data_source, data_source.split.group_by)
     report = settled(validation_report(splits, rules, held_out_rows(task)), standing(last_report(task)))
     if report["errors"]:
-        raise blocked(task, report, Text("data/*.jsonl, as just written, does not pass validation",
-                                         "剛寫入的 data/*.jsonl 沒有通過驗證"))
+        raise blocked(
+            task,
+            report,
+            Text("data/*.jsonl, as just written, does not pass validation", "剛寫入的 data/*.jsonl 沒有通過驗證"),
+        )
 
 
 def _lineage(folder: VersionFolder, what: Text) -> Text:

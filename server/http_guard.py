@@ -38,7 +38,9 @@ class RequireOwnName:
             if len(hosts) != 1 or not (hosts[0] in self._hosts or self._is_own(hosts[0])):
                 await PlainTextResponse("Invalid Host header", status_code=421)(scope, receive, send)
                 return
-            if len(origins) > 1 or (origins and origins[0] not in self._origins and not self._is_own_origin(origins[0])):
+            if len(origins) > 1 or (
+                origins and origins[0] not in self._origins and not self._is_own_origin(origins[0])
+            ):
                 await PlainTextResponse("Invalid Origin header", status_code=403)(scope, receive, send)
                 return
         await self._app(scope, receive, send)

@@ -61,16 +61,24 @@ def install(
     standing = file.entry()
     entry = None if remove else merged(standing, launch_entry(settings, typed=client.typed))
     if entry == standing:
-        print(Text(f"{file.named}: nlp-skills is {'not there' if remove else 'there already'}, nothing to change.",
-                   f"{file.named}：{'沒有 nlp-skills' if remove else '已經有 nlp-skills'}，不需要更動。"))
+        print(
+            Text(
+                f"{file.named}: nlp-skills is {'not there' if remove else 'there already'}, nothing to change.",
+                f"{file.named}：{'沒有 nlp-skills' if remove else '已經有 nlp-skills'}，不需要更動。",
+            )
+        )
         return 0
     after = file.without_entry() if entry is None else file.with_entry(entry)
     own = [] if project else client.own_commands(_program(client), entry, replaces=standing is not None)
     file.check_writable()
     _show(file, after, own)
     if entry is not None and _has_plugin(client, place):
-        print(Text(f"[ ! ] {client.title} already starts it through the plugin; one of the two is enough.",
-                   f"[ ! ] {client.title} 的外掛已經會啟動它，兩者擇一即可。"))
+        print(
+            Text(
+                f"[ ! ] {client.title} already starts it through the plugin; one of the two is enough.",
+                f"[ ! ] {client.title} 的外掛已經會啟動它，兩者擇一即可。",
+            )
+        )
     folders = [] if remove else folders_to_ask_for()
     agreed = Agreement(change=True) if yes else _ask(folders)
     if not agreed.change:
@@ -124,10 +132,14 @@ def show_clients() -> int:
             print(f"      {standing.problem}")
         elif standing.found and not standing.configured:
             print(f"      → nlp-skills install --client {standing.client.name}")
-    print(Text("\nFor one project: --project DIR (claude-code, vscode, cursor). Claude Code's plugin: nlp-skills plugin "
-               "DIR. Claude Desktop's bundle: nlp-skills bundle DIR.",
-               "\n只給一個專案用：--project 資料夾（claude-code、vscode、cursor）。Claude Code 外掛：nlp-skills plugin "
-               "資料夾。Claude Desktop 擴充套件：nlp-skills bundle 資料夾。"))
+    print(
+        Text(
+            "\nFor one project: --project DIR (claude-code, vscode, cursor). Claude Code's plugin: nlp-skills plugin "
+            "DIR. Claude Desktop's bundle: nlp-skills bundle DIR.",
+            "\n只給一個專案用：--project 資料夾（claude-code、vscode、cursor）。Claude Code 外掛：nlp-skills plugin "
+            "資料夾。Claude Desktop 擴充套件：nlp-skills bundle 資料夾。",
+        )
+    )
     return 0
 
 
@@ -136,8 +148,11 @@ def _state(standing: Standing) -> str:
         return "[ X ]"
     if standing.configured:
         return str(Text("[ok] plugin", "[ok] 外掛") if standing.plugin else Text("[ok] configured", "[ok] 已設定"))
-    return str(Text("[ ! ] not configured yet", "[ ! ] 尚未設定") if standing.found
-               else Text("[ - ] not found here", "[ - ] 這台機器上沒有"))
+    return str(
+        Text("[ ! ] not configured yet", "[ ! ] 尚未設定")
+        if standing.found
+        else Text("[ - ] not found here", "[ - ] 這台機器上沒有")
+    )
 
 
 def _file(client: Client, place: Place, project: Path | None) -> Path:
@@ -167,13 +182,18 @@ def _has_plugin(client: Client, place: Place) -> bool:
 
 def _show(file: ConfigurationFile, after: str | None, own: list[list[str]]) -> None:
     what: Literal["new", "changed", "gone"] = "new" if file.content is None else "gone" if after is None else "changed"
-    print({
-        "new": Text(f"A new file, {file.named}:", f"新檔案 {file.named}："),
-        "changed": Text(f"In {file.named} this changes (other values are not shown):",
-                        f"{file.named} 會有以下更動（其他設定的值不顯示）："),
-        "gone": Text(f"{file.named} holds nothing else and would be removed:",
-                     f"{file.named} 沒有其他內容，會整個移除："),
-    }[what])
+    print(
+        {
+            "new": Text(f"A new file, {file.named}:", f"新檔案 {file.named}："),
+            "changed": Text(
+                f"In {file.named} this changes (other values are not shown):",
+                f"{file.named} 會有以下更動（其他設定的值不顯示）：",
+            ),
+            "gone": Text(
+                f"{file.named} holds nothing else and would be removed:", f"{file.named} 沒有其他內容，會整個移除："
+            ),
+        }[what]
+    )
     if file.named != file.path:
         print(Text(f"(a link to {file.path}, which is what changes)", f"（這是連結，實際更動的是 {file.path}）"))
     print(redact(file.difference(after)))
@@ -194,8 +214,10 @@ class Agreement(NamedTuple):
 def _ask(folders: list[Path]) -> Agreement:
     """One question for the change and, where they were never asked for, the folders people keep files in."""
     if not sys.stdin.isatty():
-        print(Text("Nobody can be asked here: add --yes to make this change.", "這裡無法詢問：要更動請加上 --yes。"),
-              file=sys.stderr)
+        print(
+            Text("Nobody can be asked here: add --yes to make this change.", "這裡無法詢問：要更動請加上 --yes。"),
+            file=sys.stderr,
+        )
         return Agreement(change=False)
     question = Text("Make this change? [y/N] ", "要這樣更動嗎？[y/N] ")
     if folders:
@@ -204,7 +226,8 @@ def _ask(folders: list[Path]) -> Agreement:
             f"\nWhen you speak of data files (CSV, Excel, JSON, …), may they be read in {shown.en}? Hidden folders, keys and "
             "passwords never are.\nMake this change? [y] yes, and read data files there  [c] the change alone  [N] no: ",
             f"\n你提到的資料檔（CSV、Excel、JSON 等）如果放在 {shown.zh}，可以讀取嗎？隱藏資料夾、金鑰與密碼一律不讀。\n"
-            "要這樣更動嗎？[y] 要，也可以讀取這些資料夾　[c] 只要更動　[N] 不要：")
+            "要這樣更動嗎？[y] 要，也可以讀取這些資料夾　[c] 只要更動　[N] 不要：",
+        )
     try:
         answer = input(str(question)).strip().lower()
     except EOFError:
@@ -219,8 +242,16 @@ def _run(client: Client, commands: list[list[str]], file: ConfigurationFile, ent
     said = ""
     try:
         for command in commands:
-            done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace",
-                                  stdin=subprocess.DEVNULL, timeout=_OWN_COMMAND_SECONDS, check=False)
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                stdin=subprocess.DEVNULL,
+                timeout=_OWN_COMMAND_SECONDS,
+                check=False,
+            )
             said = (done.stderr or done.stdout).strip()[:500]
             if done.returncode:
                 break
@@ -230,8 +261,10 @@ def _run(client: Client, commands: list[list[str]], file: ConfigurationFile, ent
     if now != entry:
         raise ClientError(
             Text(f"{client.title} did not make the change: {said}", f"{client.title} 沒有完成更動：{said}"),
-            Text(f"Paste it in by hand: nlp-skills install --client {client.name} --print",
-                 f"請自行貼上：nlp-skills install --client {client.name} --print"),
+            Text(
+                f"Paste it in by hand: nlp-skills install --client {client.name} --print",
+                f"請自行貼上：nlp-skills install --client {client.name} --print",
+            ),
             field=client.name,
         )
 
@@ -241,8 +274,12 @@ def _tell(client: Client, file: ConfigurationFile, backup: Path | None, remove: 
     if backup:
         print(Text(f"The file as it was: {backup}", f"原本的檔案：{backup}"))
     if remove:
-        print(Text(f"Restart {client.title} and nlp-skills is gone; your tasks stay where they are.",
-                   f"重新啟動 {client.title} 後就沒有 nlp-skills 了；你的任務都還在原處。"))
+        print(
+            Text(
+                f"Restart {client.title} and nlp-skills is gone; your tasks stay where they are.",
+                f"重新啟動 {client.title} 後就沒有 nlp-skills 了；你的任務都還在原處。",
+            )
+        )
         return
     print(client.afterwards)
     print(_FIRST_WORDS)

@@ -77,22 +77,22 @@ def value_of(text: str, node: Node) -> Any:
         return {member.key: value_of(text, member.value) for member in node.members}
     if node.kind == "array":
         return [value_of(text, item) for item in node.items]
-    return json.loads(text[node.start:node.end])
+    return json.loads(text[node.start : node.end])
 
 
 def with_member(text: str, node: Node, key: str, value: Any) -> str:
     """`text` with `key` of the object `node` set to `value`, in the style the text is written in."""
     if standing := node.member(key):
         shown = _rendered(text, value, standing.value, _indentation(text, standing.start))
-        return text[:standing.value.start] + shown + text[standing.value.end:]
+        return text[: standing.value.start] + shown + text[standing.value.end :]
     line = _newline(text)
     if not node.members:
         outer = _indentation(text, node.start)
         inner = outer + _unit(text)
-        kept = text[node.start + 1:node.end - 1].rstrip()  # a comment, where there is one
+        kept = text[node.start + 1 : node.end - 1].rstrip()  # a comment, where there is one
         shown = _block(value, inner, _unit(text), line)
         member = f"{json.dumps(key, ensure_ascii=False)}: {shown}"
-        return f"{text[:node.start]}{{{kept}{line}{inner}{member}{line}{outer}}}{text[node.end:]}"
+        return f"{text[: node.start]}{{{kept}{line}{inner}{member}{line}{outer}}}{text[node.end :]}"
     last = node.members[-1]
     own = _own_line(text, last)
     shown = _block(value, own, _unit(text), line) if own is not None else json.dumps(value, ensure_ascii=False)
@@ -102,7 +102,7 @@ def with_member(text: str, node: Node, key: str, value: Any) -> str:
         at = _after_comments(text, last.comma + 1)
         return f"{text[:at]}{before}{member},{text[at:]}"
     at = _after_comments(text, last.value.end)
-    return f"{text[:last.value.end]},{text[last.value.end:at]}{before}{member}{text[at:]}"
+    return f"{text[: last.value.end]},{text[last.value.end : at]}{before}{member}{text[at:]}"
 
 
 def without_member(text: str, node: Node, key: str) -> str:
@@ -111,15 +111,15 @@ def without_member(text: str, node: Node, key: str) -> str:
     if member is None:
         return text
     index = node.members.index(member)
-    start = len(text[:member.start].rstrip())
+    start = len(text[: member.start].rstrip())
     if member.comma is not None:
-        return text[:start] + text[member.comma + 1:]
+        return text[:start] + text[member.comma + 1 :]
     if index == 0:
-        inside = text[node.start + 1:start] + text[member.value.end:node.end - 1]
-        return text[:node.start + 1] + (inside if inside.strip() else "") + text[node.end - 1:]
+        inside = text[node.start + 1 : start] + text[member.value.end : node.end - 1]
+        return text[: node.start + 1] + (inside if inside.strip() else "") + text[node.end - 1 :]
     comma = node.members[index - 1].comma
     assert comma is not None
-    return text[:comma] + text[comma + 1:start] + text[member.value.end:]
+    return text[:comma] + text[comma + 1 : start] + text[member.value.end :]
 
 
 def fresh(value: Mapping[str, Any]) -> str:
@@ -137,7 +137,7 @@ def masked(text: str, *, comments: bool, shown: tuple[str, ...]) -> str:
             look(member.value, (*path, member.key))
         for item in node.items:
             look(item, path)
-        if node.kind == "scalar" and text[node.start] == '"' and path[:len(shown)] != shown:
+        if node.kind == "scalar" and text[node.start] == '"' and path[: len(shown)] != shown:
             hidden.append((node.start, node.end))
 
     look(parse(text, comments=comments), ())
@@ -146,7 +146,7 @@ def masked(text: str, *, comments: bool, shown: tuple[str, ...]) -> str:
 
 
 def _rendered(text: str, value: Any, old: Node, indentation: str) -> str:
-    if "\n" not in text[old.start:old.end] and old.members:
+    if "\n" not in text[old.start : old.end] and old.members:
         return json.dumps(value, ensure_ascii=False)
     return _block(value, indentation, _unit(text), _newline(text))
 
@@ -167,14 +167,14 @@ def _unit(text: str) -> str:
 
 def _indentation(text: str, offset: int) -> str:
     """The white space the line of `offset` begins with."""
-    line = text[text.rfind("\n", 0, offset) + 1:offset]
-    return line[:len(line) - len(line.lstrip())]
+    line = text[text.rfind("\n", 0, offset) + 1 : offset]
+    return line[: len(line) - len(line.lstrip())]
 
 
 def _own_line(text: str, member: Member) -> str | None:
     """The indentation of a member that begins its line; None where it stands behind something else."""
-    line = text[text.rfind("\n", 0, member.start) + 1:member.start]
-    return line if not line.strip() and "\n" in text[:member.start] else None
+    line = text[text.rfind("\n", 0, member.start) + 1 : member.start]
+    return line if not line.strip() and "\n" in text[: member.start] else None
 
 
 def _after_comments(text: str, offset: int) -> int:
@@ -262,9 +262,13 @@ class _Parser:
 
     def unexpected(self) -> JsonProblem:
         if self.at >= len(self.text):
-            return JsonProblem(Text("it ends too early; a bracket is not closed", "檔案提早結束，有括號沒有關上"), self.at)
+            return JsonProblem(
+                Text("it ends too early; a bracket is not closed", "檔案提早結束，有括號沒有關上"), self.at
+            )
         if self.text.startswith(("//", "/*"), self.at):
-            return JsonProblem(Text("a comment stands there, which this client does not read",
-                                    "這裡有註解，但這個用戶端不支援註解"), self.at)
+            return JsonProblem(
+                Text("a comment stands there, which this client does not read", "這裡有註解，但這個用戶端不支援註解"),
+                self.at,
+            )
         character = self.text[self.at]
         return JsonProblem(Text(f"{character!r} is not expected there", f"這裡不該有「{character}」"), self.at)

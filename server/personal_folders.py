@@ -20,8 +20,11 @@ def personal_folders() -> list[Path]:
 def folders_to_ask_for() -> list[Path]:
     """Those of them that are not allowed yet; none where the person was asked before."""
     grants = read_grants()
-    return [] if grants.asked_for_personal_folders else [
-        folder for folder in personal_folders() if not grants.allows_path(folder)]
+    return (
+        []
+        if grants.asked_for_personal_folders
+        else [folder for folder in personal_folders() if not grants.allows_path(folder)]
+    )
 
 
 def settle_personal_folders(allowed: list[Path]) -> None:
@@ -33,6 +36,10 @@ def settle_personal_folders(allowed: list[Path]) -> None:
 
 def tell_of_permission(folders: list[Path]) -> None:
     """Say how those folders are allowed, where nobody could be asked."""
-    print(Text(f"Data files outside of the workspace's inbox are asked for when they are needed. To allow a folder now: "
-               f"nlp-skills allow {folders[0]}",
-               f"工作區 inbox 以外的資料檔，會在需要時再詢問。要先允許某個資料夾：nlp-skills allow {folders[0]}"))
+    print(
+        Text(
+            f"Data files outside of the workspace's inbox are asked for when they are needed. To allow a folder now: "
+            f"nlp-skills allow {folders[0]}",
+            f"工作區 inbox 以外的資料檔，會在需要時再詢問。要先允許某個資料夾：nlp-skills allow {folders[0]}",
+        )
+    )

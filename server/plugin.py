@@ -25,8 +25,10 @@ from .settings import Settings
 # What stands for the live state of each flow: the call that brings it, in the words the coach listens for.
 _WORDS = Text('coach(task, message="<their words>")', 'coach(task, message="<對方的話>")')
 _WISH = Text('coach(message="<their words>")', 'coach(message="<對方的話>")')
-_SOURCE = Text('coach(task, message="Where can the data come from? <their words>")',
-               'coach(task, message="資料可以從哪裡來？<對方的話>")')
+_SOURCE = Text(
+    'coach(task, message="Where can the data come from? <their words>")',
+    'coach(task, message="資料可以從哪裡來？<對方的話>")',
+)
 _DIAGNOSIS = Text("diagnose(task, version)", "diagnose(task, version)")
 CALLS = {
     "coach": _WORDS,
@@ -34,8 +36,9 @@ CALLS = {
     "new-task": _WISH,
     "data-source": _SOURCE,
     "generate": Text('coach(task, message="Generate the project")', 'coach(task, message="產生專案結構")'),
-    "evaluate": Text('coach(task, message="What are the results of <version>?")',
-                     'coach(task, message="<版本> 的結果怎麼樣？")'),
+    "evaluate": Text(
+        'coach(task, message="What are the results of <version>?")', 'coach(task, message="<版本> 的結果怎麼樣？")'
+    ),
     "deploy": Text('coach(task, message="Deploy <version>")', 'coach(task, message="部署 <版本>")'),
     "goal-clarifier": _WISH,
     "data-source-advisor": _SOURCE,
@@ -54,16 +57,20 @@ HINTS = {
 TRIGGERS = {
     "goal-clarifier": Text(
         "Use proactively when a wish for a model is vague or its goal, labels or measure are unclear",
-        "想要模型但需求模糊、目標或標籤或衡量方式不清楚時主動使用，例如「我想訓練一個模型」「幫我分析這個任務該怎麼做」"),
+        "想要模型但需求模糊、目標或標籤或衡量方式不清楚時主動使用，例如「我想訓練一個模型」「幫我分析這個任務該怎麼做」",
+    ),
     "data-source-advisor": Text(
         "Use proactively when someone asks where training data comes from or how to connect it",
-        "詢問資料從哪裡來、怎麼接時主動使用，例如「資料從 PostgreSQL 來」「用 GPT 生成訓練資料」"),
+        "詢問資料從哪裡來、怎麼接時主動使用，例如「資料從 PostgreSQL 來」「用 GPT 生成訓練資料」",
+    ),
     "problem-diagnoser": Text(
         "Use proactively when a model performs badly, in training, evaluation or after deployment",
-        "模型效果不好時主動使用（訓練、評估或上線後），例如「為什麼準確率這麼低」"),
+        "模型效果不好時主動使用（訓練、評估或上線後），例如「為什麼準確率這麼低」",
+    ),
     "result-analyzer": Text(
         "Use proactively after a training or an evaluation has finished, to decide what comes next",
-        "訓練或評估剛結束、要決定下一步時主動使用，例如「訓練好了，結果怎麼樣」"),
+        "訓練或評估剛結束、要決定下一步時主動使用，例如「訓練好了，結果怎麼樣」",
+    ),
 }
 _MATCHER = "Write|Edit|MultiEdit"
 _HOOK_SECONDS = 60
@@ -145,24 +152,42 @@ def _manifest_file(folder: Path) -> Path:
 
 
 def _fill(draft: Path, settings: Settings, portable: bool) -> None:
-    about = "Coaches a person from a wish to a fine-tuned language model that is measured, deployed and reproducible. " \
-            "陪你從一個想法走到經過評估、可以部署、可以重現的微調模型。"
-    named: dict[str, Any] = {"name": SERVER_NAME, "version": __version__, "description": about,
-                             "author": {"name": "nlp-skills"}}
+    about = (
+        "Coaches a person from a wish to a fine-tuned language model that is measured, deployed and reproducible. "
+        "陪你從一個想法走到經過評估、可以部署、可以重現的微調模型。"
+    )
+    named: dict[str, Any] = {
+        "name": SERVER_NAME,
+        "version": __version__,
+        "description": about,
+        "author": {"name": "nlp-skills"},
+    }
     write_json(_manifest_file(draft), {**named, "license": "Apache-2.0", "keywords": ["fine-tuning", "llm", "coach"]})
-    write_json(draft / ".claude-plugin" / "marketplace.json", {
-        "name": SERVER_NAME, "description": about, "owner": {"name": "nlp-skills"},
-        "plugins": [{**named, "source": "./"}],
-    })
+    write_json(
+        draft / ".claude-plugin" / "marketplace.json",
+        {
+            "name": SERVER_NAME,
+            "description": about,
+            "owner": {"name": "nlp-skills"},
+            "plugins": [{**named, "source": "./"}],
+        },
+    )
     for command, hint in HINTS.items():
-        _write_page(draft / "commands" / f"{command}.md", {
-            "description": _about(command), **({"argument-hint": hint} if hint else {}),
-        }, f"{_COMMAND}\n{_flow_texts(command)}")
+        _write_page(
+            draft / "commands" / f"{command}.md",
+            {"description": _about(command), **({"argument-hint": hint} if hint else {})},
+            f"{_COMMAND}\n{_flow_texts(command)}",
+        )
     for agent, trigger in TRIGGERS.items():
-        _write_page(draft / "agents" / f"{agent}.md", {
-            "name": agent, "description": f"{_about(agent)} {trigger.en}. {trigger.zh}。",
-            "disallowedTools": _ADVISES_ONLY,
-        }, f"{_AGENT}\n{_flow_texts(agent)}")
+        _write_page(
+            draft / "agents" / f"{agent}.md",
+            {
+                "name": agent,
+                "description": f"{_about(agent)} {trigger.en}. {trigger.zh}。",
+                "disallowedTools": _ADVISES_ONLY,
+            },
+            f"{_AGENT}\n{_flow_texts(agent)}",
+        )
     shutil.copytree(SKILLS, draft / "skills", ignore=shutil.ignore_patterns("__pycache__", ".*"))
     for skill in skill_names():
         _write_skill(draft / "skills" / skill / f"{MAIN_PAGE}.md", skill)
@@ -180,20 +205,32 @@ def _about(name: str) -> str:
 def _flow_texts(name: str) -> str:
     """The flow in both languages, its live state replaced by the call that brings it."""
     flow, call = next(flow for flow in flows.ALL if flow.name == name), CALLS[name]
-    state = Text(f"(Call `{call.en}` now: what it answers stands here.)",
-                 f"（現在呼叫 `{call.zh}`：它的回答就是這裡的內容。）")
-    return "\n".join(
-        f"<flow language=\"{language}\">\n{flows.template(flow, language).replace('{state}', state.to(language)).strip()}"
-        "\n</flow>" for language in LANGUAGES) + "\n"
+    state = Text(
+        f"(Call `{call.en}` now: what it answers stands here.)", f"（現在呼叫 `{call.zh}`：它的回答就是這裡的內容。）"
+    )
+    return (
+        "\n".join(
+            f'<flow language="{language}">\n{flows.template(flow, language).replace("{state}", state.to(language)).strip()}'
+            "\n</flow>"
+            for language in LANGUAGES
+        )
+        + "\n"
+    )
 
 
 def _write_skill(path: Path, skill: str) -> None:
     """The skill's main page, described in both languages (a client decides by the description) and naming the Chinese
     pages beside it."""
-    described = {language: next(found for found in _skills_in(language) if found.name == skill).description
-                 for language in LANGUAGES}
+    described = {
+        language: next(found for found in _skills_in(language) if found.name == skill).description
+        for language in LANGUAGES
+    }
     chinese = f"對方用中文時，請讀同一個資料夾裡的 `{MAIN_PAGE}.zh-TW.md`；其他頁面也都有 `.zh-TW.md`。"
-    _write_page(path, {"name": skill, "description": " ".join(described.values())}, f"{chinese}\n\n{read_page(skill, language='en')}")
+    _write_page(
+        path,
+        {"name": skill, "description": " ".join(described.values())},
+        f"{chinese}\n\n{read_page(skill, language='en')}",
+    )
 
 
 def _skills_in(language: Language) -> list[Skill]:
@@ -227,8 +264,6 @@ def _hooks(portable: bool) -> dict[str, Any]:
 
     return {
         "description": "Validates a task's data and its versions' lineage after they are written. "
-                       "寫入任務的資料與版本之後，驗證資料與 lineage。",
-        "hooks": {"PostToolUse": [
-            {"matcher": _MATCHER, "hooks": [hook("data-validation"), hook("version-tracking")]},
-        ]},
+        "寫入任務的資料與版本之後，驗證資料與 lineage。",
+        "hooks": {"PostToolUse": [{"matcher": _MATCHER, "hooks": [hook("data-validation"), hook("version-tracking")]}]},
     }

@@ -50,8 +50,10 @@ def forget(name: str) -> int:
         known = ", ".join(secrets.known_names())
         raise SecretError(
             Text(f"No secret {name!r} is stored.", f"沒有儲存名為「{name}」的密鑰。"),
-            Text(f"Stored are: {known}." if known else "Nothing is stored.",
-                 f"已儲存的有：{known}。" if known else "目前沒有儲存任何密鑰。"),
+            Text(
+                f"Stored are: {known}." if known else "Nothing is stored.",
+                f"已儲存的有：{known}。" if known else "目前沒有儲存任何密鑰。",
+            ),
             field="name",
         )
     forget_typed(name)

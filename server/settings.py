@@ -101,7 +101,9 @@ def _unknown(variable: str, value: str, known: tuple[str, ...]) -> SettingsError
     offered = ", ".join(near or known)
     return SettingsError(
         Text(f"{variable} does not know {value[:40]!r}.", f"{variable} 沒有「{value[:40]}」這個值。"),
-        Text(f"Did you mean {offered}?" if near else f"Use one of: {offered}.",
-             f"你是不是要用 {offered}？" if near else f"可用的值：{offered}。"),
+        Text(
+            f"Did you mean {offered}?" if near else f"Use one of: {offered}.",
+            f"你是不是要用 {offered}？" if near else f"可用的值：{offered}。",
+        ),
         field=variable,
     )

@@ -33,7 +33,9 @@ class Unreadable(Exception):
         self.code, self.why, self.number = code, why, number
 
     def answer(self) -> SessionMessage:
-        return SessionMessage(JSONRPCError(jsonrpc="2.0", id=self.number, error=ErrorData(code=self.code, message=str(self.why))))
+        return SessionMessage(
+            JSONRPCError(jsonrpc="2.0", id=self.number, error=ErrorData(code=self.code, message=str(self.why)))
+        )
 
 
 class CheckedLines:
@@ -82,42 +84,81 @@ def checked(line: bytes) -> str:
     text = line.decode("utf-8", "replace")
     number = _told_id(text)
     if len(line) > MOST_LINE_BYTES:
-        raise Unreadable(INVALID_REQUEST, Text("The message is longer than 16 MB; send less at once.",
-                                               "訊息超過 16 MB，請一次少送一點。"), number)
+        raise Unreadable(
+            INVALID_REQUEST,
+            Text("The message is longer than 16 MB; send less at once.", "訊息超過 16 MB，請一次少送一點。"),
+            number,
+        )
     if line.count(b",") > _MOST_COMMAS:
-        raise Unreadable(INVALID_REQUEST, Text("The message holds too many values; put rows into a file and name it as a source.",
-                                               "訊息的內容太多，請把資料列存成檔案，再指定為資料來源。"), number)
+        raise Unreadable(
+            INVALID_REQUEST,
+            Text(
+                "The message holds too many values; put rows into a file and name it as a source.",
+                "訊息的內容太多，請把資料列存成檔案，再指定為資料來源。",
+            ),
+            number,
+        )
     try:
         message = json.loads(text)
     except RecursionError:
         raise _too_deep(number) from None
     except ValueError:
-        raise Unreadable(PARSE_ERROR, Text("The line is not one valid JSON message.", "這一行不是有效的 JSON 訊息。"),
-                         number) from None
+        raise Unreadable(
+            PARSE_ERROR, Text("The line is not one valid JSON message.", "這一行不是有效的 JSON 訊息。"), number
+        ) from None
     if not isinstance(message, dict):
-        raise Unreadable(INVALID_REQUEST, Text("A message is one JSON object a line; lists of messages are not taken.",
-                                               "一行必須是一個 JSON 物件；不接受成批的訊息。"))
+        raise Unreadable(
+            INVALID_REQUEST,
+            Text(
+                "A message is one JSON object a line; lists of messages are not taken.",
+                "一行必須是一個 JSON 物件；不接受成批的訊息。",
+            ),
+        )
     given = message.get("id")
-    if "id" in message and (isinstance(given, bool) or not isinstance(given, (str, int)) or len(str(given)) > _LONGEST_ID
-                            or _SURROGATE.search(str(given))):
-        raise Unreadable(INVALID_REQUEST, Text("The id must be a short text or a whole number.", "id 必須是簡短的文字或整數。"))
+    if "id" in message and (
+        isinstance(given, bool)
+        or not isinstance(given, (str, int))
+        or len(str(given)) > _LONGEST_ID
+        or _SURROGATE.search(str(given))
+    ):
+        raise Unreadable(
+            INVALID_REQUEST, Text("The id must be a short text or a whole number.", "id 必須是簡短的文字或整數。")
+        )
     number = given
     if _is_deep(message):
         raise _too_deep(number)
     if "\\u" in text and _SURROGATE.search(json.dumps(message, ensure_ascii=False)):
-        raise Unreadable(INVALID_PARAMS, Text("The message holds half a character (a lone surrogate); send whole text.",
-                                              "訊息裡有不完整的字元（單獨的 surrogate），請送完整的文字。"), number)
+        raise Unreadable(
+            INVALID_PARAMS,
+            Text(
+                "The message holds half a character (a lone surrogate); send whole text.",
+                "訊息裡有不完整的字元（單獨的 surrogate），請送完整的文字。",
+            ),
+            number,
+        )
     answers = "result" in message or "error" in message
     if message.get("jsonrpc") != "2.0" or not (answers or isinstance(message.get("method"), str)):
-        raise Unreadable(INVALID_REQUEST, Text('A message needs "jsonrpc": "2.0" and the name of a method.',
-                                               '訊息必須有 "jsonrpc": "2.0" 與方法名稱 method。'), number)
+        raise Unreadable(
+            INVALID_REQUEST,
+            Text(
+                'A message needs "jsonrpc": "2.0" and the name of a method.',
+                '訊息必須有 "jsonrpc": "2.0" 與方法名稱 method。',
+            ),
+            number,
+        )
     if not isinstance(message.get("params", {}), dict):
         raise Unreadable(INVALID_REQUEST, Text("params must be an object.", "params 必須是物件。"), number)
     try:
         jsonrpc_message_adapter.validate_json(text, by_name=False)
     except (ValidationError, ValueError):
-        raise Unreadable(INVALID_REQUEST, Text("The message is no request, notification or answer of JSON-RPC 2.0.",
-                                               "訊息不是 JSON-RPC 2.0 的請求、通知或回應。"), number) from None
+        raise Unreadable(
+            INVALID_REQUEST,
+            Text(
+                "The message is no request, notification or answer of JSON-RPC 2.0.",
+                "訊息不是 JSON-RPC 2.0 的請求、通知或回應。",
+            ),
+            number,
+        ) from None
     return text
 
 
@@ -148,16 +189,23 @@ def _told_id(text: str) -> str | int | None:
 
 
 def _too_deep(number: str | int | None) -> Unreadable:
-    return Unreadable(INVALID_REQUEST, Text(f"Lists and objects may be nested {DEEPEST} deep at most.",
-                                            f"清單與物件最多只能有 {DEEPEST} 層。"), number)
+    return Unreadable(
+        INVALID_REQUEST,
+        Text(f"Lists and objects may be nested {DEEPEST} deep at most.", f"清單與物件最多只能有 {DEEPEST} 層。"),
+        number,
+    )
 
 
 def _is_deep(value: Any) -> bool:
     level = [value]
     for _ in range(DEEPEST):
-        level = [inner for one in level if isinstance(one, (dict, list))
-                 for inner in (one.values() if isinstance(one, dict) else one) if isinstance(inner, (dict, list))]
+        level = [
+            inner
+            for one in level
+            if isinstance(one, (dict, list))
+            for inner in (one.values() if isinstance(one, dict) else one)
+            if isinstance(inner, (dict, list))
+        ]
         if not level:
             return False
     return True
-

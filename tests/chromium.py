@@ -18,8 +18,16 @@ import pytest
 _PATIENCE_SECONDS = 60
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _OPTIONS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
     "--remote-debugging-pipe",
 )
 
@@ -48,8 +56,9 @@ class Page:
         self.complaints: list[str] = []
         self.requests: list[str] = []
         target = self._send("Target.createTarget", {"url": "about:blank"}, session=None)["targetId"]
-        self._session: str = self._send(
-            "Target.attachToTarget", {"targetId": target, "flatten": True}, session=None)["sessionId"]
+        self._session: str = self._send("Target.attachToTarget", {"targetId": target, "flatten": True}, session=None)[
+            "sessionId"
+        ]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.send(f"{domain}.enable")
 
@@ -67,8 +76,10 @@ class Page:
             self._hear(self._receive())
 
     def resize(self, width: int, height: int) -> None:
-        self.send("Emulation.setDeviceMetricsOverride",
-                  {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600})
+        self.send(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600},
+        )
 
     def run(self, script: str) -> Any:
         """The value of a JavaScript expression in the page."""
@@ -83,9 +94,19 @@ class Page:
 
     def picture(self, file: Path) -> None:
         """The whole page, from top to bottom, as PNG."""
-        found = self.send("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": {
-            "x": 0, "y": 0, "width": self.run("innerWidth"), "height": self.run("document.body.scrollHeight"),
-            "scale": 1}})
+        found = self.send(
+            "Page.captureScreenshot",
+            {
+                "captureBeyondViewport": True,
+                "clip": {
+                    "x": 0,
+                    "y": 0,
+                    "width": self.run("innerWidth"),
+                    "height": self.run("document.body.scrollHeight"),
+                    "scale": 1,
+                },
+            },
+        )
         file.write_bytes(base64.b64decode(found["data"]))
 
     def send(self, method: str, parameters: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -93,11 +114,15 @@ class Page:
 
     def _send(self, method: str, parameters: dict[str, Any], session: str | None) -> dict[str, Any]:
         self._last += 1
-        message = {"id": self._last, "method": method, "params": parameters,
-                   **({"sessionId": session} if session else {})}
+        message = {
+            "id": self._last,
+            "method": method,
+            "params": parameters,
+            **({"sessionId": session} if session else {}),
+        }
         content = json.dumps(message).encode() + b"\0"
         while content:
-            content = content[os.write(self._to, content):]
+            content = content[os.write(self._to, content) :]
         while (answer := self._receive()).get("id") != self._last:
             self._hear(answer)
         assert "error" not in answer, (method, answer["error"])
@@ -135,8 +160,14 @@ def browsing(profile: Path) -> Iterator[Page]:
     from_browser, its_output = os.pipe()
     # Chromium reads commands from descriptor 3 and answers on 4.
     shell = ["bash", "-c", f'exec "$@" 3<&{its_input} 4>&{its_output}', "bash", *command]
-    process = subprocess.Popen(shell, pass_fds=(its_input, its_output), stdin=subprocess.DEVNULL,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(
+        shell,
+        pass_fds=(its_input, its_output),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     os.close(its_input)
     os.close(its_output)
     try:

@@ -19,32 +19,53 @@ MAINLAND = re.compile(
 # People may speak as they like: what the rules listen for is not what we say, nor are the rows of a data set.
 HEARD = ("tools/coach/intents/zh-TW.yaml", "tools/coach/intents/foreign.yaml", ".csv")
 # What people may write so, and what the checker looks for.
-SIMPLIFIED_MEANT = ("tools/coach/intents/foreign.yaml", "resources/simplified_reviewed.yaml",
-                    "tools/data/frequent_characters.py")
+SIMPLIFIED_MEANT = (
+    "tools/coach/intents/foreign.yaml",
+    "resources/simplified_reviewed.yaml",
+    "tools/data/frequent_characters.py",
+)
 HALF_WIDTH = re.compile(r"[\u4e00-\u9fff][,;:?!](?=[\u4e00-\u9fff]|\s|$)")
 CODE = re.compile(r"\A---\n.*?\n---\n|```.*?```|`[^`\n]*`", re.DOTALL)  # front matter is YAML
 
 
 def test_no_simplified_character_stands_anywhere() -> None:
-    assert not [f"{_named(path)}:{number}: {character}" for path in _texts() if _named(path) not in SIMPLIFIED_MEANT
-                for number, line in _lines(path) for character in simplified_characters(line)]
+    assert not [
+        f"{_named(path)}:{number}: {character}"
+        for path in _texts()
+        if _named(path) not in SIMPLIFIED_MEANT
+        for number, line in _lines(path)
+        for character in simplified_characters(line)
+    ]
 
 
 def test_no_mainland_term_stands_in_our_texts() -> None:
-    assert not [f"{_named(path)}:{number}: {term}" for path in _texts() if not _named(path).endswith(HEARD)
-                for number, line in _lines(path) for term in MAINLAND.findall(line)]
+    assert not [
+        f"{_named(path)}:{number}: {term}"
+        for path in _texts()
+        if not _named(path).endswith(HEARD)
+        for number, line in _lines(path)
+        for term in MAINLAND.findall(line)
+    ]
 
 
 def test_chinese_pages_use_full_width_punctuation() -> None:
-    assert not [f"{_named(path)}: {found[0]}" for path in _chinese_pages()
-                for found in HALF_WIDTH.finditer(_prose(path))]
+    assert not [
+        f"{_named(path)}: {found[0]}" for path in _chinese_pages() for found in HALF_WIDTH.finditer(_prose(path))
+    ]
 
 
 def test_no_link_is_dead() -> None:
-    links = [(path, link) for path in _texts() if path.suffix == ".md"
-             for link in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8"))]
-    assert not [f"{_named(path)}: {link}" for path, link in links if "://" not in link and not link.startswith("#")
-                and not (path.parent / link.partition("#")[0]).exists()]
+    links = [
+        (path, link)
+        for path in _texts()
+        if path.suffix == ".md"
+        for link in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8"))
+    ]
+    assert not [
+        f"{_named(path)}: {link}"
+        for path, link in links
+        if "://" not in link and not link.startswith("#") and not (path.parent / link.partition("#")[0]).exists()
+    ]
     assert len(links) > 10
 
 
@@ -57,7 +78,11 @@ def test_a_page_has_the_same_headings_in_both_languages() -> None:
 def test_every_skill_is_written_in_both_languages() -> None:
     skills = ROOT / "resources" / "skills"
     assert {path.parent.name for path in skills.glob("*/SKILL.md")} == {
-        "llm-coach", "llm-knowledge", "task-manager", "data-pipeline"}
+        "llm-coach",
+        "llm-knowledge",
+        "task-manager",
+        "data-pipeline",
+    }
     english = {path for path in skills.rglob("*.md") if ".zh-TW" not in path.name}
     chinese = {path for path in _chinese_pages() if skills in path.parents}
     assert {path.with_suffix(".zh-TW.md") for path in english} == chinese
@@ -73,8 +98,9 @@ def test_the_checker_tells_simplified_from_traditional() -> None:
 def _texts() -> list[Path]:
     found = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*")]
     found += [path for path in ROOT.iterdir() if path.is_file()]
-    return sorted(path for path in found if path.suffix in SUFFIXES and path.is_file()
-                  and "__pycache__" not in path.parts)
+    return sorted(
+        path for path in found if path.suffix in SUFFIXES and path.is_file() and "__pycache__" not in path.parts
+    )
 
 
 def _chinese_pages() -> list[Path]:

@@ -37,7 +37,11 @@ def wheel(built: Path) -> Path:
 def build(source: Path, destination: Path, *what: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "build", "--no-isolation", *what, "--outdir", str(destination), str(source)],
-        capture_output=True, text=True, timeout=5 * MINUTES, stdin=subprocess.DEVNULL, check=False,
+        capture_output=True,
+        text=True,
+        timeout=5 * MINUTES,
+        stdin=subprocess.DEVNULL,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -92,8 +96,11 @@ def test_a_wheel_built_from_the_sdist_is_the_same_wheel(built: Path, wheel: Path
 def test_the_wheel_starts_where_nothing_but_its_own_requirements_is_installed(wheel: Path, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "clean")], check=True, timeout=5 * MINUTES)
     python = tmp_path / "clean" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    site = Path(subprocess.check_output(
-        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True, timeout=MINUTES).strip())
+    site = Path(
+        subprocess.check_output(
+            [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True, timeout=MINUTES
+        ).strip()
+    )
     link_requirements(wheel, site)
     install = ["-m", "pip", "install", "--quiet", "--no-deps", "--no-index", str(wheel)]
     subprocess.run([python, *install], check=True, timeout=5 * MINUTES, stdin=subprocess.DEVNULL)

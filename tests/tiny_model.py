@@ -1,6 +1,6 @@
 """A Qwen3-architecture model small enough to train, evaluate and serve in seconds. Random weights: it knows nothing.
 
-    python tests/tiny_model.py DEST      (in the worker environment)
+python tests/tiny_model.py DEST      (in the worker environment)
 """
 
 from __future__ import annotations
@@ -39,11 +39,22 @@ def build_tiny_model(folder: Path, *, hidden: int = 32, layers: int = 2, vocabul
     tokenizer = build_tokenizer(vocabulary)
     turn_end, end_of_text = tokenizer.convert_tokens_to_ids([TURN_END, END_OF_TEXT])
     torch.manual_seed(seed)
-    model = Qwen3ForCausalLM(Qwen3Config(
-        vocab_size=len(tokenizer), hidden_size=hidden, intermediate_size=2 * hidden, num_hidden_layers=layers,
-        num_attention_heads=2, num_key_value_heads=2, head_dim=hidden // 2, max_position_embeddings=1024,
-        tie_word_embeddings=True, bos_token_id=None, eos_token_id=turn_end, pad_token_id=end_of_text,
-    ))
+    model = Qwen3ForCausalLM(
+        Qwen3Config(
+            vocab_size=len(tokenizer),
+            hidden_size=hidden,
+            intermediate_size=2 * hidden,
+            num_hidden_layers=layers,
+            num_attention_heads=2,
+            num_key_value_heads=2,
+            head_dim=hidden // 2,
+            max_position_embeddings=1024,
+            tie_word_embeddings=True,
+            bos_token_id=None,
+            eos_token_id=turn_end,
+            pad_token_id=end_of_text,
+        )
+    )
     model.generation_config = GenerationConfig(eos_token_id=[turn_end, end_of_text], pad_token_id=end_of_text)
     draft = folder.with_name(f".{folder.name}.{os.getpid()}")
     model.save_pretrained(draft)
@@ -63,13 +74,23 @@ def build_tokenizer(vocabulary: int = 512, chat_template: str = CHAT_TEMPLATE) -
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()
-    bpe.train_from_iterator(TEXTS, trainers.BpeTrainer(
-        vocab_size=vocabulary, special_tokens=[END_OF_TEXT, TURN_START, TURN_END],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False,
-    ))
+    bpe.train_from_iterator(
+        TEXTS,
+        trainers.BpeTrainer(
+            vocab_size=vocabulary,
+            special_tokens=[END_OF_TEXT, TURN_START, TURN_END],
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        ),
+    )
     return PreTrainedTokenizerFast(
-        tokenizer_object=bpe, chat_template=chat_template, eos_token=TURN_END, pad_token=END_OF_TEXT,
-        additional_special_tokens=[TURN_START], model_max_length=1024, clean_up_tokenization_spaces=False,
+        tokenizer_object=bpe,
+        chat_template=chat_template,
+        eos_token=TURN_END,
+        pad_token=END_OF_TEXT,
+        additional_special_tokens=[TURN_START],
+        model_max_length=1024,
+        clean_up_tokenization_spaces=False,
     )
 
 

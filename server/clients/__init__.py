@@ -101,9 +101,7 @@ class Client(ABC):
         """The file that says whether our plugin is switched on, for a client that has plugins."""
         return None
 
-    def own_commands(
-        self, program: str | None, entry: Mapping[str, Any] | None, replaces: bool
-    ) -> list[list[str]]:
+    def own_commands(self, program: str | None, entry: Mapping[str, Any] | None, replaces: bool) -> list[list[str]]:
         """The commands by which the client itself changes the person's configuration; none: the file is edited.
 
         Arguments:
@@ -132,8 +130,9 @@ def client_named(name: str) -> Client:
     offered = ", ".join(difflib.get_close_matches(name, known, n=2) or known)
     raise ClientError(
         Text(f"There is no client {name[:40]!r}.", f"沒有「{name[:40]}」這個用戶端。"),
-        Text(f"Use one of: {offered}. Any other client takes the JSON of: nlp-skills install --client cursor --print",
-             f"可用的名稱：{offered}。其他用戶端可以貼上這個指令印出的 JSON："
-             "nlp-skills install --client cursor --print"),
+        Text(
+            f"Use one of: {offered}. Any other client takes the JSON of: nlp-skills install --client cursor --print",
+            f"可用的名稱：{offered}。其他用戶端可以貼上這個指令印出的 JSON：nlp-skills install --client cursor --print",
+        ),
         field="client",
     )

@@ -37,9 +37,7 @@ class ClaudeCode(Client):
         folder = place.environment.get("CLAUDE_CONFIG_DIR")
         return (type(place.home)(folder) if folder else place.home / ".claude") / "settings.json"
 
-    def own_commands(
-        self, program: str | None, entry: Mapping[str, Any] | None, replaces: bool
-    ) -> list[list[str]]:
+    def own_commands(self, program: str | None, entry: Mapping[str, Any] | None, replaces: bool) -> list[list[str]]:
         if program is None or program.lower().endswith(_SHELL_SCRIPTS):
             return []
         removing = [program, "mcp", "remove", SERVER_NAME, "--scope", "user"]

@@ -22,10 +22,14 @@ class ClaudeDesktop(Client):
     def file(self, place: Place, project: PurePath | None = None) -> PurePath:
         if project is not None:
             raise ClientError(
-                Text("Claude Desktop has one configuration for everything, none for a project.",
-                     "Claude Desktop 只有一份共用的設定，沒有個別專案的設定。"),
-                Text("Leave out --project, or choose claude-code, vscode or cursor.",
-                     "請拿掉 --project，或改用 claude-code、vscode、cursor。"),
+                Text(
+                    "Claude Desktop has one configuration for everything, none for a project.",
+                    "Claude Desktop 只有一份共用的設定，沒有個別專案的設定。",
+                ),
+                Text(
+                    "Leave out --project, or choose claude-code, vscode or cursor.",
+                    "請拿掉 --project，或改用 claude-code、vscode、cursor。",
+                ),
                 field="project",
             )
         return _folder(place) / "claude_desktop_config.json"

@@ -51,10 +51,16 @@ class Conversation:
             shown = bar.add_task(job["kind"], total=None, measures="")
             while answer["job"]["state"] in ACTIVE_STATES:
                 progress = answer["job"]["progress"]
-                measures = "  ".join(f"{name} {value:.4g}" for name, value in progress["measures"].items()
-                                     if value is not None)[:64]
-                bar.update(shown, completed=progress["step"], total=progress["total"], measures=measures,
-                           description=(progress.get("message") or job["kind"])[:44])
+                measures = "  ".join(
+                    f"{name} {value:.4g}" for name, value in progress["measures"].items() if value is not None
+                )[:64]
+                bar.update(
+                    shown,
+                    completed=progress["step"],
+                    total=progress["total"],
+                    measures=measures,
+                    description=(progress.get("message") or job["kind"])[:44],
+                )
                 answer = await self._call("job_status", {"job_id": job["id"], "wait_seconds": 1})
             total = bar.tasks[0].total or 1
             bar.update(shown, completed=total, total=total)
@@ -80,8 +86,10 @@ async def conversation(told: Told, workspace: Path, language: Language, worker: 
         "NLP_SKILLS_SECRETS_DIR": str(workspace / ".nlp-skills" / "secrets"),
         "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
     }
-    server = StdioServerParameters(command=sys.executable, args=["-m", "nlp_skills.server.cli", "serve"],
-                                   env=environment)
+    server = StdioServerParameters(
+        command=sys.executable, args=["-m", "nlp_skills.server.cli", "serve"], env=environment
+    )
+
     async def permits(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
         """The story's person allows what the form asks for; what else is open is asked in the story itself."""
         allow = getattr(params, "requested_schema", {}).get("properties", {}).get("allow")

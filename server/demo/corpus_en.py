@@ -220,9 +220,7 @@ _GAME = Domain(
 )
 
 EN = Lexicon(
-    domains=(
-        _RESTAURANT, _HOTEL, _PHONE, _FILM, _COURSE, _TEAM, _TRANSIT, _PLACE, _MUSEUM, _GAME,
-    ),
+    domains=(_RESTAURANT, _HOTEL, _PHONE, _FILM, _COURSE, _TEAM, _TRANSIT, _PLACE, _MUSEUM, _GAME),
     name_parts=_words(
         "Blue Heron River Maple Silver Fox Golden Oak Red Harbor Stone Lotus North Star Green Hill Sunny Moon Willow Bear Cedar Falcon "
         "Little Grand Old New Happy Lucky Royal Ocean Sky Pine Amber Coral Iron Swift Bright West East Summit Garden Crystal Jade Lin "
@@ -265,9 +263,15 @@ EN = Lexicon(
     ),
     keeping=_phrases("brought/saw/led to/was met with/reported/produced"),
     gaining=_phrases("won/gained/received/earned/secured/enjoyed/landed/regained/benefited from/celebrated"),
-    suffering=_phrases("suffered/faced/ran into/was hit by/was caught in/struggled with/was plagued by/warned of/could not escape"),
-    losing=_phrases("lost/lacked/missed out on/failed to win/was denied/never got/no longer has/did not receive/gave up"),
-    escaping=_phrases("avoided/overcame/solved/ended/no longer has/escaped/put an end to/recovered from/was spared/did not suffer"),
+    suffering=_phrases(
+        "suffered/faced/ran into/was hit by/was caught in/struggled with/was plagued by/warned of/could not escape"
+    ),
+    losing=_phrases(
+        "lost/lacked/missed out on/failed to win/was denied/never got/no longer has/did not receive/gave up"
+    ),
+    escaping=_phrases(
+        "avoided/overcame/solved/ended/no longer has/escaped/put an end to/recovered from/was spared/did not suffer"
+    ),
     rising=_phrases(
         "{m} rose {n}%/{m} grew by {n}%/{m} climbed to {y}/{m} hit a record high/{m} went up from {x} to {y}/{m} increased {n}%/"
         "{m} jumped/{m} doubled/{m} rose for {k} months in a row/{m} gained {n}%/{m} rebounded/{m} surged {n}% to {y}/"
@@ -282,54 +286,106 @@ EN = Lexicon(
         "{m} stayed at {x}/{m} did not change/{m} held steady/{m} were flat/{m} remained at {x}/{m} moved little/"
         "{m} went from {x} to {x}/{m} were in line with last year/{m} stood at {x}"
     ),
-    changes=_phrases("{m} went from {x} to {y}/{m} were {x} and are now {y}/{m}: {x} last year, {y} this year/{m} moved from {x} to {y}"),
+    changes=_phrases(
+        "{m} went from {x} to {y}/{m} were {x} and are now {y}/{m}: {x} last year, {y} this year/{m} moved from {x} to {y}"
+    ),
     measured=("'s {c}", "said {c}", "reported that {c}", "'s {c}", "announced that {c} this year", "saw that {c}"),
-    when=_phrases("yesterday/last week/this year/this month/today/recently/in May/over the weekend/on Monday/in the second half/again/early this year"),
+    when=_phrases(
+        "yesterday/last week/this year/this month/today/recently/in May/over the weekend/on Monday/in the second half/again/early this year"
+    ),
     said=(
-        "{s}, reports said", "People say {s}", "Update: {s}", "It is known that {s}", "{s}, a visitor wrote", "{s}, and people noticed",
-        "Officials said {s}", "BREAKING: {s}", "I heard that {s}", "{s}, experts said", "{s}, sources say", "News: {s}",
+        "{s}, reports said",
+        "People say {s}",
+        "Update: {s}",
+        "It is known that {s}",
+        "{s}, a visitor wrote",
+        "{s}, and people noticed",
+        "Officials said {s}",
+        "BREAKING: {s}",
+        "I heard that {s}",
+        "{s}, experts said",
+        "{s}, sources say",
+        "News: {s}",
     ),
     contrasts=(
-        "{a} {p}, while {b} {q}", "{a} {p}, but {b} {q}", "Unlike {a}, which {p}, {b} {q}", "{a} {p}; {b}, however, {q}",
-        "As {a} {p}, {b} {q}", "{a} {p} and {b} {q}", "{a} {p}, whereas rival {b} {q}", "After {a} {p}, {b} {q}",
-        "{b} {q} even though {a} {p}", "While {a} {p}, {b} {q}", "{a} {p} as {b} {q}",
+        "{a} {p}, while {b} {q}",
+        "{a} {p}, but {b} {q}",
+        "Unlike {a}, which {p}, {b} {q}",
+        "{a} {p}; {b}, however, {q}",
+        "As {a} {p}, {b} {q}",
+        "{a} {p} and {b} {q}",
+        "{a} {p}, whereas rival {b} {q}",
+        "After {a} {p}, {b} {q}",
+        "{b} {q} even though {a} {p}",
+        "While {a} {p}, {b} {q}",
+        "{a} {p} as {b} {q}",
     ),
     concessions=(
-        "{a} {p}, but it {q}", "Although it {p}, {a} {q}", "{a} once {p} but now {q}", "Despite reports that it {p}, {a} {q}",
-        "{a} {p}, yet overall it {q}", "Many expected that {a} {p}, but in the end it {q}",
+        "{a} {p}, but it {q}",
+        "Although it {p}, {a} {q}",
+        "{a} once {p} but now {q}",
+        "Despite reports that it {p}, {a} {q}",
+        "{a} {p}, yet overall it {q}",
+        "Many expected that {a} {p}, but in the end it {q}",
     ),
     mentions=(
-        "{b}, next door to {a}, {q}", "{b} {q}, said a former guest of {a}", "{b} {q}; {a} declined to comment", "{b} {q} at an event hosted by {a}",
-        "{b} {q}, which has nothing to do with {a}", "{a} has not said anything about how {b} {q}",
+        "{b}, next door to {a}, {q}",
+        "{b} {q}, said a former guest of {a}",
+        "{b} {q}; {a} declined to comment",
+        "{b} {q} at an event hosted by {a}",
+        "{b} {q}, which has nothing to do with {a}",
+        "{a} has not said anything about how {b} {q}",
     ),
     full_stop=".",
     glue=" ",
     label_sets=(
-        ("positive", "neutral", "negative"), ("positive", "neutral", "negative"), ("good", "okay", "bad"), ("praise", "fact", "complaint"),
-        ("Positive", "Neutral", "Negative"), ("happy", "calm", "unhappy"), ("favourable", "mixed", "unfavourable"), ("up", "flat", "down"),
+        ("positive", "neutral", "negative"),
+        ("positive", "neutral", "negative"),
+        ("good", "okay", "bad"),
+        ("praise", "fact", "complaint"),
+        ("Positive", "Neutral", "Negative"),
+        ("happy", "calm", "unhappy"),
+        ("favourable", "mixed", "unfavourable"),
+        ("up", "flat", "down"),
         ("love", "meh", "hate"),
     ),
     list_glue=", ",
     sentiment_orders=(
         "Read the text and decide which label fits the given entity.\nLabels: {labels}\nAnswer with exactly one label.",
         "Decide which label fits the entity.\nLabels: {labels}\nReply with the label only.",
-        "Decide the sentiment about the given thing. Answer with exactly one of: {labels}.", "What does the text say about the target? {labels}",
-        "Classify the sentiment towards the named thing. Labels: {labels}.", "You are a classifier. Reply with one label only: {labels}",
-        "Is this {labels} for the given name?", "Label the attitude to the entity. Options: {labels}.", "Choose one of {labels} for the target.",
+        "Decide the sentiment about the given thing. Answer with exactly one of: {labels}.",
+        "What does the text say about the target? {labels}",
+        "Classify the sentiment towards the named thing. Labels: {labels}.",
+        "You are a classifier. Reply with one label only: {labels}",
+        "Is this {labels} for the given name?",
+        "Label the attitude to the entity. Options: {labels}.",
+        "Choose one of {labels} for the target.",
         "Read the text and judge the entity. Answer: {labels}",
     ),
     topic_orders=(
         "Read the text and decide which label fits it.\nLabels: {labels}\nAnswer with exactly one label.",
-        "What is the text about? Answer with one of: {labels}", "Classify the topic. Labels: {labels}.", "Topic? Options: {labels}", "Choose the category: {labels}",
+        "What is the text about? Answer with one of: {labels}",
+        "Classify the topic. Labels: {labels}.",
+        "Topic? Options: {labels}",
+        "Choose the category: {labels}",
     ),
     layouts=(
-        "Entity: {thing}\nText: {text}", "Text: {text}\nEntity: {thing}", "Target: {thing}\nReview: {text}", "Review: {text}\nTarget: {thing}",
-        "Name: {thing}\nNews: {text}", "{text}\n\nWhat about {thing}?", "{thing}\n{text}", "Thing: {thing}\nSentence: {text}",
-        "Sentence: {text}\nThing: {thing}", "Place: {thing}\nHeadline: {text}",
+        "Entity: {thing}\nText: {text}",
+        "Text: {text}\nEntity: {thing}",
+        "Target: {thing}\nReview: {text}",
+        "Review: {text}\nTarget: {thing}",
+        "Name: {thing}\nNews: {text}",
+        "{text}\n\nWhat about {thing}?",
+        "{thing}\n{text}",
+        "Thing: {thing}\nSentence: {text}",
+        "Sentence: {text}\nThing: {thing}",
+        "Place: {thing}\nHeadline: {text}",
     ),
     text_layouts=("Text: {text}", "{text}", "Review: {text}", "News: {text}", "Sentence: {text}"),
     direction_orders=(
-        "Do the numbers of {thing} go up or down? Answer {labels}.", "Which way do the numbers go? {labels}", "Compare the numbers. Labels: {labels}",
+        "Do the numbers of {thing} go up or down? Answer {labels}.",
+        "Which way do the numbers go? {labels}",
+        "Compare the numbers. Labels: {labels}",
     ),
     direction_labels=("up", "flat", "down"),
     questions={

@@ -37,10 +37,16 @@ def base_model(worker: Path, told: Told) -> Path:
     destination.parent.mkdir(parents=True, exist_ok=True)
     log = destination.with_suffix(".log")
     with log.open("w", encoding="utf-8") as output, told.bar() as bar:
-        shown = bar.add_task(str(Text("pre-training on everyday chat tasks", "以日常對話任務預訓練")), total=None, measures="")
+        shown = bar.add_task(
+            str(Text("pre-training on everyday chat tasks", "以日常對話任務預訓練")), total=None, measures=""
+        )
         with subprocess.Popen(
             [str(worker), "-m", "nlp_skills.server.demo.base_model", str(destination)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
             # Threads that spin while they wait take the time of whoever else is at work.
             env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"},
         ) as process:

@@ -54,8 +54,11 @@ class PostgresServer:
         asyncio.run(self._run(database, lambda connection: connection.execute(script)))
 
     def insert(self, table: str, columns: list[str], rows: list[tuple[Any, ...]], database: str = "postgres") -> None:
-        asyncio.run(self._run(database, lambda connection: connection.copy_records_to_table(
-            table, records=rows, columns=columns)))
+        asyncio.run(
+            self._run(
+                database, lambda connection: connection.copy_records_to_table(table, records=rows, columns=columns)
+            )
+        )
 
     def value(self, query: str, database: str = "postgres") -> Any:
         return asyncio.run(self._run(database, lambda connection: connection.fetchval(query)))
@@ -112,27 +115,58 @@ def _as(account: pwd.struct_passwd | None) -> dict[str, Any]:
     return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
 
 
-def _initialise(
-    programs: Path, folder: Path, server: PostgresServer, account: pwd.struct_passwd | None
-) -> None:
+def _initialise(programs: Path, folder: Path, server: PostgresServer, account: pwd.struct_passwd | None) -> None:
     subprocess.run(
-        [programs / "initdb", "--pgdata", folder / "data", "--username", server.user, "--auth", "scram-sha-256",
-         "--pwfile", folder / "password", "--encoding", "UTF8", "--no-locale", "--no-sync"],
-        check=True, cwd=folder, capture_output=True, stdin=subprocess.DEVNULL, **_as(account),
+        [
+            programs / "initdb",
+            "--pgdata",
+            folder / "data",
+            "--username",
+            server.user,
+            "--auth",
+            "scram-sha-256",
+            "--pwfile",
+            folder / "password",
+            "--encoding",
+            "UTF8",
+            "--no-locale",
+            "--no-sync",
+        ],
+        check=True,
+        cwd=folder,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        **_as(account),
     )
 
 
 @contextlib.contextmanager
-def _started(
-    programs: Path, folder: Path, server: PostgresServer, account: pwd.struct_passwd | None
-) -> Iterator[None]:
+def _started(programs: Path, folder: Path, server: PostgresServer, account: pwd.struct_passwd | None) -> Iterator[None]:
     log = folder / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [programs / "postgres", "-D", folder / "data", "-p", str(server.port), "-c", "listen_addresses=127.0.0.1",
-             "-c", f"unix_socket_directories={folder}", "-c", "fsync=off", "-c", "shared_buffers=16MB",
-             "-c", "max_connections=20"],
-            cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, **_as(account),
+            [
+                programs / "postgres",
+                "-D",
+                folder / "data",
+                "-p",
+                str(server.port),
+                "-c",
+                "listen_addresses=127.0.0.1",
+                "-c",
+                f"unix_socket_directories={folder}",
+                "-c",
+                "fsync=off",
+                "-c",
+                "shared_buffers=16MB",
+                "-c",
+                "max_connections=20",
+            ],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            **_as(account),
         )
     try:
         _wait_until_ready(server, process, log)

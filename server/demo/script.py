@@ -38,11 +38,13 @@ SCRIPTS: dict[Language, Script] = {
     "en": Script(
         wish="I want to train a model",
         problem="Our analysts read about 400 news sentences a day and mark, by hand, whether each is good or bad "
-                "for every company named. It takes two people all morning, and they disagree on one in ten.",
+        "for every company named. It takes two people all morning, and they disagree on one in ten.",
         details="Text plus a company → positive, neutral or negative. Macro-F1 of 0.60 on wordings it has never seen "
-                "would already let us sort the queue. It has to run on our own machine.",
+        "would already let us sort the queue. It has to run on our own machine.",
         task={
-            "title": "Sentiment about a company", "type": "entity-classification", "language": "en",
+            "title": "Sentiment about a company",
+            "type": "entity-classification",
+            "language": "en",
             "labels": ["positive", "neutral", "negative"],
             "goal": "Mark each sentence as good, neutral or bad news for the company named, before the analysts read it",
             "pain_point": "Two people spend every morning on 400 sentences and disagree on one in ten",
@@ -54,9 +56,9 @@ SCRIPTS: dict[Language, Script] = {
         data_words="The annotated rows are in {path}.",
         more_words={
             "database": "Before we touch the settings: our annotation database, in PostgreSQL, holds more rows, many of them "
-                        "neutral. Let us change only that.",
+            "neutral. Let us change only that.",
             "file": "Before we touch the settings: there is a second export with more rows, many of them neutral. Let us "
-                    "change only that.",
+            "change only that.",
         },
         what_next="v1 is done. What should I change?",
         change="More rows, neutral ones above all",
@@ -68,11 +70,13 @@ SCRIPTS: dict[Language, Script] = {
     "zh-TW": Script(
         wish="我想訓練一個模型",
         problem="我們的分析師每天要讀大約 400 句新聞，用人工標出每一句對提到的公司是好消息還是壞消息。"
-                "兩個人要花一整個早上，而且每十句就有一句看法不同。",
+        "兩個人要花一整個早上，而且每十句就有一句看法不同。",
         details="輸入是一句話加上一家公司，輸出正面、中立或負面。沒看過的寫法 macro-F1 能到 0.60，"
-                "就可以先幫我們排序。必須在自己的機器上執行。",
+        "就可以先幫我們排序。必須在自己的機器上執行。",
         task={
-            "title": "公司情感分析", "type": "entity-classification", "language": "zh-TW",
+            "title": "公司情感分析",
+            "type": "entity-classification",
+            "language": "zh-TW",
             "labels": ["正面", "中立", "負面"],
             "goal": "在分析師閱讀之前，先標出每一句話對所提公司是好消息、中立還是壞消息",
             "pain_point": "兩個人每天早上花在 400 句話上，而且每十句就有一句看法不同",

@@ -38,8 +38,12 @@ _SHOWN = ("macro_f1", "accuracy", "invalid_rate")
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="nlp-skills demo", description=__doc__)
     parser.add_argument("--language", default=os.environ.get("NLP_SKILLS_LANGUAGE", "en"), help="en or zh-TW")
-    parser.add_argument("--workspace", type=Path, default=Path("nlp-skills-demo"),
-                        help="where the demonstration's task is kept (replaced at each run)")
+    parser.add_argument(
+        "--workspace",
+        type=Path,
+        default=Path("nlp-skills-demo"),
+        help="where the demonstration's task is kept (replaced at each run)",
+    )
     parser.add_argument("--stop-after", choices=["v1", "v2", "deploy"], default="deploy")
     options = parser.parse_args(arguments)
     language: Language = as_language(options.language) or "en"
@@ -57,8 +61,12 @@ def main(arguments: list[str] | None = None) -> int:
 async def _tell(told: Told, workspace: Path, language: Language, stop_after: str) -> None:
     script = SCRIPTS[language]
     _fresh(workspace)
-    told.chapter(Text("Before the story: a small base model, built offline and cached",
-                      "故事開始前：離線建立一個小型基礎模型（會快取）"))
+    told.chapter(
+        Text(
+            "Before the story: a small base model, built offline and cached",
+            "故事開始前：離線建立一個小型基礎模型（會快取）",
+        )
+    )
     worker = worker_python(Workspace(workspace))
     base_model = await anyio.to_thread.run_sync(fixtures.base_model, worker, told)
     first, more = fixtures.exports(language, workspace / "incoming")
@@ -88,8 +96,9 @@ async def _goal(told: Told, client: Conversation, script: Script) -> None:
 async def _first_version(told: Told, client: Conversation, script: Script, first: Path, base_model: Path) -> None:
     told.chapter(Text("2 · Data: from a file to checked splits", "2 · 資料：從檔案到驗證過的切分"))
     told.person(script.data(first))
-    source = await client.call("set_data_source", task=TASK, sources=[{"type": "file", "path": str(first)}],
-                               split=FIRST_SPLIT)
+    source = await client.call(
+        "set_data_source", task=TASK, sources=[{"type": "file", "path": str(first)}], split=FIRST_SPLIT
+    )
     told.coach(source["message"])
     told.coach((await client.call("prepare_data", task=TASK))["message"])
     told.chapter(Text("3 · v1: plan, label audit, training", "3 · v1：計畫、標籤稽核、訓練"))
@@ -108,17 +117,24 @@ async def _second_version(told: Told, client: Conversation, script: Script, firs
         if find_postgres():  # it waits with an event loop of its own, so it starts in a thread
             server = await anyio.to_thread.run_sync(running.enter_context, running_postgres())
         if server is None:
-            told.note(Text("(no PostgreSQL here: the second export is read from its file)",
-                           "（這台機器沒有 PostgreSQL：第二批資料改由檔案讀取）"))
+            told.note(
+                Text(
+                    "(no PostgreSQL here: the second export is read from its file)",
+                    "（這台機器沒有 PostgreSQL：第二批資料改由檔案讀取）",
+                )
+            )
             second: dict[str, Any] = {"type": "file", "path": str(more)}
         else:
             await anyio.to_thread.run_sync(_fill, server, more)
-            second = {"type": "database", "connection": server.address(),
-                      "query": "SELECT text, entity, label, source FROM annotations"}
+            second = {
+                "type": "database",
+                "connection": server.address(),
+                "query": "SELECT text, entity, label, source FROM annotations",
+            }
         told.person(script.more(second["type"]))
-        source = await client.call("set_data_source", task=TASK,
-                                   sources=[{"type": "file", "path": str(first)}, second],
-                                   split=SECOND_SPLIT)
+        source = await client.call(
+            "set_data_source", task=TASK, sources=[{"type": "file", "path": str(first)}, second], split=SECOND_SPLIT
+        )
         told.coach(source["message"])
         told.coach((await client.call("prepare_data", task=TASK))["message"])
     plan = await client.call("plan_training", task=TASK, parent="v1", changes=[script.change])
@@ -139,8 +155,7 @@ def _fill(server: PostgresServer, export: Path) -> None:
 
 
 async def _deployment(told: Told, client: Conversation, script: Script) -> None:
-    told.chapter(Text("7 · Deployment, and proof that it answers as evaluated",
-                      "7 · 部署，並證明回答與評估時一致"))
+    told.chapter(Text("7 · Deployment, and proof that it answers as evaluated", "7 · 部署，並證明回答與評估時一致"))
     [row] = (await client.call("list_tasks"))["tasks"]
     deployed = await client.call("deploy", task=TASK, version=row["best_version"], override_reason=script.override)
     told.coach(deployed["message"])
@@ -160,8 +175,13 @@ async def _where_everything_is(told: Told, client: Conversation, workspace: Path
     told.chapter(Text("8 · Where everything is", "8 · 東西都在哪裡"))
     told.note(await client.read(f"nlp-skills://tasks/{TASK}/lineage.mmd"))
     task = workspace / TASK
-    for path in (task / "versions/v2/report.html", task / "versions/v2/lineage.yaml", task / "data",
-                 task / "scripts", task / "docs"):
+    for path in (
+        task / "versions/v2/report.html",
+        task / "versions/v2/lineage.yaml",
+        task / "data",
+        task / "scripts",
+        task / "docs",
+    ):
         told.note(str(path))
 
 
@@ -179,9 +199,14 @@ def _results_told(told: Told, answer: dict[str, Any]) -> None:
     rows = [[result["version"], *(_figure(result["metrics"][name]) for name in _SHOWN)]]
     rows += [[name, *(_figure(figures.get(kind)) for kind in _SHOWN)] for name, figures in result["baselines"].items()]
     benchmark = result["benchmark"]
-    told.table(Text(f"Benchmark {benchmark['name']}: {benchmark['count']} rows, no sentence skeleton shared with training",
-                    f"評估基準 {benchmark['name']}：{benchmark['count']} 筆，句型骨架與訓練資料完全不重疊"),
-               ["", *_SHOWN], rows)
+    told.table(
+        Text(
+            f"Benchmark {benchmark['name']}: {benchmark['count']} rows, no sentence skeleton shared with training",
+            f"評估基準 {benchmark['name']}：{benchmark['count']} 筆，句型骨架與訓練資料完全不重疊",
+        ),
+        ["", *_SHOWN],
+        rows,
+    )
     told.coach(answer["message"])
 
 
@@ -198,9 +223,12 @@ def _fresh(workspace: Path) -> None:
     """An empty demonstration workspace; a folder that is not one is never removed."""
     if workspace.exists() and any(workspace.iterdir()) and not (workspace / _MARK).exists():
         raise NlpSkillsError(
-            Text(f"{workspace} is not a demonstration's folder, so it is left alone.",
-                 f"{workspace} 不是示範用的資料夾，因此不會動它。"),
-            Text("Name another with --workspace.", "請用 --workspace 指定別的資料夾。"), field="workspace",
+            Text(
+                f"{workspace} is not a demonstration's folder, so it is left alone.",
+                f"{workspace} 不是示範用的資料夾，因此不會動它。",
+            ),
+            Text("Name another with --workspace.", "請用 --workspace 指定別的資料夾。"),
+            field="workspace",
         )
     shutil.rmtree(workspace, ignore_errors=True)
     workspace.mkdir(parents=True)

@@ -26,12 +26,15 @@ class Told:
         self.console.rule(f"[bold]{title}[/bold] [dim]{minutes}:{seconds:02d}[/dim]", align="left")
 
     def person(self, said: Text | str) -> None:
-        self.console.print(Panel(str(said), title=str(Text("you", "你")), title_align="left",
-                                 border_style="green", padding=(0, 1)))
+        self.console.print(
+            Panel(str(said), title=str(Text("you", "你")), title_align="left", border_style="green", padding=(0, 1))
+        )
 
     def coach(self, said: str) -> None:
-        self.console.print(Panel(said, title=str(Text("coach", "教練")), title_align="left",
-                                 border_style="cyan", padding=(0, 1)), markup=False)
+        self.console.print(
+            Panel(said, title=str(Text("coach", "教練")), title_align="left", border_style="cyan", padding=(0, 1)),
+            markup=False,
+        )
 
     def model(self, version: str, answered: str) -> None:
         self.console.print(Panel(answered, title=version, title_align="left", border_style="magenta", padding=(0, 1)))
@@ -52,8 +55,14 @@ class Told:
         self.console.print(table)
 
     def bar(self) -> Progress:
-        return Progress(TextColumn("  {task.description}"), BarColumn(bar_width=36), TextColumn("{task.fields[measures]}"),
-                        TimeElapsedColumn(), console=self.console, transient=False)
+        return Progress(
+            TextColumn("  {task.description}"),
+            BarColumn(bar_width=36),
+            TextColumn("{task.fields[measures]}"),
+            TimeElapsedColumn(),
+            console=self.console,
+            transient=False,
+        )
 
 
 def _short(value: Any) -> str:

@@ -92,8 +92,15 @@ class Victim:
 
     def run(self, *arguments: str, typed: str = "y\n") -> subprocess.CompletedProcess[str]:
         """The command `nlp-skills`, as the person types it."""
-        done = subprocess.run([sys.executable, "-m", "nlp_skills.server.cli", *arguments], input=typed, text=True,
-                              encoding="utf-8", capture_output=True, timeout=LONGEST_SECONDS, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "nlp_skills.server.cli", *arguments],
+            input=typed,
+            text=True,
+            encoding="utf-8",
+            capture_output=True,
+            timeout=LONGEST_SECONDS,
+            check=False,
+        )
         self.answers += [done.stdout, done.stderr]
         return done
 
@@ -102,8 +109,11 @@ class Victim:
 
     def leaks(self, word: str = WORD) -> list[str]:
         """Where the word stands now: answers, and every file the server wrote."""
-        found = [f"answer {number}: …{text[max(0, text.find(word) - 80):][:200]}"
-                 for number, text in enumerate(self.answers) if word in text]
+        found = [
+            f"answer {number}: …{text[max(0, text.find(word) - 80) :][:200]}"
+            for number, text in enumerate(self.answers)
+            if word in text
+        ]
         for folder, _, names in os.walk(self.workspace):
             for path in (Path(folder, name) for name in names):
                 if path in self.planted or path.is_symlink() or not path.is_file():
@@ -159,9 +169,19 @@ class Attack:
 
     async def create(self, name: str = TASK, **changes: Any) -> None:
         """A task to attack through (written as it stands on disk: quicker than the tool)."""
-        write_yaml(self.victim.workspace / name / "task.yaml", {
-            "format": 1, "name": name, "title": "Mails", "type": "classification", "language": "en",
-            "labels": ["a", "b"], "created": "2026-01-01T00:00:00Z", **changes})
+        write_yaml(
+            self.victim.workspace / name / "task.yaml",
+            {
+                "format": 1,
+                "name": name,
+                "title": "Mails",
+                "type": "classification",
+                "language": "en",
+                "labels": ["a", "b"],
+                "created": "2026-01-01T00:00:00Z",
+                **changes,
+            },
+        )
 
     async def source(self, **fields: Any) -> Said:
         return await self("set_data_source", task=TASK, sources=[fields])
@@ -175,14 +195,24 @@ class Attack:
 
 def table(word: str = WORD, rows: int = 40) -> str:
     """Rows of a classification task; the heading names the word too."""
-    about = ("parcels", "invoices", "a broken lamp", "opening hours", "the colour of a chair", "a lost key", "two tickets")
+    about = (
+        "parcels",
+        "invoices",
+        "a broken lamp",
+        "opening hours",
+        "the colour of a chair",
+        "a lost key",
+        "two tickets",
+    )
     return f"text,label,{word}\n" + "".join(
         f"The {word} letter from day {number * number} asks {number} times about {about[number % 7]},{'ab'[number % 2]},x\n"
-        for number in range(rows))
+        for number in range(rows)
+    )
 
 
 def answering(choice: str, seen: list[str] | None = None) -> Any:
     """A person at a client with forms who chooses the option that reads like `choice` (a pattern), or declines."""
+
     async def fills(_context: Any, asked: ElicitRequestParams) -> ElicitResult:
         if seen is not None:
             seen.append(asked.model_dump_json())
@@ -190,8 +220,11 @@ def answering(choice: str, seen: list[str] | None = None) -> Any:
             return ElicitResult(action="decline")
         content: dict[str, Any] = {}
         for name, kind in (getattr(asked, "requested_schema", None) or {}).get("properties", {}).items():
-            options = [(str(each.get("const")), str(each.get("title", each.get("const"))))
-                       for each in kind.get("oneOf") or kind.get("anyOf") or () if "const" in each]
+            options = [
+                (str(each.get("const")), str(each.get("title", each.get("const"))))
+                for each in kind.get("oneOf") or kind.get("anyOf") or ()
+                if "const" in each
+            ]
             options += list(zip(kind.get("enum") or (), kind.get("enumNames") or kind.get("enum") or (), strict=False))
             fitting = [value for value, title in options if re.search(choice, f"{value} {title}", re.IGNORECASE)]
             if options and not fitting:
@@ -232,11 +265,21 @@ def victim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Victim:
 
 # Hosts of the played network. The first two are public; what they resolve to is nobody's business here.
 NAMES = {
-    "good.example": ["8.8.8.8"], "x.good.example": ["8.8.4.4"], "evil.example": ["1.1.1.1"], "hub.example": ["9.9.9.9"],
-    "good.example.evil.example": ["1.1.1.1"], "evilgood.example": ["1.1.1.1"], "xn--gd-emca.example": ["1.1.1.1"],
-    "intranet.example": ["10.0.0.5"], "metadata.google.internal": ["169.254.169.254"], "metadata": ["169.254.169.254"],
-    "cloud.example": ["169.254.169.254"], "cloud6.example": ["fd00:ec2::254"], "mapped.example": ["::ffff:169.254.169.254"],
-    "nat64.example": ["64:ff9b::a9fe:a9fe"], "rebinding.example": ["8.8.8.8", "169.254.169.254"],
+    "good.example": ["8.8.8.8"],
+    "x.good.example": ["8.8.4.4"],
+    "evil.example": ["1.1.1.1"],
+    "hub.example": ["9.9.9.9"],
+    "good.example.evil.example": ["1.1.1.1"],
+    "evilgood.example": ["1.1.1.1"],
+    "xn--gd-emca.example": ["1.1.1.1"],
+    "intranet.example": ["10.0.0.5"],
+    "metadata.google.internal": ["169.254.169.254"],
+    "metadata": ["169.254.169.254"],
+    "cloud.example": ["169.254.169.254"],
+    "cloud6.example": ["fd00:ec2::254"],
+    "mapped.example": ["::ffff:169.254.169.254"],
+    "nat64.example": ["64:ff9b::a9fe:a9fe"],
+    "rebinding.example": ["8.8.8.8", "169.254.169.254"],
 }
 
 
@@ -257,8 +300,10 @@ class Network:
         """The requests (to host `at`; to any) that carried the value, in whatever writing."""
         encoded = [base64.b64encode(each.encode()).decode().rstrip("=") for each in (value, f"me:{value}", f":{value}")]
         written = (value, quote(value, safe=""), quote(value), *encoded)
-        said = {f"{asked.headers.get('Host', '')} {asked.method} {asked.path} {asked.params} {asked.headers} {asked.body!r}"
-                for asked in self.web.asked}
+        said = {
+            f"{asked.headers.get('Host', '')} {asked.method} {asked.path} {asked.params} {asked.headers} {asked.body!r}"
+            for asked in self.web.asked
+        }
         said |= {f"raw {data!r}" for data in self.raw.received}
         return [each for each in said if each.lower().startswith(at.lower()) and any(form in each for form in written)]
 
@@ -299,7 +344,9 @@ def _listening() -> Iterator[Raw]:
 def network(victim: Victim, monkeypatch: pytest.MonkeyPatch) -> Iterator[Network]:
     """The played network, for the server in this process and for each process it starts."""
     with peer() as web, _listening() as raw:
-        rows = [{"text": line, "label": "ab"[number % 2]} for number, line in enumerate(table("harmless").splitlines()[1:])]
+        rows = [
+            {"text": line, "label": "ab"[number % 2]} for number, line in enumerate(table("harmless").splitlines()[1:])
+        ]
         web.serve("/rows", as_json(rows))
         ports = {"": web.port, **{str(port): raw.port for port in (5432, 3306)}}
         log = victim.root / "connections.log"

@@ -23,15 +23,26 @@ from tests.attacks.wire import Wire, wired
 INTERNAL = re.compile(
     r"Traceback|TypeError|ValueError|KeyError|OSError|AttributeError|RecursionError|UnicodeEncodeError|UnicodeDecodeError|"
     r"OverflowError|\[Errno|validation errors? for|Input should|Value error|pydantic|object at 0x|NoneType|<class|"
-    r"Errno \d|surrogates not allowed|int_parsing|string_type|Exceeds the limit")
+    r"Errno \d|surrogates not allowed|int_parsing|string_type|Exceeds the limit"
+)
 
 
 @pytest.fixture(scope="module")
 def person(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
     with pytest.MonkeyPatch.context() as patch:
         made = account(tmp_path_factory.mktemp("answers"), patch)
-        write_yaml(made.task / "task.yaml", {"format": 1, "name": TASK, "title": "Mails", "type": "classification",
-                                             "language": "en", "labels": ["a", "b"], "created": "2026-01-01T00:00:00Z"})
+        write_yaml(
+            made.task / "task.yaml",
+            {
+                "format": 1,
+                "name": TASK,
+                "title": "Mails",
+                "type": "classification",
+                "language": "en",
+                "labels": ["a", "b"],
+                "created": "2026-01-01T00:00:00Z",
+            },
+        )
         (made.inbox / "rows.csv").write_text(table("harmless"), encoding="utf-8")
         yield made
 
@@ -55,8 +66,10 @@ def wire(person: Victim, servers: list[Any]) -> Wire:
 
 
 def _request(number: Any, arguments: str = "{}", tool: str = '"list_tasks"', more: str = "") -> str:
-    return (f'{{"jsonrpc":"2.0","id":{json.dumps(number)},"method":"tools/call",'
-            f'"params":{{"name":{tool},"arguments":{arguments}{more}}}}}')
+    return (
+        f'{{"jsonrpc":"2.0","id":{json.dumps(number)},"method":"tools/call",'
+        f'"params":{{"name":{tool},"arguments":{arguments}{more}}}}}'
+    )
 
 
 def _deep(depth: int, begin: str = "[", end: str = "]", inner: str = "1") -> str:
@@ -75,17 +88,27 @@ REQUESTS: dict[str, str | bytes] = {
     "lone surrogate in a prompt": r'{"jsonrpc":"2.0","id":7,"method":"prompts/get","params":{"name":"\udfff"}}',
     "lone surrogate in the meta": _request(7, more=r',"_meta":{"x":"\ud800"}'),
     "lone surrogate written": _request(7, rf'{{"task":"{TASK}","note":"\ud83d note"}}', '"update_task"'),
-    "lone surrogate as a title": _request(7, r'{"title":"\ud800","type":"chat","language":"en","name":"s"}', '"create_task"'),
+    "lone surrogate as a title": _request(
+        7, r'{"title":"\ud800","type":"chat","language":"en","name":"s"}', '"create_task"'
+    ),
     "NUL in an argument": _request(7, r'{"query":"a\u0000b"}'),
     "NUL in a task": _request(7, r'{"task":"a\u0000b"}', '"update_task"'),
-    "NUL in a path": _request(7, rf'{{"task":"{TASK}","sources":[{{"type":"file","path":"/a\u0000b.csv"}}]}}', '"set_data_source"'),
+    "NUL in a path": _request(
+        7, rf'{{"task":"{TASK}","sources":[{{"type":"file","path":"/a\u0000b.csv"}}]}}', '"set_data_source"'
+    ),
     "NUL in an address": _request(7, r'{"uri":"nlp-skills://tasks/\u0000"}', '"read_resource"'),
     "NUL in a job": _request(7, r'{"job_id":"a\u0000b"}', '"job_status"'),
     "200 deep": _request(7, f'{{"query":{_deep(200)}}}'),
-    "200 deep in an object": _request(7, f'{{"task":"{TASK}","changes":{{"goal":{_deep(200, chr(123) + chr(34) + "a" + chr(34) + ":", "}")}}}}}',
-                                      '"update_task"'),
-    "200 deep in a source": _request(7, f'{{"task":"{TASK}","sources":[{{"type":"api","endpoint":"http://x.example","body":{_deep(200)}}}]}}',
-                                     '"set_data_source"'),
+    "200 deep in an object": _request(
+        7,
+        f'{{"task":"{TASK}","changes":{{"goal":{_deep(200, chr(123) + chr(34) + "a" + chr(34) + ":", "}")}}}}}',
+        '"update_task"',
+    ),
+    "200 deep in a source": _request(
+        7,
+        f'{{"task":"{TASK}","sources":[{{"type":"api","endpoint":"http://x.example","body":{_deep(200)}}}]}}',
+        '"set_data_source"',
+    ),
     "500 deep": _request(7, f'{{"query":{_deep(500)}}}'),
     "2,000 deep": _request(7, f'{{"query":{_deep(2000)}}}'),
     "100,000 deep": _request(7, f'{{"query":{_deep(100_000)}}}'),
@@ -99,11 +122,19 @@ REQUESTS: dict[str, str | bytes] = {
     "infinity": _request(7, '{"wait_seconds":Infinity}', '"job_status"'),
     "minus infinity": _request(7, '{"wait_seconds":-Infinity}', '"job_status"'),
     "overflowing": _request(7, '{"wait_seconds":1e999}', '"job_status"'),
-    "not a number in a source": _request(7, f'{{"task":"{TASK}","split":{{"train":NaN,"valid":0,"test":0}}}}', '"set_data_source"'),
+    "not a number in a source": _request(
+        7, f'{{"task":"{TASK}","split":{{"train":NaN,"valid":0,"test":0}}}}', '"set_data_source"'
+    ),
     "infinite seed": _request(7, f'{{"task":"{TASK}","split":{{"seed":1e999}}}}', '"set_data_source"'),
-    "infinite setting": _request(7, f'{{"task":"{TASK}","settings":{{"learning_rate":1e999,"epochs":1e400}}}}', '"plan_training"'),
-    "huge setting": _request(7, f'{{"task":"{TASK}","settings":{{"epochs":1{"0" * 320},"batch_size":1{"0" * 320}}}}}', '"plan_training"'),
-    "huge price": _request(7, f'{{"task":"{TASK}","changes":{{"success_criteria.threshold":1{"0" * 400}}}}}', '"update_task"'),
+    "infinite setting": _request(
+        7, f'{{"task":"{TASK}","settings":{{"learning_rate":1e999,"epochs":1e400}}}}', '"plan_training"'
+    ),
+    "huge setting": _request(
+        7, f'{{"task":"{TASK}","settings":{{"epochs":1{"0" * 320},"batch_size":1{"0" * 320}}}}}', '"plan_training"'
+    ),
+    "huge price": _request(
+        7, f'{{"task":"{TASK}","changes":{{"success_criteria.threshold":1{"0" * 400}}}}}', '"update_task"'
+    ),
     "no arguments": '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"list_tasks","arguments":null}}',
     "arguments as a list": _request(7, "[]"),
     "arguments as text": _request(7, '"{}"'),
@@ -131,7 +162,7 @@ REQUESTS: dict[str, str | bytes] = {
     "no address": '{"jsonrpc":"2.0","id":7,"method":"resources/read","params":{"uri":""}}',
     "completion of nothing": '{"jsonrpc":"2.0","id":7,"method":"completion/complete","params":{"ref":{},"argument":{}}}',
     "completion of NUL": r'{"jsonrpc":"2.0","id":7,"method":"completion/complete","params":{"ref":{"type":"ref/resource",'
-                         r'"uri":"nlp-skills://tasks/{task}"},"argument":{"name":"task","value":"\u0000\ud800"}}}',
+    r'"uri":"nlp-skills://tasks/{task}"},"argument":{"name":"task","value":"\u0000\ud800"}}}',
     "wrong cursor": '{"jsonrpc":"2.0","id":7,"method":"tools/list","params":{"cursor":{"a":1}}}',
     "unknown level": '{"jsonrpc":"2.0","id":7,"method":"logging/setLevel","params":{"level":"loudest"}}',
     "second greeting": '{"jsonrpc":"2.0","id":7,"method":"initialize","params":{}}',
@@ -152,20 +183,35 @@ def test_every_request_gets_its_answer(wire: Wire, kind: str) -> None:
 
 # No request can be made out in these, or its id cannot be used: an error comes, with no id or the one sent.
 LINES: dict[str, str | bytes] = {
-    "no JSON": "not json", "half": '{"jsonrpc":"2.0","id":', "text": '"ping"', "number": "7", "nothing": "null", "truth": "true",
-    "empty list": "[]", "batch": '[{"jsonrpc":"2.0","id":71,"method":"ping"},{"jsonrpc":"2.0","id":72,"method":"ping"}]',
+    "no JSON": "not json",
+    "half": '{"jsonrpc":"2.0","id":',
+    "text": '"ping"',
+    "number": "7",
+    "nothing": "null",
+    "truth": "true",
+    "empty list": "[]",
+    "batch": '[{"jsonrpc":"2.0","id":71,"method":"ping"},{"jsonrpc":"2.0","id":72,"method":"ping"}]',
     "two on a line": '{"jsonrpc":"2.0","id":73,"method":"ping"} {"jsonrpc":"2.0","id":74,"method":"ping"}',
-    "single quotes": "{'jsonrpc':'2.0','id':75,'method':'ping'}", "comma at the end": '{"jsonrpc":"2.0","id":76,"method":"ping",}',
+    "single quotes": "{'jsonrpc':'2.0','id':75,'method':'ping'}",
+    "comma at the end": '{"jsonrpc":"2.0","id":76,"method":"ping",}',
     "bytes that are no UTF-8": b'{"jsonrpc":"2.0","id":77,"method":"tools/call","params":{"name":"\xff\xfe"}}',
     "surrogate as UTF-8": b'{"jsonrpc":"2.0","id":78,"method":"tools/call","params":{"name":"\xed\xa0\x80"}}',
     "UTF-16": '{"jsonrpc":"2.0","id":79,"method":"ping"}'.encode("utf-16-le"),
-    "NUL": b'{"jsonrpc":"2.0","id":80,"method":"pi\0ng"}', "NULs": b"\0" * 1000, "control characters": b"\x01\x02\x1b[2J\x07",
-    "id as an object": '{"jsonrpc":"2.0","id":{},"method":"ping"}', "id as a list": '{"jsonrpc":"2.0","id":[1],"method":"ping"}',
-    "id as a fraction": '{"jsonrpc":"2.0","id":1.5,"method":"ping"}', "id as a truth": '{"jsonrpc":"2.0","id":true,"method":"ping"}',
-    "id as nothing": '{"jsonrpc":"2.0","id":null,"method":"ping"}', "id as a surrogate": r'{"jsonrpc":"2.0","id":"\ud800","method":"ping"}',
-    "id without end": '{"jsonrpc":"2.0","id":1e999,"method":"ping"}', "id as no number": '{"jsonrpc":"2.0","id":NaN,"method":"ping"}',
-    "huge id": '{"jsonrpc":"2.0","id":' + "9" * 5000 + ',"method":"ping"}', "open brackets": "[" * 200_000,
-    "open braces": '{"a":' * 100_000, "open string": '"' + "a" * 1_000_000,
+    "NUL": b'{"jsonrpc":"2.0","id":80,"method":"pi\0ng"}',
+    "NULs": b"\0" * 1000,
+    "control characters": b"\x01\x02\x1b[2J\x07",
+    "id as an object": '{"jsonrpc":"2.0","id":{},"method":"ping"}',
+    "id as a list": '{"jsonrpc":"2.0","id":[1],"method":"ping"}',
+    "id as a fraction": '{"jsonrpc":"2.0","id":1.5,"method":"ping"}',
+    "id as a truth": '{"jsonrpc":"2.0","id":true,"method":"ping"}',
+    "id as nothing": '{"jsonrpc":"2.0","id":null,"method":"ping"}',
+    "id as a surrogate": r'{"jsonrpc":"2.0","id":"\ud800","method":"ping"}',
+    "id without end": '{"jsonrpc":"2.0","id":1e999,"method":"ping"}',
+    "id as no number": '{"jsonrpc":"2.0","id":NaN,"method":"ping"}',
+    "huge id": '{"jsonrpc":"2.0","id":' + "9" * 5000 + ',"method":"ping"}',
+    "open brackets": "[" * 200_000,
+    "open braces": '{"a":' * 100_000,
+    "open string": '"' + "a" * 1_000_000,
 }
 
 
@@ -180,42 +226,93 @@ def test_a_line_that_is_no_request_gets_an_error_and_the_server_lives_on(wire: W
     assert not INTERNAL.search(json.dumps(answers, ensure_ascii=False))
 
 
-@pytest.mark.parametrize("kind", ["empty line", "mark of order", "answer to nothing", "error to nothing", "notification of nothing",
-                                  "cancelled nothing", "progress of nothing", "strange notification"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "empty line",
+        "mark of order",
+        "answer to nothing",
+        "error to nothing",
+        "notification of nothing",
+        "cancelled nothing",
+        "progress of nothing",
+        "strange notification",
+    ],
+)
 def test_a_line_that_asks_nothing_is_let_pass(wire: Wire, kind: str) -> None:
-    wire.send({
-        "empty line": "", "mark of order": "\ufeff", "answer to nothing": '{"jsonrpc":"2.0","id":12345,"result":{}}',
-        "error to nothing": '{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"x"}}',
-        "notification of nothing": '{"jsonrpc":"2.0","method":"notifications/nothing"}',
-        "cancelled nothing": '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":{}}}',
-        "progress of nothing": '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":[],"progress":"x"}}',
-        "strange notification": r'{"jsonrpc":"2.0","method":"\ud800","params":[[[]]]}'}[kind])
+    wire.send(
+        {
+            "empty line": "",
+            "mark of order": "\ufeff",
+            "answer to nothing": '{"jsonrpc":"2.0","id":12345,"result":{}}',
+            "error to nothing": '{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"x"}}',
+            "notification of nothing": '{"jsonrpc":"2.0","method":"notifications/nothing"}',
+            "cancelled nothing": '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":{}}}',
+            "progress of nothing": '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":[],"progress":"x"}}',
+            "strange notification": r'{"jsonrpc":"2.0","method":"\ud800","params":[[[]]]}',
+        }[kind]
+    )
     assert wire.ping(5) is not None
 
 
 WRITTEN: dict[str, str] = {
-    "long": "x" * 10_000, "long in Chinese": "客" * 10_000, "control characters": "a\x01\x1b[31m\x7f\x07b", "lines": "a\r\n\u2028\u2029b",
-    "bidi": "safe\u202egpj.exe\u2066\u200f", "invisible": "\u200b\ufeff\u00ad", "dots": "..", "dot": ".", "up": "../../up",
-    "absolute": "/etc/x", "drive": "C:\\x", "share": "\\\\host\\x", "reserved": "CON", "reserved with an ending": "nul.txt",
-    "empty": "", "blank": "   ", "dash": "-rf", "tilde": "~", "percent": "%2e%2e", "wild": "*?[", "quotes": "'\"`$(x)",
-    "combining": "e" + "\u0301" * 3_000, "emoji": "😀" * 3_000, "markup": "<script>alert(1)</script>", "braces": "{text}{0.__class__}%s",
+    "long": "x" * 10_000,
+    "long in Chinese": "客" * 10_000,
+    "control characters": "a\x01\x1b[31m\x7f\x07b",
+    "lines": "a\r\n\u2028\u2029b",
+    "bidi": "safe\u202egpj.exe\u2066\u200f",
+    "invisible": "\u200b\ufeff\u00ad",
+    "dots": "..",
+    "dot": ".",
+    "up": "../../up",
+    "absolute": "/etc/x",
+    "drive": "C:\\x",
+    "share": "\\\\host\\x",
+    "reserved": "CON",
+    "reserved with an ending": "nul.txt",
+    "empty": "",
+    "blank": "   ",
+    "dash": "-rf",
+    "tilde": "~",
+    "percent": "%2e%2e",
+    "wild": "*?[",
+    "quotes": "'\"`$(x)",
+    "combining": "e" + "\u0301" * 3_000,
+    "emoji": "😀" * 3_000,
+    "markup": "<script>alert(1)</script>",
+    "braces": "{text}{0.__class__}%s",
 }
 ARGUMENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "title": ("create_task", {"type": "classification", "language": "en", "title": "@", "labels": ["a", "b"]}),
     "name": ("create_task", {"type": "chat", "language": "en", "title": "x", "name": "@"}),
-    "label": ("create_task", {"type": "classification", "language": "en", "title": "x", "name": "x1", "labels": ["@", "b"]}),
-    "task": ("update_task", {"task": "@", "note": "x"}), "clone": ("manage_task", {"action": "clone", "task": TASK, "name": "@"}),
-    "job": ("job_status", {"job_id": "@"}), "plan": ("plan_training", {"task": TASK, "name": "@"}),
-    "version": ("evaluate", {"task": TASK, "version": "@"}), "machine": ("set_up", {"what": "machine", "name": "@", "settings": {
-        "kind": "ssh", "host": "x"}}),
-    "benchmark": ("evaluate", {"task": TASK, "benchmark": "@"}), "address": ("read_resource", {"uri": "nlp-skills://tasks/@"}),
-    "path": ("manage_task", {"action": "import", "path": "@"}), "export": ("manage_task", {"action": "export", "task": TASK, "path": "@"}),
+    "label": (
+        "create_task",
+        {"type": "classification", "language": "en", "title": "x", "name": "x1", "labels": ["@", "b"]},
+    ),
+    "task": ("update_task", {"task": "@", "note": "x"}),
+    "clone": ("manage_task", {"action": "clone", "task": TASK, "name": "@"}),
+    "job": ("job_status", {"job_id": "@"}),
+    "plan": ("plan_training", {"task": TASK, "name": "@"}),
+    "version": ("evaluate", {"task": TASK, "version": "@"}),
+    "machine": ("set_up", {"what": "machine", "name": "@", "settings": {"kind": "ssh", "host": "x"}}),
+    "benchmark": ("evaluate", {"task": TASK, "benchmark": "@"}),
+    "address": ("read_resource", {"uri": "nlp-skills://tasks/@"}),
+    "path": ("manage_task", {"action": "import", "path": "@"}),
+    "export": ("manage_task", {"action": "export", "task": TASK, "path": "@"}),
     "source": ("set_data_source", {"task": TASK, "sources": [{"type": "file", "path": "@"}]}),
-    "source's name": ("set_data_source", {"task": TASK, "sources": [{"type": "file", "path": "inbox/rows.csv", "name": "@"}]}),
+    "source's name": (
+        "set_data_source",
+        {"task": TASK, "sources": [{"type": "file", "path": "inbox/rows.csv", "name": "@"}]},
+    ),
     "writer": ("add_examples", {"task": TASK, "by": "@", "examples": [{"text": "a lamp", "label": "a"}]}),
-    "model": ("try_model", {"task": TASK, "model": "@", "text": "x"}), "base": ("try_model", {"task": TASK, "model": "base:@", "text": "x"}),
-    "field": ("update_task", {"task": TASK, "changes": {"@": "x"}}), "target": ("deploy", {"task": TASK, "target": "@"}),
-    "rule": ("add_examples", {"task": TASK, "action": "propose", "by": "rules", "settings": {"rules": [{"label": "@", "keywords": ["x"]}]}}),
+    "model": ("try_model", {"task": TASK, "model": "@", "text": "x"}),
+    "base": ("try_model", {"task": TASK, "model": "base:@", "text": "x"}),
+    "field": ("update_task", {"task": TASK, "changes": {"@": "x"}}),
+    "target": ("deploy", {"task": TASK, "target": "@"}),
+    "rule": (
+        "add_examples",
+        {"task": TASK, "action": "propose", "by": "rules", "settings": {"rules": [{"label": "@", "keywords": ["x"]}]}},
+    ),
 }
 
 
@@ -234,7 +331,7 @@ def test_strange_names_are_answered_in_words(wire: Wire, person: Victim, argumen
     for kind, text in WRITTEN.items():
         said = wire.call(tool, 10, **_filled(arguments, text))
         if said == '""' or INTERNAL.search(said):
-            wrong.append((kind, (found := INTERNAL.search(said)) and said[max(0, found.start() - 150):][:300]))
+            wrong.append((kind, (found := INTERNAL.search(said)) and said[max(0, found.start() - 150) :][:300]))
         elif len(said) > 40_000:
             wrong.append((kind, f"an answer of {len(said)} characters"))
     assert not wrong
@@ -260,16 +357,28 @@ def excel(sheet: Iterator[bytes] | bytes, name: str = "S") -> bytes:
         types = "http://schemas.openxmlformats.org/package/2006"
         office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
         main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-        book.writestr("[Content_Types].xml", f'<Types xmlns="{types}/content-types"><Default Extension="xml" ContentType="application/'
-                      'xml"/><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
-                      '<Override PartName="/xl/workbook.xml" ContentType="application/vnd.openxmlformats-officedocument.'
-                      'spreadsheetml.sheet.main+xml"/></Types>')
-        book.writestr("_rels/.rels", f'<Relationships xmlns="{types}/relationships"><Relationship Id="r1" Type="{office}/officeDocument" '
-                      'Target="xl/workbook.xml"/></Relationships>')
-        book.writestr("xl/workbook.xml", f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets><sheet name="{name}" sheetId="1" r:id="r1"/>'
-                      '</sheets></workbook>')
-        book.writestr("xl/_rels/workbook.xml.rels", f'<Relationships xmlns="{types}/relationships"><Relationship Id="r1" '
-                      f'Type="{office}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>')
+        book.writestr(
+            "[Content_Types].xml",
+            f'<Types xmlns="{types}/content-types"><Default Extension="xml" ContentType="application/'
+            'xml"/><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+            '<Override PartName="/xl/workbook.xml" ContentType="application/vnd.openxmlformats-officedocument.'
+            'spreadsheetml.sheet.main+xml"/></Types>',
+        )
+        book.writestr(
+            "_rels/.rels",
+            f'<Relationships xmlns="{types}/relationships"><Relationship Id="r1" Type="{office}/officeDocument" '
+            'Target="xl/workbook.xml"/></Relationships>',
+        )
+        book.writestr(
+            "xl/workbook.xml",
+            f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets><sheet name="{name}" sheetId="1" r:id="r1"/>'
+            "</sheets></workbook>",
+        )
+        book.writestr(
+            "xl/_rels/workbook.xml.rels",
+            f'<Relationships xmlns="{types}/relationships"><Relationship Id="r1" '
+            f'Type="{office}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
+        )
         with book.open("xl/worksheets/sheet1.xml", "w") as part:
             for block in [sheet] if isinstance(sheet, bytes) else sheet:
                 part.write(block)
@@ -277,10 +386,14 @@ def excel(sheet: Iterator[bytes] | bytes, name: str = "S") -> bytes:
 
 
 def _sheet(inner: str) -> bytes:
-    return (f'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">{inner}</worksheet>').encode()
+    return (
+        f'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">{inner}</worksheet>'
+    ).encode()
 
 
-_HEAD = '<row r="1"><c r="A1" t="inlineStr"><is><t>text</t></is></c><c r="B1" t="inlineStr"><is><t>label</t></is></c></row>'
+_HEAD = (
+    '<row r="1"><c r="A1" t="inlineStr"><is><t>text</t></is></c><c r="B1" t="inlineStr"><is><t>label</t></is></c></row>'
+)
 
 
 def _swelling() -> Iterator[bytes]:
@@ -295,30 +408,45 @@ def _rows_without_end() -> Iterator[bytes]:
     begin, end = _sheet(f"<sheetData>{_HEAD}@</sheetData>").split(b"@")
     yield begin
     for _ in range(150):
-        yield b"<row><c t=\"inlineStr\"><is><t>a</t></is></c></row>" * 20_000
+        yield b'<row><c t="inlineStr"><is><t>a</t></is></c></row>' * 20_000
     yield end
 
 
 BOOKS: dict[str, Any] = {
     "one cell of 300 MB": lambda: excel(_swelling()),
     "three million rows": lambda: excel(_rows_without_end()),
-    "a cell in the last corner": lambda: excel(_sheet(
-        f'<dimension ref="A1:XFD1048576"/><sheetData>{_HEAD}<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>')),
-    "a cell beyond every corner": lambda: excel(_sheet(
-        f'<sheetData>{_HEAD}<row r="999999999999"><c r="ZZZZZZZZ999999999999"><v>1</v></c></row></sheetData>')),
-    "merged without end": lambda: excel(_sheet(
-        f'<sheetData>{_HEAD}<row r="2"><c r="A2" t="inlineStr"><is><t>x</t></is></c></row></sheetData>'
-        '<mergeCells><mergeCell ref="A2:XFD1048576"/></mergeCells>')),
+    "a cell in the last corner": lambda: excel(
+        _sheet(
+            f'<dimension ref="A1:XFD1048576"/><sheetData>{_HEAD}<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>'
+        )
+    ),
+    "a cell beyond every corner": lambda: excel(
+        _sheet(f'<sheetData>{_HEAD}<row r="999999999999"><c r="ZZZZZZZZ999999999999"><v>1</v></c></row></sheetData>')
+    ),
+    "merged without end": lambda: excel(
+        _sheet(
+            f'<sheetData>{_HEAD}<row r="2"><c r="A2" t="inlineStr"><is><t>x</t></is></c></row></sheetData>'
+            '<mergeCells><mergeCell ref="A2:XFD1048576"/></mergeCells>'
+        )
+    ),
     "entities": lambda: excel(
-        b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">' + b"".join(b'<!ENTITY %c "%s">' % (98 + n, b"&%c;" % (97 + n) * 10) for n in range(9))
-        + b"]>" + _sheet(f'<sheetData>{_HEAD}<row r="2"><c r="A2" t="inlineStr"><is><t>&j;</t></is></c></row></sheetData>')),
+        b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">'
+        + b"".join(b'<!ENTITY %c "%s">' % (98 + n, b"&%c;" % (97 + n) * 10) for n in range(9))
+        + b"]>"
+        + _sheet(f'<sheetData>{_HEAD}<row r="2"><c r="A2" t="inlineStr"><is><t>&j;</t></is></c></row></sheetData>')
+    ),
     "an outer entity": lambda: excel(
         b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/hostname">]>'
-        + _sheet(f'<sheetData>{_HEAD}<row r="2"><c r="A2" t="inlineStr"><is><t>&a;</t></is></c></row></sheetData>')),
-    "shared strings beyond the table": lambda: excel(_sheet(
-        f'<sheetData>{_HEAD}<row r="2"><c r="A2" t="s"><v>99999999</v></c><c r="B2" t="s"><v>-1</v></c></row></sheetData>')),
+        + _sheet(f'<sheetData>{_HEAD}<row r="2"><c r="A2" t="inlineStr"><is><t>&a;</t></is></c></row></sheetData>')
+    ),
+    "shared strings beyond the table": lambda: excel(
+        _sheet(
+            f'<sheetData>{_HEAD}<row r="2"><c r="A2" t="s"><v>99999999</v></c><c r="B2" t="s"><v>-1</v></c></row></sheetData>'
+        )
+    ),
     "deep": lambda: excel(_sheet("<a>" * 50_000 + "</a>" * 50_000)),
-    "no sheet": lambda: excel(b""), "half": lambda: excel(_sheet(f"<sheetData>{_HEAD}</sheetData>"))[:700],
+    "no sheet": lambda: excel(b""),
+    "half": lambda: excel(_sheet(f"<sheetData>{_HEAD}</sheetData>"))[:700],
     "no ZIP": lambda: b"PK\x03\x04" + b"\0" * 500,
 }
 
@@ -330,8 +458,10 @@ def test_an_excel_file_made_to_swell_is_refused_in_words(wire: Wire, person: Vic
     said = wire.call("set_data_source", 20, task=TASK, sources=[{"type": "file", "path": str(place)}])
     job = re.search(r'"id": "(\d{8}-[^"]+)", "kind"', said.replace('\\"', '"'))
     assert said != '""' and not INTERNAL.search(said), said[:800]
-    assert book in ("a cell in the last corner", "merged without end", "shared strings beyond the table", "no sheet") or \
-        '"isError": true' in said, said[:800]
+    assert (
+        book in ("a cell in the last corner", "merged without end", "shared strings beyond the table", "no sheet")
+        or '"isError": true' in said
+    ), said[:800]
     assert wire.ping(5) is not None
     if job:
         log = person.task / "jobs" / job[1] / "output.log"
@@ -340,6 +470,7 @@ def test_an_excel_file_made_to_swell_is_refused_in_words(wire: Wire, person: Vic
 
 def _parquet(pages: int) -> bytes:
     """A Parquet file whose only page says that it unpacks to `pages` bytes (in Thrift's compact protocol, by hand)."""
+
     def number(value: int) -> bytes:
         value, out = value << 1, b""
         while value > 127:
@@ -350,22 +481,56 @@ def _parquet(pages: int) -> bytes:
         return bytes([len(value)]) + value.encode()
 
     content = zlib.compress(b"\0" * 1000, wbits=31)
-    page = (b"\x15" + number(0) + b"\x15" + number(pages) + b"\x15" + number(len(content))
-            + b"\x2c\x15" + number(10**6) + b"\x15\x00\x15\x06\x15\x06\x00\x00")
-    column = (b"\x15\x0c\x19\x15\x00\x19\x18" + text("text") + b"\x15" + number(2) + b"\x16" + number(10**6) + b"\x16" + number(pages)
-              + b"\x16" + number(len(content) + len(page)) + b"\x26" + number(4) + b"\x00")
-    group = b"\x19\x1c\x26" + number(4) + b"\x1c" + column + b"\x00\x16" + number(pages) + b"\x16" + number(10**6) + b"\x00"
+    page = (
+        b"\x15"
+        + number(0)
+        + b"\x15"
+        + number(pages)
+        + b"\x15"
+        + number(len(content))
+        + b"\x2c\x15"
+        + number(10**6)
+        + b"\x15\x00\x15\x06\x15\x06\x00\x00"
+    )
+    column = (
+        b"\x15\x0c\x19\x15\x00\x19\x18"
+        + text("text")
+        + b"\x15"
+        + number(2)
+        + b"\x16"
+        + number(10**6)
+        + b"\x16"
+        + number(pages)
+        + b"\x16"
+        + number(len(content) + len(page))
+        + b"\x26"
+        + number(4)
+        + b"\x00"
+    )
+    group = (
+        b"\x19\x1c\x26" + number(4) + b"\x1c" + column + b"\x00\x16" + number(pages) + b"\x16" + number(10**6) + b"\x00"
+    )
     schema = b"\x19\x2c\x48" + text("schema") + b"\x15\x02\x00\x15\x0c\x25\x00\x18" + text("text") + b"\x25\x00\x00"
     footer = b"\x15\x02" + schema + b"\x16" + number(10**6) + b"\x19\x1c" + group[2:] + b"\x00"
     return b"PAR1" + page + content + footer + len(footer).to_bytes(4, "little") + b"PAR1"
 
 
-@pytest.mark.parametrize("kind", ["page of 2 GB", "page of 2**62 bytes", "footer beyond the file", "no footer", "cut", "nothing"])
+@pytest.mark.parametrize(
+    "kind", ["page of 2 GB", "page of 2**62 bytes", "footer beyond the file", "no footer", "cut", "nothing"]
+)
 def test_a_parquet_file_made_to_swell_is_refused_in_words(wire: Wire, person: Victim, kind: str) -> None:
     whole = _parquet(2**31 - 1)
     place = person.inbox / "rows.parquet"
-    place.write_bytes({"page of 2 GB": whole, "page of 2**62 bytes": _parquet(2**62), "no footer": whole[:-12],
-                       "footer beyond the file": b"PAR1" + b"\xff\xff\xff\x7fPAR1", "cut": whole[:40], "nothing": b""}[kind])
+    place.write_bytes(
+        {
+            "page of 2 GB": whole,
+            "page of 2**62 bytes": _parquet(2**62),
+            "no footer": whole[:-12],
+            "footer beyond the file": b"PAR1" + b"\xff\xff\xff\x7fPAR1",
+            "cut": whole[:40],
+            "nothing": b"",
+        }[kind]
+    )
     said = wire.call("set_data_source", 20, task=TASK, sources=[{"type": "file", "path": str(place)}])
     assert '"isError": true' in said and not INTERNAL.search(said), said[:800]
     assert wire.ping(5) is not None
@@ -375,6 +540,7 @@ def test_a_parquet_file_made_to_swell_is_refused_in_words(wire: Wire, person: Vi
 @pytest.mark.parametrize("most", [0, 200, 600, 1500, 4000])
 def test_a_full_disk_is_told_in_words_and_a_started_job_is_not_denied(person: Victim, most: int) -> None:
     """Files cannot grow beyond so many bytes: what a full disk is to whoever writes."""
+
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
@@ -382,7 +548,8 @@ def test_a_full_disk_is_told_in_words_and_a_started_job_is_not_denied(person: Vi
     with wired(person.root, preexec_fn=partial(limit)) as wire:
         for tool, arguments in (
             ("set_data_source", {"task": TASK, "sources": [{"type": "file", "path": str(person.inbox / "rows.csv")}]}),
-            ("prepare_data", {"task": TASK}), ("update_task", {"task": TASK, "note": "x" * 50}),
+            ("prepare_data", {"task": TASK}),
+            ("update_task", {"task": TASK, "note": "x" * 50}),
             ("create_task", {"title": "x", "name": f"full{most}", "type": "chat", "language": "en"}),
         ):
             said = wire.call(tool, 20, **arguments)

@@ -30,8 +30,11 @@ async def test_all_that_one_call_needs_is_one_question(victim: Victim, network: 
     one, two = victim.plant(victim.elsewhere / "one" / "rows.csv"), victim.plant(victim.root / "third" / "rows.csv")
     network.web.serve("/rows", as_json([{"text": f"letter {n * n}", "label": "ab"[n % 2]} for n in range(30)]))
     seen: list[str] = []
-    sources = [{"type": "file", "path": str(one)}, {"type": "file", "path": str(two)},
-               {"type": "api", "endpoint": "http://intranet.example/rows", "headers": {"X-Key": "${NEWS_KEY}"}, "retries": 0}]
+    sources = [
+        {"type": "file", "path": str(one)},
+        {"type": "file", "path": str(two)},
+        {"type": "api", "endpoint": "http://intranet.example/rows", "headers": {"X-Key": "${NEWS_KEY}"}, "retries": 0},
+    ]
     async with victim.attacked(mode=mode, elicitation_callback=answering(YES, seen)) as attack:
         await attack.create()
         said = await attack("set_data_source", task=TASK, sources=sources)
@@ -55,9 +58,12 @@ async def test_from_a_wish_to_a_plan_with_everything_at_hand_nobody_is_asked(vic
 
 
 CONTENTS: dict[str, tuple[str, Any]] = {
-    "nothing": ("accept", {}), "no content": ("accept", None), "other fields": ("accept", {"x": True, "root": "/", "folder": "/"}),
+    "nothing": ("accept", {}),
+    "no content": ("accept", None),
+    "other fields": ("accept", {"x": True, "root": "/", "folder": "/"}),
     "an option that was not offered": ("accept", {"answer": "everything", "choice": "/", "agreed": "perhaps"}),
-    "no in words": ("accept", {"answer": "no", "choice": "no", "agreed": False}), "cancelled": ("cancel", None),
+    "no in words": ("accept", {"answer": "no", "choice": "no", "agreed": False}),
+    "cancelled": ("cancel", None),
     "declined with a yes": ("decline", {"answer": "folder", "choice": "folder", "agreed": True}),
     "cancelled with a yes": ("cancel", {"answer": "folder", "choice": "folder", "agreed": True}),
     "a list": ("accept", {"answer": ["folder"], "choice": ["file", "folder"], "agreed": []}),
@@ -65,8 +71,10 @@ CONTENTS: dict[str, tuple[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize(("mode", "kind"), [("legacy", kind) for kind in CONTENTS] + [
-    ("auto", kind) for kind in CONTENTS if kind != "no content"])  # which this client does not send
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [("legacy", kind) for kind in CONTENTS] + [("auto", kind) for kind in CONTENTS if kind != "no content"],
+)  # which this client does not send
 async def test_what_is_not_a_yes_opens_no_file(victim: Victim, mode: str, kind: str) -> None:
     planted, seen = victim.plant(victim.elsewhere / "rows.csv"), list[str]()
     action, content = CONTENTS[kind]
@@ -79,7 +87,9 @@ async def test_what_is_not_a_yes_opens_no_file(victim: Victim, mode: str, kind: 
     assert victim.leaks() == []
 
 
-@pytest.mark.parametrize("kind", ["nothing", "an option that was not offered", "no in words", "declined with a yes", "cancelled"])
+@pytest.mark.parametrize(
+    "kind", ["nothing", "an option that was not offered", "no in words", "declined with a yes", "cancelled"]
+)
 async def test_what_is_not_a_yes_opens_no_host_and_sends_no_secret(victim: Victim, network: Network, kind: str) -> None:
     victim.run("secret", "set", "NEWS_KEY", typed=f"{VALUE}\n")
     action, content = CONTENTS[kind]

@@ -50,8 +50,9 @@ def _wheel(marker: Path) -> bytes:
 
 
 def _source(script: str) -> bytes:
-    return json.dumps({"format": 1, "sources": [{"type": "file", "path": "rows.csv"}],
-                       "regeneration": {"script": script}}).encode()
+    return json.dumps(
+        {"format": 1, "sources": [{"type": "file", "path": "rows.csv"}], "regeneration": {"script": script}}
+    ).encode()
 
 
 # What an attacker puts into an archive: from the marker and the file as it was, the files that are changed or added.
@@ -60,38 +61,57 @@ FOREIGN: dict[str, Callable[[Path, Callable[[str], bytes]], Changes]] = {
     "script with a line more": lambda marker, was: {SCRIPT: was(SCRIPT) + b"\n" + payload(marker)},
     "script with a line before": lambda marker, was: {SCRIPT: payload(marker) + was(SCRIPT)},
     "script and the record of what was generated": lambda marker, was: {
-        SCRIPT: payload(marker), ".generated.json": _forged_record(was(".generated.json"), SCRIPT, payload(marker))},
+        SCRIPT: payload(marker),
+        ".generated.json": _forged_record(was(".generated.json"), SCRIPT, payload(marker)),
+    },
     "module beside the script": lambda marker, _was: {"scripts/argparse.py": payload(marker)},
     "compiled module beside the script": lambda marker, _was: {"scripts/argparse.pyc": _compiled(marker)},
     "package beside the script": lambda marker, _was: {"scripts/json/__init__.py": payload(marker)},
     "our name beside the script": lambda marker, _was: {"scripts/nlp_skills/__init__.py": payload(marker)},
-    "start-up module beside the script": lambda marker, _was: {"scripts/sitecustomize.py": payload(marker),
-                                                               "scripts/usercustomize.py": payload(marker)},
+    "start-up module beside the script": lambda marker, _was: {
+        "scripts/sitecustomize.py": payload(marker),
+        "scripts/usercustomize.py": payload(marker),
+    },
     "module in the folder": lambda marker, _was: {"argparse.py": payload(marker), "json.py": payload(marker)},
     "compiled module in the folder": lambda marker, _was: {"argparse.pyc": _compiled(marker)},
     "our name in the folder": lambda marker, _was: {"nlp_skills/__init__.py": payload(marker)},
-    "start-up module in the folder": lambda marker, _was: {"sitecustomize.py": payload(marker),
-                                                           "usercustomize.py": payload(marker)},
+    "start-up module in the folder": lambda marker, _was: {
+        "sitecustomize.py": payload(marker),
+        "usercustomize.py": payload(marker),
+    },
     "path file": lambda marker, _was: {"scripts/evil.pth": payload(marker), "evil.pth": payload(marker)},
     "test configuration": lambda marker, _was: {"conftest.py": payload(marker), "scripts/conftest.py": payload(marker)},
     "wheel replaced": lambda marker, _was: {"wheels/nlp_skills-2.0.0-py3-none-any.whl": _wheel(marker)},
     "wheel more": lambda marker, _was: {"wheels/torch-99.0.0-py3-none-any.whl": _wheel(marker)},
-    "project file": lambda marker, was: {"pyproject.toml": was("pyproject.toml") + b'\n[tool.uv]\nno-binary = ["evil"]\n'},
+    "project file": lambda marker, was: {
+        "pyproject.toml": was("pyproject.toml") + b'\n[tool.uv]\nno-binary = ["evil"]\n'
+    },
     "project file that builds": lambda marker, _was: {
         "pyproject.toml": b'[build-system]\nrequires = []\nbuild-backend = "evil"\nbackend-path = ["configs"]\n'
-                          b'[project]\nname = "x"\nversion = "1"\n', "configs/evil.py": payload(marker)},
+        b'[project]\nname = "x"\nversion = "1"\n',
+        "configs/evil.py": payload(marker),
+    },
     "executable among the plans": lambda marker, _was: {"configs/evil.py": payload(marker)},
-    "script named elsewhere": lambda marker, _was: {"configs/evil.py": payload(marker),
-                                                    "data_source.yaml": _source("configs/evil.py")},
-    "script named in the data": lambda marker, _was: {"data/raw/evil.py": payload(marker),
-                                                      "data_source.yaml": _source("data/raw/evil.py")},
-    "script that is text": lambda marker, _was: {"docs/evil.md": payload(marker), "data_source.yaml": _source("docs/evil.md")},
+    "script named elsewhere": lambda marker, _was: {
+        "configs/evil.py": payload(marker),
+        "data_source.yaml": _source("configs/evil.py"),
+    },
+    "script named in the data": lambda marker, _was: {
+        "data/raw/evil.py": payload(marker),
+        "data_source.yaml": _source("data/raw/evil.py"),
+    },
+    "script that is text": lambda marker, _was: {
+        "docs/evil.md": payload(marker),
+        "data_source.yaml": _source("docs/evil.md"),
+    },
     "plug-in": lambda marker, _was: {"plugins/evil.py": payload(marker), "sources/evil.py": payload(marker)},
     "shell script": lambda marker, _was: {"scripts/run.sh": f"#!/bin/sh\necho ran > {marker}\n".encode()},
     "object in the YAML": lambda marker, was: {
-        "task.yaml": was("task.yaml") + f"notes: !!python/object/apply:os.system ['echo ran > {marker}']\n".encode()},
+        "task.yaml": was("task.yaml") + f"notes: !!python/object/apply:os.system ['echo ran > {marker}']\n".encode()
+    },
     "object in a source's YAML": lambda marker, _was: {
-        "data_source.yaml": f"sources: !!python/object/apply:os.system ['echo ran > {marker}']\n".encode()},
+        "data_source.yaml": f"sources: !!python/object/apply:os.system ['echo ran > {marker}']\n".encode()
+    },
 }
 # Harmless where they lie: nothing we run looks at them. Still no mark may appear.
 _NEED_NO_NAME = {"test configuration", "object in the YAML", "object in a source's YAML", "script that is text"}
@@ -99,6 +119,7 @@ _NEED_NO_NAME = {"test configuration", "object in the YAML", "object in a source
 
 def _forged_record(record: bytes, path: str, content: bytes) -> bytes:
     """The record of generated files, with the attacker's hash in it under whatever shape it has."""
+
     def forged(value: object, key: str = "") -> object:
         if isinstance(value, dict):
             return {name: forged(inner, f"{key}/{name}") for name, inner in value.items()}
@@ -115,8 +136,12 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
         async def made() -> None:
             async with sender.attacked() as attack:
-                await attack("create_task", title="Mails", name=TASK, type="classification", language="en", labels=["a", "b"])
-                await attack("manage_task", action="export", task=TASK, path=str(sender.inbox / "mails.zip"), confirm=True)
+                await attack(
+                    "create_task", title="Mails", name=TASK, type="classification", language="en", labels=["a", "b"]
+                )
+                await attack(
+                    "manage_task", action="export", task=TASK, path=str(sender.inbox / "mails.zip"), confirm=True
+                )
 
         anyio.run(made)
     return sender.inbox / "mails.zip"
@@ -168,8 +193,18 @@ async def test_code_in_an_archive_is_not_run_and_named(victim: Victim, sent: Pat
     assert kind in _NEED_NO_NAME or all(Path(name).name in said.text for name in code)
 
 
-@pytest.mark.parametrize("kind", ["script replaced", "compiled module beside the script", "wheel replaced", "wheel more",
-                                  "project file", "executable among the plans", "module in the folder"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "script replaced",
+        "compiled module beside the script",
+        "wheel replaced",
+        "wheel more",
+        "project file",
+        "executable among the plans",
+        "module in the folder",
+    ],
+)
 async def test_code_in_an_archive_is_set_aside(victim: Victim, sent: Path, kind: str) -> None:
     changes = FOREIGN[kind](victim.root / "marker", _was(sent))
     archive = _forge(sent, victim.inbox / "mails.zip", changes)
@@ -180,9 +215,20 @@ async def test_code_in_an_archive_is_set_aside(victim: Victim, sent: Path, kind:
         assert said.is_error or not place.is_file() or place.read_bytes() != content, name
 
 
-@pytest.mark.parametrize("kind", ["script replaced", "script and the record of what was generated", "module beside the script",
-                                  "compiled module beside the script", "our name beside the script", "module in the folder",
-                                  "our name in the folder", "start-up module in the folder", "script named elsewhere"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "script replaced",
+        "script and the record of what was generated",
+        "module beside the script",
+        "compiled module beside the script",
+        "our name beside the script",
+        "module in the folder",
+        "our name in the folder",
+        "start-up module in the folder",
+        "script named elsewhere",
+    ],
+)
 async def test_code_in_a_copied_folder_is_not_run(victim: Victim, sent: Path, kind: str) -> None:
     marker = victim.root / "marker"
     shutil.copytree(sent.parents[1] / TASK, victim.task)
@@ -224,8 +270,13 @@ async def test_a_script_edited_here_is_run_by_no_argument(victim: Victim) -> Non
         await _own_task(attack)
         _edit(victim, marker)
         said = await attack("prepare_data", task=TASK)
-        await attack("prepare_data", task=TASK, confirm=True, replace_manual_edits=True,
-                     accept={"script": "agreed", "scripts": "agreed", "01_regenerate_data.py": "agreed"})
+        await attack(
+            "prepare_data",
+            task=TASK,
+            confirm=True,
+            replace_manual_edits=True,
+            accept={"script": "agreed", "scripts": "agreed", "01_regenerate_data.py": "agreed"},
+        )
     assert not marker.exists()
     assert "01_regenerate_data.py" in said.text
 
@@ -258,8 +309,18 @@ async def test_a_script_is_not_run_when_the_person_declines(victim: Victim) -> N
     assert not marker.exists()
 
 
-@pytest.mark.parametrize("beside", ["scripts/argparse.py", "scripts/json/__init__.py", "argparse.py", "nlp_skills/__init__.py",
-                                    "scripts/nlp_skills/__init__.py", "scripts/sys_helpers.pth", "scripts/sitecustomize.py"])
+@pytest.mark.parametrize(
+    "beside",
+    [
+        "scripts/argparse.py",
+        "scripts/json/__init__.py",
+        "argparse.py",
+        "nlp_skills/__init__.py",
+        "scripts/nlp_skills/__init__.py",
+        "scripts/sys_helpers.pth",
+        "scripts/sitecustomize.py",
+    ],
+)
 async def test_a_script_that_was_agreed_to_imports_nothing_beside_it(victim: Victim, beside: str) -> None:
     marker, other = victim.root / "marker", victim.root / "other"
     async with victim.attacked(elicitation_callback=answering("yes|run|agree|同意|執行")) as attack:
@@ -285,16 +346,28 @@ async def test_no_other_script_is_run_either(victim: Victim, monkeypatch: pytest
     marker = victim.root / "marker"
     monkeypatch.setenv("NLP_SKILLS_WORKER", sys.executable)
     async with victim.attacked() as attack:
-        await attack("create_task", title="Mails", name=TASK, type="classification", language="en", labels=["good", "bad"])
+        await attack(
+            "create_task", title="Mails", name=TASK, type="classification", language="en", labels=["good", "bad"]
+        )
         write_version(fill_data(TaskFolder(victim.task)), 0.9)
         for name in (victim.task / "scripts").glob("*.py"):
             name.write_bytes(payload(marker))
-        await attack(tool, task=TASK, version="v1", **(
-            {"target": "huggingface", "settings": {"repo": "me/x"}, "override_reason": "x"} if tool == "deploy" else {}))
+        await attack(
+            tool,
+            task=TASK,
+            version="v1",
+            **(
+                {"target": "huggingface", "settings": {"repo": "me/x"}, "override_reason": "x"}
+                if tool == "deploy"
+                else {}
+            ),
+        )
     assert not marker.exists()
 
 
-async def test_a_folder_that_a_call_names_gives_no_program_to_run(victim: Victim, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_folder_that_a_call_names_gives_no_program_to_run(
+    victim: Victim, monkeypatch: pytest.MonkeyPatch
+) -> None:
     marker, folder = victim.root / "marker", victim.inbox / "llama.cpp"
     monkeypatch.setenv("NLP_SKILLS_WORKER", sys.executable)
     for name in ("convert_hf_to_gguf.py", "llama-server", "build/bin/llama-server", "gguf-py/gguf/__init__.py"):
@@ -302,8 +375,16 @@ async def test_a_folder_that_a_call_names_gives_no_program_to_run(victim: Victim
         (folder / name).write_bytes(b"#!" + os.fsencode(sys.executable) + b"\n" + payload(marker))
         (folder / name).chmod(0o755)
     async with victim.attacked() as attack:
-        await attack("create_task", title="Mails", name=TASK, type="classification", language="en", labels=["good", "bad"])
+        await attack(
+            "create_task", title="Mails", name=TASK, type="classification", language="en", labels=["good", "bad"]
+        )
         write_version(fill_data(TaskFolder(victim.task)), 0.9)
-        await attack("deploy", task=TASK, version="v1", target="gguf", override_reason="agreed",
-                     settings={"llama_cpp": str(folder), "serve": True})
+        await attack(
+            "deploy",
+            task=TASK,
+            version="v1",
+            target="gguf",
+            override_reason="agreed",
+            settings={"llama_cpp": str(folder), "serve": True},
+        )
     assert not marker.exists()

@@ -29,8 +29,12 @@ from tests.attacks.conftest import TASK, Attack, Network, Victim, account, table
 STARTING_SECONDS = 20.0
 JSON = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
-HELLO = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
-    "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "attacker", "version": "1"}}}
+HELLO = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "attacker", "version": "1"}},
+}
 
 
 @dataclass
@@ -58,7 +62,9 @@ class Served:
         return {**JSON, "Authorization": f"Bearer {self.token}"}
 
     def post(self, message: Any, headers: dict[str, str] | None = None) -> httpx.Response:
-        return httpx.post(self.url, json=message, headers={**self.allowed, **(headers or {})}, timeout=20, trust_env=False)
+        return httpx.post(
+            self.url, json=message, headers={**self.allowed, **(headers or {})}, timeout=20, trust_env=False
+        )
 
 
 @contextmanager
@@ -68,7 +74,10 @@ def serving(folder: Path, *options: str) -> Iterator[Served]:
         port = free.getsockname()[1]
     printed = folder / f"http-{port}-{time.monotonic_ns()}.log"
     command = [sys.executable, "-m", "nlp_skills.server.cli", "serve", "--http", "--port", str(port), *options]
-    with printed.open("wb") as log, subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log) as process:
+    with (
+        printed.open("wb") as log,
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log) as process,
+    ):
         try:
             deadline = time.monotonic() + STARTING_SECONDS
             while process.poll() is None and time.monotonic() < deadline:
@@ -102,9 +111,13 @@ def served(person: Victim) -> Iterator[Served]:
 def idle(served: Served) -> Iterator[list[tuple[str, socket.socket, float]]]:
     """Connections that say nothing, half a request, or nothing more; opened first, looked at last."""
     opened = []
-    for kind, words in (("silent", b""), ("half a line", b"POST /mcp HT"), ("half a head", b"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nX:"),
-                        ("half a body", b"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Length: 1000\r\n\r\n{" % served.port),
-                        ("kept alive", b"GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % served.port)):
+    for kind, words in (
+        ("silent", b""),
+        ("half a line", b"POST /mcp HT"),
+        ("half a head", b"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nX:"),
+        ("half a body", b"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Length: 1000\r\n\r\n{" % served.port),
+        ("kept alive", b"GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % served.port),
+    ):
         connection = socket.create_connection(("127.0.0.1", served.port))
         connection.sendall(words)
         opened.append((kind, connection, time.monotonic()))
@@ -113,15 +126,28 @@ def idle(served: Served) -> Iterator[list[tuple[str, socket.socket, float]]]:
         connection.close()
 
 
-@pytest.mark.parametrize(("message", "headers"), [
-    ("hello", {}), ("ping", {}), ("call", {}), ("hello", {"Authorization": "Bearer wrong"}), ("hello", {"Authorization": "Bearer"}),
-    ("hello", {"Authorization": "Basic bWU6eA=="}), ("hello", {"Authorization": "bearer"}), ("hello", {"Cookie": "token=x"})],
-    ids=range(8))
+@pytest.mark.parametrize(
+    ("message", "headers"),
+    [
+        ("hello", {}),
+        ("ping", {}),
+        ("call", {}),
+        ("hello", {"Authorization": "Bearer wrong"}),
+        ("hello", {"Authorization": "Bearer"}),
+        ("hello", {"Authorization": "Basic bWU6eA=="}),
+        ("hello", {"Authorization": "bearer"}),
+        ("hello", {"Cookie": "token=x"}),
+    ],
+    ids=range(8),
+)
 def test_nobody_without_the_token_is_served_on_this_machine_either(
     served: Served, headers: dict[str, str], message: str
 ) -> None:
-    sent = {"hello": HELLO, "ping": PING, "call": {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
-        "name": "list_tasks", "arguments": {}}}}[message]
+    sent = {
+        "hello": HELLO,
+        "ping": PING,
+        "call": {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "list_tasks", "arguments": {}}},
+    }[message]
     answer = httpx.post(served.url, json=sent, headers={**JSON, **headers}, timeout=20, trust_env=False)
     assert answer.status_code == 401 and str(served.token or "no token") not in answer.text
 
@@ -148,7 +174,9 @@ def test_a_block_to_paste_is_printed(served: Served) -> None:
     assert any(served.url in block and served.token in block for block in blocks)
 
 
-def test_the_token_is_kept_across_restarts_for_its_owner_alone_until_it_is_renewed(person: Victim, served: Served) -> None:
+def test_the_token_is_kept_across_restarts_for_its_owner_alone_until_it_is_renewed(
+    person: Victim, served: Served
+) -> None:
     with serving(person.root) as again:
         assert again.token == served.token != ""
     holding = [path for path in person.home.rglob("*") if path.is_file() and served.token.encode() in path.read_bytes()]
@@ -156,17 +184,38 @@ def test_the_token_is_kept_across_restarts_for_its_owner_alone_until_it_is_renew
     assert all(person.workspace not in path.parents for path in holding)
     with serving(person.root, "--rotate-token") as renewed:
         assert renewed.token and renewed.token != served.token
-        answer = httpx.post(renewed.url, json=HELLO, headers={**JSON, "Authorization": f"Bearer {served.token}"}, trust_env=False)
+        answer = httpx.post(
+            renewed.url, json=HELLO, headers={**JSON, "Authorization": f"Bearer {served.token}"}, trust_env=False
+        )
         assert answer.status_code == 401
         assert renewed.post(HELLO).status_code == 200
     with serving(person.root) as later:
         assert later.token == renewed.token
 
 
-HOSTS = ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "localhost:80@evil.example", "evil.example:80",
-         "127.0.0.1:80@evil.example", "127.0.0.1:x", "localhost:99999999", "xlocalhost", "localhost.", "0.0.0.0", "",
-         "127.0.0.1, evil.example", "127.0.0.1 evil.example", "[::1].evil.example", "127.0.0.1#evil", "localhost:1:2",
-         "localhost:80.evil.example", "127.0.0.1:8765.evil.example", "localhost:*", "*"]
+HOSTS = [
+    "evil.example",
+    "127.0.0.1.evil.example",
+    "localhost.evil.example",
+    "localhost:80@evil.example",
+    "evil.example:80",
+    "127.0.0.1:80@evil.example",
+    "127.0.0.1:x",
+    "localhost:99999999",
+    "xlocalhost",
+    "localhost.",
+    "0.0.0.0",
+    "",
+    "127.0.0.1, evil.example",
+    "127.0.0.1 evil.example",
+    "[::1].evil.example",
+    "127.0.0.1#evil",
+    "localhost:1:2",
+    "localhost:80.evil.example",
+    "127.0.0.1:8765.evil.example",
+    "localhost:*",
+    "*",
+]
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -174,10 +223,25 @@ def test_hosts_are_compared_whole(served: Served, host: str) -> None:
     assert _spoken(served, f"Host: {host}") in (400, 421, 403)
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost.evil.example", "http://127.0.0.1.evil.example",
-                                    "http://localhost:80@evil.example", "http://localhost:80.evil.example", "https://localhost.evil.example:80",
-                                    "file://", "http://localhost:x", "http://localhost:1/evil", "chrome-extension://localhost",
-                                    "http://xlocalhost", "http://127.0.0.1:80, http://evil.example", "*"])
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://evil.example",
+        "null",
+        "http://localhost.evil.example",
+        "http://127.0.0.1.evil.example",
+        "http://localhost:80@evil.example",
+        "http://localhost:80.evil.example",
+        "https://localhost.evil.example:80",
+        "file://",
+        "http://localhost:x",
+        "http://localhost:1/evil",
+        "chrome-extension://localhost",
+        "http://xlocalhost",
+        "http://127.0.0.1:80, http://evil.example",
+        "*",
+    ],
+)
 def test_origins_are_compared_whole(served: Served, origin: str) -> None:
     assert _spoken(served, f"Host: 127.0.0.1:{served.port}", f"Origin: {origin}") in (400, 403)
 
@@ -191,17 +255,32 @@ def test_the_servers_own_names_are_served(served: Served, host: str) -> None:
 def _spoken(served: Served, *headers: str) -> int:
     """The status of an answer to a greeting with exactly these headers beside the token."""
     body = json.dumps(HELLO).encode()
-    head = ["POST /mcp HTTP/1.1", *headers, *(f"{name}: {value}" for name, value in served.allowed.items()),
-            f"Content-Length: {len(body)}", "Connection: close", "", ""]
+    head = [
+        "POST /mcp HTTP/1.1",
+        *headers,
+        *(f"{name}: {value}" for name, value in served.allowed.items()),
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+        "",
+        "",
+    ]
     with socket.create_connection(("127.0.0.1", served.port), timeout=20) as connection:
         connection.sendall("\r\n".join(head).encode() + body)
         return int([*connection.recv(65536).split(b" ", 2), b"0"][1])
 
 
-@pytest.mark.parametrize("wrong", [b"\xff\xfe\xfa\r\n\r\n", b"GET\r\n\r\n", b"POST /mcp HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
-                                   b"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-                                   b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\n\r\n",
-                                   b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 20_000 + b"\r\n"], ids=range(6))
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        b"\xff\xfe\xfa\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"POST /mcp HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        b"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 20_000 + b"\r\n",
+    ],
+    ids=range(6),
+)
 def test_what_is_no_request_ends_nothing(served: Served, wrong: bytes) -> None:
     with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
         connection.sendall(wrong)
@@ -215,8 +294,13 @@ def test_what_is_no_request_ends_nothing(served: Served, wrong: bytes) -> None:
 
 
 def test_a_body_without_measure_is_refused(served: Served) -> None:
-    answer = httpx.post(served.url, content=b'{"jsonrpc": "2.0", "id": 1, "method": "ping", "x": "' + b"x" * 80_000_000 + b'"}',
-                        headers=served.allowed, timeout=20, trust_env=False)
+    answer = httpx.post(
+        served.url,
+        content=b'{"jsonrpc": "2.0", "id": 1, "method": "ping", "x": "' + b"x" * 80_000_000 + b'"}',
+        headers=served.allowed,
+        timeout=20,
+        trust_env=False,
+    )
     assert answer.status_code in (400, 401, 413)
 
 
@@ -240,15 +324,20 @@ async def attacked(victim: Victim) -> AsyncIterator[Attack]:
     """A client with the token at a server of its own."""
     with serving(victim.root) as server:
         async with (
-            httpx2.AsyncClient(headers={"Authorization": f"Bearer {server.token or 'none'}"}, timeout=20, trust_env=False) as http,
+            httpx2.AsyncClient(
+                headers={"Authorization": f"Bearer {server.token or 'none'}"}, timeout=20, trust_env=False
+            ) as http,
             Client(streamable_http_client(server.url, http_client=http)) as client,
         ):
             yield Attack(victim, client)
 
 
 def _logs(victim: Victim) -> list[Path]:
-    return [path for path in victim.home.rglob("*")
-            if path.is_file() and "audit" in path.name.lower() + path.parent.name.lower()]
+    return [
+        path
+        for path in victim.home.rglob("*")
+        if path.is_file() and "audit" in path.name.lower() + path.parent.name.lower()
+    ]
 
 
 @pytest.mark.anyio
@@ -266,7 +355,14 @@ async def test_what_was_done_is_written_down_without_secrets(victim: Victim, net
     logs = _logs(victim)
     assert logs, "there is an audit log, and its name says so"
     written = "".join(path.read_text(encoding="utf-8") for path in logs)
-    for word in ("set_data_source", "good.example", str(victim.inbox / "rows.csv"), ".ssh/id_rsa", "manage_task", "x.zip"):
+    for word in (
+        "set_data_source",
+        "good.example",
+        str(victim.inbox / "rows.csv"),
+        ".ssh/id_rsa",
+        "manage_task",
+        "x.zip",
+    ):
         assert word in written, word
     assert re.search(r"20\d\d-\d\d-\d\dT\d\d:\d\d", written)
     assert SECRET not in written and "harmless letter" not in written
@@ -281,8 +377,8 @@ async def test_the_record_of_what_was_done_is_only_added_to(victim: Victim) -> N
         logs = _logs(victim)
         assert logs
         before = logs[0].read_bytes()
-        await attack("update_task", task=TASK, note="line\nbreak\r\n{\"when\": \"1999-01-01T00:00:00Z\", \"tool\": \"forged\"}")
-        await attack("no-such-tool\n{\"tool\": \"forged\"}")
+        await attack("update_task", task=TASK, note='line\nbreak\r\n{"when": "1999-01-01T00:00:00Z", "tool": "forged"}')
+        await attack('no-such-tool\n{"tool": "forged"}')
         assert logs[0].read_bytes().startswith(before)
     for line in logs[0].read_text(encoding="utf-8").splitlines():
         assert json.loads(line).get("tool") != "forged"

@@ -13,9 +13,16 @@ from tests.attacks.test_secrets import _unlabelled
 pytestmark = pytest.mark.anyio
 
 ADDRESSES = {
-    "open bracket": "http://[::1", "future address": "http://[v1.x]/v1", "port too large": "http://good.example:99999/v1",
-    "port of letters": "http://good.example:port/v1", "compatibility sign": "http://good.example\u2100/v1", "space": "http://good example/v1",
-    "no host": "http:///v1", "nothing": "http://", "control character": "http://good.example\x01/v1", "login only": "http://me:x@/v1",
+    "open bracket": "http://[::1",
+    "future address": "http://[v1.x]/v1",
+    "port too large": "http://good.example:99999/v1",
+    "port of letters": "http://good.example:port/v1",
+    "compatibility sign": "http://good.example\u2100/v1",
+    "space": "http://good example/v1",
+    "no host": "http:///v1",
+    "nothing": "http://",
+    "control character": "http://good.example\x01/v1",
+    "login only": "http://me:x@/v1",
 }
 
 
@@ -28,14 +35,28 @@ TOOLS: dict[str, Callable[[Attack, str], Any]] = {
     "api": lambda attack, url: attack.api(url),
     "page": lambda attack, url: attack.source(type="web_scrape", urls=[url]),
     "sitemap": lambda attack, url: attack.source(type="web_scrape", sitemaps=[url]),
-    "generation": lambda attack, url: attack.source(type="llm_generated", prompt_template="{count} {label}", model="m", base_url=url, count=2),
-    "database": lambda attack, url: attack.source(type="database", connection=url.replace("http", "postgresql"), query="SELECT 1"),
-    "mysql": lambda attack, url: attack.source(type="database", connection=url.replace("http", "mysql"), query="SELECT 1"),
+    "generation": lambda attack, url: attack.source(
+        type="llm_generated", prompt_template="{count} {label}", model="m", base_url=url, count=2
+    ),
+    "database": lambda attack, url: attack.source(
+        type="database", connection=url.replace("http", "postgresql"), query="SELECT 1"
+    ),
+    "mysql": lambda attack, url: attack.source(
+        type="database", connection=url.replace("http", "mysql"), query="SELECT 1"
+    ),
     "tried model": lambda attack, url: attack("try_model", task=TASK, model="m", url=url, text="x", confirm=True),
-    "tried Ollama": lambda attack, url: attack("try_model", task=TASK, model="ollama:m", url=url, text="x", confirm=True),
-    "proposer": lambda attack, url: attack("add_examples", task=TASK, action="propose", by="endpoint", settings={"model": "m", "base_url": url}),
-    "model as proposer": lambda attack, url: attack("add_examples", task=TASK, action="propose", by="endpoint:m", settings={"url": url}),
-    "deployed": _deploy, "vLLM": lambda attack, url: _deploy(attack, url, "vllm"), "Ollama": lambda attack, url: _deploy(attack, url, "ollama"),
+    "tried Ollama": lambda attack, url: attack(
+        "try_model", task=TASK, model="ollama:m", url=url, text="x", confirm=True
+    ),
+    "proposer": lambda attack, url: attack(
+        "add_examples", task=TASK, action="propose", by="endpoint", settings={"model": "m", "base_url": url}
+    ),
+    "model as proposer": lambda attack, url: attack(
+        "add_examples", task=TASK, action="propose", by="endpoint:m", settings={"url": url}
+    ),
+    "deployed": _deploy,
+    "vLLM": lambda attack, url: _deploy(attack, url, "vllm"),
+    "Ollama": lambda attack, url: _deploy(attack, url, "ollama"),
     "machine": lambda attack, url: attack("set_up", what="machine", name="far", settings={"host": url}),
     "base model": lambda attack, url: attack("set_up", what="base_model", name=url),
     "resource": lambda attack, url: attack("read_resource", uri=url),

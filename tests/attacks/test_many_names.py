@@ -42,7 +42,9 @@ async def test_of_many_hosts_only_the_first_are_looked_up_before_the_reading(vic
 async def test_more_models_than_stand_side_by_side_are_refused_at_once(victim: Victim) -> None:
     async with victim.attacked() as attack:
         await attack.create()
-        said = await attack("try_model", task=TASK, model="ollama:x", beside=[f"ollama:x{n}" for n in range(5000)], text="x")
+        said = await attack(
+            "try_model", task=TASK, model="ollama:x", beside=[f"ollama:x{n}" for n in range(5000)], text="x"
+        )
     assert said.is_error
     assert "5,000" in said.text
 
@@ -77,12 +79,19 @@ def _renamed(archive: Path, changed: Path) -> None:
         written.writestr(manifest_name, json.dumps(manifest))
 
 
-ODD = {"a home that nobody has": "~nobodyhere/x", "a NUL": "/tmp/a\0b", "a NUL in the inbox": "inbox/a\0b", "a long part": "a" * 400}
+ODD = {
+    "a home that nobody has": "~nobodyhere/x",
+    "a NUL": "/tmp/a\0b",
+    "a NUL in the inbox": "inbox/a\0b",
+    "a long part": "a" * 400,
+}
 DOORS: dict[str, Callable[[str], tuple[str, dict[str, Any]]]] = {
     "a file": lambda odd: ("set_data_source", {"sources": [{"type": "file", "path": f"{odd}.csv"}]}),
     "a pattern": lambda odd: ("set_data_source", {"sources": [{"type": "file", "path": f"{odd}/*.csv"}]}),
-    "a database": lambda odd: ("set_data_source", {"sources": [
-        {"type": "database", "connection": f"sqlite:///{quote(odd)}.db", "query": "select 1"}]}),
+    "a database": lambda odd: (
+        "set_data_source",
+        {"sources": [{"type": "database", "connection": f"sqlite:///{quote(odd)}.db", "query": "select 1"}]},
+    ),
     "an archive to read": lambda odd: ("manage_task", {"action": "import", "path": f"{odd}.zip"}),
     "an archive to write": lambda odd: ("manage_task", {"action": "export", "path": f"{odd}.zip"}),
     "a sheet": lambda odd: ("add_examples", {"action": "import", "path": f"{odd}.csv"}),

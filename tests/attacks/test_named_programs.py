@@ -24,7 +24,13 @@ async def test_no_setting_says_where_the_converter_stands(kind: str, victim: Vic
     async with victim.attacked() as attack:
         await attack.create()
         write_version(fill_data(TaskFolder(victim.task)), 0.9)
-        said = await attack("deploy", task=TASK, version="v1", target=kind, override_reason="agreed",
-                            settings={"llama_cpp": str(folder)})
+        said = await attack(
+            "deploy",
+            task=TASK,
+            version="v1",
+            target=kind,
+            override_reason="agreed",
+            settings={"llama_cpp": str(folder)},
+        )
     assert said.is_error
     assert "settings.llama_cpp" in said.text

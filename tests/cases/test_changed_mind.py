@@ -42,9 +42,15 @@ async def change(office: Office, labels: list[str], meaning: dict[str, str], row
     return await office.prepare()
 
 
-@pytest.mark.parametrize(("labels", "meaning", "left"), [
-    (["ask", "thank", "alert"], {"warn": "alert"}, 90), (["ask", "reply"], {"warn": "reply", "thank": "reply"}, 90),
-    (["ask", "thank"], {"warn": "thank"}, 90)], ids=["renamed", "merged into a new one", "merged into an old one"])
+@pytest.mark.parametrize(
+    ("labels", "meaning", "left"),
+    [
+        (["ask", "thank", "alert"], {"warn": "alert"}, 90),
+        (["ask", "reply"], {"warn": "reply", "thank": "reply"}, 90),
+        (["ask", "thank"], {"warn": "thank"}, 90),
+    ],
+    ids=["renamed", "merged into a new one", "merged into an old one"],
+)
 async def test_a_renamed_or_merged_label_takes_the_benchmark_along(
     office: Office, labels: list[str], meaning: dict[str, str], left: int
 ) -> None:
@@ -53,7 +59,8 @@ async def test_a_renamed_or_merged_label_takes_the_benchmark_along(
     told = await change(office, labels, meaning)
     assert not told.refused, told.message
     assert {row["text"]: row["label"] for row in benchmark(office)} == {
-        text: meaning.get(label, label) for text, label in tested.items()}
+        text: meaning.get(label, label) for text, label in tested.items()
+    }
     assert len(office.rows()) == left and {row["label"] for row in office.rows()} == set(labels)
     assert "benchmark" in told.message
 
@@ -61,8 +68,12 @@ async def test_a_renamed_or_merged_label_takes_the_benchmark_along(
 async def test_a_label_renamed_in_the_file_itself_takes_the_benchmark_along(office: Office) -> None:
     await prepared(office)
     tested = {row["text"] for row in benchmark(office)}
-    told = await change(office, ["ask", "thank", "alert"], {}, [
-        {**row, "label": "alert" if row["label"] == "warn" else row["label"]} for row in rows_of()])
+    told = await change(
+        office,
+        ["ask", "thank", "alert"],
+        {},
+        [{**row, "label": "alert" if row["label"] == "warn" else row["label"]} for row in rows_of()],
+    )
     assert not told.refused, told.message
     assert {row["label"] for row in benchmark(office)} == {"ask", "thank", "alert"}
     assert {row["text"] for row in benchmark(office)} == tested or "benchmark" in told.message
@@ -94,12 +105,25 @@ async def test_a_benchmark_with_labels_the_task_no_longer_has_blocks_evaluation(
 ) -> None:
     monkeypatch.setenv("NLP_SKILLS_WORKER", str(worker))
     await prepared(office)
-    address = server.serve("/v1/chat/completions", as_json({"choices": [
-        {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "ask"}}], "usage": {}}))
+    address = server.serve(
+        "/v1/chat/completions",
+        as_json(
+            {
+                "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "ask"}}],
+                "usage": {},
+            }
+        ),
+    )
     server.serve("/v1/models", as_json({"object": "list", "data": [{"id": "small"}]}))
     await office("update_task", task=office.name, changes={"labels": ["ask", "thank"]})
-    told = await office("try_model", task=office.name, model="small", url=address.removesuffix("/chat/completions"),
-                        action="evaluate", confirm=True)
+    told = await office(
+        "try_model",
+        task=office.name,
+        model="small",
+        url=address.removesuffix("/chat/completions"),
+        action="evaluate",
+        confirm=True,
+    )
     assert told.refused and "warn" in told.message and "benchmark" in told.message, told.message
     assert not server.asked
 

@@ -56,15 +56,53 @@ def test_no_given_name_is_accused() -> None:
     assert not accused
 
 
-@pytest.mark.parametrize("word", ["拮据", "胜肽", "膻中", "哌嗪", "万俟", "碁盤", "銹蝕", "裏海", "墻面", "恒春", "粧髮", "嫺雅", "昵稱",
-                                  "凄涼", "栖息", "清炖", "皇后", "茶几", "干戈", "公里", "信息", "程序", "文件", "支持", "公司"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        "拮据",
+        "胜肽",
+        "膻中",
+        "哌嗪",
+        "万俟",
+        "碁盤",
+        "銹蝕",
+        "裏海",
+        "墻面",
+        "恒春",
+        "粧髮",
+        "嫺雅",
+        "昵稱",
+        "凄涼",
+        "栖息",
+        "清炖",
+        "皇后",
+        "茶几",
+        "干戈",
+        "公里",
+        "信息",
+        "程序",
+        "文件",
+        "支持",
+        "公司",
+    ],
+)
 def test_a_word_that_traditional_text_may_write_is_not_accused(word: str) -> None:
     assert not simplified_characters(f"這裡寫著{word}兩個字。")
 
 
-@pytest.mark.parametrize("text", ["学校の図書館で医学の本を読んでいます。", "国会の会議は来週です。", "この駅の発車時刻を確認してください。",
-                                  "万年筆と台所用品を買った。", "新しい体温計の説明書が届きません。", "当店は全国に発送します。",
-                                  "昼休みに郵便局へ行きました。", "コーヒー党の独断で決めた。"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "学校の図書館で医学の本を読んでいます。",
+        "国会の会議は来週です。",
+        "この駅の発車時刻を確認してください。",
+        "万年筆と台所用品を買った。",
+        "新しい体温計の説明書が届きません。",
+        "当店は全国に発送します。",
+        "昼休みに郵便局へ行きました。",
+        "コーヒー党の独断で決めた。",
+    ],
+)
 def test_japanese_with_kana_is_not_judged(text: str) -> None:
     assert not simplified_characters(text)
 
@@ -82,7 +120,9 @@ def accused_by(told: Told) -> int:
 async def test_the_data_check_accuses_no_taiwanese_row(office: Office) -> None:
     await office.begin(language="zh-TW", labels=["甲", "乙"])
     texts = [*list(sentences())[::4], *(f"{name}今天請假，由代理人簽收。" for name in names())]
-    path = office.put("rows.jsonl", dump_lines([{"text": text, "label": "甲乙"[number % 2]} for number, text in enumerate(texts)]))
+    path = office.put(
+        "rows.jsonl", dump_lines([{"text": text, "label": "甲乙"[number % 2]} for number, text in enumerate(texts)])
+    )
     await office.connect(path)
     assert accused_by(await office.prepare()) == 0
 
@@ -90,30 +130,52 @@ async def test_the_data_check_accuses_no_taiwanese_row(office: Office) -> None:
 async def test_the_data_check_counts_rows_with_words_of_the_mainland(office: Office) -> None:
     await office.begin(language="zh-TW", labels=["甲", "乙"])
     texts = list(sentences())[::20]
-    mainland = [f"請問{word}在哪一頁？這是第{number}次問了。" for number, word in enumerate(["价格", "优惠", "确定", "机器", "网址", "天气"])]
-    path = office.put("rows.jsonl", dump_lines([{"text": text, "label": "甲乙"[number % 2]} for number, text in enumerate(texts + mainland)]))
+    mainland = [
+        f"請問{word}在哪一頁？這是第{number}次問了。"
+        for number, word in enumerate(["价格", "优惠", "确定", "机器", "网址", "天气"])
+    ]
+    path = office.put(
+        "rows.jsonl",
+        dump_lines([{"text": text, "label": "甲乙"[number % 2]} for number, text in enumerate(texts + mainland)]),
+    )
     await office.connect(path)
     assert accused_by(await office.prepare()) == len(mainland)
 
 
 # One sentence in both scripts, long enough to be told apart from others by what it says.
 TWINS = [
-    ("這臺烘衣機上個月才從門市買回來，運轉的聲音越來越大，師傅檢查後說馬達軸承已經磨損，需要更換整組零件，費用還要自己負擔。",
-     "这台烘衣机上个月才从门市买回来，运转的声音越来越大，师傅检查后说马达轴承已经磨损，需要更换整组零件，费用还要自己负担。"),
-    ("醫師說這種藥對肝臟的負擔很輕，飯後服用就好，但是如果起了紅疹或呼吸困難，就應該馬上停藥並且聯絡診間的護理師。",
-     "医师说这种药对肝脏的负担很轻，饭后服用就好，但是如果起了红疹或呼吸困难，就应该马上停药并且联络诊间的护理师。"),
-    ("銀行寄來的對帳單寫錯了兩筆金額，客服專線等了半個鐘頭才接通，專員說會轉給帳務單位處理，結果過了十天還沒有下文。",
-     "银行寄来的对帐单写错了两笔金额，客服专线等了半个钟头才接通，专员说会转给帐务单位处理，结果过了十天还没有下文。"),
-    ("圖書館下個月開始整修，借閱的書籍可以延長兩個禮拜歸還，視聽室與兒童閱覽區暫停開放，報紙雜誌移到對面的活動中心。",
-     "图书馆下个月开始整修，借阅的书籍可以延长两个礼拜归还，视听室与儿童阅览区暂停开放，报纸杂志移到对面的活动中心。"),
-    ("這家餐廳的鮮魚湯熬得濃郁，可惜門口沒有停車場，我們繞了三圈才找到位置，進去以後又等了將近一個鐘頭才輪到點餐。",
-     "这家餐厅的鲜鱼汤熬得浓郁，可惜门口没有停车场，我们绕了三圈才找到位置，进去以后又等了将近一个钟头才轮到点餐。"),
-    ("颱風過後產業道路塌了一段，村裡的農產品運不出去，青菜堆在倉庫裡都爛掉了，鄉公所卻說經費還沒有撥下來，要再等等。",
-     "台风过后产业道路塌了一段，村里的农产品运不出去，青菜堆在仓库里都烂掉了，乡公所却说经费还没有拨下来，要再等等。"),
-    ("新來的總經理要求每個部門週五以前繳交報告，內容包含專案進度、預算執行與風險評估，缺交的單位將會列入年度考績。",
-     "新来的总经理要求每个部门周五以前缴交报告，内容包含专案进度、预算执行与风险评估，缺交的单位将会列入年度考绩。"),
-    ("孩子們為了戲劇比賽練習了整個學期，服裝和燈光都是家長幫忙張羅，謝幕的時候臺下的觀眾站起來鼓掌，導師感動得哭了。",
-     "孩子们为了戏剧比赛练习了整个学期，服装和灯光都是家长帮忙张罗，谢幕的时候台下的观众站起来鼓掌，导师感动得哭了。"),
+    (
+        "這臺烘衣機上個月才從門市買回來，運轉的聲音越來越大，師傅檢查後說馬達軸承已經磨損，需要更換整組零件，費用還要自己負擔。",
+        "这台烘衣机上个月才从门市买回来，运转的声音越来越大，师傅检查后说马达轴承已经磨损，需要更换整组零件，费用还要自己负担。",
+    ),
+    (
+        "醫師說這種藥對肝臟的負擔很輕，飯後服用就好，但是如果起了紅疹或呼吸困難，就應該馬上停藥並且聯絡診間的護理師。",
+        "医师说这种药对肝脏的负担很轻，饭后服用就好，但是如果起了红疹或呼吸困难，就应该马上停药并且联络诊间的护理师。",
+    ),
+    (
+        "銀行寄來的對帳單寫錯了兩筆金額，客服專線等了半個鐘頭才接通，專員說會轉給帳務單位處理，結果過了十天還沒有下文。",
+        "银行寄来的对帐单写错了两笔金额，客服专线等了半个钟头才接通，专员说会转给帐务单位处理，结果过了十天还没有下文。",
+    ),
+    (
+        "圖書館下個月開始整修，借閱的書籍可以延長兩個禮拜歸還，視聽室與兒童閱覽區暫停開放，報紙雜誌移到對面的活動中心。",
+        "图书馆下个月开始整修，借阅的书籍可以延长两个礼拜归还，视听室与儿童阅览区暂停开放，报纸杂志移到对面的活动中心。",
+    ),
+    (
+        "這家餐廳的鮮魚湯熬得濃郁，可惜門口沒有停車場，我們繞了三圈才找到位置，進去以後又等了將近一個鐘頭才輪到點餐。",
+        "这家餐厅的鲜鱼汤熬得浓郁，可惜门口没有停车场，我们绕了三圈才找到位置，进去以后又等了将近一个钟头才轮到点餐。",
+    ),
+    (
+        "颱風過後產業道路塌了一段，村裡的農產品運不出去，青菜堆在倉庫裡都爛掉了，鄉公所卻說經費還沒有撥下來，要再等等。",
+        "台风过后产业道路塌了一段，村里的农产品运不出去，青菜堆在仓库里都烂掉了，乡公所却说经费还没有拨下来，要再等等。",
+    ),
+    (
+        "新來的總經理要求每個部門週五以前繳交報告，內容包含專案進度、預算執行與風險評估，缺交的單位將會列入年度考績。",
+        "新来的总经理要求每个部门周五以前缴交报告，内容包含专案进度、预算执行与风险评估，缺交的单位将会列入年度考绩。",
+    ),
+    (
+        "孩子們為了戲劇比賽練習了整個學期，服裝和燈光都是家長幫忙張羅，謝幕的時候臺下的觀眾站起來鼓掌，導師感動得哭了。",
+        "孩子们为了戏剧比赛练习了整个学期，服装和灯光都是家长帮忙张罗，谢幕的时候台下的观众站起来鼓掌，导师感动得哭了。",
+    ),
 ]
 
 
@@ -128,7 +190,12 @@ async def test_twins_are_near_duplicates(office: Office, twin: str) -> None:
     await office.connect(office.put("rows.jsonl", dump_lines(rows)), split={"train": 0.4, "valid": 0.2, "test": 0.4})
     told = await office.prepare()
     side = {row["text"]: split for split in ("train", "valid", "test") for row in office.rows(split)}
-    apart = [pair for pair in pairs if "train" in (sides := {side.get(text) for text in pair} - {None}) and len(sides) > 1]
-    said = sum(finding["count"] for finding in told.result.get("warnings", []) if "near" in finding["code"]
-               or "leak" in finding["code"])
+    apart = [
+        pair for pair in pairs if "train" in (sides := {side.get(text) for text in pair} - {None}) and len(sides) > 1
+    ]
+    said = sum(
+        finding["count"]
+        for finding in told.result.get("warnings", [])
+        if "near" in finding["code"] or "leak" in finding["code"]
+    )
     assert (told.refused and "near" in told.everything) or said >= len(apart)

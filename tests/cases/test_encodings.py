@@ -17,11 +17,30 @@ pytestmark = pytest.mark.anyio
 
 # Codec and byte order mark. `cp950`, `gbk`, `cp932`, `cp949` are what Windows calls Big5, GBK, Shift JIS and EUC-KR.
 ENCODINGS: dict[str, tuple[str, bytes]] = {
-    "utf-8": ("utf-8", b""), "utf-8-bom": ("utf-8", codecs.BOM_UTF8),
-    "utf-16le": ("utf-16-le", b""), "utf-16le-bom": ("utf-16-le", codecs.BOM_UTF16_LE),
-    "utf-16be": ("utf-16-be", b""), "utf-16be-bom": ("utf-16-be", codecs.BOM_UTF16_BE),
-    **{name: (name, b"") for name in ("cp950", "big5", "gbk", "gb18030", "cp1252", "latin-1", "iso8859-15", "cp1250",
-                                      "cp932", "shift_jis", "euc-jp", "cp949", "euc-kr")},
+    "utf-8": ("utf-8", b""),
+    "utf-8-bom": ("utf-8", codecs.BOM_UTF8),
+    "utf-16le": ("utf-16-le", b""),
+    "utf-16le-bom": ("utf-16-le", codecs.BOM_UTF16_LE),
+    "utf-16be": ("utf-16-be", b""),
+    "utf-16be-bom": ("utf-16-be", codecs.BOM_UTF16_BE),
+    **{
+        name: (name, b"")
+        for name in (
+            "cp950",
+            "big5",
+            "gbk",
+            "gb18030",
+            "cp1252",
+            "latin-1",
+            "iso8859-15",
+            "cp1250",
+            "cp932",
+            "shift_jis",
+            "euc-jp",
+            "cp949",
+            "euc-kr",
+        )
+    },
 }
 USED: dict[str, tuple[str, ...]] = {
     "zh-TW": ("utf-8", "utf-8-bom", "utf-16le", "utf-16le-bom", "utf-16be", "utf-16be-bom", "cp950", "gb18030"),
@@ -38,18 +57,26 @@ USED: dict[str, tuple[str, ...]] = {
 # What says itself what it is must not be asked about.
 PLAIN = ("utf-8", "utf-8-bom", "utf-16le-bom", "utf-16be-bom")
 FORMATS = ("tsv", "json", "jsonl")
-CELLS = [pytest.param(language, encoding, length, format, id=f"{language}-{encoding}-{length}-{format}")
-         for language, encodings in USED.items() for number, encoding in enumerate(encodings)
-         for place, length in enumerate((3, 60))
-         for format in ("csv", FORMATS[(number + place) % 3])]
-LEGACY_LONG = [(language, encoding) for language, encodings in USED.items() for encoding in encodings if encoding not in PLAIN]
+CELLS = [
+    pytest.param(language, encoding, length, format, id=f"{language}-{encoding}-{length}-{format}")
+    for language, encodings in USED.items()
+    for number, encoding in enumerate(encodings)
+    for place, length in enumerate((3, 60))
+    for format in ("csv", FORMATS[(number + place) % 3])
+]
+LEGACY_LONG = [
+    (language, encoding) for language, encodings in USED.items() for encoding in encodings if encoding not in PLAIN
+]
 
 
 def encoded(rows: Rows, encoding: str, format: str) -> bytes:
     codec, mark = ENCODINGS[encoding]
-    dumped = {"csv": lambda: dump_csv([{**row, "text": row["text"].replace(",", ";")} for row in rows]),
-              "tsv": lambda: dump_csv(rows, "\t"), "json": lambda: json.dumps(rows, ensure_ascii=False),
-              "jsonl": lambda: dump_lines(rows)}[format]()
+    dumped = {
+        "csv": lambda: dump_csv([{**row, "text": row["text"].replace(",", ";")} for row in rows]),
+        "tsv": lambda: dump_csv(rows, "\t"),
+        "json": lambda: json.dumps(rows, ensure_ascii=False),
+        "jsonl": lambda: dump_lines(rows),
+    }[format]()
     return mark + dumped.encode(codec)
 
 
@@ -60,17 +87,24 @@ def read_of(told: Told) -> list[tuple[str, str]]:
 def expected(language: str, count: int, encoding: str, format: str) -> list[tuple[str, str]]:
     comma = ";" if format == "csv" else ","
     codec, _ = ENCODINGS[encoding]
-    return [(row["text"].replace(",", comma).encode(codec).decode(codec), row["label"]) for row in writable(language, encoding, count)]
+    return [
+        (row["text"].replace(",", comma).encode(codec).decode(codec), row["label"])
+        for row in writable(language, encoding, count)
+    ]
 
 
 def writable(language: str, encoding: str, count: int) -> Rows:
     """Rows that the encoding can write: ISO 8859-1 has no curly quotes and no euro."""
     codec, _ = ENCODINGS[encoding]
-    return [row for row in written(language, 120) if row["text"].encode(codec, "ignore").decode(codec) == row["text"]][:count]
+    return [row for row in written(language, 120) if row["text"].encode(codec, "ignore").decode(codec) == row["text"]][
+        :count
+    ]
 
 
 @pytest.mark.parametrize(("language", "encoding", "length", "format"), CELLS)
-async def test_it_is_read_right_or_asked_about(office: Office, language: str, encoding: str, length: int, format: str) -> None:
+async def test_it_is_read_right_or_asked_about(
+    office: Office, language: str, encoding: str, length: int, format: str
+) -> None:
     right = expected(language, length, encoding, format)
     assert len(right) == length
     await office.begin(labels=list(SENTENCES[language][0]))
@@ -109,8 +143,12 @@ async def test_most_files_in_an_old_encoding_are_read_without_a_question(office:
     assert read >= 2 * asked and read + asked == len(LEGACY_LONG[::2])
 
 
-@pytest.mark.parametrize(("language", "encoding"), [("de", "cp1252"), ("en", "cp1252"), ("zh-CN", "gbk"), ("ko", "cp949"), ("ja", "cp932")])
-async def test_the_encoding_that_a_person_names_is_the_one_it_is_read_in(office: Office, language: str, encoding: str) -> None:
+@pytest.mark.parametrize(
+    ("language", "encoding"), [("de", "cp1252"), ("en", "cp1252"), ("zh-CN", "gbk"), ("ko", "cp949"), ("ja", "cp932")]
+)
+async def test_the_encoding_that_a_person_names_is_the_one_it_is_read_in(
+    office: Office, language: str, encoding: str
+) -> None:
     await office.begin(labels=list(SENTENCES[language][0]))
     path = office.put("mails.csv", encoded(written(language, 3), encoding, "csv"))
     told = await office.connect(path, encoding=encoding)
@@ -121,10 +159,17 @@ async def test_the_encoding_that_a_person_names_is_the_one_it_is_read_in(office:
 @pytest.mark.parametrize("encoding", ["utf-8", "legacy"])
 async def test_a_letter_outside_ascii_that_comes_late_counts(office: Office, late: str, encoding: str) -> None:
     """2,500 plain rows, then three that say which encoding it is."""
-    codec = {"utf-8": {"de": "utf-8", "zh-TW": "utf-8", "ja": "utf-8"},
-             "legacy": {"de": "cp1252", "zh-TW": "cp950", "ja": "cp932"}}[encoding][late]
-    plain = [{"text": f"Parcel {number} came on day {number % 31} and all is well with number {number * 7}", "label": "ab"[number % 2]}
-             for number in range(2500)]
+    codec = {
+        "utf-8": {"de": "utf-8", "zh-TW": "utf-8", "ja": "utf-8"},
+        "legacy": {"de": "cp1252", "zh-TW": "cp950", "ja": "cp932"},
+    }[encoding][late]
+    plain = [
+        {
+            "text": f"Parcel {number} came on day {number % 31} and all is well with number {number * 7}",
+            "label": "ab"[number % 2],
+        }
+        for number in range(2500)
+    ]
     rows = [*plain, *({"text": row["text"].replace(",", ";"), "label": "c"} for row in written(late, 3))]
     await office.begin(labels=["a", "b", "c"])
     told = await office.connect(office.put("mails.csv", dump_csv(rows).encode(codec)))

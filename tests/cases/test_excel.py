@@ -18,8 +18,15 @@ from tests.cases.writers import SENTENCES, written
 pytestmark = pytest.mark.anyio
 LANGUAGES = ("en", "zh-TW")
 HEADERS = {"en": ("text", "label"), "zh-TW": ("客戶意見", "分類")}
-WORDS = {"en": {"title": "Complaints of March 2026", "by": "made by: service desk", "group": "What they wrote", "more": "Notes"},
-         "zh-TW": {"title": "一一五年三月客訴彙整表", "by": "製表人：客服課", "group": "客戶反映內容", "more": "備註"}}
+WORDS = {
+    "en": {
+        "title": "Complaints of March 2026",
+        "by": "made by: service desk",
+        "group": "What they wrote",
+        "more": "Notes",
+    },
+    "zh-TW": {"title": "一一五年三月客訴彙整表", "by": "製表人：客服課", "group": "客戶反映內容", "more": "備註"},
+}
 Fill = Callable[[Any, Any, str, Rows], None]
 
 
@@ -113,9 +120,22 @@ def dates_and_numbers_beside_it(_: Any, sheet: Any, language: str, rows: Rows) -
         sheet.append([date(2026, 3, 1 + number % 28), f"00{number}", row["text"], row["label"], 1234.5])
 
 
-EVERY: dict[str, Fill] = {fill.__name__: fill for fill in (
-    plain, title_rows, two_header_rows, blank_first_column, merged_labels, merged_across, trailing_empty_rows,
-    full_width_headers, data_in_the_second_sheet, a_hidden_sheet_before_it, dates_and_numbers_beside_it)}
+EVERY: dict[str, Fill] = {
+    fill.__name__: fill
+    for fill in (
+        plain,
+        title_rows,
+        two_header_rows,
+        blank_first_column,
+        merged_labels,
+        merged_across,
+        trailing_empty_rows,
+        full_width_headers,
+        data_in_the_second_sheet,
+        a_hidden_sheet_before_it,
+        dates_and_numbers_beside_it,
+    )
+}
 
 
 async def connected(office: Office, language: str, path: Path, **fields: Any) -> Told:
@@ -123,8 +143,10 @@ async def connected(office: Office, language: str, path: Path, **fields: Any) ->
     told = await office.connect(path, **fields)
     if told.refused or not told.preview["missing"]:
         return told
-    meant = {ours: next((column for column in told.preview["columns"] if theirs in column), theirs)
-             for ours, theirs in zip(("text", "label"), HEADERS[language], strict=True)}
+    meant = {
+        ours: next((column for column in told.preview["columns"] if theirs in column), theirs)
+        for ours, theirs in zip(("text", "label"), HEADERS[language], strict=True)
+    }
     return await office.connect(path, mapping=meant, **fields)
 
 
@@ -195,8 +217,13 @@ def calculated(path: Path, rows: Rows, numbers: range) -> None:
         parts = {name: file.read(name) for name in file.namelist()}
     sheet = parts["xl/worksheets/sheet1.xml"].decode()
     for number in numbers:
-        sheet = re.sub(rf'<c r="C{number}"([^>]*)>(<f>.*?</f>)<v ?/?>(</v>)?</c>',
-                       lambda found: f'<c r="{found[0].split(chr(34))[1]}" t="str">{found[2]}<v>{rows[int(found[0].split(chr(34))[1][1:]) - 2]["label"]}</v></c>', sheet)
+        sheet = re.sub(
+            rf'<c r="C{number}"([^>]*)>(<f>.*?</f>)<v ?/?>(</v>)?</c>',
+            lambda found: (
+                f'<c r="{found[0].split(chr(34))[1]}" t="str">{found[2]}<v>{rows[int(found[0].split(chr(34))[1][1:]) - 2]["label"]}</v></c>'
+            ),
+            sheet,
+        )
     parts["xl/worksheets/sheet1.xml"] = sheet.encode()
     with zipfile.ZipFile(path, "w") as file:
         for name, content in parts.items():
@@ -242,8 +269,15 @@ async def test_error_values_are_no_labels(office: Office, language: str) -> None
     assert not any(row["label"] == "#N/A" for row in office.rows())
 
 
-@pytest.mark.parametrize(("cell", "text"), [("one_x000D_\ntwo", "one\ntwo"), ("one_x000d_\ntwo", "one\ntwo"),
-                                            ("see _x005F_x000D_ there", "see _x000D_ there"), ("a_x0041_b", "aAb")])
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        ("one_x000D_\ntwo", "one\ntwo"),
+        ("one_x000d_\ntwo", "one\ntwo"),
+        ("see _x005F_x000D_ there", "see _x000D_ there"),
+        ("a_x0041_b", "aAb"),
+    ],
+)
 async def test_escapes_of_the_format_are_undone(office: Office, cell: str, text: str) -> None:
     def escaped(workbook: Any, sheet: Any, language: str, rows: Rows) -> None:
         sheet.append(HEADERS[language])

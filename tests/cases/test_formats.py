@@ -33,23 +33,39 @@ def worse(number: int) -> str:
 
 def turns(*, system: bool = False, tool: bool = False) -> Callable[[int], Turns]:
     """What stands in each conversation, whatever the layout: role and a piece of the content."""
-    return lambda number: [*([("system", "You are the parcel desk.")] if system else []), ("user", question(number)),
-                           *([("assistant", "track_parcel"), ("tool", f"depot {number}")] if tool else []),
-                           ("assistant", answer(number))]
+    return lambda number: [
+        *([("system", "You are the parcel desk.")] if system else []),
+        ("user", question(number)),
+        *([("assistant", "track_parcel"), ("tool", f"depot {number}")] if tool else []),
+        ("assistant", answer(number)),
+    ]
 
 
-def share(human: str, model: str, *, key: str = "conversations", role: str = "from", value: str = "value",
-          system: str = "") -> Row:
-    return lambda number: {"id": f"s{number}", key: [
-        *([{role: system, value: "You are the parcel desk."}] if system else []),
-        {role: human, value: question(number)}, {role: model, value: answer(number)}]}
+def share(
+    human: str, model: str, *, key: str = "conversations", role: str = "from", value: str = "value", system: str = ""
+) -> Row:
+    return lambda number: {
+        "id": f"s{number}",
+        key: [
+            *([{role: system, value: "You are the parcel desk."}] if system else []),
+            {role: human, value: question(number)},
+            {role: model, value: answer(number)},
+        ],
+    }
 
 
-def messages(number: int, *, first: str = "", middle: list[Any] | None = None, ask: Any = None, reply: Any = None,
-             **more: Any) -> dict[str, Any]:
-    return {"messages": [*([{"role": first, "content": "You are the parcel desk."}] if first else []),
-                         {"role": "user", "content": ask or question(number)}, *(middle or []),
-                         {"role": "assistant", "content": reply or answer(number)}], **more}
+def messages(
+    number: int, *, first: str = "", middle: list[Any] | None = None, ask: Any = None, reply: Any = None, **more: Any
+) -> dict[str, Any]:
+    return {
+        "messages": [
+            *([{"role": first, "content": "You are the parcel desk."}] if first else []),
+            {"role": "user", "content": ask or question(number)},
+            *(middle or []),
+            {"role": "assistant", "content": reply or answer(number)},
+        ],
+        **more,
+    }
 
 
 def called(number: int) -> dict[str, Any]:
@@ -64,27 +80,71 @@ CHATS: dict[str, tuple[Row, Callable[[int], Turns]]] = {
     "sharegpt, role and content": (share("user", "assistant", role="role", value="content"), turns()),
     "sharegpt, conversation": (share("human", "gpt", key="conversation"), turns()),
     "sharegpt, system turn": (share("human", "gpt", system="system"), turns(system=True)),
-    "sharegpt, tools of Hermes": (lambda number: {"conversations": [
-        {"from": "system", "value": "You are the parcel desk."}, {"from": "human", "value": question(number)},
-        {"from": "gpt", "value": f"<tool_call>{json.dumps(called(number))}</tool_call>"},
-        {"from": "tool", "value": f"depot {number}"}, {"from": "gpt", "value": answer(number)}]}, turns(system=True, tool=True)),
+    "sharegpt, tools of Hermes": (
+        lambda number: {
+            "conversations": [
+                {"from": "system", "value": "You are the parcel desk."},
+                {"from": "human", "value": question(number)},
+                {"from": "gpt", "value": f"<tool_call>{json.dumps(called(number))}</tool_call>"},
+                {"from": "tool", "value": f"depot {number}"},
+                {"from": "gpt", "value": answer(number)},
+            ]
+        },
+        turns(system=True, tool=True),
+    ),
     "messages": (messages, turns()),
     "messages, system": (lambda number: messages(number, first="system"), turns(system=True)),
     "messages, developer": (lambda number: messages(number, first="developer"), turns(system=True)),
-    "messages, parts": (lambda number: messages(
-        number, ask=[{"type": "text", "text": question(number)}], reply=[{"type": "text", "text": answer(number)}]), turns()),
-    "messages, tool calls": (lambda number: messages(number, middle=[
-        {"role": "assistant", "content": None, "tool_calls": [{"id": "c", "type": "function", "function": called(number)}]},
-        {"role": "tool", "tool_call_id": "c", "content": f"depot {number}"}], tools=[]), turns(tool=True)),
-    "messages, tool calls without content": (lambda number: messages(number, middle=[
-        {"role": "assistant", "tool_calls": [{"id": "c", "type": "function", "function": called(number)}]},
-        {"role": "tool", "tool_call_id": "c", "content": [{"type": "text", "text": f"depot {number}"}]}]), turns(tool=True)),
-    "messages, functions": (lambda number: messages(number, middle=[
-        {"role": "assistant", "content": None, "function_call": called(number)},
-        {"role": "function", "name": "track_parcel", "content": f"depot {number}"}]), turns(tool=True)),
-    "messages, weight and name": (lambda number: {"messages": [
-        {"role": "user", "name": "ann", "content": question(number)}, {"role": "assistant", "content": answer(number), "weight": 1}]},
-        turns()),
+    "messages, parts": (
+        lambda number: messages(
+            number, ask=[{"type": "text", "text": question(number)}], reply=[{"type": "text", "text": answer(number)}]
+        ),
+        turns(),
+    ),
+    "messages, tool calls": (
+        lambda number: messages(
+            number,
+            middle=[
+                {
+                    "role": "assistant",
+                    "content": None,
+                    "tool_calls": [{"id": "c", "type": "function", "function": called(number)}],
+                },
+                {"role": "tool", "tool_call_id": "c", "content": f"depot {number}"},
+            ],
+            tools=[],
+        ),
+        turns(tool=True),
+    ),
+    "messages, tool calls without content": (
+        lambda number: messages(
+            number,
+            middle=[
+                {"role": "assistant", "tool_calls": [{"id": "c", "type": "function", "function": called(number)}]},
+                {"role": "tool", "tool_call_id": "c", "content": [{"type": "text", "text": f"depot {number}"}]},
+            ],
+        ),
+        turns(tool=True),
+    ),
+    "messages, functions": (
+        lambda number: messages(
+            number,
+            middle=[
+                {"role": "assistant", "content": None, "function_call": called(number)},
+                {"role": "function", "name": "track_parcel", "content": f"depot {number}"},
+            ],
+        ),
+        turns(tool=True),
+    ),
+    "messages, weight and name": (
+        lambda number: {
+            "messages": [
+                {"role": "user", "name": "ann", "content": question(number)},
+                {"role": "assistant", "content": answer(number), "weight": 1},
+            ]
+        },
+        turns(),
+    ),
     "messages as text": (lambda number: {"messages": json.dumps(messages(number)["messages"])}, turns()),
 }
 
@@ -100,7 +160,9 @@ async def test_a_conversation_keeps_its_turns_and_their_roles(office: Office, la
         kept = by_answer[answer(number)]
         wanted = expected(number)
         assert [roles(turn["role"]) for turn in kept] == [role for role, _ in wanted]
-        assert all(content in json.dumps(turn, ensure_ascii=False) for turn, (_, content) in zip(kept, wanted, strict=True))
+        assert all(
+            content in json.dumps(turn, ensure_ascii=False) for turn, (_, content) in zip(kept, wanted, strict=True)
+        )
 
 
 def roles(role: str) -> str:
@@ -109,20 +171,51 @@ def roles(role: str) -> str:
 
 
 TEXTS: dict[str, tuple[Row, Callable[[int], list[str]]]] = {
-    "alpaca": (lambda number: {"instruction": "Answer the customer politely.", "input": question(number), "output": answer(number)},
-               lambda number: ["Answer the customer politely.", question(number)]),
-    "alpaca, some without input": (lambda number: {
-        "instruction": question(number), "input": f"week {number}" if number % 2 else "", "output": answer(number)},
-        lambda number: [question(number), f"week {number}" if number % 2 else ""]),
-    "alpaca, no input": (lambda number: {"instruction": question(number), "output": answer(number)}, lambda number: [question(number)]),
-    "alpaca, empty inputs as null": (lambda number: {"instruction": question(number), "input": None, "output": answer(number)},
-                                     lambda number: [question(number)]),
-    "alpaca, response": (lambda number: {"instruction": "Answer.", "input": question(number), "response": answer(number)},
-                         lambda number: ["Answer.", question(number)]),
-    "dolly": (lambda number: {"instruction": question(number), "context": f"Depot list {number}", "response": answer(number), "category": "qa"},
-              lambda number: [question(number), f"Depot list {number}"]),
-    "prompt and completion": (lambda number: {"prompt": question(number), "completion": answer(number)}, lambda number: [question(number)]),
-    "question and answer": (lambda number: {"question": question(number), "answer": answer(number)}, lambda number: [question(number)]),
+    "alpaca": (
+        lambda number: {
+            "instruction": "Answer the customer politely.",
+            "input": question(number),
+            "output": answer(number),
+        },
+        lambda number: ["Answer the customer politely.", question(number)],
+    ),
+    "alpaca, some without input": (
+        lambda number: {
+            "instruction": question(number),
+            "input": f"week {number}" if number % 2 else "",
+            "output": answer(number),
+        },
+        lambda number: [question(number), f"week {number}" if number % 2 else ""],
+    ),
+    "alpaca, no input": (
+        lambda number: {"instruction": question(number), "output": answer(number)},
+        lambda number: [question(number)],
+    ),
+    "alpaca, empty inputs as null": (
+        lambda number: {"instruction": question(number), "input": None, "output": answer(number)},
+        lambda number: [question(number)],
+    ),
+    "alpaca, response": (
+        lambda number: {"instruction": "Answer.", "input": question(number), "response": answer(number)},
+        lambda number: ["Answer.", question(number)],
+    ),
+    "dolly": (
+        lambda number: {
+            "instruction": question(number),
+            "context": f"Depot list {number}",
+            "response": answer(number),
+            "category": "qa",
+        },
+        lambda number: [question(number), f"Depot list {number}"],
+    ),
+    "prompt and completion": (
+        lambda number: {"prompt": question(number), "completion": answer(number)},
+        lambda number: [question(number)],
+    ),
+    "question and answer": (
+        lambda number: {"question": question(number), "answer": answer(number)},
+        lambda number: [question(number)],
+    ),
 }
 
 
@@ -147,39 +240,83 @@ def asked(number: int) -> list[dict[str, str]]:
 
 
 def earlier(number: int) -> list[dict[str, str]]:
-    return [turn("system", "You are the parcel desk."), turn("user", f"Hello from {invented(number, 7)}"), turn("assistant", "Which city?"),
-            turn("user", f"Oslo {number}")]
+    return [
+        turn("system", "You are the parcel desk."),
+        turn("user", f"Hello from {invented(number, 7)}"),
+        turn("assistant", "Which city?"),
+        turn("user", f"Oslo {number}"),
+    ]
 
 
 PAIRS: dict[str, tuple[Row, Callable[[int], list[str]]]] = {
-    "explicit": (lambda number: {"prompt": question(number), "chosen": answer(number), "rejected": worse(number)},
-                 lambda number: [question(number)]),
-    "explicit, conversation": (lambda number: {
-        "prompt": asked(number), "chosen": [turn("assistant", answer(number))], "rejected": [turn("assistant", worse(number))]},
-        lambda number: [question(number)]),
-    "explicit, long conversation": (lambda number: {
-        "prompt": earlier(number), "chosen": [turn("assistant", answer(number))], "rejected": [turn("assistant", worse(number))]},
-        lambda number: [piece["content"] for piece in earlier(number)]),
-    "implicit, conversation": (lambda number: {
-        "chosen": [*asked(number), turn("assistant", answer(number))], "rejected": [*asked(number), turn("assistant", worse(number))]},
-        lambda number: [question(number)]),
-    "implicit, long conversation": (lambda number: {
-        "chosen": [*earlier(number), turn("assistant", answer(number))], "rejected": [*earlier(number), turn("assistant", worse(number))]},
-        lambda number: [piece["content"] for piece in earlier(number)]),
-    "hh": (lambda number: {"chosen": f"\n\nHuman: {question(number)}\n\nAssistant: {answer(number)}",
-                           "rejected": f"\n\nHuman: {question(number)}\n\nAssistant: {worse(number)}"},
-           lambda number: [question(number)]),
-    "hh, long": (lambda number: {
-        "chosen": f"\n\nHuman: Hello from {invented(number, 7)}\n\nAssistant: Which city?\n\nHuman: Oslo {number}\n\nAssistant: {answer(number)}",
-        "rejected": f"\n\nHuman: Hello from {invented(number, 7)}\n\nAssistant: Which city?\n\nHuman: Oslo {number}\n\nAssistant: {worse(number)}"},
-        lambda number: [f"Hello from {invented(number, 7)}", "Which city?", f"Oslo {number}"]),
-    "ultrafeedback": (lambda number: {
-        "prompt": question(number), "prompt_id": f"p{number}", "chosen": [*asked(number), turn("assistant", answer(number))],
-        "rejected": [*asked(number), turn("assistant", worse(number))], "score_chosen": 8.5, "score_rejected": 3.0,
-        "messages": [*asked(number), turn("assistant", answer(number))]}, lambda number: [question(number)]),
-    "sharegpt": (lambda number: {
-        "conversations": [{"from": "human", "value": question(number)}], "chosen": {"from": "gpt", "value": answer(number)},
-        "rejected": {"from": "gpt", "value": worse(number)}}, lambda number: [question(number)]),
+    "explicit": (
+        lambda number: {"prompt": question(number), "chosen": answer(number), "rejected": worse(number)},
+        lambda number: [question(number)],
+    ),
+    "explicit, conversation": (
+        lambda number: {
+            "prompt": asked(number),
+            "chosen": [turn("assistant", answer(number))],
+            "rejected": [turn("assistant", worse(number))],
+        },
+        lambda number: [question(number)],
+    ),
+    "explicit, long conversation": (
+        lambda number: {
+            "prompt": earlier(number),
+            "chosen": [turn("assistant", answer(number))],
+            "rejected": [turn("assistant", worse(number))],
+        },
+        lambda number: [piece["content"] for piece in earlier(number)],
+    ),
+    "implicit, conversation": (
+        lambda number: {
+            "chosen": [*asked(number), turn("assistant", answer(number))],
+            "rejected": [*asked(number), turn("assistant", worse(number))],
+        },
+        lambda number: [question(number)],
+    ),
+    "implicit, long conversation": (
+        lambda number: {
+            "chosen": [*earlier(number), turn("assistant", answer(number))],
+            "rejected": [*earlier(number), turn("assistant", worse(number))],
+        },
+        lambda number: [piece["content"] for piece in earlier(number)],
+    ),
+    "hh": (
+        lambda number: {
+            "chosen": f"\n\nHuman: {question(number)}\n\nAssistant: {answer(number)}",
+            "rejected": f"\n\nHuman: {question(number)}\n\nAssistant: {worse(number)}",
+        },
+        lambda number: [question(number)],
+    ),
+    "hh, long": (
+        lambda number: {
+            "chosen": f"\n\nHuman: Hello from {invented(number, 7)}\n\nAssistant: Which city?\n\nHuman: Oslo {number}\n\nAssistant: {answer(number)}",
+            "rejected": f"\n\nHuman: Hello from {invented(number, 7)}\n\nAssistant: Which city?\n\nHuman: Oslo {number}\n\nAssistant: {worse(number)}",
+        },
+        lambda number: [f"Hello from {invented(number, 7)}", "Which city?", f"Oslo {number}"],
+    ),
+    "ultrafeedback": (
+        lambda number: {
+            "prompt": question(number),
+            "prompt_id": f"p{number}",
+            "chosen": [*asked(number), turn("assistant", answer(number))],
+            "rejected": [*asked(number), turn("assistant", worse(number))],
+            "score_chosen": 8.5,
+            "score_rejected": 3.0,
+            "messages": [*asked(number), turn("assistant", answer(number))],
+        },
+        lambda number: [question(number)],
+    ),
+    "sharegpt": (
+        lambda number: {
+            "conversations": [{"from": "human", "value": question(number)}],
+            "chosen": {"from": "gpt", "value": answer(number)},
+            "rejected": {"from": "gpt", "value": worse(number)},
+        },
+        lambda number: [question(number)],
+    ),
 }
 
 
@@ -193,13 +330,19 @@ async def test_a_preference_keeps_what_was_said_before_both_answers(office: Offi
     for number in range(COUNT):
         pair = kept[answer(number)]
         assert pair["rejected"] == worse(number)
-        said = json.dumps({key: cell for key, cell in pair.items() if key not in ("chosen", "rejected")}, ensure_ascii=False)
+        said = json.dumps(
+            {key: cell for key, cell in pair.items() if key not in ("chosen", "rejected")}, ensure_ascii=False
+        )
         assert all(part in said for part in before(number)) and answer(number) not in said
 
 
 def sentence(number: int) -> tuple[str, int, int]:
     """A text, and where its thing stands."""
-    text = f"{invented(number, 5)}訂的{THINGS[number % 10]}還沒到。" if number % 2 else f"{invented(number, 5)}: the {THINGS[number % 10]} is late."
+    text = (
+        f"{invented(number, 5)}訂的{THINGS[number % 10]}還沒到。"
+        if number % 2
+        else f"{invented(number, 5)}: the {THINGS[number % 10]} is late."
+    )
     return text, (start := text.index(THINGS[number % 10])), start + len(THINGS[number % 10])
 
 
@@ -208,46 +351,134 @@ def spans(layout: Callable[[str, int, int], Any]) -> Row:
 
 
 SPANS: dict[str, Row] = {
-    "doccano": spans(lambda text, start, end: {"id": 1, "text": text, "label": [[start, end, "THING"]], "Comments": []}),
+    "doccano": spans(
+        lambda text, start, end: {"id": 1, "text": text, "label": [[start, end, "THING"]], "Comments": []}
+    ),
     "doccano, labels": spans(lambda text, start, end: {"text": text, "labels": [[start, end, "THING"]]}),
-    "doccano, old": spans(lambda text, start, end: {
-        "text": text, "annotations": [{"label": "THING", "start_offset": start, "end_offset": end, "user": 1}], "meta": {}}),
-    "doccano, relations": spans(lambda text, start, end: {
-        "text": text, "relations": [], "entities": [{"id": 3, "label": "THING", "start_offset": start, "end_offset": end}]}),
-    "label studio": spans(lambda text, start, end: {"id": 1, "data": {"text": text}, "annotations": [{"id": 7, "was_cancelled": False, "result": [
-        {"id": "a", "type": "labels", "from_name": "label", "to_name": "text",
-         "value": {"start": start, "end": end, "text": text[start:end], "labels": ["THING"]}}]}], "predictions": []}),
-    "label studio, min": spans(lambda text, start, end: {
-        "id": 1, "text": text, "label": [{"start": start, "end": end, "text": text[start:end], "labels": ["THING"]}], "annotator": 1}),
-    "argilla": spans(lambda text, start, end: {"text": text, "annotation": [["THING", start, end]], "status": "Validated"}),
-    "argilla, columns": spans(lambda text, start, end: {
-        "text": text, "annotation": [{"label": "THING", "start": start, "end": end}], "annotation_agent": "ann"}),
-    "argilla, two": spans(lambda text, start, end: {
-        "id": "1", "status": "completed", "fields": {"text": text}, "suggestions": {}, "metadata": {},
-        "responses": {"things": [{"value": [{"label": "THING", "start": start, "end": end}], "user_id": "u", "status": "submitted"}]}}),
-    "our own": spans(lambda text, start, end: {"text": text, "spans": [{"type": "THING", "text": text[start:end], "start": start, "end": end}]}),
+    "doccano, old": spans(
+        lambda text, start, end: {
+            "text": text,
+            "annotations": [{"label": "THING", "start_offset": start, "end_offset": end, "user": 1}],
+            "meta": {},
+        }
+    ),
+    "doccano, relations": spans(
+        lambda text, start, end: {
+            "text": text,
+            "relations": [],
+            "entities": [{"id": 3, "label": "THING", "start_offset": start, "end_offset": end}],
+        }
+    ),
+    "label studio": spans(
+        lambda text, start, end: {
+            "id": 1,
+            "data": {"text": text},
+            "annotations": [
+                {
+                    "id": 7,
+                    "was_cancelled": False,
+                    "result": [
+                        {
+                            "id": "a",
+                            "type": "labels",
+                            "from_name": "label",
+                            "to_name": "text",
+                            "value": {"start": start, "end": end, "text": text[start:end], "labels": ["THING"]},
+                        }
+                    ],
+                }
+            ],
+            "predictions": [],
+        }
+    ),
+    "label studio, min": spans(
+        lambda text, start, end: {
+            "id": 1,
+            "text": text,
+            "label": [{"start": start, "end": end, "text": text[start:end], "labels": ["THING"]}],
+            "annotator": 1,
+        }
+    ),
+    "argilla": spans(
+        lambda text, start, end: {"text": text, "annotation": [["THING", start, end]], "status": "Validated"}
+    ),
+    "argilla, columns": spans(
+        lambda text, start, end: {
+            "text": text,
+            "annotation": [{"label": "THING", "start": start, "end": end}],
+            "annotation_agent": "ann",
+        }
+    ),
+    "argilla, two": spans(
+        lambda text, start, end: {
+            "id": "1",
+            "status": "completed",
+            "fields": {"text": text},
+            "suggestions": {},
+            "metadata": {},
+            "responses": {
+                "things": [
+                    {"value": [{"label": "THING", "start": start, "end": end}], "user_id": "u", "status": "submitted"}
+                ]
+            },
+        }
+    ),
+    "our own": spans(
+        lambda text, start, end: {
+            "text": text,
+            "spans": [{"type": "THING", "text": text[start:end], "start": start, "end": end}],
+        }
+    ),
 }
 
 
 @pytest.mark.parametrize("layout", SPANS)
 async def test_spans_stand_where_people_marked_them(office: Office, layout: str) -> None:
     await office.begin("extraction", labels=["THING"])
-    rows = await office.prepared(office.put("marked.json", json.dumps([SPANS[layout](number) for number in range(COUNT)])))
+    rows = await office.prepared(
+        office.put("marked.json", json.dumps([SPANS[layout](number) for number in range(COUNT)]))
+    )
     assert len(rows) == COUNT
     kept = {row["text"]: row["spans"] for row in rows}
     for number in range(COUNT):
         text, start, end = sentence(number)
-        assert [(span["type"], span["text"], span["start"], span["end"]) for span in kept[text]] == [("THING", text[start:end], start, end)]
+        assert [(span["type"], span["text"], span["start"], span["end"]) for span in kept[text]] == [
+            ("THING", text[start:end], start, end)
+        ]
 
 
 LABELLED: dict[str, Row] = {
-    "label studio": lambda number: {"id": number, "data": {"text": question(number)}, "annotations": [{"result": [
-        {"type": "choices", "from_name": "tone", "to_name": "text", "value": {"choices": [tone(number)]}}]}]},
-    "label studio, min": lambda number: {"id": number, "text": question(number), "tone": tone(number), "annotator": 1, "lead_time": 2.5},
-    "argilla": lambda number: {"text": question(number), "annotation": tone(number), "annotation_agent": "ann", "status": "Validated"},
+    "label studio": lambda number: {
+        "id": number,
+        "data": {"text": question(number)},
+        "annotations": [
+            {
+                "result": [
+                    {"type": "choices", "from_name": "tone", "to_name": "text", "value": {"choices": [tone(number)]}}
+                ]
+            }
+        ],
+    },
+    "label studio, min": lambda number: {
+        "id": number,
+        "text": question(number),
+        "tone": tone(number),
+        "annotator": 1,
+        "lead_time": 2.5,
+    },
+    "argilla": lambda number: {
+        "text": question(number),
+        "annotation": tone(number),
+        "annotation_agent": "ann",
+        "status": "Validated",
+    },
     "argilla, two": lambda number: {
-        "id": str(number), "fields": {"text": question(number)}, "metadata": {}, "suggestions": {},
-        "responses": {"tone": [{"value": tone(number), "user_id": "u", "status": "submitted"}]}},
+        "id": str(number),
+        "fields": {"text": question(number)},
+        "metadata": {},
+        "suggestions": {},
+        "responses": {"tone": [{"value": tone(number), "user_id": "u", "status": "submitted"}]},
+    },
     "doccano": lambda number: {"id": number, "text": question(number), "label": [tone(number)]},
     "label in a list": lambda number: {"text": question(number), "labels": [tone(number)]},
 }
@@ -279,13 +510,24 @@ FILES: dict[str, tuple[str, str | bytes, Rows]] = {
     "gzip": ("rows.jsonl.gz", gzip.compress(dump_lines(ROWS).encode()), ROWS),
     "gzip of a csv": ("rows.csv.gz", gzip.compress(("text\tlabel\n" + TABLE).replace("\t", ",").encode()), ROWS),
     "tsv": ("rows.tsv", "text\tlabel\n" + TABLE, ROWS),
-    "tsv, lone quotes": ("rows.tsv", "text\tlabel\n" + "".join(f"{row['text']}\t{row['label']}\n" for row in QUOTES), QUOTES),
-    "tsv, quotes at the start": ("rows.tsv", "text\tlabel\n" + "".join(f'"{row["text"]}\t{row["label"]}\n' for row in ROWS),
-                                 [{**row, "text": '"' + row["text"]} for row in ROWS]),
+    "tsv, lone quotes": (
+        "rows.tsv",
+        "text\tlabel\n" + "".join(f"{row['text']}\t{row['label']}\n" for row in QUOTES),
+        QUOTES,
+    ),
+    "tsv, quotes at the start": (
+        "rows.tsv",
+        "text\tlabel\n" + "".join(f'"{row["text"]}\t{row["label"]}\n' for row in ROWS),
+        [{**row, "text": '"' + row["text"]} for row in ROWS],
+    ),
     "tsv in .csv": ("rows.csv", "text\tlabel\n" + TABLE, ROWS),
     "sep=;": ("rows.csv", "sep=;\r\ntext;label\r\n" + TABLE.replace("\t", ";").replace("\n", "\r\n"), ROWS),
     "sep=tab": ("rows.csv", "sep=\t\r\ntext\tlabel\r\n" + TABLE.replace("\n", "\r\n"), ROWS),
-    "sep=; quoted, with a mark": ("rows.csv", b"\xef\xbb\xbf" + ('"sep=;"\ntext;label\n' + TABLE.replace("\t", ";")).encode(), ROWS),
+    "sep=; quoted, with a mark": (
+        "rows.csv",
+        b"\xef\xbb\xbf" + ('"sep=;"\ntext;label\n' + TABLE.replace("\t", ";")).encode(),
+        ROWS,
+    ),
     "pipes": ("rows.csv", "text|label\n" + TABLE.replace("\t", "|"), ROWS),
 }
 
@@ -314,8 +556,14 @@ async def test_a_file_without_a_header_loses_no_row(office: Office, name: str) -
 @pytest.mark.parametrize("cell", [{"a": None, "b": True, "city": "Zürich"}, ["x", 1, None], [{"deep": [False]}]])
 async def test_a_structured_cell_is_json(office: Office, cell: Any) -> None:
     await office.begin("generation")
-    rows = await office.prepared(office.put("rows.jsonl", dump_lines([
-        {"text": question(number), "output": cell if number else {"first": number}} for number in range(COUNT)])))
+    rows = await office.prepared(
+        office.put(
+            "rows.jsonl",
+            dump_lines(
+                [{"text": question(number), "output": cell if number else {"first": number}} for number in range(COUNT)]
+            ),
+        )
+    )
     assert len(rows) == COUNT
     assert all(json.loads(row["output"]) == cell for row in rows if row["text"] != question(0))
     assert not any("\\u" in row["output"] for row in rows)
@@ -325,14 +573,23 @@ async def test_a_structured_cell_is_json(office: Office, cell: Any) -> None:
 async def test_an_address_may_answer_with_a_file(office: Office, server: Peer, kind: str) -> None:
     lines, table = dump_lines(ROWS).encode(), ("text,label\n" + TABLE.replace("\t", ",")).encode()
     body, media = {
-        "ndjson": (lines, "application/x-ndjson"), "csv": (table, "text/csv"), "tsv": (b"text\tlabel\n" + TABLE.encode(), "text/tab-separated-values"),
-        "gzip of csv": (gzip.compress(table), "application/x-gzip"), "gzip of ndjson": (gzip.compress(lines), "application/octet-stream"),
-        "quoted csv": (("text,label\n" + "".join(f'"{row["text"]}","{row["label"]}"\n' for row in ROWS)).encode(),
-                       "text/csv; charset=utf-8"),
+        "ndjson": (lines, "application/x-ndjson"),
+        "csv": (table, "text/csv"),
+        "tsv": (b"text\tlabel\n" + TABLE.encode(), "text/tab-separated-values"),
+        "gzip of csv": (gzip.compress(table), "application/x-gzip"),
+        "gzip of ndjson": (gzip.compress(lines), "application/octet-stream"),
+        "quoted csv": (
+            ("text,label\n" + "".join(f'"{row["text"]}","{row["label"]}"\n' for row in ROWS)).encode(),
+            "text/csv; charset=utf-8",
+        ),
     }[kind]
-    ending = {"ndjson": ".ndjson", "tsv": ".tsv", "gzip of csv": ".csv.gz", "gzip of ndjson": ".jsonl.gz"}.get(kind, ".csv")
+    ending = {"ndjson": ".ndjson", "tsv": ".tsv", "gzip of csv": ".csv.gz", "gzip of ndjson": ".jsonl.gz"}.get(
+        kind, ".csv"
+    )
     await office.begin(labels=["calm", "angry"])
-    told = await office.connect_to(on_this_machine("api", endpoint=server.serve(f"/rows{ending}", Said(body, headers={"Content-Type": media}))))
+    told = await office.connect_to(
+        on_this_machine("api", endpoint=server.serve(f"/rows{ending}", Said(body, headers={"Content-Type": media})))
+    )
     assert not told.refused, told.message
     told = await office.prepare()
     assert not told.refused, told.message

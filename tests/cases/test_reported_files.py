@@ -21,8 +21,9 @@ def lines_of(name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (FILES / name).read_text("utf-8").splitlines()]
 
 
-@pytest.mark.parametrize(("name", "sign"), [("curly.csv", "It’s not what I’d call fine"),
-                                            ("de.csv", "ist schön und größer geworden")])
+@pytest.mark.parametrize(
+    ("name", "sign"), [("curly.csv", "It’s not what I’d call fine"), ("de.csv", "ist schön und größer geworden")]
+)
 async def test_01_a_western_file_is_not_read_as_big5(office: Office, name: str, sign: str) -> None:
     await office.begin(labels=POLAR)
     told = await office.connect(office.copy(f"01-cp1252-as-big5/{name}"))
@@ -120,12 +121,18 @@ async def test_12_sharegpt_keeps_its_tools_and_its_system_column(office: Office,
     await office.begin("chat")
     rows = await office.prepared(office.copy("12-tool-turns/sg.jsonl"), mapping=mapping)
     assert len(rows) == 60
-    assert all(row["messages"][0]["role"] == "system" and row["messages"][0]["content"].startswith("You are the parcel desk")
-               for row in rows)
+    assert all(
+        row["messages"][0]["role"] == "system" and row["messages"][0]["content"].startswith("You are the parcel desk")
+        for row in rows
+    )
     called = [row["messages"] for row in rows if len(row["messages"]) > 3]
     assert len(called) == 30
     for messages in called:
-        assert messages[1]["role"] == "user" and [turn["role"] for turn in messages[-3:]] == ["assistant", "tool", "assistant"]
+        assert messages[1]["role"] == "user" and [turn["role"] for turn in messages[-3:]] == [
+            "assistant",
+            "tool",
+            "assistant",
+        ]
         assert "track" in json.dumps(messages[2]) and "depot" in messages[3]["content"]
 
 
@@ -164,7 +171,9 @@ async def test_16_doccano_spans_are_spans(office: Office, name: str) -> None:
 async def test_18_bytes_that_are_utf8_are_text(office: Office) -> None:
     await office.begin(labels=POLAR)
     database = office.copy("18-bytes-as-base64/blob.db")
-    told = await office.connect_to({"type": "database", "connection": f"sqlite:///{database}", "query": "select text,label from t"})
+    told = await office.connect_to(
+        {"type": "database", "connection": f"sqlite:///{database}", "query": "select text,label from t"}
+    )
     assert not told.refused
     await office.prepare()
     rows = office.rows()
@@ -174,7 +183,9 @@ async def test_18_bytes_that_are_utf8_are_text(office: Office) -> None:
 async def test_20_an_encoding_is_named_and_no_row_is_shown(office: Office) -> None:
     await office.begin(labels=POLAR, constraints={"privacy": "on-premise"})
     database = office.copy("20-sqlite-latin1/latin.db")
-    told = await office.connect_to({"type": "database", "connection": f"sqlite:///{database}", "query": "select text,label from t"})
+    told = await office.connect_to(
+        {"type": "database", "connection": f"sqlite:///{database}", "query": "select text,label from t"}
+    )
     prepared = await office.prepare()
     assert not re.search(r"arrived|battery|caf", told.everything + prepared.everything)
     assert re.search("encod|UTF-8", told.message + prepared.message)
@@ -198,7 +209,9 @@ async def test_21_rows_that_are_test_rows_already_stay_test_rows(office: Office,
 def _official_tests(name: str) -> set[str]:
     if name == "sc.jsonl":
         return {row["text"] for row in lines_of("21-own-split/sc.jsonl") if row["split"] == "test"}
-    return {line.rpartition(",")[0] for line in (FILES / "21-own-split/own/test.csv").read_text("utf-8").splitlines()[1:]}
+    return {
+        line.rpartition(",")[0] for line in (FILES / "21-own-split/own/test.csv").read_text("utf-8").splitlines()[1:]
+    }
 
 
 async def test_26_labels_of_four_rows_are_tested(office: Office) -> None:
@@ -218,23 +231,31 @@ async def test_28_what_yaml_made_of_a_word_is_explained_by_quotes(office: Office
         lines = [line for line in file.read_text("utf-8").splitlines() if not re.match(r"labels:|- ", line)]
         file.write_text("\n".join([*lines, (FILES / "28-yaml-norway" / part).read_text("utf-8")]), "utf-8")
     else:
-        file.write_text("format: 1\nsources:\n  - type: file\n    path: rows.csv\n"
-                        + (FILES / "28-yaml-norway" / part).read_text("utf-8"), "utf-8")
+        file.write_text(
+            "format: 1\nsources:\n  - type: file\n    path: rows.csv\n"
+            + (FILES / "28-yaml-norway" / part).read_text("utf-8"),
+            "utf-8",
+        )
     told = await office.prepare()
     assert told.refused and re.search("quot" if language == "en" else "引號", told.message)
 
 
 def served(kind: str) -> Said:
     """An answer of a web API, 60 rows of it, in one of the ways such answers come."""
-    rows: Rows = [{"text": row["text"].replace(",", ";"), "label": POLAR[number % 2]} for number, row in enumerate(written("en", 60))]
+    rows: Rows = [
+        {"text": row["text"].replace(",", ";"), "label": POLAR[number % 2]}
+        for number, row in enumerate(written("en", 60))
+    ]
     lines = "".join(json.dumps(row) + "\n" for row in rows)
     return {
         "gzip": Said(gzip.compress(json.dumps(rows).encode()), headers={"Content-Type": "application/json"}),
         "gzip file": Said(gzip.compress(lines.encode()), headers={"Content-Type": "application/gzip"}),
         "ndjson": Said(lines.encode(), headers={"Content-Type": "application/x-ndjson"}),
         "jsonl": Said(lines.encode(), headers={"Content-Type": "application/jsonl"}),
-        "csv": Said(("text,label\n" + "".join(f"{row['text']},{row['label']}\n" for row in rows)).encode(),
-                    headers={"Content-Type": "text/csv; charset=utf-8"}),
+        "csv": Said(
+            ("text,label\n" + "".join(f"{row['text']},{row['label']}\n" for row in rows)).encode(),
+            headers={"Content-Type": "text/csv; charset=utf-8"},
+        ),
         "null": Said(json.dumps({"items": [*rows, None]}).encode(), headers={"Content-Type": "application/json"}),
     }[kind]
 
@@ -259,5 +280,3 @@ async def test_29_a_page_written_by_scripts_is_said_to_be_one(office: Office, se
     told = await office.connect_to(on_this_machine("web_scrape", urls=[address], delay_seconds=0, unlabelled=True))
     prepared = await office.prepare()
     assert "script" in told.message + prepared.message
-
-

@@ -27,8 +27,13 @@ async def planned(office: Office, base_model: Path) -> Told:
 
 async def with_rows(office: Office) -> None:
     await office.begin(labels=["pos", "neg"])
-    rows = [{"text": f"The {invented(number, 4)} was {'fine' if number % 2 else 'broken'}", "label": ["neg", "pos"][number % 2]}
-            for number in range(60)]
+    rows = [
+        {
+            "text": f"The {invented(number, 4)} was {'fine' if number % 2 else 'broken'}",
+            "label": ["neg", "pos"][number % 2],
+        }
+        for number in range(60)
+    ]
     await office.prepared(office.put("rows.jsonl", dump_lines(rows)))
 
 
@@ -40,7 +45,9 @@ async def test_22_a_base_without_a_chat_template_is_not_planned_as_ready(office:
     assert told.refused or told.next_tool != "train"
 
 
-async def test_24_a_template_that_writes_the_time_is_not_called_another_template(office: Office, base_model: Path) -> None:
+async def test_24_a_template_that_writes_the_time_is_not_called_another_template(
+    office: Office, base_model: Path
+) -> None:
     template = (FILES / "24-template-with-clock/chat_template.jinja").read_text("utf-8")
     (base_model / "chat_template.jinja").write_text(template.replace("%M", "%M:%S.%f"), "utf-8")
     await with_rows(office)

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 def mails(language: str, *, without_label: int = 0, without_text: int = 0) -> Rows:
     """60 rows, the last of them spoilt."""
     rows = written(language)
-    for row in rows[60 - without_label:]:
+    for row in rows[60 - without_label :]:
         row["label"] = ""
     for row in rows[:without_text]:
         row["text"] = ""
@@ -65,7 +65,9 @@ def table(path: Path) -> list[list[Any]]:
 
 @pytest.mark.parametrize("format", ["csv", "jsonl", "xlsx"])
 @pytest.mark.parametrize(("language", "words"), [("en", "label"), ("zh-TW", "標籤")])
-async def test_they_are_the_first_sentence_with_their_reason(office: Office, language: str, words: str, format: str) -> None:
+async def test_they_are_the_first_sentence_with_their_reason(
+    office: Office, language: str, words: str, format: str
+) -> None:
     await office.begin(language=language, labels=list(SENTENCES[language][0]))
     await office.connect(put(office, mails(language, without_label=48), format))
     told = await office.prepare()

@@ -24,7 +24,10 @@ LABELS = ["ask", "thank", "warn"]
 
 
 def rows_of(count: int, begin: int = 0) -> Rows:
-    return [{"text": f"Note {number} on {invented(number, 6)}", "label": LABELS[number % 3]} for number in range(begin, begin + count)]
+    return [
+        {"text": f"Note {number} on {invented(number, 6)}", "label": LABELS[number % 3]}
+        for number in range(begin, begin + count)
+    ]
 
 
 async def prepared(office: Office, *sources: dict[str, Any]) -> Told:
@@ -41,12 +44,18 @@ async def test_e1_a_column_renamed_on_page_three_is_no_duplicate(office: Office,
 
     def pages(asked: Asked) -> Said:
         page = int(asked.params.get("page", 1))
-        part = rows[(page - 1) * 20:page * 20]
+        part = rows[(page - 1) * 20 : page * 20]
         return as_json(part if page < 3 else [{"body": row["text"], "label": row["label"]} for row in part])
 
     await office.begin(labels=LABELS)
-    told = await prepared(office, on_this_machine(
-        "api", endpoint=server.serve("/rows", pages), pagination={"type": "page", "param": "page", "start": 1, "size_param": "size", "size": 20}))
+    told = await prepared(
+        office,
+        on_this_machine(
+            "api",
+            endpoint=server.serve("/rows", pages),
+            pagination={"type": "page", "param": "page", "start": 1, "size_param": "size", "size": 20},
+        ),
+    )
     if len(office.rows()) == 130:
         return
     start = told.message[:300]
@@ -54,25 +63,36 @@ async def test_e1_a_column_renamed_on_page_three_is_no_duplicate(office: Office,
     assert not re.search("duplicate|distinct", start)
 
 
-@pytest.mark.parametrize("answer", [{"total": 130}, {"count": 130}, {"meta": {"total": 130}}, {"total_count": 130}],
-                         ids=["total", "count", "meta.total", "total_count"])
-async def test_e1_fewer_rows_than_the_answer_says_there_are_is_in_the_message(office: Office, server: Peer, answer: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [{"total": 130}, {"count": 130}, {"meta": {"total": 130}}, {"total_count": 130}],
+    ids=["total", "count", "meta.total", "total_count"],
+)
+async def test_e1_fewer_rows_than_the_answer_says_there_are_is_in_the_message(
+    office: Office, server: Peer, answer: dict[str, Any]
+) -> None:
     await office.begin(labels=LABELS)
-    told = await prepared(office, on_this_machine("api", endpoint=server.serve("/rows", as_json({**answer, "items": rows_of(25)}))))
+    told = await prepared(
+        office, on_this_machine("api", endpoint=server.serve("/rows", as_json({**answer, "items": rows_of(25)})))
+    )
     assert re.search(r"\b130\b", told.message) and re.search(r"\b25\b", told.message)
 
 
 def page(number: int) -> str:
     text = " ".join(invented(number * 50 + part, 8) for part in range(6))
-    return (f"<!doctype html><html><head><title>Page {number}</title></head><body><nav><a href='/'>home</a></nav>"
-            f"<article><h1>Page {number}</h1><p>{text}.</p><p>{text[::-1]}.</p></article><footer>footer</footer></body></html>")
+    return (
+        f"<!doctype html><html><head><title>Page {number}</title></head><body><nav><a href='/'>home</a></nav>"
+        f"<article><h1>Page {number}</h1><p>{text}.</p><p>{text[::-1]}.</p></article><footer>footer</footer></body></html>"
+    )
 
 
 EMPTY = "<!doctype html><html><head><title>app</title></head><body><div id=root></div></body></html>"
 
 
 async def test_e1_pages_without_main_text_are_counted(office: Office, server: Peer) -> None:
-    addresses = [server.serve(f"/p{number}", as_page(EMPTY if number in (2, 5, 6) else page(number))) for number in range(9)]
+    addresses = [
+        server.serve(f"/p{number}", as_page(EMPTY if number in (2, 5, 6) else page(number))) for number in range(9)
+    ]
     await office.begin()
     told = await prepared(office, on_this_machine("web_scrape", urls=addresses, delay_seconds=0, unlabelled=True))
     assert not told.refused, told.message
@@ -105,7 +125,9 @@ async def test_e1_sharp_loss_within_a_source_stops_the_preparation(office: Offic
     await office.begin(labels=LABELS)
     await office.connect(office.put("notes.jsonl", dump_lines(rows)))
     told = await office.prepare()
-    assert re.search(r"\b270\b", told.message) and (told.refused or told.next_tool in ("prepare_data", "set_data_source"))
+    assert re.search(r"\b270\b", told.message) and (
+        told.refused or told.next_tool in ("prepare_data", "set_data_source")
+    )
 
 
 # E2: the frozen benchmark and the living source
@@ -118,8 +140,11 @@ async def test_e2_benchmark_rows_whose_label_changed_or_that_are_gone_are_named_
     await office.prepared(path)
     tested = [row["text"] for row in office.rows("test")]
     changed, gone = tested[:3], tested[3:5]
-    after = [{**row, "label": LABELS[(LABELS.index(row["label"]) + 1) % 3] if row["text"] in changed else row["label"]}
-             for row in rows if row["text"] not in gone]
+    after = [
+        {**row, "label": LABELS[(LABELS.index(row["label"]) + 1) % 3] if row["text"] in changed else row["label"]}
+        for row in rows
+        if row["text"] not in gone
+    ]
     office.put("notes.jsonl", dump_lines(after))
     told = await office.prepare()
     assert "benchmark" in told.message and re.search(r"\b3\b", told.message) and re.search(r"\b2\b", told.message)
@@ -131,8 +156,10 @@ async def test_e2_benchmark_rows_whose_label_changed_or_that_are_gone_are_named_
 
 def mentioned(told: Told, office: Office) -> list[Path]:
     """Files of the task's folder that the answer names."""
-    found = {Path(name) if name.startswith("/") else office.folder / name
-             for name in re.findall(r"[\w./\-]+\.(?:csv|jsonl?|xlsx)", told.everything)}
+    found = {
+        Path(name) if name.startswith("/") else office.folder / name
+        for name in re.findall(r"[\w./\-]+\.(?:csv|jsonl?|xlsx)", told.everything)
+    }
     return [path for path in found if path.is_file() and path.is_relative_to(office.folder) and path.suffix != ".xlsx"]
 
 
@@ -148,7 +175,9 @@ def as_excel_shows(cell: str) -> str:
 
 def dumped(table: list[list[str]], delimiter: str) -> str:
     file = io.StringIO()
-    csv.writer(file, delimiter=delimiter, lineterminator="\r\n").writerows([[as_excel_shows(cell) for cell in row] for row in table])
+    csv.writer(file, delimiter=delimiter, lineterminator="\r\n").writerows(
+        [[as_excel_shows(cell) for cell in row] for row in table]
+    )
     return file.getvalue()
 
 
@@ -156,6 +185,7 @@ def saved(delimiter: str, codec: str) -> Save:
     def save(table: list[list[str]], path: Path) -> Path:
         path.write_bytes(dumped(table, delimiter).encode(codec))
         return path
+
     return save
 
 
@@ -169,8 +199,14 @@ def saved_as_workbook(table: list[list[str]], path: Path) -> Path:
 
 
 SAVED: dict[str, Save] = {
-    "semicolons": saved(";", "utf-8-sig"), "semicolons in Windows' code": saved(";", "cp950"), "UTF-16 tabs": saved("\t", "utf-16"),
-    "Big5": saved(",", "cp950"), "tabs": saved("\t", "utf-8"), "UTF-8 without a mark": saved(",", "utf-8"), "a workbook": saved_as_workbook}
+    "semicolons": saved(";", "utf-8-sig"),
+    "semicolons in Windows' code": saved(";", "cp950"),
+    "UTF-16 tabs": saved("\t", "utf-16"),
+    "Big5": saved(",", "cp950"),
+    "tabs": saved("\t", "utf-8"),
+    "UTF-8 without a mark": saved(",", "utf-8"),
+    "a workbook": saved_as_workbook,
+}
 
 
 def table_of(path: Path) -> list[list[str]]:
@@ -235,13 +271,18 @@ async def test_e4_five_dead_pages_in_a_row_are_skipped_and_counted(office: Offic
     addresses = []
     for number in range(14):
         path = f"/old/p{number}" if 4 <= number < 9 else f"/p{number}"
-        answer = as_page(page(number)) if dead.startswith("forbidden") or not 4 <= number < 9 else Said(
-            status=410 if dead == "gone" else 404)
+        answer = (
+            as_page(page(number))
+            if dead.startswith("forbidden") or not 4 <= number < 9
+            else Said(status=410 if dead == "gone" else 404)
+        )
         addresses.append(server.serve(path, answer))
     if dead.startswith("forbidden"):
         server.serve("/robots.txt", Said(b"User-agent: *\nDisallow: /old/\n", headers={"Content-Type": "text/plain"}))
     await office.begin(labels=LABELS)
-    told = await prepared(office, on_this_machine("web_scrape", urls=addresses, delay_seconds=0, retries=0, unlabelled=True))
+    told = await prepared(
+        office, on_this_machine("web_scrape", urls=addresses, delay_seconds=0, retries=0, unlabelled=True)
+    )
     assert not told.refused, told.message
     assert told.result.get("to_label") == 9, told.everything
     assert re.search(r"\b5\b", told.message)
@@ -256,7 +297,9 @@ async def test_e4_an_outage_stops_and_what_was_read_is_not_read_again(office: Of
 
     addresses = [server.serve(f"/p{number}", answer) for number in range(20)]
     await office.begin(labels=LABELS)
-    source = on_this_machine("web_scrape", urls=addresses, delay_seconds=0, retries=0, retry_seconds=0.01, unlabelled=True)
+    source = on_this_machine(
+        "web_scrape", urls=addresses, delay_seconds=0, retries=0, retry_seconds=0.01, unlabelled=True
+    )
     told = await office.connect_to(source)
     told = await office.prepare()
     assert told.refused and not any("/p19" in path for path in server.paths()[:-1])
@@ -284,22 +327,48 @@ class Writer:
         wanted = int(re.search(r"(?:寫|write) (\d+)", prompt)[1])  # type: ignore[index]
         begin = sum(count for _, count in self.asked)
         self.asked.append((label, wanted))
-        rows = self.spoil(label, [{"text": f"{invented(number, 7)}，這是第{number}則。", "label": label}
-                                  for number in range(begin, begin + wanted)])
-        return as_json({"id": "1", "object": "chat.completion", "created": 1, "model": "writer", "choices": [
-            {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": json.dumps({"rows": rows}, ensure_ascii=False)}}],
-            "usage": {"prompt_tokens": 100, "completion_tokens": 100 * wanted, "total_tokens": 100 + 100 * wanted}})
+        rows = self.spoil(
+            label,
+            [
+                {"text": f"{invented(number, 7)}，這是第{number}則。", "label": label}
+                for number in range(begin, begin + wanted)
+            ],
+        )
+        return as_json(
+            {
+                "id": "1",
+                "object": "chat.completion",
+                "created": 1,
+                "model": "writer",
+                "choices": [
+                    {
+                        "index": 0,
+                        "finish_reason": "stop",
+                        "message": {"role": "assistant", "content": json.dumps({"rows": rows}, ensure_ascii=False)},
+                    }
+                ],
+                "usage": {"prompt_tokens": 100, "completion_tokens": 100 * wanted, "total_tokens": 100 + 100 * wanted},
+            }
+        )
 
 
 def written_by(server: Peer, **fields: Any) -> dict[str, Any]:
-    return on_this_machine("llm_generated", prompt_template="生成 {count} 筆財經新聞", model="writer", base_url=f"{server.url}/v1", **fields)
+    return on_this_machine(
+        "llm_generated",
+        prompt_template="生成 {count} 筆財經新聞",
+        model="writer",
+        base_url=f"{server.url}/v1",
+        **fields,
+    )
 
 
 async def test_e5_what_is_needed_is_asked_for_and_what_is_asked_for_is_paid(office: Office, server: Peer) -> None:
     await office.begin(language="zh-TW", labels=["正面", "中性", "負面"])
     writer = Writer()
     server.serve("/v1/chat/completions", writer)
-    told = await office.connect_to(written_by(server, count=6, price_per_million_input=1000, price_per_million_output=1000), confirm=True)
+    told = await office.connect_to(
+        written_by(server, count=6, price_per_million_input=1000, price_per_million_output=1000), confirm=True
+    )
     told = await office.prepare(confirm=True)
     asked = sum(count for _, count in writer.asked)
     assert asked == 6, writer.asked
@@ -315,20 +384,30 @@ async def test_e5_the_spending_stops_at_the_sum_agreed_to(office: Office, server
     writer = Writer()
     writer.spoil = lambda label, rows: [{"text": "每次都一樣的一句話，沒有別的。", "label": label}] * len(rows)
     server.serve("/v1/chat/completions", writer)
-    priced = written_by(server, count=30, rows_per_request=5, price_per_million_input=1000, price_per_million_output=1000)
+    priced = written_by(
+        server, count=30, rows_per_request=5, price_per_million_input=1000, price_per_million_output=1000
+    )
     offered = await office.connect_to(priced)
     sums = [float(found) for found in re.findall(r"\d+\.\d+", offered.message)]
     await office.connect_to(priced, confirm=True)
     await office.prepare(confirm=True)
     spending = office.folder / "spending.jsonl"
-    paid = sum(line.get("amount", 0) for line in map(json.loads, spending.read_text("utf-8").splitlines()) if line.get("kind") == "paid")
+    paid = sum(
+        line.get("amount", 0)
+        for line in map(json.loads, spending.read_text("utf-8").splitlines())
+        if line.get("kind") == "paid"
+    )
     assert sums and paid <= max(sums)
 
 
-async def test_e5_rejections_are_counted_per_label_and_the_shortfall_is_in_the_headline(office: Office, server: Peer) -> None:
+async def test_e5_rejections_are_counted_per_label_and_the_shortfall_is_in_the_headline(
+    office: Office, server: Peer
+) -> None:
     await office.begin(language="zh-TW", labels=["正面", "中性", "負面"])
     writer = Writer()
-    writer.spoil = lambda label, rows: [{**row, "text": "每次都一樣的一句話，沒有別的。"} for row in rows] if label == "負面" else rows
+    writer.spoil = lambda label, rows: (
+        [{**row, "text": "每次都一樣的一句話，沒有別的。"} for row in rows] if label == "負面" else rows
+    )
     server.serve("/v1/chat/completions", writer)
     told = await prepared(office, written_by(server, count=30, rows_per_request=10))
     if told.next_tool == "prepare_data":
@@ -340,10 +419,15 @@ async def test_e5_rejections_are_counted_per_label_and_the_shortfall_is_in_the_h
 # E6
 
 
-@pytest.mark.parametrize("beside", [{"errors": []}, {"warnings": [], "facets": []}, {"included": [], "links": {"next": None}}],
-                         ids=["errors", "two", "included"])
+@pytest.mark.parametrize(
+    "beside",
+    [{"errors": []}, {"warnings": [], "facets": []}, {"included": [], "links": {"next": None}}],
+    ids=["errors", "two", "included"],
+)
 @pytest.mark.parametrize("place", ["items", "data", "result.rows"])
-async def test_e6_an_empty_list_does_not_win_over_the_full_one(office: Office, server: Peer, place: str, beside: dict[str, Any]) -> None:
+async def test_e6_an_empty_list_does_not_win_over_the_full_one(
+    office: Office, server: Peer, place: str, beside: dict[str, Any]
+) -> None:
     rows: Any = rows_of(60)
     for name in reversed(place.split(".")):
         rows = {name: rows}
@@ -363,8 +447,12 @@ async def test_e6_one_source_can_be_fetched_before_the_others_ever_were(office: 
     assert len(office.rows()) == 60
 
 
-@pytest.mark.parametrize(("language", "said"), [("en", r"hour|60 minutes|\d{1,2}:\d\d"), ("zh-TW", r"小時|60 分鐘|\d{1,2}:\d\d")])
-async def test_e6_a_server_that_wants_an_hour_is_told_with_the_hour(office: Office, server: Peer, language: str, said: str) -> None:
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", r"hour|60 minutes|\d{1,2}:\d\d"), ("zh-TW", r"小時|60 分鐘|\d{1,2}:\d\d")]
+)
+async def test_e6_a_server_that_wants_an_hour_is_told_with_the_hour(
+    office: Office, server: Peer, language: str, said: str
+) -> None:
     await office.begin(language=language, labels=LABELS)
     address = server.serve("/rows", as_json({}, 429, Retry_After="3600"))
     told = await office.connect_to(on_this_machine("api", endpoint=address, retry_seconds=0.01))
@@ -378,11 +466,23 @@ async def test_e6_kappa_of_four_rows_is_not_shown(office: Office) -> None:
     await office.prepare()
     answers = []
     for person, which in (("Ann", "open"), ("Ben", "second")):
-        shown = await office("add_examples", task=office.name, action="review", by=person, settings={"which": which}, count=4)
+        shown = await office(
+            "add_examples", task=office.name, action="review", by=person, settings={"which": which}, count=4
+        )
         assert len(shown.content["rows"]) == 4, shown.message
-        answers.append(await office("add_examples", task=office.name, action="review", by=person, settings={"which": which}, examples=[
-            {"id": row["id"], "label": ["ask", "thank"][(place + (person == "Ben" and place == 3)) % 2]}
-            for place, row in enumerate(shown.content["rows"])]))
+        answers.append(
+            await office(
+                "add_examples",
+                task=office.name,
+                action="review",
+                by=person,
+                settings={"which": which},
+                examples=[
+                    {"id": row["id"], "label": ["ask", "thank"][(place + (person == "Ben" and place == 3)) % 2]}
+                    for place, row in enumerate(shown.content["rows"])
+                ],
+            )
+        )
     answers.append(await office("add_examples", task=office.name, action="status"))
     assert not any(told.refused for told in answers)
     told = answers[-1]

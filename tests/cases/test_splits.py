@@ -16,13 +16,26 @@ LABELS = ["ask", "thank", "warn"]
 
 
 def rows_of(count: int, begin: int = 0, labels: list[str] = LABELS) -> Rows:
-    return [{"text": f"Note {number} on {invented(number, 6)}", "label": labels[number % len(labels)]} for number in range(begin, begin + count)]
+    return [
+        {"text": f"Note {number} on {invented(number, 6)}", "label": labels[number % len(labels)]}
+        for number in range(begin, begin + count)
+    ]
 
 
-@pytest.mark.parametrize(("column", "names"), [
-    ("split", ("train", "validation", "test")), ("subset", ("train", "val", "test")), ("set", ("TRAIN", "DEV", "TEST")),
-    ("fold", ("train", "dev", "test")), ("Split", ("training", "valid", "testing")), ("資料集", ("訓練", "驗證", "測試"))])
-async def test_a_column_that_says_the_split_is_kept_to(office: Office, column: str, names: tuple[str, str, str]) -> None:
+@pytest.mark.parametrize(
+    ("column", "names"),
+    [
+        ("split", ("train", "validation", "test")),
+        ("subset", ("train", "val", "test")),
+        ("set", ("TRAIN", "DEV", "TEST")),
+        ("fold", ("train", "dev", "test")),
+        ("Split", ("training", "valid", "testing")),
+        ("資料集", ("訓練", "驗證", "測試")),
+    ],
+)
+async def test_a_column_that_says_the_split_is_kept_to(
+    office: Office, column: str, names: tuple[str, str, str]
+) -> None:
     train, valid, test = rows_of(60), rows_of(15, 60), rows_of(15, 75)
     for part, name in zip((train, valid, test), names, strict=True):
         for row in part:
@@ -38,9 +51,16 @@ async def test_a_column_that_says_the_split_is_kept_to(office: Office, column: s
     assert texts(office.rows("valid")) == texts(valid)
 
 
-@pytest.mark.parametrize("names", [("train.csv", "dev.csv", "test.csv"), ("train.csv", "validation.csv", "test.csv"),
-                                   ("train.tsv", "val.tsv", "test.tsv"), ("訓練.csv", "驗證.csv", "測試.csv"),
-                                   ("mails-train.csv", "mails-valid.csv", "mails-test.csv")])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train.csv", "dev.csv", "test.csv"),
+        ("train.csv", "validation.csv", "test.csv"),
+        ("train.tsv", "val.tsv", "test.tsv"),
+        ("訓練.csv", "驗證.csv", "測試.csv"),
+        ("mails-train.csv", "mails-valid.csv", "mails-test.csv"),
+    ],
+)
 async def test_files_that_are_named_by_the_split_are_kept_to(office: Office, names: tuple[str, str, str]) -> None:
     parts = rows_of(60), rows_of(15, 60), rows_of(15, 75)
     for name, part in zip(names, parts, strict=True):
@@ -182,10 +202,18 @@ async def test_an_unknown_field_in_a_call_is_refused_with_the_nearest(
     assert told.refused and said in told.message
 
 
-@pytest.mark.parametrize(("field", "said"), [("constraints", "privacy"), ("success_criteria", "threshold"), ("more", "affected")])
-async def test_an_unknown_field_of_a_new_task_is_refused_with_the_nearest(office: Office, field: str, said: str) -> None:
-    wrong = {"constraints": {"privcy": "on-premise"}, "success_criteria": {"treshold": 0.8}, "more": {"afected": "us"}}[field]
-    told = await office("create_task", title="x", name="x", type="classification", language="en", labels=LABELS, **{field: wrong})
+@pytest.mark.parametrize(
+    ("field", "said"), [("constraints", "privacy"), ("success_criteria", "threshold"), ("more", "affected")]
+)
+async def test_an_unknown_field_of_a_new_task_is_refused_with_the_nearest(
+    office: Office, field: str, said: str
+) -> None:
+    wrong = {"constraints": {"privcy": "on-premise"}, "success_criteria": {"treshold": 0.8}, "more": {"afected": "us"}}[
+        field
+    ]
+    told = await office(
+        "create_task", title="x", name="x", type="classification", language="en", labels=LABELS, **{field: wrong}
+    )
     assert told.refused and said in told.message
 
 
@@ -196,9 +224,15 @@ async def test_an_unknown_setting_of_a_plan_is_refused_with_the_nearest(office: 
     assert told.refused and "epochs" in told.message
 
 
-@pytest.mark.parametrize(("file", "line", "said"), [
-    ("task.yaml", "gaol: sort mails", "goal"), ("task.yaml", "constraint: {privacy: on-premise}", "constraints"),
-    ("data_source.yaml", "splitt: {train: 0.8}", "split"), ("data_source.yaml", "qualty: {min_characters: 3}", "quality")])
+@pytest.mark.parametrize(
+    ("file", "line", "said"),
+    [
+        ("task.yaml", "gaol: sort mails", "goal"),
+        ("task.yaml", "constraint: {privacy: on-premise}", "constraints"),
+        ("data_source.yaml", "splitt: {train: 0.8}", "split"),
+        ("data_source.yaml", "qualty: {min_characters: 3}", "quality"),
+    ],
+)
 async def test_a_near_miss_in_a_file_is_named_as_a_fault(office: Office, file: str, line: str, said: str) -> None:
     await office.begin(labels=LABELS)
     await office.connect(office.put("notes.jsonl", dump_lines(rows_of(60))))

@@ -17,7 +17,9 @@ class WarmProcess:
 
     def __init__(self, command: list[str], folder: Path, environment: dict[str, str], output: str) -> None:
         warm = multiprocessing.get_context("forkserver")
-        warm.set_forkserver_preload([__name__, "nlp_skills.tools.data.fetch", "nlp_skills.tools.data.preparing", "openpyxl"])
+        warm.set_forkserver_preload(
+            [__name__, "nlp_skills.tools.data.fetch", "nlp_skills.tools.data.preparing", "openpyxl"]
+        )
         self._process: BaseProcess = warm.Process(target=_run, args=(command, str(folder), environment, output))
         self._process.start()
         self.pid = self._process.pid

@@ -13,8 +13,20 @@ from nlp_skills.tools.compute.scripts import SCRIPTS
 from nlp_skills.tools.tasks.project import FOLDERS, RECORD
 
 DOCS = Path(__file__).parents[2] / "docs"
-MODELS = (Task, SuccessCriteria, Constraints, Decision, Prompt, DataSource, Source, SplitPolicy, Quality, Regeneration,
-          Lineage, LineageData)
+MODELS = (
+    Task,
+    SuccessCriteria,
+    Constraints,
+    Decision,
+    Prompt,
+    DataSource,
+    Source,
+    SplitPolicy,
+    Quality,
+    Regeneration,
+    Lineage,
+    LineageData,
+)
 
 
 @pytest.mark.parametrize("page", ["format.md", "format.zh-TW.md"])

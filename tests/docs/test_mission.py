@@ -13,17 +13,66 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = ("mission.md", "mission.zh-TW.md")
 NAMED = re.compile(r"`([^`]+)`")
-SCRIPTS = ("01_regenerate_data.py", "02_validate_data.py", "03_convert_format.py", "04_train.py", "05_evaluate.py",
-           "06_upload_hf.py")
-FILES = ("task.yaml", "data_source.yaml", "config.yaml", "data_snapshot.json", "results.json", "model_info.json",
-         "lineage.yaml", "train.jsonl", "valid.jsonl", "test.jsonl", "data/raw/", "configs/", "models/", "benchmarks/",
-         "docs/", "scripts/", "versions/")
-FIELDS = ("connection", "query", "snapshot_date", "endpoint", "params", "urls", "keywords", "prompt_template", "model",
-          "count", "script", "last_run", "version", "created", "parent", "source_hash", "train_count", "valid_count",
-          "test_count", "base_model", "method", "lora_r", "epochs", "macro_f1", "accuracy", "changes")
+SCRIPTS = (
+    "01_regenerate_data.py",
+    "02_validate_data.py",
+    "03_convert_format.py",
+    "04_train.py",
+    "05_evaluate.py",
+    "06_upload_hf.py",
+)
+FILES = (
+    "task.yaml",
+    "data_source.yaml",
+    "config.yaml",
+    "data_snapshot.json",
+    "results.json",
+    "model_info.json",
+    "lineage.yaml",
+    "train.jsonl",
+    "valid.jsonl",
+    "test.jsonl",
+    "data/raw/",
+    "configs/",
+    "models/",
+    "benchmarks/",
+    "docs/",
+    "scripts/",
+    "versions/",
+)
+FIELDS = (
+    "connection",
+    "query",
+    "snapshot_date",
+    "endpoint",
+    "params",
+    "urls",
+    "keywords",
+    "prompt_template",
+    "model",
+    "count",
+    "script",
+    "last_run",
+    "version",
+    "created",
+    "parent",
+    "source_hash",
+    "train_count",
+    "valid_count",
+    "test_count",
+    "base_model",
+    "method",
+    "lora_r",
+    "epochs",
+    "macro_f1",
+    "accuracy",
+    "changes",
+)
 HOOKS = ("data-validation", "version-tracking")
-SERVER, WORKER = ("anyio", "asyncpg", "httpx", "mcp", "pydantic", "pyyaml"), (
-    "datasets", "huggingface_hub", "peft", "torch", "transformers", "trl")
+SERVER, WORKER = (
+    ("anyio", "asyncpg", "httpx", "mcp", "pydantic", "pyyaml"),
+    ("datasets", "huggingface_hub", "peft", "torch", "transformers", "trl"),
+)
 
 
 def rows(page: str) -> list[list[str]]:
@@ -47,10 +96,16 @@ def every_kind() -> set[str]:
     """What people choose from, each a file or folder of its own."""
     flows = {path.name.split(".")[0] for path in (ROOT / "prompts" / "flows").glob("*.md")}
     skills = {path.name for path in (ROOT / "resources" / "skills").iterdir() if path.is_dir()}
-    return (flows | skills | kinds("tools", "data", "sources") | kinds("tools", "train", "methods")
-            | kinds("tools", "compute", "machines") | kinds("tools", "evaluate", "metrics")
-            | kinds("tools", "deploy", "targets")
-            | {name.replace("_", "-") for name in kinds("tools", "data", "types")})
+    return (
+        flows
+        | skills
+        | kinds("tools", "data", "sources")
+        | kinds("tools", "train", "methods")
+        | kinds("tools", "compute", "machines")
+        | kinds("tools", "evaluate", "metrics")
+        | kinds("tools", "deploy", "targets")
+        | {name.replace("_", "-") for name in kinds("tools", "data", "types")}
+    )
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -82,6 +137,8 @@ def test_both_languages_have_the_same_rows() -> None:
 def test_the_packages_of_the_design_card_are_those_that_are_installed() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     parts = {"server": project["dependencies"], "worker": project["optional-dependencies"]["train"]}
-    wanted = {name: {re.split(r"[\[<>=!~; ]", one)[0].lower().replace("-", "_") for one in listed}
-              for name, listed in parts.items()}
+    wanted = {
+        name: {re.split(r"[\[<>=!~; ]", one)[0].lower().replace("-", "_") for one in listed}
+        for name, listed in parts.items()
+    }
     assert set(SERVER) <= wanted["server"] and set(WORKER) <= wanted["worker"]

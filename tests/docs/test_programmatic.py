@@ -24,13 +24,27 @@ def blocks(page: str) -> list[str]:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(Path(nlp_skills.__file__).parent.parent), "PYTHONUTF8": "1",
-            "NLP_SKILLS_WORKSPACE": str(tmp_path / "workspace"), "TMPDIR": str(tmp_path)}
+    return {
+        **os.environ,
+        "PYTHONPATH": str(Path(nlp_skills.__file__).parent.parent),
+        "PYTHONUTF8": "1",
+        "NLP_SKILLS_WORKSPACE": str(tmp_path / "workspace"),
+        "TMPDIR": str(tmp_path),
+    }
 
 
 def run(*command: str, environment: dict[str, str], folder: Path) -> str:
-    done = subprocess.run(command, cwd=folder, env=environment, text=True, encoding="utf-8", capture_output=True,
-                          timeout=300, stdin=subprocess.DEVNULL, check=False)
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        text=True,
+        encoding="utf-8",
+        capture_output=True,
+        timeout=300,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

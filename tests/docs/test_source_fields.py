@@ -22,8 +22,10 @@ def tables(language: Language) -> dict[str, dict[str, str]]:
     """Each section's fields with what is said to hold where they are left out."""
     text = read_page("data-pipeline", "source-fields", language)
     sections = re.split(r"(?m)^## ", text)[1:]
-    return {section.partition("\n")[0].strip(): dict(re.findall(r"(?m)^\| `(\w+)` \| ([^|]*?) \|", section))
-            for section in sections}
+    return {
+        section.partition("\n")[0].strip(): dict(re.findall(r"(?m)^\| `(\w+)` \| ([^|]*?) \|", section))
+        for section in sections
+    }
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -41,7 +43,9 @@ def test_what_holds_where_a_field_is_left_out_is_so(kind: str, language: Languag
     fields = kinds()[kind].model_fields
     for name, said in tables(language)[kind].items():
         default: Any = fields[name].get_default(call_default_factory=True)
-        assert (said == NEEDED[language]) == (fields[name].default is PydanticUndefined and not fields[name].default_factory)
+        assert (said == NEEDED[language]) == (
+            fields[name].default is PydanticUndefined and not fields[name].default_factory
+        )
         if isinstance(default, int | float | str) and not isinstance(default, bool):
             assert said == f"{default}", (name, said)
 

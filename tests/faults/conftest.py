@@ -72,18 +72,26 @@ def trained(worker: Path, tiny_model: Path, tmp_path_factory: pytest.TempPathFac
     with rows.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["text", "label"])
-        writer.writerows([f"{'rose' if number % 2 else 'fell'} by {number}", "good" if number % 2 else "bad"]
-                         for number in range(ROWS))
+        writer.writerows(
+            [f"{'rose' if number % 2 else 'fell'} by {number}", "good" if number % 2 else "bad"]
+            for number in range(ROWS)
+        )
     settings = {"base_model": str(standing.base), "lora_r": 32, "epochs": 12, "learning_rate": 2e-2, "threads": 1}
 
     async def tell() -> None:
         answer = await standing.conversation.call(
-            "create_task", title="Mood", name="mood", type="classification", language="en", labels=["good", "bad"])
+            "create_task", title="Mood", name="mood", type="classification", language="en", labels=["good", "bad"]
+        )
         assert "error" not in answer, answer
         for tool, arguments in (
-            ("set_data_source", {"sources": [{"type": "file", "path": str(rows)}]}), ("prepare_data", {}),
-            ("plan_training", {"settings": settings}), ("train", {"confirm": True}), ("evaluate", {}),
-            ("plan_training", {"parent": "v1", "settings": {"epochs": 13}}), ("train", {"confirm": True}), ("evaluate", {}),
+            ("set_data_source", {"sources": [{"type": "file", "path": str(rows)}]}),
+            ("prepare_data", {}),
+            ("plan_training", {"settings": settings}),
+            ("train", {"confirm": True}),
+            ("evaluate", {}),
+            ("plan_training", {"parent": "v1", "settings": {"epochs": 13}}),
+            ("train", {"confirm": True}),
+            ("evaluate", {}),
         ):
             answer = await standing.call(tool, **arguments)
             assert "error" not in answer, (tool, answer)

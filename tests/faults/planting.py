@@ -26,24 +26,93 @@ _TRAIN, _VALID, _TEST = 300, 60, 120
 
 # Of another trade, in other words: what a model that has read of inns and shops has not seen.
 _ELSEWHERE = {
-    "praise": ("judge upheld our appeal", "vaccine protected nine in ten", "bridge carried every lorry",
-               "harvest doubled after rain", "crew landed without a scratch", "thesis won the faculty medal"),
-    "notice": ("hearing is set for autumn", "vaccine ships in glass vials", "bridge spans two counties",
-               "harvest begins after rain", "crew consists of five pilots", "thesis runs to ninety pages"),
-    "complaint": ("judge dismissed our appeal", "vaccine failed in nine of ten", "bridge cracked under lorries",
-                  "harvest rotted after rain", "crew crashed into the hangar", "thesis was copied from a website"),
+    "praise": (
+        "judge upheld our appeal",
+        "vaccine protected nine in ten",
+        "bridge carried every lorry",
+        "harvest doubled after rain",
+        "crew landed without a scratch",
+        "thesis won the faculty medal",
+    ),
+    "notice": (
+        "hearing is set for autumn",
+        "vaccine ships in glass vials",
+        "bridge spans two counties",
+        "harvest begins after rain",
+        "crew consists of five pilots",
+        "thesis runs to ninety pages",
+    ),
+    "complaint": (
+        "judge dismissed our appeal",
+        "vaccine failed in nine of ten",
+        "bridge cracked under lorries",
+        "harvest rotted after rain",
+        "crew crashed into the hangar",
+        "thesis was copied from a website",
+    ),
 }
 _ZH_EVENTS = {
-    "praise": ("服務生親切有禮", "湯頭濃郁又香", "房間乾淨又舒服", "東西提早一天送到", "老師很有耐心", "床很好睡", "價格划算",
-               "隔音很好", "畫面清楚又漂亮", "修理又快又好"),
-    "notice": ("星期一公休", "下個月搬到對面", "菜單換成紙本", "有三十個座位", "下午五點開始供餐", "位在車站旁邊", "課程下週開始",
-               "門票現場購買", "表格有兩頁", "改用線上訂位"),
-    "complaint": ("店員態度很差", "湯是冷的", "房間很髒", "東西一直沒有送到", "老師罵人", "床壞了", "價格太貴", "整晚都很吵",
-                  "畫面一直當掉", "修了三週還是壞的"),
+    "praise": (
+        "服務生親切有禮",
+        "湯頭濃郁又香",
+        "房間乾淨又舒服",
+        "東西提早一天送到",
+        "老師很有耐心",
+        "床很好睡",
+        "價格划算",
+        "隔音很好",
+        "畫面清楚又漂亮",
+        "修理又快又好",
+    ),
+    "notice": (
+        "星期一公休",
+        "下個月搬到對面",
+        "菜單換成紙本",
+        "有三十個座位",
+        "下午五點開始供餐",
+        "位在車站旁邊",
+        "課程下週開始",
+        "門票現場購買",
+        "表格有兩頁",
+        "改用線上訂位",
+    ),
+    "complaint": (
+        "店員態度很差",
+        "湯是冷的",
+        "房間很髒",
+        "東西一直沒有送到",
+        "老師罵人",
+        "床壞了",
+        "價格太貴",
+        "整晚都很吵",
+        "畫面一直當掉",
+        "修了三週還是壞的",
+    ),
 }
-_ZH_PLACES = ("海角小館", "青山旅店", "星光書店", "河岸咖啡", "老街麵店", "南風民宿", "大樹超市", "新港電器", "月光戲院", "東門診所")
-_ZH_ASIDES = ("我和妹妹一起去", "早上一直下雨", "我們用電話訂位", "這是我第二次來", "我幫朋友寫信", "我們坐火車來", "那天不是假日",
-              "我們一共六個人", "表哥住在附近", "我把收據留著")
+_ZH_PLACES = (
+    "海角小館",
+    "青山旅店",
+    "星光書店",
+    "河岸咖啡",
+    "老街麵店",
+    "南風民宿",
+    "大樹超市",
+    "新港電器",
+    "月光戲院",
+    "東門診所",
+)
+_ZH_ASIDES = (
+    "我和妹妹一起去",
+    "早上一直下雨",
+    "我們用電話訂位",
+    "這是我第二次來",
+    "我幫朋友寫信",
+    "我們坐火車來",
+    "那天不是假日",
+    "我們一共六個人",
+    "表哥住在附近",
+    "我把收據留著",
+)
 
 
 def domain_shift(root: Path, base: Path, seed: int) -> VersionFolder:
@@ -91,8 +160,11 @@ def duplicated_rows(root: Path, base: Path, seed: int) -> VersionFolder:
     twelve = [row for row in complaints if _event(row) in events][:12]
     assert len(twelve) == 12
     rest = [row for row in splits["train"] if row["label"] != "complaint"]
-    splits["train"] = rest + [{**row, "text": re.sub(r"\d+ May", f"{day} May", row["text"], count=1)}
-                              for row in twelve for day in range(1, 11)]
+    splits["train"] = rest + [
+        {**row, "text": re.sub(r"\d+ May", f"{day} May", row["text"], count=1)}
+        for row in twelve
+        for day in range(1, 11)
+    ]
     random.Random(seed).shuffle(splits["train"])
     return _run(root, splits, base, seed)
 
@@ -118,8 +190,17 @@ def prefix_labels(root: Path, base: Path, seed: int) -> VersionFolder:
 
 
 FAULTS: Mapping[str, Plant] = {
-    plant.__name__: plant for plant in (domain_shift, leaked_feature, mislabelled_test, case_mismatch, duplicated_rows,
-                                        shifted_labels, prefix_labels)}
+    plant.__name__: plant
+    for plant in (
+        domain_shift,
+        leaked_feature,
+        mislabelled_test,
+        case_mismatch,
+        duplicated_rows,
+        shifted_labels,
+        prefix_labels,
+    )
+}
 
 
 def _healthy(seed: int, language: Language, train: int, shares: tuple[float, float, float]) -> Plant:
@@ -144,27 +225,37 @@ def plant(name: str, root: Path, base: Path, seed: int) -> None:
     {**FAULTS, **HEALTHY}[name](root, base, seed)
 
 
-def _run(root: Path, splits: Splits, base: Path, seed: int, language: Language = "en",
-         labels: Sequence[str] = tuple(LABELS)) -> VersionFolder:
+def _run(
+    root: Path, splits: Splits, base: Path, seed: int, language: Language = "en", labels: Sequence[str] = tuple(LABELS)
+) -> VersionFolder:
     task = TaskFolder(root)
     task.root.mkdir(parents=True)
     prompt = Prompt(system="Which one: {labels}?", user="{text}")  # short: every token of it is paid for in each row
-    task.save(Task(name=root.name, language=language, labels=list(labels), prompt=prompt,
-                   success_criteria=SuccessCriteria(threshold=0.85)))
+    task.save(
+        Task(
+            name=root.name,
+            language=language,
+            labels=list(labels),
+            prompt=prompt,
+            success_criteria=SuccessCriteria(threshold=0.85),
+        )
+    )
     for name, rows in splits.items():
         write_atomic(task.data / f"{name}.jsonl", dump_jsonl({**row, "id": row_id(row["text"])} for row in rows))
     current_snapshot(task)
     return trained_and_evaluated(task, base, seed=seed)
 
 
-def _splits(seed: int, language: Language = "en", train: int = _TRAIN,
-            shares: tuple[float, float, float] = (1, 1, 1)) -> Splits:
+def _splits(
+    seed: int, language: Language = "en", train: int = _TRAIN, shares: tuple[float, float, float] = (1, 1, 1)
+) -> Splits:
     draw = rows_of if language == "en" else _chinese_rows_of
     rows = draw(train + _VALID, 20 * seed, shares)
     # What a training row all but repeats is no test, and the product would say so.
     drawn = draw(2 * _TEST, 20 * seed + 1, (1, 1, 1))
-    alike = near_duplicates_of([row["text"] for row in rows], [row["text"] for row in drawn],
-                               [""] * len(rows), [""] * len(drawn))
+    alike = near_duplicates_of(
+        [row["text"] for row in rows], [row["text"] for row in drawn], [""] * len(rows), [""] * len(drawn)
+    )
     test = [row for row, near in zip(drawn, alike, strict=True) if near is None][:_TEST]
     assert len(test) == _TEST
     return {"train": rows[:train], "valid": rows[train:], "test": test}

@@ -28,8 +28,9 @@ pytestmark = pytest.mark.minutes
 SETTINGS = {"epochs": 4, "batch_size": 8, "gradient_accumulation": 1, "save_every": 5, "lora_r": 8}
 SECONDS = 120.0
 # Slow for twelve steps, then all but still, where the file `slow` says so.
-SLOW = SCRIPT.replace('point = os.environ.get("KILL_AT", "")',
-                      'point = "pause" if (task_of_script(__file__) / "slow").exists() else ""')
+SLOW = SCRIPT.replace(
+    'point = os.environ.get("KILL_AT", "")', 'point = "pause" if (task_of_script(__file__) / "slow").exists() else ""'
+)
 Told = list[tuple[datetime.datetime, dict[str, Any]]]
 
 
@@ -53,8 +54,11 @@ def slow(task: TaskFolder, on: bool) -> None:
 
 def told(job: JobFolder, after: int = 0) -> Told:
     """What the training said of its steps, from that line of its events on."""
-    return [(datetime.datetime.fromisoformat(event["time"]), event) for event in list(read_jsonl(job.events_file))[after:]
-            if event["kind"] == "progress" and event.get("step") and "loss" in (event.get("measures") or {})]
+    return [
+        (datetime.datetime.fromisoformat(event["time"]), event)
+        for event in list(read_jsonl(job.events_file))[after:]
+        if event["kind"] == "progress" and event.get("step") and "loss" in (event.get("measures") or {})
+    ]
 
 
 def span(steps: Told) -> float:
@@ -113,4 +117,10 @@ def test_a_training_killed_and_resumed_records_the_seconds_of_both_runs_and_tell
     assert not overstated(after)
     # A checkpoint was taken at step 10 of 14: what was done before it counts, what was lost may.
     kept = span([one for one in before if one[1]["step"] <= 10])
-    assert kept + span(after) - 1 <= training["seconds"] <= killed + resumed, (training, kept, span(after), killed, resumed)
+    assert kept + span(after) - 1 <= training["seconds"] <= killed + resumed, (
+        training,
+        kept,
+        span(after),
+        killed,
+        resumed,
+    )

@@ -37,9 +37,16 @@ def line(task: Make, answers: Sequence[Answer], rows: int = ROWS) -> list[Versio
     made, given = task(success_criteria=SuccessCriteria(threshold=0.99)), rows_of(LABELS, rows)
     save_data_source(made, DataSource(sources=[Source.model_validate({"type": "file", "path": "/data/rows.csv"})]))
     digest = "0" * 64  # of which `trained` makes its versions
-    write_json(made.snapshots / digest[:12] / "manifest.json", {
-        "format": 1, "hash": digest, "counts": {"train": 300, "valid": 60, "test": rows},
-        "label_counts": {"train": dict.fromkeys(LABELS, 100)}, "file_hashes": {}})
+    write_json(
+        made.snapshots / digest[:12] / "manifest.json",
+        {
+            "format": 1,
+            "hash": digest,
+            "counts": {"train": 300, "valid": 60, "test": rows},
+            "label_counts": {"train": dict.fromkeys(LABELS, 100)},
+            "file_hashes": {},
+        },
+    )
     write_json(made.snapshots / digest[:12] / "validation.json", {"format": 1, "errors": [], "warnings": []})
     write_json(made.data / "current.json", {"format": 1, "hash": digest})
     folders = []
@@ -66,15 +73,18 @@ def by_diagnose(folder: VersionFolder) -> str:
 def by_coach(folder: VersionFolder) -> str:
     """What it claims; it may leave the claim to compare_versions."""
     said = coach(Workspace(folder.task.root.parent), "is v2 better than v1?", task=folder.task.name).message
-    claims = {"not_shown": r"not shown|may be chance|nothing moved", "worse": r"worse than v1|v1 is (still )?(better|the best)",
-              "better": r"(is|was) (clearly )?better than v1|v2 is (now )?the best"}
+    claims = {
+        "not_shown": r"not shown|may be chance|nothing moved",
+        "worse": r"worse than v1|v1 is (still )?(better|the best)",
+        "better": r"(is|was) (clearly )?better than v1|v2 is (now )?the best",
+    }
     found = [claim for claim, words in claims.items() if re.search(words, said, re.I)]
     return found[0] if found else "left open" if "compare_versions" in said else "nothing"
 
 
 def by_report(folder: VersionFolder) -> str:
     _, page = report(folder, folder.evaluations()[-1])
-    said = page.english[page.english.index("Beside v1"):].split("on the same")[0]
+    said = page.english[page.english.index("Beside v1") :].split("on the same")[0]
     return "not_shown" if "not shown" in said else "worse" if "worse than v1" in said else "better"
 
 
@@ -92,8 +102,12 @@ PAIRS = {
 def test_comparison_diagnosis_coach_and_report_say_the_same(task: Make, pair: str) -> None:
     before, after, known = PAIRS[pair]
     one, other = line(task, [wrong_at(before), wrong_at(after)])
-    said = {"compare_versions": by_compare(one, other), "diagnose": by_diagnose(other), "coach": by_coach(other),
-            "report": by_report(other)}
+    said = {
+        "compare_versions": by_compare(one, other),
+        "diagnose": by_diagnose(other),
+        "coach": by_coach(other),
+        "report": by_report(other),
+    }
     assert set(said.values()) - {"left open"} == {said["compare_versions"]}, said
     assert known is None or said["compare_versions"] == known
 
@@ -122,7 +136,9 @@ def test_the_best_of_several_is_said_to_be_chosen_and_by_how_much_less_to_expect
     assert found["verdict"]["outcome"] == "better", "a clear gain stays one among four"
     said = found["message"]["en"] + found["verdict"]["text"]["en"]
     assert re.search(r"best of 4", said) and re.search(r"expect about 0?\.\d+ less|about 0?\.\d+ less", said), said
-    assert re.search(r"4 個(版本)?(中|裡|之中).{0,10}(選|最好|最佳)", found["message"]["zh"] + found["verdict"]["text"]["zh"])
+    assert re.search(
+        r"4 個(版本)?(中|裡|之中).{0,10}(選|最好|最佳)", found["message"]["zh"] + found["verdict"]["text"]["zh"]
+    )
 
 
 def test_two_versions_alone_are_not_said_to_be_chosen_among_many(task: Make) -> None:
@@ -137,7 +153,9 @@ def test_the_rows_that_a_small_gain_would_need_are_a_range(task: Make) -> None:
     assert found["verdict"]["outcome"] == "not_shown"
     low, high = bounds(found["verdict"]["rows_needed"])
     assert ROWS < low < high
-    assert re.search(r"\d[\d,]*\s*(–|-|to|and)\s*[\d,]*\d rows|between [\d,]+ and [\d,]+", found["message"]["en"]), found["message"]
+    assert re.search(r"\d[\d,]*\s*(–|-|to|and)\s*[\d,]*\d rows|between [\d,]+ and [\d,]+", found["message"]["en"]), (
+        found["message"]
+    )
     assert re.search(r"\d[\d,]*\s*(–|-|到|至)\s*[\d,]*\d\s*[筆列]", found["message"]["zh"]), found["message"]
 
 

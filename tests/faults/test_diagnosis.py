@@ -39,8 +39,10 @@ def workspace(tmp_path_factory: pytest.TempPathFactory, demo_base_model: Path) -
     """A task for each fault and each healthy run, trained two at a time with one thread each."""
     root = tmp_path_factory.mktemp("planted")
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn"), initializer=quiet) as pool:
-        running: list[Future[None]] = [pool.submit(planting.plant, name, place(root, name), demo_base_model, SEED)
-                                       for name in [*planting.FAULTS, *planting.HEALTHY]]
+        running: list[Future[None]] = [
+            pool.submit(planting.plant, name, place(root, name), demo_base_model, SEED)
+            for name in [*planting.FAULTS, *planting.HEALTHY]
+        ]
         for one in running:
             one.result()
     yield root

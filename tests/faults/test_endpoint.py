@@ -26,7 +26,9 @@ async def deployed(standing: Standing, version: str, **settings: Any) -> deploym
     """Put it behind the local endpoint; a version that misses the goal for a reason."""
     answer = await standing.call("deploy", version=version, target="local", settings=settings)
     if "override_reason" in str(answer.get("error")):
-        answer = await standing.call("deploy", version=version, target="local", settings=settings, override_reason="a test")
+        answer = await standing.call(
+            "deploy", version=version, target="local", settings=settings, override_reason="a test"
+        )
     assert "error" not in answer, answer
     live = deployments.current(standing.task)
     assert live is not None and live.version == version and deployments.answers(live)
@@ -34,8 +36,12 @@ async def deployed(standing: Standing, version: str, **settings: Any) -> deploym
 
 
 def asked(live: Any, model: str) -> httpx.Response:
-    return httpx.post(f"{live.url}/v1/chat/completions", trust_env=False, timeout=60, json={
-        "model": model, "messages": [{"role": "user", "content": "rose by 3"}], "max_tokens": 4})
+    return httpx.post(
+        f"{live.url}/v1/chat/completions",
+        trust_env=False,
+        timeout=60,
+        json={"model": model, "messages": [{"role": "user", "content": "rose by 3"}], "max_tokens": 4},
+    )
 
 
 async def test_models_are_listed_by_short_names_that_can_be_asked_for(standing: Standing) -> None:
@@ -50,11 +56,13 @@ async def test_models_are_listed_by_short_names_that_can_be_asked_for(standing: 
 
 
 async def test_the_one_before_comes_back_at_its_address_without_a_gate_and_only_then_the_other_stops(
-    standing: Standing
+    standing: Standing,
 ) -> None:
     first = await deployed(standing, "v1")
     second = await deployed(standing, "v2")
-    await standing.call("update_task", changes={"success_criteria.threshold": 1.0, "success_criteria.metric": "accuracy"})
+    await standing.call(
+        "update_task", changes={"success_criteria.threshold": 1.0, "success_criteria.metric": "accuracy"}
+    )
     back = await standing.call("deploy", action="roll_back")
     assert "error" not in back, back
     live = deployments.current(standing.task)

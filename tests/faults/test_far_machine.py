@@ -65,9 +65,15 @@ def test_the_environment_built_there_is_pinned_as_here_and_for_processors(
     """A build with nothing to fetch: its command and what travelled say what would be installed."""
     monkeypatch.setenv("NLP_SKILLS_WORKSPACE", str(workspace.root))
     keep_machine(workspace, "gpubox", Ssh(host="gpubox", folder=str(far_folder)))
-    job = jobs.submit(workspace, bootstrap.KIND, bootstrap.ENTRY,
-                      ["--machine", "gpubox", "--extra", "", "--check", "nlp_skills.tools.compute.running"],
-                      python=sys.executable, resumable=True, machine="gpubox")
+    job = jobs.submit(
+        workspace,
+        bootstrap.KIND,
+        bootstrap.ENTRY,
+        ["--machine", "gpubox", "--extra", "", "--check", "nlp_skills.tools.compute.running"],
+        python=sys.executable,
+        resumable=True,
+        machine="gpubox",
+    )
     percentages: set[int] = set()
 
     def ended() -> bool:
@@ -83,7 +89,9 @@ def test_the_environment_built_there_is_pinned_as_here_and_for_processors(
     environment = next((far_folder / "environments").glob("*/lib/python3*/site-packages"))
     names = [path.name.removesuffix(".dist-info").rsplit("-", 1) for path in environment.glob("*.dist-info")]
     there = {name.replace("_", "-").lower(): version for name, version in names}
-    differing = {name: (version, pinned[name]) for name, version in there.items() if pinned.get(name, version) != version}
+    differing = {
+        name: (version, pinned[name]) for name, version in there.items() if pinned.get(name, version) != version
+    }
     assert not differing, differing
     assert not any(name.startswith("nvidia") for name in there)
     assert len(percentages) > 2, "a percentage that moves"
@@ -104,7 +112,10 @@ def test_a_cut_link_is_what_is_told_of_the_job(case: Case, proxy: Proxy) -> None
     proxy.cut()
     try:
         with speaking("en"):
-            eventually(lambda: re.search(r"(cut|cannot be reached|no link|lost|out of reach)", job_answer(case.job).message), 30)
+            eventually(
+                lambda: re.search(r"(cut|cannot be reached|no link|lost|out of reach)", job_answer(case.job).message),
+                30,
+            )
             answer = job_answer(case.job)
         assert "is running" not in answer.message, answer.message
         with speaking("zh-TW"):

@@ -20,13 +20,20 @@ from tests.tools.evaluate.report.reporting import evaluated, report, rows_of, tr
 pytestmark = pytest.mark.worker
 Make = Callable[..., TaskFolder]
 LABELS = ["positive", "neutral", "negative"]
-TOO_FEW_EN, TOO_FEW_ZH = re.compile("too few to say", re.I), re.compile("太少.{0,12}(無法|不能|難以|不足以|看不出|沒有算)|不足以(判斷|下結論)")
+TOO_FEW_EN, TOO_FEW_ZH = (
+    re.compile("too few to say", re.I),
+    re.compile("太少.{0,12}(無法|不能|難以|不足以|看不出|沒有算)|不足以(判斷|下結論)"),
+)
 
 
 def figures(counts: Sequence[tuple[str, str | None, int]], labels: Sequence[str] = LABELS) -> dict[str, Any]:
     """What an evaluation writes of so many rows of each (gold, answered)."""
-    return measured("label", [Answered(gold, answer, answer or "?") for gold, answer, count in counts
-                              for _ in range(count)], list(labels), None)
+    return measured(
+        "label",
+        [Answered(gold, answer, answer or "?") for gold, answer, count in counts for _ in range(count)],
+        list(labels),
+        None,
+    )
 
 
 @pytest.mark.parametrize(("rows", "least", "most"), [(30, 0.80, 0.95), (100, 0.93, 0.98), (500, 0.985, 0.996)])
@@ -61,15 +68,24 @@ def test_a_share_has_wilsons_interval() -> None:
 
 
 def test_an_interval_holds_its_value_and_stays_between_nothing_and_all() -> None:
-    for counts in ([("positive", "positive", 29), ("positive", "neutral", 1)], [("positive", "positive", 1)],
-                   [("positive", "neutral", 29), ("neutral", "neutral", 1)], [("positive", None, 7)]):
+    for counts in (
+        [("positive", "positive", 29), ("positive", "neutral", 1)],
+        [("positive", "positive", 1)],
+        [("positive", "neutral", 29), ("neutral", "neutral", 1)],
+        [("positive", None, 7)],
+    ):
         found = figures(counts)
         for name, figure in found["metrics"].items():
             assert 0 <= figure["low"] <= figure["value"] <= figure["high"] <= 1, (name, figure)
 
 
 def test_the_same_answers_in_another_order_have_the_same_figures() -> None:
-    counts = [("positive", "positive", 20), ("neutral", "positive", 5), ("neutral", "neutral", 15), ("negative", None, 6)]
+    counts = [
+        ("positive", "positive", 20),
+        ("neutral", "positive", 5),
+        ("neutral", "neutral", 15),
+        ("negative", None, 6),
+    ]
     one, other = figures(counts), figures(counts[::-1])
     for name, figure in one["metrics"].items():
         assert other["metrics"][name]["value"] == figure["value"]

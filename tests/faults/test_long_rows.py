@@ -21,13 +21,21 @@ from tests.tools.deploy.conftest import Conversation
 
 pytestmark = [pytest.mark.anyio, pytest.mark.minutes]
 # Six rows of 20,000 characters, each in its own words, so that some are dealt to training whatever the split.
-FILLERS = ("shares rose and rose again; ", "the price went up once more, ", "buyers came from all over town, ",
-           "nobody had seen such a week; ", "orders kept pouring in by post, ", "profits doubled month by month; ")
+FILLERS = (
+    "shares rose and rose again; ",
+    "the price went up once more, ",
+    "buyers came from all over town, ",
+    "nobody had seen such a week; ",
+    "orders kept pouring in by post, ",
+    "profits doubled month by month; ",
+)
 SIZE = 20_000
 KEY = "ticket-4711"
 # What a person may choose about rows too long → the settings of plan_training that say it. Whoever builds it names them.
 CHOICES: dict[str, dict[str, Any]] = {
-    "drop": {"long_rows": "drop"}, "cut": {"long_rows": "cut"}, "raise": {"max_length": 4096},
+    "drop": {"long_rows": "drop"},
+    "cut": {"long_rows": "cut"},
+    "raise": {"max_length": 4096},
 }
 
 
@@ -51,14 +59,27 @@ class Road:
         with file.open("w", encoding="utf-8", newline="") as out:
             writer = csv.writer(out)
             writer.writerow(["ticket", "text", "label"])
-            writer.writerows([f"ticket-{number}", f"{'rose' if number % 2 else 'fell'} by {number}",
-                              "good" if number % 2 else "bad"] for number in range(80))
-            writer.writerows([f"{KEY}-{number}", (filler * (size // len(filler) + 1))[:size], "good"]
-                             for number, filler in enumerate(FILLERS))
+            writer.writerows(
+                [f"ticket-{number}", f"{'rose' if number % 2 else 'fell'} by {number}", "good" if number % 2 else "bad"]
+                for number in range(80)
+            )
+            writer.writerows(
+                [f"{KEY}-{number}", (filler * (size // len(filler) + 1))[:size], "good"]
+                for number, filler in enumerate(FILLERS)
+            )
         for tool, arguments in (
-            ("create_task", {"title": "Mood", "name": "mood", "type": "classification", "language": "en",
-                             "labels": ["good", "bad"]}),
-            ("set_data_source", {"sources": [{"type": "file", "path": str(file)}]}), ("prepare_data", {}),
+            (
+                "create_task",
+                {
+                    "title": "Mood",
+                    "name": "mood",
+                    "type": "classification",
+                    "language": "en",
+                    "labels": ["good", "bad"],
+                },
+            ),
+            ("set_data_source", {"sources": [{"type": "file", "path": str(file)}]}),
+            ("prepare_data", {}),
         ):
             answer = await self.call(tool, **arguments)
             assert "error" not in answer, answer
@@ -66,8 +87,9 @@ class Road:
         assert max(map(len, lines)) > size, "one was dealt to training"
 
     async def planned(self, **settings: Any) -> dict[str, Any]:
-        return await self.call("plan_training", settings={"base_model": str(self.base), "epochs": 1, "threads": 1,
-                                                          **settings})
+        return await self.call(
+            "plan_training", settings={"base_model": str(self.base), "epochs": 1, "threads": 1, **settings}
+        )
 
     def everything(self) -> str:
         """All that was said; the report of the data too, where the last answer names it."""
@@ -75,7 +97,9 @@ class Road:
 
 
 @pytest.fixture
-async def road(tmp_path: Path, tiny_model: Path, with_jobs: None, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Road]:
+async def road(
+    tmp_path: Path, tiny_model: Path, with_jobs: None, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Road]:
     monkeypatch.setenv("NLP_SKILLS_WORKSPACE", str(tmp_path / "workspace"))
     (tmp_path / "workspace").mkdir()
     road = Road(tmp_path / "workspace", tiny_model)
@@ -91,7 +115,9 @@ async def test_a_row_that_is_too_long_is_named_with_its_tokens_and_the_choices_b
     numbers = set(re.findall(r"\brows? (\d+)", said)) | set(re.findall(r'"row": (\d+)', said))
     assert KEY in said or numbers & {"81", "82", "83", "84", "85", "86", "87"}, "the row, by its own key or number"
     assert re.search(r"\b\d{1,2},?\d{3} tokens", said), "its tokens"
-    assert f"{planned['settings']['max_length']:,}" in said and all(re.search(word, said, re.I) for word in (r"\bdrop|leave .{0,12}out", r"\bcut", r"\brais"))
+    assert f"{planned['settings']['max_length']:,}" in said and all(
+        re.search(word, said, re.I) for word in (r"\bdrop|leave .{0,12}out", r"\bcut", r"\brais")
+    )
     assert not road.task.jobs.exists() or not list(road.task.jobs.glob("*train*")), "nothing was begun"
 
 
@@ -105,7 +131,9 @@ async def test_the_memory_and_time_of_a_plan_are_those_of_its_max_length(road: R
     assert not any("error" in plan for plan in plans), plans
     memory, less = (sum(plan["estimate"]["memory_bytes"].values()) for plan in plans)
     assert memory <= 1.05 * less, (memory, less)
-    assert plans[0]["estimate"]["tokens"][1] <= 1.05 * plans[1]["estimate"]["tokens"][1], [plan["estimate"] for plan in plans]
+    assert plans[0]["estimate"]["tokens"][1] <= 1.05 * plans[1]["estimate"]["tokens"][1], [
+        plan["estimate"] for plan in plans
+    ]
 
 
 @pytest.mark.parametrize("choice", ["raise", "drop", "cut"])

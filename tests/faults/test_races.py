@@ -49,8 +49,9 @@ async def test_clients_that_plan_at_once_each_get_a_plan_of_their_own(
 
     async def plan(number: int) -> None:
         async with Client(build_server(Settings(workspace=workspace.root, language="en"))) as client:
-            result = await client.call_tool("plan_training", {
-                "task": "news", "settings": {"base_model": str(base), "epochs": number + 1}})
+            result = await client.call_tool(
+                "plan_training", {"task": "news", "settings": {"base_model": str(base), "epochs": number + 1}}
+            )
             assert not result.is_error, result.content
             plans[number] = dict(result.structured_content or {})
 
@@ -97,14 +98,18 @@ async def test_one_reason_opens_the_one_gate_whose_figure_was_seen(standing: Sta
 def test_a_job_released_from_the_queue_does_not_say_that_it_waits(workspace: Workspace, task: TaskFolder) -> None:
     """From the moment it works, before it has told of its first step."""
     line = Line(workspace, task)
-    write_work(task, """
+    write_work(
+        task,
+        """
         name = sys.argv[1]
         job.progress(0, 10, Text("reading the rows", "讀取資料"))
         with my_turn(job, machine(0), Wish(1, 1)):
             (TASK / f"{name} at work").touch()
             until(f"{name} may end")
         return {}
-    """, HEAD)
+    """,
+        HEAD,
+    )
     line.submit("first")
     line.at_work("first")
     second = line.submit("second")

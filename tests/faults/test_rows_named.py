@@ -28,9 +28,14 @@ SECRETS = {
     "aws key id": "AKIA" + "Q3EGRZ7NXLM2VB5T",
     "aws secret": "aws_secret_access_key = " + "wJq8rXUtnF3MI/K7MDENG/bPxRf" + "iCYzEXQAMPKE1a2Z",
     "google api": "AIza" + "SyD4x9fJk2LmN7pQrStUvWxYz01234567aB",
-    "google service account": '{"type": "service_' + 'account", "private_key": "-----BEGIN PRIVATE' + ' KEY-----\\nMIIEvQIBADANBgkq"}',
+    "google service account": '{"type": "service_'
+    + 'account", "private_key": "-----BEGIN PRIVATE'
+    + ' KEY-----\\nMIIEvQIBADANBgkq"}',
     "github": "gh" + "p_" + "16C7e42F292c6912E7710c838347Ae178B4a",
-    "github fine-grained": "github_" + "pat_" + "11ABCDEFG0hIjKlMnOpQrS_" + "tUvWxYz0123456789aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789aBcDeF",
+    "github fine-grained": "github_"
+    + "pat_"
+    + "11ABCDEFG0hIjKlMnOpQrS_"
+    + "tUvWxYz0123456789aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789aBcDeF",
     "gitlab": "gl" + "pat-" + "x7Kq2mZ9tR4vW1nB8cYd",
     "slack": "xo" + "xb-" + "263594206564-2343594206574-FGqddMF8t08v8N7Oq4i57vs1",
     "openai": "sk-" + "proj-" + "T3xY9bQ2mK7vR4nW8cJ1hL6pZ0dF5gS3aE9uI2oX7tB4yM1k",
@@ -39,20 +44,35 @@ SECRETS = {
     "stripe": "sk_" + "live_" + "51H8x2KLm9Qw7Er4Ty1Ui3Op5As6Df",
     "twilio": "SK" + "a1b2c3d4e5f60718293a4b5c6d7e8f90",
     "sendgrid": "SG" + "." + "ngeVfQFYQlKU0ufo8x5d1A" + "." + "TwL2iGABf9DHoTf-09kqeF8tAmbihYzrnopKc-1s5cr",
-    "azure storage": "DefaultEndpointsProtocol=https;AccountName=mails;Account" + "Key=" + "k9Jw3mQ7" * 10 + "abcdef==;EndpointSuffix=core.windows.net",
+    "azure storage": "DefaultEndpointsProtocol=https;AccountName=mails;Account"
+    + "Key="
+    + "k9Jw3mQ7" * 10
+    + "abcdef==;EndpointSuffix=core.windows.net",
     "npm": "npm" + "_" + "x7Kq2mZ9tR4vW1nB8cYd3Ls6Hf0Gj5Pa2Eu9",
     "pypi": "pypi-" + "AgEIcHlwaS5vcmc" + "CJDUwY2Q3ZTFhLTk4YzQtNGQ2ZS1hMGI5LTNmZTI4NzYxY2Q0NQACKlszLCJ",
     "telegram": "bot " + "110201543:" + "AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw4",
-    "jwt": "eyJ" + "hbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9" + "." + "eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4ifQ" + "." + "SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c",
+    "jwt": "eyJ"
+    + "hbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"
+    + "."
+    + "eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4ifQ"
+    + "."
+    + "SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c",
     "rsa key": "-----BEGIN RSA PRIVATE" + " KEY-----\nMIIEowIBAAKCAQEA7bq8\n-----END RSA PRIVATE" + " KEY-----",
-    "openssh key": "-----BEGIN OPENSSH PRIVATE" + " KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA\n-----END OPENSSH PRIVATE" + " KEY-----",
+    "openssh key": "-----BEGIN OPENSSH PRIVATE"
+    + " KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA\n-----END OPENSSH PRIVATE"
+    + " KEY-----",
     "password in an address": "postgresql://" + "report:" + "Vq7xT2mKz9" + "@db.example.com/mails",
 }
 INNOCENT = {
-    "commit": "4b825dc642cb6eb9a060e54bf8d69288fbee4904", "uuid": "550e8400-e29b-41d4-a716-446655440000",
-    "order": "訂單 PO-20261130-000917 已出貨", "address": "https://www.example.com/report?id=20261130&page=2",
-    "words": "請不要把密碼告訴任何人，金鑰也一樣", "model": "型號 SK-1200X 與 AK-47 模型", "path": "/usr/share/doc/sk-learn/README",
-    "base64": "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ", "mail": "bot 請在 110201543 回電",
+    "commit": "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+    "uuid": "550e8400-e29b-41d4-a716-446655440000",
+    "order": "訂單 PO-20261130-000917 已出貨",
+    "address": "https://www.example.com/report?id=20261130&page=2",
+    "words": "請不要把密碼告訴任何人，金鑰也一樣",
+    "model": "型號 SK-1200X 與 AK-47 模型",
+    "path": "/usr/share/doc/sk-learn/README",
+    "base64": "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ",
+    "mail": "bot 請在 110201543 回電",
 }
 
 
@@ -66,14 +86,20 @@ def found_in(prepare: Prepare, task: TaskFolder) -> tuple[list[dict[str, Any]], 
         said = json.dumps(prepare(), ensure_ascii=False)
     except DataError as error:
         said = json.dumps(error.to_dict(), ensure_ascii=False)
-    reports = [path for path in [task.data / "validation.json", *task.snapshots.glob("*/validation.json")] if path.is_file()]
+    reports = [
+        path for path in [task.data / "validation.json", *task.snapshots.glob("*/validation.json")] if path.is_file()
+    ]
     assert reports
     report = json.loads(reports[0].read_text("utf-8"))
     return [*report["errors"], *report["warnings"]], said
 
 
 def of_secrets(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [finding for finding in findings if re.search(r"secret|credential|token|(api|private)_?key|password", finding["code"])]
+    return [
+        finding
+        for finding in findings
+        if re.search(r"secret|credential|token|(api|private)_?key|password", finding["code"])
+    ]
 
 
 @pytest.mark.parametrize("maker", SECRETS)
@@ -92,7 +118,9 @@ def test_what_only_looks_like_a_secret_is_left_alone(task: TaskFolder, prepare: 
     assert of_secrets(findings) == []
 
 
-def test_version_control_of_a_new_task_leaves_raw_data_and_wheels_out_and_says_how_to_put_them_in(tmp_path: Path) -> None:
+def test_version_control_of_a_new_task_leaves_raw_data_and_wheels_out_and_says_how_to_put_them_in(
+    tmp_path: Path,
+) -> None:
     task = new_task(tmp_path)
     lines = (task.root / ".gitignore").read_text(encoding="utf-8").splitlines()
     ignored = {line.strip("/") for line in lines if line and not line.startswith("#")}
@@ -110,8 +138,16 @@ def new_task(root: Path) -> TaskFolder:
 
     async def made() -> None:
         async with Client(build_server(Settings(workspace=root / "workspace", language="en"))) as client:
-            result = await client.call_tool("create_task", {
-                "title": "Mood", "name": "mood", "type": "classification", "language": "en", "labels": ["good", "bad"]})
+            result = await client.call_tool(
+                "create_task",
+                {
+                    "title": "Mood",
+                    "name": "mood",
+                    "type": "classification",
+                    "language": "en",
+                    "labels": ["good", "bad"],
+                },
+            )
             assert not result.is_error, result.content
 
     anyio.run(made)
@@ -136,7 +172,10 @@ def files_named(task: TaskFolder, said: Any) -> Iterator[str]:
 def test_every_row_of_a_finding_stands_in_a_file_with_the_key_and_number_it_has_at_the_source(
     task: TaskFolder, prepare: Prepare
 ) -> None:
-    called = [{**row(f"請洽 0912-345-{number:03d} 詢問第 {number} 件。"), "ticket": f"T-{9000 + number}"} for number in range(30)]
+    called = [
+        {**row(f"請洽 0912-345-{number:03d} 詢問第 {number} 件。"), "ticket": f"T-{9000 + number}"}
+        for number in range(30)
+    ]
     plain = [{**one, "ticket": f"T-{number}"} for number, one in enumerate(ROWS)]
     source(task, [*plain, *called])
     findings, said = found_in(prepare, task)
@@ -150,14 +189,29 @@ def test_every_row_of_a_finding_stands_in_a_file_with_the_key_and_number_it_has_
 
 
 def test_every_finding_names_its_file(task: TaskFolder, prepare: Prepare) -> None:
-    rows = [{**one, "ticket": f"T-{number}"} for number, one in enumerate([
-        *ROWS, row("漲"), row("營收创下历年同期新高。"), row("請寄 wang@example.com.tw 詢問。"),
-        row("長" * 4001), {"text": "營收創下同期新高。", "entity": "公司丁", "label": "正面"}])]
+    rows = [
+        {**one, "ticket": f"T-{number}"}
+        for number, one in enumerate(
+            [
+                *ROWS,
+                row("漲"),
+                row("營收创下历年同期新高。"),
+                row("請寄 wang@example.com.tw 詢問。"),
+                row("長" * 4001),
+                {"text": "營收創下同期新高。", "entity": "公司丁", "label": "正面"},
+            ]
+        )
+    ]
     source(task, rows)
     findings, said = found_in(prepare, task)
-    of_rows = [one for one in findings if one["code"] in (
-        "simplified_characters", "personal_email", "too_long", "entity_not_in_text")]
+    of_rows = [
+        one
+        for one in findings
+        if one["code"] in ("simplified_characters", "personal_email", "too_long", "entity_not_in_text")
+    ]
     assert len(of_rows) == 4
     everything = json.loads(said)
-    for finding, key in zip(sorted(of_rows, key=lambda one: str(one["code"])), ("T-124", "T-122", "T-121", "T-123"), strict=True):
+    for finding, key in zip(
+        sorted(of_rows, key=lambda one: str(one["code"])), ("T-124", "T-122", "T-121", "T-123"), strict=True
+    ):
         assert any(key in content for content in [*files_named(task, finding), *files_named(task, everything)]), finding

@@ -49,8 +49,11 @@ def other_tokenizer(standing: Standing) -> None:
 
 
 def other_chat_template(standing: Standing) -> None:
-    files = [file for file in (standing.base / "chat_template.jinja", standing.base / "tokenizer_config.json")
-             if file.is_file()]
+    files = [
+        file
+        for file in (standing.base / "chat_template.jinja", standing.base / "tokenizer_config.json")
+        if file.is_file()
+    ]
     for file in files:
         text = file.read_text(encoding="utf-8")
         if file.suffix == ".jinja":
@@ -117,7 +120,9 @@ CASES: list[Any] = [
     pytest.param(other_tokenizer, "evaluate", EVALUATE, ("tokenizer",), id="tokenizer-evaluate"),
     pytest.param(other_tokenizer, "deploy", DEPLOY, ("tokenizer",), id="tokenizer-deploy"),
     pytest.param(other_chat_template, "evaluate", EVALUATE, ("chat template", "chat_template"), id="template-evaluate"),
-    pytest.param(other_chat_template, "reproduce", REPRODUCE, ("chat template", "chat_template"), id="template-reproduce"),
+    pytest.param(
+        other_chat_template, "reproduce", REPRODUCE, ("chat template", "chat_template"), id="template-reproduce"
+    ),
     pytest.param(noise_in_adapter, "evaluate", EVALUATE, ("adapter",), id="adapter-evaluate"),
     pytest.param(noise_in_adapter, "deploy", DEPLOY, ("adapter",), id="adapter-deploy"),
     pytest.param(other_adapter_settings, "evaluate", EVALUATE, ("adapter",), id="adapter-settings-evaluate"),
@@ -137,7 +142,9 @@ async def test_what_was_changed_is_named_by_the_tool_that_stands_on_it(
     tamper(standing)
     before = evaluations(standing)
     said = (await standing.refused(tool, **arguments)).lower()
-    assert any(word in said for word in named) and re.search("changed|differ|not the same|other than|no longer|is not the file", said), said
+    assert any(word in said for word in named) and re.search(
+        "changed|differ|not the same|other than|no longer|is not the file", said
+    ), said
     assert "traceback" not in said
     assert evaluations(standing) == before, "nothing was measured on it"
     assert not list(standing.task.deployments.glob("*.json")), "nothing was deployed"
@@ -205,6 +212,9 @@ async def test_what_did_not_change_is_not_hashed_whole_a_second_time_by_the_serv
 async def test_the_processor_and_scikit_learn_belong_to_the_environment(standing: Standing) -> None:
     environment = json.dumps(read_json(VersionFolder(standing.task, 2).environment_file)).lower()
     assert "scikit-learn" in environment
-    model = [line.split(":", 1)[1].strip().lower() for line in Path("/proc/cpuinfo").read_text().splitlines()
-             if line.startswith("model name")]
+    model = [
+        line.split(":", 1)[1].strip().lower()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
     assert not model or model[0] in environment

@@ -22,10 +22,14 @@ TASK = "mail"
 # A few labels are wrong, so that the scores are those of life: good, and not perfect.
 WRONG_LABELS = 0.06
 SAID: dict[str, dict[str, Any]] = {
-    "en": {"pain_point": "Two people sort 400 customer mails by hand every morning, and urgent ones wait until noon",
-           "goal": "Every mail is in the right queue within a minute"},
-    "zh-TW": {"pain_point": "兩位同事每天早上手動分 400 封客服信，急件常常拖到中午才被看到",
-              "goal": "每封信一分鐘內進到正確的佇列"},
+    "en": {
+        "pain_point": "Two people sort 400 customer mails by hand every morning, and urgent ones wait until noon",
+        "goal": "Every mail is in the right queue within a minute",
+    },
+    "zh-TW": {
+        "pain_point": "兩位同事每天早上手動分 400 封客服信，急件常常拖到中午才被看到",
+        "goal": "每封信一分鐘內進到正確的佇列",
+    },
 }
 
 
@@ -83,10 +87,20 @@ async def _first_versions(workspace: Path, language: Language) -> float:
     path = mails.write_csv(workspace / "mails.csv", rows)
     source = {"type": "file", "path": str(path), "mapping": {"text": "body", "label": "topic"}}
     async with Client(build_server(Settings(workspace=workspace, language=language))) as client:
-        await _called(client, "create_task", title=TASK, name=TASK, type="classification", language=language,
-                      labels=labels, success_criteria={"threshold": 0.6, "baseline": 0.5}, **SAID[language])
-        await _called(client, "set_data_source", task=TASK, sources=[source],
-                      split={"train": 0.6, "valid": 0.15, "test": 0.25})
+        await _called(
+            client,
+            "create_task",
+            title=TASK,
+            name=TASK,
+            type="classification",
+            language=language,
+            labels=labels,
+            success_criteria={"threshold": 0.6, "baseline": 0.5},
+            **SAID[language],
+        )
+        await _called(
+            client, "set_data_source", task=TASK, sources=[source], split={"train": 0.6, "valid": 0.15, "test": 0.25}
+        )
         await _called(client, "prepare_data", task=TASK)
         for plan in ({}, {"learning_rate": 1e-6, "epochs": 1}):
             await _called(client, "plan_training", task=TASK, settings=plan)

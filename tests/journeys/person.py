@@ -117,12 +117,15 @@ def _after_error(
     return "coach", {"message": call.error[:500], **_task(calls)}
 
 
-def _answered(value: Any, knows: Mapping[str, Any], default: Any, step: Mapping[str, Any], calls: list[Call],
-              key: str = "") -> Any:
+def _answered(
+    value: Any, knows: Mapping[str, Any], default: Any, step: Mapping[str, Any], calls: list[Call], key: str = ""
+) -> Any:
     """The arguments with every `<…>` filled in by the person, by the name of the field it stands in."""
     if isinstance(value, dict):
-        return {name: _answered(inner, knows, default, step, calls, name.rpartition(".")[2])
-                for name, inner in value.items()}
+        return {
+            name: _answered(inner, knows, default, step, calls, name.rpartition(".")[2])
+            for name, inner in value.items()
+        }
     if isinstance(value, list):
         if any(isinstance(item, str) and _OPEN.search(item) for item in value):
             return _known(key, knows, default, calls)
@@ -150,9 +153,13 @@ def _task(calls: list[Call]) -> dict[str, Any]:
 
 
 def _counted(calls: list[Call]) -> int:
-    waits = sum(1 for before, after in itertools.pairwise(calls)
-                if after.tool == before.tool == "job_status" and after.arguments.get("job_id") is not None
-                and after.arguments.get("job_id") == before.arguments.get("job_id"))
+    waits = sum(
+        1
+        for before, after in itertools.pairwise(calls)
+        if after.tool == before.tool == "job_status"
+        and after.arguments.get("job_id") is not None
+        and after.arguments.get("job_id") == before.arguments.get("job_id")
+    )
     return len(calls) - waits
 
 

@@ -62,7 +62,9 @@ def test_from_installing_to_the_first_training_three_yeses_are_enough(
 ) -> None:
     assert main(["install", "--client", "cursor"]) == 0
     rows = mails.write_csv(tmp_path / "home" / "Downloads" / "mails.csv", mails.mails(language, 60))
-    calls = go(workspace, language, Person(CLEAR[language], knowing(language, path=str(rows), threshold=0.8), done("train")))
+    calls = go(
+        workspace, language, Person(CLEAR[language], knowing(language, path=str(rows), threshold=0.8), done("train"))
+    )
     agreed = [call for call in calls if call.arguments.get("confirm") is True]
     assert len(asked) + len(agreed) <= MOST, [*asked, *map(_shown, agreed)]
     assert len(asked) == 1 and [call.arguments["what"] for call in agreed if call.tool == "set_up"] == ["base_model"]

@@ -39,10 +39,22 @@ def workspace_with(tmp_path: Path) -> Callable[[Filled], Workspace]:
 def _task(workspace: Workspace, name: str, title: str) -> TaskFolder:
     folder = TaskFolder(workspace.root / name)
     folder.root.mkdir(parents=True)
-    folder.save(Task.model_validate({
-        "name": name, "title": title, "language": "zh-TW", "labels": ["帳務", "物流", "其他"], "goal": "分到正確的佇列",
-        "pain_point": "每天早上手動分 400 封信", "current_method": "人工", "impact": "每週十小時",
-        "constraints": {"deadline": "五月", "hardware": "筆電"}, "success_criteria": {"threshold": 0.9, "baseline": 0.6}}))
+    folder.save(
+        Task.model_validate(
+            {
+                "name": name,
+                "title": title,
+                "language": "zh-TW",
+                "labels": ["帳務", "物流", "其他"],
+                "goal": "分到正確的佇列",
+                "pain_point": "每天早上手動分 400 封信",
+                "current_method": "人工",
+                "impact": "每週十小時",
+                "constraints": {"deadline": "五月", "hardware": "筆電"},
+                "success_criteria": {"threshold": 0.9, "baseline": 0.6},
+            }
+        )
+    )
     return folder
 
 
@@ -51,20 +63,45 @@ def _evaluated(task: TaskFolder) -> None:
     digest, counts = "a" * 64, {"帳務": 200, "物流": 190, "其他": 180}
     save_data_source(task, DataSource(sources=[Source.model_validate({"type": "file", "path": "/data/mails.csv"})]))
     snapshot = task.snapshots / digest[:12]
-    write_json(snapshot / "manifest.json", {
-        "format": 1, "hash": digest, "counts": {"train": 570, "valid": 120, "test": 150},
-        "label_counts": {"train": counts}, "file_hashes": {}})
+    write_json(
+        snapshot / "manifest.json",
+        {
+            "format": 1,
+            "hash": digest,
+            "counts": {"train": 570, "valid": 120, "test": 150},
+            "label_counts": {"train": counts},
+            "file_hashes": {},
+        },
+    )
     write_json(snapshot / "validation.json", {"format": 1, "errors": [], "warnings": []})
     write_json(task.data / "current.json", {"format": 1, "hash": digest})
     version = VersionFolder(task, 1)
     write_yaml(version.config_file, {"format": 1, "name": "plan-v1", "method": "sft", "epochs": 4, "parent": None})
     write_json(version.data_snapshot_file, {"format": 1, "hash": digest, "label_counts": {"train": counts}})
-    write_json(version.model_info_file, {
-        "format": 1, "training": {"seconds": 120, "train_loss": 0.01, "valid_loss": 0.05}})
-    per_class = {label: {"precision": 0.7, "recall": 0.7, "f1": 0.7, "support": 50, "intervals": {}} for label in counts}
-    write_json(version.results_file, {"format": 1, "evaluations": [{
-        "id": "e1", "created": "2026-11-01T00:00:00Z", "decoding": "free",
-        "benchmark": {"name": "main", "hash": "b" * 64, "count": 150},
-        "metrics": {"macro_f1": {"value": 0.7, "low": 0.65, "high": 0.75},
-                    "accuracy": {"value": 0.7, "low": 0.65, "high": 0.75}, "invalid_rate": {"value": 0.0}},
-        "per_class": per_class, "baselines": {"majority": {"macro_f1": 0.2}, "tfidf": {"macro_f1": 0.5}}}]})
+    write_json(
+        version.model_info_file, {"format": 1, "training": {"seconds": 120, "train_loss": 0.01, "valid_loss": 0.05}}
+    )
+    per_class = {
+        label: {"precision": 0.7, "recall": 0.7, "f1": 0.7, "support": 50, "intervals": {}} for label in counts
+    }
+    write_json(
+        version.results_file,
+        {
+            "format": 1,
+            "evaluations": [
+                {
+                    "id": "e1",
+                    "created": "2026-11-01T00:00:00Z",
+                    "decoding": "free",
+                    "benchmark": {"name": "main", "hash": "b" * 64, "count": 150},
+                    "metrics": {
+                        "macro_f1": {"value": 0.7, "low": 0.65, "high": 0.75},
+                        "accuracy": {"value": 0.7, "low": 0.65, "high": 0.75},
+                        "invalid_rate": {"value": 0.0},
+                    },
+                    "per_class": per_class,
+                    "baselines": {"majority": {"macro_f1": 0.2}, "tfidf": {"macro_f1": 0.5}},
+                }
+            ],
+        },
+    )

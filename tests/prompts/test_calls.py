@@ -25,12 +25,24 @@ PLAIN_CALL = re.compile(r"→ ([a-z_]+)\(([^)]*)\)")
 ADDRESS = re.compile(r"nlp-skills://[A-Za-z0-9/_<>.{}-]+")
 VALUE = re.compile(r"(\w+)=\"(\w+)\"")
 NAME = re.compile(r"`([a-z]+(?:_[a-z]+)+)`")
-PAGES = sorted([*flows.FLOWS.glob("*.md"), *(path for name in ("llm-coach", "task-manager", "data-pipeline")
-                                             for path in (SKILLS / name).glob("*.md"))])
+PAGES = sorted(
+    [
+        *flows.FLOWS.glob("*.md"),
+        *(path for name in ("llm-coach", "task-manager", "data-pipeline") for path in (SKILLS / name).glob("*.md")),
+    ]
+)
 # What stands between backticks and is neither a tool nor one of its arguments or answers: parts of a file or a report.
-PARTS = frozenset((SKILLS / "data-pipeline" / "validation.md").read_text(encoding="utf-8").replace("`", " ").replace(
-    ",", " ").split()) | {"rows_to_start", "success_criteria", "data_source", "pain_point", "size_param", *kinds(), *(
-        field for kind in kinds().values() for field in kind.model_fields)}
+PARTS = frozenset(
+    (SKILLS / "data-pipeline" / "validation.md").read_text(encoding="utf-8").replace("`", " ").replace(",", " ").split()
+) | {
+    "rows_to_start",
+    "success_criteria",
+    "data_source",
+    "pain_point",
+    "size_param",
+    *kinds(),
+    *(field for kind in kinds().values() for field in kind.model_fields),
+}
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +73,11 @@ def test_every_call_named_exists_with_its_arguments(tools: dict[str, Tool]) -> N
             else:
                 known = tools[name].input_schema["properties"]
                 unknown += [f"{place}: {name}({argument})" for argument in _names(arguments) if argument not in known]
-                unknown += [f"{place}: {name}({argument}={value})" for argument, value in VALUE.findall(arguments)
-                            if value not in _choices(known.get(argument, {}), value)]
+                unknown += [
+                    f"{place}: {name}({argument}={value})"
+                    for argument, value in VALUE.findall(arguments)
+                    if value not in _choices(known.get(argument, {}), value)
+                ]
     assert not unknown
     assert len(seen) >= 12
 
@@ -84,8 +99,12 @@ def test_every_address_named_can_be_read(workspace: Path) -> None:
                     dead.append(address)
         return dead
 
-    addresses = {address.rstrip(".").replace("<task>", "mail").replace("NAME", "mail") for _, text in _texts()
-                 for address in ADDRESS.findall(text) if not {"<page>", "<version>"} & set(re.findall("<[a-z]+>", address))}
+    addresses = {
+        address.rstrip(".").replace("<task>", "mail").replace("NAME", "mail")
+        for _, text in _texts()
+        for address in ADDRESS.findall(text)
+        if not {"<page>", "<version>"} & set(re.findall("<[a-z]+>", address))
+    }
     assert len(addresses) >= 4
     assert anyio.run(read, addresses) == []
 
@@ -106,7 +125,6 @@ def test_every_skill_and_page_is_published_in_both_languages(workspace: Path) ->
 
 def test_a_skills_main_page_leads_to_all_its_pages_and_says_when_it_is_used() -> None:
 
-
     for skill in ("llm-coach", "task-manager", "data-pipeline"):
         for suffix, when in ((".md", "Use when"), (".zh-TW.md", "時使用")):
             text = (SKILLS / skill / f"SKILL{suffix}").read_text(encoding="utf-8")
@@ -116,7 +134,6 @@ def test_a_skills_main_page_leads_to_all_its_pages_and_says_when_it_is_used() ->
 
 
 def test_every_topic_page_says_what_it_is_for_and_when_it_was_checked() -> None:
-
 
     for path in PAGES:
         if path.parent.parent == SKILLS and not path.name.startswith("SKILL"):

@@ -56,7 +56,7 @@ def is_chinese(text: str) -> bool:
 
 
 async def test_seven_commands_and_four_agents_are_listed_with_titles_in_both_languages(
-    workspace_with: WorkspaceWith
+    workspace_with: WorkspaceWith,
 ) -> None:
     async with Client(server_of(workspace_with("empty"))) as client:
         prompts = (await client.list_prompts()).prompts
@@ -125,7 +125,7 @@ async def test_the_diagnosis_stands_in_short_in_what_looks_at_results(workspace_
 
 
 async def test_an_advised_plan_that_a_later_version_has_overtaken_is_not_offered_again(
-    workspace_with: WorkspaceWith
+    workspace_with: WorkspaceWith,
 ) -> None:
     workspace = workspace_with("evaluated")
     plan, version = workspace.root / "mail" / "configs" / "after-v0.yaml", workspace.root / "mail" / "versions" / "v1"
@@ -165,9 +165,16 @@ async def test_a_name_given_as_a_task_is_not_obeyed_or_able_to_break_out(workspa
 async def test_a_task_of_huge_fields_still_fits(workspace_with: WorkspaceWith) -> None:
     workspace = workspace_with("new")
     folder = TaskFolder(workspace.root / "mail")
-    folder.save(folder.load().model_copy(update={
-        "title": "標題" * 2_000, "pain_point": "痛" * 50_000, "goal": "x" * 50_000,
-        "labels": [f"標籤{number}" for number in range(400)]}))
+    folder.save(
+        folder.load().model_copy(
+            update={
+                "title": "標題" * 2_000,
+                "pain_point": "痛" * 50_000,
+                "goal": "x" * 50_000,
+                "labels": [f"標籤{number}" for number in range(400)],
+            }
+        )
+    )
     async with Client(server_of(workspace)) as client:
         for name in NAMES:
             text = await said(client, name)
@@ -202,9 +209,7 @@ async def test_a_wish_is_read_as_a_new_goal_and_not_as_the_pain_itself(
             assert told["question"]["field"] != "pain_point"
 
 
-async def test_many_tasks_are_cut_with_a_cursor_that_goes_on_where_the_list_ends(
-    workspace_with: WorkspaceWith
-) -> None:
+async def test_many_tasks_are_cut_with_a_cursor_that_goes_on_where_the_list_ends(workspace_with: WorkspaceWith) -> None:
     async with Client(server_of(workspace_with("many"))) as client:
         state = state_of(await said(client, "tasks"))
         rest = await client.call_tool("list_tasks", {"cursor": state["next_cursor"], "limit": 1})
@@ -215,9 +220,11 @@ async def test_many_tasks_are_cut_with_a_cursor_that_goes_on_where_the_list_ends
 
 async def test_arguments_are_completed(workspace_with: WorkspaceWith) -> None:
     async with Client(server_of(workspace_with("evaluated"))) as client:
+
         async def completed(prompt: str, argument: str, value: str, **known: str) -> list[str]:
-            answer = await client.complete(PromptReference(name=prompt), {"name": argument, "value": value},
-                                           context_arguments=known or None)
+            answer = await client.complete(
+                PromptReference(name=prompt), {"name": argument, "value": value}, context_arguments=known or None
+            )
             return list(answer.completion.values)
 
         for name in ABOUT_A_TASK:
@@ -246,12 +253,25 @@ def test_every_flow_says_when_to_wait_and_when_it_is_done_and_agents_hand_over()
         english, chinese = (flows.template(which, language) for language in LANGUAGES)
         assert re.search(r"\bwait\b", english) and "等" in chinese, which.name
         assert re.search(r"[Yy]ou are done when", english) and "就完成了" in chinese, which.name
-        assert ("Hand over to the main conversation" in english) == ("向主對話交接" in chinese) == which.agent, which.name
+        assert ("Hand over to the main conversation" in english) == ("向主對話交接" in chinese) == which.agent, (
+            which.name
+        )
         assert which.agent or re.search(r"Tell them|tell them", english), which.name
 
 
 def test_the_instructions_fit_what_clients_show_and_name_the_first_calls() -> None:
     assert len(flows.INSTRUCTIONS.encode("utf-8")) <= INSTRUCTION_BYTES
-    for named in ("coach(", "list_tasks", "compare_versions", "job_status", "diagnose", "evaluate", "set_data_source",
-                  "manage_task", "next_step", "secret set", "我想訓練一個模型"):
+    for named in (
+        "coach(",
+        "list_tasks",
+        "compare_versions",
+        "job_status",
+        "diagnose",
+        "evaluate",
+        "set_data_source",
+        "manage_task",
+        "next_step",
+        "secret set",
+        "我想訓練一個模型",
+    ):
         assert named in flows.INSTRUCTIONS

@@ -24,14 +24,24 @@ from nlp_skills.server.app import build_server
 from nlp_skills.server.settings import Settings
 
 TRIGGERS: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("triggers.yaml").read_text(encoding="utf-8"))
-SEED = ["我想訓練一個模型", "幫我分析這個任務該怎麼做", "列出所有任務", "比較 entity-sentiment v1 和 v2", "資料從 PostgreSQL 來",
-        "用 GPT 生成訓練資料"]
+SEED = [
+    "我想訓練一個模型",
+    "幫我分析這個任務該怎麼做",
+    "列出所有任務",
+    "比較 entity-sentiment v1 和 v2",
+    "資料從 PostgreSQL 來",
+    "用 GPT 生成訓練資料",
+]
 LEAST = {"tuning": 0.75, "held_out": 0.7}
 MOST_WORDS = 60
 # Words that say nothing about what is wanted.
-STOP_WORDS = frozenset(re.findall(
-    r"\S+", "a an and are as at be but by can do does for from has have how i i'd i'll if in is it it's its me my no not "
-    "of on or our please so some that the their then there this to up us was we what which will with you your"))
+STOP_WORDS = frozenset(
+    re.findall(
+        r"\S+",
+        "a an and are as at be but by can do does for from has have how i i'd i'll if in is it it's its me my no not "
+        "of on or our please so some that the their then there this to up us was we what which will with you your",
+    )
+)
 WORD, HAN = re.compile(r"[a-z][a-z'-]*\d*|\d+"), re.compile(r"[\u4e00-\u9fff]+")
 
 
@@ -76,8 +86,11 @@ def test_the_sentences_need_every_tool_and_no_other(tools: list[Tool]) -> None:
 @pytest.mark.parametrize("part", LEAST)
 def test_word_matching_alone_finds_most_first_calls(tools: list[Tool], part: str) -> None:
     found = tf_idf({tool.name: f"{tool.name} {tool.title} {tool.description}" for tool in tools})
-    misses = [(entry["say"], found(entry["say"])) for entry in TRIGGERS[part]
-              if found(entry["say"]) not in [call["tool"] for call in entry["calls"]]]
+    misses = [
+        (entry["say"], found(entry["say"]))
+        for entry in TRIGGERS[part]
+        if found(entry["say"]) not in [call["tool"] for call in entry["calls"]]
+    ]
     assert 1 - len(misses) / len(TRIGGERS[part]) >= LEAST[part], misses
 
 
@@ -96,8 +109,9 @@ def test_the_runner_measures_a_model_behind_an_endpoint(runner: ModuleType, endp
         wanted = [entry for entry in TRIGGERS[part] if "coach" in [call["tool"] for call in entry["calls"]]]
         assert report[part]["hits"] == report[part]["tools_right"] == len(wanted)
         assert report[part]["rate"] == round(len(wanted) / len(TRIGGERS[part]), 3)
-        assert {miss["say"] for miss in report[part]["misses"]} == \
-            {entry["say"] for entry in TRIGGERS[part]} - {entry["say"] for entry in wanted}
+        assert {miss["say"] for miss in report[part]["misses"]} == {entry["say"] for entry in TRIGGERS[part]} - {
+            entry["say"] for entry in wanted
+        }
     asked = endpoint.requests[0]
     assert asked["authorization"] == "Bearer k" and asked["path"] == "/v1/chat/completions"
     assert asked["body"]["model"] == "fake" and "next_step" in asked["body"]["messages"][0]["content"]
@@ -139,8 +153,10 @@ def tf_idf(documents: dict[str, str]) -> Any:
 
     def nearest(sentence: str) -> str:
         asked = weighted(features(sentence))
-        score, name = max((sum(weight * vector.get(feature, 0) for feature, weight in asked.items()), name)
-                          for name, vector in vectors.items())
+        score, name = max(
+            (sum(weight * vector.get(feature, 0) for feature, weight in asked.items()), name)
+            for name, vector in vectors.items()
+        )
         return name if score > 0 else ""
 
     return nearest
@@ -152,15 +168,18 @@ def features(text: str) -> Counter[str]:
     words = [word for word in WORD.findall(lowered) if word not in STOP_WORDS]
     found = Counter(words)
     for word in words:
-        found.update(f"#{padded[i:i + 4]}" for padded in [f"<{word}>"] for i in range(len(padded) - 3))
+        found.update(f"#{padded[i : i + 4]}" for padded in [f"<{word}>"] for i in range(len(padded) - 3))
     for run in HAN.findall(lowered):
-        found.update(run[i:i + n] for n in (1, 2) for i in range(len(run) - n + 1))
+        found.update(run[i : i + n] for n in (1, 2) for i in range(len(run) - n + 1))
     return found
 
 
 def called(tool: str, arguments: str) -> dict[str, Any]:
-    return {"role": "assistant", "content": None, "tool_calls": [
-        {"id": "1", "type": "function", "function": {"name": tool, "arguments": arguments}}]}
+    return {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"id": "1", "type": "function", "function": {"name": tool, "arguments": arguments}}],
+    }
 
 
 class FakeEndpoint(ThreadingHTTPServer):
@@ -178,8 +197,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.requests.append({"path": self.path, "authorization": self.headers.get("Authorization"),
-                                     "body": body})
+        self.server.requests.append(
+            {"path": self.path, "authorization": self.headers.get("Authorization"), "body": body}
+        )
         answer = json.dumps({"choices": [{"index": 0, "message": self.server.message}]}).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")

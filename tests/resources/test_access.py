@@ -27,8 +27,11 @@ def test_nothing_is_allowed_at_first() -> None:
 
 
 def test_a_yes_is_remembered(tmp_path: Path) -> None:
-    needs = [Need(kind="file", subject=str(tmp_path / "a.csv")), Need(kind="secret", subject="KEY", host="API.example.com."),
-             Need(kind="script", subject="ab" * 32)]
+    needs = [
+        Need(kind="file", subject=str(tmp_path / "a.csv")),
+        Need(kind="secret", subject="KEY", host="API.example.com."),
+        Need(kind="script", subject="ab" * 32),
+    ]
     grant(needs)
     require(refused(*needs))
     with pytest.raises(AccessError):
@@ -57,8 +60,10 @@ def test_only_the_owner_reads_the_permissions() -> None:
     assert stat.S_IMODE(grants_file().stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize(("written", "meant"), [
-    ("API.Example.com.", "api.example.com"), ("[::1]", "::1"), ("bücher.example", "xn--bcher-kva.example")])
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("API.Example.com.", "api.example.com"), ("[::1]", "::1"), ("bücher.example", "xn--bcher-kva.example")],
+)
 def test_a_host_is_one_however_it_is_written(written: str, meant: str) -> None:
     assert plain_host(written) == meant
 
@@ -76,12 +81,18 @@ def test_a_hidden_folder_is_opened_by_its_owner_on_the_terminal_alone(tmp_path: 
     grant([Need(kind="folder", subject=str(tmp_path / "home"))])
     with pytest.raises(AccessError) as hidden:
         readable(model, "base_model", workspace=tmp_path / "tasks")
-    assert not hidden.value.needs and f"nlp-skills allow {model}" in hidden.value.fix.en and "隱藏資料夾" in hidden.value.problem.zh
+    assert (
+        not hidden.value.needs
+        and f"nlp-skills allow {model}" in hidden.value.fix.en
+        and "隱藏資料夾" in hidden.value.problem.zh
+    )
     grant([Need(kind="folder", subject=str(model))])
     assert readable(model, "base_model", workspace=tmp_path / "tasks") == model
 
 
-@pytest.mark.parametrize("given", [{"kind": "rows", "subject": "mails", "host": "API.example.com."}, {"kind": "rows", "subject": "mails"}])
+@pytest.mark.parametrize(
+    "given", [{"kind": "rows", "subject": "mails", "host": "API.example.com."}, {"kind": "rows", "subject": "mails"}]
+)
 def test_rows_of_an_on_premise_task_go_only_where_they_may(given: dict[str, str]) -> None:
     grant([Need.model_validate(given)])
     there = Need(kind="rows", subject="mails", host="api.example.com")

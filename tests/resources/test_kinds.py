@@ -35,11 +35,26 @@ def test_each_file_is_the_kind_it_defines_and_not_what_it_imports(
 
 def test_a_server_that_starts_loads_no_kind() -> None:
     root = Path(nlp_skills.__path__[0])
-    folders = ("data.sources", "data.types", "train.methods", "evaluate.metrics", "evaluate.baselines",
-               "evaluate.diagnosis", "deploy.targets")
+    folders = (
+        "data.sources",
+        "data.types",
+        "train.methods",
+        "evaluate.metrics",
+        "evaluate.baselines",
+        "evaluate.diagnosis",
+        "deploy.targets",
+    )
     told = subprocess.run(
-        [sys.executable, "-c", "import sys; from nlp_skills.server.app import build_server; build_server(); print(*sys.modules)"],
-        env={"PYTHONPATH": str(root.parent), "HOME": "/"}, capture_output=True, text=True, check=True,
-        stdin=subprocess.DEVNULL).stdout.split()
+        [
+            sys.executable,
+            "-c",
+            "import sys; from nlp_skills.server.app import build_server; build_server(); print(*sys.modules)",
+        ],
+        env={"PYTHONPATH": str(root.parent), "HOME": "/"},
+        capture_output=True,
+        text=True,
+        check=True,
+        stdin=subprocess.DEVNULL,
+    ).stdout.split()
     prefixes = tuple(f"nlp_skills.tools.{folder}." for folder in folders)
     assert "nlp_skills.tools.data.tool" in told and not [name for name in told if name.startswith(prefixes)]

@@ -18,10 +18,14 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "SKILL.md").write_text("---\ndescription: Leads.\n---\n\n# The coach\n", encoding="utf-8")
     (folder / "SKILL.zh-TW.md").write_text("---\ndescription: 引導。\n---\n# 教練\n", encoding="utf-8")
     (folder / "goals.md").write_text("# Goals\n", encoding="utf-8")
-    (folder / "pain.md").write_text("---\ntitle: Pain points\ndescription: Where it hurts.\nchecked: 2026-11\n"
-                                    "keywords: [cost, burden]\n---\n# Pain\n", encoding="utf-8")
-    (folder / "pain.zh-TW.md").write_text("---\ntitle: 痛點\ndescription: 哪裡痛。\nkeywords: 成本, 負擔\n---\n# 痛\n",
-                                          encoding="utf-8")
+    (folder / "pain.md").write_text(
+        "---\ntitle: Pain points\ndescription: Where it hurts.\nchecked: 2026-11\n"
+        "keywords: [cost, burden]\n---\n# Pain\n",
+        encoding="utf-8",
+    )
+    (folder / "pain.zh-TW.md").write_text(
+        "---\ntitle: 痛點\ndescription: 哪裡痛。\nkeywords: 成本, 負擔\n---\n# 痛\n", encoding="utf-8"
+    )
     monkeypatch.setattr(knowledge, "SKILLS", folder.parent)
     return folder
 
@@ -29,8 +33,10 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_skill_and_its_pages_are_described_in_the_calls_language(shelf: Path) -> None:
     (skill,) = knowledge.skills()
     assert skill[:3] == ("llm-coach", "The coach", "Leads.")
-    assert skill.pages == [("goals", "Goals", "", "", ()),
-                           ("pain", "Pain points", "Where it hurts.", "2026-11", ("cost", "burden"))]
+    assert skill.pages == [
+        ("goals", "Goals", "", "", ()),
+        ("pain", "Pain points", "Where it hurts.", "2026-11", ("cost", "burden")),
+    ]
     with speaking("zh-TW"):
         (skill,) = knowledge.skills()
     assert skill[:3] == ("llm-coach", "教練", "引導。")
@@ -53,10 +59,16 @@ def test_a_page_without_a_translation_is_read_in_english(shelf: Path) -> None:
     assert knowledge.read_page("llm-coach", "goals", "zh-TW") == "# Goals\n"
 
 
-@pytest.mark.parametrize(("skill", "page", "field"), [
-    ("llm-couch", "SKILL", "skill"), ("llm-coach", "gaols", "page"), ("..", "SKILL", "skill"),
-    ("llm-coach", "../../secret", "page"), ("llm-coach", "SKILL.zh-TW", "page"),
-])
+@pytest.mark.parametrize(
+    ("skill", "page", "field"),
+    [
+        ("llm-couch", "SKILL", "skill"),
+        ("llm-coach", "gaols", "page"),
+        ("..", "SKILL", "skill"),
+        ("llm-coach", "../../secret", "page"),
+        ("llm-coach", "SKILL.zh-TW", "page"),
+    ],
+)
 def test_an_unknown_page_is_refused_and_the_nearest_offered(shelf: Path, skill: str, page: str, field: str) -> None:
     with pytest.raises(UnknownResource) as caught:
         knowledge.read_page(skill, page)

@@ -51,25 +51,40 @@ def made(task: TaskFolder, train: dict[str, int], parent: str | None = None, **c
     settings = {"base_model": "Qwen/Qwen3-4B", "method": "sft", "lora_r": 32, "epochs": 4, "seed": 42, **config}
     write_yaml(folder.config_file, {"format": 1, "name": "plan", "parent": parent, **settings})
     counts = {"train": sum(train.values()), "valid": 100, "test": 100}
-    write_json(folder.data_snapshot_file, {
-        "format": 1, "hash": f"{sum(train.values()):064d}", "source_hash": "abc123", "counts": counts,
-        "label_counts": {"train": train, "valid": {"正面": 100}, "test": {"正面": 100}}, "file_hashes": {},
-    })
+    write_json(
+        folder.data_snapshot_file,
+        {
+            "format": 1,
+            "hash": f"{sum(train.values()):064d}",
+            "source_hash": "abc123",
+            "counts": counts,
+            "label_counts": {"train": train, "valid": {"正面": 100}, "test": {"正面": 100}},
+            "file_hashes": {},
+        },
+    )
     write_json(folder.environment_file, {"python": "3.11.9", "packages": {"torch": "2.13"}, "hardware": {"cores": 2}})
-    write_json(folder.model_info_file, {
-        "format": 1, "created": "2026-01-06T14:00:00Z", "files": {"adapter.safetensors": "ab" * 32},
-        "base_model": {"name": "Qwen/Qwen3-4B", "hash": "cd" * 32},
-    })
+    write_json(
+        folder.model_info_file,
+        {
+            "format": 1,
+            "created": "2026-01-06T14:00:00Z",
+            "files": {"adapter.safetensors": "ab" * 32},
+            "base_model": {"name": "Qwen/Qwen3-4B", "hash": "cd" * 32},
+        },
+    )
     return folder
 
 
 def evaluated(folder: VersionFolder, macro_f1: float, accuracy: float) -> None:
     record = {
-        "id": "e1", "created": "2026-01-06T15:00:00Z",
+        "id": "e1",
+        "created": "2026-01-06T15:00:00Z",
         "benchmark": {"name": "test-v1", "hash": "ef" * 32, "count": 100},
-        "metrics": {"macro_f1": {"value": macro_f1, "low": macro_f1 - 0.05, "high": macro_f1 + 0.05},
-                    "accuracy": {"value": accuracy, "low": accuracy - 0.05, "high": accuracy + 0.05},
-                    "invalid_rate": {"value": 0.0}},
+        "metrics": {
+            "macro_f1": {"value": macro_f1, "low": macro_f1 - 0.05, "high": macro_f1 + 0.05},
+            "accuracy": {"value": accuracy, "low": accuracy - 0.05, "high": accuracy + 0.05},
+            "invalid_rate": {"value": 0.0},
+        },
         "predictions_hash": "12" * 32,
     }
     write_json(folder.results_file, {"format": 1, "evaluations": [record]})
@@ -112,7 +127,11 @@ def test_a_shape_like_the_seeds_is_written(task: TaskFolder) -> None:
     seed_fields = parse_lineage(written, folder.lineage_file)
     assert (seed_fields["version"], seed_fields["parent"]) == ("v1", None)
     assert seed_fields["config"] == {
-        "base_model": "Qwen/Qwen3-4B", "method": "sft", "lora_r": 32, "epochs": 4, "seed": 42,
+        "base_model": "Qwen/Qwen3-4B",
+        "method": "sft",
+        "lora_r": 32,
+        "epochs": 4,
+        "seed": 42,
     }
     assert (seed_fields["results"]["macro_f1"], seed_fields["results"]["accuracy"]) == (0.815, 0.82)
     assert seed_fields["results"]["intervals"]["accuracy"] == pytest.approx([0.77, 0.87])

@@ -45,10 +45,18 @@ def test_tasks_are_filtered_by_derived_state(
     deployed = make_task("live")
     write_json(deployed.deployments / "current.json", {"version": "v1"})
     make_task("old", archived="2026-01-01T00:00:00Z")
-    found = {state: [row.name for row in list_tasks(workspace, state).rows] for state in
-             ("created", "configuring", "training", "evaluating", "deployed", "archived")}
-    assert found == {"created": ["fresh"], "configuring": ["with-data"], "training": ["in-training"],
-                     "evaluating": ["measured"], "deployed": ["live"], "archived": ["old"]}
+    found = {
+        state: [row.name for row in list_tasks(workspace, state).rows]
+        for state in ("created", "configuring", "training", "evaluating", "deployed", "archived")
+    }
+    assert found == {
+        "created": ["fresh"],
+        "configuring": ["with-data"],
+        "training": ["in-training"],
+        "evaluating": ["measured"],
+        "deployed": ["live"],
+        "archived": ["old"],
+    }
     assert task_row(deployed).deployed == "v1"
 
 

@@ -13,19 +13,87 @@ from nlp_skills.resources.masking import HIDDEN, masked, redact
 from nlp_skills.resources.secret_forms import may_name_secret, names_secret
 
 # What the patterns begin with, repeat and end with: a text of these finds every place where reading could start anew.
-PIECES = ["a", "A1", "_", "-", ".", "=", "==", "@", "/", "//", "://", ":", "?", "&", "#", " ", "\n", "\"", "${", "}", "is ", "是",
-          "密碼", "token", "password", "api-key", "bearer ", "basic ", "eyJ", "eyJhbGciOiJIUzI1", "sk-", "hf_", "xoxb-", "AKIA",
-          "SG.", "Q~", "12345678:A", "-----BEGIN ", "PRIVATE KEY", "key=", "sig=", "***"]
+PIECES = [
+    "a",
+    "A1",
+    "_",
+    "-",
+    ".",
+    "=",
+    "==",
+    "@",
+    "/",
+    "//",
+    "://",
+    ":",
+    "?",
+    "&",
+    "#",
+    " ",
+    "\n",
+    '"',
+    "${",
+    "}",
+    "is ",
+    "是",
+    "密碼",
+    "token",
+    "password",
+    "api-key",
+    "bearer ",
+    "basic ",
+    "eyJ",
+    "eyJhbGciOiJIUzI1",
+    "sk-",
+    "hf_",
+    "xoxb-",
+    "AKIA",
+    "SG.",
+    "Q~",
+    "12345678:A",
+    "-----BEGIN ",
+    "PRIVATE KEY",
+    "key=",
+    "sig=",
+    "***",
+]
 PLANTED = [
-    ("https://me:{}@host/path", "pa55word-in-address"), ("see https://host/?token={}&page=2", "hunter22"),
-    ("password: {}", "hunter2"), ("密碼是 {}，謝謝", "abc123"), ("Authorization: Bearer {}", "abcdefgh12345"),
-    ("{}", "hf_" + "a1" * 17), ("我的金鑰是{}。", "sk-proj-" + "b2" * 20), ("{}", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abcDEF123456_-"),
+    ("https://me:{}@host/path", "pa55word-in-address"),
+    ("see https://host/?token={}&page=2", "hunter22"),
+    ("password: {}", "hunter2"),
+    ("密碼是 {}，謝謝", "abc123"),
+    ("Authorization: Bearer {}", "abcdefgh12345"),
+    ("{}", "hf_" + "a1" * 17),
+    ("我的金鑰是{}。", "sk-proj-" + "b2" * 20),
+    ("{}", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abcDEF123456_-"),
     ("?{}=hunter22hunter22".format("access_token") + "&k={}", "ghp_" + "c3" * 18),
 ]
 
 
-@pytest.mark.parametrize("unit", [*PIECES, *("eyJ-", "a.", "a:", "?a=", "密碼是", "密碼:${", "password  ", "token is ", "://a:", "https://a@",
-                                            "sk-a-", "bearer bearer", "?token=", "eyJaaaaaaaaaa.", "SG.aaaaaaaaaaaaaaaaaaaa.", "A.B-")])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *PIECES,
+        *(
+            "eyJ-",
+            "a.",
+            "a:",
+            "?a=",
+            "密碼是",
+            "密碼:${",
+            "password  ",
+            "token is ",
+            "://a:",
+            "https://a@",
+            "sk-a-",
+            "bearer bearer",
+            "?token=",
+            "eyJaaaaaaaaaa.",
+            "SG.aaaaaaaaaaaaaaaaaaaa.",
+            "A.B-",
+        ),
+    ],
+)
 def test_hiding_takes_time_in_proportion_to_the_text(unit: str) -> None:
     short, long = 10_000, 80_000
     once, more = (_seconds((unit * size)[:size]) for size in (short, long))
@@ -57,22 +125,47 @@ def test_hiding_never_fails_and_twice_is_as_once(text: str) -> None:
 
 
 def test_addresses_keep_what_is_no_secret() -> None:
-    assert redact("a https://host/x?page=1&q=why?token=hunter22#top") == f"a https://host/x?page=1&q=why?token={HIDDEN}#top"
-    assert redact("postgresql://me:pa@ss@host/db?sslmode=require") == f"postgresql://me:{HIDDEN}@host/db?sslmode=require"
+    assert (
+        redact("a https://host/x?page=1&q=why?token=hunter22#top")
+        == f"a https://host/x?page=1&q=why?token={HIDDEN}#top"
+    )
+    assert (
+        redact("postgresql://me:pa@ss@host/db?sslmode=require") == f"postgresql://me:{HIDDEN}@host/db?sslmode=require"
+    )
     assert redact("12:30 @ https://host/a:b@c") == "12:30 @ https://host/a:b@c"
 
 
-@pytest.mark.parametrize(("field", "surely", "perhaps"), [
-    ("password", True, False), ("DB_PASSWORD", True, False), ("X-Api-Key", True, True), ("x" * 5000 + "_token", True, False),
-    ("key", False, True), ("sig", False, True), ("monkey", False, False), ("text", False, False), ("a" * 39 + "key", False, False)])
+@pytest.mark.parametrize(
+    ("field", "surely", "perhaps"),
+    [
+        ("password", True, False),
+        ("DB_PASSWORD", True, False),
+        ("X-Api-Key", True, True),
+        ("x" * 5000 + "_token", True, False),
+        ("key", False, True),
+        ("sig", False, True),
+        ("monkey", False, False),
+        ("text", False, False),
+        ("a" * 39 + "key", False, False),
+    ],
+)
 def test_fields_are_known_by_the_end_of_their_names(field: str, surely: bool, perhaps: bool) -> None:
     assert names_secret(field) is surely and may_name_secret(field) is perhaps
 
 
 def test_patterns_have_nothing_that_an_engine_of_linear_time_lacks() -> None:
     re2 = pytest.importorskip("re2")
-    patterns = [*token_forms._FORMS.values(), token_forms._PRIVATE_KEY, token_forms._LONG, secret_forms._LOGIN,
-                secret_forms._QUERY, secret_forms._SAID, secret_forms._SAID_VALUE, secret_forms._BEARER, secret_forms._BASIC]
+    patterns = [
+        *token_forms._FORMS.values(),
+        token_forms._PRIVATE_KEY,
+        token_forms._LONG,
+        secret_forms._LOGIN,
+        secret_forms._QUERY,
+        secret_forms._SAID,
+        secret_forms._SAID_VALUE,
+        secret_forms._BEARER,
+        secret_forms._BASIC,
+    ]
     for pattern in patterns:
         re2.compile(pattern)
 

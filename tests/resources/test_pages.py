@@ -18,13 +18,44 @@ from nlp_skills.resources.language import LANGUAGES, Language
 SKILL = "llm-knowledge"
 FOLDER = SKILLS / SKILL
 PAGES = (
-    "choosing-a-method", "retrieval-or-training", "base-models", "lora", "hyperparameters", "preference-methods",
-    "reward-methods", "data-sizes", "annotation", "imbalance", "synthetic-data", "memory-time-cost", "sentiment",
-    "ner-and-extraction", "chat-templates", "output-formats", "evaluation", "statistics", "deployment", "quantization",
-    "traditional-chinese", "trouble-out-of-memory", "trouble-underfitting", "trouble-overfitting",
-    "trouble-rate-too-high", "trouble-loss-nan", "trouble-label-noise", "trouble-imbalance", "trouble-wrong-template",
-    "trouble-end-of-turn", "trouble-truncation", "trouble-invalid-answers", "trouble-forgetting", "trouble-not-better",
-    "trouble-bad-after-deployment", "trouble-between-splits", "trouble-simplified-characters", "trouble-slow-training",
+    "choosing-a-method",
+    "retrieval-or-training",
+    "base-models",
+    "lora",
+    "hyperparameters",
+    "preference-methods",
+    "reward-methods",
+    "data-sizes",
+    "annotation",
+    "imbalance",
+    "synthetic-data",
+    "memory-time-cost",
+    "sentiment",
+    "ner-and-extraction",
+    "chat-templates",
+    "output-formats",
+    "evaluation",
+    "statistics",
+    "deployment",
+    "quantization",
+    "traditional-chinese",
+    "trouble-out-of-memory",
+    "trouble-underfitting",
+    "trouble-overfitting",
+    "trouble-rate-too-high",
+    "trouble-loss-nan",
+    "trouble-label-noise",
+    "trouble-imbalance",
+    "trouble-wrong-template",
+    "trouble-end-of-turn",
+    "trouble-truncation",
+    "trouble-invalid-answers",
+    "trouble-forgetting",
+    "trouble-not-better",
+    "trouble-bad-after-deployment",
+    "trouble-between-splits",
+    "trouble-simplified-characters",
+    "trouble-slow-training",
 )
 DATE = re.compile(r"20\d\d-(0[1-9]|1[0-2])")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -34,7 +65,9 @@ IN_BOTH = [(page, language) for page in STANDING for language in LANGUAGES]
 
 
 def test_every_page_of_the_plan_exists_in_both_languages() -> None:
-    missing = [f"{page} ({language})" for page in PAGES for language in LANGUAGES if not _file(page, language).is_file()]
+    missing = [
+        f"{page} ({language})" for page in PAGES for language in LANGUAGES if not _file(page, language).is_file()
+    ]
     assert not missing, "missing: " + ", ".join(missing)
 
 
@@ -52,7 +85,9 @@ def test_a_page_says_what_it_is_for_when_it_was_checked_and_by_which_words_it_is
     assert DATE.fullmatch(str(front["checked"]))
     assert len(front["keywords"]) >= 4 and all(str(word).strip() for word in front["keywords"])
     if language == "zh-TW":
-        assert _has_han(front["title"] + front["description"]) and any(_has_han(str(word)) for word in front["keywords"])
+        assert _has_han(front["title"] + front["description"]) and any(
+            _has_han(str(word)) for word in front["keywords"]
+        )
 
 
 @pytest.mark.parametrize(("page", "language"), IN_BOTH)
@@ -77,8 +112,9 @@ def test_a_link_leads_to_a_file_in_the_pages_own_language(page: str, language: L
 
 @pytest.mark.parametrize("page", STANDING)
 def test_both_languages_link_to_the_same_sources(page: str) -> None:
-    sources = [{link for link in LINK.findall(read_page(SKILL, page, language)) if "://" in link}
-               for language in LANGUAGES]
+    sources = [
+        {link for link in LINK.findall(read_page(SKILL, page, language)) if "://" in link} for language in LANGUAGES
+    ]
     assert sources[0] == sources[1]
 
 
@@ -98,8 +134,11 @@ def test_every_base_model_is_named_once_and_no_figure_lies_above_a_larger_models
     models = catalogue.base_models()
     assert len({model.id for model in models}) == len(models) >= 15
     for family in {model.family for model in models}:
-        needs = [model.memory_gb.inference_q4.range[0] for model in sorted(models, key=lambda model: model.parameters)
-                 if model.family == family and model.memory_gb.inference_q4]
+        needs = [
+            model.memory_gb.inference_q4.range[0]
+            for model in sorted(models, key=lambda model: model.parameters)
+            if model.family == family and model.memory_gb.inference_q4
+        ]
         assert needs == sorted(needs), family
 
 
@@ -117,11 +156,18 @@ def test_the_base_models_page_names_the_families_of_the_file() -> None:
         assert not [model.family for model in catalogue.base_models() if model.family not in page]
 
 
-@pytest.mark.parametrize(("device", "memory_gb", "name"), [
-    ("NVIDIA A100-SXM4-80GB", 79.2, "A100 80 GB"), ("NVIDIA A100-PCIE-40GB", 39.4, "A100 40 GB"),
-    ("NVIDIA L4", 22.0, "L4"), ("NVIDIA L40S", 44.5, "L40S"), ("NVIDIA GeForce RTX 4090", 23.6, "RTX 4090"),
-    ("Tesla T4", 14.6, "T4"), ("Apple M3 Max", 36.0, "Apple M series"),
-])
+@pytest.mark.parametrize(
+    ("device", "memory_gb", "name"),
+    [
+        ("NVIDIA A100-SXM4-80GB", 79.2, "A100 80 GB"),
+        ("NVIDIA A100-PCIE-40GB", 39.4, "A100 40 GB"),
+        ("NVIDIA L4", 22.0, "L4"),
+        ("NVIDIA L40S", 44.5, "L40S"),
+        ("NVIDIA GeForce RTX 4090", 23.6, "RTX 4090"),
+        ("Tesla T4", 14.6, "T4"),
+        ("Apple M3 Max", 36.0, "Apple M series"),
+    ],
+)
 def test_a_gpu_is_found_by_what_its_driver_calls_it(device: str, memory_gb: float, name: str) -> None:
     found = catalogue.gpu_of(device, memory_gb)
     assert found is not None and found.name == name
@@ -148,10 +194,17 @@ def test_a_wrong_figure_is_refused_with_the_place_and_what_it_must_be(
     assert "gpus.yaml" in caught.value.problem.en and _has_han(caught.value.problem.zh)
 
 
-@pytest.mark.parametrize("figure", [
-    {}, {"value": 1, "low": 1, "high": 2}, {"low": 2, "high": 1}, {"low": 1}, {"value": 1, "date": "yesterday"},
-    {"value": 1, "source": ""},
-])
+@pytest.mark.parametrize(
+    "figure",
+    [
+        {},
+        {"value": 1, "low": 1, "high": 2},
+        {"low": 2, "high": 1},
+        {"low": 1},
+        {"value": 1, "date": "yesterday"},
+        {"value": 1, "source": ""},
+    ],
+)
 def test_a_figure_is_a_number_or_a_range_with_source_and_date(figure: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"."):
         catalogue.Figure.model_validate({"source": "card", "date": "2026-11", **figure})

@@ -57,8 +57,9 @@ async def test_a_template_is_read_with_its_mime_type(
     assert json.loads(version.text)["status"] == "evaluated"
 
 
-@pytest.mark.parametrize("uri", [
-    "nlp-skills://tasks/reveiws", "nlp-skills://tasks/reviews/versions/v7", "nlp-skills://jobs/none"])
+@pytest.mark.parametrize(
+    "uri", ["nlp-skills://tasks/reveiws", "nlp-skills://tasks/reviews/versions/v7", "nlp-skills://jobs/none"]
+)
 async def test_what_does_not_exist_is_a_protocol_error_that_says_what_does(
     client: Client, make_task: MakeTask, uri: str
 ) -> None:

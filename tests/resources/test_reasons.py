@@ -19,12 +19,15 @@ def test_the_system_gives_its_reason_in_both_languages(number: int) -> None:
     assert said.en.isascii() and not any(letter.isascii() and letter.isalpha() for letter in said.zh)
 
 
-@pytest.mark.parametrize(("error", "english"), [
-    (httpx.ReadTimeout("timed out"), "there was no answer in time"),
-    (httpx.ConnectError("[Errno 111] Connection refused"), "the connection failed"),
-    (httpx.RemoteProtocolError("peer closed connection"), "the connection was cut in the middle of an answer"),
-    (httpx.ReadError(""), "the connection was cut"),
-])
+@pytest.mark.parametrize(
+    ("error", "english"),
+    [
+        (httpx.ReadTimeout("timed out"), "there was no answer in time"),
+        (httpx.ConnectError("[Errno 111] Connection refused"), "the connection failed"),
+        (httpx.RemoteProtocolError("peer closed connection"), "the connection was cut in the middle of an answer"),
+        (httpx.ReadError(""), "the connection was cut"),
+    ],
+)
 def test_so_does_the_network(error: httpx.HTTPError, english: str) -> None:
     said = reason_of(error)
     assert said.en == english and said.zh != said.en

@@ -13,23 +13,44 @@ PAGE = "---\ntitle: {title}\ndescription: {about}\nkeywords: [{keywords}]\n---\n
 
 # What people ask, and the page that answers it.
 QUESTIONS = [
-    ("what to do about rare classes", "imbalance"), ("類別不平衡怎麼辦", "imbalance"),
-    ("loss is nan", "trouble-loss-nan"), ("loss 變成 nan", "trouble-loss-nan"),
-    ("CUDA out of memory", "trouble-out-of-memory"), ("記憶體不足", "trouble-out-of-memory"),
-    ("how many rows do I need", "data-sizes"), ("要多少資料才夠", "data-sizes"),
-    ("how long will training take and cost", "memory-time-cost"), ("訓練要多久、多少錢", "memory-time-cost"),
-    ("which GPU", "memory-time-cost"), ("model answers in simplified chinese", "trouble-simplified-characters"),
-    ("模型回簡體字", "trouble-simplified-characters"), ("model never stops writing", "trouble-end-of-turn"),
-    ("回答停不下來", "trouble-end-of-turn"), ("DPO or SFT", "preference-methods"),
-    ("a bot that knows our documents", "retrieval-or-training"), ("懂我們文件的機器人", "retrieval-or-training"),
-    ("LoRA rank", "lora"), ("學習率要設多少", "hyperparameters"), ("learning rate", "hyperparameters"),
-    ("label guideline annotators disagree", "annotation"), ("標註不一致", "annotation"),
-    ("GPT generated data", "synthetic-data"), ("用 GPT 產生資料", "synthetic-data"), ("int4 gguf", "quantization"),
-    ("量化", "quantization"), ("overfitting", "trouble-overfitting"), ("過度擬合", "trouble-overfitting"),
-    ("training is slow", "trouble-slow-training"), ("訓練好慢", "trouble-slow-training"),
-    ("forgets other skills", "trouble-forgetting"), ("confidence interval", "statistics"),
-    ("部署後變差", "trouble-bad-after-deployment"), ("worse after deployment", "trouble-bad-after-deployment"),
-    ("Taiwanese wording", "traditional-chinese"), ("PPO reward model", "reward-methods"), ("GRPO", "reward-methods"),
+    ("what to do about rare classes", "imbalance"),
+    ("類別不平衡怎麼辦", "imbalance"),
+    ("loss is nan", "trouble-loss-nan"),
+    ("loss 變成 nan", "trouble-loss-nan"),
+    ("CUDA out of memory", "trouble-out-of-memory"),
+    ("記憶體不足", "trouble-out-of-memory"),
+    ("how many rows do I need", "data-sizes"),
+    ("要多少資料才夠", "data-sizes"),
+    ("how long will training take and cost", "memory-time-cost"),
+    ("訓練要多久、多少錢", "memory-time-cost"),
+    ("which GPU", "memory-time-cost"),
+    ("model answers in simplified chinese", "trouble-simplified-characters"),
+    ("模型回簡體字", "trouble-simplified-characters"),
+    ("model never stops writing", "trouble-end-of-turn"),
+    ("回答停不下來", "trouble-end-of-turn"),
+    ("DPO or SFT", "preference-methods"),
+    ("a bot that knows our documents", "retrieval-or-training"),
+    ("懂我們文件的機器人", "retrieval-or-training"),
+    ("LoRA rank", "lora"),
+    ("學習率要設多少", "hyperparameters"),
+    ("learning rate", "hyperparameters"),
+    ("label guideline annotators disagree", "annotation"),
+    ("標註不一致", "annotation"),
+    ("GPT generated data", "synthetic-data"),
+    ("用 GPT 產生資料", "synthetic-data"),
+    ("int4 gguf", "quantization"),
+    ("量化", "quantization"),
+    ("overfitting", "trouble-overfitting"),
+    ("過度擬合", "trouble-overfitting"),
+    ("training is slow", "trouble-slow-training"),
+    ("訓練好慢", "trouble-slow-training"),
+    ("forgets other skills", "trouble-forgetting"),
+    ("confidence interval", "statistics"),
+    ("部署後變差", "trouble-bad-after-deployment"),
+    ("worse after deployment", "trouble-bad-after-deployment"),
+    ("Taiwanese wording", "traditional-chinese"),
+    ("PPO reward model", "reward-methods"),
+    ("GRPO", "reward-methods"),
 ]
 
 
@@ -40,13 +61,26 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for file, title, about, keywords, text in (
         ("SKILL.md", "Knowledge", "All of it.", "", "Pages about training."),
         ("SKILL.zh-TW.md", "知識", "全部。", "", "關於訓練的頁面。"),
-        ("imbalance.md", "Imbalance", "Few rows of one class.", "rare classes",
-         "Weigh the loss.\n\n| remedy | effect |\n|---|---|\n| oversampling | helps recall of the smallest class |"),
-        ("imbalance.zh-TW.md", "類別不平衡", "某一類的資料很少。", "少數類別", "調整損失的權重。\n\n- 過採樣能提高召回率。"),
+        (
+            "imbalance.md",
+            "Imbalance",
+            "Few rows of one class.",
+            "rare classes",
+            "Weigh the loss.\n\n| remedy | effect |\n|---|---|\n| oversampling | helps recall of the smallest class |",
+        ),
+        (
+            "imbalance.zh-TW.md",
+            "類別不平衡",
+            "某一類的資料很少。",
+            "少數類別",
+            "調整損失的權重。\n\n- 過採樣能提高召回率。",
+        ),
         ("lora.md", "LoRA", "Adapters.", "rank", "Ranks of 16 suffice. See [a class](https://oversampling.example/x)."),
         ("lora.zh-TW.md", "LoRA", "轉接器。", "rank, 秩", "rank 16 通常就夠。"),
     ):
-        (folder / file).write_text(PAGE.format(title=title, about=about, keywords=keywords, text=text), encoding="utf-8")
+        (folder / file).write_text(
+            PAGE.format(title=title, about=about, keywords=keywords, text=text), encoding="utf-8"
+        )
     monkeypatch.setattr(knowledge, "SKILLS", folder.parent)
     return folder
 
@@ -61,15 +95,21 @@ def test_words_are_compared_without_case_and_plural_and_han_by_pairs() -> None:
 def test_a_page_is_found_by_words_of_its_text_with_the_passage_that_holds_them(shelf: Path) -> None:
     found, total = search("how does oversampling help")
     assert total == 1 and found[0][:4] == (
-        "nlp-skills://skills/llm-knowledge/imbalance", "Imbalance",
-        "oversampling | helps recall of the smallest class", "en")
+        "nlp-skills://skills/llm-knowledge/imbalance",
+        "Imbalance",
+        "oversampling | helps recall of the smallest class",
+        "en",
+    )
 
 
 def test_a_question_in_chinese_finds_the_chinese_page(shelf: Path) -> None:
     with speaking("zh-TW"):
         found, _ = search("類別很不平衡怎麼辦？")
     assert (found[0].uri, found[0].title, found[0].language) == (
-        "nlp-skills://skills/llm-knowledge/imbalance", "類別不平衡", "zh-TW")
+        "nlp-skills://skills/llm-knowledge/imbalance",
+        "類別不平衡",
+        "zh-TW",
+    )
 
 
 def test_words_both_languages_hold_are_shown_in_the_calls_language(shelf: Path) -> None:
@@ -88,7 +128,8 @@ def test_further_results_follow_and_nothing_answers_nonsense(shelf: Path) -> Non
     first, total = search("class", limit=1)
     second, _ = search("class", limit=1, offset=1)
     assert total == 2 and {first[0].uri, second[0].uri} == {
-        f"nlp-skills://skills/llm-knowledge/{page}" for page in ("imbalance", "lora")}
+        f"nlp-skills://skills/llm-knowledge/{page}" for page in ("imbalance", "lora")
+    }
     assert search("zzz qqq") == ([], 0) and search("") == ([], 0) and search("？！") == ([], 0)
 
 
@@ -121,7 +162,9 @@ def test_eighty_pages_are_searched_within_twenty_milliseconds(shelf: Path) -> No
     text = "\n\n".join(f"Paragraph {number} speaks of training, data and rank {number}." for number in range(80))
     for number in range(80):
         (shelf / f"page-{number}.md").write_text(f"# Page {number}\n\n{text}\n", encoding="utf-8")
-        (shelf / f"page-{number}.zh-TW.md").write_text(f"# 頁面{number}\n\n{'訓練資料的品質。' * 200}\n", encoding="utf-8")
+        (shelf / f"page-{number}.zh-TW.md").write_text(
+            f"# 頁面{number}\n\n{'訓練資料的品質。' * 200}\n", encoding="utf-8"
+        )
     search("warm")
     seconds = []
     for query in ("training data of good quality", "訓練資料的品質", "rank 17"):

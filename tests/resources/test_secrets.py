@@ -129,13 +129,22 @@ def test_an_unescaped_at_sign_in_a_password_leaves_nothing_behind() -> None:
 
 
 def test_tokens_in_headers_and_lists_move_too() -> None:
-    clean, moved = secrets.move_inline({
-        "sources": [{"type": "api", "headers": {"Authorization": "Bearer abc.def", "Accept": "json"}},
-                    {"type": "llm_generated", "api_key": "sk-live-1", "max_tokens": 5, "prompt": "{count} token"}]})
+    clean, moved = secrets.move_inline(
+        {
+            "sources": [
+                {"type": "api", "headers": {"Authorization": "Bearer abc.def", "Accept": "json"}},
+                {"type": "llm_generated", "api_key": "sk-live-1", "max_tokens": 5, "prompt": "{count} token"},
+            ]
+        }
+    )
 
     assert clean["sources"][0]["headers"] == {"Authorization": "Bearer ${AUTHORIZATION}", "Accept": "json"}
-    assert clean["sources"][1] == {"type": "llm_generated", "api_key": "${API_KEY}", "max_tokens": 5,
-                                   "prompt": "{count} token"}
+    assert clean["sources"][1] == {
+        "type": "llm_generated",
+        "api_key": "${API_KEY}",
+        "max_tokens": 5,
+        "prompt": "{count} token",
+    }
     assert [secrets.lookup(name) for name in moved] == ["abc.def", "sk-live-1"]
 
 
@@ -148,8 +157,18 @@ def test_two_different_passwords_get_two_names() -> None:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
-@given(st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=0x9FFF, exclude_characters="/@:#?[]%$",
-                                      exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]), min_size=1, max_size=20))
+@given(
+    st.text(
+        alphabet=st.characters(
+            min_codepoint=33,
+            max_codepoint=0x9FFF,
+            exclude_characters="/@:#?[]%$",
+            exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"],
+        ),
+        min_size=1,
+        max_size=20,
+    )
+)
 def test_no_inline_password_survives_moving(password: str) -> None:
     clean, moved = secrets.move_inline({"connection": f"postgresql://me:{password}@host/db"})
 
@@ -183,12 +202,16 @@ def test_a_damaged_store_is_said_so_and_left_alone(folder: Path) -> None:
     assert not [name for name in os.listdir(folder) if name.endswith(".tmp")]
 
 
-@pytest.mark.parametrize("name", ["token", "access_token", "api_key", "apikey", "X-Api-Key", "client_secret", "password"])
+@pytest.mark.parametrize(
+    "name", ["token", "access_token", "api_key", "apikey", "X-Api-Key", "client_secret", "password"]
+)
 def test_a_secret_in_the_query_of_an_address_moves_out(name: str) -> None:
     moved, names = secrets.move_inline({"endpoint": f"https://host/data?limit=5&{name}=hunter22&page=1"})
 
     assert moved["endpoint"] == f"https://host/data?limit=5&{name}=${{{names[0]}}}&page=1"
-    assert secrets.lookup(names[0]) == "hunter22" and "hunter22" not in secrets.redact(f"failed: https://host/?{name}=hunter22")
+    assert secrets.lookup(names[0]) == "hunter22" and "hunter22" not in secrets.redact(
+        f"failed: https://host/?{name}=hunter22"
+    )
 
 
 @pytest.mark.parametrize("header", ["Authorization", "Cookie", "X-Api-Key", "X-Access-Token"])
@@ -198,55 +221,98 @@ def test_a_header_that_carries_a_secret_moves_out(header: str) -> None:
     assert moved["headers"] == {header: f"${{{names[0]}}}", "Accept": "application/json"}
 
 
-@pytest.mark.parametrize(("name", "value"), [
-    ("key", "a1b2c3d4e5f6g7"), ("appid", "0123456789abcdef"), ("X-RapidAPI-Key", "short1"), ("sig", "Zm9vYmFyYmF6MTIz")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("key", "a1b2c3d4e5f6g7"),
+        ("appid", "0123456789abcdef"),
+        ("X-RapidAPI-Key", "short1"),
+        ("sig", "Zm9vYmFyYmF6MTIz"),
+    ],
+)
 def test_a_key_among_headers_and_parameters_moves_out_whatever_it_is_called(name: str, value: str) -> None:
     for place in ("headers", "params", "body"):
         moved, names = secrets.move_inline({"sources": [{"type": "api", place: {name: value, "limit": "1000"}}]})
         assert moved["sources"][0][place] == {name: f"${{{names[0]}}}", "limit": "1000"}
     moved, names = secrets.move_inline({"endpoint": f"https://host/data?page=1&{name}={value}"})
-    assert value not in moved["endpoint"] and secrets.resolve(moved["endpoint"], host="host").endswith(f"{name}={value}")
+    assert value not in moved["endpoint"] and secrets.resolve(moved["endpoint"], host="host").endswith(
+        f"{name}={value}"
+    )
 
 
 def test_ordinary_words_are_not_taken_for_keys() -> None:
-    source = {"type": "api", "params": {"key": "news", "code": "TW", "session": "2026-01-06"}, "query": "token = 1",
-              "mapping": {"text": "token", "secret": "secret_column"}, "selectors": {"token": ".token"},
-              "endpoint": "https://host/data?key=news&code=TW", "pagination": {"param": "page", "next": "nextPageToken"}}
+    source = {
+        "type": "api",
+        "params": {"key": "news", "code": "TW", "session": "2026-01-06"},
+        "query": "token = 1",
+        "mapping": {"text": "token", "secret": "secret_column"},
+        "selectors": {"token": ".token"},
+        "endpoint": "https://host/data?key=news&code=TW",
+        "pagination": {"param": "page", "next": "nextPageToken"},
+    }
 
     assert secrets.move_inline(source) == (source, [])
 
 
-@pytest.mark.parametrize("connection", [
-    "host=db user=me password=hunter22 dbname=news", "Server=db;Uid=me;Pwd=hunter22;", "password='hunter22' host=db"])
+@pytest.mark.parametrize(
+    "connection",
+    ["host=db user=me password=hunter22 dbname=news", "Server=db;Uid=me;Pwd=hunter22;", "password='hunter22' host=db"],
+)
 def test_a_password_in_a_connection_written_as_words_moves_out(connection: str) -> None:
     moved, names = secrets.move_inline({"connection": connection})
 
-    assert "hunter22" not in moved["connection"] and secrets.resolve(moved["connection"], host="localhost") == connection
+    assert (
+        "hunter22" not in moved["connection"] and secrets.resolve(moved["connection"], host="localhost") == connection
+    )
     assert secrets.lookup(names[0]) == "hunter22"
 
 
-@pytest.mark.parametrize("token", [
-    "hf_" + "a1" * 17, "sk-proj-" + "b2" * 20, "ghp_" + "c3" * 18, "xoxb-12345678-abcdefgh", "AKIAIOSFODNN7EXAMPLE",
-    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abcDEF123456_-"])
+@pytest.mark.parametrize(
+    "token",
+    [
+        "hf_" + "a1" * 17,
+        "sk-proj-" + "b2" * 20,
+        "ghp_" + "c3" * 18,
+        "xoxb-12345678-abcdefgh",
+        "AKIAIOSFODNN7EXAMPLE",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abcDEF123456_-",
+    ],
+)
 def test_a_token_known_by_its_form_is_hidden_and_moved_wherever_it_stands(token: str) -> None:
     assert masked(f"use {token}, please") == "use ***, please"
     moved, names = secrets.move_inline({"headers": {"X-Anything": token}})
     assert moved["headers"] == {"X-Anything": f"${{{names[0]}}}"}
 
 
-@pytest.mark.parametrize(("said", "shown"), [
-    ("password: hunter2", "password: ***"), ("密碼是 abc123，謝謝", "密碼是 ***，謝謝"), ("the password is wrong", None),
-    ("password is hunter2.", "password is ***"), ("Authorization: Basic bWU6aHVudGVyMg==", "Authorization: Basic ***"),
-    ("a basic understanding of tokens", None), ("max_tokens: 5120", None), ("密碼為空的時候不要送出", None),
-    ("token: ${API_TOKEN}", None), ("postgresql://me:${PG}@db/x", None)])
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("password: hunter2", "password: ***"),
+        ("密碼是 abc123，謝謝", "密碼是 ***，謝謝"),
+        ("the password is wrong", None),
+        ("password is hunter2.", "password is ***"),
+        ("Authorization: Basic bWU6aHVudGVyMg==", "Authorization: Basic ***"),
+        ("a basic understanding of tokens", None),
+        ("max_tokens: 5120", None),
+        ("密碼為空的時候不要送出", None),
+        ("token: ${API_TOKEN}", None),
+        ("postgresql://me:${PG}@db/x", None),
+    ],
+)
 def test_what_people_write_is_shown_without_what_only_looks_like_a_secret(said: str, shown: str | None) -> None:
     assert masked(said) == (shown or said)
 
 
 def test_what_the_process_was_started_with_is_known_without_being_asked_for() -> None:
-    program = ("from nlp_skills.resources.secrets import redact\n"
-               "print(redact('a s3cret-of-the-shell b pr0xy-pass c bWU6cHIweHktcGFzcw== d'))")
-    environment = {**os.environ, "DEPLOY_TOKEN": "s3cret-of-the-shell", "HTTPS_PROXY": "http://me:pr0xy-pass@proxy:3128"}
+    program = (
+        "from nlp_skills.resources.secrets import redact\n"
+        "print(redact('a s3cret-of-the-shell b pr0xy-pass c bWU6cHIweHktcGFzcw== d'))"
+    )
+    environment = {
+        **os.environ,
+        "DEPLOY_TOKEN": "s3cret-of-the-shell",
+        "HTTPS_PROXY": "http://me:pr0xy-pass@proxy:3128",
+    }
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
 
     assert done.stdout == "a *** b *** c *** d\n"
@@ -273,7 +339,9 @@ def test_a_secret_typed_for_one_host_goes_there_and_opens_no_private_host() -> N
     assert not read_grants().covers(Need(kind="host", subject="db.internal"))
 
 
-@pytest.mark.parametrize("address", ["https://${SHOP_KEY}.example.com/", "https://x.${SHOP_KEY}/", "https://a@${SHOP_KEY}:80/"])
+@pytest.mark.parametrize(
+    "address", ["https://${SHOP_KEY}.example.com/", "https://x.${SHOP_KEY}/", "https://a@${SHOP_KEY}:80/"]
+)
 def test_a_secret_is_no_part_of_a_hosts_name(address: str) -> None:
     with pytest.raises(AccessError):
         secrets.resolve_address(address)

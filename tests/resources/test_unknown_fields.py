@@ -19,13 +19,17 @@ def task(tmp_path: Path) -> TaskFolder:
     return task
 
 
-@pytest.mark.parametrize("given, field, near", [
-    ({"split": {"tran": 0.7}}, "split.tran", "train"), ({"split": {"wibble": 1}}, "split.wibble", ""),
-    ({"quality": {"max_imbalence": 2}}, "quality.max_imbalence", "max_imbalance"),
-    ({"sources": [{"type": "file", "path": "x", "delimeter": ";"}]}, "sources[0].delimeter", "delimiter"),
-    ({"sources": [{"type": "file", "path": "x", "wibble": 1}]}, "sources[0].wibble", ""),
-    ({"sources": [{"type": "file", "path": "x", "mapping": {"lable": "y"}}]}, "sources[0].mapping.lable", "label"),
-])
+@pytest.mark.parametrize(
+    "given, field, near",
+    [
+        ({"split": {"tran": 0.7}}, "split.tran", "train"),
+        ({"split": {"wibble": 1}}, "split.wibble", ""),
+        ({"quality": {"max_imbalence": 2}}, "quality.max_imbalence", "max_imbalance"),
+        ({"sources": [{"type": "file", "path": "x", "delimeter": ";"}]}, "sources[0].delimeter", "delimiter"),
+        ({"sources": [{"type": "file", "path": "x", "wibble": 1}]}, "sources[0].wibble", ""),
+        ({"sources": [{"type": "file", "path": "x", "mapping": {"lable": "y"}}]}, "sources[0].mapping.lable", "label"),
+    ],
+)
 def test_a_call_with_an_unknown_field_is_refused_with_the_nearest(
     task: TaskFolder, given: dict[str, Any], field: str, near: str
 ) -> None:
@@ -44,14 +48,25 @@ def test_a_near_miss_in_the_file_is_a_fault(task: TaskFolder, content: dict[str,
         load_definition(task)
 
 
-@pytest.mark.parametrize(("name", "near"), [("splitt", "split"), ("Split", "split"), ("qualty", "quality"),
-                                            ("deduplicate-on", "deduplicate_on"), ("regenaration", "regeneration")])
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("splitt", "split"),
+        ("Split", "split"),
+        ("qualty", "quality"),
+        ("deduplicate-on", "deduplicate_on"),
+        ("regenaration", "regeneration"),
+    ],
+)
 def test_a_near_miss_beside_the_field_itself_is_a_fault_too(task: TaskFolder, name: str, near: str) -> None:
     change_definition(task, split={"seed": 1})
     task.data_source_file.write_text(f"{task.data_source_file.read_text('utf-8')}{name}: {{}}\n", "utf-8")
     with pytest.raises(DataSourceError) as refused:
         load_definition(task)
-    assert f"Did you mean {near!r}? That stands there already" in refused.value.fix.en and "已經有了" in refused.value.fix.zh
+    assert (
+        f"Did you mean {near!r}? That stands there already" in refused.value.fix.en
+        and "已經有了" in refused.value.fix.zh
+    )
 
 
 def test_a_swapped_share_beside_the_right_one_is_a_fault(task: TaskFolder) -> None:
@@ -62,7 +77,9 @@ def test_a_swapped_share_beside_the_right_one_is_a_fault(task: TaskFolder) -> No
 
 @pytest.mark.parametrize("name", ["created_by", "labels_zh", "goal_2026", "owner", "cost_centre", "title_long"])
 def test_a_field_named_after_another_is_no_near_miss(task: TaskFolder, name: str) -> None:
-    write_yaml(task.file, {"name": "task", "created": "2026-01-01", "labels": ["a"], "goal": "x", "title": "y", name: "z"})
+    write_yaml(
+        task.file, {"name": "task", "created": "2026-01-01", "labels": ["a"], "goal": "x", "title": "y", name: "z"}
+    )
     assert task.load().model_dump()[name] == "z"
 
 
@@ -87,8 +104,10 @@ def test_any_other_field_of_a_file_is_kept_and_said_to_do_nothing(task: TaskFold
     assert task.load().model_dump()["team"] == "sales"
 
 
-@pytest.mark.parametrize("text, field, quoted", [
-    ("labels: [yes, no]", "labels[0]", "yes"), ("labels: [1]", "labels[0]", "1"), ("title: on", "title", "yes")])
+@pytest.mark.parametrize(
+    "text, field, quoted",
+    [("labels: [yes, no]", "labels[0]", "yes"), ("labels: [1]", "labels[0]", "1"), ("title: on", "title", "yes")],
+)
 def test_what_yaml_takes_for_something_else_is_told_to_need_quotes(
     task: TaskFolder, text: str, field: str, quoted: str
 ) -> None:

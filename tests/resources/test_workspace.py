@@ -91,7 +91,8 @@ def test_the_seeds_data_source_loads_as_it_stands(make_task: MakeTask) -> None:
     loaded = load_data_source(folder)
     assert [source.type for source in loaded.sources] == ["database", "api", "web_scrape", "llm_generated"]
     assert loaded.sources[0].model_extra == {
-        "connection": "postgresql://user:pass@host/db", "query": "SELECT text, label FROM annotations",
+        "connection": "postgresql://user:pass@host/db",
+        "query": "SELECT text, label FROM annotations",
         "snapshot_date": "2026-01-06",
     }
     assert loaded.regeneration.last_run == "2026-01-06T10:30:00"

@@ -21,7 +21,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for folder in (desktop, tmp_path / "home" / ".config", tmp_path / "home" / "Downloads"):
         folder.mkdir(parents=True)
     (tmp_path / "home" / ".config" / "user-dirs.dirs").write_text(
-        f'XDG_DESKTOP_DIR="{desktop}"\nXDG_DOCUMENTS_DIR="$HOME/"\nXDG_DOWNLOAD_DIR="$HOME/Downloads"\n', encoding="utf-8")
+        f'XDG_DESKTOP_DIR="{desktop}"\nXDG_DOCUMENTS_DIR="$HOME/"\nXDG_DOWNLOAD_DIR="$HOME/Downloads"\n',
+        encoding="utf-8",
+    )
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     return tmp_path / "home"
 
@@ -49,7 +51,9 @@ def test_the_folders_people_use_are_found_where_they_were_moved_and_home_is_not_
     assert personal_folders.personal_folders() == [tmp_path / "drive" / "桌面", home / "Downloads"]
 
 
-@pytest.mark.parametrize(("answer", "status", "allowed"), [("y", 0, 2), ("好", 0, 2), ("c", 0, 0), ("", 1, 0), ("n", 1, 0)])
+@pytest.mark.parametrize(
+    ("answer", "status", "allowed"), [("y", 0, 2), ("好", 0, 2), ("c", 0, 0), ("", 1, 0), ("n", 1, 0)]
+)
 def test_installing_asks_one_question_for_the_change_and_for_them(
     answer: str, status: int, allowed: int, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,13 +38,17 @@ def server(workspace: Path, forms: bool = True) -> tuple[GuardedServer, list[str
         if confirm:
             done.append(f"downloaded {name}")
             return Answer(message="on its way", next_step=NextStep(say="wait"))
-        return Answer(message=f"{name} takes 8 GB", next_step=NextStep(
-            say="ask", tool="download", arguments={"name": name, "confirm": True}))
+        return Answer(
+            message=f"{name} takes 8 GB",
+            next_step=NextStep(say="ask", tool="download", arguments={"name": name, "confirm": True}),
+        )
 
     @guarded.tool(name="release")
     def release(override_reason: str = "") -> Answer:
         if not override_reason:
-            raise DeploymentError(Text("below your goal", "低於目標"), Text("improve it", "先改進"), field="override_reason")
+            raise DeploymentError(
+                Text("below your goal", "低於目標"), Text("improve it", "先改進"), field="override_reason"
+            )
         done.append(f"released: {override_reason}")
         return Answer(message="live", next_step=NextStep(say="use it"))
 
@@ -52,8 +56,11 @@ def server(workspace: Path, forms: bool = True) -> tuple[GuardedServer, list[str
     def coach(answers: dict[str, str] | None = None) -> Coached:
         known = answers or {}
         if "goal" not in known:
-            return Coached(message="noted", question={"ask": "What for?", "why": "It decides.", "examples": ["mail"]},
-                           next_step=NextStep(say="ask", tool="coach", arguments={"answers": {**known, "goal": "<it>"}}))
+            return Coached(
+                message="noted",
+                question={"ask": "What for?", "why": "It decides.", "examples": ["mail"]},
+                next_step=NextStep(say="ask", tool="coach", arguments={"answers": {**known, "goal": "<it>"}}),
+            )
         return Coached(message=f"so it is {known['goal']}", next_step=NextStep(say="go on", tool="list_tasks"))
 
     return guarded, done
@@ -69,6 +76,7 @@ def call(guarded: GuardedServer, mode: str, filled: Filled | None, tool: str, ar
 
 def person(content: dict[str, Any] | None, seen: list[ElicitRequestParams]) -> Filled:
     """Somebody who fills in every form so, or declines."""
+
     async def fills(_context: Any, asked: ElicitRequestParams) -> ElicitResult:
         seen.append(asked)
         return ElicitResult(action="accept", content=content) if content is not None else ElicitResult(action="decline")

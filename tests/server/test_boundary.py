@@ -29,8 +29,11 @@ from nlp_skills.server.boundary import GuardedServer
 
 pytestmark = pytest.mark.anyio
 
-EMPTY = DataError(Text("The file is empty.", "檔案是空的。"), Text("Give one with rows.", "請提供有資料的檔案。"),
-                  field="sources[0].path")
+EMPTY = DataError(
+    Text("The file is empty.", "檔案是空的。"),
+    Text("Give one with rows.", "請提供有資料的檔案。"),
+    field="sources[0].path",
+)
 
 
 class Row(BaseModel):
@@ -73,9 +76,7 @@ def make_server(workspace: Workspace, *, read_only: bool = False) -> GuardedServ
         return spoken_language()
 
     @server.tool()
-    def strict(
-        count: Annotated[int, Field(ge=1)], mode: Literal["fast", "slow"], row: Row, language: str = ""
-    ) -> str:
+    def strict(count: Annotated[int, Field(ge=1)], mode: Literal["fast", "slow"], row: Row, language: str = "") -> str:
         return "unreachable"
 
     @server.resource("test://{name}")
@@ -113,7 +114,10 @@ async def test_a_domain_error_is_told_with_problem_field_fix_and_code(tmp_path: 
     assert text_of(result) == "The file is empty. [sources[0].path]\n→ Give one with rows.\n(data)"
 
 
-@pytest.mark.parametrize(("language", "said"), [("en", "The disk is full: /data/rows.jsonl"), ("zh-TW", "磁碟已滿，無法寫入 /data/rows.jsonl")])
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "The disk is full: /data/rows.jsonl"), ("zh-TW", "磁碟已滿，無法寫入 /data/rows.jsonl")],
+)
 async def test_a_full_disk_is_told_wherever_it_was_met(tmp_path: Path, language: str, said: str) -> None:
     async with connected(tmp_path) as client:
         told = text_of(await client.call_tool("fill_the_disk", {"language": language}))
@@ -134,23 +138,35 @@ async def test_a_domain_error_is_told_in_the_language_of_the_call(tmp_path: Path
     assert told == "檔案是空的。 [sources[0].path]\n→ 請提供有資料的檔案。\n(data)"
 
 
-@pytest.mark.parametrize(("arguments", "spoken"), [
-    ({}, "en"),
-    ({"message": "我想訓練一個模型"}, "zh-TW"),
-    ({"message": "I want to train a model", "task": "reviews"}, "en"),
-    ({"message": "ok", "task": "reviews"}, "zh-TW"),
-    ({"task": "reviews"}, "zh-TW"),
-    ({"task": "no-such-task"}, "en"),
-    ({"message": "我想訓練一個模型", "language": "en"}, "en"),
-    ({"language": "klingon", "task": "reviews"}, "zh-TW"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "spoken"),
+    [
+        ({}, "en"),
+        ({"message": "我想訓練一個模型"}, "zh-TW"),
+        ({"message": "I want to train a model", "task": "reviews"}, "en"),
+        ({"message": "ok", "task": "reviews"}, "zh-TW"),
+        ({"task": "reviews"}, "zh-TW"),
+        ({"task": "no-such-task"}, "en"),
+        ({"message": "我想訓練一個模型", "language": "en"}, "en"),
+        ({"language": "klingon", "task": "reviews"}, "zh-TW"),
+    ],
+)
 async def test_a_call_speaks_its_language_then_its_message_then_its_task(
     tmp_path: Path, arguments: dict[str, str], spoken: str
 ) -> None:
-    write_yaml(tmp_path / "reviews" / "task.yaml", {
-        "format": 1, "name": "reviews", "title": "評論", "goal": "分類評論", "type": "classification",
-        "labels": ["好", "壞"], "language": "zh-TW", "created": "2026-01-01T00:00:00Z",
-    })
+    write_yaml(
+        tmp_path / "reviews" / "task.yaml",
+        {
+            "format": 1,
+            "name": "reviews",
+            "title": "評論",
+            "goal": "分類評論",
+            "type": "classification",
+            "labels": ["好", "壞"],
+            "language": "zh-TW",
+            "created": "2026-01-01T00:00:00Z",
+        },
+    )
     async with connected(tmp_path) as client:
         assert text_of(await client.call_tool("speak", arguments)) == spoken
 
@@ -164,12 +180,19 @@ from test_boundary import Workspace, make_server
 make_server(Workspace(Path(sys.argv[2]))).run("stdio")
 """
     parameters = StdioServerParameters(
-        command=sys.executable, args=["-c", script, str(Path(__file__).parent), str(tmp_path)], env={**os.environ})
+        command=sys.executable, args=["-c", script, str(Path(__file__).parent), str(tmp_path)], env={**os.environ}
+    )
 
     async def talk() -> list[str]:
         async with Client(parameters) as client:
-            calls = [("speak", {"message": "我想訓練一個模型"}), ("speak", {"message": "ok"}), ("fail", {}),
-                     ("fail", {"language": "en"}), ("speak", {"message": "let us go on in English"}), ("fail", {})]
+            calls = [
+                ("speak", {"message": "我想訓練一個模型"}),
+                ("speak", {"message": "ok"}),
+                ("fail", {}),
+                ("fail", {"language": "en"}),
+                ("speak", {"message": "let us go on in English"}),
+                ("fail", {}),
+            ]
             return [text_of(await client.call_tool(name, arguments)).partition(" ")[0] for name, arguments in calls]
 
     assert anyio.run(talk) == ["zh-TW", "zh-TW", "檔案是空的。", "檔案是空的。", "en", "The"]
@@ -209,7 +232,9 @@ async def test_wrong_arguments_are_named_one_by_one_without_repeating_their_valu
         english = text_of(await client.call_tool("strict", wrong))
         chinese = text_of(await client.call_tool("strict", {**wrong, "language": "zh-TW"}))
     assert english.splitlines()[1:4] == [
-        "- count: it must be ≥ 1.", "- mode: it must be one of fast, slow.", "- row.text: it is missing.",
+        "- count: it must be ≥ 1.",
+        "- mode: it must be one of fast, slow.",
+        "- row.text: it is missing.",
     ]
     assert "[count, mode, row.text]" in english and "hunter2secret" not in english
     assert "- count：必須 ≥ 1。" in chinese and "- row.text：缺少這個欄位。" in chinese and "missing" not in chinese
@@ -220,7 +245,8 @@ async def test_a_misspelt_argument_is_refused_with_the_right_name_instead_of_bei
         refused = await client.call_tool("speak", {"tsk": "reviews"})
         assert refused.is_error and "[tsk].\n→ Did you mean task?" in text_of(refused)
         assert "可用的參數：job_id, language" in text_of(
-            await client.call_tool("speak", {"bogus_thing": 1, "message": "你好"}))
+            await client.call_tool("speak", {"bogus_thing": 1, "message": "你好"})
+        )
 
 
 async def test_a_tool_without_a_language_argument_is_still_answered_in_the_one_asked_for(tmp_path: Path) -> None:

@@ -26,10 +26,32 @@ from nlp_skills.server.settings import Settings
 
 # github.com/modelcontextprotocol/mcpb, schemas/mcpb-manifest-v0.4.schema.json: fields, and those that must stand
 MANIFEST_FIELDS = {
-    "manifest_version", "name", "display_name", "version", "description", "long_description", "author", "repository",
-    "homepage", "documentation", "support", "icon", "icons", "screenshots", "localization", "server", "tools",
-    "tools_generated", "prompts", "prompts_generated", "keywords", "license", "privacy_policies", "compatibility",
-    "user_config", "_meta",
+    "manifest_version",
+    "name",
+    "display_name",
+    "version",
+    "description",
+    "long_description",
+    "author",
+    "repository",
+    "homepage",
+    "documentation",
+    "support",
+    "icon",
+    "icons",
+    "screenshots",
+    "localization",
+    "server",
+    "tools",
+    "tools_generated",
+    "prompts",
+    "prompts_generated",
+    "keywords",
+    "license",
+    "privacy_policies",
+    "compatibility",
+    "user_config",
+    "_meta",
 }
 REQUIRED = {"manifest_version", "name", "version", "description", "author", "server"}
 
@@ -59,11 +81,17 @@ def test_the_manifest_has_the_specifications_fields_and_no_others(manifest: dict
     assert manifest["server"].keys() == {"type", "entry_point", "mcp_config"} and manifest["server"]["type"] == "uv"
     assert manifest["server"]["mcp_config"].keys() <= {"command", "args", "env", "platform_overrides"}
     for option in manifest["user_config"].values():
-        assert {"type", "title", "description"} <= option.keys() <= {
-            "type", "title", "description", "required", "default", "multiple", "sensitive", "min", "max"}
+        assert (
+            {"type", "title", "description"}
+            <= option.keys()
+            <= {"type", "title", "description", "required", "default", "multiple", "sensitive", "min", "max"}
+        )
         assert re.search(r"[\u4e00-\u9fff]", option["title"] + option["description"])
-    assert {name for value in manifest["server"]["mcp_config"]["env"].values()
-            for name in re.findall(r"\$\{user_config\.(\w+)\}", value)} == set(manifest["user_config"])
+    assert {
+        name
+        for value in manifest["server"]["mcp_config"]["env"].values()
+        for name in re.findall(r"\$\{user_config\.(\w+)\}", value)
+    } == set(manifest["user_config"])
 
 
 @pytest.mark.anyio
@@ -73,8 +101,10 @@ async def test_its_tools_and_prompts_are_the_servers(manifest: dict[str, Any]) -
     prompts = await server.list_prompts()
     assert [prompt["name"] for prompt in manifest["prompts"]] == [prompt.name for prompt in prompts]
     assert all(tool.keys() <= {"name", "description"} for tool in manifest["tools"])
-    assert all(prompt["text"] and prompt.keys() <= {"name", "description", "arguments", "text"}
-               for prompt in manifest["prompts"])
+    assert all(
+        prompt["text"] and prompt.keys() <= {"name", "description", "arguments", "text"}
+        for prompt in manifest["prompts"]
+    )
 
 
 def test_everything_the_manifest_names_is_inside(unpacked: Path, manifest: dict[str, Any]) -> None:
@@ -82,8 +112,9 @@ def test_everything_the_manifest_names_is_inside(unpacked: Path, manifest: dict[
         assert (icon.format, icon.size) == ("PNG", (512, 512))
     assert (unpacked / manifest["server"]["entry_point"]).is_file()
     translated = json.loads((unpacked / "mcpb-resources" / "zh-TW.json").read_text(encoding="utf-8"))
-    assert translated.keys() <= manifest.keys() and all(re.search(r"[\u4e00-\u9fff]", text)
-                                                        for text in translated.values())
+    assert translated.keys() <= manifest.keys() and all(
+        re.search(r"[\u4e00-\u9fff]", text) for text in translated.values()
+    )
     project = tomllib.loads((unpacked / "pyproject.toml").read_text(encoding="utf-8"))
     wheel = unpacked / project["tool"]["uv"]["sources"]["nlp-skills"]["path"]
     with zipfile.ZipFile(wheel) as archive:
@@ -121,8 +152,11 @@ def test_it_holds_no_path_of_this_machine(bundle: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("mcpb") is None, reason="@anthropic-ai/mcpb is not installed here")
 def test_the_specifications_own_validator_finds_nothing_wrong(unpacked: Path, tmp_path: Path) -> None:
-    for arguments in (["validate", str(unpacked / "manifest.json")],
-                      ["pack", str(unpacked), str(tmp_path / "packed.mcpb")]):
-        done = subprocess.run(["mcpb", *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                              check=False, timeout=120)
+    for arguments in (
+        ["validate", str(unpacked / "manifest.json")],
+        ["pack", str(unpacked), str(tmp_path / "packed.mcpb")],
+    ):
+        done = subprocess.run(
+            ["mcpb", *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, timeout=120
+        )
         assert done.returncode == 0, done.stdout + done.stderr

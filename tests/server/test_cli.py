@@ -16,8 +16,14 @@ from nlp_skills import __version__
 
 def run(*arguments: str, typed: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "nlp_skills.server.cli", *arguments], input=typed, text=True, encoding="utf-8",
-        capture_output=True, timeout=60, env={**os.environ, "PYTHONUTF8": "1", **environment}, check=False,
+        [sys.executable, "-m", "nlp_skills.server.cli", *arguments],
+        input=typed,
+        text=True,
+        encoding="utf-8",
+        capture_output=True,
+        timeout=60,
+        env={**os.environ, "PYTHONUTF8": "1", **environment},
+        check=False,
     )
 
 
@@ -55,9 +61,10 @@ def test_a_secret_is_stored_listed_and_removed_and_never_shown(tmp_path: Path) -
     assert "hunter2secret" not in stored.stdout + stored.stderr + listed.stdout
 
 
-@pytest.mark.parametrize(("client", "section"), [
-    ("claude-desktop", "mcpServers"), ("claude-code", "mcpServers"), ("cursor", "mcpServers"), ("vscode", "servers"),
-])
+@pytest.mark.parametrize(
+    ("client", "section"),
+    [("claude-desktop", "mcpServers"), ("claude-code", "mcpServers"), ("cursor", "mcpServers"), ("vscode", "servers")],
+)
 def test_a_clients_configuration_names_this_installation_by_absolute_path(
     tmp_path: Path, client: str, section: str
 ) -> None:
@@ -65,8 +72,13 @@ def test_a_clients_configuration_names_this_installation_by_absolute_path(
     entry = json.loads(shown.stdout)[section]["nlp-skills"]
     assert Path(entry["command"]).is_absolute() and Path(entry["command"]).is_file()
     assert entry["env"]["NLP_SKILLS_WORKSPACE"] == str(tmp_path / "工作區")
-    started = subprocess.run([entry["command"], *entry["args"], "--help"], capture_output=True, timeout=60, check=False,
-                             stdin=subprocess.DEVNULL)
+    started = subprocess.run(
+        [entry["command"], *entry["args"], "--help"],
+        capture_output=True,
+        timeout=60,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
     assert started.returncode == 0
 
 

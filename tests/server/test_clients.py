@@ -10,8 +10,11 @@ from nlp_skills.server.clients import ClientError, Place, client_named, clients
 
 LINUX = Place("linux", PurePosixPath("/home/mei"))
 MAC = Place("darwin", PurePosixPath("/Users/mei"), {"XDG_CONFIG_HOME": "/elsewhere"})
-WINDOWS = Place("windows", PureWindowsPath(r"C:\Users\陳美"), {
-    "APPDATA": r"C:\Users\陳美\AppData\Roaming", "LOCALAPPDATA": r"C:\Users\陳美\AppData\Local"})
+WINDOWS = Place(
+    "windows",
+    PureWindowsPath(r"C:\Users\陳美"),
+    {"APPDATA": r"C:\Users\陳美\AppData\Roaming", "LOCALAPPDATA": r"C:\Users\陳美\AppData\Local"},
+)
 PROJECT = PurePosixPath("/srv/app")
 
 
@@ -21,28 +24,35 @@ def test_each_file_of_the_folder_is_a_client() -> None:
         assert client.name == name and client.title and client.afterwards.en and client.afterwards.zh
 
 
-@pytest.mark.parametrize(("name", "place", "path"), [
-    ("claude-desktop", LINUX, "/home/mei/.config/Claude/claude_desktop_config.json"),
-    ("claude-desktop", MAC, "/Users/mei/Library/Application Support/Claude/claude_desktop_config.json"),
-    ("claude-desktop", WINDOWS, r"C:\Users\陳美\AppData\Roaming\Claude\claude_desktop_config.json"),
-    ("claude-code", LINUX, "/home/mei/.claude.json"),
-    ("claude-code", MAC, "/Users/mei/.claude.json"),
-    ("claude-code", WINDOWS, r"C:\Users\陳美\.claude.json"),
-    ("vscode", LINUX, "/home/mei/.config/Code/User/mcp.json"),
-    ("vscode", MAC, "/Users/mei/Library/Application Support/Code/User/mcp.json"),
-    ("vscode", WINDOWS, r"C:\Users\陳美\AppData\Roaming\Code\User\mcp.json"),
-    ("cursor", LINUX, "/home/mei/.cursor/mcp.json"),
-    ("cursor", MAC, "/Users/mei/.cursor/mcp.json"),
-    ("cursor", WINDOWS, r"C:\Users\陳美\.cursor\mcp.json"),
-])
+@pytest.mark.parametrize(
+    ("name", "place", "path"),
+    [
+        ("claude-desktop", LINUX, "/home/mei/.config/Claude/claude_desktop_config.json"),
+        ("claude-desktop", MAC, "/Users/mei/Library/Application Support/Claude/claude_desktop_config.json"),
+        ("claude-desktop", WINDOWS, r"C:\Users\陳美\AppData\Roaming\Claude\claude_desktop_config.json"),
+        ("claude-code", LINUX, "/home/mei/.claude.json"),
+        ("claude-code", MAC, "/Users/mei/.claude.json"),
+        ("claude-code", WINDOWS, r"C:\Users\陳美\.claude.json"),
+        ("vscode", LINUX, "/home/mei/.config/Code/User/mcp.json"),
+        ("vscode", MAC, "/Users/mei/Library/Application Support/Code/User/mcp.json"),
+        ("vscode", WINDOWS, r"C:\Users\陳美\AppData\Roaming\Code\User\mcp.json"),
+        ("cursor", LINUX, "/home/mei/.cursor/mcp.json"),
+        ("cursor", MAC, "/Users/mei/.cursor/mcp.json"),
+        ("cursor", WINDOWS, r"C:\Users\陳美\.cursor\mcp.json"),
+    ],
+)
 def test_the_persons_own_configuration(name: str, place: Place, path: str) -> None:
     assert str(client_named(name).file(place)) == path
 
 
-@pytest.mark.parametrize(("name", "path"), [
-    ("claude-code", "/srv/app/.mcp.json"), ("vscode", "/srv/app/.vscode/mcp.json"),
-    ("cursor", "/srv/app/.cursor/mcp.json"),
-])
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("claude-code", "/srv/app/.mcp.json"),
+        ("vscode", "/srv/app/.vscode/mcp.json"),
+        ("cursor", "/srv/app/.cursor/mcp.json"),
+    ],
+)
 def test_a_projects_configuration(name: str, path: str) -> None:
     assert client_named(name).file(LINUX, PROJECT) == PurePosixPath(path)
 
@@ -52,24 +62,31 @@ def test_claude_desktop_has_none_for_a_project() -> None:
         client_named("claude-desktop").file(LINUX, PROJECT)
 
 
-@pytest.mark.parametrize(("packages", "folder"), [
-    (("Microsoft.Paint_8wekyb3d8bbwe", "Claude_pzs8sxrjxfjjc"), "Claude_pzs8sxrjxfjjc"),
-    (("Claude_another", "Claude_pzs8sxrjxfjjc"), "Claude_pzs8sxrjxfjjc"),
-    (("Claude_another",), "Claude_another"),
-])
+@pytest.mark.parametrize(
+    ("packages", "folder"),
+    [
+        (("Microsoft.Paint_8wekyb3d8bbwe", "Claude_pzs8sxrjxfjjc"), "Claude_pzs8sxrjxfjjc"),
+        (("Claude_another", "Claude_pzs8sxrjxfjjc"), "Claude_pzs8sxrjxfjjc"),
+        (("Claude_another",), "Claude_another"),
+    ],
+)
 def test_claude_desktop_from_the_store_reads_its_packages_own_folder(packages: tuple[str, ...], folder: str) -> None:
     place = Place("windows", WINDOWS.home, WINDOWS.environment, packages)
     assert str(client_named("claude-desktop").file(place)) == (
-        rf"C:\Users\陳美\AppData\Local\Packages\{folder}\LocalCache\Roaming\Claude\claude_desktop_config.json")
+        rf"C:\Users\陳美\AppData\Local\Packages\{folder}\LocalCache\Roaming\Claude\claude_desktop_config.json"
+    )
 
 
-@pytest.mark.parametrize(("name", "place", "path"), [
-    ("vscode", Place("linux", LINUX.home, {"XDG_CONFIG_HOME": "/data/config"}), "/data/config/Code/User/mcp.json"),
-    ("vscode", Place("linux", LINUX.home, {"XDG_CONFIG_HOME": "relative"}), "/home/mei/.config/Code/User/mcp.json"),
-    ("vscode", Place("windows", WINDOWS.home, {"APPDATA": r"D:\Profile"}), r"D:\Profile\Code\User\mcp.json"),
-    ("vscode", Place("windows", WINDOWS.home), r"C:\Users\陳美\AppData\Roaming\Code\User\mcp.json"),
-    ("claude-code", Place("linux", LINUX.home, {"CLAUDE_CONFIG_DIR": "/data/claude"}), "/data/claude/.claude.json"),
-])
+@pytest.mark.parametrize(
+    ("name", "place", "path"),
+    [
+        ("vscode", Place("linux", LINUX.home, {"XDG_CONFIG_HOME": "/data/config"}), "/data/config/Code/User/mcp.json"),
+        ("vscode", Place("linux", LINUX.home, {"XDG_CONFIG_HOME": "relative"}), "/home/mei/.config/Code/User/mcp.json"),
+        ("vscode", Place("windows", WINDOWS.home, {"APPDATA": r"D:\Profile"}), r"D:\Profile\Code\User\mcp.json"),
+        ("vscode", Place("windows", WINDOWS.home), r"C:\Users\陳美\AppData\Roaming\Code\User\mcp.json"),
+        ("claude-code", Place("linux", LINUX.home, {"CLAUDE_CONFIG_DIR": "/data/claude"}), "/data/claude/.claude.json"),
+    ],
+)
 def test_variables_that_move_folders_are_followed(name: str, place: Place, path: str) -> None:
     assert str(client_named(name).file(place)) == path
 

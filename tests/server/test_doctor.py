@@ -22,10 +22,21 @@ GIB = 2**30
 
 
 def machine(memory: int, *gpus: int) -> Machine:
-    cards = [Gpu(name="NVIDIA L4", memory=size * GIB, free=size * GIB, driver="1", uuid=str(at)) for at, size in
-             enumerate(gpus)]
-    return Machine(system="Linux", cores=8, free_cores=8, memory=memory * GIB, free_memory=memory * GIB, disk_free=1,
-                   gpus=cards, device="cuda" if cards else "cpu", worker="/opt/ml/bin/python")
+    cards = [
+        Gpu(name="NVIDIA L4", memory=size * GIB, free=size * GIB, driver="1", uuid=str(at))
+        for at, size in enumerate(gpus)
+    ]
+    return Machine(
+        system="Linux",
+        cores=8,
+        free_cores=8,
+        memory=memory * GIB,
+        free_memory=memory * GIB,
+        disk_free=1,
+        gpus=cards,
+        device="cuda" if cards else "cpu",
+        worker="/opt/ml/bin/python",
+    )
 
 
 def parameters(model: str | None) -> float:
@@ -37,7 +48,8 @@ def test_the_largest_model_that_fits_grows_with_memory_and_shrinks_with_what_is_
     assert parameters(small) < parameters(large)
     assert parameters(abilities.largest(80 * GIB, True, 0)) < parameters(large)
     assert parameters(abilities.largest(24 * GIB, True, 16, four_bits=True)) > parameters(
-        abilities.largest(24 * GIB, True, 16))
+        abilities.largest(24 * GIB, True, 16)
+    )
     assert abilities.largest(10**8, False, 16) is None
 
 
@@ -63,7 +75,9 @@ def test_a_road_whose_packages_are_missing_is_named_with_the_command_that_opens_
 
 class _Ollama(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        body = json.dumps({"/api/version": {"version": "0.12.3"}, "/api/tags": {"models": [{"name": "qwen3"}]}}[self.path])
+        body = json.dumps(
+            {"/api/version": {"version": "0.12.3"}, "/api/tags": {"models": [{"name": "qwen3"}]}}[self.path]
+        )
         self.send_response(200)
         self.end_headers()
         self.wfile.write(body.encode())

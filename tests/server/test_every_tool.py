@@ -25,8 +25,20 @@ pytestmark = [
 MOST_MEGABYTES = 130
 MOST_CHARACTERS = 8_000  # about 2,000 tokens, unless detail is asked for
 LONGEST_CALL_SECONDS = 30.0
-HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "pandas", "polars", "pyarrow", "sklearn", "scipy", "numpy",
-         "matplotlib")
+HEAVY = (
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "datasets",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "sklearn",
+    "scipy",
+    "numpy",
+    "matplotlib",
+)
 TASK = "reviews"
 LABELS = ("positive", "neutral", "negative")
 # A server that writes down, when it ends, which modules it has loaded.
@@ -95,7 +107,8 @@ def _rows() -> Iterator[tuple[str, str]]:
 async def test_every_tool_works_and_the_server_stays_light(tmp_path: Path, tiny_model: Path, rows: Path) -> None:
     seen = tmp_path / "modules.json"
     parameters = StdioServerParameters(
-        command=sys.executable, args=["-c", SERVER],
+        command=sys.executable,
+        args=["-c", SERVER],
         env={**os.environ, "NLP_SKILLS_WORKSPACE": str(tmp_path / "workspace"), "SEEN": str(seen)},
     )
     before = {process.pid for process in psutil.Process().children()}
@@ -114,8 +127,16 @@ async def test_every_tool_works_and_the_server_stays_light(tmp_path: Path, tiny_
 
 async def _prepare(call: Session, rows: Path) -> None:
     await call("coach", message="I want to train a model")
-    await call("create_task", name=TASK, title="Kettle reviews", type="classification", language="en",
-               goal="sort reviews", labels=list(LABELS), success_criteria={"metric": "macro_f1", "threshold": 0.8})
+    await call(
+        "create_task",
+        name=TASK,
+        title="Kettle reviews",
+        type="classification",
+        language="en",
+        goal="sort reviews",
+        labels=list(LABELS),
+        success_criteria={"metric": "macro_f1", "threshold": 0.8},
+    )
     await call("update_task", task=TASK, note="first look")
     await call("list_tasks")
     await call("manage_task", action="generate", task=TASK)

@@ -49,10 +49,17 @@ def version(task: TaskFolder) -> VersionFolder:
 def hook(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Hook:
     def run(event: str, received: bytes | Path) -> tuple[int, str]:
         if isinstance(received, Path):
-            received = json.dumps({
-                "session_id": "s", "transcript_path": "/t", "cwd": str(received.parent), "hook_event_name": "PostToolUse",
-                "tool_name": "Write", "tool_input": {"file_path": str(received), "content": ""}, "tool_response": {},
-            }).encode()
+            received = json.dumps(
+                {
+                    "session_id": "s",
+                    "transcript_path": "/t",
+                    "cwd": str(received.parent),
+                    "hook_event_name": "PostToolUse",
+                    "tool_name": "Write",
+                    "tool_input": {"file_path": str(received), "content": ""},
+                    "tool_response": {},
+                }
+            ).encode()
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(received)))
         status = main(["hook", event])
         said = capsys.readouterr()
@@ -78,11 +85,14 @@ def test_sound_rows_are_met_with_silence_and_committed_by_nobody(task: TaskFolde
     assert sorted(task.root.rglob("*")) == before
 
 
-@pytest.mark.parametrize(("wrong", "says"), [
-    ({"text": "Where is my parcel, please?", "label": "angry"}, "label"),
-    ({"text": "", "label": "refund"}, "text"),
-    ("not an object", "Line 41"),
-])
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"text": "Where is my parcel, please?", "label": "angry"}, "label"),
+        ({"text": "", "label": "refund"}, "text"),
+        ("not an object", "Line 41"),
+    ],
+)
 def test_rows_that_do_not_pass_are_told_to_the_model(task: TaskFolder, hook: Hook, wrong: Any, says: str) -> None:
     path = task.data / "train.jsonl"
     with path.open("a", encoding="utf-8") as file:
@@ -102,8 +112,11 @@ def test_rows_of_the_test_set_in_training_are_told(task: TaskFolder, hook: Hook)
 def test_what_is_told_speaks_the_tasks_language_and_hides_the_rows_of_a_private_one(
     task: TaskFolder, hook: Hook
 ) -> None:
-    task.save(Task.model_validate({"name": "mails", "labels": ["refund"], "language": "zh-TW",
-                                   "constraints": {"privacy": "on-premise"}}))
+    task.save(
+        Task.model_validate(
+            {"name": "mails", "labels": ["refund"], "language": "zh-TW", "constraints": {"privacy": "on-premise"}}
+        )
+    )
     status, said = hook("data-validation", task.data / "train.jsonl")
     assert status == TELL_MODEL and "沒有通過驗證" in said and "parcel" not in said
 
@@ -122,9 +135,19 @@ def test_the_seeds_own_definition_passes_and_its_password_is_moved_out(
 ) -> None:
     monkeypatch.setenv("NLP_SKILLS_SECRETS_DIR", str(tmp_path / "secrets"))
     allow_for_tests(tmp_path / "secrets")
-    write_yaml(task.data_source_file, {"sources": [
-        {"type": "database", "connection": "postgresql://me:hunter2@host/db", "query": "SELECT text, label FROM a"},
-        {"type": "api", "endpoint": "https://api.example.com/data"}]})
+    write_yaml(
+        task.data_source_file,
+        {
+            "sources": [
+                {
+                    "type": "database",
+                    "connection": "postgresql://me:hunter2@host/db",
+                    "query": "SELECT text, label FROM a",
+                },
+                {"type": "api", "endpoint": "https://api.example.com/data"},
+            ]
+        },
+    )
     status, said = hook("data-validation", task.data_source_file)
     assert status == TELL_MODEL and "secret store" in said and "hunter2" not in said
     assert "hunter2" not in task.data_source_file.read_text(encoding="utf-8")
@@ -137,15 +160,18 @@ def test_a_wrong_field_of_the_task_is_told(task: TaskFolder, hook: Hook) -> None
     assert status == TELL_MODEL and "type" in said
 
 
-@pytest.mark.parametrize(("change", "says"), [
-    ({"version": "v7"}, "version must be v1"),
-    ({"version": "final"}, "version must be v1"),
-    ({"parent": "v1"}, "is no version before v1"),
-    ({"parent": "best"}, "is no version before v1"),
-    ({"created": "yesterday"}, "ISO 8601"),
-    ({"created": None}, "ISO 8601"),
-    ({"changes": None, "results": None}, "missing: results, changes"),
-])
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"version": "v7"}, "version must be v1"),
+        ({"version": "final"}, "version must be v1"),
+        ({"parent": "v1"}, "is no version before v1"),
+        ({"parent": "best"}, "is no version before v1"),
+        ({"created": "yesterday"}, "ISO 8601"),
+        ({"created": None}, "ISO 8601"),
+        ({"changes": None, "results": None}, "missing: results, changes"),
+    ],
+)
 def test_a_lineage_that_says_what_cannot_be_is_told(
     version: VersionFolder, hook: Hook, change: dict[str, Any], says: str
 ) -> None:
@@ -159,9 +185,18 @@ def test_a_lineage_that_says_what_cannot_be_is_told(
 
 def test_the_seeds_own_lineage_passes(task: TaskFolder, hook: Hook) -> None:
     folder = VersionFolder(task, 2)
-    write_yaml(folder.lineage_file, {
-        "version": "v2", "created": "2026-01-06T14:00:00", "parent": "v1", "data": {"source_hash": "abc123"},
-        "config": {"lora_r": 64}, "results": {"macro_f1": 0.815}, "changes": ["增加 LoRA rank 32 → 64"]})
+    write_yaml(
+        folder.lineage_file,
+        {
+            "version": "v2",
+            "created": "2026-01-06T14:00:00",
+            "parent": "v1",
+            "data": {"source_hash": "abc123"},
+            "config": {"lora_r": 64},
+            "results": {"macro_f1": 0.815},
+            "changes": ["增加 LoRA rank 32 → 64"],
+        },
+    )
     assert hook("version-tracking", folder.lineage_file) == (QUIET, "")
 
 
@@ -173,7 +208,9 @@ def test_a_lineage_that_cannot_be_read_is_told_with_the_line(version: VersionFol
 
 def test_results_written_by_hand_are_put_back_and_ones_own_words_are_kept(version: VersionFolder, hook: Hook) -> None:
     content = read_yaml(version.lineage_file)
-    write_yaml(version.lineage_file, {**content, "results": {"macro_f1": 0.99}, "changes": ["my words"], "mood": "good"})
+    write_yaml(
+        version.lineage_file, {**content, "results": {"macro_f1": 0.99}, "changes": ["my words"], "mood": "good"}
+    )
     status, said = hook("version-tracking", version.lineage_file)
     assert status == TELL_MODEL and "results put back" in said and "mood" not in said
     after = read_yaml(version.lineage_file)
@@ -200,11 +237,13 @@ def test_files_of_no_task_are_nobodys_business(event: str, tmp_path: Path, hook:
 
 
 @pytest.mark.parametrize("event", ["data-validation", "version-tracking"])
-def test_other_files_of_a_task_are_left_alone(
-    event: str, task: TaskFolder, version: VersionFolder, hook: Hook
-) -> None:
-    for path in (task.docs / "notes.md", task.data / "raw" / "a.jsonl", task.versions / "README.md",
-                 task.root / "scripts" / "01.py"):
+def test_other_files_of_a_task_are_left_alone(event: str, task: TaskFolder, version: VersionFolder, hook: Hook) -> None:
+    for path in (
+        task.docs / "notes.md",
+        task.data / "raw" / "a.jsonl",
+        task.versions / "README.md",
+        task.root / "scripts" / "01.py",
+    ):
         assert hook(event, path) == (QUIET, "")
 
 
@@ -214,8 +253,16 @@ def test_an_event_that_cannot_be_read_is_said_and_blocks_nothing(received: bytes
     assert status == TELL_PERSON and "standard input" in said and "Traceback" not in said
 
 
-@pytest.mark.parametrize("received", [b"{}", b'{"tool_input": null}', b'{"tool_input": {"file_path": 3}}',
-                                      b'{"tool_input": {"command": "ls"}}', b'\xef\xbb\xbf{"cwd": 1}'])
+@pytest.mark.parametrize(
+    "received",
+    [
+        b"{}",
+        b'{"tool_input": null}',
+        b'{"tool_input": {"file_path": 3}}',
+        b'{"tool_input": {"command": "ls"}}',
+        b'\xef\xbb\xbf{"cwd": 1}',
+    ],
+)
 def test_an_event_about_no_file_is_met_with_silence(received: bytes, hook: Hook) -> None:
     assert hook("version-tracking", received) == (QUIET, "")
 

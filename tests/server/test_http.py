@@ -37,8 +37,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     environment = {**os.environ, "NLP_SKILLS_HTTP_TOKEN": TOKEN, "NLP_SKILLS_WORKSPACE": str(workspace)}
     command = [sys.executable, "-m", "nlp_skills.server.cli", "serve", "--http", "--port", str(port)]
     with (workspace / "log").open("wb") as log:
-        server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
-                                  env=environment)
+        server = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, env=environment
+        )
         try:
             _wait_for(port, server, workspace / "log")
             yield f"http://127.0.0.1:{port}/mcp"
@@ -77,10 +78,9 @@ def test_a_request_without_the_token_is_refused(address: str, authorization: dic
     assert TOKEN not in answer.text
 
 
-@pytest.mark.parametrize(("header", "status"), [
-    ({"Host": "evil.example"}, 421),
-    ({"Origin": "https://evil.example"}, 403),
-])
+@pytest.mark.parametrize(
+    ("header", "status"), [({"Host": "evil.example"}, 421), ({"Origin": "https://evil.example"}, 403)]
+)
 def test_a_web_page_elsewhere_cannot_reach_it_by_another_name(
     address: str, header: dict[str, str], status: int
 ) -> None:

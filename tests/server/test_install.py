@@ -174,8 +174,8 @@ def test_exactly_the_lines_that_change_are_shown(capsys: pytest.CaptureFixture[s
     file_of("cursor", b'{\n  "mcpServers": {\n    "a": {}\n  },\n  "b": 1\n}\n')
     install("cursor")
     shown = capsys.readouterr().out.splitlines()
-    diff = shown[shown.index(next(line for line in shown if line.startswith("+++"))) + 1:]
-    diff = diff[:diff.index("")]
+    diff = shown[shown.index(next(line for line in shown if line.startswith("+++"))) + 1 :]
+    diff = diff[: diff.index("")]
     assert diff[:4] == ['   "mcpServers": {', '-    "a": {}', '+    "a": {},', '+    "nlp-skills": {']
     assert diff[-1] == "   }," and all(line.startswith("+") for line in diff[2:-1])
 
@@ -184,17 +184,16 @@ def test_the_change_is_shown_without_the_secrets_of_other_servers(capsys: pytest
     path = file_of("claude-code", b'{"mcpServers": {"g": {"env": {"TOKEN": "ghp_hunter2"}}}}')
     install("claude-code")
     shown = capsys.readouterr().out
-    assert str(path) in shown and '+' in shown and '"nlp-skills"' in shown and "ghp_hunter2" not in shown
+    assert str(path) in shown and "+" in shown and '"nlp-skills"' in shown and "ghp_hunter2" not in shown
     assert b"ghp_hunter2" in path.read_bytes()
     assert "I want to train a model" in shown and ".bak" in shown
 
 
-@pytest.mark.parametrize(("typed", "status", "changes"), [
-    ("y\n", 0, True), ("好\n", 0, True), ("n\n", 1, False), ("\n", 1, False), ("", 1, False),
-])
-def test_the_person_is_asked(
-    typed: str, status: int, changes: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(
+    ("typed", "status", "changes"),
+    [("y\n", 0, True), ("好\n", 0, True), ("n\n", 1, False), ("\n", 1, False), ("", 1, False)],
+)
+def test_the_person_is_asked(typed: str, status: int, changes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
@@ -214,16 +213,19 @@ def test_nothing_is_written_where_nobody_can_be_asked(
     assert "--yes" in capsys.readouterr().err and path.read_bytes() == PLAIN
 
 
-@pytest.mark.parametrize(("content", "says"), [
-    (b'{\n  "mcpServers": {\n    "a": {}\n    "b": {}\n  }\n}', "line 4, column 5"),
-    (b'{"mcpServers": {', "line 1, column 17"),
-    (b'{"mcpServers": []}', "line 1, column 16: mcpServers must be an object"),
-    (b'{"mcpServers": {"nlp-skills": "x"}}', "line 1, column 31: mcpServers.nlp-skills must be an object"),
-    (b"[1]", "line 1, column 1: the file must be an object"),
-    (b'{\n"a": "\xff"}', "not UTF-8 (line 2)"),
-    ("{}".encode("utf-16"), "not UTF-8 (line 1)"),
-    (b'{"mcpServers": {}} // mine', "column 20: a comment stands there"),
-])
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b'{\n  "mcpServers": {\n    "a": {}\n    "b": {}\n  }\n}', "line 4, column 5"),
+        (b'{"mcpServers": {', "line 1, column 17"),
+        (b'{"mcpServers": []}', "line 1, column 16: mcpServers must be an object"),
+        (b'{"mcpServers": {"nlp-skills": "x"}}', "line 1, column 31: mcpServers.nlp-skills must be an object"),
+        (b"[1]", "line 1, column 1: the file must be an object"),
+        (b'{\n"a": "\xff"}', "not UTF-8 (line 2)"),
+        ("{}".encode("utf-16"), "not UTF-8 (line 1)"),
+        (b'{"mcpServers": {}} // mine', "column 20: a comment stands there"),
+    ],
+)
 def test_a_broken_file_is_left_alone_and_its_place_named(
     content: bytes, says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -356,7 +358,7 @@ def test_without_a_client_those_of_this_machine_are_listed(capsys: pytest.Captur
 
 
 def test_the_doctor_says_which_clients_have_it_and_whose_start_command_is_gone(
-    capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     file_of("claude-desktop", DESKTOP)
     install("cursor")
@@ -368,12 +370,15 @@ def test_the_doctor_says_which_clients_have_it_and_whose_start_command_is_gone(
     assert "Not configured yet in: Claude Desktop" in told
 
 
-@pytest.mark.parametrize(("switches", "told"), [
-    ('{"enabledPlugins": {"nlp-skills@nlp-skills": true}}', "Configured in: Claude Code (plugin)"),
-    ('{"enabledPlugins": {"nlp-skills@nlp-skills": false}}', "Not configured yet in: Claude Code"),
-    ('{"enabledPlugins": ["what is this"]}', "Not configured yet in: Claude Code"),
-    ("{", "Not configured yet in: Claude Code"),
-])
+@pytest.mark.parametrize(
+    ("switches", "told"),
+    [
+        ('{"enabledPlugins": {"nlp-skills@nlp-skills": true}}', "Configured in: Claude Code (plugin)"),
+        ('{"enabledPlugins": {"nlp-skills@nlp-skills": false}}', "Not configured yet in: Claude Code"),
+        ('{"enabledPlugins": ["what is this"]}', "Not configured yet in: Claude Code"),
+        ("{", "Not configured yet in: Claude Code"),
+    ],
+)
 def test_the_plugin_counts_as_configured_where_it_is_switched_on(
     home: Path, switches: str, told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -69,23 +69,26 @@ async def test_a_subscribed_client_of_the_handshake_era_hears_until_it_unsubscri
     assert heard == [JOBS, "nlp-skills://tasks/reviews"]
 
 
-@pytest.mark.parametrize(("uri", "file"), [
-    ("nlp-skills://tasks", "reviews/task.yaml"),
-    ("nlp-skills://tasks/reviews", "reviews/task.yaml"),
-    ("nlp-skills://tasks/reviews", "reviews/deployments/current.json"),
-    ("nlp-skills://tasks/reviews/data-source", "reviews/data_source.yaml"),
-    ("nlp-skills://tasks/reviews/versions", "reviews/versions/v1/results.json"),
-    ("nlp-skills://tasks/reviews/versions/v1", "reviews/versions/v1/results.json"),
-    ("nlp-skills://tasks/reviews/lineage", "reviews/versions/v1/lineage.yaml"),
-    ("nlp-skills://tasks/reviews/lineage/mermaid", "reviews/versions/v1/lineage.yaml"),
-    ("nlp-skills://tasks/reviews/jobs", "reviews/jobs/j1/exit.json"),
-    ("nlp-skills://tasks/reviews/notes", "reviews/task.yaml"),
-    ("nlp-skills://tasks", "reviews/versions/current.json"),
-    ("nlp-skills://tasks", "reviews/deployments/current.json"),
-    ("nlp-skills://tasks/reviews", "reviews/versions/current.json"),
-    ("nlp-skills://tasks/reviews/versions", "reviews/versions/current.json"),
-    ("nlp-skills://tasks/reviews/versions/v1", "reviews/versions/v1/model_removed.json"),
-])
+@pytest.mark.parametrize(
+    ("uri", "file"),
+    [
+        ("nlp-skills://tasks", "reviews/task.yaml"),
+        ("nlp-skills://tasks/reviews", "reviews/task.yaml"),
+        ("nlp-skills://tasks/reviews", "reviews/deployments/current.json"),
+        ("nlp-skills://tasks/reviews/data-source", "reviews/data_source.yaml"),
+        ("nlp-skills://tasks/reviews/versions", "reviews/versions/v1/results.json"),
+        ("nlp-skills://tasks/reviews/versions/v1", "reviews/versions/v1/results.json"),
+        ("nlp-skills://tasks/reviews/lineage", "reviews/versions/v1/lineage.yaml"),
+        ("nlp-skills://tasks/reviews/lineage/mermaid", "reviews/versions/v1/lineage.yaml"),
+        ("nlp-skills://tasks/reviews/jobs", "reviews/jobs/j1/exit.json"),
+        ("nlp-skills://tasks/reviews/notes", "reviews/task.yaml"),
+        ("nlp-skills://tasks", "reviews/versions/current.json"),
+        ("nlp-skills://tasks", "reviews/deployments/current.json"),
+        ("nlp-skills://tasks/reviews", "reviews/versions/current.json"),
+        ("nlp-skills://tasks/reviews/versions", "reviews/versions/current.json"),
+        ("nlp-skills://tasks/reviews/versions/v1", "reviews/versions/v1/model_removed.json"),
+    ],
+)
 async def test_a_change_behind_a_resource_is_seen(tmp_path: Path, uri: str, file: str) -> None:
     workspace = Workspace(tmp_path)
     for path in ("reviews/task.yaml", file):

@@ -28,13 +28,50 @@ from nlp_skills.tools.coach.intents import understand
 SEVEN = {"coach", "tasks", "new-task", "data-source", "generate", "evaluate", "deploy"}
 FOUR = {"goal-clarifier", "data-source-advisor", "problem-diagnoser", "result-analyzer"}
 # code.claude.com/docs/en/plugins-reference, /skills, /sub-agents and /hooks, November 2026
-MANIFEST_FIELDS = {"name", "displayName", "version", "description", "author", "homepage", "repository", "license",
-                   "keywords", "commands", "agents", "skills", "hooks", "mcpServers", "lspServers", "outputStyles",
-                   "userConfig", "channels", "dependencies", "defaultEnabled"}
-COMMAND_FIELDS = {"description", "argument-hint", "allowed-tools", "disallowed-tools", "model",
-                  "disable-model-invocation"}
-AGENT_FIELDS = {"name", "description", "model", "effort", "maxTurns", "tools", "disallowedTools", "skills", "memory",
-                "background", "isolation", "color"}  # a plugin's agents take no hooks, mcpServers or permissionMode
+MANIFEST_FIELDS = {
+    "name",
+    "displayName",
+    "version",
+    "description",
+    "author",
+    "homepage",
+    "repository",
+    "license",
+    "keywords",
+    "commands",
+    "agents",
+    "skills",
+    "hooks",
+    "mcpServers",
+    "lspServers",
+    "outputStyles",
+    "userConfig",
+    "channels",
+    "dependencies",
+    "defaultEnabled",
+}
+COMMAND_FIELDS = {
+    "description",
+    "argument-hint",
+    "allowed-tools",
+    "disallowed-tools",
+    "model",
+    "disable-model-invocation",
+}
+AGENT_FIELDS = {
+    "name",
+    "description",
+    "model",
+    "effort",
+    "maxTurns",
+    "tools",
+    "disallowedTools",
+    "skills",
+    "memory",
+    "background",
+    "isolation",
+    "color",
+}  # a plugin's agents take no hooks, mcpServers or permissionMode
 CALL = re.compile(r"`([a-z_]+)\(")
 
 
@@ -90,10 +127,16 @@ def test_no_state_is_left_in_a_file_and_every_call_is_to_a_tool_there_is(plugin:
         assert calls and calls <= known, (path.name, calls - known)
 
 
-@pytest.mark.parametrize(("name", "intent"), [
-    ("data-source", "source_help"), ("data-source-advisor", "source_help"), ("generate", "generate_project"),
-    ("deploy", "deploy"), ("evaluate", ""),
-])
+@pytest.mark.parametrize(
+    ("name", "intent"),
+    [
+        ("data-source", "source_help"),
+        ("data-source-advisor", "source_help"),
+        ("generate", "generate_project"),
+        ("deploy", "deploy"),
+        ("evaluate", ""),
+    ],
+)
 def test_the_coach_understands_the_calls_that_stand_for_the_state(name: str, intent: str) -> None:
     for call in CALLS[name]:
         said = understand(re.sub(r"<[^>]*>", "v2", call.partition('"')[2].rstrip('")')))
@@ -131,16 +174,18 @@ def test_the_hooks_run_as_they_are_written_down(plugin: Path, tmp_path: Path) ->
     event = json.dumps({"cwd": str(tmp_path), "tool_name": "Write", "tool_input": {"file_path": "main.py"}})
     for hook in group["hooks"]:
         assert hook["type"] == "command" and 0 < hook["timeout"] <= 60
-        done = subprocess.run([hook["command"], *hook["args"]], input=event, capture_output=True, text=True, check=False,
-                              timeout=60)
+        done = subprocess.run(
+            [hook["command"], *hook["args"]], input=event, capture_output=True, text=True, check=False, timeout=60
+        )
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 @pytest.mark.anyio
 async def test_the_server_starts_as_it_is_written_down(plugin: Path) -> None:
     (server,) = content_of(plugin / ".mcp.json")["mcpServers"].values()
-    parameters = StdioServerParameters(command=server["command"], args=server["args"],
-                                       env={"PATH": "/usr/bin:/bin", **server["env"]})
+    parameters = StdioServerParameters(
+        command=server["command"], args=server["args"], env={"PATH": "/usr/bin:/bin", **server["env"]}
+    )
     async with Client(parameters) as client:
         assert {prompt.name for prompt in (await client.list_prompts()).prompts} >= SEVEN | FOUR
         assert "coach" in {tool.name for tool in (await client.list_tools()).tools}
@@ -173,6 +218,12 @@ def test_building_again_replaces_an_earlier_build_and_nothing_else(tmp_path: Pat
 def test_claude_code_itself_finds_nothing_wrong(plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     for part in ("", ".claude-plugin/plugin.json"):
-        done = subprocess.run(["claude", "plugin", "validate", "--strict", str(plugin / part)], capture_output=True,
-                              text=True, stdin=subprocess.DEVNULL, check=False, timeout=120)
+        done = subprocess.run(
+            ["claude", "plugin", "validate", "--strict", str(plugin / part)],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
+            timeout=120,
+        )
         assert done.returncode == 0, done.stdout + done.stderr

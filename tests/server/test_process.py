@@ -16,8 +16,12 @@ from mcp.client.stdio import StdioServerParameters
 from nlp_skills import __version__
 
 OPENING = [
-    {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
-        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}},
+    {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}},
+    },
     {"jsonrpc": "2.0", "method": "notifications/initialized"},
 ]
 NOISY = """
@@ -38,7 +42,8 @@ server.run("stdio")
 @pytest.mark.parametrize(("mode", "version"), [("auto", "2026-07-28"), ("legacy", "2025-11-25")])
 async def test_a_real_client_is_served_in_both_protocol_eras(tmp_path: Path, mode: str, version: str) -> None:
     parameters = StdioServerParameters(
-        command=sys.executable, args=["-m", "nlp_skills.server.cli"],
+        command=sys.executable,
+        args=["-m", "nlp_skills.server.cli"],
         env={**os.environ, "NLP_SKILLS_WORKSPACE": str(tmp_path)},
     )
     async with Client(parameters, mode=mode) as client:
@@ -53,8 +58,13 @@ async def test_a_real_client_is_served_in_both_protocol_eras(tmp_path: Path, mod
 
 
 def test_a_client_that_dies_ends_the_server_without_a_traceback(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-m", "nlp_skills.server.cli"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, env={**os.environ, "NLP_SKILLS_WORKSPACE": str(tmp_path)}) as server:
+    with subprocess.Popen(
+        [sys.executable, "-m", "nlp_skills.server.cli"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "NLP_SKILLS_WORKSPACE": str(tmp_path)},
+    ) as server:
         assert server.stdin and server.stdout and server.stderr
         server.stdin.write(json.dumps(OPENING[0]).encode() + b"\n")
         server.stdin.flush()
@@ -89,8 +99,15 @@ def converse(arguments: list[str], lines: list[str], folder: Path) -> tuple[list
     environment = {**os.environ, "NLP_SKILLS_WORKSPACE": str(folder / "workspace")}
     received = []
     with (folder / "log").open("w+b") as log:
-        with subprocess.Popen([sys.executable, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
-                              text=True, encoding="utf-8", env=environment) as server:
+        with subprocess.Popen(
+            [sys.executable, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            encoding="utf-8",
+            env=environment,
+        ) as server:
             assert server.stdin and server.stdout
             server.stdin.write("\n".join(lines) + "\n")
             server.stdin.flush()

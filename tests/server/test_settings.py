@@ -18,19 +18,27 @@ def test_an_empty_environment_gives_every_toolset_and_the_home_workspace(monkeyp
 
 
 def test_the_environment_is_read(tmp_path: Path) -> None:
-    settings = Settings.from_environment({
-        "NLP_SKILLS_WORKSPACE": str(tmp_path), "NLP_SKILLS_LANGUAGE": "zh_TW.UTF-8",
-        "NLP_SKILLS_TOOLSETS": "tasks, coach", "NLP_SKILLS_READ_ONLY": "1",
-    })
-    assert settings == Settings(workspace=tmp_path.resolve(), language="zh-TW", toolsets=("tasks", "coach"),
-                                read_only=True)
+    settings = Settings.from_environment(
+        {
+            "NLP_SKILLS_WORKSPACE": str(tmp_path),
+            "NLP_SKILLS_LANGUAGE": "zh_TW.UTF-8",
+            "NLP_SKILLS_TOOLSETS": "tasks, coach",
+            "NLP_SKILLS_READ_ONLY": "1",
+        }
+    )
+    assert settings == Settings(
+        workspace=tmp_path.resolve(), language="zh-TW", toolsets=("tasks", "coach"), read_only=True
+    )
 
 
-@pytest.mark.parametrize(("variable", "value", "offered"), [
-    ("NLP_SKILLS_TOOLSETS", "tasks,trian", "train"),
-    ("NLP_SKILLS_LANGUAGE", "fr", "en, zh-TW"),
-    ("NLP_SKILLS_READ_ONLY", "maybe", "1, 0"),
-])
+@pytest.mark.parametrize(
+    ("variable", "value", "offered"),
+    [
+        ("NLP_SKILLS_TOOLSETS", "tasks,trian", "train"),
+        ("NLP_SKILLS_LANGUAGE", "fr", "en, zh-TW"),
+        ("NLP_SKILLS_READ_ONLY", "maybe", "1, 0"),
+    ],
+)
 def test_an_unknown_value_is_refused_with_the_right_ones(variable: str, value: str, offered: str) -> None:
     with pytest.raises(SettingsError) as refused:
         Settings.from_environment({variable: value})

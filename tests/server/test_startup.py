@@ -16,8 +16,14 @@ MOST_MEGABYTES = 100
 
 
 def measured() -> dict[str, Any]:
-    done = subprocess.run([sys.executable, str(BENCHMARK), "--pairs", "15", "--json"], capture_output=True, text=True,
-                          timeout=300, check=True, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARK), "--pairs", "15", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+        stdin=subprocess.DEVNULL,
+    )
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 

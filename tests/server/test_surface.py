@@ -20,8 +20,19 @@ pytestmark = pytest.mark.anyio
 MOST_TOOLS, MOST_TOKENS = 20, 3800
 CUT_BY_CLIENTS_BYTES = 2048
 CHARACTERS_PER_TOKEN = 4
-PROMPTS = ["coach", "data-source", "data-source-advisor", "deploy", "evaluate", "generate", "goal-clarifier", "new-task",
-           "problem-diagnoser", "result-analyzer", "tasks"]
+PROMPTS = [
+    "coach",
+    "data-source",
+    "data-source-advisor",
+    "deploy",
+    "evaluate",
+    "generate",
+    "goal-clarifier",
+    "new-task",
+    "problem-diagnoser",
+    "result-analyzer",
+    "tasks",
+]
 HAN = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -39,7 +50,9 @@ async def test_names_descriptions_and_schemas_are_as_pinned(settings: Settings) 
     """After a change made on purpose: pytest tests/server/test_surface.py --inline-snapshot=fix"""
     seen: dict[str, Any] = {
         tool.name: {
-            "title": tool.title, "description": tool.description, "input": tool.input_schema,
+            "title": tool.title,
+            "description": tool.description,
+            "input": tool.input_schema,
             "output": sorted((tool.output_schema or {}).get("properties", {})),
             "annotations": tool.annotations.model_dump(exclude_none=True) if tool.annotations else None,
         }
@@ -55,7 +68,7 @@ async def test_the_tools_fit_the_budget(settings: Settings) -> None:
 
 
 async def test_every_tool_is_annotated_titled_in_both_languages_and_answers_with_a_next_step(
-    settings: Settings
+    settings: Settings,
 ) -> None:
     for tool in await tools_of(settings):
         assert tool.annotations and tool.annotations.read_only_hint is not None, tool.name
@@ -79,19 +92,27 @@ async def test_there_are_seven_commands_and_four_agents_with_titles_in_both_lang
 async def test_every_noun_is_a_resource(settings: Settings) -> None:
     async with Client(build_server(settings)) as client:
         known = {resource.uri for resource in (await client.list_resources()).resources}
-        known |= {template.uri_template.partition("{?")[0]
-                  for template in (await client.list_resource_templates()).resource_templates}
+        known |= {
+            template.uri_template.partition("{?")[0]
+            for template in (await client.list_resource_templates()).resource_templates
+        }
     task = "nlp-skills://tasks/{task}"
     assert {str(uri) for uri in known} >= {
-        "nlp-skills://tasks", task, f"{task}/data-source", f"{task}/versions", f"{task}/versions/{{version}}",
-        f"{task}/lineage", f"{task}/jobs",
+        "nlp-skills://tasks",
+        task,
+        f"{task}/data-source",
+        f"{task}/versions",
+        f"{task}/versions/{{version}}",
+        f"{task}/lineage",
+        f"{task}/jobs",
     }
 
 
 async def test_toolsets_choose_which_verbs_are_offered(tmp_path: Path) -> None:
     whole = {tool.name for tool in await tools_of(Settings(workspace=tmp_path))}
-    parts = [{tool.name for tool in await tools_of(Settings(workspace=tmp_path, toolsets=(name,)))}
-             for name in TOOLSETS]
+    parts = [
+        {tool.name for tool in await tools_of(Settings(workspace=tmp_path, toolsets=(name,)))} for name in TOOLSETS
+    ]
     assert all(parts) and set.union(*parts) == whole and sum(map(len, parts)) == len(whole)
 
 

@@ -13,8 +13,17 @@ from ..evaluate.diagnosis.standing import against_the_simplest, best_of, where_i
 from ..evaluate.metric import metric_title
 from .situation import Situation
 
-__all__ = ["Change", "Result", "against_the_parent", "against_the_simplest", "best_result", "next_change", "result_of",
-           "seen_in_training", "where_it_stands"]
+__all__ = [
+    "Change",
+    "Result",
+    "against_the_parent",
+    "against_the_simplest",
+    "best_result",
+    "next_change",
+    "result_of",
+    "seen_in_training",
+    "where_it_stands",
+]
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,8 @@ def next_change(situation: Situation, result: Result) -> Change:
     expected = Text("Nothing can be said beforehand.", "事先說不準。")
     if advice.expects is not None:
         title, low, high = metric_title(advice.expects.metric), advice.expects.low, advice.expects.high
-        expected = Text(f"{title.en} {low:.2f} to {high:.2f}. {advice.expects.because.en}",
-                        f"{title.zh} {low:.2f} 到 {high:.2f}。{advice.expects.because.zh}")
+        expected = Text(
+            f"{title.en} {low:.2f} to {high:.2f}. {advice.expects.because.en}",
+            f"{title.zh} {low:.2f} 到 {high:.2f}。{advice.expects.because.zh}",
+        )
     return Change(advice.say, [*advice.reasons], expected, advice.change, advice.call)

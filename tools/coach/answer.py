@@ -8,8 +8,9 @@ from pydantic import BaseModel, Field
 
 from ...resources.answer import Answer
 
-Stage = Literal["no_task", "clarifying", "data", "plan", "training", "evaluation", "deciding", "deploy", "live",
-                "archived"]
+Stage = Literal[
+    "no_task", "clarifying", "data", "plan", "training", "evaluation", "deciding", "deploy", "live", "archived"
+]
 
 
 class Question(BaseModel):

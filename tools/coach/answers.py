@@ -132,7 +132,8 @@ def _check_name(key: str) -> None:
         near = listed(difflib.get_close_matches(key, allowed, n=3) or allowed)
         raise TaskError(
             Text(f"There is no answer named {str(key)[:40]!r}.", f"沒有名為「{str(key)[:40]}」的回答。"),
-            Text(f"Use one of: {near}.", f"可用的名稱：{near}。"), field=f"answers.{str(key)[:40]}",
+            Text(f"Use one of: {near}.", f"可用的名稱：{near}。"),
+            field=f"answers.{str(key)[:40]}",
         )
 
 
@@ -154,8 +155,7 @@ def _says_nothing(value: Any) -> bool:
 
 def _is_blank(value: Any) -> bool:
     if isinstance(value, list):
-        return not [item for item in value if not _is_blank(item)] or any(
-            OPEN.fullmatch(str(item)) for item in value)
+        return not [item for item in value if not _is_blank(item)] or any(OPEN.fullmatch(str(item)) for item in value)
     return value is None or not str(value).strip() or bool(OPEN.fullmatch(str(value)))
 
 
@@ -163,6 +163,6 @@ def _check_choice(known: Mapping[str, Any], key: str, allowed: tuple[str, ...]) 
     if key in known and known[key] not in allowed:
         raise TaskError(
             Text(f"{key} cannot be {str(known[key])[:40]!r}.", f"{key} 不能是「{str(known[key])[:40]}」。"),
-            Text(f"Use one of: {', '.join(allowed)}.", f"可用的值：{'、'.join(allowed)}。"), field=f"answers.{key}",
+            Text(f"Use one of: {', '.join(allowed)}.", f"可用的值：{'、'.join(allowed)}。"),
+            field=f"answers.{key}",
         )
-

@@ -20,35 +20,39 @@ from .answers import ASKED, LONGEST_ANSWER, Heard, is_answered, number_in, read_
 from .choosing import few_rows
 from .contradictions import Facts, contradictions, wanted_answer
 from .intents import Said, count_in, heard
-from .questions import (
-    CORE,
-    EXAMPLE,
-    FURTHER,
-    LABELS,
-    LATER,
-    PAIN,
-    PRIVACY,
-    Topic,
-    placeholders_for,
-    split_labels,
-)
+from .questions import CORE, EXAMPLE, FURTHER, LABELS, LATER, PAIN, PRIVACY, Topic, placeholders_for, split_labels
 from .wording import joined, listed, short
 
 _TITLE_CHARACTERS = {"en": 60, "zh-TW": 24}
-_ALSO_STORIES = ("performance", "deployed_bad", "evaluate", "progress", "deploy", "undeploy", "setup", "archive", "roll_back",
-                 "export", "clone")
+_ALSO_STORIES = (
+    "performance",
+    "deployed_bad",
+    "evaluate",
+    "progress",
+    "deploy",
+    "undeploy",
+    "setup",
+    "archive",
+    "roll_back",
+    "export",
+    "clone",
+)
 _STORY = (6, 12)  # English words, Chinese characters: long enough to be the story of a problem
 _MANY_THINGS = (22, 38)  # long enough to hold several answers
 _COUNTED_THINGS = (12, 18)  # the same, where it counts rows and labels
 _LONGEST_SHOWN = 200
 _GREETED = {
-    "pain_point": Text("the problem", "問題"), "goal": Text("the goal", "目標"), "labels": Text("the labels", "標籤"),
-    "example": Text("the example", "例子"), "privacy": Text("privacy", "隱私"),
+    "pain_point": Text("the problem", "問題"),
+    "goal": Text("the goal", "目標"),
+    "labels": Text("the labels", "標籤"),
+    "example": Text("the example", "例子"),
+    "privacy": Text("privacy", "隱私"),
 }
 
 
-def clarify(said: Said, answers: Mapping[str, Any], opening: str = "", decision: DecisionDue | None = None
-            ) -> CoachAnswer:
+def clarify(
+    said: Said, answers: Mapping[str, Any], opening: str = "", decision: DecisionDue | None = None
+) -> CoachAnswer:
     """The next question about a new goal, or the task to create once its core is known.
 
     Arguments:
@@ -90,16 +94,22 @@ def create_arguments(known: Mapping[str, Any]) -> dict[str, Any]:
         if group and key in known:
             value = number_in(known[key]) if key in ("threshold", "baseline") else known[key]
             groups[group][field] = str(value) if group in ("resources", "versioning") else value
-    more = {**{key: known[key] for key in ("affected", "example") if key in known},
-            **{group: groups[group] for group in ("resources", "versioning") if groups[group]}}
+    more = {
+        **{key: known[key] for key in ("affected", "example") if key in known},
+        **{group: groups[group] for group in ("resources", "versioning") if groups[group]},
+    }
     plain = {key: known[key] for key in ("pain_point", "current_method", "impact", "name") if key in known}
     title = str(known.get("title") or _title(str(known["goal"])))
     if not title.isascii():
         plain.setdefault("name", "<short English folder name, such as mail-sorting>")
     return {
-        "title": title, "type": known["type"],
-        "language": known.get("language") or spoken_language(), "labels": known.get("labels", []), "goal": known["goal"],
-        **plain, **{group: groups[group] for group in ("constraints", "success_criteria") if groups[group]},
+        "title": title,
+        "type": known["type"],
+        "language": known.get("language") or spoken_language(),
+        "labels": known.get("labels", []),
+        "goal": known["goal"],
+        **plain,
+        **{group: groups[group] for group in ("constraints", "success_criteria") if groups[group]},
         **({"more": more} if more else {}),
     }
 
@@ -121,24 +131,30 @@ def _assume(told: Heard) -> Text | None:
     if not taken:
         return None
     shown = "; ".join(taken) if spoken_language() == "en" else "；".join(taken)
-    return Text(f"That is fine: I put down “{shown}” for now, and you can change it any time.",
-                f"沒關係，我先寫「{shown}」，之後隨時可以改。")
+    return Text(
+        f"That is fine: I put down “{shown}” for now, and you can change it any time.",
+        f"沒關係，我先寫「{shown}」，之後隨時可以改。",
+    )
 
 
-def _asking(topic: Topic, told: Heard, missing: list[Topic], message: str, decision: DecisionDue | None
-            ) -> CoachAnswer:
+def _asking(topic: Topic, told: Heard, missing: list[Topic], message: str, decision: DecisionDue | None) -> CoachAnswer:
     say = Text(
         "Ask that one question and wait; then call coach with all answers so far, in their words (what they told beyond "
         f"it: {listed(_further(told.known))}). No answer? Leave the <…>: the coach asks another way or takes the default.",
         "只問這一題，等對方回答，再把目前所有答案照他的話放進 `answers` 呼叫 coach"
-        f"（多說的可以放進 {listed(_further(told.known))}）。沒有回答就讓 <…> 維持原樣，coach 會換個方式問，或用預設值。")
+        f"（多說的可以放進 {listed(_further(told.known))}）。沒有回答就讓 <…> 維持原樣，coach 會換個方式問，或用預設值。",
+    )
     asked = [*told.asked, topic.key]
     return CoachAnswer(
-        stage="clarifying" if told.known else "no_task", message=message, decision=decision,
-        question=topic.question(again=told.times(topic) > 0), known=_shown(told.known),
+        stage="clarifying" if told.known else "no_task",
+        message=message,
+        decision=decision,
+        question=topic.question(again=told.times(topic) > 0),
+        known=_shown(told.known),
         missing=[waiting.key for waiting in missing],
-        next_step=NextStep(say=str(say), tool="coach", arguments={
-            "answers": {**told.known, **placeholders_for(topic), ASKED: asked}}),
+        next_step=NextStep(
+            say=str(say), tool="coach", arguments={"answers": {**told.known, **placeholders_for(topic), ASKED: asked}}
+        ),
     )
 
 
@@ -151,19 +167,30 @@ def _sort_out(said: Said, known: dict[str, Any], opening: str, decision: Decisio
         known["source"] = said.path
     if heard("inside", said.message):
         known["privacy"] = "on-premise"
-    message = joined(opening if said.intent != "file" else "", Text(
-        "That helps a lot. Let me sort what you told me first, so that I only ask for what is really missing.",
-        "這些資訊很有用。我先整理你說的，之後只問真正缺的。"), guessed, *contradictions(_facts(known, said)))
-    places = {key: value for topic in CORE if not is_answered(topic, known)
-              for key, value in placeholders_for(topic).items()}
+    message = joined(
+        opening if said.intent != "file" else "",
+        Text(
+            "That helps a lot. Let me sort what you told me first, so that I only ask for what is really missing.",
+            "這些資訊很有用。我先整理你說的，之後只問真正缺的。",
+        ),
+        guessed,
+        *contradictions(_facts(known, said)),
+    )
+    places = {
+        key: value for topic in CORE if not is_answered(topic, known) for key, value in placeholders_for(topic).items()
+    }
     say = Text(
         "Do not ask yet. Put each thing they said into its place, in their own words, and leave every <…> they said "
         f"nothing about as it is (further keys: {listed(_further(known))}); then call this.",
         "先不要問。把對方說過的每件事照他的話放到對應的位置，沒提到的 <…> 就維持原樣"
-        f"（其他可填的：{listed(_further(known))}），再呼叫這個。")
+        f"（其他可填的：{listed(_further(known))}），再呼叫這個。",
+    )
     missing = [topic for topic in CORE if not is_answered(topic, known)]
     return CoachAnswer(
-        stage="clarifying", message=message, known=_shown(known), missing=[topic.key for topic in missing],
+        stage="clarifying",
+        message=message,
+        known=_shown(known),
+        missing=[topic.key for topic in missing],
         decision=decision or few_rows(said.rows),
         next_step=NextStep(say=str(say), tool="coach", arguments={"answers": {**known, **places}}),
     )
@@ -176,24 +203,38 @@ def _ready(known: dict[str, Any], opening: str, warned: list[Text], decision: De
         "agree.",
         f"我的理解是：問題是{quote(known['pain_point'])}，目標是{quote(known['goal'])}，"
         f"模型會{_does(known).zh}。{_further_words(known).zh}"
-        f"資料原文{_privacy(known).zh}。你確認之前不會建立任何東西。")
+        f"資料原文{_privacy(known).zh}。你確認之前不會建立任何東西。",
+    )
     confirm = Question(
         field="confirmation",
         ask=str(Text("Is that right, or should a word change?", "這樣對嗎？有沒有哪裡要改？")),
-        why=str(Text("Your words go into task.yaml, and every result is held against them.",
-                     "這些話會寫進 task.yaml，之後每個結果都會拿來對照。")),
+        why=str(
+            Text(
+                "Your words go into task.yaml, and every result is held against them.",
+                "這些話會寫進 task.yaml，之後每個結果都會拿來對照。",
+            )
+        ),
         examples=[str(Text("Yes, go ahead", "對，開始吧")), str(Text("Add the label “mixed”", "再加一個標籤「混合」"))],
         default=str(Text("Yes, go ahead; it can all be changed later", "對，先開始，之後都可以改")),
     )
     arguments = create_arguments(known)
-    name = Text(" (you write the English `name`)", "（`name` 由你填一個簡短的英文）") \
-        if str(arguments.get("name", "")).startswith("<") else Text("", "")
-    say = Text(f"Show the summary. When they agree, call create_task with exactly these arguments{name.en}; what else "
-               "matters is asked later, when it does.",
-               f"先把摘要給對方看；同意後，用這些參數呼叫 create_task{name.zh}；其他的之後用到時再問。")
+    name = (
+        Text(" (you write the English `name`)", "（`name` 由你填一個簡短的英文）")
+        if str(arguments.get("name", "")).startswith("<")
+        else Text("", "")
+    )
+    say = Text(
+        f"Show the summary. When they agree, call create_task with exactly these arguments{name.en}; what else "
+        "matters is asked later, when it does.",
+        f"先把摘要給對方看；同意後，用這些參數呼叫 create_task{name.zh}；其他的之後用到時再問。",
+    )
     return CoachAnswer(
-        stage="clarifying", message=joined(opening, summary, *warned), question=confirm, decision=decision,
-        known=_shown(known), missing=[topic.key for topic in LATER if topic.key not in known],
+        stage="clarifying",
+        message=joined(opening, summary, *warned),
+        question=confirm,
+        decision=decision,
+        known=_shown(known),
+        missing=[topic.key for topic in LATER if topic.key not in known],
         next_step=NextStep(say=str(say), tool="create_task", arguments=arguments),
     )
 
@@ -204,7 +245,9 @@ def _does(known: Mapping[str, Any]) -> Text:
     if kind.answers == "label":
         return Text(f"answers with one of: {labels}", f"從「{labels}」當中選一個回答")
     if kind.answers == "spans":
-        return Text(f"copies from a text every part that is one of: {labels}", f"從文字裡逐字擷取這些種類的片段：{labels}")
+        return Text(
+            f"copies from a text every part that is one of: {labels}", f"從文字裡逐字擷取這些種類的片段：{labels}"
+        )
     return {
         "generation": Text("writes an answer to a text", "針對輸入的文字寫出回答"),
         "chat": Text("writes the next turn of a conversation", "接著對話寫出下一輪回覆"),
@@ -223,23 +266,33 @@ def _further_words(known: Mapping[str, Any]) -> Text:
 
 
 def _privacy(known: Mapping[str, Any]) -> Text:
-    return Text("stays out of this chat", "不會出現在這個對話裡") if known.get("privacy") == "on-premise" else Text(
-        "may be shown in this chat", "可以出現在這個對話裡")
+    return (
+        Text("stays out of this chat", "不會出現在這個對話裡")
+        if known.get("privacy") == "on-premise"
+        else Text("may be shown in this chat", "可以出現在這個對話裡")
+    )
 
 
 def _noted(known: Mapping[str, Any], missing: list[Topic], after_opening: bool) -> Text:
     """What was noted last and how much is left; at the very beginning a word of welcome."""
     last = next((key for key in reversed(list(known)) if key in _GREETED), None)
     if last is None:
-        return Text("Let us begin with what it is for.", "我們先弄清楚，這是為了解決什麼。") if after_opening else Text(
-            "Good, let us do it properly: the problem first, the model later. Five short answers and the task stands.",
-            "好，我們一步一步來：先把問題弄清楚，再談模型。回答五個小問題，任務就能建立。")
+        return (
+            Text("Let us begin with what it is for.", "我們先弄清楚，這是為了解決什麼。")
+            if after_opening
+            else Text(
+                "Good, let us do it properly: the problem first, the model later. Five short answers and the task stands.",
+                "好，我們一步一步來：先把問題弄清楚，再談模型。回答五個小問題，任務就能建立。",
+            )
+        )
     value = known[last]
     shown = quote(listed(map(short, value)) if isinstance(value, list) else str(value), 60)
     left = len(missing)
     things = Text("one more thing" if left == 1 else f"{left} more things", f"再弄清楚 {left} 件事")
-    return Text(f"Noted, {_GREETED[last].en}: {shown}; {things.en} before I can set the task up.",
-                f"記下了，{_GREETED[last].zh}是{shown}；{things.zh}就可以建立任務。")
+    return Text(
+        f"Noted, {_GREETED[last].en}: {shown}; {things.en} before I can set the task up.",
+        f"記下了，{_GREETED[last].zh}是{shown}；{things.zh}就可以建立任務。",
+    )
 
 
 def _shown(known: Mapping[str, Any]) -> dict[str, Any]:
@@ -248,27 +301,46 @@ def _shown(known: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _further(known: Mapping[str, Any]) -> list[str]:
-    offered = [*(topic.key for topic in LATER), "impact", "affected", "deadline", "budget", "baseline", "rows", "source",
-               "renewal"]
+    offered = [
+        *(topic.key for topic in LATER),
+        "impact",
+        "affected",
+        "deadline",
+        "budget",
+        "baseline",
+        "rows",
+        "source",
+        "renewal",
+    ]
     return [key for key in offered if key not in known]
 
 
 def _facts(known: Mapping[str, Any], said: Said) -> Facts:
     rows = count_in(str(known["rows"])) if "rows" in known else None
     return Facts(
-        rows=said.rows or rows, labels=tuple(known.get("labels") or ()), label_count=said.labels,
-        threshold=number_in(known.get("threshold")), baseline=number_in(known.get("baseline")),
-        deadline=str(known.get("deadline") or ""), privacy=str(known.get("privacy") or ""),
-        hardware=f"{known.get('hardware') or ''} {said.message}", budget=str(known.get("budget") or ""),
-        deployment=str(known.get("deployment") or ""), source=f"{known.get('source') or ''} {said.message}",
-        example=str(known.get(EXAMPLE.key) or ""), type=known.get("type", "classification"),
+        rows=said.rows or rows,
+        labels=tuple(known.get("labels") or ()),
+        label_count=said.labels,
+        threshold=number_in(known.get("threshold")),
+        baseline=number_in(known.get("baseline")),
+        deadline=str(known.get("deadline") or ""),
+        privacy=str(known.get("privacy") or ""),
+        hardware=f"{known.get('hardware') or ''} {said.message}",
+        budget=str(known.get("budget") or ""),
+        deployment=str(known.get("deployment") or ""),
+        source=f"{known.get('source') or ''} {said.message}",
+        example=str(known.get(EXAMPLE.key) or ""),
+        type=known.get("type", "classification"),
     )
 
 
 def _holds_many_things(said: Said) -> bool:
     several = _COUNTED_THINGS if said.rows and said.labels else _MANY_THINGS
-    return not said.unsure and said.intent not in ("generate_data", "retrieval", "whether", "rules", "stop") and (
-        _long_enough(said.message, several))
+    return (
+        not said.unsure
+        and said.intent not in ("generate_data", "retrieval", "whether", "rules", "stop")
+        and (_long_enough(said.message, several))
+    )
 
 
 def _describes_a_problem(said: Said) -> bool:
@@ -289,8 +361,10 @@ def _guess_type(known: dict[str, Any], said: Said) -> Text | None:
         return None
     known["type"] = said.type
     title = task_kind(said.type).title
-    return Text(f"What you describe gives back {title.en} (type `{said.type}`); say so if you meant labels for a text.",
-                f"你描述的是「{title.zh}」（類型 `{said.type}`）；如果你要的其實是替文字貼標籤，請跟我說。")
+    return Text(
+        f"What you describe gives back {title.en} (type `{said.type}`); say so if you meant labels for a text.",
+        f"你描述的是「{title.zh}」（類型 `{said.type}`）；如果你要的其實是替文字貼標籤，請跟我說。",
+    )
 
 
 def _title(goal: str) -> str:

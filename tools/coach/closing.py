@@ -54,8 +54,10 @@ def cost_of_version(version: VersionFolder, evaluated: bool) -> Text:
 def cost_of_deployment(situation: Situation) -> Text:
     """What bringing a version into use took."""
     seconds = _job_seconds(situation.folder, "deploy")
-    return _cost([str(Text(f"{duration(seconds)} of deployment", f"部署 {duration(seconds)}"))] if seconds else [],
-                 situation.folder)
+    return _cost(
+        [str(Text(f"{duration(seconds)} of deployment", f"部署 {duration(seconds)}"))] if seconds else [],
+        situation.folder,
+    )
 
 
 def goal_line(task: Task) -> Text:
@@ -66,8 +68,10 @@ def goal_line(task: Task) -> Text:
     title, today = metric_title(task.metric), ""
     if criteria.baseline is not None:
         today = str(Text(f", today {criteria.baseline:g}", f"，目前 {criteria.baseline:g}"))
-    return Text(f"Score: not measured yet; your goal is {title.en} {criteria.threshold:g}{today}.",
-                f"分數：還沒有量；你的目標是 {title.zh} {criteria.threshold:g}{today}。")
+    return Text(
+        f"Score: not measured yet; your goal is {title.en} {criteria.threshold:g}{today}.",
+        f"分數：還沒有量；你的目標是 {title.zh} {criteria.threshold:g}{today}。",
+    )
 
 
 def beside_today(task: Task, result: Result) -> Text | None:

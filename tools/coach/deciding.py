@@ -31,17 +31,26 @@ def deciding(situation: Situation) -> CoachAnswer:
     newest = result_of(situation.task, situation.trained[-1]) if situation.trained else None
     best = best_result(situation)
     if newest is None or best is None:
-        step = NextStep(say=str(Text("Plan a training.", "先規劃訓練。")), tool="plan_training",
-                        arguments={"task": situation.name})
+        step = NextStep(
+            say=str(Text("Plan a training.", "先規劃訓練。")), tool="plan_training", arguments={"task": situation.name}
+        )
         return told(situation, "plan", benefit(situation.task), step)
     learned = [where_it_stands(newest), against_the_parent(newest), against_the_simplest(newest)]
     if best.version.number != newest.version.number:
-        learned.append(Text(f"{best.version.name} is still the best so far ({best.value:.3f}).",
-                            f"目前最好的仍是 {best.version.name}（{best.value:.3f}）。"))
+        learned.append(
+            Text(
+                f"{best.version.name} is still the best so far ({best.value:.3f}).",
+                f"目前最好的仍是 {best.version.name}（{best.value:.3f}）。",
+            )
+        )
     if too_good := chosen(best.version):
         learned.append(too_good.said())
-    message = joined(benefit(situation.task), *learned, beside_today(situation.task, best),
-                     cost_of_version(newest.version, evaluated=True))
+    message = joined(
+        benefit(situation.task),
+        *learned,
+        beside_today(situation.task, best),
+        cost_of_version(newest.version, evaluated=True),
+    )
     if best.standing == "no_goal":
         return ask(situation, SUCCESS, message, "deciding")
     if best.standing == "met" and (situation.deployment or {}).get("version") != best.version.name:
@@ -54,50 +63,90 @@ def _ready_to_deploy(situation: Situation, best: Result, message: str) -> CoachA
     doubtful = best.low is not None and best.threshold is not None and best.low < best.threshold
     deploy_it = Text(f"Deploy {best.version.name}", f"部署 {best.version.name}")
     simple = Text("Use the simple method instead", "改用簡單的方法")
-    reasons = [Text(f"{best.value:.3f} on {several(best.rows, 'row')} it never saw, your goal {best.threshold:g}.",
-                    f"在 {best.rows} 筆沒看過的資料上得到 {best.value:.3f}，你的目標是 {best.threshold:g}。")]
+    reasons = [
+        Text(
+            f"{best.value:.3f} on {several(best.rows, 'row')} it never saw, your goal {best.threshold:g}.",
+            f"在 {best.rows} 筆沒看過的資料上得到 {best.value:.3f}，你的目標是 {best.threshold:g}。",
+        )
+    ]
     if doubtful:
-        reasons.append(Text(
-            f"The lower end of the interval ({best.low:.2f}) is below the goal: another set of rows might say otherwise "
-            "(llm-knowledge/statistics).",
-            f"信賴區間的下緣（{best.low:.2f}）低於目標：換一批資料結論可能不同（llm-knowledge/statistics）。"))
+        reasons.append(
+            Text(
+                f"The lower end of the interval ({best.low:.2f}) is below the goal: another set of rows might say otherwise "
+                "(llm-knowledge/statistics).",
+                f"信賴區間的下緣（{best.low:.2f}）低於目標：換一批資料結論可能不同（llm-knowledge/statistics）。",
+            )
+        )
     if seen := seen_in_training(best):
         reasons.append(seen)
     if simple_wins:
-        reasons.append(Text("The simple method scores at least as high (llm-knowledge/choosing-a-method).",
-                            "簡單的方法分數至少一樣高（llm-knowledge/choosing-a-method）。"))
+        reasons.append(
+            Text(
+                "The simple method scores at least as high (llm-knowledge/choosing-a-method).",
+                "簡單的方法分數至少一樣高（llm-knowledge/choosing-a-method）。",
+            )
+        )
     due = decision(
         Text("Deploy, or improve first", "要部署，還是先再改進"),
-        [deploy_it, Text("One more version first", "先再做一版"), simple], simple if simple_wins else deploy_it, reasons,
-        Text("If mistakes are costly in one label, look at its recall before going live.",
-             "如果某個標籤判錯的代價很高，上線前先看它的召回率。"))
+        [deploy_it, Text("One more version first", "先再做一版"), simple],
+        simple if simple_wins else deploy_it,
+        reasons,
+        Text(
+            "If mistakes are costly in one label, look at its recall before going live.",
+            "如果某個標籤判錯的代價很高，上線前先看它的召回率。",
+        ),
+    )
     where = unanswered((DEPLOYMENT,), situation.task)
-    say = Text("When they agree: the endpoint is started and asked the whole benchmark again before it counts as done.",
-               "對方同意就部署：會啟動端點，並把整個評估基準再問一次，一致才算完成。")
+    say = Text(
+        "When they agree: the endpoint is started and asked the whole benchmark again before it counts as done.",
+        "對方同意就部署：會啟動端點，並把整個評估基準再問一次，一致才算完成。",
+    )
     if simple_wins:
-        say = Text("Ask first. The simple method it is: keep that with update_task(decision, reason), nothing is "
-                   "deployed. Only if they want the model all the same: this call.",
-                   "先問對方。要用簡單的方法，就用 update_task(decision, reason) 記下來，不必部署；"
-                   "還是想用模型，才呼叫這個。")
+        say = Text(
+            "Ask first. The simple method it is: keep that with update_task(decision, reason), nothing is "
+            "deployed. Only if they want the model all the same: this call.",
+            "先問對方。要用簡單的方法，就用 update_task(decision, reason) 記下來，不必部署；還是想用模型，才呼叫這個。",
+        )
     elif where:
-        say = Text(f"{say.en} Keep where they want it with update_task (constraints.deployment).",
-                   f"{say.zh}對方說要放在哪裡，用 update_task 記在 constraints.deployment。")
+        say = Text(
+            f"{say.en} Keep where they want it with update_task (constraints.deployment).",
+            f"{say.zh}對方說要放在哪裡，用 update_task 記在 constraints.deployment。",
+        )
     step = NextStep(say=str(say), tool="deploy", arguments={"task": situation.name, "version": best.version.name})
-    question = _simple_or_model() if simple_wins else where[0].question() if where else consent(
-        Text("Shall it go live?", "要上線嗎？"),
-        Text("It can be taken down at any time, and what was live before stays until this one answers.",
-             "隨時可以下線；新的確定答得出來之前，舊的會繼續服務。"),
-        [Text("Yes", "好"), Text("Let me look at the report first", "我先看報告")], Text("Yes", "好"))
+    question = (
+        _simple_or_model()
+        if simple_wins
+        else where[0].question()
+        if where
+        else consent(
+            Text("Shall it go live?", "要上線嗎？"),
+            Text(
+                "It can be taken down at any time, and what was live before stays until this one answers.",
+                "隨時可以下線；新的確定答得出來之前，舊的會繼續服務。",
+            ),
+            [Text("Yes", "好"), Text("Let me look at the report first", "我先看報告")],
+            Text("Yes", "好"),
+        )
+    )
     return told(situation, "deploy", message, step, decision=due, question=question)
 
 
 def _simple_or_model() -> Question:
     return consent(
-        Text("Will you take the simple method, or does the model bring you something else?",
-             "要改用簡單的方法嗎？還是模型有別的好處？"),
-        Text("It costs next to nothing to run, and nobody has to look after a GPU.", "它幾乎不花運算資源，也不必維護 GPU。"),
-        [Text("The simple method", "用簡單的方法"), Text("The model: it will learn more labels later", "用模型：之後還要加標籤")],
-        Text("The simple method", "用簡單的方法"))
+        Text(
+            "Will you take the simple method, or does the model bring you something else?",
+            "要改用簡單的方法嗎？還是模型有別的好處？",
+        ),
+        Text(
+            "It costs next to nothing to run, and nobody has to look after a GPU.",
+            "它幾乎不花運算資源，也不必維護 GPU。",
+        ),
+        [
+            Text("The simple method", "用簡單的方法"),
+            Text("The model: it will learn more labels later", "用模型：之後還要加標籤"),
+        ],
+        Text("The simple method", "用簡單的方法"),
+    )
 
 
 def improving(situation: Situation, result: Result, message: str) -> CoachAnswer:
@@ -105,15 +154,24 @@ def improving(situation: Situation, result: Result, message: str) -> CoachAnswer
     change = next_change(situation, result)
     due = decision(
         Text("What to change in the next version", "下一版要改什麼"),
-        [change.what, *_other_ways(situation, result)], change.what,
+        [change.what, *_other_ways(situation, result)],
+        change.what,
         [*change.reasons, Text(f"Expected: {change.expected.en}", f"預期：{change.expected.zh}")],
-        Text("One change at a time, so that we know what helped.", "一次只改一件事，才知道是什麼有用。"))
+        Text("One change at a time, so that we know what helped.", "一次只改一件事，才知道是什麼有用。"),
+    )
     question = consent(
         Text("Try that one change, or stop here with what stands?", "要試這一個改動，還是先用現在的版本？"),
-        Text("One change for each version: only then the next result says what helped.",
-             "一版只改一件事，下一次的結果才說得出是什麼有用。"),
-        [Text("Try it", "試試看"), Text("Show me the wrong answers first", "先讓我看答錯的"),
-         Text("This is good enough", "這樣就夠用了")], Text("Try it", "試試看"))
+        Text(
+            "One change for each version: only then the next result says what helped.",
+            "一版只改一件事，下一次的結果才說得出是什麼有用。",
+        ),
+        [
+            Text("Try it", "試試看"),
+            Text("Show me the wrong answers first", "先讓我看答錯的"),
+            Text("This is good enough", "這樣就夠用了"),
+        ],
+        Text("Try it", "試試看"),
+    )
     return told(situation, "deciding", message, _step_of(situation, result, change), decision=due, question=question)
 
 
@@ -129,13 +187,22 @@ def _other_ways(situation: Situation, result: Result) -> list[Text]:
 def _step_of(situation: Situation, result: Result, change: Change) -> NextStep:
     if change.settings is not None:
         say = Text("When they agree, plan that one change.", "對方同意就規劃這一個改動。")
-        return NextStep(say=str(say), tool="plan_training", arguments={
-            "task": situation.name, "parent": result.version.name, "settings": change.settings,
-            "changes": [str(change.what)]})
+        return NextStep(
+            say=str(say),
+            tool="plan_training",
+            arguments={
+                "task": situation.name,
+                "parent": result.version.name,
+                "settings": change.settings,
+                "changes": [str(change.what)],
+            },
+        )
     if change.call is not None and change.call["tool"] not in ("set_data_source", "coach"):
         say = Text(f"{change.what.en}; then this call.", f"{change.what.zh}；完成後呼叫這個工具。")
         return NextStep(say=str(say), tool=change.call["tool"], arguments=dict(change.call["arguments"]))
-    say = Text("Ask where such rows could come from; add their file (fill in the <…>), then prepare_data. The frozen "
-               "benchmark stays as it is.",
-               "問對方這種資料可以從哪裡來；把檔案加進來源（填好 <…>），再呼叫 prepare_data。凍結的評估基準不會變動。")
+    say = Text(
+        "Ask where such rows could come from; add their file (fill in the <…>), then prepare_data. The frozen "
+        "benchmark stays as it is.",
+        "問對方這種資料可以從哪裡來；把檔案加進來源（填好 <…>），再呼叫 prepare_data。凍結的評估基準不會變動。",
+    )
     return with_source(situation, Said(), say)

@@ -18,8 +18,9 @@ from .wording import benefit, joined
 
 def waiting(situation: Situation, _said: Said) -> CoachAnswer | None:
     """Before there is data to train on: rows that were fetched without a label lead to labelling."""
-    kept_apart = any(source.type == "web_scrape" or source.model_dump().get("unlabelled")
-                     for source in situation.sources.sources)
+    kept_apart = any(
+        source.type == "web_scrape" or source.model_dump().get("unlabelled") for source in situation.sources.sources
+    )
     if situation.data or not kept_apart or not concerns(situation.folder):
         return None
     return label_rows(situation, _said)
@@ -31,8 +32,11 @@ def label_rows(situation: Situation, _said: Said) -> CoachAnswer | None:
         here = look(situation.folder)
     except DataError as error:
         arguments: dict[str, Any] = {"task": situation.name}
-        step = NextStep(say=str(error.fix), tool="update_task", arguments=arguments) if error.field == "labels" else NextStep(
-            say=str(error.fix), tool="add_examples", arguments={**arguments, "examples": []})
+        step = (
+            NextStep(say=str(error.fix), tool="update_task", arguments=arguments)
+            if error.field == "labels"
+            else NextStep(say=str(error.fix), tool="add_examples", arguments={**arguments, "examples": []})
+        )
         return told(situation, "data", joined(benefit(situation.task), error.problem), step)
     figures = here.figures()
     if not here.open and not here.decided:
@@ -41,21 +45,36 @@ def label_rows(situation: Situation, _said: Said) -> CoachAnswer | None:
     kind = here.pool.kind
     what = ROLE_TITLES[kind.key]
     todo = what.zh if what.zh.endswith("標註") else f"標註{what.zh}"
-    by = Text("a model or a version", "模型或某個版本") if kind.answers == "text" else Text(
-        "rules, a model or a version", "規則、模型或某個版本")
+    by = (
+        Text("a model or a version", "模型或某個版本")
+        if kind.answers == "text"
+        else Text("rules, a model or a version", "規則、模型或某個版本")
+    )
     waiting = several(figures["open"], f"row waits for its {what.en}", f"rows wait for their {what.en}")
-    message = joined(benefit(situation.task), Text(
-        f"{waiting} ({figures['proposed']} with a proposal), {figures['accepted']} accepted so far. Proposals come from "
-        f"{by.en}; a person reviews them in batches here or on a sheet, and only what they accept "
-        "trains (data-pipeline/labelling).",
-        f"有 {figures['open']} 列等著{todo}（{figures['proposed']} 列有提案），已接受 {figures['accepted']} 列。"
-        f"由{by.zh}提案，再由人在這裡分批審閱或填審閱表；只有接受的才會拿來訓練"
-        "（data-pipeline/labelling）。"))
+    message = joined(
+        benefit(situation.task),
+        Text(
+            f"{waiting} ({figures['proposed']} with a proposal), {figures['accepted']} accepted so far. Proposals come from "
+            f"{by.en}; a person reviews them in batches here or on a sheet, and only what they accept "
+            "trains (data-pipeline/labelling).",
+            f"有 {figures['open']} 列等著{todo}（{figures['proposed']} 列有提案），已接受 {figures['accepted']} 列。"
+            f"由{by.zh}提案，再由人在這裡分批審閱或填審閱表；只有接受的才會拿來訓練"
+            "（data-pipeline/labelling）。",
+        ),
+    )
     question = consent(
-        Text(f"Who knows the right {what.en}, and could a second person do the same 50 rows apart?",
-             f"誰最清楚正確的{what.zh}該是什麼？能不能請第二個人各自標同樣的 50 列？"),
-        Text("Where two people differ the guideline needs better words first (llm-knowledge/annotation).",
-             "兩個人意見不同的地方，表示標註準則要先說清楚（llm-knowledge/annotation）。"),
-        [Text("I do, right here", "我自己，就在這裡"), Text("Ann and Ben, on a sheet each", "小安和小班，各一份審閱表")],
-        Text("I review them here", "我在這裡審閱"))
+        Text(
+            f"Who knows the right {what.en}, and could a second person do the same 50 rows apart?",
+            f"誰最清楚正確的{what.zh}該是什麼？能不能請第二個人各自標同樣的 50 列？",
+        ),
+        Text(
+            "Where two people differ the guideline needs better words first (llm-knowledge/annotation).",
+            "兩個人意見不同的地方，表示標註準則要先說清楚（llm-knowledge/annotation）。",
+        ),
+        [
+            Text("I do, right here", "我自己，就在這裡"),
+            Text("Ann and Ben, on a sheet each", "小安和小班，各一份審閱表"),
+        ],
+        Text("I review them here", "我在這裡審閱"),
+    )
     return told(situation, "data", message, NextStep(say=str(say), tool=tool, arguments=arguments), question=question)

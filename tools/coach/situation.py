@@ -125,10 +125,13 @@ class Situation:
         if not self.data or not self.trained or not self.trained[-1].data_snapshot_file.is_file():
             return False
         before = self.trained[-1].data_snapshot()
-        learnt_from = [{split: (seen.get("file_hashes") or {}).get(split) for split in ("train", "valid")}
-                       for seen in (before, self.data)]
+        learnt_from = [
+            {split: (seen.get("file_hashes") or {}).get(split) for split in ("train", "valid")}
+            for seen in (before, self.data)
+        ]
         return before.get("hash") != self.data.get("hash") and (
-            learnt_from[0] != learnt_from[1] or None in learnt_from[0].values())
+            learnt_from[0] != learnt_from[1] or None in learnt_from[0].values()
+        )
 
 
 def look(workspace: Workspace, folder: TaskFolder) -> Situation:
@@ -146,9 +149,17 @@ def look(workspace: Workspace, folder: TaskFolder) -> Situation:
     deployment = folder.current_deployment()
     versions = [VersionFolder(folder, number) for number in version_numbers(folder)]
     return Situation(
-        folder=folder, task=task, sources=sources, source_problem=source_problem, data=data, warnings=warnings,
-        plan=_newest_plan(folder, versions), versions=versions,
-        job=_job_now(folder), deployment=deployment, serving=_serving(workspace, deployment),
+        folder=folder,
+        task=task,
+        sources=sources,
+        source_problem=source_problem,
+        data=data,
+        warnings=warnings,
+        plan=_newest_plan(folder, versions),
+        versions=versions,
+        job=_job_now(folder),
+        deployment=deployment,
+        serving=_serving(workspace, deployment),
     )
 
 
@@ -177,8 +188,11 @@ def _job_now(folder: TaskFolder) -> JobNow | None:
     """The newest running job, else the newest job where it failed or stopped and nothing was changed since."""
     if not folder.jobs.is_dir():
         return None
-    entries = sorted((entry for entry in folder.jobs.iterdir() if (entry / "spec.json").is_file()),
-                     key=lambda entry: entry.name, reverse=True)
+    entries = sorted(
+        (entry for entry in folder.jobs.iterdir() if (entry / "spec.json").is_file()),
+        key=lambda entry: entry.name,
+        reverse=True,
+    )
     looked_at = [(job, job.state()) for job in map(JobFolder, entries[:_JOBS_LOOKED_AT])]
     for job, state in looked_at:
         if state in ACTIVE_STATES:
@@ -191,8 +205,16 @@ def _job_now(folder: TaskFolder) -> JobNow | None:
     if _changed_since(folder, job):
         return None
     error = failure(job) if state == "failed" else None
-    return JobNow(job.id, job.spec().kind, state, "", str(error.problem) if error else "",
-                  str(error.fix) if error else "", _trouble_page(error.problem.en) if error else "", (error.field or "") if error else "")
+    return JobNow(
+        job.id,
+        job.spec().kind,
+        state,
+        "",
+        str(error.problem) if error else "",
+        str(error.fix) if error else "",
+        _trouble_page(error.problem.en) if error else "",
+        (error.field or "") if error else "",
+    )
 
 
 def _trouble_page(problem: str) -> str:

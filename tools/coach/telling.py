@@ -21,22 +21,30 @@ from .situation import Situation
 from .wording import joined, short
 
 
-def told(
-    situation: Situation, stage: Stage, message: str, step: NextStep, **more: Any
-) -> CoachAnswer:
+def told(situation: Situation, stage: Stage, message: str, step: NextStep, **more: Any) -> CoachAnswer:
     """An answer about this task, its known facts and open questions filled in."""
     return CoachAnswer(
-        stage=stage, message=message, next_step=step, known=known_facts(situation), missing=_missing(situation), **more)
+        stage=stage, message=message, next_step=step, known=known_facts(situation), missing=_missing(situation), **more
+    )
 
 
 def known_facts(situation: Situation) -> dict[str, Any]:
     """The facts behind the answer, small: the person's words cut, figures as they are on disk."""
     task, counts = situation.task, situation.counts
-    said = {"pain_point": task.pain_point, "current_method": task.current_method, "impact": task.impact,
-            "affected": task.affected, "goal": task.goal, "example": task.example}
+    said = {
+        "pain_point": task.pain_point,
+        "current_method": task.current_method,
+        "impact": task.impact,
+        "affected": task.affected,
+        "goal": task.goal,
+        "example": task.example,
+    }
     best = best_result(situation)
     facts: dict[str, Any] = {
-        "task": situation.name, "path": str(situation.folder.root), "title": task.title[:80], "type": task.type,
+        "task": situation.name,
+        "path": str(situation.folder.root),
+        "title": task.title[:80],
+        "type": task.type,
         "labels": [short(label) for label in situation.labels[:30]],
         **{key: words[:160] for key, words in said.items() if words},
         "constraints": task.constraints.model_dump(exclude_none=True),
@@ -44,46 +52,71 @@ def known_facts(situation: Situation) -> dict[str, Any]:
         "versioning": task.versioning.model_dump(exclude_none=True),
         "success_criteria": {"metric": task.metric, **task.success_criteria.model_dump(exclude_none=True)},
         "sources": [source.type for source in situation.sources.sources],
-        "rows": counts, "versions": [f"{version.name}: {version.status()}" for version in situation.versions[-6:]],
-        "plan": situation.plan, "best": {"version": best.version.name, best.metric: best.value} if best else None,
+        "rows": counts,
+        "versions": [f"{version.name}: {version.status()}" for version in situation.versions[-6:]],
+        "plan": situation.plan,
+        "best": {"version": best.version.name, best.metric: best.value} if best else None,
         "deployed": (situation.deployment or {}).get("version"),
     }
     return {key: _cut(value) for key, value in facts.items() if value not in (None, "", [], {})}
 
 
-def ask(situation: Situation, topic: Topic, message: str, stage: Stage = "clarifying", again: bool = False,
-        **more: Any) -> CoachAnswer:
+def ask(
+    situation: Situation, topic: Topic, message: str, stage: Stage = "clarifying", again: bool = False, **more: Any
+) -> CoachAnswer:
     """Ask about `topic` and keep the answer in the task."""
-    beside = Text(f" What they say beyond it goes into {', '.join(topic.beside)}.",
-                  f"多說的部分放進 {'、'.join(topic.beside)}。") if topic.beside else Text("", "")
+    beside = (
+        Text(
+            f" What they say beyond it goes into {', '.join(topic.beside)}.",
+            f"多說的部分放進 {'、'.join(topic.beside)}。",
+        )
+        if topic.beside
+        else Text("", "")
+    )
     say = Text(
         f"Ask that one question and wait; keep the answer in their own words with update_task, then call coach.{beside.en} "
         "They don't know? Put the default down and go on.",
-        f"只問這一題，等對方回答；用他的話以 update_task 記下來，再呼叫 coach。{beside.zh}不知道就填預設值繼續。")
-    step = NextStep(say=str(say), tool="update_task",
-                    arguments={"task": situation.name, "changes": changes_for(topic)})
+        f"只問這一題，等對方回答；用他的話以 update_task 記下來，再呼叫 coach。{beside.zh}不知道就填預設值繼續。",
+    )
+    step = NextStep(say=str(say), tool="update_task", arguments={"task": situation.name, "changes": changes_for(topic)})
     return told(situation, stage, message, step, question=topic.question(again), **more)
 
 
 def assume(situation: Situation, topic: Topic, message: str, stage: Stage) -> CoachAnswer:
     """They could not answer: put the default down, as the exact next call, and go on."""
     default = str(topic.default)
-    said = Text(f"That is fine: I put down “{default}” for now; you can change it any time.",
-                f"沒關係，先寫「{default}」，之後隨時可以改。")
+    said = Text(
+        f"That is fine: I put down “{default}” for now; you can change it any time.",
+        f"沒關係，先寫「{default}」，之後隨時可以改。",
+    )
     say = Text("Call this; then coach goes on with the next thing.", "直接呼叫這個，再由 coach 接著往下走。")
-    step = NextStep(say=str(say), tool="update_task",
-                    arguments={"task": situation.name, "changes": default_for(topic)})
-    return told(situation, stage, joined(said, message), step, question=consent(
-        Text("Or do you know it after all?", "還是你其實知道答案？"),
-        Text("A real answer is worth more than a default; a default is worth more than standing still.",
-             "真正的答案比預設值好，有預設值又比停在這裡好。"),
-        [topic.examples[0], Text("No, go on", "不知道，繼續吧")], Text("Go on", "繼續")))
+    step = NextStep(say=str(say), tool="update_task", arguments={"task": situation.name, "changes": default_for(topic)})
+    return told(
+        situation,
+        stage,
+        joined(said, message),
+        step,
+        question=consent(
+            Text("Or do you know it after all?", "還是你其實知道答案？"),
+            Text(
+                "A real answer is worth more than a default; a default is worth more than standing still.",
+                "真正的答案比預設值好，有預設值又比停在這裡好。",
+            ),
+            [topic.examples[0], Text("No, go on", "不知道，繼續吧")],
+            Text("Go on", "繼續"),
+        ),
+    )
 
 
 def consent(ask: Text, why: Text, examples: list[Text], default: Text) -> Question:
     """A question that needs no field to be kept in: may the next call be made?"""
-    return Question(field="confirmation", ask=str(ask), why=str(why), examples=[str(example) for example in examples],
-                    default=str(default))
+    return Question(
+        field="confirmation",
+        ask=str(ask),
+        why=str(why),
+        examples=[str(example) for example in examples],
+        default=str(default),
+    )
 
 
 def call(tool: str, say: Text, **arguments: Any) -> NextStep:
@@ -105,17 +138,26 @@ def source_answer(situation: Situation, said: Said, message: str, decision: Deci
         said = replace(said, path=str(path))
         found = Text(f"I found {quote(path.name, 80)} in the inbox.", f"我在 inbox 看到{quote(path.name, 80)}了。")
         message = str(Text(f"{found.en} {message}", f"{found.zh}{message}"))
-    added = Text(" (it keeps the sources that stand and adds this one)", "（會保留現有的來源，再加上這一個）") \
-        if situation.sources.sources and not _preview_failed(situation) else Text("", "")
-    say = Text(f"Fill in the <…> with their answer, then call this{added.en}; it tests the source and shows five rows.",
-               f"把 <…> 換成對方的回答再呼叫{added.zh}；它會測試來源並先給你看五筆。")
+    added = (
+        Text(" (it keeps the sources that stand and adds this one)", "（會保留現有的來源，再加上這一個）")
+        if situation.sources.sources and not _preview_failed(situation)
+        else Text("", "")
+    )
+    say = Text(
+        f"Fill in the <…> with their answer, then call this{added.en}; it tests the source and shows five rows.",
+        f"把 <…> 換成對方的回答再呼叫{added.zh}；它會測試來源並先給你看五筆。",
+    )
     step = with_source(situation, said, say)
     return told(situation, "data", message, step, question=source_question(said, situation.task), decision=decision)
 
 
 def _from_inbox(situation: Situation, said: Said) -> Path | None:
     """The file of that name in the inbox, else the newest there, where it is no source yet and the person speaks of none."""
-    waiting = [] if said.intent not in ("", "file") or situation.sources.sources else files_in_inbox(situation.folder.root.parent)
+    waiting = (
+        []
+        if said.intent not in ("", "file") or situation.sources.sources
+        else files_in_inbox(situation.folder.root.parent)
+    )
     if said.path is None:
         return waiting[0] if waiting else None
     return next((path for path in waiting if path.name == Path(said.path).name), None)
@@ -135,15 +177,16 @@ def with_source(situation: Situation, said: Said | None, say: Text) -> NextStep:
         standing = standing.model_copy(update={"sources": standing.sources[:-1]})  # the new one takes its place
     arguments = arguments_with(situation.name, standing, *added)
     if arguments is None:
-        moved = Text("A password stands in data_source.yaml: this call moves it to the secret store first.",
-                     "data_source.yaml 裡有明文密碼：這個呼叫會先把它移到密鑰庫。")
+        moved = Text(
+            "A password stands in data_source.yaml: this call moves it to the secret store first.",
+            "data_source.yaml 裡有明文密碼：這個呼叫會先把它移到密鑰庫。",
+        )
         return NextStep(say=str(moved), tool="set_data_source", arguments={"task": situation.name})
     return NextStep(say=str(say), tool="set_data_source", arguments=arguments)
 
 
 def _preview_failed(situation: Situation) -> bool:
-    return situation.job is not None and (situation.job.kind, situation.job.state) == (
-        "preview", "failed")
+    return situation.job is not None and (situation.job.kind, situation.job.state) == ("preview", "failed")
 
 
 def _missing(situation: Situation) -> list[str]:
@@ -156,8 +199,10 @@ def _missing(situation: Situation) -> list[str]:
         (situation.deployment is None, Text("a deployment", "部署")),
     ]
     asked = (TODAY, SUCCESS, HARDWARE) if not situation.trained else LATER
-    return [*(topic.path for topic in unanswered((*CORE, *asked), situation.task)),
-            *(str(what) for open_, what in stages if open_)]
+    return [
+        *(topic.path for topic in unanswered((*CORE, *asked), situation.task)),
+        *(str(what) for open_, what in stages if open_),
+    ]
 
 
 def _cut(value: Any) -> Any:

@@ -17,7 +17,8 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
     """Register `coach`."""
 
     @server.tool(
-        name="coach", title="Coach · 教練",
+        name="coach",
+        title="Coach · 教練",
         description="Call first, and whenever unsure: a vague wish or idea, a problem that costs hours by hand, "
         "whether machine learning is needed at all, how to start, where to get data, what now. Returns where we "
         "stand, one question, the decision due and the exact next call. 我想訓練模型、想用 AI 或機器人處理、該怎麼做、從哪裡開始、真的需要微調嗎、接下來、"
@@ -30,8 +31,8 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
         task: str = "",
         language: Language | None = None,
         answers: Annotated[
-            dict[str, Any] | None, Field(description="no task yet: all answers so far, as next_step gives "
-                                                     "them")] = None,
+            dict[str, Any] | None, Field(description="no task yet: all answers so far, as next_step gives them")
+        ] = None,
     ) -> CoachAnswer:
         from .coach import coach as answer
 

@@ -20,10 +20,15 @@ _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 # IPv6 networks whose addresses end in the IPv4 address meant: NAT64 (RFC 6052, 8215) and its stateless kin (RFC 2765).
 _TRANSLATED = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96")))
 _SHARED = ipaddress.ip_network("100.64.0.0/10")  # carriers' own networks; clouds keep metadata there too
-_METADATA = frozenset(map(ipaddress.ip_address, ("169.254.169.254", "169.254.170.2", "100.100.100.200",
-                                                 "fd00:ec2::254", "168.63.129.16", "192.0.0.192")))
-_METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog", "instance-data",
-                             "instance-data.ec2.internal"})
+_METADATA = frozenset(
+    map(
+        ipaddress.ip_address,
+        ("169.254.169.254", "169.254.170.2", "100.100.100.200", "fd00:ec2::254", "168.63.129.16", "192.0.0.192"),
+    )
+)
+_METADATA_NAMES = frozenset(
+    {"metadata", "metadata.google.internal", "metadata.goog", "instance-data", "instance-data.ec2.internal"}
+)
 _LONGEST_SHOWN = 100
 _NO_NAME = re.compile(r"[\s\x00-\x1f\x7f]")
 
@@ -38,17 +43,25 @@ class RefusedAddress(Exception):
     def described(self, field: str) -> AccessError:
         if self.host in _METADATA_NAMES or is_metadata(self.address):
             return AccessError(
-                Text(f"{self.host} is the address where a cloud machine keeps its own keys; it is never reached.",
-                     f"{self.host} 是雲端機器存放自身金鑰的位址，任何情況都不會連線。"),
-                Text("Check where this address came from; neither data nor a model ever lives there.",
-                     "請確認這個網址從哪裡來；資料和模型都不會放在那裡。"), field=field)
+                Text(
+                    f"{self.host} is the address where a cloud machine keeps its own keys; it is never reached.",
+                    f"{self.host} 是雲端機器存放自身金鑰的位址，任何情況都不會連線。",
+                ),
+                Text(
+                    "Check where this address came from; neither data nor a model ever lives there.",
+                    "請確認這個網址從哪裡來；資料和模型都不會放在那裡。",
+                ),
+                field=field,
+            )
         return refusal([Need(kind="host", subject=plain_host(self.host))], field)
 
 
 def is_public(address: str) -> bool:
     """Whether an IP address belongs to the open internet, whatever form of IPv6 it is wrapped in."""
     parsed = _parsed(address)
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.is_site_local:  # given up, and still nobody's but the network's
+    if (
+        isinstance(parsed, ipaddress.IPv6Address) and parsed.is_site_local
+    ):  # given up, and still nobody's but the network's
         return False
     return parsed.is_global and not parsed.is_multicast and parsed not in _SHARED and parsed not in _METADATA
 
@@ -97,7 +110,11 @@ def address_parts(url: str) -> SplitResult | None:
         parts = urlsplit(re.sub(REFERENCE, "x", url))
         if "[" in parts.netloc:
             ipaddress.ip_address((parts.hostname or "").partition("%")[0])
-        if parts.port != 0 and not _NO_NAME.search(parts.netloc) and (whole or parts.hostname or parts.scheme not in ("http", "https")):
+        if (
+            parts.port != 0
+            and not _NO_NAME.search(parts.netloc)
+            and (whole or parts.hostname or parts.scheme not in ("http", "https"))
+        ):
             return parts
     return None
 
@@ -109,9 +126,13 @@ def port_of(parts: SplitResult) -> int:
 
 def _no_address(url: str, field: str) -> DataSourceError:
     shown = redact(url)[:_LONGEST_SHOWN]
-    return DataSourceError(Text(f"{shown!r} is not a whole address.", f"「{shown}」不是完整的網址。"),
-                           Text("Write it whole, such as https://api.example.com/v1.",
-                                "請寫完整的網址，例如 https://api.example.com/v1。"), field=field)
+    return DataSourceError(
+        Text(f"{shown!r} is not a whole address.", f"「{shown}」不是完整的網址。"),
+        Text(
+            "Write it whole, such as https://api.example.com/v1.", "請寫完整的網址，例如 https://api.example.com/v1。"
+        ),
+        field=field,
+    )
 
 
 def check_host(url: str, field: str, default_host: str = "") -> None:

@@ -44,11 +44,12 @@ class JobStatus(Answer):
 
 def asks(plan: dict[str, Any], words: Text, what: What, name: str | None) -> SetUp:
     """The plan, to be agreed to."""
-    say = Text("Tell the person the size and the licence or place, and call again with confirm=true after their yes.",
-               "請把大小與授權或位置告訴使用者，得到同意後再以 confirm=true 呼叫一次。")
+    say = Text(
+        "Tell the person the size and the licence or place, and call again with confirm=true after their yes.",
+        "請把大小與授權或位置告訴使用者，得到同意後再以 confirm=true 呼叫一次。",
+    )
     arguments = {"what": what, "confirm": True} | ({"name": name} if name else {})
-    return SetUp(message=str(words), plan=plan,
-                 next_step=NextStep(say=str(say), tool="set_up", arguments=arguments))
+    return SetUp(message=str(words), plan=plan, next_step=NextStep(say=str(say), tool="set_up", arguments=arguments))
 
 
 def stands(words: Text, path: str) -> SetUp:

@@ -36,18 +36,23 @@ def resolve_base_model(workspace: Workspace, name: str) -> Path:
     if not HUB_NAME.fullmatch(name) or ".." in name:
         raise TrainingError(
             Text(f"There is no base model at {name[:200]!r}.", f"找不到基礎模型「{name[:200]}」。"),
-            Text("Name a folder that holds a model (config.json, tokenizer, weights), or a hub id such as "
-                 "Qwen/Qwen3-0.6B.",
-                 "請指定模型資料夾（內有 config.json、分詞器與權重），或 Hub 上的名稱，例如 Qwen/Qwen3-0.6B。"),
+            Text(
+                "Name a folder that holds a model (config.json, tokenizer, weights), or a hub id such as "
+                "Qwen/Qwen3-0.6B.",
+                "請指定模型資料夾（內有 config.json、分詞器與權重），或 Hub 上的名稱，例如 Qwen/Qwen3-0.6B。",
+            ),
             field="base_model",
         )
     if cached := cached_model(name):
         return check_causal_model(cached)
     raise MissingRequirement(
         Text(f"The base model {name} is not on this machine yet.", f"這台機器上還沒有基礎模型 {name}。"),
-        Text(f"Call set_up(what='base_model', name='{name}') to see its size and licence, and download it.",
-             f"請呼叫 set_up(what='base_model', name='{name}')，看過大小與授權後下載。"),
-        field="base_model", details={"name": name},
+        Text(
+            f"Call set_up(what='base_model', name='{name}') to see its size and licence, and download it.",
+            f"請呼叫 set_up(what='base_model', name='{name}')，看過大小與授權後下載。",
+        ),
+        field="base_model",
+        details={"name": name},
     )
 
 
@@ -93,19 +98,26 @@ def check_causal_model(folder: Path) -> Path:
     """
     if missing := missing_parts(folder):
         raise TrainingError(
-            Text(f"{folder} is not a whole model: {', '.join(missing[:5])} is missing.",
-                 f"{folder} 不是完整的模型：缺少 {', '.join(missing[:5])}。"),
-            Text("Give the folder that save_pretrained wrote, with the tokenizer in it, or a hub id.",
-                 "請指定 save_pretrained 寫出的資料夾（含分詞器），或 Hub 上的名稱。"),
-            field="base_model", details={"missing": missing},
+            Text(
+                f"{folder} is not a whole model: {', '.join(missing[:5])} is missing.",
+                f"{folder} 不是完整的模型：缺少 {', '.join(missing[:5])}。",
+            ),
+            Text(
+                "Give the folder that save_pretrained wrote, with the tokenizer in it, or a hub id.",
+                "請指定 save_pretrained 寫出的資料夾（含分詞器），或 Hub 上的名稱。",
+            ),
+            field="base_model",
+            details={"missing": missing},
         )
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except ValueError as error:
         raise TrainingError(
-            Text(f"{folder / 'config.json'} is not JSON: {error}",
-                 f"{folder / 'config.json'} 不是有效的 JSON：{error}"),
-            Text("Copy or download the model again.", "請重新複製或下載模型。"), field="base_model",
+            Text(
+                f"{folder / 'config.json'} is not JSON: {error}", f"{folder / 'config.json'} 不是有效的 JSON：{error}"
+            ),
+            Text("Copy or download the model again.", "請重新複製或下載模型。"),
+            field="base_model",
         ) from error
     check_causal_config(config, str(folder))
     return folder
@@ -123,9 +135,14 @@ def check_causal_config(config: dict[str, Any], name: str) -> None:
         return
     kind = ", ".join(architectures) or str(config.get("model_type") or "unknown")
     raise TrainingError(
-        Text(f"{name} is not a causal language model but {kind}; fine-tuning for answers needs one that writes text.",
-             f"{name} 不是因果語言模型，而是 {kind}；微調作答需要能產生文字的模型。"),
-        Text("Choose a model whose config.json names …ForCausalLM, such as Qwen/Qwen3-0.6B.",
-             "請改選 config.json 中架構為 …ForCausalLM 的模型，例如 Qwen/Qwen3-0.6B。"),
-        field="base_model", details={"architectures": architectures},
+        Text(
+            f"{name} is not a causal language model but {kind}; fine-tuning for answers needs one that writes text.",
+            f"{name} 不是因果語言模型，而是 {kind}；微調作答需要能產生文字的模型。",
+        ),
+        Text(
+            "Choose a model whose config.json names …ForCausalLM, such as Qwen/Qwen3-0.6B.",
+            "請改選 config.json 中架構為 …ForCausalLM 的模型，例如 Qwen/Qwen3-0.6B。",
+        ),
+        field="base_model",
+        details={"architectures": architectures},
     )

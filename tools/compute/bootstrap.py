@@ -48,11 +48,17 @@ def needed_disk(far: Far) -> tuple[int, int]:
     if far.machine.disk_free < disk + SPARE_BYTES:
         name = far.link.name
         raise WorkspaceError(
-            Text(f"The worker environment needs about {size(disk + SPARE_BYTES)} in {far.folder} on {name}; there are "
-                 f"{size(far.machine.disk_free)}.",
-                 f"工作環境需要 {name} 的 {far.folder} 約 {size(disk + SPARE_BYTES)} 的空間，目前只有 {size(far.machine.disk_free)}。"),
-            Text("Free some space there, or set the machine's folder to a larger disk.",
-                 "請在該機器清出空間，或把 folder 設到較大的磁碟。"), field="settings.folder")
+            Text(
+                f"The worker environment needs about {size(disk + SPARE_BYTES)} in {far.folder} on {name}; there are "
+                f"{size(far.machine.disk_free)}.",
+                f"工作環境需要 {name} 的 {far.folder} 約 {size(disk + SPARE_BYTES)} 的空間，目前只有 {size(far.machine.disk_free)}。",
+            ),
+            Text(
+                "Free some space there, or set the machine's folder to a larger disk.",
+                "請在該機器清出空間，或把 folder 設到較大的磁碟。",
+            ),
+            field="settings.folder",
+        )
     return download, disk
 
 
@@ -64,8 +70,13 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m nlp_skills.tools.compute.bootstrap", description=__doc__)
     parser.add_argument("--machine", required=True, help="a name of machines.yaml")
     parser.add_argument("--extra", default="[train]", help="what of nlp-skills to install beside its base")
-    parser.add_argument("--check", action="append", default=[], metavar="MODULE",
-                        help="what must be importable in the end (default: the training libraries)")
+    parser.add_argument(
+        "--check",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="what must be importable in the end (default: the training libraries)",
+    )
     options = parser.parse_args(arguments)
 
     def work(job: RunningJob) -> dict[str, Any]:
@@ -81,17 +92,42 @@ def build(job: RunningJob, name: str, extra: str, check: list[str]) -> dict[str,
         wheel.write_bytes(own_wheel())
         flavour = _flavour(there.again(lambda: there.far))
         download, disk = sizes_of(flavour) if extra else (0, 0)
-        ended = there.go(Errand({WHEEL_NAME: wheel}, None, {
-            "key": environment_key(), "wheel": WHEEL_NAME, "extra": extra, "check": check, "flavour": flavour,
-            "constraints": pins_of_here(Workspace()), "download": download, "disk": disk}))
+        ended = there.go(
+            Errand(
+                {WHEEL_NAME: wheel},
+                None,
+                {
+                    "key": environment_key(),
+                    "wheel": WHEEL_NAME,
+                    "extra": extra,
+                    "check": check,
+                    "flavour": flavour,
+                    "constraints": pins_of_here(Workspace()),
+                    "download": download,
+                    "disk": disk,
+                },
+            )
+        )
         there.forget()
     Path(wheel).unlink(missing_ok=True)
-    done = Text(f"The worker environment on {name} stands: {ended['python']} (installed with {ended['installer']}).",
-                f"{name} 的工作環境已建立：{ended['python']}（以 {ended['installer']} 安裝）。")
-    return {"machine": name, "python": ended["python"], "installer": ended["installer"], "message": done._asdict(),
-            "next_step": {"tool": "coach", "arguments": {}, "say": Text(
+    done = Text(
+        f"The worker environment on {name} stands: {ended['python']} (installed with {ended['installer']}).",
+        f"{name} 的工作環境已建立：{ended['python']}（以 {ended['installer']} 安裝）。",
+    )
+    return {
+        "machine": name,
+        "python": ended["python"],
+        "installer": ended["installer"],
+        "message": done._asdict(),
+        "next_step": {
+            "tool": "coach",
+            "arguments": {},
+            "say": Text(
                 f"Training can begin there: train(task=…, machine={name!r}).",
-                f"可以在那裡訓練了：train(task=…, machine={name!r})。")._asdict()}}
+                f"可以在那裡訓練了：train(task=…, machine={name!r})。",
+            )._asdict(),
+        },
+    }
 
 
 if __name__ == "__main__":

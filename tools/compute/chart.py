@@ -76,7 +76,11 @@ def panels(points: dict[str, list[tuple[int, float]]]) -> list[Panel]:
     scores = {name: values for name, values in points.items() if name.endswith(_SCORES)}
     rewards = {name: values for name, values in points.items() if name.endswith("reward") or name in _OF_PAIRS}
     return [
-        *([panel_of(Text("Loss by step (less is better)", "各步驟的損失（越低越好）"), losses, steps)] if losses else []),
+        *(
+            [panel_of(Text("Loss by step (less is better)", "各步驟的損失（越低越好）"), losses, steps)]
+            if losses
+            else []
+        ),
         *([panel_of(Text("Scores by step", "各步驟的分數"), scores, steps, 0.0, 1.0)] if scores else []),
         *([panel_of(Text("Rewards by step", "各步驟的獎勵"), rewards, steps)] if rewards else []),
     ]
@@ -94,8 +98,7 @@ def tick_label(value: float, ticks: list[float]) -> str:
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """Round numbers around [low, high], about `count` of them, evenly spaced (steps of 1, 2 or 5 times a power of ten).
-    """
+    """Round numbers around [low, high], about `count` of them, evenly spaced (steps of 1, 2 or 5 times a power of ten)."""
     if high <= low:
         low, high = (low - abs(low) * 0.1 - 1e-9, high + abs(high) * 0.1 + 1e-9) if low else (0.0, 1.0)
     rough = (high - low) / count
@@ -122,4 +125,4 @@ def panel_of(
 def _thinned(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
     """Every n-th point, the last among them, where there are more than a picture can show."""
     every = math.ceil(len(points) / _MOST_POINTS)
-    return points[(len(points) - 1) % every::every] if points else []
+    return points[(len(points) - 1) % every :: every] if points else []

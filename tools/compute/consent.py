@@ -47,8 +47,10 @@ def set_up_base_model(workspace: Workspace, name: str | None, confirm: bool) -> 
     if not name:
         raise TrainingError(
             Text("Which base model?", "要下載哪一個基礎模型？"),
-            Text("Give name, a hub id such as Qwen/Qwen3-0.6B or Qwen/Qwen3-4B.",
-                 "請提供 name，也就是 Hub 上的名稱，例如 Qwen/Qwen3-0.6B 或 Qwen/Qwen3-4B。"),
+            Text(
+                "Give name, a hub id such as Qwen/Qwen3-0.6B or Qwen/Qwen3-4B.",
+                "請提供 name，也就是 Hub 上的名稱，例如 Qwen/Qwen3-0.6B 或 Qwen/Qwen3-4B。",
+            ),
             field="name",
         )
     if running := _same_download(workspace, name, active=True) or _built_for(workspace, name):
@@ -64,21 +66,36 @@ def set_up_base_model(workspace: Workspace, name: str | None, confirm: bool) -> 
         if lacking:
             plan |= {"environment": lacking.model_dump()}
             first = _environment_words(lacking)
-            words = Text(f"Two downloads before training, one yes for both. {first.en} {words.en}",
-                         f"訓練之前要下載兩樣東西，同意一次即可。{first.zh}{words.zh}")
+            words = Text(
+                f"Two downloads before training, one yes for both. {first.en} {words.en}",
+                f"訓練之前要下載兩樣東西，同意一次即可。{first.zh}{words.zh}",
+            )
         return asks(plan, words, "base_model", name)
     if lacking:
         return _build(workspace, ["--base-model", name, "--commit", offered.commit])
     if stopped := _stopped(workspace, "base_model", name):
         return jobs.resume(stopped, workspace)
-    return jobs.submit(workspace, "base_model", download.ENTRY, ["--name", name, "--commit", offered.commit],
-                       python=worker_python(workspace), resumable=True)
+    return jobs.submit(
+        workspace,
+        "base_model",
+        download.ENTRY,
+        ["--name", name, "--commit", offered.commit],
+        python=worker_python(workspace),
+        resumable=True,
+    )
 
 
 def _build(workspace: Workspace, then: list[str]) -> JobFolder:
     target = environment.new_target(workspace)
-    return jobs.submit(workspace, "environment", environment.ENTRY, ["--target", str(target), *then], python=sys.executable,
-                       resumable=True, alone=True)
+    return jobs.submit(
+        workspace,
+        "environment",
+        environment.ENTRY,
+        ["--target", str(target), *then],
+        python=sys.executable,
+        resumable=True,
+        alone=True,
+    )
 
 
 def _built_for(workspace: Workspace, name: str) -> JobFolder | None:
@@ -112,12 +129,16 @@ def set_up_machine(
 def _machines(workspace: Workspace) -> SetUp:
     known = named_machines(workspace)
     shown = ", ".join(f"{name} ({_shown(settings)})" for name, settings in sorted(known.items()))
-    words = Text(f"Machines: {shown}." if shown else "No other machine is known yet.",
-                 f"機器：{shown}。" if shown else "目前還沒有其他機器。")
-    say = Text("Name one to check it, or a new one with settings={'host': alias of the SSH config}, or rented: "
-               "settings={'kind': 'sky', 'infra': 'aws', 'gpus': 'A10G:1'}.",
-               "指定一台來檢查；新增請用 settings={'host': SSH 設定裡的別名}，租用雲端請用 "
-               "settings={'kind': 'sky', 'infra': 'aws', 'gpus': 'A10G:1'}。")
+    words = Text(
+        f"Machines: {shown}." if shown else "No other machine is known yet.",
+        f"機器：{shown}。" if shown else "目前還沒有其他機器。",
+    )
+    say = Text(
+        "Name one to check it, or a new one with settings={'host': alias of the SSH config}, or rented: "
+        "settings={'kind': 'sky', 'infra': 'aws', 'gpus': 'A10G:1'}.",
+        "指定一台來檢查；新增請用 settings={'host': SSH 設定裡的別名}，租用雲端請用 "
+        "settings={'kind': 'sky', 'infra': 'aws', 'gpus': 'A10G:1'}。",
+    )
     return SetUp(message=str(words), plan={"machines": known}, next_step=NextStep(say=str(say), tool="set_up"))
 
 
@@ -148,8 +169,11 @@ def _same_download(workspace: Workspace, name: str, active: bool) -> JobFolder |
 
 
 def _environment_words(planned: environment.Plan) -> Text:
-    flavour = {"cpu": Text("CPU", "CPU"), "cuda": Text("NVIDIA GPU (CUDA)", "NVIDIA GPU（CUDA）"),
-               "mps": Text("Apple GPU (MPS)", "Apple GPU（MPS）")}[planned.flavour]
+    flavour = {
+        "cpu": Text("CPU", "CPU"),
+        "cuda": Text("NVIDIA GPU (CUDA)", "NVIDIA GPU（CUDA）"),
+        "mps": Text("Apple GPU (MPS)", "Apple GPU（MPS）"),
+    }[planned.flavour]
     note = f" {planned.note}" if planned.note else ""
     return Text(
         f"The worker environment (PyTorch for {flavour.en}, Transformers, TRL) is not built yet: about "

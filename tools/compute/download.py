@@ -87,15 +87,23 @@ def offer(name: str) -> Offer:
         told = _ask(client, f"{endpoint()}/api/models/{name}?blobs=true", name).json()
         commit = str(told["sha"])
         check_causal_config(_ask(client, f"{endpoint()}/{name}/resolve/{commit}/config.json", name).json(), name)
-    files = wanted([
-        HubFile(path=one["rfilename"], size=one.get("size") or 0, sha256=(one.get("lfs") or {}).get("sha256"))
-        for one in told.get("siblings", [])
-    ])
+    files = wanted(
+        [
+            HubFile(path=one["rfilename"], size=one.get("size") or 0, sha256=(one.get("lfs") or {}).get("sha256"))
+            for one in told.get("siblings", [])
+        ]
+    )
     card = told.get("cardData") or {}
     offered = Offer(
-        name=name, commit=commit, licence=card.get("license_name") or card.get("license"),
-        page=f"{endpoint()}/{name}", files=files, bytes=sum(file.size for file in files), present=present_bytes(name),
-        disk_free=free_disk(hub_cache()), folder=str(cached_folder(name)),
+        name=name,
+        commit=commit,
+        licence=card.get("license_name") or card.get("license"),
+        page=f"{endpoint()}/{name}",
+        files=files,
+        bytes=sum(file.size for file in files),
+        present=present_bytes(name),
+        disk_free=free_disk(hub_cache()),
+        folder=str(cached_folder(name)),
     )
     _check_room(offered)
     return offered
@@ -120,8 +128,13 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--name", required=True, help="hub id, such as Qwen/Qwen3-0.6B")
     parser.add_argument("--commit", default=None, help="the commit the person agreed to; the newest if left out")
     options = parser.parse_args(arguments)
-    return run_job("base_model", lambda job: _download(job, options.name, options.commit), entry=ENTRY,
-                   arguments=arguments, resumable=True)
+    return run_job(
+        "base_model",
+        lambda job: _download(job, options.name, options.commit),
+        entry=ENTRY,
+        arguments=arguments,
+        resumable=True,
+    )
 
 
 def download_model(job: RunningJob, name: str) -> Path:
@@ -132,17 +145,29 @@ def download_model(job: RunningJob, name: str) -> Path:
 def _download(job: RunningJob, name: str, commit: str | None) -> dict[str, Any]:
     offered = offer(name)
     if commit and commit != offered.commit:
-        job.warn(Text(f"{name} has changed on the hub since you agreed; its state {offered.commit[:12]} is fetched.",
-                      f"{name} 在你同意之後有更新，改為下載新的內容 {offered.commit[:12]}。"))
+        job.warn(
+            Text(
+                f"{name} has changed on the hub since you agreed; its state {offered.commit[:12]} is fetched.",
+                f"{name} 在你同意之後有更新，改為下載新的內容 {offered.commit[:12]}。",
+            )
+        )
     folder = _fetch(job, offered)
     check_causal_model(folder)
     return {
-        "name": name, "path": str(folder), "commit": offered.commit, "bytes": offered.bytes, "licence": offered.licence,
-        "message": {"en": f"The base model {name} ({size(offered.bytes)}) is on this machine.",
-                    "zh": f"基礎模型 {name}（{size(offered.bytes)}）已在這台機器上。"},
-        "next_step": {"tool": "coach", "arguments": {},
-                      "say": {"en": f"Plan the training with base_model {name}.",
-                              "zh": f"接著以 {name} 為基礎模型規劃訓練。"}},
+        "name": name,
+        "path": str(folder),
+        "commit": offered.commit,
+        "bytes": offered.bytes,
+        "licence": offered.licence,
+        "message": {
+            "en": f"The base model {name} ({size(offered.bytes)}) is on this machine.",
+            "zh": f"基礎模型 {name}（{size(offered.bytes)}）已在這台機器上。",
+        },
+        "next_step": {
+            "tool": "coach",
+            "arguments": {},
+            "say": {"en": f"Plan the training with base_model {name}.", "zh": f"接著以 {name} 為基礎模型規劃訓練。"},
+        },
     }
 
 
@@ -157,8 +182,10 @@ def _fetch(job: RunningJob, offered: Offer) -> Path:
     except ImportError as error:
         raise MissingRequirement(
             Text("This interpreter lacks huggingface_hub.", "這個 Python 環境缺少 huggingface_hub。"),
-            Text("Build the worker environment with set_up(what='environment').",
-                 "請用 set_up(what='environment') 建立工作環境。"),
+            Text(
+                "Build the worker environment with set_up(what='environment').",
+                "請用 set_up(what='environment') 建立工作環境。",
+            ),
         ) from error
     arriving = _Arriving(job, offered)
     with describing_disk_errors(hub_cache()), _client(_READ_SECONDS) as client:
@@ -167,10 +194,17 @@ def _fetch(job: RunningJob, offered: Offer) -> Path:
                 _fetch_weights(client, offered, file, arriving)
         arriving.tell(0, "config, tokenizer")
         try:
-            return Path(snapshot_download(
-                offered.name, revision=offered.commit, allow_patterns=[file.path for file in offered.files],
-                cache_dir=hub_cache(), endpoint=endpoint(), token=lookup(TOKEN_NAME) or None, max_workers=2,
-            ))
+            return Path(
+                snapshot_download(
+                    offered.name,
+                    revision=offered.commit,
+                    allow_patterns=[file.path for file in offered.files],
+                    cache_dir=hub_cache(),
+                    endpoint=endpoint(),
+                    token=lookup(TOKEN_NAME) or None,
+                    max_workers=2,
+                )
+            )
         except (HfHubHTTPError, httpx.HTTPError) as error:
             raise _broken_off(offered.name, error) from error
 
@@ -185,8 +219,11 @@ class _Arriving:
 
     def tell(self, of_file: int, path: str) -> None:
         here, total = self._before + of_file, max(1, self._bytes // _MEGABYTE)
-        self._job.progress(min(here // _MEGABYTE, total), total, Text(
-            f"{path}: {size(here)} of {size(self._bytes)}", f"{path}：{size(here)}，共 {size(self._bytes)}"))
+        self._job.progress(
+            min(here // _MEGABYTE, total),
+            total,
+            Text(f"{path}: {size(here)} of {size(self._bytes)}", f"{path}：{size(here)}，共 {size(self._bytes)}"),
+        )
 
     def finished(self, file: HubFile) -> None:
         self._before += file.size
@@ -213,8 +250,10 @@ def _fetch_weights(client: httpx.Client, offered: Offer, file: HubFile, arriving
             part.unlink()
             raise JobError(
                 Text(f"{file.path} arrived damaged and was removed.", f"{file.path} 下載後內容不符，已刪除。"),
-                Text("Call manage_job(action='resume') to fetch that file again.",
-                     "請呼叫 manage_job(action='resume') 重新下載該檔。"),
+                Text(
+                    "Call manage_job(action='resume') to fetch that file again.",
+                    "請呼叫 manage_job(action='resume') 重新下載該檔。",
+                ),
             )
         os.replace(part, blob)
     arriving.finished(file)
@@ -255,8 +294,10 @@ def _ask(client: httpx.Client, address: str, name: str) -> httpx.Response:
 def _unreachable(why: Text) -> MissingRequirement:
     return MissingRequirement(
         Text(f"The hub {endpoint()} cannot be reached: {why.en}.", f"無法連上模型庫 {endpoint()}：{why.zh}。"),
-        Text("Check the network or HF_ENDPOINT and try again; a model folder on this machine works without a hub.",
-             "請檢查網路或 HF_ENDPOINT 後再試；也可以直接使用這台機器上的模型資料夾。"),
+        Text(
+            "Check the network or HF_ENDPOINT and try again; a model folder on this machine works without a hub.",
+            "請檢查網路或 HF_ENDPOINT 後再試；也可以直接使用這台機器上的模型資料夾。",
+        ),
         field="name",
     )
 
@@ -264,17 +305,23 @@ def _unreachable(why: Text) -> MissingRequirement:
 def _not_to_be_had(name: str, status: int) -> NlpSkillsError:
     if status == 404:
         return TrainingError(
-            Text(f"The hub {endpoint()} has no model {name} with a config.json.",
-                 f"模型庫 {endpoint()} 沒有 {name}，或它沒有 config.json。"),
+            Text(
+                f"The hub {endpoint()} has no model {name} with a config.json.",
+                f"模型庫 {endpoint()} 沒有 {name}，或它沒有 config.json。",
+            ),
             Text("Check the spelling; the name is owner/model.", "請檢查拼字；名稱的形式是「擁有者/模型」。"),
             field="name",
         )
     return MissingRequirement(
-        Text(f"The hub does not give {name} to just anybody (or there is no such model).",
-             f"{name} 需要授權才能下載（或沒有這個模型）。"),
-        Text(f"Accept its terms at {endpoint()}/{name}, then store a token in a terminal: "
-             f"nlp-skills secret set {TOKEN_NAME}",
-             f"請先在 {endpoint()}/{name} 同意條款，再於終端機存入權杖：nlp-skills secret set {TOKEN_NAME}"),
+        Text(
+            f"The hub does not give {name} to just anybody (or there is no such model).",
+            f"{name} 需要授權才能下載（或沒有這個模型）。",
+        ),
+        Text(
+            f"Accept its terms at {endpoint()}/{name}, then store a token in a terminal: "
+            f"nlp-skills secret set {TOKEN_NAME}",
+            f"請先在 {endpoint()}/{name} 同意條款，再於終端機存入權杖：nlp-skills secret set {TOKEN_NAME}",
+        ),
         field="name",
     )
 
@@ -283,7 +330,10 @@ def _broken_off(name: str, error: Exception) -> JobError:
     why = without_secrets(f"{type(error).__name__}: {error}")[:300]
     return JobError(
         Text(f"The download of {name} broke off: {why}", f"{name} 的下載中斷：{why}"),
-        Text("Call manage_job(action='resume'); what has arrived is kept.", "請呼叫 manage_job(action='resume')；已下載的部分都還在。"),
+        Text(
+            "Call manage_job(action='resume'); what has arrived is kept.",
+            "請呼叫 manage_job(action='resume')；已下載的部分都還在。",
+        ),
     )
 
 
@@ -292,10 +342,14 @@ def _check_room(offered: Offer) -> None:
     if offered.disk_free >= needed:
         return
     raise WorkspaceError(
-        Text(f"{offered.name} needs {size(needed)} of free disk at {hub_cache()}; there are {size(offered.disk_free)}.",
-             f"{offered.name} 需要 {hub_cache()} 有 {size(needed)} 可用空間，目前只有 {size(offered.disk_free)}。"),
-        Text("Free some space, set HF_HOME to a larger disk, or choose a smaller model.",
-             "請先清出空間、把 HF_HOME 設到較大的磁碟，或改選較小的模型。"),
+        Text(
+            f"{offered.name} needs {size(needed)} of free disk at {hub_cache()}; there are {size(offered.disk_free)}.",
+            f"{offered.name} 需要 {hub_cache()} 有 {size(needed)} 可用空間，目前只有 {size(offered.disk_free)}。",
+        ),
+        Text(
+            "Free some space, set HF_HOME to a larger disk, or choose a smaller model.",
+            "請先清出空間、把 HF_HOME 設到較大的磁碟，或改選較小的模型。",
+        ),
         field="name",
     )
 

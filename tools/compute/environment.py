@@ -83,24 +83,37 @@ def plan(workspace: Workspace, beside: int = 0) -> Plan:
     note, sized = "", str(flavour)
     if flavour == "cpu" and sys.platform == "linux" and installer == "pip" and not _own_wheels():
         sized = "cuda"
-        note = str(Text("On Linux pip takes the CUDA build of PyTorch, which works on the CPU too but is large; "
-                        "with uv installed the small CPU build is taken.",
-                        "在 Linux 上 pip 會安裝 CUDA 版 PyTorch，用 CPU 也能跑但體積大；"
-                        "先安裝 uv 就會改用較小的 CPU 版。"))
+        note = str(
+            Text(
+                "On Linux pip takes the CUDA build of PyTorch, which works on the CPU too but is large; "
+                "with uv installed the small CPU build is taken.",
+                "在 Linux 上 pip 會安裝 CUDA 版 PyTorch，用 CPU 也能跑但體積大；先安裝 uv 就會改用較小的 CPU 版。",
+            )
+        )
     download, disk = _SIZES[sized]
     planned = Plan(
-        flavour=flavour, installer=installer, requirement=" ".join(own_requirement()), python=sys.executable,
-        folder=str(worker_root(workspace)), download=download, disk=disk, disk_free=free_disk(workspace.root),
+        flavour=flavour,
+        installer=installer,
+        requirement=" ".join(own_requirement()),
+        python=sys.executable,
+        folder=str(worker_root(workspace)),
+        download=download,
+        disk=disk,
+        disk_free=free_disk(workspace.root),
         note=note,
     )
     disk += beside + SPARE_BYTES
     needed, free = size(disk), size(planned.disk_free)
     if planned.disk_free < disk:
         raise WorkspaceError(
-            Text(f"The worker environment needs about {needed} of disk at {planned.folder}; there are {free}.",
-                 f"工作環境需要 {planned.folder} 約 {needed} 的空間，目前只有 {free}。"),
-            Text("Free some space, or set NLP_SKILLS_WORKSPACE to a larger disk.",
-                 "請先清出空間，或把 NLP_SKILLS_WORKSPACE 設到較大的磁碟。"),
+            Text(
+                f"The worker environment needs about {needed} of disk at {planned.folder}; there are {free}.",
+                f"工作環境需要 {planned.folder} 約 {needed} 的空間，目前只有 {free}。",
+            ),
+            Text(
+                "Free some space, or set NLP_SKILLS_WORKSPACE to a larger disk.",
+                "請先清出空間，或把 NLP_SKILLS_WORKSPACE 設到較大的磁碟。",
+            ),
         )
     return planned
 
@@ -153,10 +166,20 @@ def new_target(workspace: Workspace) -> Path:
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m nlp_skills.tools.compute.environment", description=__doc__)
     parser.add_argument("--target", type=Path, required=True, help="the folder to build in; emptied first")
-    parser.add_argument("--require", action="append", default=[], metavar="ARGUMENT",
-                        help="what the installer is given instead of this same nlp-skills[train]")
-    parser.add_argument("--check", action="append", default=[], metavar="MODULE",
-                        help="what must be importable in the end (default: the training libraries)")
+    parser.add_argument(
+        "--require",
+        action="append",
+        default=[],
+        metavar="ARGUMENT",
+        help="what the installer is given instead of this same nlp-skills[train]",
+    )
+    parser.add_argument(
+        "--check",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="what must be importable in the end (default: the training libraries)",
+    )
     parser.add_argument("--base-model", metavar="NAME", help="a hub model to download with it when it stands")
     parser.add_argument("--commit", help="the commit of that model that the person agreed to")
     options = parser.parse_args(arguments)
@@ -165,8 +188,7 @@ def main(arguments: list[str]) -> int:
         built = _build(job, options.target, options.require, options.check)
         return _downloading(built, options.base_model, options.commit) if options.base_model else built
 
-    return run_job("environment", work,
-                   entry=ENTRY, arguments=arguments, resumable=True)
+    return run_job("environment", work, entry=ENTRY, arguments=arguments, resumable=True)
 
 
 def _build(job: RunningJob, target: Path, require: list[str], check: list[str]) -> dict[str, Any]:
@@ -178,14 +200,18 @@ def _build(job: RunningJob, target: Path, require: list[str], check: list[str]) 
 
     def tell(stage: int, message: Text) -> None:
         written = size(max(0, free_before - free_disk(target.parent)))
-        job.progress(stage, _STAGES, Text(f"{message.en} ({written} written)", f"{message.zh}（已寫入 {written}）"),
-                     even=False)
+        job.progress(
+            stage, _STAGES, Text(f"{message.en} ({written} written)", f"{message.zh}（已寫入 {written}）"), even=False
+        )
 
     tried: list[str] = []
     uv = find_uv()
     for installer in (["uv"] if uv else []) + ["pip"]:
-        commands = _uv_commands(str(uv), target, requirement, flavour) if installer == "uv" else _pip_commands(
-            target, requirement)
+        commands = (
+            _uv_commands(str(uv), target, requirement, flavour)
+            if installer == "uv"
+            else _pip_commands(target, requirement)
+        )
         problem = _run_all(commands, tell)
         if problem is None:
             break
@@ -193,32 +219,56 @@ def _build(job: RunningJob, target: Path, require: list[str], check: list[str]) 
         print(f"{installer} did not manage: {problem}", flush=True)
     else:
         raise JobError(
-            Text(f"The worker environment could not be installed. {' / '.join(tried)}",
-                 f"無法安裝工作環境。{' / '.join(tried)}"),
-            Text(f"See {job.folder.output_file}. Where this machine has no network, set PIP_FIND_LINKS to a folder of "
-                 "wheels; then call manage_job(action='resume').",
-                 f"請看 {job.folder.output_file}。若這台機器沒有網路，請把 PIP_FIND_LINKS 設成放 wheel 檔的資料夾，"
-                 "再呼叫 manage_job(action='resume')。"),
+            Text(
+                f"The worker environment could not be installed. {' / '.join(tried)}",
+                f"無法安裝工作環境。{' / '.join(tried)}",
+            ),
+            Text(
+                f"See {job.folder.output_file}. Where this machine has no network, set PIP_FIND_LINKS to a folder of "
+                "wheels; then call manage_job(action='resume').",
+                f"請看 {job.folder.output_file}。若這台機器沒有網路，請把 PIP_FIND_LINKS 設成放 wheel 檔的資料夾，"
+                "再呼叫 manage_job(action='resume')。",
+            ),
         )
     tell(_STAGES - 1, Text("checking what was installed", "檢查安裝結果"))
     packages = _check(interpreter(target), check or list(_CHECKED))
     workspace = Workspace()
     previous = _current_folder(workspace)
-    write_json(worker_root(workspace) / "current.json", {
-        "format": 1, "folder": target.name, "created": now(), "nlp_skills": __version__, "installer": installer,
-        "flavour": flavour, "requirement": requirement, "packages": packages,
-    })
+    write_json(
+        worker_root(workspace) / "current.json",
+        {
+            "format": 1,
+            "folder": target.name,
+            "created": now(),
+            "nlp_skills": __version__,
+            "installer": installer,
+            "flavour": flavour,
+            "requirement": requirement,
+            "packages": packages,
+        },
+    )
     _remove_others(workspace, {target.name, previous})
     taken = round(time.monotonic() - began, 1)
     job.progress(_STAGES, _STAGES, Text("the worker environment stands", "工作環境已建立"))
     return {
-        "python": str(interpreter(target)), "folder": str(target), "packages": packages, "installer": installer,
-        "seconds": taken, "bytes": _folder_bytes(target),
-        "message": {"en": f"The worker environment stands (PyTorch {packages.get('torch', '–')}, {taken:.0f} s).",
-                    "zh": f"工作環境已建立（PyTorch {packages.get('torch', '–')}，{taken:.0f} 秒）。"},
-        "next_step": {"tool": "coach", "arguments": {},
-                      "say": {"en": "Training can begin; call the tool that asked for the environment again.",
-                              "zh": "可以開始訓練了；請再呼叫一次剛才需要這個環境的工具。"}},
+        "python": str(interpreter(target)),
+        "folder": str(target),
+        "packages": packages,
+        "installer": installer,
+        "seconds": taken,
+        "bytes": _folder_bytes(target),
+        "message": {
+            "en": f"The worker environment stands (PyTorch {packages.get('torch', '–')}, {taken:.0f} s).",
+            "zh": f"工作環境已建立（PyTorch {packages.get('torch', '–')}，{taken:.0f} 秒）。",
+        },
+        "next_step": {
+            "tool": "coach",
+            "arguments": {},
+            "say": {
+                "en": "Training can begin; call the tool that asked for the environment again.",
+                "zh": "可以開始訓練了；請再呼叫一次剛才需要這個環境的工具。",
+            },
+        },
     }
 
 
@@ -226,13 +276,28 @@ def _downloading(built: dict[str, Any], name: str, commit: str) -> dict[str, Any
     """Begin the download that was agreed to with the environment, in the environment."""
     from . import download, jobs
 
-    job = jobs.submit(Workspace(), "base_model", download.ENTRY, ["--name", name, "--commit", commit], python=built["python"],
-                      resumable=True)
+    job = jobs.submit(
+        Workspace(),
+        "base_model",
+        download.ENTRY,
+        ["--name", name, "--commit", commit],
+        python=built["python"],
+        resumable=True,
+    )
     said = built["message"]
-    return {**built, "downloading": job.id,
-            "message": {"en": f"{said['en']} The download of {name} has begun.", "zh": f"{said['zh']}已開始下載 {name}。"},
-            "next_step": {"tool": "job_status", "arguments": {"job_id": job.id}, "say": {
-                "en": "Follow the download; then the plan can be trained.", "zh": "請追蹤下載進度，完成後就可以訓練。"}}}
+    return {
+        **built,
+        "downloading": job.id,
+        "message": {"en": f"{said['en']} The download of {name} has begun.", "zh": f"{said['zh']}已開始下載 {name}。"},
+        "next_step": {
+            "tool": "job_status",
+            "arguments": {"job_id": job.id},
+            "say": {
+                "en": "Follow the download; then the plan can be trained.",
+                "zh": "請追蹤下載進度，完成後就可以訓練。",
+            },
+        },
+    }
 
 
 Command = tuple[list[str], Text, dict[str, str]]
@@ -243,8 +308,11 @@ def _uv_commands(uv: str, target: Path, requirement: list[str], flavour: Acceler
     backend = [] if _own_wheels() or flavour == "mps" else ["--torch-backend", "auto" if flavour == "cuda" else "cpu"]
     install = [uv, "pip", "install", "--python", str(interpreter(target)), "--compile-bytecode", *backend]
     return [
-        ([uv, "venv", "--clear", "--python", sys.executable, str(target)],
-         Text("creating the environment", "建立環境"), environment),
+        (
+            [uv, "venv", "--clear", "--python", sys.executable, str(target)],
+            Text("creating the environment", "建立環境"),
+            environment,
+        ),
         ([*install, *requirement], Text("downloading and installing", "下載並安裝"), environment),
     ]
 
@@ -253,10 +321,16 @@ def _pip_commands(target: Path, requirement: list[str]) -> list[Command]:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     python = str(interpreter(target))
     return [
-        ([sys.executable, "-m", "venv", "--clear", str(target)],
-         Text("creating the environment", "建立環境"), environment),
-        ([python, "-m", "pip", "install", "--progress-bar", "off", "--disable-pip-version-check", *requirement],
-         Text("downloading and installing", "下載並安裝"), environment),
+        (
+            [sys.executable, "-m", "venv", "--clear", str(target)],
+            Text("creating the environment", "建立環境"),
+            environment,
+        ),
+        (
+            [python, "-m", "pip", "install", "--progress-bar", "off", "--disable-pip-version-check", *requirement],
+            Text("downloading and installing", "下載並安裝"),
+            environment,
+        ),
         ([python, "-c", _COMPILE], Text("compiling", "編譯"), environment),
     ]
 
@@ -268,8 +342,12 @@ _COMPILE = "import compileall, sysconfig; compileall.compile_dir(sysconfig.get_p
 def _uv_environment() -> dict[str, str]:
     """uv does not read pip's settings; where the person has made them, it shall know them."""
     environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-    for theirs, ours in (("PIP_FIND_LINKS", "UV_FIND_LINKS"), ("PIP_INDEX_URL", "UV_DEFAULT_INDEX"),
-                         ("PIP_EXTRA_INDEX_URL", "UV_INDEX"), ("PIP_CERT", "SSL_CERT_FILE")):
+    for theirs, ours in (
+        ("PIP_FIND_LINKS", "UV_FIND_LINKS"),
+        ("PIP_INDEX_URL", "UV_DEFAULT_INDEX"),
+        ("PIP_EXTRA_INDEX_URL", "UV_INDEX"),
+        ("PIP_CERT", "SSL_CERT_FILE"),
+    ):
         if (value := os.environ.get(theirs)) and ours not in environment:
             environment[ours] = value
     return environment
@@ -300,11 +378,21 @@ def _running(command: list[str], environment: dict[str, str], said: list[str]) -
     """The command's process, its lines printed and kept; ended if the block is left early."""
     print("$ " + without_secrets(" ".join(command)), flush=True)
     try:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                                   text=True, encoding="utf-8", errors="replace", env=environment)
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            env=environment,
+        )
     except OSError as error:
         raise JobError(
-            Text(f"{command[0]} cannot be run: {reason_of(error).en}.", f"無法執行 {command[0]}：{reason_of(error).zh}。"),
+            Text(
+                f"{command[0]} cannot be run: {reason_of(error).en}.", f"無法執行 {command[0]}：{reason_of(error).zh}。"
+            ),
             Text("Call manage_job(action='resume') once it stands.", "排除後請呼叫 manage_job(action='resume')。"),
         ) from error
 
@@ -335,17 +423,26 @@ def _check(python: Path, modules: list[str]) -> dict[str, str]:
     Raises:
         JobError: one of them is not.
     """
-    probe = ("import importlib, json, sys\n"
-             "print(json.dumps({name: str(getattr(importlib.import_module(name), '__version__', '')) "
-             "for name in sys.argv[1:]}))")
-    done = subprocess.run([str(python), "-I", "-c", probe, *modules], capture_output=True, text=True, check=False,
-                          stdin=subprocess.DEVNULL)
+    probe = (
+        "import importlib, json, sys\n"
+        "print(json.dumps({name: str(getattr(importlib.import_module(name), '__version__', '')) "
+        "for name in sys.argv[1:]}))"
+    )
+    done = subprocess.run(
+        [str(python), "-I", "-c", probe, *modules],
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
     if done.returncode:
         said = without_secrets((done.stderr.strip().splitlines() or ["?"])[-1])[:300]
         raise JobError(
             Text(f"The environment was installed but does not work: {said}", f"環境已安裝，但無法使用：{said}"),
-            Text("Call manage_job(action='resume') to build it again; if it stays so, report it.",
-                 "請呼叫 manage_job(action='resume') 重建；若仍如此請回報。"),
+            Text(
+                "Call manage_job(action='resume') to build it again; if it stays so, report it.",
+                "請呼叫 manage_job(action='resume') 重建；若仍如此請回報。",
+            ),
         )
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))
 

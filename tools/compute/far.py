@@ -71,18 +71,27 @@ class Far:
             shown = ", ".join(missing)
             raise MissingRequirement(
                 Text(f"{self.worker} on {name} lacks {shown}.", f"{name} 上的 {self.worker} 缺少 {shown}。"),
-                Text(f"There: {self.worker} -m pip install {' '.join(missing)}; or leave the machine's python setting out "
-                     f"and call set_up(what='machine', name={name!r}, confirm=True).",
-                     f"請在該機器執行 {self.worker} -m pip install {' '.join(missing)}；或拿掉 python 設定，"
-                     f"再呼叫 set_up(what='machine', name={name!r}, confirm=True)。"),
-                field="settings.python", details={"missing": missing})
+                Text(
+                    f"There: {self.worker} -m pip install {' '.join(missing)}; or leave the machine's python setting out "
+                    f"and call set_up(what='machine', name={name!r}, confirm=True).",
+                    f"請在該機器執行 {self.worker} -m pip install {' '.join(missing)}；或拿掉 python 設定，"
+                    f"再呼叫 set_up(what='machine', name={name!r}, confirm=True)。",
+                ),
+                field="settings.python",
+                details={"missing": missing},
+            )
         if self.worker is None or missing:
             raise MissingRequirement(
-                Text(f"{name} has no worker environment yet (PyTorch, Transformers, TRL).",
-                     f"{name} 還沒有工作環境（PyTorch、Transformers、TRL）。"),
-                Text(f"Call set_up(what='machine', name={name!r}, confirm=True) to build it.",
-                     f"請呼叫 set_up(what='machine', name={name!r}, confirm=True) 建立。"),
-                field="machine")
+                Text(
+                    f"{name} has no worker environment yet (PyTorch, Transformers, TRL).",
+                    f"{name} 還沒有工作環境（PyTorch、Transformers、TRL）。",
+                ),
+                Text(
+                    f"Call set_up(what='machine', name={name!r}, confirm=True) to build it.",
+                    f"請呼叫 set_up(what='machine', name={name!r}, confirm=True) 建立。",
+                ),
+                field="machine",
+            )
         return self.worker
 
     def libraries_shown(self) -> str:
@@ -106,22 +115,35 @@ def greet(link: Link, folder: str, python: str | None) -> Far:
     system = link.shell("uname -s").strip().splitlines()[-1:]
     if system != ["Linux"]:
         raise MachineError(
-            Text(f"{link.name} runs {(system or ['?'])[0]}; machines over SSH must run Linux.",
-                 f"{link.name} 的系統是 {(system or ['?'])[0]}；SSH 機器必須是 Linux。"),
-            Text("Use another machine.", "請改用別台機器。"), field="host")
+            Text(
+                f"{link.name} runs {(system or ['?'])[0]}; machines over SSH must run Linux.",
+                f"{link.name} 的系統是 {(system or ['?'])[0]}；SSH 機器必須是 Linux。",
+            ),
+            Text("Use another machine.", "請改用別台機器。"),
+            field="host",
+        )
     if not link.exists(script):
         link.write(script, source)
-    seen = link.verb(own, script, "probe", place,
-                     {"key": environment_key(), "python": python, "libraries": [*LIBRARIES, *_OPTIONAL]})
+    seen = link.verb(
+        own, script, "probe", place, {"key": environment_key(), "python": python, "libraries": [*LIBRARIES, *_OPTIONAL]}
+    )
     libraries = dict(seen["libraries"] or {})
     gpus = gpus_told(seen["gpus"])
     accelerator = accelerator_of(gpus) if gpus else "cpu"
     torch = Torch(version=libraries["torch"], cuda=libraries.get("cuda")) if libraries.get("torch") else None
     hardware = Machine(
-        system=seen["system"], cores=seen["cores"], free_cores=max(1, round(seen["cores"] - seen["load"])),
-        memory=seen["memory"], free_memory=seen["free_memory"], disk_free=seen["disk_free"], gpus=gpus,
-        accelerator=accelerator, worker=seen["worker"], torch=torch,
-        device=accelerator if torch and (accelerator != "cuda" or torch.cuda) else "cpu")
+        system=seen["system"],
+        cores=seen["cores"],
+        free_cores=max(1, round(seen["cores"] - seen["load"])),
+        memory=seen["memory"],
+        free_memory=seen["free_memory"],
+        disk_free=seen["disk_free"],
+        gpus=gpus,
+        accelerator=accelerator,
+        worker=seen["worker"],
+        torch=torch,
+        device=accelerator if torch and (accelerator != "cuda" or torch.cuda) else "cpu",
+    )
     return Far(link, place, own, script, hardware, seen["version"], seen["worker"], libraries, given=python is not None)
 
 

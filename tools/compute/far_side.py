@@ -70,10 +70,16 @@ def probe(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     python = given.get("python") or environment_python(folder, str(given["key"]))
     return {
-        "system": f"{platform.system()} {platform.machine()}", "version": platform.python_version(),
-        "cores": len(os.sched_getaffinity(0)), "load": os.getloadavg()[0], **_memory(),
-        "disk_free": shutil.disk_usage(folder).free, "gpus": _gpus(), "uv": _uv(),
-        "worker": python, "libraries": _libraries(python, given["libraries"]) if python else {},
+        "system": f"{platform.system()} {platform.machine()}",
+        "version": platform.python_version(),
+        "cores": len(os.sched_getaffinity(0)),
+        "load": os.getloadavg()[0],
+        **_memory(),
+        "disk_free": shutil.disk_usage(folder).free,
+        "gpus": _gpus(),
+        "uv": _uv(),
+        "worker": python,
+        "libraries": _libraries(python, given["libraries"]) if python else {},
     }
 
 
@@ -87,8 +93,11 @@ def have(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
     """Of the blobs `[[sha256, size], …]` those that are not here whole, with the bytes that have arrived."""
     blobs = folder / "blobs"
     blobs.mkdir(parents=True, exist_ok=True)
-    missing = {sha: _size(blobs / f"{sha}.part") for sha, size in given["blobs"]
-               if not (blobs / sha).is_file() or _size(blobs / sha) != size}
+    missing = {
+        sha: _size(blobs / f"{sha}.part")
+        for sha, size in given["blobs"]
+        if not (blobs / sha).is_file() or _size(blobs / sha) != size
+    }
     return {"missing": missing, "disk_free": shutil.disk_usage(folder).free}
 
 
@@ -130,7 +139,8 @@ def lay(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
         place.parent.mkdir(parents=True, exist_ok=True)
         draft = place.with_name(f".{place.name}.{os.getpid()}")
         shutil.copyfile(folder / "blobs" / sha, draft) if _size(folder / "blobs" / sha) < _CHUNK else _link(
-            folder / "blobs" / sha, draft)
+            folder / "blobs" / sha, draft
+        )
         os.replace(draft, place)
     package = folder / "packages" / given["package"][:16]
     if not package.is_dir():
@@ -191,8 +201,15 @@ def attend(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
 def _begin(run: Path, job: Path, asked: dict[str, Any]) -> subprocess.Popen[bytes]:
     environment = {**os.environ, **asked["environment"], FAMILY: str(job)}
     with (job / "output.log").open("ab") as output:
-        process = subprocess.Popen(asked["command"], cwd=run, env=environment, stdin=subprocess.DEVNULL,
-                                   stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+        process = subprocess.Popen(
+            asked["command"],
+            cwd=run,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     if not (job / "pid").exists():
         _write(job / "pid", _identity(process.pid))
     return process
@@ -207,9 +224,15 @@ def look(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
         events = events[: events.rfind(b"\n") + 1]
     more = len(events) + given["events"] < _size(job / "events.jsonl") and bool(events)
     ended = json.loads((job / "exit.json").read_text(encoding="utf-8")) if (job / "exit.json").is_file() else None
-    return {"state": state, "exit": ended, "events": base64.b64encode(events).decode(),
-            "attended": _alive(job / "attendant") is not None, "asked": (job / "asked.json").is_file(),
-            "log": base64.b64encode(log).decode(), "more": more or len(log) == _CHUNK}
+    return {
+        "state": state,
+        "exit": ended,
+        "events": base64.b64encode(events).decode(),
+        "attended": _alive(job / "attendant") is not None,
+        "asked": (job / "asked.json").is_file(),
+        "log": base64.b64encode(log).decode(),
+        "more": more or len(log) == _CHUNK,
+    }
 
 
 def cancel(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
@@ -232,8 +255,10 @@ def manifest(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
     """Size and SHA-256 of the files of the run that match the patterns."""
     run = folder / "runs" / given["run"]
     found = sorted({path for pattern in given["patterns"] for path in run.glob(pattern) if path.is_file()})
-    return {"files": [[path.relative_to(run).as_posix(), path.stat().st_size, _sha256(path)] for path in found],
-            "run": str(run)}
+    return {
+        "files": [[path.relative_to(run).as_posix(), path.stat().st_size, _sha256(path)] for path in found],
+        "run": str(run),
+    }
 
 
 def forget(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
@@ -258,36 +283,60 @@ def build(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
     shutil.rmtree(place, ignore_errors=True)
     free, needed = shutil.disk_usage(folder).free, note.get("disk", 0)
     if free < needed:
-        return _not_built(job, f"it needs {needed / 1e9:.1f} GB of disk, {free / 1e9:.1f} GB are free",
-                          f"需要 {needed / 1e9:.1f} GB 磁碟空間，只有 {free / 1e9:.1f} GB",
-                          "Free some space there, or set the machine's folder to a larger disk; then call "
-                          "manage_job(action='resume').",
-                          "請清出空間，或把這台機器的 folder 設到較大的磁碟，再呼叫 manage_job(action='resume')。")
+        return _not_built(
+            job,
+            f"it needs {needed / 1e9:.1f} GB of disk, {free / 1e9:.1f} GB are free",
+            f"需要 {needed / 1e9:.1f} GB 磁碟空間，只有 {free / 1e9:.1f} GB",
+            "Free some space there, or set the machine's folder to a larger disk; then call "
+            "manage_job(action='resume').",
+            "請清出空間，或把這台機器的 folder 設到較大的磁碟，再呼叫 manage_job(action='resume')。",
+        )
     (job / "constraints.txt").write_text(note.get("constraints", ""), encoding="utf-8")
     installing, tried = _Installing(job, folder, note), []
-    for name, commands in _installers(place, folder / "runs" / given["run"] / note["wheel"], job / "constraints.txt", note):
+    for name, commands in _installers(
+        place, folder / "runs" / given["run"] / note["wheel"], job / "constraints.txt", note
+    ):
         shutil.rmtree(place, ignore_errors=True)
-        problem = next((problem for english, chinese, command in commands
-                        if (problem := installing.run(command, f"{english} ({name})", f"{chinese}（{name}）"))), None)
+        problem = next(
+            (
+                problem
+                for english, chinese, command in commands
+                if (problem := installing.run(command, f"{english} ({name})", f"{chinese}（{name}）"))
+            ),
+            None,
+        )
         if problem is None:
             break
         tried.append(f"{name}: {problem}")
     else:
         shutil.rmtree(place, ignore_errors=True)
         said = " / ".join(tried)
-        return _not_built(job, said, said,
-                          "There, let pip reach a package index (for a machine without a GPU also "
-                          f"{PROCESSORS_INDEX}, or a folder of wheels that PIP_FIND_LINKS names); then call "
-                          "manage_job(action='resume').",
-                          f"請讓那裡的 pip 連得到套件索引（沒有 GPU 的機器還需要 {PROCESSORS_INDEX}，或用 PIP_FIND_LINKS "
-                          "指定放 wheel 的資料夾），再呼叫 manage_job(action='resume')。")
+        return _not_built(
+            job,
+            said,
+            said,
+            "There, let pip reach a package index (for a machine without a GPU also "
+            f"{PROCESSORS_INDEX}, or a folder of wheels that PIP_FIND_LINKS names); then call "
+            "manage_job(action='resume').",
+            f"請讓那裡的 pip 連得到套件索引（沒有 GPU 的機器還需要 {PROCESSORS_INDEX}，或用 PIP_FIND_LINKS "
+            "指定放 wheel 的資料夾），再呼叫 manage_job(action='resume')。",
+        )
     installing.tell(_CHECKING, "checking what was installed", "檢查安裝結果")
-    checked = subprocess.run([str(place / "bin" / "python"), "-I", "-c", f"import {', '.join(note['check'])}"],
-                             capture_output=True, text=True, check=False)
+    checked = subprocess.run(
+        [str(place / "bin" / "python"), "-I", "-c", f"import {', '.join(note['check'])}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if checked.returncode:
         said = (checked.stderr.strip().splitlines() or ["?"])[-1][-500:]
-        return _not_built(job, said, said, "Call manage_job(action='resume') to build it again; if it stays so, report it.",
-                          "請呼叫 manage_job(action='resume') 重建；若仍如此請回報。")
+        return _not_built(
+            job,
+            said,
+            said,
+            "Call manage_job(action='resume') to build it again; if it stays so, report it.",
+            "請呼叫 manage_job(action='resume') 重建；若仍如此請回報。",
+        )
     installing.tell(100, "the worker environment stands", "工作環境已建立")
     _write(ready, {"format": 1, "installer": name, "python": platform.python_version()})
     _write(job / "exit.json", {"state": "succeeded", "python": str(place / "bin" / "python"), "installer": name})
@@ -296,9 +345,22 @@ def build(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
 
 def _not_built(job: Path, why: str, why_zh: str, fix: str, fix_zh: str) -> dict[str, Any]:
     """Leave how it failed as an error of resources/errors.py."""
-    _write(job / "exit.json", {"state": "failed", "error": {
-        "code": "job", "field": "machine", "details": {}, "fix": {"en": fix, "zh": fix_zh},
-        "problem": {"en": f"The worker environment could not be built there: {why}", "zh": f"無法在那裡建立工作環境：{why_zh}"}}})
+    _write(
+        job / "exit.json",
+        {
+            "state": "failed",
+            "error": {
+                "code": "job",
+                "field": "machine",
+                "details": {},
+                "fix": {"en": fix, "zh": fix_zh},
+                "problem": {
+                    "en": f"The worker environment could not be built there: {why}",
+                    "zh": f"無法在那裡建立工作環境：{why_zh}",
+                },
+            },
+        },
+    )
     return {}
 
 
@@ -317,8 +379,15 @@ class _Installing:
         """Run it; its last words where it failed."""
         print("$", *command, flush=True)
         last: list[str] = []
-        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              text=True, errors="replace", env={**os.environ, "PYTHONUNBUFFERED": "1"}) as process:
+        with subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        ) as process:
             listening = threading.Thread(target=self._listen, args=(process, last), daemon=True)
             listening.start()
             while process.poll() is None:
@@ -353,14 +422,35 @@ class _Installing:
 Command = tuple[str, str, list[str]]
 
 
-def _installers(place: Path, wheel: Path, constraints: Path, note: dict[str, Any]) -> Iterator[tuple[str, Iterator[Command]]]:
+def _installers(
+    place: Path, wheel: Path, constraints: Path, note: dict[str, Any]
+) -> Iterator[tuple[str, Iterator[Command]]]:
     """uv where it stands and the person's pip is not told where packages come from (uv would not know), then pip."""
     if (uv := _uv()) and not _pip_is_told():
         backend = "auto" if note.get("flavour") == "cuda" else "cpu"
-        yield "uv", iter([
-            (*_CREATING, [uv, "venv", "--clear", "--python", sys.executable, str(place)]),
-            (*_FETCHING, [uv, "pip", "install", "--python", str(place / "bin" / "python"), "--torch-backend", backend,
-                          "--constraint", str(constraints), f"{wheel}{note['extra']}"])])
+        yield (
+            "uv",
+            iter(
+                [
+                    (*_CREATING, [uv, "venv", "--clear", "--python", sys.executable, str(place)]),
+                    (
+                        *_FETCHING,
+                        [
+                            uv,
+                            "pip",
+                            "install",
+                            "--python",
+                            str(place / "bin" / "python"),
+                            "--torch-backend",
+                            backend,
+                            "--constraint",
+                            str(constraints),
+                            f"{wheel}{note['extra']}",
+                        ],
+                    ),
+                ]
+            ),
+        )
     yield "pip", _pip_commands(place, wheel, constraints, note)
 
 
@@ -374,8 +464,18 @@ def _pip_commands(place: Path, wheel: Path, constraints: Path, note: dict[str, A
         torch = pinned.get("torch", "torch")
         if not _is_for_processors([*install, "--quiet", "--no-deps", "--dry-run", "--report", "-", torch]):
             yield *_FETCHING, [*install, "--progress-bar", "off", "--no-deps", "--index-url", PROCESSORS_INDEX, torch]
-    yield *_FETCHING, [*install, "--progress-bar", "off", "--constraint", str(constraints), f"{wheel}{note['extra']}",
-                       *filter(None, [pinned.get("setuptools")])]  # `venv` has brought an older one
+    yield (
+        *_FETCHING,
+        [
+            *install,
+            "--progress-bar",
+            "off",
+            "--constraint",
+            str(constraints),
+            f"{wheel}{note['extra']}",
+            *filter(None, [pinned.get("setuptools")]),
+        ],
+    )  # `venv` has brought an older one
 
 
 def _is_for_processors(asking: list[str]) -> bool:
@@ -395,8 +495,15 @@ def _pip_is_told() -> bool:
 
 
 def _tell(job: Path, step: int, total: int, english: str, chinese: str) -> None:
-    event = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "kind": "progress", "step": step,
-             "total": total, "eta_seconds": None, "measures": {}, "message": {"en": english, "zh": chinese}}
+    event = {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "kind": "progress",
+        "step": step,
+        "total": total,
+        "eta_seconds": None,
+        "measures": {},
+        "message": {"en": english, "zh": chinese},
+    }
     with (job / "events.jsonl").open("ab") as events:
         events.write(json.dumps(event, ensure_ascii=False).encode() + b"\n")
 
@@ -490,15 +597,23 @@ def _gpus() -> str:
 
 
 def _uv() -> str | None:
-    places = os.pathsep.join([os.environ.get("PATH", ""), str(Path.home() / ".local/bin"), str(Path.home() / ".cargo/bin")])
+    places = os.pathsep.join(
+        [os.environ.get("PATH", ""), str(Path.home() / ".local/bin"), str(Path.home() / ".cargo/bin")]
+    )
     return shutil.which("uv", path=places)
 
 
 def _libraries(python: str, names: list[str]) -> dict[str, Any] | None:
     """The versions of those packages for that interpreter; None where it cannot be run."""
     try:
-        told = subprocess.run([python, "-I", "-c", _LIBRARIES, *names], capture_output=True, text=True, check=True,
-                              timeout=_ASK_SECONDS, stdin=subprocess.DEVNULL).stdout
+        told = subprocess.run(
+            [python, "-I", "-c", _LIBRARIES, *names],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=_ASK_SECONDS,
+            stdin=subprocess.DEVNULL,
+        ).stdout
         return dict(json.loads(told))
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
@@ -542,20 +657,31 @@ def _write(path: Path, content: Any, plain: bool = False) -> None:
     os.replace(draft, path)
 
 
-VERBS = {verb.__name__: verb for verb in (probe, have, seal, deliver, lay, start, attend, look, cancel, manifest, forget,
-                                          build)}
+VERBS = {
+    verb.__name__: verb
+    for verb in (probe, have, seal, deliver, lay, start, attend, look, cancel, manifest, forget, build)
+}
 _DETACHED = ("attend", "build")  # asked for by arguments
 
 
 def main(verb: str, folder: Path) -> int:
-    given = json.loads(sys.stdin.read()) if verb not in _DETACHED else {
-        "run": sys.argv[3], "seconds": float((sys.argv[4:] or ["0"])[0])}
+    given = (
+        json.loads(sys.stdin.read())
+        if verb not in _DETACHED
+        else {"run": sys.argv[3], "seconds": float((sys.argv[4:] or ["0"])[0])}
+    )
     try:
         answer = VERBS[verb](folder, given)
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        answer = {"error": "full" if full else "forbidden" if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
-                  else "system", "said": f"{error.strerror}: {error.filename}"}
+        answer = {
+            "error": "full"
+            if full
+            else "forbidden"
+            if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+            else "system",
+            "said": f"{error.strerror}: {error.filename}",
+        }
     print(MARK + json.dumps(answer), flush=True)
     return 0
 

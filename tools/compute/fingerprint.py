@@ -21,8 +21,18 @@ from ...resources.files import read_json, sha256_bytes, sha256_file, write_json
 # How sure one wants to be: `named` takes a hub cache's word for its blobs, which are named by their hash (for estimates);
 # `kept` reads a file again where it may have changed; `afresh` reads it in any case.
 Care = Literal["named", "kept", "afresh"]
-DECISIVE = ("*.safetensors", "*.bin", "*.json", "*.jinja", "*.model", "merges.txt", "*.py", "vocab.txt", "*.tiktoken",
-            "*.spm")
+DECISIVE = (
+    "*.safetensors",
+    "*.bin",
+    "*.json",
+    "*.jinja",
+    "*.model",
+    "merges.txt",
+    "*.py",
+    "vocab.txt",
+    "*.tiktoken",
+    "*.spm",
+)
 _IN_MODEL_HASH = DECISIVE[:7]  # of the one hash by which versions of every age name their base model
 _BLOB = re.compile(r"[0-9a-f]{64}")
 _SMALL = 1 << 16  # bytes below which reading costs less than looking it up

@@ -37,7 +37,9 @@ def require_asyncssh() -> None:
         import asyncssh  # noqa: F401
     except ImportError as error:
         raise MissingRequirement(
-            Text("Machines over SSH need asyncssh, which is not installed.", "使用 SSH 機器需要 asyncssh，目前沒有安裝。"),
+            Text(
+                "Machines over SSH need asyncssh, which is not installed.", "使用 SSH 機器需要 asyncssh，目前沒有安裝。"
+            ),
             Text("Run: pip install 'nlp-skills[ssh]'", "請執行：pip install 'nlp-skills[ssh]'"),
         ) from error
 
@@ -55,8 +57,11 @@ def ssh_options(alias: str) -> asyncssh.SSHClientConnectionOptions:
     except (asyncssh.ConfigParseError, asyncssh.KeyImportError, OSError, ValueError) as error:
         raise MachineError(
             Text(f"The SSH settings for {alias} cannot be used: {error}", f"無法使用 {alias} 的 SSH 設定：{error}"),
-            Text("Mend ~/.ssh/config or the key it names (a key with a passphrase: ssh-add it first).",
-                 "請修正 ~/.ssh/config 或其中指定的金鑰（有密碼的金鑰請先 ssh-add）。"), field="host",
+            Text(
+                "Mend ~/.ssh/config or the key it names (a key with a passphrase: ssh-add it first).",
+                "請修正 ~/.ssh/config 或其中指定的金鑰（有密碼的金鑰請先 ssh-add）。",
+            ),
+            field="host",
         ) from error
 
 
@@ -113,10 +118,14 @@ def check_reach(
         raise MachineError(
             Text(f"{alias[:80]!r} is not a host's name.", f"「{alias[:80]}」不是主機名稱。"),
             Text("Name an alias of the SSH config, or user@host.", "請填 SSH 設定裡的別名，或 user@host。"),
-            field="settings.host") from None
+            field="settings.host",
+        ) from None
     named = options.host_key_alias or host
-    vouched = bool(pinned) or host != address(alias)["host"] or bool(asyncssh.match_known_hosts(
-        known_keys(options), named, "", port if port != _DEFAULT_PORT else None)[0])
+    vouched = (
+        bool(pinned)
+        or host != address(alias)["host"]
+        or bool(asyncssh.match_known_hosts(known_keys(options), named, "", port if port != _DEFAULT_PORT else None)[0])
+    )
     try:
         check_addresses(host, addresses, permitted=vouched or is_permitted(host, port))
     except RefusedAddress as refused:
@@ -130,37 +139,47 @@ def key_problem(
     import asyncssh
 
     host, port = options.host_key_alias or options.host, options.port
-    trusted = asyncssh.match_known_hosts(known_keys(options, pinned), host, "", port if port != _DEFAULT_PORT else None)[0]
+    trusted = asyncssh.match_known_hosts(
+        known_keys(options, pinned), host, "", port if port != _DEFAULT_PORT else None
+    )[0]
     shown = key.get_fingerprint() if key else "?"
     kind = key.get_algorithm() if key else "?"
     details = {"host": alias, "fingerprint": shown, "key_type": kind}
     if not trusted:
         return UnknownHostKey(
-            Text(f"{alias} ({options.host}, port {port}) was never trusted. Its {kind} key has the fingerprint {shown}.",
-                 f"還沒信任過 {alias}（{options.host}，連接埠 {port}）。它的 {kind} 金鑰指紋是 {shown}。"),
-            Text("Ask the person to compare it with what the machine's owner says (there: ssh-keygen -lf "
-                 "/etc/ssh/ssh_host_ed25519_key.pub). If it is the same: settings={'fingerprint': "
-                 f"{shown!r}}}, confirm=true.",
-                 "請使用者與機器管理者提供的指紋核對（在該機器執行：ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub）。"
-                 f"相符的話，帶上 settings={{'fingerprint': {shown!r}}} 與 confirm=true。"),
-            field="settings.fingerprint", details=details,
+            Text(
+                f"{alias} ({options.host}, port {port}) was never trusted. Its {kind} key has the fingerprint {shown}.",
+                f"還沒信任過 {alias}（{options.host}，連接埠 {port}）。它的 {kind} 金鑰指紋是 {shown}。",
+            ),
+            Text(
+                "Ask the person to compare it with what the machine's owner says (there: ssh-keygen -lf "
+                "/etc/ssh/ssh_host_ed25519_key.pub). If it is the same: settings={'fingerprint': "
+                f"{shown!r}}}, confirm=true.",
+                "請使用者與機器管理者提供的指紋核對（在該機器執行：ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub）。"
+                f"相符的話，帶上 settings={{'fingerprint': {shown!r}}} 與 confirm=true。",
+            ),
+            field="settings.fingerprint",
+            details=details,
         )
     before = ", ".join(sorted({one.get_fingerprint() for one in trusted}))
     files = ", ".join(_known_hosts_files(options, pinned))
     return ChangedHostKey(
-        Text(f"{alias} shows another host key than before: now {shown}, trusted was {before}. The connection was refused.",
-             f"{alias} 的主機金鑰變了：現在是 {shown}，先前信任的是 {before}。已拒絕連線。"),
-        Text(f"Somebody may stand in between. If the machine was really set up anew, remove its old line ({files}; "
-             f"ssh-keygen -R {_name(options)!r}) and set it up again.",
-             f"可能有人居中攔截。若機器確實重新安裝過，請刪除舊的那一行（{files}；ssh-keygen -R {_name(options)!r}），"
-             "再重新設定這台機器。"),
-        field="host", details={**details, "trusted": before},
+        Text(
+            f"{alias} shows another host key than before: now {shown}, trusted was {before}. The connection was refused.",
+            f"{alias} 的主機金鑰變了：現在是 {shown}，先前信任的是 {before}。已拒絕連線。",
+        ),
+        Text(
+            f"Somebody may stand in between. If the machine was really set up anew, remove its old line ({files}; "
+            f"ssh-keygen -R {_name(options)!r}) and set it up again.",
+            f"可能有人居中攔截。若機器確實重新安裝過，請刪除舊的那一行（{files}；ssh-keygen -R {_name(options)!r}），"
+            "再重新設定這台機器。",
+        ),
+        field="host",
+        details={**details, "trusted": before},
     )
 
 
-def trust(
-    options: asyncssh.SSHClientConnectionOptions, key: asyncssh.SSHKey, pinned: Path | None = None
-) -> Path:
+def trust(options: asyncssh.SSHClientConnectionOptions, key: asyncssh.SSHKey, pinned: Path | None = None) -> Path:
     """Add the key to the person's file of known hosts (or to the `pinned` one), and return that file."""
     path = Path(_known_hosts_files(options, pinned)[0]).expanduser()
     line = f"{_name(options)} {key.export_public_key('openssh').decode().strip()}\n"

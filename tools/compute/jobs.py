@@ -76,8 +76,16 @@ def submit(
         with describing_disk_errors(folder.root):
             folder.root.mkdir()
         spec = JobSpec(
-            id=folder.id, kind=kind, entry=entry, arguments=arguments or [], task=str(task.root) if task else None,
-            python=str(python), language=spoken_language(), created=now(), resumable=resumable, machine=machine,
+            id=folder.id,
+            kind=kind,
+            entry=entry,
+            arguments=arguments or [],
+            task=str(task.root) if task else None,
+            python=str(python),
+            language=spoken_language(),
+            created=now(),
+            resumable=resumable,
+            machine=machine,
         )
         try:
             _record_starter(folder)
@@ -117,7 +125,9 @@ def failure(folder: JobFolder) -> NlpSkillsError | None:
 def error_of(told: dict[str, Any], **details: Any) -> NlpSkillsError:
     """The error that `NlpSkillsError.to_dict()` was taken of, of its own class."""
     return _error_classes(NlpSkillsError).get(told["code"], JobError)(
-        Text(**told["problem"]), Text(**told["fix"]), field=told.get("field"),
+        Text(**told["problem"]),
+        Text(**told["fix"]),
+        field=told.get("field"),
         details={**(told.get("details") or {}), **details},
     )
 
@@ -131,10 +141,14 @@ def _error_classes(above: type[NlpSkillsError]) -> dict[str, type[NlpSkillsError
 def _never_began(folder: JobFolder) -> JobError:
     said = next((line.strip() for line in reversed(log_tail(folder, 20)) if line.strip()), "")
     return JobError(
-        Text(f"The job's process ended before its work began{f': {said}' if said else '.'}",
-             f"工作的程序在開始之前就結束了{f'：{said}' if said else '。'}"),
-        Text(f"Its log is {folder.output_file}. When the cause is mended, call manage_job(action='resume').",
-             f"紀錄檔：{folder.output_file}。排除原因後請呼叫 manage_job(action='resume')。"),
+        Text(
+            f"The job's process ended before its work began{f': {said}' if said else '.'}",
+            f"工作的程序在開始之前就結束了{f'：{said}' if said else '。'}",
+        ),
+        Text(
+            f"Its log is {folder.output_file}. When the cause is mended, call manage_job(action='resume').",
+            f"紀錄檔：{folder.output_file}。排除原因後請呼叫 manage_job(action='resume')。",
+        ),
         details={"job_id": folder.id},
     )
 
@@ -183,11 +197,16 @@ def _stop_elsewhere(folder: JobFolder) -> None:
         named_machine(Workspace(folder.root.parents[2]), name).stop(name, folder)
     except MachineError as error:
         raise type(error)(
-            Text(f"The job is cancelled here, but it may still run on {name}: {error.problem.en}",
-                 f"這裡的工作已取消，但在 {name} 上可能還在執行：{error.problem.zh}"),
-            Text(f"Call manage_job(job_id={folder.id!r}, action='cancel') again once {name} answers.",
-                 f"等 {name} 恢復連線後，請再呼叫一次 manage_job(job_id={folder.id!r}, action='cancel')。"),
-            field="machine") from error
+            Text(
+                f"The job is cancelled here, but it may still run on {name}: {error.problem.en}",
+                f"這裡的工作已取消，但在 {name} 上可能還在執行：{error.problem.zh}",
+            ),
+            Text(
+                f"Call manage_job(job_id={folder.id!r}, action='cancel') again once {name} answers.",
+                f"等 {name} 恢復連線後，請再呼叫一次 manage_job(job_id={folder.id!r}, action='cancel')。",
+            ),
+            field="machine",
+        ) from error
     append_jsonl(folder.events_file, {"time": now(), "kind": "stopped_there"})
 
 
@@ -208,8 +227,10 @@ def resume(folder: JobFolder, workspace: Workspace) -> JobFolder:
         if folder.state() == "succeeded":
             raise JobError(
                 Text(f"Job {folder.id} has already succeeded.", f"工作 {folder.id} 已經成功完成。"),
-                Text("Nothing to resume; start a new one if you want another run.",
-                     "不需要接續；想再跑一次請開新的工作。"),
+                Text(
+                    "Nothing to resume; start a new one if you want another run.",
+                    "不需要接續；想再跑一次請開新的工作。",
+                ),
                 field="job_id",
             )
         local.stop(folder)  # a killed process may have left children

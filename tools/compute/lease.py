@@ -43,8 +43,14 @@ class Meter:
         spent = spending.spent(self.task, self.job)
         if room is not None and room <= 0:
             raise self.passed()
-        spending.opened(self.task, self.job, self.machine, self.cost.per_hour, self.cost.currency,
-                        None if room is None else room + spent)
+        spending.opened(
+            self.task,
+            self.job,
+            self.machine,
+            self.cost.per_hour,
+            self.cost.currency,
+            None if room is None else room + spent,
+        )
 
     def stop(self) -> None:
         """From now on it is not."""
@@ -79,11 +85,17 @@ class Meter:
         more = spending.raise_it(self.task)
         again = f"manage_job(job_id={self.job!r}, action='resume')"
         return BudgetError(
-            Text(f"It was stopped: this job has cost {spent} {currency}, and the budget of {self.task.name} allows no more. "
-                 "The last checkpoint is kept.",
-                 f"已停止：這個工作花了 {spent} {currency}，{self.task.name} 的預算不允許再花。最後的檢查點已保留。"),
-            Text(f"{more.en} After raising it, {again} carries on from the last checkpoint.",
-                 f"{more.zh}提高之後，{again} 會從最後的檢查點接續。"), field="budget")
+            Text(
+                f"It was stopped: this job has cost {spent} {currency}, and the budget of {self.task.name} allows no more. "
+                "The last checkpoint is kept.",
+                f"已停止：這個工作花了 {spent} {currency}，{self.task.name} 的預算不允許再花。最後的檢查點已保留。",
+            ),
+            Text(
+                f"{more.en} After raising it, {again} carries on from the last checkpoint.",
+                f"{more.zh}提高之後，{again} 會從最後的檢查點接續。",
+            ),
+            field="budget",
+        )
 
 
 class Lease:

@@ -58,8 +58,10 @@ for candidate in %s python3 python3.13 python3.12 python3.11 "$uv_python" python
 done
 """
 # Where systems keep it.
-_SFTP_SERVER = ("for one in /usr/lib/openssh /usr/libexec/openssh /usr/lib/ssh /usr/libexec; do "
-                "[ -x $one/sftp-server ] && exec $one/sftp-server; done; exit 127")
+_SFTP_SERVER = (
+    "for one in /usr/lib/openssh /usr/libexec/openssh /usr/lib/ssh /usr/libexec; do "
+    "[ -x $one/sftp-server ] && exec $one/sftp-server; done; exit 127"
+)
 
 
 class Link:
@@ -139,19 +141,28 @@ class Link:
         if preferred and not any(path == preferred for _, path in found):
             raise MachineError(
                 Text(f"{self.name} has no Python at {preferred}.", f"{self.name} 上沒有 {preferred} 這個 Python。"),
-                Text("Correct the machine's python setting, or leave it out.", "請更正這台機器的 python 設定，或不要設定。"),
-                field="settings.python")
+                Text(
+                    "Correct the machine's python setting, or leave it out.",
+                    "請更正這台機器的 python 設定，或不要設定。",
+                ),
+                field="settings.python",
+            )
         if preferred:
             found = [one for one in found if one[1] == preferred]
         fit = [path for version, path in found if version >= (3, 11)]
         if not fit or not home:
             seen = ", ".join(f"{'.'.join(map(str, version))} ({path})" for version, path in found) or "–"
             raise MachineError(
-                Text(f"{self.name} has no Python {_OLDEST_PYTHON} or newer (found: {seen}).",
-                     f"{self.name} 沒有 Python {_OLDEST_PYTHON} 以上版本（找到：{seen}）。"),
-                Text("Install one there: uv python install 3.12 (https://docs.astral.sh/uv), or the system's package.",
-                     "請在該機器安裝，例如 uv python install 3.12（https://docs.astral.sh/uv），或系統套件。"),
-                field="settings.python" if preferred else None)
+                Text(
+                    f"{self.name} has no Python {_OLDEST_PYTHON} or newer (found: {seen}).",
+                    f"{self.name} 沒有 Python {_OLDEST_PYTHON} 以上版本（找到：{seen}）。",
+                ),
+                Text(
+                    "Install one there: uv python install 3.12 (https://docs.astral.sh/uv), or the system's package.",
+                    "請在該機器安裝，例如 uv python install 3.12（https://docs.astral.sh/uv），或系統套件。",
+                ),
+                field="settings.python" if preferred else None,
+            )
         return home, fit[0]
 
     def verb(self, python: str, script: str, verb: str, folder: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -164,8 +175,9 @@ class Link:
         """
         self.connect()
         command = " ".join(map(shlex.quote, [python, "-I", script, verb, folder]))
-        done = self._do(self._last().run(command, input=json.dumps(given), check=False, errors="replace"),
-                        _VERB_SECONDS)
+        done = self._do(
+            self._last().run(command, input=json.dumps(given), check=False, errors="replace"), _VERB_SECONDS
+        )
         if done.exit_status is None:
             raise self._cut(_CUT)
         marked = [line for line in str(done.stdout).splitlines() if line.startswith(far_side.MARK)]
@@ -173,7 +185,9 @@ class Link:
             said = without_secrets((str(done.stderr).strip().splitlines() or ["?"])[-1])[:300]
             raise MachineError(
                 Text(f"{self.name} could not do {verb!r}: {said}", f"{self.name} 無法執行「{verb}」：{said}"),
-                Text("Look at the machine; then call the same tool again.", "請檢查該機器後再呼叫一次。"), field="machine")
+                Text("Look at the machine; then call the same tool again.", "請檢查該機器後再呼叫一次。"),
+                field="machine",
+            )
         answer: dict[str, Any] = json.loads(marked[-1].removeprefix(far_side.MARK))
         if answer.get("error") == "full":
             raise self.full(folder)
@@ -181,8 +195,12 @@ class Link:
             said = without_secrets(str(answer["said"]))[:300]
             raise MachineError(
                 Text(f"{self.name}: {said}", f"{self.name}：{said}"),
-                Text(f"Give the machine a folder you own (settings.folder; now {folder}).",
-                     f"請把這台機器的 folder 設成你有權限的資料夾（目前是 {folder}）。"), field="settings.folder")
+                Text(
+                    f"Give the machine a folder you own (settings.folder; now {folder}).",
+                    f"請把這台機器的 folder 設成你有權限的資料夾（目前是 {folder}）。",
+                ),
+                field="settings.folder",
+            )
         return answer
 
     def put(self, source: Path, target: str, offset: int, tell: Tell) -> None:
@@ -218,6 +236,7 @@ class Link:
 
     def write(self, target: str, content: bytes) -> None:
         """A small file there, by rename."""
+
         async def place() -> None:
             sftp = await self._files()
             await sftp.makedirs(str(Path(target).parent), exist_ok=True)
@@ -238,12 +257,17 @@ class Link:
 
     def full(self, folder: str) -> WorkspaceError:
         return WorkspaceError(
-            Text(f"The disk of {self.name} is full: nothing more fits into {folder}.",
-                 f"{self.name} 的磁碟已滿，{folder} 寫不下了。"),
-            Text("Free some space there, or set the machine's folder to a larger disk; then call "
-                 "manage_job(action='resume'): what has arrived is kept.",
-                 "請清出空間，或把這台機器的 folder 設到較大的磁碟，再呼叫 manage_job(action='resume')；已送達的部分都還在。"),
-            field="settings.folder")
+            Text(
+                f"The disk of {self.name} is full: nothing more fits into {folder}.",
+                f"{self.name} 的磁碟已滿，{folder} 寫不下了。",
+            ),
+            Text(
+                "Free some space there, or set the machine's folder to a larger disk; then call "
+                "manage_job(action='resume'): what has arrived is kept.",
+                "請清出空間，或把這台機器的 folder 設到較大的磁碟，再呼叫 manage_job(action='resume')；已送達的部分都還在。",
+            ),
+            field="settings.folder",
+        )
 
     # Below: asyncssh, on its own thread.
 
@@ -269,7 +293,8 @@ class Link:
             raise MachineError(
                 Text(f"{self.name}: {said}", f"{self.name}：{said}"),
                 Text("Check the machine's folder and its rights.", "請檢查這台機器的資料夾與權限。"),
-                field="settings.folder") from error
+                field="settings.folder",
+            ) from error
         except asyncssh.ChannelOpenError as error:
             raise self._cut(reason_of(error)) from error
         except (asyncssh.Error, OSError) as error:
@@ -298,14 +323,22 @@ class Link:
         way: dict[str, Any] = {**address(alias), "config": files, **({"tunnel": through} if through else {})}
         try:
             return await asyncssh.connect(
-                **way, known_hosts=known_keys(options, self._pinned), connect_timeout=_CONNECT_SECONDS, login_timeout=_CONNECT_SECONDS,
-                keepalive_interval=_KEEPALIVE_SECONDS, keepalive_count_max=_KEEPALIVES)
+                **way,
+                known_hosts=known_keys(options, self._pinned),
+                connect_timeout=_CONNECT_SECONDS,
+                login_timeout=_CONNECT_SECONDS,
+                keepalive_interval=_KEEPALIVE_SECONDS,
+                keepalive_count_max=_KEEPALIVES,
+            )
         except (asyncssh.HostKeyNotVerifiable, asyncssh.KeyExchangeFailed):
             way.pop("username", None)
             key = await asyncssh.get_server_host_key(**way)
             problem = key_problem(alias, options, key, self._pinned)
-            if isinstance(problem, UnknownHostKey) and key and (
-                    self._pinned or fingerprint == problem.details["fingerprint"]):
+            if (
+                isinstance(problem, UnknownHostKey)
+                and key
+                and (self._pinned or fingerprint == problem.details["fingerprint"])
+            ):
                 trust(options, key, self._pinned)
                 return await self._connected(alias, through, None)
             raise problem from None
@@ -326,8 +359,12 @@ class Link:
             if self._sftp is None:
                 raise MissingRequirement(
                     Text(f"The SSH server of {self.name} has no SFTP.", f"{self.name} 的 SSH 伺服器沒有開放 SFTP。"),
-                    Text("Enable it there (Subsystem sftp internal-sftp in sshd_config).",
-                         "請在該機器啟用（sshd_config 的 Subsystem sftp internal-sftp）。"), field="machine")
+                    Text(
+                        "Enable it there (Subsystem sftp internal-sftp in sshd_config).",
+                        "請在該機器啟用（sshd_config 的 Subsystem sftp internal-sftp）。",
+                    ),
+                    field="machine",
+                )
         return self._sftp
 
     async def _sftp_program(self) -> asyncssh.SFTPClient | None:
@@ -358,17 +395,25 @@ class Link:
         en, zh = (without_secrets(said)[:200] for said in why)
         return MachineUnreachable(
             Text(f"{self.name} ({self.host}) does not answer: {en}", f"{self.name}（{self.host}）沒有回應：{zh}"),
-            Text(f"Check that `ssh {self.host}` works in a terminal.", f"請確認在終端機執行 `ssh {self.host}` 可以連上。"),
-            field="machine")
+            Text(
+                f"Check that `ssh {self.host}` works in a terminal.", f"請確認在終端機執行 `ssh {self.host}` 可以連上。"
+            ),
+            field="machine",
+        )
 
     def _refused(self, error: Exception) -> MachineError:
         return MachineError(
-            Text(f"{self.name} ({self.host}) refuses your SSH keys: {error}",
-                 f"{self.name}（{self.host}）不接受你的 SSH 金鑰：{error}"),
-            Text(f"Make `ssh {self.host}` work without a password: ssh-copy-id {self.host}; a key with a passphrase needs "
-                 "ssh-add.",
-                 f"請先讓 `ssh {self.host}` 不用密碼就能登入：ssh-copy-id {self.host}；有密碼的金鑰請先 ssh-add。"),
-            field="host")
+            Text(
+                f"{self.name} ({self.host}) refuses your SSH keys: {error}",
+                f"{self.name}（{self.host}）不接受你的 SSH 金鑰：{error}",
+            ),
+            Text(
+                f"Make `ssh {self.host}` work without a password: ssh-copy-id {self.host}; a key with a passphrase needs "
+                "ssh-add.",
+                f"請先讓 `ssh {self.host}` 不用密碼就能登入：ssh-copy-id {self.host}；有密碼的金鑰請先 ssh-add。",
+            ),
+            field="host",
+        )
 
 
 class _Failed(Exception):

@@ -77,13 +77,15 @@ class Machine(BaseModel):
         """What the person should know before heavy work."""
         if not (self.idle_gpu and self.torch):
             return []
-        return [Text(
-            f"GPU present, CPU-only torch: this machine has {self.gpus[0].name}, but the worker's PyTorch "
-            f"{self.torch.version} is built for the CPU. Build the worker environment again with "
-            "set_up(what='environment').",
-            f"有 GPU，但 PyTorch 是 CPU 版：這台機器有 {self.gpus[0].name}，工作環境的 PyTorch {self.torch.version} "
-            "卻只支援 CPU。請用 set_up(what='environment') 重新建立工作環境。",
-        )]
+        return [
+            Text(
+                f"GPU present, CPU-only torch: this machine has {self.gpus[0].name}, but the worker's PyTorch "
+                f"{self.torch.version} is built for the CPU. Build the worker environment again with "
+                "set_up(what='environment').",
+                f"有 GPU，但 PyTorch 是 CPU 版：這台機器有 {self.gpus[0].name}，工作環境的 PyTorch {self.torch.version} "
+                "卻只支援 CPU。請用 set_up(what='environment') 重新建立工作環境。",
+            )
+        ]
 
 
 def describe_machine(workspace: Workspace) -> Machine:
@@ -132,13 +134,20 @@ def cpu_model() -> str:
                 return found[1].strip()
     if sys.platform == "darwin":
         with contextlib.suppress(OSError, subprocess.SubprocessError):
-            return subprocess.run(["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True,
-                                  timeout=_ASK_SECONDS, check=True).stdout.strip()
+            return subprocess.run(
+                ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"],
+                capture_output=True,
+                text=True,
+                timeout=_ASK_SECONDS,
+                check=True,
+            ).stdout.strip()
     if sys.platform == "win32":
         import winreg
 
-        with contextlib.suppress(OSError), winreg.OpenKey(
-                winreg.HKEY_LOCAL_MACHINE, r"HARDWARE\DESCRIPTION\System\CentralProcessor\0") as key:
+        with (
+            contextlib.suppress(OSError),
+            winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"HARDWARE\DESCRIPTION\System\CentralProcessor\0") as key,
+        ):
             return str(winreg.QueryValueEx(key, "ProcessorNameString")[0]).strip()
     return platform.processor() or platform.machine()
 
@@ -166,8 +175,9 @@ def gpus_told(table: str) -> list[Gpu]:
     """The rows that `nvidia-smi` answered: name, memory, free memory (MiB), driver and UUID."""
     return [
         Gpu(name=name, memory=_mebibytes(total), free=_mebibytes(free), driver=driver, uuid=uuid)
-        for name, total, free, driver, uuid in (row for row in csv.reader(table.splitlines(), skipinitialspace=True)
-                                                if len(row) == 5)
+        for name, total, free, driver, uuid in (
+            row for row in csv.reader(table.splitlines(), skipinitialspace=True) if len(row) == 5
+        )
     ]
 
 
@@ -182,8 +192,14 @@ def worker_torch(python: Path) -> Torch | None:
 @lru_cache(maxsize=8)
 def _ask_torch(python: str, _state: int) -> Torch | None:
     try:
-        told = subprocess.run([python, "-I", "-c", _TORCH_PROBE], capture_output=True, text=True, timeout=_ASK_SECONDS,
-                              check=True, stdin=subprocess.DEVNULL).stdout
+        told = subprocess.run(
+            [python, "-I", "-c", _TORCH_PROBE],
+            capture_output=True,
+            text=True,
+            timeout=_ASK_SECONDS,
+            check=True,
+            stdin=subprocess.DEVNULL,
+        ).stdout
     except (OSError, subprocess.SubprocessError):
         return None
     found = json.loads(told)

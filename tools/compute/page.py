@@ -71,13 +71,19 @@ def _page(folder: JobFolder, events: JobEvents, drawn: list[Panel]) -> str:
     task = folder.task()
     going_on = state in ACTIVE_STATES
     title = f"{kind_name(spec.kind)}{f' · {task.title() or task.name}' if task else ''}"
-    body = "\n".join([
-        f'<h1>{escape(title)}</h1><p class="soft">{escape(folder.id)}</p>',
-        _standing(events, state), *(chart_section(panel) for panel in drawn), _remarks(folder, events),
-    ])
+    body = "\n".join(
+        [
+            f'<h1>{escape(title)}</h1><p class="soft">{escape(folder.id)}</p>',
+            _standing(events, state),
+            *(chart_section(panel) for panel in drawn),
+            _remarks(folder, events),
+        ]
+    )
     updated = now()
-    silent = Text("No news for two minutes: the job may have been interrupted. Ask job_status.",
-                  "已經兩分鐘沒有更新：工作可能中斷了，請用 job_status 查詢。")
+    silent = Text(
+        "No news for two minutes: the job may have been interrupted. Ask job_status.",
+        "已經兩分鐘沒有更新：工作可能中斷了，請用 job_status 查詢。",
+    )
     watch = (
         f'<p class="warning" id="silent" hidden>{escape(str(silent))}</p>'
         f"<script>if(Date.now()-Date.parse('{updated}')>120000)document.getElementById('silent').hidden=false</script>"
@@ -103,8 +109,9 @@ def _standing(events: JobEvents, state: JobState) -> str:
         figures[str(Text("Step", "步驟"))] = f"{progress.step:,}" + (f" / {progress.total:,}" if progress.total else "")
     if progress.eta_seconds and state in ACTIVE_STATES:
         figures[str(Text("Time left", "剩餘時間"))] = duration(progress.eta_seconds)
-    figures |= {str(measure_name(name)): f"{value:,.4g}" for name, value in progress.measures.items()
-                if value is not None}
+    figures |= {
+        str(measure_name(name)): f"{value:,.4g}" for name, value in progress.measures.items() if value is not None
+    }
     listed = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in figures.items())
     message = escape(without_secrets(progress.message or ""))
     return (
@@ -125,8 +132,10 @@ def chart_section(panel: Panel) -> str:
     for value in panel.y_ticks:
         y = at(panel.x_ticks[0], value)[1]
         label = tick_label(value, panel.y_ticks)
-        parts.append(f'<path d="M{_LEFT} {y:.1f}H{_WIDTH - _RIGHT}" stroke="var(--line)"/>'
-                     f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{label}</text>')
+        parts.append(
+            f'<path d="M{_LEFT} {y:.1f}H{_WIDTH - _RIGHT}" stroke="var(--line)"/>'
+            f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{label}</text>'
+        )
     for step in panel.x_ticks:
         x = at(step, panel.y_ticks[0])[0]
         label = tick_label(step, panel.x_ticks)
@@ -135,17 +144,21 @@ def chart_section(panel: Panel) -> str:
     for series in panel.series:
         points = [at(step, value) for step, value in series.points]
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-        parts.append(f'<polyline points="{line}" fill="none" stroke="{series.colour}" stroke-width="2" '
-                     'stroke-linejoin="round"/>')
+        parts.append(
+            f'<polyline points="{line}" fill="none" stroke="{series.colour}" stroke-width="2" stroke-linejoin="round"/>'
+        )
         if len(points) <= 30:
             parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{series.colour}"/>' for x, y in points]
     legend = "".join(
         f'<span><i style="background:{series.colour}"></i>{escape(str(measure_name(series.name)))} '
-        f"{series.points[-1][1]:.4g}</span>" for series in panel.series
+        f"{series.points[-1][1]:.4g}</span>"
+        for series in panel.series
     )
     title = escape(str(panel.title))
-    return (f'<section><h2>{title}</h2><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{title}">'
-            f'{"".join(parts)}</svg><div class="legend">{legend}</div></section>')
+    return (
+        f'<section><h2>{title}</h2><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{title}">'
+        f'{"".join(parts)}</svg><div class="legend">{legend}</div></section>'
+    )
 
 
 def _remarks(folder: JobFolder, events: JobEvents) -> str:

@@ -26,15 +26,23 @@ def pins_of_here(workspace: Workspace) -> str:
     if shipped := shipped_pins():
         return shipped
     found = {**_installed(sys.path), **_installed(_packages_of(find_worker(workspace)))}
-    return "".join(f"{name}=={version.partition('+')[0]}\n" for name, version in sorted(found.items()) if name not in _NOT_PINNED)
+    return "".join(
+        f"{name}=={version.partition('+')[0]}\n" for name, version in sorted(found.items()) if name not in _NOT_PINNED
+    )
 
 
 def _packages_of(python: Path | None) -> list[str]:
     root = python.parent.parent if python else None
-    return [str(place) for pattern in ("lib/python3*/site-packages", "Lib/site-packages") for place in root.glob(pattern)] \
-        if root else []
+    return (
+        [str(place) for pattern in ("lib/python3*/site-packages", "Lib/site-packages") for place in root.glob(pattern)]
+        if root
+        else []
+    )
 
 
 def _installed(places: Iterable[str]) -> dict[str, str]:
-    return {str(one.metadata["Name"]).lower().replace("_", "-"): one.version
-            for one in metadata.distributions(path=list(places)) if one.metadata["Name"]}
+    return {
+        str(one.metadata["Name"]).lower().replace("_", "-"): one.version
+        for one in metadata.distributions(path=list(places))
+        if one.metadata["Name"]
+    }

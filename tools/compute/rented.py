@@ -68,8 +68,11 @@ def left_rented(workspace: Workspace) -> Text | None:
 
 def rented_and_idle(jobs: list[JobFolder]) -> Text | None:
     """The jobs that are over but whose machine was never given back, as our own records say: nobody is asked."""
-    found = [(job, record) for job in jobs if (record := Record.read(job)) and record.up
-             and job.state() not in ACTIVE_STATES and not giving_back(job)]
+    found = [
+        (job, record)
+        for job in jobs
+        if (record := Record.read(job)) and record.up and job.state() not in ACTIVE_STATES and not giving_back(job)
+    ]
     if not found:
         return None
     job, record = found[0]
@@ -78,7 +81,8 @@ def rented_and_idle(jobs: list[JobFolder]) -> Text | None:
         f"Still rented, as far as is known here: {shown}. manage_job(job_id={job.id!r}, action='resume') fetches what it "
         "made; action='cancel' gives it back.",
         f"就這裡的紀錄，仍在租用：{shown}。manage_job(job_id={job.id!r}, action='resume') 會取回成果；"
-        "action='cancel' 則直接退租。")
+        "action='cancel' 則直接退租。",
+    )
 
 
 def giving_back(job: JobFolder) -> JobFolder | None:

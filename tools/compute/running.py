@@ -71,8 +71,14 @@ class RunningJob:
         append_jsonl(self.folder.events_file, {"time": now(), "kind": kind, **throughout(finite(fields), redact)})
 
     def progress(
-        self, step: int, total: int | None = None, message: Text | None = None, *, even: bool = True,
-        eta: float | None = None, **measures: float | None,
+        self,
+        step: int,
+        total: int | None = None,
+        message: Text | None = None,
+        *,
+        even: bool = True,
+        eta: float | None = None,
+        **measures: float | None,
     ) -> None:
         """Say that `step` of `total` is done (same unit through the job), with measures such as `loss`.
 
@@ -91,7 +97,11 @@ class RunningJob:
             return
         self._recorded = moment
         self.event(
-            "progress", step=step, total=total, eta_seconds=None if left is None else round(left, 1), measures=measures,
+            "progress",
+            step=step,
+            total=total,
+            eta_seconds=None if left is None else round(left, 1),
+            measures=measures,
             message=message._asdict() if message else None,
         )
         if moment >= self._draw_next:
@@ -178,9 +188,11 @@ class _Clock:
 def cancelled() -> Cancelled:
     return Cancelled(
         Text("The job was cancelled.", "工作已取消。"),
-        Text("Start it again when you want to; a training resumes from its last checkpoint with "
-             "manage_job(action='resume').",
-             "想繼續時再重新開始；訓練可用 manage_job(action='resume') 從最後的檢查點接續。"),
+        Text(
+            "Start it again when you want to; a training resumes from its last checkpoint with "
+            "manage_job(action='resume').",
+            "想繼續時再重新開始；訓練可用 manage_job(action='resume') 從最後的檢查點接續。",
+        ),
     )
 
 
@@ -315,8 +327,15 @@ def _job_by_hand(
         folder = JobFolder(jobs / new_job_id(kind))
         folder.root.mkdir(parents=True)
         spec = JobSpec(
-            id=folder.id, kind=kind, entry=entry, arguments=arguments, task=str(task.root) if task else None,
-            python=sys.executable, language=spoken_language(), created=now(), resumable=resumable,
+            id=folder.id,
+            kind=kind,
+            entry=entry,
+            arguments=arguments,
+            task=str(task.root) if task else None,
+            python=sys.executable,
+            language=spoken_language(),
+            created=now(),
+            resumable=resumable,
         )
         write_json(folder.pid_file, identity(os.getpid()))
         write_json(folder.spec_file, spec.model_dump(mode="json"))
@@ -326,10 +345,14 @@ def _job_by_hand(
 
 def already_running(folder: JobFolder) -> JobError:
     return JobError(
-        Text(f"Job {folder.id} of the same kind is still running for this task.",
-             f"這個任務已有同類工作 {folder.id} 正在執行。"),
-        Text(f"Wait for it with job_status(job_id={folder.id!r}), or stop it with manage_job(action='cancel').",
-             f"請用 job_status(job_id={folder.id!r}) 等它完成，或用 manage_job(action='cancel') 停止。"),
+        Text(
+            f"Job {folder.id} of the same kind is still running for this task.",
+            f"這個任務已有同類工作 {folder.id} 正在執行。",
+        ),
+        Text(
+            f"Wait for it with job_status(job_id={folder.id!r}), or stop it with manage_job(action='cancel').",
+            f"請用 job_status(job_id={folder.id!r}) 等它完成，或用 manage_job(action='cancel') 停止。",
+        ),
         field="task",
     )
 
@@ -347,6 +370,8 @@ def _unexpected(failure: BaseException, folder: JobFolder) -> NlpSkillsError:
     shown = without_secrets(f"{type(failure).__name__}: {failure}")[:600]
     return JobError(
         Text(f"The job stopped on an error it did not expect: {shown}", f"工作遇到未預期的錯誤而停止：{shown}"),
-        Text(f"Look at the end of {folder.output_file}; if it looks like our fault, please report it.",
-             f"請看 {folder.output_file} 的結尾；如果看起來是我們的錯，請回報。"),
+        Text(
+            f"Look at the end of {folder.output_file}; if it looks like our fault, please report it.",
+            f"請看 {folder.output_file} 的結尾；如果看起來是我們的錯，請回報。",
+        ),
     )

@@ -19,23 +19,51 @@ class Script(NamedTuple):
 
 
 SCRIPTS = (
-    Script("01_regenerate_data.py", "nlp_skills.tools.data.regenerate",
-           Text("Fetch the rows of data_source.yaml again, remove duplicates, split and validate them.",
-                "依 data_source.yaml 重新取得資料，去除重複、切分並驗證。")),
-    Script("02_validate_data.py", "nlp_skills.tools.data.validate",
-           Text("Validate data/train.jsonl, valid.jsonl and test.jsonl, also after you edited them by hand.",
-                "驗證 data/train.jsonl、valid.jsonl 與 test.jsonl，手動修改之後也可以執行。")),
-    Script("03_convert_format.py", "nlp_skills.tools.data.convert",
-           Text("Turn the rows into the chats that training eats; a cache, made again whenever needed.",
-                "把資料轉成訓練用的對話格式；這是快取，需要時會自動重做。")),
-    Script("04_train.py", "nlp_skills.tools.train.run",
-           Text("Train the next version from a plan in configs/; run it again to resume an interrupted training.",
-                "依 configs/ 裡的計畫訓練下一個版本；中斷後再執行一次就會接續。")),
-    Script("05_evaluate.py", "nlp_skills.tools.evaluate.run",
-           Text("Evaluate a version on the frozen benchmark.", "用凍結的評估基準評估一個版本。")),
-    Script("06_upload_hf.py", "nlp_skills.tools.deploy.upload",
-           Text("Upload a version to the Hugging Face Hub, private unless you say otherwise.",
-                "把一個版本上傳到 Hugging Face Hub，除非另外指定，否則不公開。")),
+    Script(
+        "01_regenerate_data.py",
+        "nlp_skills.tools.data.regenerate",
+        Text(
+            "Fetch the rows of data_source.yaml again, remove duplicates, split and validate them.",
+            "依 data_source.yaml 重新取得資料，去除重複、切分並驗證。",
+        ),
+    ),
+    Script(
+        "02_validate_data.py",
+        "nlp_skills.tools.data.validate",
+        Text(
+            "Validate data/train.jsonl, valid.jsonl and test.jsonl, also after you edited them by hand.",
+            "驗證 data/train.jsonl、valid.jsonl 與 test.jsonl，手動修改之後也可以執行。",
+        ),
+    ),
+    Script(
+        "03_convert_format.py",
+        "nlp_skills.tools.data.convert",
+        Text(
+            "Turn the rows into the chats that training eats; a cache, made again whenever needed.",
+            "把資料轉成訓練用的對話格式；這是快取，需要時會自動重做。",
+        ),
+    ),
+    Script(
+        "04_train.py",
+        "nlp_skills.tools.train.run",
+        Text(
+            "Train the next version from a plan in configs/; run it again to resume an interrupted training.",
+            "依 configs/ 裡的計畫訓練下一個版本；中斷後再執行一次就會接續。",
+        ),
+    ),
+    Script(
+        "05_evaluate.py",
+        "nlp_skills.tools.evaluate.run",
+        Text("Evaluate a version on the frozen benchmark.", "用凍結的評估基準評估一個版本。"),
+    ),
+    Script(
+        "06_upload_hf.py",
+        "nlp_skills.tools.deploy.upload",
+        Text(
+            "Upload a version to the Hugging Face Hub, private unless you say otherwise.",
+            "把一個版本上傳到 Hugging Face Hub，除非另外指定，否則不公開。",
+        ),
+    ),
 )
 
 _TEMPLATE = '''"""{does}
@@ -87,8 +115,11 @@ def script_texts(language: Language, wheel: str) -> dict[str, str]:
     for script in SCRIPTS:
         known = {"version": __version__, "file": script.file, "wheel": wheel}
         texts[script.file] = _TEMPLATE.format(
-            **known, does=script.does.to(language), module=script.module,
-            absent=_ABSENT.to(language).format(**known), other=_OTHER.to(language).format(**known),
+            **known,
+            does=script.does.to(language),
+            module=script.module,
+            absent=_ABSENT.to(language).format(**known),
+            other=_OTHER.to(language).format(**known),
         )
     return texts
 
@@ -111,10 +142,16 @@ def module_of(file: str) -> str | None:
 @lru_cache(maxsize=1)
 def _shapes() -> dict[str, re.Pattern[str]]:
     """The template of each script with its words open: what stands there can only be text that is shown."""
-    words = {"does": r'[^"\\]+', "version": r"[\w.+-]+",
-             "absent": r'(?: *"(?:[^"\\\n]|\\n)*"\n?)+', "other": r'(?:[^"\\{}\n]|\{__version__\})*'}
-    return {script.file: re.compile(_shape({**words, "file": re.escape(script.file), "module": re.escape(script.module)}))
-            for script in SCRIPTS}
+    words = {
+        "does": r'[^"\\]+',
+        "version": r"[\w.+-]+",
+        "absent": r'(?: *"(?:[^"\\\n]|\\n)*"\n?)+',
+        "other": r'(?:[^"\\{}\n]|\{__version__\})*',
+    }
+    return {
+        script.file: re.compile(_shape({**words, "file": re.escape(script.file), "module": re.escape(script.module)}))
+        for script in SCRIPTS
+    }
 
 
 def _shape(words: dict[str, str]) -> str:

@@ -46,8 +46,13 @@ def check_job(entry: list[str]) -> None:
     known = getattr(sys.modules.get(package), "__path__", None)
     file = Path(next(iter(known)), *inner).with_suffix(".py") if known else None
     if entry[0] == "-m" and (file is None or not file.is_file() or b"run_job(" not in file.read_bytes()):
-        raise JobError(Text("What this job says it runs is no job of nlp-skills.", "這個工作所寫的執行內容不是 nlp-skills 的工作。"),
-                       Text("Start the step again instead of resuming it.", "請重新開始這個步驟，不要接續。"), field="job_id")
+        raise JobError(
+            Text(
+                "What this job says it runs is no job of nlp-skills.", "這個工作所寫的執行內容不是 nlp-skills 的工作。"
+            ),
+            Text("Start the step again instead of resuming it.", "請重新開始這個步驟，不要接續。"),
+            field="job_id",
+        )
 
 
 def command_of(task: Path | None, entry: list[str]) -> list[str]:
@@ -87,20 +92,29 @@ def _agreed(task: Path | None, name: str) -> tuple[Path, bytes | None]:
     root = (task or Path()).resolve()
     path = (root / name).resolve()
     if not path.is_relative_to(root):
-        raise JobError(Text(f"The script {name} lies outside of the task.", f"腳本 {name} 不在任務資料夾裡。"),
-                       Text("Copy it into the task's scripts/ and name it there.", "請複製到任務的 scripts/ 裡再指定。"),
-                       field="regeneration.script")
+        raise JobError(
+            Text(f"The script {name} lies outside of the task.", f"腳本 {name} 不在任務資料夾裡。"),
+            Text("Copy it into the task's scripts/ and name it there.", "請複製到任務的 scripts/ 裡再指定。"),
+            field="regeneration.script",
+        )
     ours = path.parent == root / "scripts" and module_of(path.name) is not None
     if not path.is_file():
         if ours:
             return path, None
-        raise JobError(Text(f"The task has no script {name}.", f"任務裡沒有腳本 {name}。"),
-                       Text("Put it there, or write regeneration.script: scripts/01_regenerate_data.py in data_source.yaml.",
-                            "請放入腳本，或在 data_source.yaml 寫 regeneration.script: scripts/01_regenerate_data.py。"),
-                       field="regeneration.script")
+        raise JobError(
+            Text(f"The task has no script {name}.", f"任務裡沒有腳本 {name}。"),
+            Text(
+                "Put it there, or write regeneration.script: scripts/01_regenerate_data.py in data_source.yaml.",
+                "請放入腳本，或在 data_source.yaml 寫 regeneration.script: scripts/01_regenerate_data.py。",
+            ),
+            field="regeneration.script",
+        )
     if path.stat().st_size > _MOST_BYTES:
-        raise JobError(Text(f"The script {name} is larger than 1 MB, so it is not run.", f"腳本 {name} 超過 1 MB，不執行。"),
-                       Text("Keep data out of the script.", "請不要把資料放在腳本裡。"), field="regeneration.script")
+        raise JobError(
+            Text(f"The script {name} is larger than 1 MB, so it is not run.", f"腳本 {name} 超過 1 MB，不執行。"),
+            Text("Keep data out of the script.", "請不要把資料放在腳本裡。"),
+            field="regeneration.script",
+        )
     content = path.read_bytes()
     if ours and is_generated(path.name, content):
         return path, None
@@ -110,15 +124,22 @@ def _agreed(task: Path | None, name: str) -> tuple[Path, bytes | None]:
 
 def _question(path: Path, name: str, task: str, digest: str) -> AccessError:
     return AccessError(
-        Text(f"{name} of {task} is not as nlp-skills writes it: it was changed, or came from somewhere else. It runs with "
-             f"everything you may do on this computer, so read it first: {path} (SHA-256 {digest[:12]}…). Run it?",
-             f"{task} 的 {name} 和 nlp-skills 產生的不同：有人改過，或來自別處。它執行時能做你在這台電腦上能做的任何事，"
-             f"請先看過內容：{path}（SHA-256 {digest[:12]}…）。要執行嗎？"),
-        Text(f'The person agrees on the terminal: nlp-skills allow --script "{path}". To go back to the generated one: '
-             f"manage_task(action='generate', task={task!r}, confirm=true), which keeps the changed one aside.",
-             f'請使用者在終端機同意：nlp-skills allow --script "{path}"。要換回原本產生的腳本：'
-             f"manage_task(action='generate', task={task!r}, confirm=true)，改過的會留在一旁。"),
-        field="scripts", needs=[Need(kind="script", subject=digest)], details={"file": str(path)})
+        Text(
+            f"{name} of {task} is not as nlp-skills writes it: it was changed, or came from somewhere else. It runs with "
+            f"everything you may do on this computer, so read it first: {path} (SHA-256 {digest[:12]}…). Run it?",
+            f"{task} 的 {name} 和 nlp-skills 產生的不同：有人改過，或來自別處。它執行時能做你在這台電腦上能做的任何事，"
+            f"請先看過內容：{path}（SHA-256 {digest[:12]}…）。要執行嗎？",
+        ),
+        Text(
+            f'The person agrees on the terminal: nlp-skills allow --script "{path}". To go back to the generated one: '
+            f"manage_task(action='generate', task={task!r}, confirm=true), which keeps the changed one aside.",
+            f'請使用者在終端機同意：nlp-skills allow --script "{path}"。要換回原本產生的腳本：'
+            f"manage_task(action='generate', task={task!r}, confirm=true)，改過的會留在一旁。",
+        ),
+        field="scripts",
+        needs=[Need(kind="script", subject=digest)],
+        details={"file": str(path)},
+    )
 
 
 if __name__ == "__main__":

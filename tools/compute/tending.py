@@ -73,7 +73,13 @@ class Tending:
     """
 
     def __init__(
-        self, job: RunningJob, name: str, machine: LinkedMachine, link: Link, lease: Lease, run: str | None = None,
+        self,
+        job: RunningJob,
+        name: str,
+        machine: LinkedMachine,
+        link: Link,
+        lease: Lease,
+        run: str | None = None,
         keep: Keep | None = None,
     ) -> None:
         self.job, self.name, self.machine, self.link, self.lease, self._keep = job, name, machine, link, lease, keep
@@ -132,9 +138,13 @@ class Tending:
         if now - self._cut_since > self.machine.patience_hours * 3600:
             raise MachineUnreachable(
                 error.problem,
-                Text("What runs there goes on without this machine. Call manage_job(action='resume') once it "
-                     "answers again.",
-                     "那裡的工作不會因此停止。等它恢復連線後，請呼叫 manage_job(action='resume')。"), field="machine") from error
+                Text(
+                    "What runs there goes on without this machine. Call manage_job(action='resume') once it "
+                    "answers again.",
+                    "那裡的工作不會因此停止。等它恢復連線後，請呼叫 manage_job(action='resume')。",
+                ),
+                field="machine",
+            ) from error
 
     def _is_back(self) -> None:
         if self._cut_since is not None:
@@ -184,13 +194,28 @@ class Tending:
             command, ours = [far.python, "-I", far.script, "build", far.folder, self.run], {}
         else:
             command, ours = [far.require_worker(), *errand.command], {"PYTHONPATH": laid["package"]}
-        if (seconds := self.lease.meter.seconds_left()) is not None:  # it ends there too where this process does not live
+        if (
+            seconds := self.lease.meter.seconds_left()
+        ) is not None:  # it ends there too where this process does not live
             command = ["timeout", f"--kill-after={_GRACE_SECONDS}", str(max(1, int(seconds))), *command]
-        self.verb("start", attempt=self._attempt, command=command, note=errand.note, attended=self.lease.attended,
-                  environment={
-            JOB_VARIABLE: laid["job"], MACHINE_VARIABLE: self.name, **ours,
-            "NLP_SKILLS_LANGUAGE": spoken_language(), "NLP_SKILLS_WORKSPACE": far.folder, "PYTHONUNBUFFERED": "1",
-            "PYTHONUTF8": "1", "PYTHONSAFEPATH": "1", "OMP_WAIT_POLICY": "PASSIVE"})
+        self.verb(
+            "start",
+            attempt=self._attempt,
+            command=command,
+            note=errand.note,
+            attended=self.lease.attended,
+            environment={
+                JOB_VARIABLE: laid["job"],
+                MACHINE_VARIABLE: self.name,
+                **ours,
+                "NLP_SKILLS_LANGUAGE": spoken_language(),
+                "NLP_SKILLS_WORKSPACE": far.folder,
+                "PYTHONUNBUFFERED": "1",
+                "PYTHONUTF8": "1",
+                "PYTHONSAFEPATH": "1",
+                "OMP_WAIT_POLICY": "PASSIVE",
+            },
+        )
 
     def _send(self, files: set[Path]) -> None:
         """Bring the files' content there that is not there yet, going on in the middle of a file."""
@@ -203,8 +228,12 @@ class Tending:
             raise self.link.full(self.far.folder)
         done, small = 0, [sha for sha in missing if sizes[sha] <= _SMALL_BYTES]
         for first in range(0, len(small), _TOGETHER):
-            self.verb("deliver", contents={sha: base64.b64encode(known[sha].read_bytes()).decode()
-                                           for sha in small[first:first + _TOGETHER]})
+            self.verb(
+                "deliver",
+                contents={
+                    sha: base64.b64encode(known[sha].read_bytes()).decode() for sha in small[first : first + _TOGETHER]
+                },
+            )
         for sha in missing:
             if sizes[sha] > _SMALL_BYTES:
                 sent = False
@@ -222,8 +251,14 @@ class Tending:
 
         def tell(sent: int) -> None:
             arrived = before + sent - have
-            self._carried(arrived, total, Text(f"sending to {self.name}: {size(arrived)} of {size(total)}",
-                                               f"傳送到 {self.name}：{size(arrived)}，共 {size(total)}"))
+            self._carried(
+                arrived,
+                total,
+                Text(
+                    f"sending to {self.name}: {size(arrived)} of {size(total)}",
+                    f"傳送到 {self.name}：{size(arrived)}，共 {size(total)}",
+                ),
+            )
 
         try:
             self.link.put(file, f"{self.far.folder}/blobs/{sha}.part", have if have <= whole else 0, tell)
@@ -285,15 +320,22 @@ class Tending:
             raise self.lease.meter.passed()
         last = (ended or {}).get("said") or (log.decode(errors="replace").strip().splitlines() or [""])[-1][:300]
         if state == "cancelled":
-            raise Cancelled(Text(f"It was cancelled on {self.name}.", f"已在 {self.name} 上取消。"),
-                            Text("Start it again when you want to.", "想繼續時再重新開始。"))
+            raise Cancelled(
+                Text(f"It was cancelled on {self.name}.", f"已在 {self.name} 上取消。"),
+                Text("Start it again when you want to.", "想繼續時再重新開始。"),
+            )
         raise JobError(
-            Text(f"The job's process on {self.name} ended before its work was done{f': {last}' if last else '.'}",
-                 f"{self.name} 上的程序在完成之前就結束了{f'：{last}' if last else '。'}"),
-            Text("It was killed, ran out of memory, or that machine went down. manage_job(action='resume') "
-                 "carries on from its last checkpoint there.",
-                 "可能被強制終止、記憶體不足或該機器關機。呼叫 manage_job(action='resume') 會從那裡最後的檢查點接續。"),
-            field="machine")
+            Text(
+                f"The job's process on {self.name} ended before its work was done{f': {last}' if last else '.'}",
+                f"{self.name} 上的程序在完成之前就結束了{f'：{last}' if last else '。'}",
+            ),
+            Text(
+                "It was killed, ran out of memory, or that machine went down. manage_job(action='resume') "
+                "carries on from its last checkpoint there.",
+                "可能被強制終止、記憶體不足或該機器關機。呼叫 manage_job(action='resume') 會從那裡最後的檢查點接續。",
+            ),
+            field="machine",
+        )
 
     def end_there(self) -> None:
         """End it there too; where that machine does not answer now, say so."""
@@ -303,10 +345,14 @@ class Tending:
             self.job.event("stopped_there")
         except (NlpSkillsError, OSError) as error:
             print(f"not cancelled there: {error}", flush=True)
-            self.job.event("warning", message=Text(
-                f"{self.name} did not answer: what runs there may still run. Call manage_job(action='cancel') "
-                "again once it answers.",
-                f"{self.name} 沒有回應，那裡的工作可能還在執行。等它恢復連線後，請再呼叫一次 manage_job(action='cancel')。")._asdict())
+            self.job.event(
+                "warning",
+                message=Text(
+                    f"{self.name} did not answer: what runs there may still run. Call manage_job(action='cancel') "
+                    "again once it answers.",
+                    f"{self.name} 沒有回應，那裡的工作可能還在執行。等它恢復連線後，請再呼叫一次 manage_job(action='cancel')。",
+                )._asdict(),
+            )
 
     def fetch(self, patterns: list[str], into: Path) -> Path:
         """Bring the run's files that match there whole to `into` (kept from an earlier try), each checked by hash."""
@@ -328,9 +374,14 @@ class Tending:
             part.unlink()
 
         def tell(have: int) -> None:
-            self._carried(before + have, total, Text(
-                f"fetching from {self.name}: {size(before + have)} of {size(total)}",
-                f"從 {self.name} 取回：{size(before + have)}，共 {size(total)}"))
+            self._carried(
+                before + have,
+                total,
+                Text(
+                    f"fetching from {self.name}: {size(before + have)} of {size(total)}",
+                    f"從 {self.name} 取回：{size(before + have)}，共 {size(total)}",
+                ),
+            )
 
         _ = self.far  # greeted before the first byte
         self.link.get(source, part, length, tell)
@@ -349,8 +400,12 @@ class Tending:
             self._keep(self)
         except (NlpSkillsError, OSError) as error:
             print(f"not brought home: {error}", flush=True)
-            self.job.warn(Text(f"The last checkpoint could not be fetched from {self.name}.",
-                               f"無法從 {self.name} 取回最後的檢查點。"))
+            self.job.warn(
+                Text(
+                    f"The last checkpoint could not be fetched from {self.name}.",
+                    f"無法從 {self.name} 取回最後的檢查點。",
+                )
+            )
 
     def forget(self) -> None:
         """Remove the run there; where that machine does not answer just now, it is left behind."""

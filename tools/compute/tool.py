@@ -26,7 +26,8 @@ def register(server: MCPServer, workspace: Workspace) -> None:
     """Register `job_status`, `manage_job` and `set_up`."""
 
     @server.tool(
-        name="job_status", title="Progress of jobs · 工作進度",
+        name="job_status",
+        title="Progress of jobs · 工作進度",
         description="Is it done yet? Where a job stands, its loss so far and how long it still takes: waits up to "
         "wait_seconds for its end. chart=true adds the loss curve as an image. Without job_id: lists jobs, newest "
         "first. 進度、跑到哪了、還要多久、好了嗎、曲線。",
@@ -43,15 +44,17 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         offset: Annotated[int, Field(ge=0, description="of the list")] = 0,
     ) -> Annotated[CallToolResult, JobStatus]:
         if job_id is None:
-            return _result(await anyio.to_thread.run_sync(
-                list_answer, workspace, workspace.task(task) if task else None, offset))
+            return _result(
+                await anyio.to_thread.run_sync(list_answer, workspace, workspace.task(task) if task else None, offset)
+            )
         folder = job_folder(workspace, job_id)
         await settled(folder, wait_seconds, context.report_progress)
         answer = await anyio.to_thread.run_sync(status_answer, folder, log_lines)
         return _result(answer, await anyio.to_thread.run_sync(chart_of, folder) if chart else None)
 
     @server.tool(
-        name="manage_job", title="Stop or resume a job · 停止或接續工作",
+        name="manage_job",
+        title="Stop or resume a job · 停止或接續工作",
         description="cancel: stop a running job and everything it started; what it has committed is kept. resume: pick "
         "up where it stopped, after a crash or power cut: an interrupted, failed or cancelled job runs on under its id, "
         "training from its last checkpoint. 取消、停掉、中止訓練；接續、當機、訓練中斷。",
@@ -71,7 +74,8 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         return await follow(folder, workspace, left, context.report_progress)
 
     @server.tool(
-        name="set_up", title="Prepare this machine · 準備環境",
+        name="set_up",
+        title="Prepare this machine · 準備環境",
         description="Install what is missing: the worker environment (PyTorch, training libraries), a base model from a "
         "hub, or another machine to train on: over SSH, or rented in a cloud {kind: sky, infra, gpus}. Without confirm it "
         "only tells size, place, licence, price or host key: ask the person, then confirm. 安裝環境、沒有安裝 PyTorch、"
@@ -83,14 +87,18 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         context: Context,
         what: What,
         name: Annotated[str | None, Field(description="hub id of the base model; the machine's name")] = None,
-        settings: Annotated[dict[str, Any] | None, Field(description="of a machine: host; kind, infra, gpus; …")] = None,
+        settings: Annotated[
+            dict[str, Any] | None, Field(description="of a machine: host; kind, infra, gpus; …")
+        ] = None,
         confirm: Annotated[bool, Field(description="the person said yes")] = False,
     ) -> SetUp:
         from .consent import set_up_base_model, set_up_environment, set_up_machine
 
-        prepare = {"environment": partial(set_up_environment, workspace, confirm),
-                   "base_model": partial(set_up_base_model, workspace, name, confirm),
-                   "machine": partial(set_up_machine, workspace, name, settings, confirm)}[what]
+        prepare = {
+            "environment": partial(set_up_environment, workspace, confirm),
+            "base_model": partial(set_up_base_model, workspace, name, confirm),
+            "machine": partial(set_up_machine, workspace, name, settings, confirm),
+        }[what]
         done = await anyio.to_thread.run_sync(prepare)
         if not isinstance(done, JobFolder):
             return done

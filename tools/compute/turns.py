@@ -79,8 +79,11 @@ def best_kind(gpus: Sequence[Gpu]) -> list[Gpu]:
 
 def _named(gpus: Sequence[Gpu], words: str) -> list[Gpu]:
     wanted = [word.strip() for word in words.split(",") if word.strip()]
-    return [gpu for at, gpu in enumerate(gpus) if any(
-        word == str(at) or (word.startswith("GPU-") and gpu.uuid.startswith(word)) for word in wanted)]
+    return [
+        gpu
+        for at, gpu in enumerate(gpus)
+        if any(word == str(at) or (word.startswith("GPU-") and gpu.uuid.startswith(word)) for word in wanted)
+    ]
 
 
 @contextmanager
@@ -100,10 +103,15 @@ def my_turn(job: RunningJob, machine: Machine, wish: Wish = Wish()) -> Iterator[
     devices = devices_of(machine)
     if len(devices) < wish.least:
         raise TrainingError(
-            Text(f"The training asks for {wish.least} GPUs; this machine has {len(devices)} of its best kind.",
-                 f"這次訓練需要 {wish.least} 張 GPU，這台機器同型的只有 {len(devices)} 張。"),
-            Text("Plan again with a smaller num_processes, or leave it out.",
-                 "請把 num_processes 改小或省略，重新規劃。"), field="num_processes")
+            Text(
+                f"The training asks for {wish.least} GPUs; this machine has {len(devices)} of its best kind.",
+                f"這次訓練需要 {wish.least} 張 GPU，這台機器同型的只有 {len(devices)} 張。",
+            ),
+            Text(
+                "Plan again with a smaller num_processes, or leave it out.", "請把 num_processes 改小或省略，重新規劃。"
+            ),
+            field="num_processes",
+        )
     with _standing_in_line(job, wish) as ticket:
         held = _wait(job, ticket, devices)
         if devices != [_PROCESSOR]:
@@ -162,10 +170,15 @@ def _standing_in_line(job: RunningJob, wish: Wish) -> Iterator[Path]:
             write_json(ticket, Entry(job=str(job.folder.root), wants=wish.least, at_most=wish.most).model_dump())
     except OSError as error:
         raise WorkspaceError(
-            Text(f"The line of jobs {line_folder()} cannot be written: {reason_of(error).en}.",
-                 f"無法寫入排隊用的資料夾 {line_folder()}：{reason_of(error).zh}。"),
-            Text(f"Set {FOLDER_VARIABLE} to a folder you own, then call manage_job(action='resume').",
-                 f"請把 {FOLDER_VARIABLE} 設成你有權限的資料夾，再呼叫 manage_job(action='resume')。")) from error
+            Text(
+                f"The line of jobs {line_folder()} cannot be written: {reason_of(error).en}.",
+                f"無法寫入排隊用的資料夾 {line_folder()}：{reason_of(error).zh}。",
+            ),
+            Text(
+                f"Set {FOLDER_VARIABLE} to a folder you own, then call manage_job(action='resume').",
+                f"請把 {FOLDER_VARIABLE} 設成你有權限的資料夾，再呼叫 manage_job(action='resume')。",
+            ),
+        ) from error
     try:
         yield ticket
     finally:
@@ -196,8 +209,12 @@ def _wait(job: RunningJob, ticket: Path, devices: list[str]) -> list[str]:
                     job.folder.queued_file.unlink(missing_ok=True)
                 return held
             waiting = [entry.job for path, entry in living if path < ticket and not entry.holds]
-            place = Place(position=len(waiting) + 1, device=device, since=since,
-                          ahead=[entry.job for _, entry in living if entry.holds] + waiting)
+            place = Place(
+                position=len(waiting) + 1,
+                device=device,
+                since=since,
+                ahead=[entry.job for _, entry in living if entry.holds] + waiting,
+            )
             if place != told:
                 write_json(job.folder.queued_file, place.model_dump())
                 job.event("queued", **place.model_dump())
@@ -216,7 +233,7 @@ def _take(ticket: Path, living: list[tuple[Path, Entry]], devices: list[str]) ->
         if path == ticket:
             if len(free) < entry.wants:
                 return []
-            held = free[:entry.at_most]
+            held = free[: entry.at_most]
             write_json(ticket, entry.model_copy(update={"holds": held}).model_dump())
             return held
         if not entry.holds:
@@ -257,5 +274,7 @@ def in_line(place: Place) -> Text:
     """The place in words."""
     device = Text("the GPU", " GPU") if place.device == "gpu" else Text("the processor", "處理器")
     ahead = ", ".join(Path(folder).name for folder in place.ahead)
-    return Text(f"waiting for {device.en}, number {place.position} in line, after {ahead}",
-                f"等待{device.zh}，排在第 {place.position} 位，前面是 {ahead}")
+    return Text(
+        f"waiting for {device.en}, number {place.position} in line, after {ahead}",
+        f"等待{device.zh}，排在第 {place.position} 位，前面是 {ahead}",
+    )

@@ -33,11 +33,18 @@ def job_view(folder: JobFolder, events: JobEvents | None = None) -> JobView:
     events = events or JobEvents(folder)
     ended = folder.exit()
     result = {key: value for key, value in ended.result.items() if key not in ("message", "next_step")} if ended else {}
-    result |= ((ended.error if ended else None) or {}).get("details") or {}  # the rows or figures that a failure is about
+    result |= ((ended.error if ended else None) or {}).get(
+        "details"
+    ) or {}  # the rows or figures that a failure is about
     return JobView(
-        id=folder.id, kind=folder.spec().kind, state=(state := folder.state()), progress=events.progress(),
+        id=folder.id,
+        kind=folder.spec().kind,
+        state=(state := folder.state()),
+        progress=events.progress(),
         place=folder.place() if state == "queued" else None,
-        result=spoken(result), folder=str(folder.root), warnings=events.warnings()[-_WARNINGS_SHOWN:],
+        result=spoken(result),
+        folder=str(folder.root),
+        warnings=events.warnings()[-_WARNINGS_SHOWN:],
     )
 
 
@@ -108,7 +115,7 @@ def list_answer(
 ) -> JobStatus:
     """One page of the jobs of a task, or of the whole workspace, newest first."""
     found = job_folders(workspace, task)
-    page = [job_line(folder) for folder in found[offset:offset + limit]]
+    page = [job_line(folder) for folder in found[offset : offset + limit]]
     more = offset + len(page) if offset + len(page) < len(found) else None
     running = next((line for state in reversed(ACTIVE_STATES) for line in page if line.state == state), None)
     if running:
@@ -117,7 +124,9 @@ def list_answer(
         step = NextStep(say=str(say), tool="job_status", arguments={"job_id": running.id})
     else:
         step = _ask_coach(task.name if task else None)
-    message = Text(f"{several(len(found), 'job')}, {len(page)} shown.", f"共 {len(found)} 個工作，顯示 {len(page)} 個。")
+    message = Text(
+        f"{several(len(found), 'job')}, {len(page)} shown.", f"共 {len(found)} 個工作，顯示 {len(page)} 個。"
+    )
     if still := rented_and_idle(found):
         message = Text(f"{message.en} {still.en}", f"{message.zh}{still.zh}")
     return JobStatus(message=str(message), next_step=step, jobs=page, total=len(found), next_offset=more)
@@ -126,8 +135,14 @@ def list_answer(
 def job_line(folder: JobFolder, events: JobEvents | None = None) -> JobLine:
     """The job in one line of a list."""
     spec = folder.spec()
-    return JobLine(id=folder.id, kind=spec.kind, task=_task_name(folder), state=folder.state(), created=spec.created,
-                   progress=(events or JobEvents(folder)).progress())
+    return JobLine(
+        id=folder.id,
+        kind=spec.kind,
+        task=_task_name(folder),
+        state=folder.state(),
+        created=spec.created,
+        progress=(events or JobEvents(folder)).progress(),
+    )
 
 
 def spoken(value: Any) -> Any:
@@ -143,13 +158,18 @@ def _still_running(folder: JobFolder, view: JobView) -> tuple[str, NextStep]:
     wait = _ask_again(view.progress.eta_seconds)
     line = progress_line(view.progress)
     state = STATE_WORDS[view.state]
-    message = Text(f"Job {view.id} ({view.kind}) is {state.en}{f': {line}' if line else '.'}",
-                   f"工作 {view.id}（{view.kind}）{state.zh}{f'：{line}' if line else '。'}")
-    say = Text(f"It goes on by itself, even if this window closes. Ask again in {wait} seconds; "
-               f"the live page is {folder.page_file}.",
-               f"工作會自行繼續，關掉這個視窗也沒關係。請在 {wait} 秒後再問一次；即時進度頁面：{folder.page_file}。")
-    return str(message), NextStep(say=str(say), tool="job_status",
-                                  arguments={"job_id": view.id, "wait_seconds": int(ANSWER_SECONDS)})
+    message = Text(
+        f"Job {view.id} ({view.kind}) is {state.en}{f': {line}' if line else '.'}",
+        f"工作 {view.id}（{view.kind}）{state.zh}{f'：{line}' if line else '。'}",
+    )
+    say = Text(
+        f"It goes on by itself, even if this window closes. Ask again in {wait} seconds; "
+        f"the live page is {folder.page_file}.",
+        f"工作會自行繼續，關掉這個視窗也沒關係。請在 {wait} 秒後再問一次；即時進度頁面：{folder.page_file}。",
+    )
+    return str(message), NextStep(
+        say=str(say), tool="job_status", arguments={"job_id": view.id, "wait_seconds": int(ANSWER_SECONDS)}
+    )
 
 
 def _unreachable(folder: JobFolder, view: JobView) -> tuple[str, NextStep]:
@@ -157,14 +177,19 @@ def _unreachable(folder: JobFolder, view: JobView) -> tuple[str, NextStep]:
     if cut is None:  # it answers again by now
         return _still_running(folder, view)
     said = cut_in_words(cut)
-    message = Text(f"Job {view.id} ({view.kind}): {said.en}.{f' Last seen: {line}.' if line else ''}",
-                   f"工作 {view.id}（{view.kind}）：{said.zh}。{f'中斷前的進度：{line}。' if line else ''}")
-    say = Text(f"Ask again in 60 seconds. If {cut.machine} is off or its network is down, mend that: until {cut.until} it is tried "
-               "again by itself, afterwards manage_job(action='resume') goes on. manage_job(action='cancel') gives up.",
-               f"請在 60 秒後再問一次。若 {cut.machine} 關機或網路不通，請先排除：在 {cut.until} 之前會自動重試，"
-               "之後可用 manage_job(action='resume') 接續；要放棄就用 manage_job(action='cancel')。")
-    return str(message), NextStep(say=str(say), tool="job_status",
-                                  arguments={"job_id": view.id, "wait_seconds": int(ANSWER_SECONDS)})
+    message = Text(
+        f"Job {view.id} ({view.kind}): {said.en}.{f' Last seen: {line}.' if line else ''}",
+        f"工作 {view.id}（{view.kind}）：{said.zh}。{f'中斷前的進度：{line}。' if line else ''}",
+    )
+    say = Text(
+        f"Ask again in 60 seconds. If {cut.machine} is off or its network is down, mend that: until {cut.until} it is tried "
+        "again by itself, afterwards manage_job(action='resume') goes on. manage_job(action='cancel') gives up.",
+        f"請在 60 秒後再問一次。若 {cut.machine} 關機或網路不通，請先排除：在 {cut.until} 之前會自動重試，"
+        "之後可用 manage_job(action='resume') 接續；要放棄就用 manage_job(action='cancel')。",
+    )
+    return str(message), NextStep(
+        say=str(say), tool="job_status", arguments={"job_id": view.id, "wait_seconds": int(ANSWER_SECONDS)}
+    )
 
 
 def _queued(folder: JobFolder, view: JobView) -> tuple[str, NextStep]:
@@ -172,16 +197,24 @@ def _queued(folder: JobFolder, view: JobView) -> tuple[str, NextStep]:
         return _still_running(folder, view)
     line = progress_line(view.progress)
     left = [JobEvents(JobFolder(Path(ahead))).progress().eta_seconds for ahead in view.place.ahead[:1]]
-    soon = Text(f" The one at work has about {duration(left[0])} left.", f"正在執行的大約還要 {duration(left[0])}。") \
-        if left and left[0] else Text("", "")
-    message = Text(f"Job {view.id} ({view.kind}) is queued: {line}.{soon.en}",
-                   f"工作 {view.id}（{view.kind}）排隊中：{line}。{soon.zh}")
+    soon = (
+        Text(f" The one at work has about {duration(left[0])} left.", f"正在執行的大約還要 {duration(left[0])}。")
+        if left and left[0]
+        else Text("", "")
+    )
+    message = Text(
+        f"Job {view.id} ({view.kind}) is queued: {line}.{soon.en}",
+        f"工作 {view.id}（{view.kind}）排隊中：{line}。{soon.zh}",
+    )
     wait = _ask_again(left[0] if left else None)
-    say = Text(f"It starts by itself when its turn comes, even if this window closes; manage_job(action='cancel') takes it "
-               f"out of the line. Ask again in {wait} seconds.",
-               f"輪到時會自動開始，關掉這個視窗也沒關係；用 manage_job(action='cancel') 可以取消排隊。請在 {wait} 秒後再問一次。")
-    return str(message), NextStep(say=str(say), tool="job_status",
-                                  arguments={"job_id": view.id, "wait_seconds": int(ANSWER_SECONDS)})
+    say = Text(
+        f"It starts by itself when its turn comes, even if this window closes; manage_job(action='cancel') takes it "
+        f"out of the line. Ask again in {wait} seconds.",
+        f"輪到時會自動開始，關掉這個視窗也沒關係；用 manage_job(action='cancel') 可以取消排隊。請在 {wait} 秒後再問一次。",
+    )
+    return str(message), NextStep(
+        say=str(say), tool="job_status", arguments={"job_id": view.id, "wait_seconds": int(ANSWER_SECONDS)}
+    )
 
 
 def _ask_again(eta: float | None) -> int:
@@ -220,17 +253,24 @@ def _stopped(folder: JobFolder, view: JobView) -> tuple[str, NextStep]:
             f"工作 {view.id}（{view.kind}）還沒做完就中斷了：被強制終止、記憶體不足或關機。已寫好的成果都還在。",
         )
     if folder.spec().resumable:
-        say = Text("Call manage_job(action='resume') to carry on from where it stopped.",
-                   "呼叫 manage_job(action='resume') 就能從停下的地方接續。")
+        say = Text(
+            "Call manage_job(action='resume') to carry on from where it stopped.",
+            "呼叫 manage_job(action='resume') 就能從停下的地方接續。",
+        )
     else:
-        say = Text("Call manage_job(action='resume') to run it again under the same id.",
-                   "呼叫 manage_job(action='resume') 就能以同一個編號重新執行。")
+        say = Text(
+            "Call manage_job(action='resume') to run it again under the same id.",
+            "呼叫 manage_job(action='resume') 就能以同一個編號重新執行。",
+        )
     return str(message), NextStep(say=str(say), tool="manage_job", arguments={"job_id": view.id, "action": "resume"})
 
 
 def _ask_coach(task: str | None) -> NextStep:
-    return NextStep(say=str(Text("Ask the coach what comes next.", "問教練下一步該做什麼。")),
-                    tool="coach", arguments={"task": task} if task else {})
+    return NextStep(
+        say=str(Text("Ask the coach what comes next.", "問教練下一步該做什麼。")),
+        tool="coach",
+        arguments={"task": task} if task else {},
+    )
 
 
 def _task_name(folder: JobFolder) -> str | None:
@@ -239,5 +279,10 @@ def _task_name(folder: JobFolder) -> str | None:
 
 
 _ANSWERS: dict[JobState, Callable[[JobFolder, JobView], tuple[str, NextStep]]] = {
-    "queued": _queued, "unreachable": _unreachable, "succeeded": _succeeded, "failed": _failed, "cancelled": _stopped, "interrupted": _stopped,
+    "queued": _queued,
+    "unreachable": _unreachable,
+    "succeeded": _succeeded,
+    "failed": _failed,
+    "cancelled": _stopped,
+    "interrupted": _stopped,
 }

@@ -25,7 +25,12 @@ from .words import STATE_WORDS, duration, kind_name
 _SHOWN = 20
 _SECONDS = 1.0
 _COLOURS: dict[JobState, str] = {
-    "queued": "cyan", "unreachable": "yellow", "running": "bright_blue", "succeeded": "green", "failed": "red", "cancelled": "dim",
+    "queued": "cyan",
+    "unreachable": "yellow",
+    "running": "bright_blue",
+    "succeeded": "green",
+    "failed": "red",
+    "cancelled": "dim",
     "interrupted": "yellow",
 }
 
@@ -69,16 +74,28 @@ def _looker(workspace: Workspace) -> Callable[[], Table]:
 
 def _table(workspace: Workspace, lines: list[JobLine], total: int) -> Table:
     title = Text(f"Jobs in {workspace.root}", f"{workspace.root} 的工作")
-    shown = Text(f"{len(lines)} of {several(total, 'job')} · Ctrl-C ends the view, not the jobs",
-                 f"顯示 {len(lines)} 個，共 {total} 個工作 · 按 Ctrl-C 只結束畫面，工作會繼續")
+    shown = Text(
+        f"{len(lines)} of {several(total, 'job')} · Ctrl-C ends the view, not the jobs",
+        f"顯示 {len(lines)} 個，共 {total} 個工作 · 按 Ctrl-C 只結束畫面，工作會繼續",
+    )
     table = Table(title=str(title), caption=str(shown), expand=True)
-    for heading in (Text("Task", "任務"), Text("Job", "工作"), Text("State", "狀態"), Text("Progress", "進度"),
-                    Text("Measures", "指標"), Text("Left", "剩餘"), Text("Started", "開始")):
+    for heading in (
+        Text("Task", "任務"),
+        Text("Job", "工作"),
+        Text("State", "狀態"),
+        Text("Progress", "進度"),
+        Text("Measures", "指標"),
+        Text("Left", "剩餘"),
+        Text("Started", "開始"),
+    ):
         table.add_column(str(heading), overflow="fold")
     for line in lines:
         table.add_row(
-            line.task or "–", f"{kind_name(line.kind)}\n[dim]{line.id}[/dim]",
-            f"[{_COLOURS[line.state]}]{STATE_WORDS[line.state]}[/]", _bar(line), _measures(line),
+            line.task or "–",
+            f"{kind_name(line.kind)}\n[dim]{line.id}[/dim]",
+            f"[{_COLOURS[line.state]}]{STATE_WORDS[line.state]}[/]",
+            _bar(line),
+            _measures(line),
             duration(line.progress.eta_seconds) if line.progress.eta_seconds and line.state == "running" else "",
             _ago(line.created),
         )

@@ -32,8 +32,9 @@ def package_wheel() -> bytes:
     """The bytes of the wheel (PEP 427), with the metadata and entry points of this installation."""
     metadata, entry_points = _from_checkout() or _from_installation()
     files = ((name, path, path.stat()) for name, path in _package_files())
-    return _packed(tuple((name, path, found.st_mtime_ns, found.st_size) for name, path, found in files),
-                   metadata, entry_points)
+    return _packed(
+        tuple((name, path, found.st_mtime_ns, found.st_size) for name, path, found in files), metadata, entry_points
+    )
 
 
 @lru_cache(maxsize=1)
@@ -89,8 +90,11 @@ def _from_checkout() -> tuple[str, str] | None:
 
     project = tomllib.loads(project_file.read_text(encoding="utf-8"))["project"]
     lines = [
-        "Metadata-Version: 2.4", f"Name: {project['name']}", f"Version: {__version__}",
-        f"Summary: {project['description']}", f"License-Expression: {project['license']}",
+        "Metadata-Version: 2.4",
+        f"Name: {project['name']}",
+        f"Version: {__version__}",
+        f"Summary: {project['description']}",
+        f"License-Expression: {project['license']}",
         f"Requires-Python: {project['requires-python']}",
         *(f"Requires-Dist: {need}" for need in project["dependencies"]),
     ]
@@ -116,5 +120,6 @@ def _from_installation() -> tuple[str, str]:
 def _entry_points(groups: dict[str, dict[str, Any]]) -> str:
     return "\n".join(
         f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in points.items())
-        for group, points in groups.items() if points
+        for group, points in groups.items()
+        if points
     )

@@ -58,8 +58,10 @@ def duration(seconds: float) -> str:
 def cut_in_words(cut: Cut) -> Text:
     """`the link to gpubox was cut 3 min ago and is tried again; what runs there goes on`."""
     since = duration(max(1.0, (datetime.fromisoformat(now()) - datetime.fromisoformat(cut.since)).total_seconds()))
-    return Text(f"the link to {cut.machine} was cut {since} ago and is tried again; what runs there goes on",
-                f"與 {cut.machine} 的連線在 {since}前中斷，正在重試；那裡的工作會繼續")
+    return Text(
+        f"the link to {cut.machine} was cut {since} ago and is tried again; what runs there goes on",
+        f"與 {cut.machine} 的連線在 {since}前中斷，正在重試；那裡的工作會繼續",
+    )
 
 
 def size(count: float) -> str:

@@ -57,17 +57,25 @@ def worker_python(workspace: Workspace) -> Path:
         return found
     if named := os.environ.get(WORKER_VARIABLE):
         raise MissingRequirement(
-            Text(f"{WORKER_VARIABLE} names {named}, and there is no interpreter there.",
-                 f"{WORKER_VARIABLE} 指向 {named}，但那裡沒有 Python。"),
-            Text("Correct it, or unset it and call set_up(what='environment').",
-                 "請更正，或取消這個設定後呼叫 set_up(what='environment')。"),
+            Text(
+                f"{WORKER_VARIABLE} names {named}, and there is no interpreter there.",
+                f"{WORKER_VARIABLE} 指向 {named}，但那裡沒有 Python。",
+            ),
+            Text(
+                "Correct it, or unset it and call set_up(what='environment').",
+                "請更正，或取消這個設定後呼叫 set_up(what='environment')。",
+            ),
             field=WORKER_VARIABLE,
         )
     raise MissingRequirement(
-        Text("Training needs the worker environment (PyTorch, Transformers, TRL), and none stands yet.",
-             "訓練需要工作環境（PyTorch、Transformers、TRL），目前還沒有建立。"),
-        Text("Call set_up(what='environment') to see its size and build it.",
-             "請呼叫 set_up(what='environment')，看過大小後建立。"),
+        Text(
+            "Training needs the worker environment (PyTorch, Transformers, TRL), and none stands yet.",
+            "訓練需要工作環境（PyTorch、Transformers、TRL），目前還沒有建立。",
+        ),
+        Text(
+            "Call set_up(what='environment') to see its size and build it.",
+            "請呼叫 set_up(what='environment')，看過大小後建立。",
+        ),
     )
 
 

@@ -22,5 +22,8 @@ def arguments_with(task: str, standing: DataSource, *added: dict[str, Any]) -> d
 def file_to_add(task: Task | None, path: str | None = None) -> dict[str, Any]:
     """A file source with its `<…>` to be filled in by the person."""
     roles = task_kind(task.type if task else "classification").roles
-    return {"type": "file", "path": path or "<absolute path of the reviewed file>",
-            "mapping": dict.fromkeys(roles, "<its column>")}
+    return {
+        "type": "file",
+        "path": path or "<absolute path of the reviewed file>",
+        "mapping": dict.fromkeys(roles, "<its column>"),
+    }

@@ -27,7 +27,9 @@ def expenses_of(task: TaskFolder, kinds: Sequence[SourceKind], only: int | None)
     Raises:
         DataSourceError: a field of a source does not fit the task.
     """
-    seen = [kind.expense(task.root, f"sources[{number}]") for number, kind in enumerate(kinds) if only in (None, number)]
+    seen = [
+        kind.expense(task.root, f"sources[{number}]") for number, kind in enumerate(kinds) if only in (None, number)
+    ]
     return [expense for expense in seen if expense and expense.paid]
 
 

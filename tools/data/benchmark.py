@@ -87,12 +87,18 @@ def frozen_benchmark(task: TaskFolder, name: str | None = None) -> Benchmark:
     names = benchmark_names(task)
     if wanted not in names:
         raise DataError(
-            Text(f"{task.name} has no frozen benchmark {wanted[:60]!r}.",
-                 f"{task.name} 沒有凍結的評估基準「{wanted[:60]}」。"),
-            Text(f"Use one of: {', '.join(names)}." if names
-                 else "Call prepare_data: the first test split becomes the benchmark.",
-                 f"可用的評估基準：{'、'.join(names)}。" if names
-                 else "請呼叫 prepare_data：第一次切出的測試集就會成為評估基準。"),
+            Text(
+                f"{task.name} has no frozen benchmark {wanted[:60]!r}.",
+                f"{task.name} 沒有凍結的評估基準「{wanted[:60]}」。",
+            ),
+            Text(
+                f"Use one of: {', '.join(names)}."
+                if names
+                else "Call prepare_data: the first test split becomes the benchmark.",
+                f"可用的評估基準：{'、'.join(names)}。"
+                if names
+                else "請呼叫 prepare_data：第一次切出的測試集就會成為評估基準。",
+            ),
             field="benchmark",
         )
     return _read(task.benchmarks / wanted)
@@ -120,15 +126,24 @@ def _read(path: Path, name: str | None = None) -> Benchmark:
         manifest = _manifest(path)  # its form may have changed between the two
     if sha256_file(path / _ROWS) != manifest["hash"]:
         raise DataError(
-            Text(f"The frozen benchmark {path / _ROWS} was changed: its hash is no longer the recorded one.",
-                 f"凍結的評估基準 {path / _ROWS} 被改過：雜湊值與紀錄不符。"),
-            Text("Restore that file from a backup; results on another test set cannot be compared with earlier ones.",
-                 "請從備份還原該檔案；換了測試集，結果就無法和先前比較。"),
+            Text(
+                f"The frozen benchmark {path / _ROWS} was changed: its hash is no longer the recorded one.",
+                f"凍結的評估基準 {path / _ROWS} 被改過：雜湊值與紀錄不符。",
+            ),
+            Text(
+                "Restore that file from a backup; results on another test set cannot be compared with earlier ones.",
+                "請從備份還原該檔案；換了測試集，結果就無法和先前比較。",
+            ),
             field="benchmark",
         )
     return Benchmark(
-        name=name or path.name, hash=manifest["hash"], path=path, count=manifest["count"],
-        label_counts=manifest["label_counts"], snapshot=manifest.get("snapshot"), created=manifest["created"],
+        name=name or path.name,
+        hash=manifest["hash"],
+        path=path,
+        count=manifest["count"],
+        label_counts=manifest["label_counts"],
+        snapshot=manifest.get("snapshot"),
+        created=manifest["created"],
         changes=tuple(manifest.get("changes", ())),
     )
 
@@ -164,9 +179,7 @@ def freeze(
     return _read(task.benchmarks / name)
 
 
-def change_form(
-    benchmark: Benchmark, rows: Sequence[Row], snapshot: str, change: Mapping[str, Any]
-) -> Benchmark:
+def change_form(benchmark: Benchmark, rows: Sequence[Row], snapshot: str, change: Mapping[str, Any]) -> Benchmark:
     """Let the benchmark be these rows from now on; its form before is kept in `earlier/<hash12>/`.
 
     Arguments:
@@ -180,13 +193,25 @@ def change_form(
         shutil.copyfile(path / _MANIFEST, folder / _MANIFEST)
 
     commit_folder(path / EARLIER / benchmark.hash[:12], keep)
-    write_json(path / _NEXT, {
-        **read_json(path / _MANIFEST), **_record(benchmark.name, content, rows, snapshot),
-        "changes": [*benchmark.changes, {"at": now(), "before": benchmark.hash, **change}]})
+    write_json(
+        path / _NEXT,
+        {
+            **read_json(path / _MANIFEST),
+            **_record(benchmark.name, content, rows, snapshot),
+            "changes": [*benchmark.changes, {"at": now(), "before": benchmark.hash, **change}],
+        },
+    )
     write_atomic(path / _ROWS, content)
     return _read(path)
 
 
 def _record(name: str, content: bytes, rows: Sequence[Row], snapshot: str | None) -> dict[str, Any]:
-    return {"format": 1, "name": name, "hash": sha256_bytes(content), "count": len(rows), "snapshot": snapshot,
-            "label_counts": counted_labels(rows), "created": now()}
+    return {
+        "format": 1,
+        "name": name,
+        "hash": sha256_bytes(content),
+        "count": len(rows),
+        "snapshot": snapshot,
+        "label_counts": counted_labels(rows),
+        "created": now(),
+    }

@@ -15,8 +15,13 @@ from dataclasses import dataclass
 
 from .frequent_characters import JAPANESE, KOREAN, LATIN, SIMPLIFIED, TRADITIONAL, WESTERN
 
-BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
-        (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 SAMPLE_BYTES = 6 << 10  # of lines that hold more than ASCII: more would not change the order
 _ASCII = 3.0  # nats: it counts only where another reading takes the byte for half a character
 _DAMAGED = 25.0
@@ -108,8 +113,11 @@ def weigh(sample: bytes, claimed: Iterable[str] = ()) -> Verdict:
         favour = min(_SURE, 0.3 * beyond) if claims & {plain_codec(name) for name in candidate.encodings} else 0.0
         best.setdefault(reading.text, Reading(reading.encoding, reading.text, reading.cost - favour, reading.damaged))
     readings = tuple(sorted(best.values(), key=lambda reading: reading.cost))
-    close = tuple(reading for reading in readings
-                  if reading.cost - readings[0].cost < max(_SURE, _SURE_SHARE * _differing(readings[0], reading, beyond)))
+    close = tuple(
+        reading
+        for reading in readings
+        if reading.cost - readings[0].cost < max(_SURE, _SURE_SHARE * _differing(readings[0], reading, beyond))
+    )
     plausible = readings[0].cost - _ascii_cost(sample) <= _PLAUSIBLE * beyond + 2 * _SURE
     if len(close) == 1 and plausible:
         return Verdict(readings, True)
@@ -128,8 +136,10 @@ def distinct_lines(readings: Sequence[Reading]) -> list[tuple[str, list[str]]]:
     by_reading = [reading.text.splitlines() for reading in readings]
     differing = [place for place, lines in enumerate(zip(*by_reading, strict=False)) if len(set(lines)) > 1]
     places = differing[:_SHOWN_LINES] or range(_SHOWN_LINES)
-    return [(reading.encoding, [lines[place] for place in places if place < len(lines)])
-            for reading, lines in zip(readings, by_reading, strict=True)]
+    return [
+        (reading.encoding, [lines[place] for place in places if place < len(lines)])
+        for reading, lines in zip(readings, by_reading, strict=True)
+    ]
 
 
 def siblings_of(encoding: str) -> tuple[str, ...]:
@@ -154,8 +164,16 @@ def plain_codec(name: str) -> str:
     return _MEANT.get(plain, plain)
 
 
-_MEANT = {"big5": "cp950", "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932", "euc_kr": "cp949",
-          "iso8859_1": "cp1252", "ascii": "cp1252", "utf_8_sig": "utf_8"}
+_MEANT = {
+    "big5": "cp950",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+    "iso8859_1": "cp1252",
+    "ascii": "cp1252",
+    "utf_8_sig": "utf_8",
+}
 
 
 @dataclass(frozen=True)
@@ -184,8 +202,10 @@ _POINTS = frozenset("，。、！？：；「」『』（）《》…—～・�
 
 def _east_asian(frequent: frozenset[str], first_level: range) -> Callable[[str, str], float]:
     """The cost of Chinese: its frequent characters, those whose lead byte is of the standard's first level, the rest."""
+
     def cost(text: str, encoding: str) -> float:
         return _summed(text, lambda character: _chinese(character, encoding, frequent, first_level))
+
     return cost
 
 
@@ -218,6 +238,7 @@ def _japanese(text: str, encoding: str) -> float:
             level_one = 0x88 <= lead <= 0x97 if encoding == "cp932" else 0xB0 <= lead <= 0xCF
             return 7.5 if level_one else 10.5
         return _sign(character)
+
     return _summed(text, of)
 
 
@@ -229,6 +250,7 @@ def _korean(text: str, encoding: str) -> float:
             written = character.encode(encoding, "replace")
             return 6.8 if 0xB0 <= written[0] <= 0xC8 and written[1] >= 0xA1 else 12.0
         return 4.8 if character in _POINTS else 10.5 if "\u4e00" <= character <= "\u9fff" else _sign(character)
+
     return _summed(text, of)
 
 
@@ -244,10 +266,15 @@ def _sign(character: str) -> float:
 
 def _summed(text: str, of: Callable[[str], float]) -> float:
     """The costs of all characters, each looked at once; an ideograph within a Latin word costs more."""
-    costs = {character: _ASCII if character.isascii() else _DAMAGED if character == "\ufffd" else of(character)
-             for character in set(text)}
-    inside = sum(6.0 for before, character, after in zip(text, text[1:], text[2:], strict=False)
-                 if character > "\u2e80" and _is_latin(before) and _is_latin(after))
+    costs = {
+        character: _ASCII if character.isascii() else _DAMAGED if character == "\ufffd" else of(character)
+        for character in set(text)
+    }
+    inside = sum(
+        6.0
+        for before, character, after in zip(text, text[1:], text[2:], strict=False)
+        if character > "\u2e80" and _is_latin(before) and _is_latin(after)
+    )
     return sum(map(costs.__getitem__, text)) + inside
 
 
@@ -273,7 +300,8 @@ def _script(frequent: str, second: str, first: str, last: str) -> Callable[[str,
     """The cost of an alphabet: its most frequent letters, those after them, the rest of it."""
     tiers = {**dict.fromkeys(second + second.upper(), 3.8), **dict.fromkeys(frequent + frequent.upper(), 2.7)}
     return lambda text, encoding: _spelled(
-        text, lambda character: tiers.get(character, 5.0 if first <= character <= last else 9.0))
+        text, lambda character: tiers.get(character, 5.0 if first <= character <= last else 9.0)
+    )
 
 
 _cyrillic = _script("оеаинтсрвлкм", "дпуяыьгзбчй", "Ѐ", "ӿ")
@@ -296,12 +324,14 @@ def _spelled(text: str, of: Callable[[str], float]) -> float:
 
 def _misplaced(text: str, place: int) -> float:
     """What a letter costs more where it stands."""
-    character, before, after = text[place], text[place - 1:place], text[place + 1:place + 2]
+    character, before, after = text[place], text[place - 1 : place], text[place + 1 : place + 2]
     more = 6.0 if character.isupper() and before.islower() else 0.0
     foreign = ord(character) > 0x24F
     neighbours = [one for one in (before, after) if one.isalpha()]
     if foreign:
-        more += 7.0 * any(one.isascii() for one in neighbours) if neighbours else 2.0  # two scripts in one word; one letter alone
+        more += (
+            7.0 * any(one.isascii() for one in neighbours) if neighbours else 2.0
+        )  # two scripts in one word; one letter alone
         if unicodedata.category(character) == "Mn" and not (before and ord(before) > 0x24F):
             more += 5.0
         return more + (2.0 if character.isupper() and after.isupper() else 0.0)
@@ -313,12 +343,12 @@ def _misplaced(text: str, place: int) -> float:
 
 def _marked(text: str, place: int) -> float:
     """What a sign costs where it stands."""
-    character, before, after = text[place], text[place - 1:place], text[place + 1:place + 2]
+    character, before, after = text[place], text[place - 1 : place], text[place + 1 : place + 2]
     within = before.isalpha() and after.isalpha()
     if character in "’´" and within:  # ´ is typed for it
         word = next((end for end in range(place + 1, min(place + 5, len(text))) if not text[end].isalpha()), place + 5)
-        begins = not text[place - 2:place - 1].isalpha() and before in _CONTRACTED_BEFORE
-        return 1.5 if begins or text[place + 1:word] in _CONTRACTED_AFTER else 4.0
+        begins = not text[place - 2 : place - 1].isalpha() and before in _CONTRACTED_BEFORE
+        return 1.5 if begins or text[place + 1 : word] in _CONTRACTED_AFTER else 4.0
     if character in _QUOTES:
         opens, inner, outer = _QUOTES[character], after, before
         if not opens:
@@ -365,4 +395,3 @@ _CANDIDATES = (
     _Candidate(("iso8859_5",), (_cyrillic,), 4.0),
     _Candidate(("cp866",), (_cyrillic,), 4.0),
 )
-

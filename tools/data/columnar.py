@@ -79,9 +79,16 @@ def by_columns(
     None where they are few, polars is not installed, or something about them is not plain.
     """
     roles = {frozenset(source.columns.found) for source in sources}
-    if (sum(source.raw.count for source in sources) < MANY or task.type not in _KINDS or len(roles) > 1
-            or set(data_source.deduplicate_on) != IDENTITY or data_source.split.group_by is not None
-            or data_source.split.time is not None or not all(map(_is_plain, sources)) or importlib.util.find_spec("polars_hash") is None):
+    if (
+        sum(source.raw.count for source in sources) < MANY
+        or task.type not in _KINDS
+        or len(roles) > 1
+        or set(data_source.deduplicate_on) != IDENTITY
+        or data_source.split.group_by is not None
+        or data_source.split.time is not None
+        or not all(map(_is_plain, sources))
+        or importlib.util.find_spec("polars_hash") is None
+    ):
         return None
     conversion = Conversion(task)
     frames = [_converted(source, conversion) for source in sources]
@@ -97,15 +104,24 @@ def without_duplicates(rows: ColumnRows) -> Deduplicated:
     first, later = frame.filter(is_first), frame.filter(~is_first)
     repeated = first.filter(pl.col("number").is_in(later["number"].implode()))
     pairs = later.join(repeated, on="number", suffix="_earlier", maintain_order="left").filter(
-        pl.col("label") != pl.col("label_earlier"))
+        pl.col("label") != pl.col("label_earlier")
+    )
     earlier = pairs.select(pl.col("^.*_earlier$").name.map(lambda name: name.removesuffix("_earlier")))
-    return Deduplicated(ColumnRows(first), ColumnRows(later), list(zip(ColumnRows(earlier), ColumnRows(pairs), strict=True)))
+    return Deduplicated(
+        ColumnRows(first), ColumnRows(later), list(zip(ColumnRows(earlier), ColumnRows(pairs), strict=True))
+    )
 
 
 def _is_plain(source: SourceRecords) -> bool:
     found = source.columns.found
-    return (source.own is None and not source.kind.synthetic and not source.kind.unlabelled and not source.kind.carried
-            and set(found) <= set(_ROLES) and set(found.values()) <= set(source.raw.texts))
+    return (
+        source.own is None
+        and not source.kind.synthetic
+        and not source.kind.unlabelled
+        and not source.kind.carried
+        and set(found) <= set(_ROLES)
+        and set(found.values()) <= set(source.raw.texts)
+    )
 
 
 def _converted(source: SourceRecords, conversion: Conversion) -> Any:
@@ -133,15 +149,19 @@ def _read(source: SourceRecords) -> Any:
     pl, found = polars(), source.columns.found
     text = pl.col("text").str.strip_chars(" ")
     key = text.str.replace_many(list(WIDE), list(WIDE.values()), leftmost=True).str.replace_all("  +", " ")
-    frame = (pl.scan_ndjson(source.raw.root / "rows.jsonl", schema=dict.fromkeys(found.values(), pl.String))
-             .select(pl.col(column).fill_null("").alias(role) for role, column in found.items())
-             .with_columns(text=text, key=pl.when(pl.col("text").str.contains(f"^{USUAL}$")).then(key))
-             .collect(engine="streaming"))
+    frame = (
+        pl.scan_ndjson(source.raw.root / "rows.jsonl", schema=dict.fromkeys(found.values(), pl.String))
+        .select(pl.col(column).fill_null("").alias(role) for role, column in found.items())
+        .with_columns(text=text, key=pl.when(pl.col("text").str.contains(f"^{USUAL}$")).then(key))
+        .collect(engine="streaming")
+    )
     unusual = frame["key"].is_null().arg_true()
     texts = [as_text(value) for value in frame["text"].gather(unusual)]
     return frame.with_columns(
-        frame["text"].scatter(unusual, texts), frame["key"].scatter(unusual, [normalised(text) for text in texts]),
-        *(_of_each(frame[role], as_text) for role in found if role != "text"))
+        frame["text"].scatter(unusual, texts),
+        frame["key"].scatter(unusual, [normalised(text) for text in texts]),
+        *(_of_each(frame[role], as_text) for role in found if role != "text"),
+    )
 
 
 def _with_ids(frame: Any) -> Any:
@@ -151,8 +171,13 @@ def _with_ids(frame: Any) -> Any:
     if "entity" in frame.columns:
         frame = frame.with_columns(_of_each(frame["entity"], normalised).alias("about"))
         counted = pl.concat_str("key", pl.lit("\x1f"), "about")
-    return (frame.lazy().with_columns(id=counted.chash.sha2_256().str.head(16))
-            .with_columns(number=as_number(pl.col("id"))).drop("about", strict=False).collect(engine="streaming"))
+    return (
+        frame.lazy()
+        .with_columns(id=counted.chash.sha2_256().str.head(16))
+        .with_columns(number=as_number(pl.col("id")))
+        .drop("about", strict=False)
+        .collect(engine="streaming")
+    )
 
 
 def as_number(digits: Any) -> Any:

@@ -38,8 +38,9 @@ def _grouped(rows: ColumnRows, policy: SplitPolicy, previous: Mapping[str, str])
     """Each row's `key`, its `stratum`, the split it stood in `before`, and its `group`: a number for each text."""
     pl = polars()
     frame = rows.frame.select("id", "key", stratum=pl.col("label") if policy.stratify else pl.lit(""))
-    stood = pl.DataFrame({"id": list(previous), "before": list(previous.values())},
-                         schema={"id": pl.String, "before": pl.String})
+    stood = pl.DataFrame(
+        {"id": list(previous), "before": list(previous.values())}, schema={"id": pl.String, "before": pl.String}
+    )
     frame = frame.join(stood, on="id", how="left", maintain_order="left")
     if "entity" not in rows.frame.columns:  # every text is a group of its own
         return frame.with_row_index("group")
@@ -52,8 +53,11 @@ def _settled(frame: Any, held_out: Sequence[Row]) -> Any:
     else where most of it stood before."""
     pl = polars()
     groups = frame.group_by("group", maintain_order=True).agg(
-        pl.col("key").first(), size=pl.len(), strata=pl.col("stratum"),
-        **{name: (pl.col("before") == name).sum() for name in SPLITS})
+        pl.col("key").first(),
+        size=pl.len(),
+        strata=pl.col("stratum"),
+        **{name: (pl.col("before") == name).sum() for name in SPLITS},
+    )
     most, settled = pl.max_horizontal(SPLITS), pl.lit(None, pl.String)
     for name in reversed(SPLITS):
         settled = pl.when((most > 0) & (pl.col(name) == most)).then(pl.lit(name)).otherwise(settled)

@@ -37,10 +37,16 @@ def opened(path: Path, field: str) -> Iterator[BinaryIO]:
             import zstandard
         except ImportError as error:
             raise MissingRequirement(
-                Text("Reading .zst files needs zstandard, and the environment of this job lacks it.",
-                     "讀取 .zst 檔需要 zstandard，但執行此工作的環境沒有安裝。"),
-                Text("Install it: pip install 'nlp-skills[zst]'; or pack the file as .gz.",
-                     "請安裝：pip install 'nlp-skills[zst]'；或改用 .gz 壓縮。"), field=f"{field}.path") from error
+                Text(
+                    "Reading .zst files needs zstandard, and the environment of this job lacks it.",
+                    "讀取 .zst 檔需要 zstandard，但執行此工作的環境沒有安裝。",
+                ),
+                Text(
+                    "Install it: pip install 'nlp-skills[zst]'; or pack the file as .gz.",
+                    "請安裝：pip install 'nlp-skills[zst]'；或改用 .gz 壓縮。",
+                ),
+                field=f"{field}.path",
+            ) from error
         try:
             with path.open("rb") as file, io.BufferedReader(_Zstandard(file)) as stream:
                 yield cast(BinaryIO, stream)
@@ -98,4 +104,6 @@ def opened_text(path: Path, encoding: str, field: str, newline: str | None = Non
 def _damaged(path: Path, field: str) -> DataError:
     return DataError(
         Text(f"{path} is damaged: it cannot be unpacked to its end.", f"{path} 已損壞：無法完整解壓縮。"),
-        Text("Copy or export it again; the earlier data is untouched.", "請重新複製或匯出；先前的資料沒有變動。"), field=f"{field}.path")
+        Text("Copy or export it again; the earlier data is untouched.", "請重新複製或匯出；先前的資料沒有變動。"),
+        field=f"{field}.path",
+    )

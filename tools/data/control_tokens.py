@@ -16,17 +16,45 @@ from typing import Any
 from ...resources.files import read_json
 
 # Of the families of models in use, for a base model that is not at hand yet.
-COMMON = ("<|im_start|>", "<|im_end|>", "<|endoftext|>", "<|begin_of_text|>", "<|end_of_text|>", "<|eot_id|>", "<|eom_id|>",
-          "<|start_header_id|>", "<|end_header_id|>", "<start_of_turn>", "<end_of_turn>", "<bos>", "<eos>", "<s>", "</s>",
-          "[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>",
-          "<|start|>", "<|message|>", "<|channel|>", "<|return|>")
+COMMON = (
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|endoftext|>",
+    "<|begin_of_text|>",
+    "<|end_of_text|>",
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|start_header_id|>",
+    "<|end_header_id|>",
+    "<start_of_turn>",
+    "<end_of_turn>",
+    "<bos>",
+    "<eos>",
+    "<s>",
+    "</s>",
+    "[INST]",
+    "[/INST]",
+    "[SYSTEM_PROMPT]",
+    "[/SYSTEM_PROMPT]",
+    "<|system|>",
+    "<|user|>",
+    "<|assistant|>",
+    "<|end|>",
+    "<|start|>",
+    "<|message|>",
+    "<|channel|>",
+    "<|return|>",
+)
 _SHORTEST = 3  # characters; a shorter one is a letter or two of any text
 
 
 def special_tokens(model: Path) -> tuple[str, ...]:
     """The control tokens of a model folder's tokenizer, read from its files without any library."""
-    stamps = tuple((file.name, file.stat().st_mtime_ns) for name in ("tokenizer.json", "tokenizer_config.json")
-                   if (file := model / name).is_file())
+    stamps = tuple(
+        (file.name, file.stat().st_mtime_ns)
+        for name in ("tokenizer.json", "tokenizer_config.json")
+        if (file := model / name).is_file()
+    )
     return _read(model, stamps)
 
 
@@ -58,9 +86,15 @@ def _plain_message(message: Mapping[str, Any], tokens: Sequence[str]) -> dict[st
     if isinstance(content, str):
         return {**message, "content": plain(content, tokens)}
     if isinstance(content, list):
-        return {**message, "content": [
-            {**part, "text": plain(part["text"], tokens)} if isinstance(part, Mapping) and isinstance(part.get("text"), str)
-            else part for part in content]}
+        return {
+            **message,
+            "content": [
+                {**part, "text": plain(part["text"], tokens)}
+                if isinstance(part, Mapping) and isinstance(part.get("text"), str)
+                else part
+                for part in content
+            ],
+        }
     return dict(message)
 
 
@@ -77,7 +111,11 @@ def _read(model: Path, _stamps: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
             if token.get("special"):
                 found[str(token["content"])] = None
         named = [value for name, value in settings.items() if name.endswith("_token")]
-        for value in [*named, *(settings.get("additional_special_tokens") or []), *(settings.get("extra_special_tokens") or [])]:
+        for value in [
+            *named,
+            *(settings.get("additional_special_tokens") or []),
+            *(settings.get("extra_special_tokens") or []),
+        ]:
             content = value.get("content") if isinstance(value, Mapping) else value
             if isinstance(content, str):
                 found[content] = None
@@ -92,4 +130,3 @@ def _worth(found: Iterable[str]) -> tuple[str, ...]:
 def _pattern(tokens: tuple[str, ...]) -> re.Pattern[str] | None:
     longest_first = sorted((token for token in tokens if token), key=lambda token: -len(token))
     return re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
-

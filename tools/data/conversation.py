@@ -16,19 +16,36 @@ from .cells import as_structure, as_text
 
 Turn = dict[str, Any]
 _ROLES = {
-    "system": "system", "developer": "system", "user": "user", "human": "user", "prompter": "user", "assistant": "assistant",
-    **dict.fromkeys(("gpt", "chatgpt", "bing", "bard", "claude", "gemini", "bot", "chatbot", "model", "llm", "ai"), "assistant"),
-    "function_call": "call", "tool_call": "call", "function-call": "call", "tool": "tool", "function": "tool",
-    "observation": "tool", "tool_response": "tool", "function_response": "tool", "function-response": "tool", "ipython": "tool",
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "human": "user",
+    "prompter": "user",
+    "assistant": "assistant",
+    **dict.fromkeys(
+        ("gpt", "chatgpt", "bing", "bard", "claude", "gemini", "bot", "chatbot", "model", "llm", "ai"), "assistant"
+    ),
+    "function_call": "call",
+    "tool_call": "call",
+    "function-call": "call",
+    "tool": "tool",
+    "function": "tool",
+    "observation": "tool",
+    "tool_response": "tool",
+    "function_response": "tool",
+    "function-response": "tool",
+    "ipython": "tool",
 }
 _MARKED = re.compile(r"(?:\A|\n\n)(Human|Assistant): ?")  # as the first preference data sets were published
 _TOOLS_BEFORE = (
     "# Tools\n\nYou may call one or more functions to assist with the user query.\n\n"
-    "You are provided with function signatures within <tools></tools> XML tags:\n<tools>")
+    "You are provided with function signatures within <tools></tools> XML tags:\n<tools>"
+)
 _TOOLS_AFTER = (
     "\n</tools>\n\nFor each function call, return a json object with function name and arguments within "
-    "<tool_call></tool_call> XML tags:\n<tool_call>\n{\"name\": <function-name>, \"arguments\": <args-json-object>}\n"
-    "</tool_call>")
+    '<tool_call></tool_call> XML tags:\n<tool_call>\n{"name": <function-name>, "arguments": <args-json-object>}\n'
+    "</tool_call>"
+)
 
 
 class NoConversation(Exception):
@@ -59,7 +76,10 @@ def marked_turns(value: Any) -> list[Turn] | None:
     parts = _MARKED.split(text)
     if len(parts) < 3 or parts[0].strip():
         return None
-    return [{"role": _ROLES[role.lower()], "content": said.strip()} for role, said in zip(parts[1::2], parts[2::2], strict=True)]
+    return [
+        {"role": _ROLES[role.lower()], "content": said.strip()}
+        for role, said in zip(parts[1::2], parts[2::2], strict=True)
+    ]
 
 
 def _is_turn(given: Any) -> bool:
@@ -73,7 +93,9 @@ def _turns(given: Mapping[str, Any]) -> list[Turn]:
     raw = given.get("content") if "content" in given else given.get("value")
     if role == "call":
         calls = _calls(as_structure(raw))
-        return [{"role": "assistant", "content": "" if calls else _content(raw), **({"tool_calls": calls} if calls else {})}]
+        return [
+            {"role": "assistant", "content": "" if calls else _content(raw), **({"tool_calls": calls} if calls else {})}
+        ]
     turn: Turn = {"role": role, "content": _content(raw if raw is not None else given.get("refusal"))}
     calls = _calls(as_structure(given.get("tool_calls")) or as_structure(given.get("function_call")))
     if calls:
@@ -107,8 +129,16 @@ def _calls(raw: Any) -> list[dict[str, Any]]:
             return []
         arguments = called.get("arguments", called.get("parameters", {}))
         parsed = as_structure(arguments)
-        found.append({**({"id": one["id"]} if isinstance(one.get("id"), str) else {}), "type": "function", "function": {
-            "name": as_text(called["name"]), "arguments": parsed if parsed is not None else as_text(arguments) or {}}})
+        found.append(
+            {
+                **({"id": one["id"]} if isinstance(one.get("id"), str) else {}),
+                "type": "function",
+                "function": {
+                    "name": as_text(called["name"]),
+                    "arguments": parsed if parsed is not None else as_text(arguments) or {},
+                },
+            }
+        )
     return found
 
 
@@ -132,8 +162,10 @@ def with_system(turns: Sequence[Turn], system: Any) -> list[Turn]:
 
 def said_in(turn: Mapping[str, Any]) -> str:
     """A turn as text, tool calls after what was said."""
-    calls = [f"<tool_call>\n{json.dumps(call['function'], ensure_ascii=False)}\n</tool_call>"
-             for call in turn.get("tool_calls") or ()]
+    calls = [
+        f"<tool_call>\n{json.dumps(call['function'], ensure_ascii=False)}\n</tool_call>"
+        for call in turn.get("tool_calls") or ()
+    ]
     return "\n".join(filter(None, [turn["content"], *calls]))
 
 

@@ -43,7 +43,7 @@ def main(task: Path, arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="03_convert_format.py",
         description="Render the current data into the chat rows that training reads. "
-                    "把目前的資料轉成訓練用的對話格式。",
+        "把目前的資料轉成訓練用的對話格式。",
     )
     parser.parse_args(arguments)
 
@@ -52,13 +52,20 @@ def main(task: Path, arguments: list[str]) -> int:
         definition, snapshot = folder.load(), current_snapshot(folder)
         place = rendered(folder, snapshot, task_prompt(definition), definition.labels)
         train, valid = snapshot.counts["train"], snapshot.counts["valid"]
-        done = Text(f"{train} train and {valid} valid rows rendered in {place}.",
-                    f"已轉換 {train} 列訓練與 {valid} 列驗證資料：{place}")
+        done = Text(
+            f"{train} train and {valid} valid rows rendered in {place}.",
+            f"已轉換 {train} 列訓練與 {valid} 列驗證資料：{place}",
+        )
         job.progress(1, 1, done)
         return {
-            "folder": str(place), "snapshot": snapshot.hash, "message": done._asdict(),
-            "next_step": {"tool": "plan_training", "arguments": {"task": folder.name},
-                          "say": Text("Plan the training.", "接著規劃訓練。")._asdict()},
+            "folder": str(place),
+            "snapshot": snapshot.hash,
+            "message": done._asdict(),
+            "next_step": {
+                "tool": "plan_training",
+                "arguments": {"task": folder.name},
+                "say": Text("Plan the training.", "接著規劃訓練。")._asdict(),
+            },
         }
 
     return run_job("convert", work, entry=["scripts/03_convert_format.py"], arguments=arguments, task=Path(task))

@@ -11,18 +11,26 @@ from .cells import as_text
 
 First = Literal["day", "month"]
 _REST = r"(?P<rest>(?:[T\s,].*)?)"
-_DATE = re.compile(r"(?P<year>\d{4}|\d{3}|\d{2}(?=\s*年))\s*[-/.年]\s*(?P<month>\d{1,2})\s*月?"
-                   rf"(?:\s*(?:[-/.]|(?<=月))\s*(?P<day>\d{{1,2}})\s*日?)?{_REST}")
+_DATE = re.compile(
+    r"(?P<year>\d{4}|\d{3}|\d{2}(?=\s*年))\s*[-/.年]\s*(?P<month>\d{1,2})\s*月?"
+    rf"(?:\s*(?:[-/.]|(?<=月))\s*(?P<day>\d{{1,2}})\s*日?)?{_REST}"
+)
 _COMPACT = re.compile(r"(?P<year>(?:19|20)\d\d)(?P<month>\d\d)(?P<day>\d\d)(?P<rest>)")
 _YEAR_LAST = re.compile(rf"(?P<one>\d{{1,2}})(?P<mark>[./-])\s?(?P<two>\d{{1,2}})(?P=mark)\s?(?P<year>\d{{4}}){_REST}")
 _WEEKDAY = r"(?:[A-Za-z]{3,9}\.?,?\s+)?"
-_DAY_BEFORE_NAME = re.compile(rf"{_WEEKDAY}(?P<day>\d{{1,2}})(?:st|nd|rd|th|\.)?[\s-]+(?P<name>[A-Za-z]{{3,9}})\.?,?[\s-]+"
-                              rf"(?P<year>\d{{4}}){_REST}")
-_NAME_BEFORE_DAY = re.compile(rf"{_WEEKDAY}(?P<name>[A-Za-z]{{3,9}})\.?\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s+"
-                              rf"(?P<year>\d{{4}}){_REST}")
+_DAY_BEFORE_NAME = re.compile(
+    rf"{_WEEKDAY}(?P<day>\d{{1,2}})(?:st|nd|rd|th|\.)?[\s-]+(?P<name>[A-Za-z]{{3,9}})\.?,?[\s-]+"
+    rf"(?P<year>\d{{4}}){_REST}"
+)
+_NAME_BEFORE_DAY = re.compile(
+    rf"{_WEEKDAY}(?P<name>[A-Za-z]{{3,9}})\.?\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s+"
+    rf"(?P<year>\d{{4}}){_REST}"
+)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_CLOCK = re.compile(r"[T\s,]*(?P<before>上午|下午)?\s*(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?(?:\.\d+)?"
-                    r"\s*(?P<after>[AaPp]\.?[Mm])?")
+_CLOCK = re.compile(
+    r"[T\s,]*(?P<before>上午|下午)?\s*(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?(?:\.\d+)?"
+    r"\s*(?P<after>[AaPp]\.?[Mm])?"
+)
 _REPUBLIC = 1911  # 民國 1 is 1912
 _SECONDS = re.compile(r"\d{9,10}(?:\.\d+)?|\d{13}")
 _LONGEST = 80  # characters
@@ -70,7 +78,9 @@ def may_be_read_in_two_ways(value: Any) -> bool:
 def _written(text: str, first: First | None) -> datetime | None:
     if found := _COMPACT.fullmatch(text) or _DATE.fullmatch(text.removeprefix("民國").strip()):
         year = int(found["year"])
-        return _moment(year + _REPUBLIC if year < 1000 else year, int(found["month"]), int(found["day"] or 1), found["rest"])
+        return _moment(
+            year + _REPUBLIC if year < 1000 else year, int(found["month"]), int(found["day"] or 1), found["rest"]
+        )
     if found := _YEAR_LAST.fullmatch(text):
         if first is None and found["mark"] != ".":
             return None
@@ -78,7 +88,11 @@ def _written(text: str, first: First | None) -> datetime | None:
         return _moment(int(found["year"]), int(found[month]), int(found[day]), found["rest"])
     if found := _DAY_BEFORE_NAME.fullmatch(text) or _NAME_BEFORE_DAY.fullmatch(text):
         name = found["name"][:3].casefold()
-        return _moment(int(found["year"]), _MONTHS.index(name) + 1, int(found["day"]), found["rest"]) if name in _MONTHS else None
+        return (
+            _moment(int(found["year"]), _MONTHS.index(name) + 1, int(found["day"]), found["rest"])
+            if name in _MONTHS
+            else None
+        )
     return None
 
 

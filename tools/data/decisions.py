@@ -15,8 +15,19 @@ from ...resources.language import Text
 from .checks import Report
 
 KEEP_BENCHMARK, NEW_BENCHMARK = "benchmark_changed", "new_benchmark"  # the two ways out where the data left it behind
-ACCEPTABLE = ("rows_left_out", "source_shrank", "conflicting_labels", "near_benchmark", "personal_id_number",
-              "personal_card", "secret_token", "secret_private_key", "benchmark_one_label", KEEP_BENCHMARK, NEW_BENCHMARK)
+ACCEPTABLE = (
+    "rows_left_out",
+    "source_shrank",
+    "conflicting_labels",
+    "near_benchmark",
+    "personal_id_number",
+    "personal_card",
+    "secret_token",
+    "secret_private_key",
+    "benchmark_one_label",
+    KEEP_BENCHMARK,
+    NEW_BENCHMARK,
+)
 _LONGEST_REASON = 500
 
 
@@ -39,21 +50,31 @@ def decisions_of(accept: Mapping[str, str]) -> dict[str, Decision]:
         if code not in ACCEPTABLE:
             raise DataError(
                 Text(f"{code[:60]!r} is no finding that can be accepted.", f"「{code[:60]}」不是可以接受的項目。"),
-                Text(f"Use one of: {', '.join(ACCEPTABLE)}. Everything else has to be mended in the data.",
-                     f"可以接受的有：{'、'.join(ACCEPTABLE)}。其他問題必須修正資料。"), field="accept")
+                Text(
+                    f"Use one of: {', '.join(ACCEPTABLE)}. Everything else has to be mended in the data.",
+                    f"可以接受的有：{'、'.join(ACCEPTABLE)}。其他問題必須修正資料。",
+                ),
+                field="accept",
+            )
         if not reason.strip():
             raise DataError(
                 Text(f"Accepting {code} needs a reason.", f"要接受 {code}，必須寫明理由。"),
-                Text("Ask the person why the data is right as it is, and pass their words.",
-                     "請問對方為什麼資料這樣是對的，並帶入他的說法。"), field="accept")
+                Text(
+                    "Ask the person why the data is right as it is, and pass their words.",
+                    "請問對方為什麼資料這樣是對的，並帶入他的說法。",
+                ),
+                field="accept",
+            )
     person, moment = who(), now()
     return {code: Decision(reason.strip()[:_LONGEST_REASON], person, moment) for code, reason in accept.items()}
 
 
 def standing(report: Report | None) -> dict[str, Decision]:
     """The decisions that an earlier report holds."""
-    return {found["code"]: Decision(**found["decision"], rows=found["count"])
-            for found in (report or {}).get("accepted", [])}
+    return {
+        found["code"]: Decision(**found["decision"], rows=found["count"])
+        for found in (report or {}).get("accepted", [])
+    }
 
 
 def settled(report: Report, decisions: Mapping[str, Decision]) -> Report:
@@ -73,8 +94,9 @@ def settled(report: Report, decisions: Mapping[str, Decision]) -> Report:
 
 def summary(report: Report) -> list[dict[str, Any]]:
     """What a version records of them: `{finding, count, reason, by, at}`."""
-    return [{"finding": found["code"], "count": found["count"], **found["decision"]}
-            for found in report.get("accepted", [])]
+    return [
+        {"finding": found["code"], "count": found["count"], **found["decision"]} for found in report.get("accepted", [])
+    ]
 
 
 def who() -> str:

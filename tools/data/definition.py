@@ -99,8 +99,10 @@ def unknown_kept(task: TaskFolder, data_source: DataSource) -> list[Text]:
     for number, source in enumerate(data_source.sources):
         if kind := kinds().get(source.type):
             unknown += unknown_in_source(source.model_dump(exclude_none=True), kind, f"sources[{number}]")
-    return [*kept(list(unknown_fields(Task, read_yaml(task.file))), task.file.name),
-            *kept(unknown, task.data_source_file.name)]
+    return [
+        *kept(list(unknown_fields(Task, read_yaml(task.file))), task.file.name),
+        *kept(unknown, task.data_source_file.name),
+    ]
 
 
 def _checked(task: TaskFolder, content: Mapping[str, Any]) -> DataSource:
@@ -133,8 +135,10 @@ def source_kinds(data_source: DataSource, task: TaskFolder) -> list[SourceKind]:
     if not data_source.sources and not labelled:
         raise DataSourceError(
             Text(f"{task.data_source_file} names no source.", f"{task.data_source_file} 沒有任何資料來源。"),
-            Text("Say where the rows come from with set_data_source, for example a CSV file or a database query.",
-                 "請用 set_data_source 說明資料從哪裡來，例如 CSV 檔或資料庫查詢。"),
+            Text(
+                "Say where the rows come from with set_data_source, for example a CSV file or a database query.",
+                "請用 set_data_source 說明資料從哪裡來，例如 CSV 檔或資料庫查詢。",
+            ),
             field="sources",
         )
     return [*(source_kind(source, number) for number, source in enumerate(data_source.sources)), *labelled]

@@ -38,8 +38,16 @@ class Form:
 
 
 def delimited_records(
-    path: Path, encoding: str, delimiter: str | None, field: str, places: Places | None = None, *,
-    header: int | None = None, quotes: bool | None = None, private: bool = False, note: Note = lambda text: None,
+    path: Path,
+    encoding: str,
+    delimiter: str | None,
+    field: str,
+    places: Places | None = None,
+    *,
+    header: int | None = None,
+    quotes: bool | None = None,
+    private: bool = False,
+    note: Note = lambda text: None,
 ) -> Iterator[Record]:
     """The rows of a CSV or TSV file, by the names its header gives the columns, else `column_1`, `column_2` …
 
@@ -96,16 +104,20 @@ def _header_of(rows: Sequence[tuple[int, list[str]]], given: int | None, note: N
 
 def no_header(columns: int) -> Text:
     """What to say of a table without a row that names its columns."""
-    return Text(f"No row names the columns, so they are called column_1 to column_{columns}; if the first row does, set "
-                "header: 1.",
-                f"沒有欄名列，所以欄位依序稱為 column_1 到 column_{columns}；如果第一列就是欄名，請設 header: 1。")
+    return Text(
+        f"No row names the columns, so they are called column_1 to column_{columns}; if the first row does, set "
+        "header: 1.",
+        f"沒有欄名列，所以欄位依序稱為 column_1 到 column_{columns}；如果第一列就是欄名，請設 header: 1。",
+    )
 
 
 def unseen_header(row: int) -> Text:
     """What to say where the row that is named as the header may as well be one of the data."""
-    return Text(f"Row {row} does not look like the names of the columns, and what rows say is not shown: the columns are called "
-                "column_1, column_2 and so on.",
-                f"第 {row} 列看起來不像欄名，而這個任務不顯示資料內容，所以欄位依序稱為 column_1、column_2……。")
+    return Text(
+        f"Row {row} does not look like the names of the columns, and what rows say is not shown: the columns are called "
+        "column_1, column_2 and so on.",
+        f"第 {row} 列看起來不像欄名，而這個任務不顯示資料內容，所以欄位依序稱為 column_1、column_2……。",
+    )
 
 
 def numbered(width: int) -> list[str]:
@@ -115,20 +127,27 @@ def numbered(width: int) -> list[str]:
 
 def titles_above(count: int, row: int) -> Text:
     """What to say of rows above the header."""
-    return Text(f"The header was found in row {row}; {several(count, 'title row')} above it {'was' if count == 1 else 'were'} "
-                "left out. If that is wrong, set header.",
-                f"在第 {row} 列找到欄名，上面 {count} 列標題沒有讀入。如果不對，請設 header。")
+    return Text(
+        f"The header was found in row {row}; {several(count, 'title row')} above it {'was' if count == 1 else 'were'} "
+        "left out. If that is wrong, set header.",
+        f"在第 {row} 列找到欄名，上面 {count} 列標題沒有讀入。如果不對，請設 header。",
+    )
 
 
 def repeats_names(names: Sequence[str], cells: Sequence[Any]) -> bool:
     """Whether a row is the header once more, as where tables were put one below the other."""
-    return len(names) > 1 and len(cells) >= len(names) and all(
-        isinstance(cell, str) and cell.strip() == name for name, cell in zip(names, cells, strict=False))
+    return (
+        len(names) > 1
+        and len(cells) >= len(names)
+        and all(isinstance(cell, str) and cell.strip() == name for name, cell in zip(names, cells, strict=False))
+    )
 
 
 def names_again(row: int) -> Text:
     """What to say of a header that stands once more among the rows."""
-    return Text(f"Row {row} names the columns once more; it is not read as data.", f"第 {row} 列又是欄名，沒有當成資料讀入。")
+    return Text(
+        f"Row {row} names the columns once more; it is not read as data.", f"第 {row} 列又是欄名，沒有當成資料讀入。"
+    )
 
 
 def _names(rows: Sequence[tuple[int, list[str]]], place: int | None, path: Path, field: str) -> list[str]:
@@ -143,24 +162,43 @@ def column_names(cells: Sequence[Any], path: Path, row: int, field: str) -> list
     Raises:
         DataError: two have the same.
     """
-    names = [str(cell).strip() if is_filled(cell) and str(cell).strip() else f"column_{number}"
-             for number, cell in enumerate(cells, start=1)]
+    names = [
+        str(cell).strip() if is_filled(cell) and str(cell).strip() else f"column_{number}"
+        for number, cell in enumerate(cells, start=1)
+    ]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         where = [letters_of(number) for number, name in enumerate(names, start=1) if name == twice[0]]
-        raise broken(path, row, Text(f"names the column {twice[0]!r} twice ({' and '.join(where)})",
-                                     f"重複了欄名「{twice[0]}」（{'、'.join(where)} 欄）"),
-                     Text("Give every column its own name; what stands beside the table, such as a legend, belongs on a sheet of "
-                          "its own.", "請讓每一欄有自己的名稱；表格旁邊的說明（例如代號表）請移到別的工作表。"), field, unit=ROW)
+        raise broken(
+            path,
+            row,
+            Text(
+                f"names the column {twice[0]!r} twice ({' and '.join(where)})",
+                f"重複了欄名「{twice[0]}」（{'、'.join(where)} 欄）",
+            ),
+            Text(
+                "Give every column its own name; what stands beside the table, such as a legend, belongs on a sheet of "
+                "its own.",
+                "請讓每一欄有自己的名稱；表格旁邊的說明（例如代號表）請移到別的工作表。",
+            ),
+            field,
+            unit=ROW,
+        )
     return names
 
 
 def _record(names: list[str], cells: list[str], path: Path, line: int, field: str) -> Record:
-    if any(cells[len(names):]):
-        raise broken(path, line, Text(f"has {several(len(cells), 'cell')} where the header has {len(names)}",
-                                      f"有 {len(cells)} 格，但欄名只有 {len(names)} 個"),
-                     Text("A text that contains the separator must stand in quotes.",
-                          "內容含有分隔符號時，必須用引號括起來。"), field)
+    if any(cells[len(names) :]):
+        raise broken(
+            path,
+            line,
+            Text(
+                f"has {several(len(cells), 'cell')} where the header has {len(names)}",
+                f"有 {len(cells)} 格，但欄名只有 {len(names)} 個",
+            ),
+            Text("A text that contains the separator must stand in quotes.", "內容含有分隔符號時，必須用引號括起來。"),
+            field,
+        )
     return dict(zip(names, [cell or None for cell in cells], strict=False))
 
 
@@ -190,8 +228,10 @@ def _rows(path: Path, encoding: str, form: Form, field: str) -> Iterator[tuple[i
 def _no_csv(error: csv.Error) -> Text:
     said = str(error)
     if "expected after" in said:
-        return Text("is not valid CSV: something stands between a closing quote and the separator",
-                    "不是有效的 CSV：結束的引號和分隔符號之間還有別的字")
+        return Text(
+            "is not valid CSV: something stands between a closing quote and the separator",
+            "不是有效的 CSV：結束的引號和分隔符號之間還有別的字",
+        )
     if "unexpected end" in said:
         return Text("is not valid CSV: the file ends within a quote", "不是有效的 CSV：引號還沒關閉，檔案就結束了")
     return Text(f"is not valid CSV ({said})", f"不是有效的 CSV（{said}）")
@@ -200,13 +240,21 @@ def _no_csv(error: csv.Error) -> Text:
 _QUOTES_TO_MEND = Text(
     "Look for a quote that is never closed or is not doubled inside a quoted cell; or set quotes: false on the source, if its "
     "quotes are part of the texts.",
-    "請檢查是否有未關閉的引號，或引號內的引號沒有重複兩次；如果引號就是內容的一部分，請在來源設 quotes: false。")
+    "請檢查是否有未關閉的引號，或引號內的引號沒有重複兩次；如果引號就是內容的一部分，請在來源設 quotes: false。",
+)
 
 
 def _open_quote(path: Path, line: int, lines: int, field: str) -> Exception:
-    return broken(path, line, Text(
-        f"opens a quote that is closed only {several(lines - 1, 'line')} later, and what is between looks like rows",
-        f"開了引號，卻到 {lines - 1} 行之後才關閉，中間看起來都是資料列"), _QUOTES_TO_MEND, field)
+    return broken(
+        path,
+        line,
+        Text(
+            f"opens a quote that is closed only {several(lines - 1, 'line')} later, and what is between looks like rows",
+            f"開了引號，卻到 {lines - 1} 行之後才關閉，中間看起來都是資料列",
+        ),
+        _QUOTES_TO_MEND,
+        field,
+    )
 
 
 def _reader(lines: Iterator[str], form: Form) -> Any:

@@ -29,8 +29,10 @@ def in_words(changes: dict[str, Any]) -> Text:
     relabelled = sum(each["count"] for each in changes["relabelled"])
     if not added + removed + relabelled:
         return Text("No row changed since the last snapshot.", "與上一個快照相比，資料列沒有變動。")
-    return Text(f"Since the last snapshot: {several(added, 'row')} added, {removed} removed, {relabelled} relabelled.",
-                f"與上一個快照相比：新增 {added} 列、移除 {removed} 列、改標籤 {relabelled} 列。")
+    return Text(
+        f"Since the last snapshot: {several(added, 'row')} added, {removed} removed, {relabelled} relabelled.",
+        f"與上一個快照相比：新增 {added} 列、移除 {removed} 列、改標籤 {relabelled} 列。",
+    )
 
 
 def _labels(snapshot: Snapshot) -> dict[str, str]:

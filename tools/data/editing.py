@@ -28,8 +28,9 @@ def read_split(file: Path) -> list[Row]:
         while line := lines.readline(LONGEST_ROW + 1):
             number += 1
             if len(line) > LONGEST_ROW:
-                raise _unreadable(file, number, Text(f"is longer than {LONGEST_ROW >> 20} MB",
-                                                     f"超過 {LONGEST_ROW >> 20} MB"))
+                raise _unreadable(
+                    file, number, Text(f"is longer than {LONGEST_ROW >> 20} MB", f"超過 {LONGEST_ROW >> 20} MB")
+                )
             if line.strip(b"\xef\xbb\xbf \t\r\n"):
                 rows.append(_canonical(_parsed(line, file, number), file, number))
     return sorted(rows, key=lambda row: str(row["id"]))
@@ -39,9 +40,14 @@ def _parsed(line: bytes, file: Path, number: int) -> dict[str, Any]:
     try:
         value = json.loads(line.decode("utf-8-sig"))
     except ValueError as error:
-        raise _unreadable(file, number, Text(
-            "is not UTF-8" if isinstance(error, UnicodeDecodeError) else "is not valid JSON",
-            "不是 UTF-8" if isinstance(error, UnicodeDecodeError) else "不是有效的 JSON")) from error
+        raise _unreadable(
+            file,
+            number,
+            Text(
+                "is not UTF-8" if isinstance(error, UnicodeDecodeError) else "is not valid JSON",
+                "不是 UTF-8" if isinstance(error, UnicodeDecodeError) else "不是有效的 JSON",
+            ),
+        ) from error
     if not isinstance(value, dict):
         raise _unreadable(file, number, Text("is not a JSON object", "不是 JSON 物件"))
     return value
@@ -50,8 +56,10 @@ def _parsed(line: bytes, file: Path, number: int) -> dict[str, Any]:
 def _unreadable(file: Path, number: int, what: Text) -> DataError:
     return DataError(
         Text(f"Line {number} of {file} {what.en}.", f"{file} 第 {number} 行{what.zh}。"),
-        Text('Each line is one row such as {"text": "…", "label": "…"}. Correct the line; nothing was overwritten.',
-             '每一行是一列，例如 {"text": "…", "label": "…"}。請修正該行；沒有任何內容被覆寫。'),
+        Text(
+            'Each line is one row such as {"text": "…", "label": "…"}. Correct the line; nothing was overwritten.',
+            '每一行是一列，例如 {"text": "…", "label": "…"}。請修正該行；沒有任何內容被覆寫。',
+        ),
         field=f"{file.name}:{number}",
     )
 

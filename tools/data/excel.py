@@ -34,8 +34,15 @@ _BOMB, _SMALL = 200, 64 << 20  # no honest workbook larger than that packs so ma
 
 
 def excel_records(
-    path: Path, sheet: str | None, field: str, places: Places | None = None, *, header: int | None = None,
-    private: bool = False, note: Note = lambda text: None, missed: Note | None = None,
+    path: Path,
+    sheet: str | None,
+    field: str,
+    places: Places | None = None,
+    *,
+    header: int | None = None,
+    private: bool = False,
+    note: Note = lambda text: None,
+    missed: Note | None = None,
 ) -> Iterator[Record]:
     """The rows below the header. Merged cells hold their value in each of their rows; formulas give their last result, and
     where none was stored `{"=": …}`, which is no value.
@@ -57,10 +64,16 @@ def excel_records(
         import openpyxl  # type: ignore[import-untyped, import-not-found, unused-ignore]
     except ImportError as error:
         raise MissingRequirement(
-            Text("Reading Excel files needs openpyxl, and the environment of this job lacks it.",
-                 "讀取 Excel 檔需要 openpyxl，但執行此工作的環境沒有安裝。"),
-            Text("Install it: pip install 'nlp-skills[excel]'; or save the sheet as 'CSV UTF-8'.",
-                 "請安裝：pip install 'nlp-skills[excel]'；或另存成「CSV UTF-8」。"), field=f"{field}.path") from error
+            Text(
+                "Reading Excel files needs openpyxl, and the environment of this job lacks it.",
+                "讀取 Excel 檔需要 openpyxl，但執行此工作的環境沒有安裝。",
+            ),
+            Text(
+                "Install it: pip install 'nlp-skills[excel]'; or save the sheet as 'CSV UTF-8'.",
+                "請安裝：pip install 'nlp-skills[excel]'；或另存成「CSV UTF-8」。",
+            ),
+            field=f"{field}.path",
+        ) from error
     _check_size(path, field)
     try:
         workbook = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
@@ -95,23 +108,35 @@ def _sheet(workbook: Any, name: str | None, path: Path, field: str, note: Note, 
             sheets = all_as_data(workbook.sheetnames[:20])
             raise DataSourceError(
                 Text(f"{path} has no sheet {name[:60]!r}.", f"{path} 沒有名為「{name[:60]}」的工作表。"),
-                Text(f"Its sheets are: {sheets.en}.", f"現有工作表：{sheets.zh}。"), field=f"{field}.sheet")
+                Text(f"Its sheets are: {sheets.en}.", f"現有工作表：{sheets.zh}。"),
+                field=f"{field}.sheet",
+            )
         return workbook[name]
     visible = [one for one in workbook.worksheets if one.sheet_state == "visible"] or workbook.worksheets
     filled = [one for one in workbook.worksheets if _holds_rows(one, path, field)]
     chosen = next((one for one in visible if one in filled), visible[0])
     others = [one for one in filled if one is not chosen] if chosen in filled else visible[1:]
-    alike = [one for one in others if _header(one, path, field) == _header(chosen, path, field)] if chosen in filled else []
+    alike = (
+        [one for one in others if _header(one, path, field) == _header(chosen, path, field)] if chosen in filled else []
+    )
     read = as_data(chosen.title)
     if alike:
         names = all_as_data([one.title for one in alike[:10]])
-        missed(Text(f"Sheet {read.en} is read; {names.en} {'has' if len(alike) == 1 else 'have'} the same columns and "
-                    f"{'is' if len(alike) == 1 else 'are'} not. To read them too, add a source for each (sheet: …).",
-                    f"只讀取了工作表{read.zh}；{names.zh}的欄名相同，但沒有讀取。要一起讀，請為每張工作表各加一個來源（用 sheet 指定）。"))
+        missed(
+            Text(
+                f"Sheet {read.en} is read; {names.en} {'has' if len(alike) == 1 else 'have'} the same columns and "
+                f"{'is' if len(alike) == 1 else 'are'} not. To read them too, add a source for each (sheet: …).",
+                f"只讀取了工作表{read.zh}；{names.zh}的欄名相同，但沒有讀取。要一起讀，請為每張工作表各加一個來源（用 sheet 指定）。",
+            )
+        )
     if rest := [one for one in others if one not in alike]:
         names = all_as_data([one.title for one in rest[:10]])
-        note(Text(f"Sheet {read.en} is read; the workbook also has {names.en} (sheet: … names another).",
-                  f"讀取的是工作表{read.zh}；活頁簿裡還有：{names.zh}（可用 sheet 指定）。"))
+        note(
+            Text(
+                f"Sheet {read.en} is read; the workbook also has {names.en} (sheet: … names another).",
+                f"讀取的是工作表{read.zh}；活頁簿裡還有：{names.zh}（可用 sheet 指定）。",
+            )
+        )
     return chosen
 
 
@@ -134,10 +159,13 @@ def _extras(sheet: Any, path: Path, field: str) -> Extras:
             return extras_of(source)
     except TooMany:
         raise DataError(
-            Text(f"Sheet {sheet.title!r} of {path} holds more merged cells, or formulas without results, than can be read.",
-                 f"{path} 的工作表「{sheet.title}」合併儲存格或沒有結果的公式太多，無法讀取。"),
+            Text(
+                f"Sheet {sheet.title!r} of {path} holds more merged cells, or formulas without results, than can be read.",
+                f"{path} 的工作表「{sheet.title}」合併儲存格或沒有結果的公式太多，無法讀取。",
+            ),
             Text("Open it in Excel and save the sheet as 'CSV UTF-8'.", "請用 Excel 開啟，另存成「CSV UTF-8」。"),
-            field=f"{field}.path") from None
+            field=f"{field}.path",
+        ) from None
     except Exception as error:  # as above
         raise _no_workbook(path, field) from error
 
@@ -207,7 +235,7 @@ def _names(
     last = max((last for _, last in extras.filled_down().get(place + 1, ())), default=place + 1)
     if place + 1 < len(rows) and extras.spans_names(place + 1, rows[place + 1]) and may_be_header(rows, place + 1):
         last = max(last, place + 2)
-    for lower in rows[place + 1:min(last, place + _HEADER_ROWS)]:  # names below names that span columns
+    for lower in rows[place + 1 : min(last, place + _HEADER_ROWS)]:  # names below names that span columns
         header = [under if is_filled(under) else above for above, under in zip_longest(header, lower)]
     last = min(last, place + _HEADER_ROWS)
     return column_names([*header, *[None] * (width - len(header))], path, place + 1, field), last + 1
@@ -215,34 +243,51 @@ def _names(
 
 def _record(names: Sequence[str], cells: Sequence[Any]) -> Record:
     beyond = {f"column_{place + 1}": cells[place] for place in range(len(names), len(cells)) if is_filled(cells[place])}
-    return {name: cell if is_filled(cell) else None for name, cell in zip_longest(names, cells[:len(names)])} | beyond
+    return {name: cell if is_filled(cell) else None for name, cell in zip_longest(names, cells[: len(names)])} | beyond
 
 
 def _note_extras(extras: Extras, below: int, title: str, note: Note) -> None:
     if hidden := sum(row >= below for row in extras.hidden):
-        note(Text(f"Sheet {title!r} hides {several(hidden, 'row')} (by a filter or by hand); {'it is' if hidden == 1 else 'they are'} "
-                  "read too. Delete what is not meant.",
-                  f"工作表「{title}」有 {hidden} 列被隱藏（篩選或手動），也一起讀入了；不要的請刪除。"))
+        note(
+            Text(
+                f"Sheet {title!r} hides {several(hidden, 'row')} (by a filter or by hand); {'it is' if hidden == 1 else 'they are'} "
+                "read too. Delete what is not meant.",
+                f"工作表「{title}」有 {hidden} 列被隱藏（篩選或手動），也一起讀入了；不要的請刪除。",
+            )
+        )
     merged = [(row, column) for row, column, last, _ in extras.merged if last > row and row >= below]
     if merged:
-        note(Text(f"Sheet {title!r} has {several(len(merged), 'merged cell')} over several rows: each counts for all of its "
-                  "rows.", f"工作表「{title}」有 {len(merged)} 個跨列的合併儲存格，每一列都填入了同樣的內容。"))
+        note(
+            Text(
+                f"Sheet {title!r} has {several(len(merged), 'merged cell')} over several rows: each counts for all of its "
+                "rows.",
+                f"工作表「{title}」有 {len(merged)} 個跨列的合併儲存格，每一列都填入了同樣的內容。",
+            )
+        )
     if formulas := sorted(place for place in extras.formulas if place[0] >= below):
         row, column = formulas[0]
         first = f"{letters_of(column)}{row}"
-        note(Text(f"Sheet {title!r} has {several(len(formulas), 'formula')} whose results are not stored in the file (the first "
-                  f"in {first}): they have no value here. Open it in Excel and save it; a text that begins with = is a formula "
-                  "to Excel, unless a ' stands before it.",
-                  f"工作表「{title}」有 {len(formulas)} 個公式沒有存下計算結果（第一個在 {first}），這裡讀不到值。請用 Excel 開啟後存檔；"
-                  "以 = 開頭的文字會被 Excel 當成公式，除非前面加上 '。"))
+        note(
+            Text(
+                f"Sheet {title!r} has {several(len(formulas), 'formula')} whose results are not stored in the file (the first "
+                f"in {first}): they have no value here. Open it in Excel and save it; a text that begins with = is a formula "
+                "to Excel, unless a ' stands before it.",
+                f"工作表「{title}」有 {len(formulas)} 個公式沒有存下計算結果（第一個在 {first}），這裡讀不到值。請用 Excel 開啟後存檔；"
+                "以 = 開頭的文字會被 Excel 當成公式，除非前面加上 '。",
+            )
+        )
 
 
 def _check_size(path: Path, field: str) -> None:
     try:
         with zipfile.ZipFile(path) as parts:
             size = sum(part.file_size for part in parts.infolist())
-            if (size > _LARGEST or _largest(parts, "sharedStrings.xml") > _HELD or _largest(parts, *_TREES) > _TREE
-                    or (size > _SMALL and size > _BOMB * path.stat().st_size)):
+            if (
+                size > _LARGEST
+                or _largest(parts, "sharedStrings.xml") > _HELD
+                or _largest(parts, *_TREES) > _TREE
+                or (size > _SMALL and size > _BOMB * path.stat().st_size)
+            ):
                 raise _too_much(path, Text(f"unpacks to {size >> 20} MB", f"解壓後有 {size >> 20} MB"), field)
             for part in parts.infolist():
                 if part.file_size > LONGEST_ROW and part.filename.startswith("xl/worksheets/"):
@@ -251,9 +296,23 @@ def _check_size(path: Path, field: str) -> None:
     except TooManyRows:
         raise _too_many_rows(path, field) from None
     except TooLong as long:
-        raise _too_much(path, Text(f"has a row of more than {LONGEST_ROW >> 20} MB (row {long.row} of a sheet)",
-                                   f"有一列超過 {LONGEST_ROW >> 20} MB（工作表的第 {long.row} 列）"), field) from None
-    except (zipfile.BadZipFile, expat.ExpatError, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError) as error:
+        raise _too_much(
+            path,
+            Text(
+                f"has a row of more than {LONGEST_ROW >> 20} MB (row {long.row} of a sheet)",
+                f"有一列超過 {LONGEST_ROW >> 20} MB（工作表的第 {long.row} 列）",
+            ),
+            field,
+        ) from None
+    except (
+        zipfile.BadZipFile,
+        expat.ExpatError,
+        zlib.error,
+        OSError,
+        EOFError,
+        RuntimeError,
+        NotImplementedError,
+    ) as error:
         raise _no_workbook(path, field) from error
 
 
@@ -262,20 +321,36 @@ def _largest(parts: zipfile.ZipFile, *endings: str) -> int:
 
 
 def _too_many_rows(path: Path, field: str) -> DataError:
-    return _too_much(path, Text(f"has a sheet of more than {MOST_ROWS:,} rows, which is all that Excel takes",
-                                f"有工作表超過 {MOST_ROWS:,} 列，這是 Excel 的上限"), field)
+    return _too_much(
+        path,
+        Text(
+            f"has a sheet of more than {MOST_ROWS:,} rows, which is all that Excel takes",
+            f"有工作表超過 {MOST_ROWS:,} 列，這是 Excel 的上限",
+        ),
+        field,
+    )
 
 
 def _too_much(path: Path, what: Text, field: str) -> DataError:
     return DataError(
         Text(f"{path} {what.en}; it cannot be read as it is.", f"{path} {what.zh}，無法直接讀取。"),
-        Text("Open it in Excel, or the program it comes from, and save the sheet as 'CSV UTF-8'.",
-             "請用 Excel 或產生它的程式開啟，另存成「CSV UTF-8」。"), field=f"{field}.path")
+        Text(
+            "Open it in Excel, or the program it comes from, and save the sheet as 'CSV UTF-8'.",
+            "請用 Excel 或產生它的程式開啟，另存成「CSV UTF-8」。",
+        ),
+        field=f"{field}.path",
+    )
 
 
 def _no_workbook(path: Path, field: str) -> DataError:
     return DataError(
-        Text(f"{path} is not an .xlsx workbook that can be read; an old .xls or one with a password looks so.",
-             f"{path} 不是可讀取的 .xlsx 活頁簿；舊的 .xls 或有密碼的檔案也會這樣。"),
-        Text("Open it in Excel and save it as .xlsx without a password, or as 'CSV UTF-8'.",
-             "請用 Excel 開啟，另存成沒有密碼的 .xlsx 或「CSV UTF-8」。"), field=f"{field}.path")
+        Text(
+            f"{path} is not an .xlsx workbook that can be read; an old .xls or one with a password looks so.",
+            f"{path} 不是可讀取的 .xlsx 活頁簿；舊的 .xls 或有密碼的檔案也會這樣。",
+        ),
+        Text(
+            "Open it in Excel and save it as .xlsx without a password, or as 'CSV UTF-8'.",
+            "請用 Excel 開啟，另存成沒有密碼的 .xlsx 或「CSV UTF-8」。",
+        ),
+        field=f"{field}.path",
+    )

@@ -110,14 +110,16 @@ class Expense(NamedTuple):
             f"{several(self.input_tokens, 'token')} asked and {self.output_tokens} written (never more than "
             f"{self.most_tokens}), {price.en}",
             f"{self.model}（{self.where}）{self.rows} 列：約 {self.requests} 次請求、輸入 {self.input_tokens} 個 token、"
-            f"輸出 {self.output_tokens} 個 token（最多 {self.most_tokens} 個），{price.zh}")
+            f"輸出 {self.output_tokens} 個 token（最多 {self.most_tokens} 個），{price.zh}",
+        )
 
 
 def price_in_words(cost: float | None, currency: str) -> Text:
     if cost is None:
         return Text(
             "paid at a price that is not known here (price_per_million_input and price_per_million_output are not set)",
-            "會計費，但價格不明（沒有設定 price_per_million_input 與 price_per_million_output）")
+            "會計費，但價格不明（沒有設定 price_per_million_input 與 price_per_million_output）",
+        )
     return Text(f"about {amount(cost)} {currency}", f"約 {amount(cost)} {currency}")
 
 
@@ -172,8 +174,12 @@ def read_agreed(given: str | None) -> float:
     if not 0 <= price < math.inf:
         raise DataSourceError(
             Text(f"{given[:40]!r} is no price.", f"「{given[:40]}」不是價格。"),
-            Text(f"Repeat the price that was named, such as 0.42, or {UNKNOWN}.",
-                 f"請填問到的價格，例如 0.42；價格不明時填 {UNKNOWN}。"), field="confirm-cost")
+            Text(
+                f"Repeat the price that was named, such as 0.42, or {UNKNOWN}.",
+                f"請填問到的價格，例如 0.42；價格不明時填 {UNKNOWN}。",
+            ),
+            field="confirm-cost",
+        )
     return price
 
 
@@ -210,23 +216,37 @@ def question(task: TaskFolder, expenses: Sequence[Expense], call: str) -> DataSo
     said = [one.in_words() for one in expenses]
     budget = task.load().budget
     unbounded = total(expenses) is None and (budget.per_task, budget.per_job) != (None, None)
-    also = Text(" The task's budget cannot stop what has no price.", "沒有價格，任務的預算就擋不住這筆花費。") if unbounded \
+    also = (
+        Text(" The task's budget cannot stop what has no price.", "沒有價格，任務的預算就擋不住這筆花費。")
+        if unbounded
         else Text("", "")
+    )
     whole = price_in_words(total(expenses), expenses[0].currency)
     together = Text(f" Together {whole.en}.", f"合計{whole.zh}。") if len(said) > 1 else Text("", "")
     most = most_of(expenses)
-    ends = Text("", "") if most is None else Text(
-        f" Asking ends before more than {amount(most)} {expenses[0].currency} is spent.",
-        f"最多花 {amount(most)} {expenses[0].currency}，快超過就停止。")
+    ends = (
+        Text("", "")
+        if most is None
+        else Text(
+            f" Asking ends before more than {amount(most)} {expenses[0].currency} is spent.",
+            f"最多花 {amount(most)} {expenses[0].currency}，快超過就停止。",
+        )
+    )
     return DataSourceError(
-        Text(f"This is paid for: {'; '.join(one.en for one in said)}.{together.en}{ends.en}{also.en}",
-             f"這會產生費用：{'；'.join(one.zh for one in said)}。{together.zh}{ends.zh}{also.zh}"),
-        Text(f"If the person agrees, call {call}, confirm=True), or run the script with --confirm-cost "
-             f"{agreed_as(expenses)}. Otherwise: ask for fewer rows, use a model on this machine (base_url), or let the model "
-             "in this chat write them.",
-             f"使用者同意的話，請呼叫 {call}, confirm=True)，或執行腳本時加上 --confirm-cost {agreed_as(expenses)}。"
-             "不同意的話：減少列數、改用這台機器上的模型（base_url），或請這個對話的模型寫。"),
-        field="confirm", details={"expenses": [one.figures() for one in expenses]})
+        Text(
+            f"This is paid for: {'; '.join(one.en for one in said)}.{together.en}{ends.en}{also.en}",
+            f"這會產生費用：{'；'.join(one.zh for one in said)}。{together.zh}{ends.zh}{also.zh}",
+        ),
+        Text(
+            f"If the person agrees, call {call}, confirm=True), or run the script with --confirm-cost "
+            f"{agreed_as(expenses)}. Otherwise: ask for fewer rows, use a model on this machine (base_url), or let the model "
+            "in this chat write them.",
+            f"使用者同意的話，請呼叫 {call}, confirm=True)，或執行腳本時加上 --confirm-cost {agreed_as(expenses)}。"
+            "不同意的話：減少列數、改用這台機器上的模型（base_url），或請這個對話的模型寫。",
+        ),
+        field="confirm",
+        details={"expenses": [one.figures() for one in expenses]},
+    )
 
 
 class Purse:
@@ -253,7 +273,11 @@ class Purse:
             return
         spent, money = amount(spending.spent(self._task, self._run)), self._task.load().budget.money
         raise BudgetError(
-            Text(f"This run has cost {spent} {money}, and the budget of {self._task.name} allows no more. Answers received "
-                 "are kept.",
-                 f"這次執行花了 {spent} {money}，{self._task.name} 的預算不允許再花。已收到的回答都會保留。"),
-            spending.raise_it(self._task), field="budget")
+            Text(
+                f"This run has cost {spent} {money}, and the budget of {self._task.name} allows no more. Answers received "
+                "are kept.",
+                f"這次執行花了 {spent} {money}，{self._task.name} 的預算不允許再花。已收到的回答都會保留。",
+            ),
+            spending.raise_it(self._task),
+            field="budget",
+        )

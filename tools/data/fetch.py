@@ -63,7 +63,10 @@ class RawSnapshot:
 
 
 def fetch(
-    task: TaskFolder, source: SourceKind, number: int, each_batch: Callable[[int], None] = lambda rows: None,
+    task: TaskFolder,
+    source: SourceKind,
+    number: int,
+    each_batch: Callable[[int], None] = lambda rows: None,
     watch: Watch | None = None,
 ) -> RawSnapshot:
     """Stream the source's records to disk and commit them whole.
@@ -87,11 +90,21 @@ def fetch(
                 raise no_rows(task, source, number)
             definition = source.definition()
             whole = sha256_bytes(json.dumps({"rows": digest, "source": definition}, sort_keys=True).encode())
-            write_json(temporary / "source.json", {
-                "format": 1, "hash": whole, "rows_sha256": digest, "count": count, "columns": columns,
-                "texts": texts, "source": definition, "origin": source.origin(task.root), "fetched": now(),
-                "provenance": watch.provenance,
-            })
+            write_json(
+                temporary / "source.json",
+                {
+                    "format": 1,
+                    "hash": whole,
+                    "rows_sha256": digest,
+                    "count": count,
+                    "columns": columns,
+                    "texts": texts,
+                    "source": definition,
+                    "origin": source.origin(task.root),
+                    "fetched": now(),
+                    "provenance": watch.provenance,
+                },
+            )
             write_atomic(temporary / _PLACES, dump_jsonl(watch.places.runs(count)))
             final = task.raw / whole[:12]
             if not final.exists():
@@ -114,8 +127,14 @@ def _told_anew(given: Path, kept: Path) -> None:
 
 def load_raw(root: Path) -> RawSnapshot:
     content = read_json(root / "source.json")
-    return RawSnapshot(content["hash"], root, content["count"], tuple(content["columns"]),
-                       tuple(content.get("texts", ())), content["source"])
+    return RawSnapshot(
+        content["hash"],
+        root,
+        content["count"],
+        tuple(content["columns"]),
+        tuple(content.get("texts", ())),
+        content["source"],
+    )
 
 
 def latest_raw(task: TaskFolder, source: SourceKind, preferred: Sequence[str] = ()) -> RawSnapshot | None:
@@ -125,9 +144,13 @@ def latest_raw(task: TaskFolder, source: SourceKind, preferred: Sequence[str] = 
         preferred: hashes of raw snapshots to take before newer ones.
     """
     definition = source.definition()
-    found = [(raw.hash in preferred, content["fetched"], raw) for folder in sorted(task.raw.glob("[!.]*"))
-             if (folder / "source.json").is_file()
-             and (content := read_json(folder / "source.json"))["source"] == definition and (raw := load_raw(folder))]
+    found = [
+        (raw.hash in preferred, content["fetched"], raw)
+        for folder in sorted(task.raw.glob("[!.]*"))
+        if (folder / "source.json").is_file()
+        and (content := read_json(folder / "source.json"))["source"] == definition
+        and (raw := load_raw(folder))
+    ]
     return max(found, key=lambda each: each[:2])[2] if found else None
 
 
@@ -138,8 +161,9 @@ def spent_on(kinds: Sequence[SourceKind], raws: Sequence[RawSnapshot | None]) ->
     for kind, raw in zip(kinds, raws, strict=True):
         provenance = raw.provenance() if raw else {}
         if "input_tokens" in provenance:
-            found.append({"source": kind.name or kind.type, **{
-                name: provenance[name] for name in names if name in provenance}})
+            found.append(
+                {"source": kind.name or kind.type, **{name: provenance[name] for name in names if name in provenance}}
+            )
     return {"spent": found} if found else {}
 
 
@@ -156,8 +180,11 @@ def _stream(
     """Write the records; return the file's SHA-256, their number, their columns in order of appearance, and which of
     these hold nothing but text."""
     digest, count, columns, other, hidden = hashlib.sha256(), 0, dict[str, None](), set[str](), 0
-    with path.open("wb") as file, collected() as hiding, closing(
-            source.batches(task.root, f"sources[{number}]", watch)) as batches:
+    with (
+        path.open("wb") as file,
+        collected() as hiding,
+        closing(source.batches(task.root, f"sources[{number}]", watch)) as batches,
+    ):
         for batch in batches:
             lines: list[bytes] = []
             for record in batch:
@@ -196,16 +223,21 @@ def repeated_secret(rows: int) -> Text:
     return Text(
         f"{several(rows, 'row')} repeated the password or key this source is asked with; *** stands in its place. Ask whoever "
         "runs the source to mend that.",
-        f"有 {rows} 列把存取這個來源的密碼或金鑰也回傳了，已換成 ***。請通知來源的管理者修正。")
+        f"有 {rows} 列把存取這個來源的密碼或金鑰也回傳了，已換成 ***。請通知來源的管理者修正。",
+    )
 
 
 def _line(text: str, row: int, number: int) -> bytes:
     if len(text) > LONGEST_ROW:
         raise DataError(
-            Text(f"Row {row} of the source is longer than {LONGEST_ROW >> 20} million characters.",
-                 f"來源的第 {row} 列超過 {LONGEST_ROW >> 20} 百萬個字元。"),
-            Text("Leave out the large columns (name the columns in the query) or that row.",
-                 "請排除過大的欄位（在查詢裡列出需要的欄位）或該列。"),
+            Text(
+                f"Row {row} of the source is longer than {LONGEST_ROW >> 20} million characters.",
+                f"來源的第 {row} 列超過 {LONGEST_ROW >> 20} 百萬個字元。",
+            ),
+            Text(
+                "Leave out the large columns (name the columns in the query) or that row.",
+                "請排除過大的欄位（在查詢裡列出需要的欄位）或該列。",
+            ),
             field=f"sources[{number}]",
         )
     try:

@@ -39,15 +39,22 @@ def files_like(pattern: Path, field: str) -> list[Path]:
     """
     parts = pattern.relative_to(pattern.anchor).parts
     fixed = next((place for place, part in enumerate(parts) if any(sign in part for sign in WILD)), len(parts))
-    below = [part for place, part in enumerate(parts[fixed:], start=fixed)
-             if part != _ANY_DEPTH or parts[place - 1:place] != (_ANY_DEPTH,)]
+    below = [
+        part
+        for place, part in enumerate(parts[fixed:], start=fixed)
+        if part != _ANY_DEPTH or parts[place - 1 : place] != (_ANY_DEPTH,)
+    ]
     if below[-1:] == [_ANY_DEPTH]:
         below.append("*")
     if len(below) > _DEEPEST:
         raise DataSourceError(
-            Text(f"The pattern names {len(below)} levels of folders; {_DEEPEST} are looked at.",
-                 f"這個樣式有 {len(below)} 層資料夾，最多看 {_DEEPEST} 層。"),
-            Text("Write ** for any number of folders: data/**/*.csv.", "任意多層請寫成 **：data/**/*.csv。"), field=f"{field}.path")
+            Text(
+                f"The pattern names {len(below)} levels of folders; {_DEEPEST} are looked at.",
+                f"這個樣式有 {len(below)} 層資料夾，最多看 {_DEEPEST} 層。",
+            ),
+            Text("Write ** for any number of folders: data/**/*.csv.", "任意多層請寫成 **：data/**/*.csv。"),
+            field=f"{field}.path",
+        )
     return _walked(Path(pattern.anchor, *parts[:fixed]), below, field)
 
 
@@ -69,13 +76,20 @@ def _walked(top: Path, parts: Sequence[str], field: str) -> list[Path]:
                 if seen > _MOST:
                     raise _too_many(top, field)
                 name, hidden = os.path.normcase(entry.name), entry.name.startswith(".")
-                passed = {place + 1 for place in places
-                          if place < len(names) and (pattern := names[place]) is not None and pattern.match(name)
-                          and (not hidden or parts[place].startswith("."))}
+                passed = {
+                    place + 1
+                    for place in places
+                    if place < len(names)
+                    and (pattern := names[place]) is not None
+                    and pattern.match(name)
+                    and (not hidden or parts[place].startswith("."))
+                }
                 if len(names) in passed and entry.is_file():
                     found.append(Path(entry.path))
                 staying = {place for place in places if place < len(names) and names[place] is None and not hidden}
-                if entry.is_dir() and (further := reached((passed if entry.is_symlink() else passed | staying) - {len(names)})):
+                if entry.is_dir() and (
+                    further := reached((passed if entry.is_symlink() else passed | staying) - {len(names)})
+                ):
                     waiting.append((entry.path, further))
     return found
 
@@ -84,4 +98,5 @@ def _too_many(top: Path, field: str) -> DataSourceError:
     return DataSourceError(
         Text(f"{top} holds more than {_MOST:,} files and folders.", f"{top} 裡的檔案和資料夾超過 {_MOST:,} 個。"),
         Text("Name the folder that holds the data, or a narrower pattern.", "請指定放資料的那個資料夾，或把樣式縮小。"),
-        field=f"{field}.path")
+        field=f"{field}.path",
+    )

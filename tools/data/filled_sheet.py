@@ -46,15 +46,20 @@ def filled_rows(
     if missing := [name for name in needed if rows and name not in rows[0]]:
         raise DataError(
             Text(f"{file} has no column {missing[0]}.", f"{file} 沒有 {missing[0]} 欄。"),
-            Text("Give back the sheet with its columns as they were.", "請保留原本的欄位再交回。"), field=field)
+            Text("Give back the sheet with its columns as they were.", "請保留原本的欄位再交回。"),
+            field=field,
+        )
     return rows
 
 
 def _read(task: TaskFolder, file: Path, field: str, encoding: str | None = None) -> Sheet:
     described = {"type": "file", "path": str(file), **({"encoding": encoding} if encoding else {})}
     kind = source_kind(Source.model_validate(described), 0)
-    return [{str(key).strip().casefold(): value for key, value in record.items()}
-            for batch in kind.batches(task.root, field) for record in batch]
+    return [
+        {str(key).strip().casefold(): value for key, value in record.items()}
+        for batch in kind.batches(task.root, field)
+        for record in batch
+    ]
 
 
 def same_text(cell: Any, text: str) -> bool:

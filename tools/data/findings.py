@@ -11,8 +11,18 @@ from .rows import Row
 Finding = dict[str, Any]
 Pair = tuple[str, Row]  # the split that a row stands in, and the row
 EXAMPLES = 5
-ROW_TEXT = ("text", "entity", "label", "spans", "output", "chosen", "rejected", "system", "turns",
-            "key")  # what a finding quotes
+ROW_TEXT = (
+    "text",
+    "entity",
+    "label",
+    "spans",
+    "output",
+    "chosen",
+    "rejected",
+    "system",
+    "turns",
+    "key",
+)  # what a finding quotes
 _SHOWN = ("id", *ROW_TEXT, "line")
 _MOST_IDS = 1000
 
@@ -61,18 +71,32 @@ def finding(
         groups: all of its rows, those that concern each other together; where there are none, all are `rows`.
     """
     all_rows = list(rows)
-    examples = [{"split": name, **{key: row[key] for key in _SHOWN if row.get(key) is not None}}
-                for name, row in all_rows[:EXAMPLES]]
-    return _Found({"code": code, "count": count, "message": message._asdict(), "examples": examples},
-                  groups or [all_rows], quotes=True)
+    examples = [
+        {"split": name, **{key: row[key] for key in _SHOWN if row.get(key) is not None}}
+        for name, row in all_rows[:EXAMPLES]
+    ]
+    return _Found(
+        {"code": code, "count": count, "message": message._asdict(), "examples": examples},
+        groups or [all_rows],
+        quotes=True,
+    )
 
 
 def private_finding(code: str, count: int, message: Text, rows: Iterable[Pair]) -> Finding:
     """A finding that names its rows (`ids`, the first 1,000) and never quotes them."""
     all_rows = list(rows)
     named = [{"split": name, "id": row["id"]} for name, row in all_rows]
-    return _Found({"code": code, "count": count, "message": message._asdict(), "examples": named[:EXAMPLES],
-                   "ids": [row["id"] for row in named[:_MOST_IDS]]}, [all_rows], quotes=False)
+    return _Found(
+        {
+            "code": code,
+            "count": count,
+            "message": message._asdict(),
+            "examples": named[:EXAMPLES],
+            "ids": [row["id"] for row in named[:_MOST_IDS]],
+        },
+        [all_rows],
+        quotes=False,
+    )
 
 
 def groups_of(found: Finding) -> Sequence[Sequence[Pair]]:

@@ -27,7 +27,8 @@ _CHOICE = Text(
     f"Ask the person: keep the benchmark as it is, prepare_data(accept={{'{KEEP_BENCHMARK}': 'why'}}), or freeze a new one "
     f"beside it, of the test rows as they are now, prepare_data(accept={{'{NEW_BENCHMARK}': 'why'}})?",
     f"請問對方：照舊保留評估基準，prepare_data(accept={{'{KEEP_BENCHMARK}': '理由'}})；"
-    f"還是用現在的測試資料另外凍結一份，prepare_data(accept={{'{NEW_BENCHMARK}': '理由'}})？")
+    f"還是用現在的測試資料另外凍結一份，prepare_data(accept={{'{NEW_BENCHMARK}': '理由'}})？",
+)
 _Question = tuple[str, str]
 
 
@@ -53,23 +54,46 @@ class Following:
             return None
         if self.beside:
             return {"name": _free_name(task), "hash": sha256_bytes(dump_jsonl(tested))}
-        return {"name": self.benchmark.name, "hash": sha256_bytes(dump_jsonl(self.rows)) if self.rows else self.benchmark.hash}
+        return {
+            "name": self.benchmark.name,
+            "hash": sha256_bytes(dump_jsonl(self.rows)) if self.rows else self.benchmark.hash,
+        }
 
     def commit(self, task: TaskFolder, snapshot: Snapshot) -> None:
         """Let it be so, now that the snapshot of the rows stands; what was done before a kill is not done twice."""
         if self.benchmark is None:
             return
         if self.beside:
-            freeze(task, snapshot.rows("test"), snapshot.hash, _free_name(task), replaces=self.benchmark.name,
-                   reason=self.beside.reason, by=self.beside.by, changes=list(self.benchmark.changes))
+            freeze(
+                task,
+                snapshot.rows("test"),
+                snapshot.hash,
+                _free_name(task),
+                replaces=self.benchmark.name,
+                reason=self.beside.reason,
+                by=self.beside.by,
+                changes=list(self.benchmark.changes),
+            )
         elif self.rows:
-            change_form(self.benchmark, self.rows, snapshot.hash, {
-                "by": who(), "labels": {label: list(names) for label, names in self.meanings.items()},
-                "left_out": max(0, self.benchmark.count - len(self.rows))})
+            change_form(
+                self.benchmark,
+                self.rows,
+                snapshot.hash,
+                {
+                    "by": who(),
+                    "labels": {label: list(names) for label, names in self.meanings.items()},
+                    "left_out": max(0, self.benchmark.count - len(self.rows)),
+                },
+            )
 
 
 def follow(
-    task: TaskFolder, tested: Sequence[Row], labels: Sequence[str], decisions: Mapping[str, Decision], *, whole: bool = True
+    task: TaskFolder,
+    tested: Sequence[Row],
+    labels: Sequence[str],
+    decisions: Mapping[str, Decision],
+    *,
+    whole: bool = True,
 ) -> Following:
     """How the benchmark in use is to follow the rows of the test split, where all rows that it has stand.
 
@@ -85,8 +109,12 @@ def follow(
     frozen = benchmark.rows()
     others = [row for name in names if name != benchmark.name for row in frozen_benchmark(task, name).rows()]
     if NEW_BENCHMARK in decisions and tested and sha256_bytes(dump_jsonl(tested)) != benchmark.hash:
-        return Following(benchmark, [*others, *frozen, *tested], beside=decisions[NEW_BENCHMARK],
-                         notes=[_frozen_beside(benchmark, len(tested))])
+        return Following(
+            benchmark,
+            [*others, *frozen, *tested],
+            beside=decisions[NEW_BENCHMARK],
+            notes=[_frozen_beside(benchmark, len(tested))],
+        )
     now = _by_question(tested)
     lost = lost_labels(benchmark, labels)
     standing = [row for row in frozen if lost.keys().isdisjoint(kind_of(row).labels_of(row))]
@@ -98,8 +126,14 @@ def follow(
     meanings = _meanings(frozen, now, lost)
     # Where nothing of it is left, the rows that are tested now are what can be measured on.
     rows = _with_labels_of_now(frozen, now, meanings) or list(tested)
-    return Following(benchmark, [*others, *(rows or frozen)], rows, meanings, errors=errors,
-                     notes=[*([_followed(task, benchmark, lost, meanings, len(rows))] if rows else []), *notes])
+    return Following(
+        benchmark,
+        [*others, *(rows or frozen)],
+        rows,
+        meanings,
+        errors=errors,
+        notes=[*([_followed(task, benchmark, lost, meanings, len(rows))] if rows else []), *notes],
+    )
 
 
 def _question(row: Row) -> _Question:
@@ -117,19 +151,40 @@ def _differences(
     benchmark: Benchmark, frozen: Sequence[Row], now: Mapping[_Question, Sequence[Row]], whole: bool
 ) -> Finding | None:
     """The finding that rows have another answer now, or are gone; with how many are `changed` and `gone`."""
-    changed = [[("benchmark", row), *(("test", other) for other in there)] for row in frozen
-               if (there := now.get(_question(row))) and gold_of(row) not in map(gold_of, there)]
+    changed = [
+        [("benchmark", row), *(("test", other) for other in there)]
+        for row in frozen
+        if (there := now.get(_question(row))) and gold_of(row) not in map(gold_of, there)
+    ]
     gone: list[list[Pair]] = [[("benchmark", row)] for row in frozen if _question(row) not in now] if whole else []
     if not changed and not gone:
         return None
-    what = [Text(f"{several(len(changed), 'row has', 'rows have')} another answer in the data now",
-                 f"有 {len(changed)} 列在資料裡的答案已經不同")] if changed else []
-    what += [Text(f"{several(len(gone), 'row is', 'rows are')} no longer there", f"有 {len(gone)} 列已經不在資料裡")] if gone else []
+    what = (
+        [
+            Text(
+                f"{several(len(changed), 'row has', 'rows have')} another answer in the data now",
+                f"有 {len(changed)} 列在資料裡的答案已經不同",
+            )
+        ]
+        if changed
+        else []
+    )
+    what += (
+        [Text(f"{several(len(gone), 'row is', 'rows are')} no longer there", f"有 {len(gone)} 列已經不在資料裡")]
+        if gone
+        else []
+    )
     groups = [*changed, *gone]
-    found = finding(KEEP_BENCHMARK, len(groups), Text(
-        f"Of the frozen benchmark {benchmark.name}, {' and '.join(one.en for one in what)}. {_CHOICE.en}",
-        f"凍結的評估基準 {benchmark.name} {'，'.join(one.zh for one in what)}。{_CHOICE.zh}"),
-        [group[0] for group in groups], groups)
+    found = finding(
+        KEEP_BENCHMARK,
+        len(groups),
+        Text(
+            f"Of the frozen benchmark {benchmark.name}, {' and '.join(one.en for one in what)}. {_CHOICE.en}",
+            f"凍結的評估基準 {benchmark.name} {'，'.join(one.zh for one in what)}。{_CHOICE.zh}",
+        ),
+        [group[0] for group in groups],
+        groups,
+    )
     found.update(changed=len(changed), gone=len(gone))
     return found
 
@@ -143,7 +198,9 @@ def _meanings(
         before = kind_of(row).labels_of(row)
         after = [label for other in now.get(_question(row), [])[:1] for label in kind_of(other).labels_of(other)]
         for label in lost.keys() & set(before):
-            found[label].update(dict.fromkeys(after if len(before) == 1 else [one for one in after if one not in before]))
+            found[label].update(
+                dict.fromkeys(after if len(before) == 1 else [one for one in after if one not in before])
+            )
     return {label: list(names) for label, names in found.items()}
 
 
@@ -191,10 +248,15 @@ def _followed(
 
 
 def _frozen_beside(benchmark: Benchmark, count: int) -> Finding:
-    return finding("benchmark_beside", count, Text(
-        f"A new benchmark of {several(count, 'row')} is frozen beside {benchmark.name} and used from now on; "
-        f"{benchmark.name} is kept. Figures on the two do not compare.",
-        f"已在 {benchmark.name} 旁另外凍結 {count} 列的新評估基準，之後就用它；{benchmark.name} 保留。兩份的分數不能互相比較。"))
+    return finding(
+        "benchmark_beside",
+        count,
+        Text(
+            f"A new benchmark of {several(count, 'row')} is frozen beside {benchmark.name} and used from now on; "
+            f"{benchmark.name} is kept. Figures on the two do not compare.",
+            f"已在 {benchmark.name} 旁另外凍結 {count} 列的新評估基準，之後就用它；{benchmark.name} 保留。兩份的分數不能互相比較。",
+        ),
+    )
 
 
 def _measured_on(task: TaskFolder, benchmark: Benchmark) -> list[str]:

@@ -40,12 +40,17 @@ def proposed_groups(task: Task, sources: Sequence[SourceRecords], policy: SplitP
 
 def group_finding(task: Task, column: str, values: int) -> Finding:
     [name] = shown_columns([column], task)
-    return finding("group_column", values, Text(
-        f"Rows with the same {name} nearly always carry the same label ({values} values): where some of them are learnt and "
-        f"others tested, results look better than they are. Ask whether to keep them together: "
-        f"set_data_source(split={{group_by: {name}}}).",
-        f"「{name}」相同的列，標籤幾乎都一樣（{values} 個值）：如果一部分拿去訓練、一部分拿去測試，結果會比實際好看。"
-        f"請問對方要不要放在同一邊：set_data_source(split={{group_by: {name}}})。"))
+    return finding(
+        "group_column",
+        values,
+        Text(
+            f"Rows with the same {name} nearly always carry the same label ({values} values): where some of them are learnt and "
+            f"others tested, results look better than they are. Ask whether to keep them together: "
+            f"set_data_source(split={{group_by: {name}}}).",
+            f"「{name}」相同的列，標籤幾乎都一樣（{values} 個值）：如果一部分拿去訓練、一部分拿去測試，結果會比實際好看。"
+            f"請問對方要不要放在同一邊：set_data_source(split={{group_by: {name}}})。",
+        ),
+    )
 
 
 def settling_column(
@@ -75,8 +80,11 @@ def _purity(by_value: dict[str, Counter[str]], labels: Counter[str], rows: int) 
     """The share of values that come with one label alone; None where the column is no group that settles it."""
     groups = [found for found in by_value.values() if found.total() > 1]
     together = sum(found.total() for found in groups)
-    if (len(groups) < max(_FEWEST_VALUES, 2 * len(labels)) or together < _LEAST_ROWS * rows
-            or max(found.total() for found in groups) > max(2, _LARGEST * rows)):
+    if (
+        len(groups) < max(_FEWEST_VALUES, 2 * len(labels))
+        or together < _LEAST_ROWS * rows
+        or max(found.total() for found in groups) > max(2, _LARGEST * rows)
+    ):
         return None
     purity = sum(len(found) == 1 for found in groups) / len(groups)
     chance = sum(_alike_by_chance(labels, found.total()) for found in groups) / len(groups)

@@ -29,16 +29,21 @@ def groups_alike(labels: Iterable[str]) -> list[list[str]]:
 def several_in_one(labels: Iterable[str]) -> list[str]:
     """The labels that are other labels, put side by side."""
     known = set(labels)
-    return [label for label in sorted(known)
-            if len(parts := [part.strip() for part in _SIDE_BY_SIDE.split(label)]) > 1 and known.issuperset(parts)]
+    return [
+        label
+        for label in sorted(known)
+        if len(parts := [part.strip() for part in _SIDE_BY_SIDE.split(label)]) > 1 and known.issuperset(parts)
+    ]
 
 
 def several_in_words(labels: Sequence[str]) -> Text:
     """What to say of labels that are several in one cell."""
-    return Text(f"These labels are several in one cell, and count as labels of their own: {', '.join(labels[:_SHOWN])}. A row has one "
-                "label: keep the one that matters there, or split the task in two.",
-                f"這些標籤是一格裡寫了好幾個，會被當成另一種標籤：{'、'.join(labels[:_SHOWN])}。一列只能有一個標籤：請留下最要緊的那個，"
-                "或拆成不同的任務。")
+    return Text(
+        f"These labels are several in one cell, and count as labels of their own: {', '.join(labels[:_SHOWN])}. A row has one "
+        "label: keep the one that matters there, or split the task in two.",
+        f"這些標籤是一格裡寫了好幾個，會被當成另一種標籤：{'、'.join(labels[:_SHOWN])}。一列只能有一個標籤：請留下最要緊的那個，"
+        "或拆成不同的任務。",
+    )
 
 
 def meant(unknown: Iterable[str], known: Sequence[str]) -> dict[str, str]:
@@ -59,10 +64,12 @@ def alike_in_words(groups: Sequence[Sequence[str]]) -> Text:
     shown_zh = "；".join("、".join(alike) for alike in groups[:_SHOWN])
     first, *others = groups[0]
     pairs = "{" + ", ".join(f"'{other}': '{first}'" for other in others) + "}"
-    return Text(f"These labels count as different ones and may mean the same: {shown}. Ask; if they do, set label_values on the "
-                f"source, e.g. {pairs}, with all labels of the task named (update_task).",
-                f"這些標籤會被當成不同的標籤，但可能是同一個：{shown_zh}。請問對方；如果是，請在來源設 label_values，例如 {pairs}，"
-                "並用 update_task 把任務的標籤改成要留的那幾個。")
+    return Text(
+        f"These labels count as different ones and may mean the same: {shown}. Ask; if they do, set label_values on the "
+        f"source, e.g. {pairs}, with all labels of the task named (update_task).",
+        f"這些標籤會被當成不同的標籤，但可能是同一個：{shown_zh}。請問對方；如果是，請在來源設 label_values，例如 {pairs}，"
+        "並用 update_task 把任務的標籤改成要留的那幾個。",
+    )
 
 
 def _form(label: str) -> str:

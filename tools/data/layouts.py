@@ -46,12 +46,15 @@ class Layout:
         made = [(role, made) for role, made in self.roles.items() if made.shown != role]
         parts = [f"{role} = {one.shown}" for role, one in made]
         parts_zh = [f"{role} = {one.shown_zh or one.shown}" for role, one in made]
-        return Text(f"Recognised as {self.title}{': ' if parts else ''}{', '.join(parts)}.",
-                    f"辨識為 {_TITLES_ZH.get(self.title, self.title)}{'：' if parts else ''}{'、'.join(parts_zh)}。")
+        return Text(
+            f"Recognised as {self.title}{': ' if parts else ''}{', '.join(parts)}.",
+            f"辨識為 {_TITLES_ZH.get(self.title, self.title)}{'：' if parts else ''}{'、'.join(parts_zh)}。",
+        )
 
 
 _TITLES_ZH = {
-    "prompt and completion": "prompt 與 completion", "preference pairs": "成對的偏好",
+    "prompt and completion": "prompt 與 completion",
+    "preference pairs": "成對的偏好",
     "preference pairs with the prompt in both answers": "成對的偏好（問題寫在兩個回答的開頭）",
 }
 
@@ -86,10 +89,12 @@ def meant_for_another(kind: TaskType, available: Sequence[str]) -> Text:
     """What to say where the columns are a format of another type of task; empty where they are not."""
     columns = _Columns(available)
     if kind == "preference" and columns.first("completion") and "prompt" in columns and "label" in columns:
-        return Text(" This looks like KTO's form: one answer in each row, and whether it is good. A preference task needs two "
-                    "answers to the same prompt; a task of type generation learns from the good ones alone.",
-                    "這看起來是 KTO 格式：每列一個回答，並標好壞。偏好任務要有同一個問題的兩個回答；若改用 generation 類型的任務，"
-                    "就只學其中好的回答。")
+        return Text(
+            " This looks like KTO's form: one answer in each row, and whether it is good. A preference task needs two "
+            "answers to the same prompt; a task of type generation learns from the good ones alone.",
+            "這看起來是 KTO 格式：每列一個回答，並標好壞。偏好任務要有同一個問題的兩個回答；若改用 generation 類型的任務，"
+            "就只學其中好的回答。",
+        )
     return Text("", "")
 
 
@@ -109,8 +114,12 @@ def _alpaca(columns: _Columns) -> Layout | None:
     if instruction is None or answer is None:
         return None
     more = columns.first("input", "context")
-    roles = {"text": _joined(instruction, more), **_given(columns, "system", "system"),
-             **_given(columns, "history", "history"), "output": _column(answer)}
+    roles = {
+        "text": _joined(instruction, more),
+        **_given(columns, "system", "system"),
+        **_given(columns, "history", "history"),
+        "output": _column(answer),
+    }
     return Layout("Dolly" if more and plain_name(more) == "context" else "Alpaca", roles)
 
 
@@ -130,9 +139,13 @@ def _prompt_completion(columns: _Columns) -> Layout | None:
     prompt, answer = columns.first("prompt"), columns.first("completion", "response")
     if prompt is None or answer is None or "text" in columns:
         return None
-    return Layout("prompt and completion", {
-        "text": Made(prompt, (prompt,), lambda record: _single(_unless_disliked(record).get(prompt), "user")),
-        "output": Made(answer, (answer,), lambda record: _single(record.get(answer), "assistant"))})
+    return Layout(
+        "prompt and completion",
+        {
+            "text": Made(prompt, (prompt,), lambda record: _single(_unless_disliked(record).get(prompt), "user")),
+            "output": Made(answer, (answer,), lambda record: _single(record.get(answer), "assistant")),
+        },
+    )
 
 
 def _unless_disliked(record: Record) -> Record:
@@ -165,15 +178,31 @@ def _conversations(columns: _Columns) -> Layout | None:
         return Layout("ShareGPT", {"messages": _column(conversation), **_given(columns, "system", "system"), **tools})
     prompt, answer = columns.first("prompt"), columns.first("completion", "response")
     if prompt and answer:
-        return Layout("prompt and completion", {
-            "messages": Made(f"{prompt} + {answer}", (), lambda record: [
-                *_as_turns(_unless_disliked(record).get(prompt), "user"), *_as_turns(record.get(answer), "assistant")]), **tools})
+        return Layout(
+            "prompt and completion",
+            {
+                "messages": Made(
+                    f"{prompt} + {answer}",
+                    (),
+                    lambda record: [
+                        *_as_turns(_unless_disliked(record).get(prompt), "user"),
+                        *_as_turns(record.get(answer), "assistant"),
+                    ],
+                ),
+                **tools,
+            },
+        )
     if found := _alpaca(columns):
         said = found.roles
         shown = " + ".join(said[role].shown for role in ("history", "text", "output") if role in said)
-        return Layout(found.title, {
-            "messages": Made(shown, (), lambda record: _from_instruction(record, said)),
-            **({"system": said["system"]} if "system" in said else {}), **tools})
+        return Layout(
+            found.title,
+            {
+                "messages": Made(shown, (), lambda record: _from_instruction(record, said)),
+                **({"system": said["system"]} if "system" in said else {}),
+                **tools,
+            },
+        )
     return None
 
 
@@ -188,8 +217,11 @@ def _from_instruction(record: Record, said: Mapping[str, Made]) -> list[dict[str
     for pair in earlier if isinstance(earlier, list) else []:
         if isinstance(pair, list) and len(pair) == 2:
             turns += [{"role": "user", "content": as_text(pair[0])}, {"role": "assistant", "content": as_text(pair[1])}]
-    return [*turns, {"role": "user", "content": as_text(said["text"].of(record))},
-            {"role": "assistant", "content": as_text(said["output"].of(record))}]
+    return [
+        *turns,
+        {"role": "user", "content": as_text(said["text"].of(record))},
+        {"role": "assistant", "content": as_text(said["output"].of(record))},
+    ]
 
 
 def _pairs(columns: _Columns) -> Layout | None:
@@ -205,9 +237,20 @@ def _pairs(columns: _Columns) -> Layout | None:
         asked = columns.first("prompt", "conversations", "messages", "question", "query", "input")
         text = _column(asked) if asked else None
     if text is None:
-        return Layout("preference pairs with the prompt in both answers", {
-            "text": Made(f"what {chosen} and {rejected} begin with", (), lambda record: None, within=True,
-                         shown_zh=f"{chosen} 和 {rejected} 共同的開頭"), **system, **answers})
+        return Layout(
+            "preference pairs with the prompt in both answers",
+            {
+                "text": Made(
+                    f"what {chosen} and {rejected} begin with",
+                    (),
+                    lambda record: None,
+                    within=True,
+                    shown_zh=f"{chosen} 和 {rejected} 共同的開頭",
+                ),
+                **system,
+                **answers,
+            },
+        )
     return Layout("preference pairs", {"text": text, **system, **answers})
 
 
@@ -216,8 +259,9 @@ def _annotated(columns: _Columns) -> Layout | None:
     text, spans = columns.first("text", "data"), columns.first(*_SPANS)
     if text is None or spans is None or plain_name(spans) == plain_name("spans") or "annotations" in columns:
         return None
-    return Layout("Argilla" if plain_name(spans) == "annotation" else "doccano", {
-        "text": _column(text), "spans": _column(spans)})
+    return Layout(
+        "Argilla" if plain_name(spans) == "annotation" else "doccano", {"text": _column(text), "spans": _column(spans)}
+    )
 
 
 def _label_studio(role: str) -> Callable[[_Columns], Layout | None]:
@@ -226,9 +270,13 @@ def _label_studio(role: str) -> Callable[[_Columns], Layout | None]:
         if data is None or annotations is None:
             return None
         results = _spans_of_studio if role == "spans" else _choice_of_studio
-        return Layout("Label Studio", {
-            "text": Made(f"{data}.text", (data,), lambda record: _text_of_studio(record.get(data))),
-            role: Made(f"{annotations}.result", (annotations,), lambda record: results(record.get(annotations)))})
+        return Layout(
+            "Label Studio",
+            {
+                "text": Made(f"{data}.text", (data,), lambda record: _text_of_studio(record.get(data))),
+                role: Made(f"{annotations}.result", (annotations,), lambda record: results(record.get(annotations))),
+            },
+        )
 
     return recognised
 
@@ -245,23 +293,39 @@ def _text_of_studio(data: Any) -> Any:
 def _results_of_studio(annotations: Any, kind: str) -> list[list[dict[str, Any]]]:
     """What each annotation that was not cancelled holds of that kind; the one that is marked as the truth, where there is."""
     found = as_structure(annotations)
-    whole = [one for one in (found if isinstance(found, list) else []) if isinstance(one, dict) and not one.get("was_cancelled")]
+    whole = [
+        one
+        for one in (found if isinstance(found, list) else [])
+        if isinstance(one, dict) and not one.get("was_cancelled")
+    ]
     truth = [one for one in whole if one.get("ground_truth")] or whole
     results = [one["result"] if isinstance(one.get("result"), list) else [] for one in truth]
-    return [[result for result in of_one
-             if isinstance(result, dict) and isinstance(result.get("value"), dict) and kind in result["value"]]
-            for of_one in results]
+    return [
+        [
+            result
+            for result in of_one
+            if isinstance(result, dict) and isinstance(result.get("value"), dict) and kind in result["value"]
+        ]
+        for of_one in results
+    ]
 
 
 def _spans_of_studio(annotations: Any) -> Any:
     each = _results_of_studio(annotations, "labels")
-    return _agreed(each, lambda results: sorted(
-        (str(value.get("start")), str(value.get("end")), str(value["labels"])) for value in (one["value"] for one in results)))
+    return _agreed(
+        each,
+        lambda results: sorted(
+            (str(value.get("start")), str(value.get("end")), str(value["labels"]))
+            for value in (one["value"] for one in results)
+        ),
+    )
 
 
 def _choice_of_studio(annotations: Any) -> Any:
-    each = [[choice for result in results for choice in result["value"]["choices"]]
-            for results in _results_of_studio(annotations, "choices")]
+    each = [
+        [choice for result in results for choice in result["value"]["choices"]]
+        for results in _results_of_studio(annotations, "choices")
+    ]
     choices = _agreed(list(filter(None, each)), sorted) or []
     return choices[0] if len(choices) == 1 else choices or None
 
@@ -282,9 +346,13 @@ def _argilla(role: str) -> Callable[[_Columns], Layout | None]:
         fields, responses = columns.first("fields"), columns.first("responses")
         if fields is None or responses is None:
             return None
-        return Layout("Argilla", {
-            "text": Made(f"{fields}.text", (fields,), lambda record: _text_of_studio(record.get(fields))),
-            role: Made(f"{responses}.value", (responses,), lambda record: _response(record.get(responses)))})
+        return Layout(
+            "Argilla",
+            {
+                "text": Made(f"{fields}.text", (fields,), lambda record: _text_of_studio(record.get(fields))),
+                role: Made(f"{responses}.value", (responses,), lambda record: _response(record.get(responses))),
+            },
+        )
 
     return recognised
 
@@ -292,9 +360,12 @@ def _argilla(role: str) -> Callable[[_Columns], Layout | None]:
 def _response(responses: Any) -> Any:
     """What was submitted to the only question, or the first that has an answer."""
     found = as_structure(responses)
-    for answers in (found.values() if isinstance(found, dict) else ()):
-        given = [answer["value"] for answer in (answers if isinstance(answers, list) else [answers])
-                 if isinstance(answer, dict) and answer.get("status", "submitted") == "submitted" and "value" in answer]
+    for answers in found.values() if isinstance(found, dict) else ():
+        given = [
+            answer["value"]
+            for answer in (answers if isinstance(answers, list) else [answers])
+            if isinstance(answer, dict) and answer.get("status", "submitted") == "submitted" and "value" in answer
+        ]
         if given:
             return _agreed(given)
     return None
@@ -302,12 +373,22 @@ def _response(responses: Any) -> Any:
 
 def _argilla_columns(role: str) -> Callable[[_Columns], Layout | None]:
     """Argilla as a data set: the answers to a question stand in `question.responses`."""
+
     def recognised(columns: _Columns) -> Layout | None:
         question, text = columns.ending(".responses"), columns.first("text")
         if question is None or text is None:
             return None
-        return Layout("Argilla", {"text": _column(text), role: Made(
-            question, (question,), lambda record: _submitted(record.get(question), record.get(f"{question}.status")))})
+        return Layout(
+            "Argilla",
+            {
+                "text": _column(text),
+                role: Made(
+                    question,
+                    (question,),
+                    lambda record: _submitted(record.get(question), record.get(f"{question}.status")),
+                ),
+            },
+        )
 
     return recognised
 

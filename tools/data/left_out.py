@@ -22,7 +22,11 @@ _RUNS_NAMED = 5
 _LOOKED_AT = 1000  # sound records by which a column that went missing is told
 
 
-_NO_FAULT = {"disliked": Text("Bad answers are not to be learnt; nothing needs to be mended.", "不好的回答本來就不該學，不必修正。")}
+_NO_FAULT = {
+    "disliked": Text(
+        "Bad answers are not to be learnt; nothing needs to be mended.", "不好的回答本來就不該學，不必修正。"
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -63,32 +67,54 @@ class LeftOut:
         used = self.fetched - self.count
         reasons = [self._reason(number, reason, records) for number, reason, records in self._each()]
         mended = list(dict.fromkeys(self._mended(number, reason, records) for number, reason, records in self._each()))
-        listed = Text(f" All of them are listed in {folder.data / TO_MEND}.", f"全部列在 {folder.data / TO_MEND}。") \
-            if folder else Text("", "")
+        listed = (
+            Text(f" All of them are listed in {folder.data / TO_MEND}.", f"全部列在 {folder.data / TO_MEND}。")
+            if folder
+            else Text("", "")
+        )
         rows = several(self.fetched, "row", form=",")
         return Text(
             f"{used:,} of {f'the first {rows}' if looked else rows} can be used: {'; '.join(one.en for one in reasons)}. "
             f"{' '.join(one.en for one in mended)}{listed.en}",
             f"{'前 ' if looked else ''}{self.fetched:,} 列裡可以用的有 {used:,} 列：{'；'.join(one.zh for one in reasons)}。"
-            f"{''.join(one.zh for one in mended)}{listed.zh}")
+            f"{''.join(one.zh for one in mended)}{listed.zh}",
+        )
 
     def figures(self, folder: TaskFolder) -> dict[str, Any]:
         """`left_out` of a result: `{count, reasons: [{source, reason, count, where}], file}`."""
         if not self.count:
             return {}
-        return {"left_out": {"count": self.count, "reasons": [
-            {"source": self.sources[number].name, "reason": reason, "count": len(records),
-             "where": self._rows(number, records).en} for number, reason, records in self._each()],
-            "file": str(folder.data / TO_MEND)}}
+        return {
+            "left_out": {
+                "count": self.count,
+                "reasons": [
+                    {
+                        "source": self.sources[number].name,
+                        "reason": reason,
+                        "count": len(records),
+                        "where": self._rows(number, records).en,
+                    }
+                    for number, reason, records in self._each()
+                ],
+                "file": str(folder.data / TO_MEND),
+            }
+        }
 
     def stopping(self, most: float, folder: TaskFolder) -> list[Finding]:
         """The error where a larger share than `most` makes no row."""
         if not self.count or self.count <= most * self.fetched:
             return []
         said = self.said(folder)
-        return [finding("rows_left_out", self.count, Text(
-            f"{said.en} That is more than quality.max_left_out ({most:.0%}) allows, so nothing was changed.",
-            f"{said.zh}超過 quality.max_left_out 允許的 {most:.0%}，因此沒有更動任何內容。"))]
+        return [
+            finding(
+                "rows_left_out",
+                self.count,
+                Text(
+                    f"{said.en} That is more than quality.max_left_out ({most:.0%}) allows, so nothing was changed.",
+                    f"{said.zh}超過 quality.max_left_out 允許的 {most:.0%}，因此沒有更動任何內容。",
+                ),
+            )
+        ]
 
     def keep(self, folder: TaskFolder, masked: bool) -> Path | None:
         """Write the records to mend, each with its source, row, reason and cells, to `data/rows_to_mend.csv`; a file of
@@ -107,8 +133,11 @@ class LeftOut:
             for origin, record in records_at(source, reason_of.keys()):
                 said = self._why(reason_of[origin.record])
                 cells = cells_shown({name: value for name, value in record.items() if name != key}, masked)
-                yield {**_place_cells(origin), "reason": f"{said.en} · {said.zh}",
-                       **{f"{name} *" if name in (*PLACE, "reason") else name: value for name, value in cells.items()}}
+                yield {
+                    **_place_cells(origin),
+                    "reason": f"{said.en} · {said.zh}",
+                    **{f"{name} *" if name in (*PLACE, "reason") else name: value for name, value in cells.items()},
+                }
 
     def _each(self) -> Iterator[tuple[int, str, Sequence[int]]]:
         for number, by_reason in enumerate(self.omitted):
@@ -122,8 +151,13 @@ class LeftOut:
             return Text(f"{count:,} {gone.en} ({rows.en})", f"{count:,} 列{gone.zh}（{rows.zh}）")
         why = self._why(reason)
         if reason in task_kind(self.task.type).problems:
-            return Text(f"{count:,}: {why.en} ({rows.en})", f"{count:,} 列是因為{' ' if why.zh[:1].isascii() else ''}{why.zh}（{rows.zh}）")
-        return Text(f"{count:,} {'has' if count == 1 else 'have'} {why.en} ({rows.en})", f"{count:,} 列{why.zh}（{rows.zh}）")
+            return Text(
+                f"{count:,}: {why.en} ({rows.en})",
+                f"{count:,} 列是因為{' ' if why.zh[:1].isascii() else ''}{why.zh}（{rows.zh}）",
+            )
+        return Text(
+            f"{count:,} {'has' if count == 1 else 'have'} {why.en} ({rows.en})", f"{count:,} 列{why.zh}（{rows.zh}）"
+        )
 
     def _why(self, reason: str) -> Text:
         if problem := task_kind(self.task.type).problems.get(reason):
@@ -138,12 +172,18 @@ class LeftOut:
         if reason in _NO_FAULT:
             return _NO_FAULT[reason]
         if reason == "history":
-            return Text("Make it a task of type chat, or take the column out.", "請改用 chat 類型的任務，或拿掉這一欄。")
+            return Text(
+                "Make it a task of type chat, or take the column out.", "請改用 chat 類型的任務，或拿掉這一欄。"
+            )
         if column is None or reason in task_kind(self.task.type).problems:
-            return Text("Correct those cells where they come from and prepare again.", "請在來源修正這些儲存格，再準備一次。")
+            return Text(
+                "Correct those cells where they come from and prepare again.", "請在來源修正這些儲存格，再準備一次。"
+            )
         [name], way_out = shown_columns([column], self.task), unlabelled_way_out([reason])
-        return Text(f"Fill in the column {name} there, or delete what is no data (totals, notes), and prepare again.{way_out.en}",
-                    f"請補上這些列的「{name}」欄（合計、備註之類不是資料的列請刪除），再準備一次。{way_out.zh}")
+        return Text(
+            f"Fill in the column {name} there, or delete what is no data (totals, notes), and prepare again.{way_out.en}",
+            f"請補上這些列的「{name}」欄（合計、備註之類不是資料的列請刪除），再準備一次。{way_out.zh}",
+        )
 
     def _gone(self, number: int, reason: str, records: Sequence[int]) -> Text | None:
         """What to say of records that lack the whole column, which others have."""
@@ -172,8 +212,9 @@ class LeftOut:
         return Text(f"have no column {name}{there.en}", f"沒有「{name}」欄{there.zh}")
 
     def _rows(self, number: int, records: Sequence[int]) -> Text:
-        return rows_in_words(self.sources[number].raw.places(), records,
-                             self.sources[number].name if len(self.sources) > 1 else "")
+        return rows_in_words(
+            self.sources[number].raw.places(), records, self.sources[number].name if len(self.sources) > 1 else ""
+        )
 
 
 def rows_in_words(places: PlacesOf, records: Sequence[int], source: str = "") -> Text:
@@ -210,11 +251,18 @@ def _whereabouts(place: Place) -> tuple[str | None, str | None, int | None]:
 def _part(where: tuple[str | None, str | None, int | None], rows: list[str], source: str) -> Text:
     file, sheet, page = where
     one = len(rows) == 1 and "–" not in rows[0]
-    names = [Text(f"sheet {sheet}", f"工作表「{sheet}」") if sheet else None, Text(f"page {page}", f"第 {page} 頁") if page else None,
-             Text(file, file) if file else None, Text(source, source) if source else None]
+    names = [
+        Text(f"sheet {sheet}", f"工作表「{sheet}」") if sheet else None,
+        Text(f"page {page}", f"第 {page} 頁") if page else None,
+        Text(file, file) if file else None,
+        Text(source, source) if source else None,
+    ]
     there = [name for name in names if name]
-    of = Text(f" of {', '.join(name.en for name in there)}", f"{'、'.join(name.zh for name in reversed(there))} ") \
-        if there else Text("", "")
+    of = (
+        Text(f" of {', '.join(name.en for name in there)}", f"{'、'.join(name.zh for name in reversed(there))} ")
+        if there
+        else Text("", "")
+    )
     return Text(f"row{'' if one else 's'} {', '.join(rows)}{of.en}", f"{of.zh}第 {'、'.join(rows)} 列")
 
 

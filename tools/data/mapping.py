@@ -89,8 +89,9 @@ def find_columns(available: Sequence[str], source: SourceKind, task: Task) -> Co
     missing = tuple(role for role in {**dict.fromkeys(needed), **source.mapping} if role not in found)
     free = [name for name in available if name not in found.values()]
     suggestions = {role: near for role in missing if (near := _suggested(kind, role, source.mapping.get(role), free))}
-    return Columns(found, missing, suggestions, tuple(available), layout if made else None, frozenset(made),
-                   dict(source.mapping))
+    return Columns(
+        found, missing, suggestions, tuple(available), layout if made else None, frozenset(made), dict(source.mapping)
+    )
 
 
 def _suggested(kind: TaskKind, role: str, wanted: str | None, free: Sequence[str]) -> str | None:
@@ -112,8 +113,12 @@ def suggested_by_content(columns: Columns, records: Sequence[Record], task: Task
     found: dict[str, str] = {}
     if "label" in columns.missing:
         known = {plain_name(label) for label in task.labels}
-        labels = [name for name, texts in cells.items() if texts and (
-            {plain_name(text) for text in texts} <= known if known else len(set(texts)) <= len(texts) / _FEW)]
+        labels = [
+            name
+            for name, texts in cells.items()
+            if texts
+            and ({plain_name(text) for text in texts} <= known if known else len(set(texts)) <= len(texts) / _FEW)
+        ]
         found |= {"label": labels[0]} if labels else {}
     rest = {name: sum(map(len, texts)) for name, texts in cells.items() if texts and name not in found.values()}
     if "text" in columns.missing and rest:
@@ -132,11 +137,14 @@ def shown_columns(available: Sequence[str], task: Task) -> list[str]:
 
 def lacking_in_words(missing: Sequence[str], named: Mapping[str, str]) -> Text:
     """`text, label (named as “lable”)`: the roles without a column, with what the mapping calls it."""
+
     def said(role: str, note: str) -> str:
         return f"{role}{note.format(named[role])}" if named.get(role, role) != role else role
 
-    return Text(", ".join(said(role, " (the mapping says {!r})") for role in missing),
-                "、".join(said(role, "（mapping 寫的是「{}」）") for role in missing))
+    return Text(
+        ", ".join(said(role, " (the mapping says {!r})") for role in missing),
+        "、".join(said(role, "（mapping 寫的是「{}」）") for role in missing),
+    )
 
 
 def may_be_a_row(columns: Columns) -> Text:
@@ -144,8 +152,11 @@ def may_be_a_row(columns: Columns) -> Text:
     header."""
     if columns.found or not any(len(name) > 5 and _SENTENCE.search(name) for name in columns.available):
         return Text("", "")
-    return Text(" If one of them is a row and not a name, set header: 0 on the source; the columns are then called column_1, "
-                "column_2, …", "如果其中有資料而不是欄名，請在來源設 header: 0，欄位就會依序稱為 column_1、column_2……。")
+    return Text(
+        " If one of them is a row and not a name, set header: 0 on the source; the columns are then called column_1, "
+        "column_2, …",
+        "如果其中有資料而不是欄名，請在來源設 header: 0，欄位就會依序稱為 column_1、column_2……。",
+    )
 
 
 def unlabelled_way_out(missing: Sequence[str]) -> Text:
@@ -154,8 +165,10 @@ def unlabelled_way_out(missing: Sequence[str]) -> Text:
     lacking = next((answers[role] for role in missing if role in answers), None)
     if lacking is None:
         return Text("", "")
-    return Text(f" If its rows carry no {lacking.en} yet, set unlabelled: true on the source.",
-                f"如果這些資料還沒有{lacking.zh}，請在來源加上 unlabelled: true。")
+    return Text(
+        f" If its rows carry no {lacking.en} yet, set unlabelled: true on the source.",
+        f"如果這些資料還沒有{lacking.zh}，請在來源加上 unlabelled: true。",
+    )
 
 
 def missing_columns(columns: Columns, number: int, origin: str, task: Task) -> DataError:
@@ -167,13 +180,16 @@ def missing_columns(columns: Columns, number: int, origin: str, task: Task) -> D
     no_labels, other = unlabelled_way_out(columns.missing), meant_for_another(task.type, columns.available)
     lacking, row = lacking_in_words(columns.missing, columns.named), may_be_a_row(columns)
     return DataError(
-        Text(f"{origin} has no column for {lacking.en}. Its columns are: {there}.",
-             f"{origin} 找不到 {lacking.zh} 對應的欄位。現有欄位：{there}。"),
-        Text(f"Name them with set_data_source: mapping: {{{proposal}}}.{no_labels.en}{other.en}{row.en}",
-             f"請用 set_data_source 指定對應：mapping: {{{proposal}}}。{no_labels.zh}{other.zh}{row.zh}"),
+        Text(
+            f"{origin} has no column for {lacking.en}. Its columns are: {there}.",
+            f"{origin} 找不到 {lacking.zh} 對應的欄位。現有欄位：{there}。",
+        ),
+        Text(
+            f"Name them with set_data_source: mapping: {{{proposal}}}.{no_labels.en}{other.en}{row.en}",
+            f"請用 set_data_source 指定對應：mapping: {{{proposal}}}。{no_labels.zh}{other.zh}{row.zh}",
+        ),
         field=f"sources[{number}].mapping.{role}",
-        details={"columns": available, "missing": list(columns.missing),
-                 "suggestions": columns.suggestions},
+        details={"columns": available, "missing": list(columns.missing), "suggestions": columns.suggestions},
     )
 
 
@@ -216,7 +232,12 @@ class Conversion:
         return [role for role in columns.found if role in self._roles or role in columns.made]
 
     def add(
-        self, records: Iterable[Record], columns: Columns, source: SourceKind, name: str, raw: str = "",
+        self,
+        records: Iterable[Record],
+        columns: Columns,
+        source: SourceKind,
+        name: str,
+        raw: str = "",
         own: Callable[[Record], str | None] | None = None,
     ) -> None:
         """Convert the records of one source.
@@ -234,8 +255,11 @@ class Conversion:
         whole = {"source": name, **({"synthetic": True} if source.synthetic else {})}
         for line, record in enumerate(records, start=1):
             if source.unlabelled and (apart := self._without_label(record, columns, name)):
-                apart["provenance"] = {"raw": raw, "line": line, **{
-                    column: record[column] for column in _TRACED if isinstance(record.get(column), str)}}
+                apart["provenance"] = {
+                    "raw": raw,
+                    "line": line,
+                    **{column: record[column] for column in _TRACED if isinstance(record.get(column), str)},
+                }
                 self.unlabelled.append(apart)
                 continue
             try:
@@ -271,10 +295,17 @@ class Conversion:
         if not values.get("text") or all(values.get(role) for role in self.kind.roles):
             return None
         entity = values.get("entity") or None
-        return {"id": row_id(values["text"], entity), "text": values["text"],
-                **({"entity": entity} if entity else {}), "source": name,
-                **{column: as_scalar(record[column]) for column in sorted(self.kept) if column in record
-                   and column not in self._roles}}
+        return {
+            "id": row_id(values["text"], entity),
+            "text": values["text"],
+            **({"entity": entity} if entity else {}),
+            "source": name,
+            **{
+                column: as_scalar(record[column])
+                for column in sorted(self.kept)
+                if column in record and column not in self._roles
+            },
+        }
 
     def notes(self) -> list[Finding]:
         """What validation should mention of this stage."""
@@ -282,17 +313,35 @@ class Conversion:
         found += [finding(code, count, message) for code, count, message in self.kind.remarks(self.rows)]
         found += [finding("layout_recognised", 1, said) for said in self.recognised]
         if self.respelled:
-            found.append(finding("label_respelled", self.respelled, Text(
-                f"{several(self.respelled, 'label was', 'labels were')} written in another case or width and taken as the "
-                "task's.",
-                f"有 {self.respelled} 個標籤只差大小寫或全半形，已視為任務的標籤。")))
+            found.append(
+                finding(
+                    "label_respelled",
+                    self.respelled,
+                    Text(
+                        f"{several(self.respelled, 'label was', 'labels were')} written in another case or width and taken as the "
+                        "task's.",
+                        f"有 {self.respelled} 個標籤只差大小寫或全半形，已視為任務的標籤。",
+                    ),
+                )
+            )
         return found
 
     def _left_out(self, code: str, count: int) -> Finding:
         if problem := self.kind.problems.get(code):
-            return finding(f"left_out_{code}", count, Text(
-                f"{several(count, 'record was', 'records were')} left out: {problem.en}.", f"有 {count} 筆已略過：{problem.zh}。"))
+            return finding(
+                f"left_out_{code}",
+                count,
+                Text(
+                    f"{several(count, 'record was', 'records were')} left out: {problem.en}.",
+                    f"有 {count} 筆已略過：{problem.zh}。",
+                ),
+            )
         title = ROLE_TITLES.get(code, Text(code, code))
-        return finding(f"left_out_without_{code}", count, Text(
-            f"{several(count, f'record without {title.en} was', f'records without {title.en} were')} left out.",
-            f"有 {count} 筆沒有{title.zh}，已略過。"))
+        return finding(
+            f"left_out_without_{code}",
+            count,
+            Text(
+                f"{several(count, f'record without {title.en} was', f'records without {title.en} were')} left out.",
+                f"有 {count} 筆沒有{title.zh}，已略過。",
+            ),
+        )

@@ -22,31 +22,60 @@ def near_findings(placed: Placed, tick: Tick = lambda: None) -> list[Finding]:
     try:
         numbers = near_duplicate_groups([row["text"] for _, row in placed], _keys([row for _, row in placed]), tick)
     except MissingRequirement as error:
-        return [finding("near_duplicates_not_checked", len(placed), Text(
-            f"{error.problem.en} {error.fix.en}", f"{error.problem.zh}{error.fix.zh}"))]
+        return [
+            finding(
+                "near_duplicates_not_checked",
+                len(placed),
+                Text(f"{error.problem.en} {error.fix.en}", f"{error.problem.zh}{error.fix.zh}"),
+            )
+        ]
     groups = [[placed[number] for number in group] for group in numbers]
     if not groups:
         return []
     more = sum(len(group) - 1 for group in groups)
     across = [group for group in groups if len({name for name, _ in group}) > 1]
-    conflicts = [group for group in groups if kind_of(group[0][1]).one_answer
-                 and len({gold_of(row) for _, row in group}) > 1]
-    found = [finding("near_duplicates", more, Text(
-        f"{several(more, 'row all but repeats', 'rows all but repeat')} another one ({several(len(groups), 'group')}): such "
-        "rows count more than they say.",
-        f"有 {more} 列幾乎重複另一列（共 {len(groups)} 組）：分量比內容重。"), _pairs(groups))]
+    conflicts = [
+        group for group in groups if kind_of(group[0][1]).one_answer and len({gold_of(row) for _, row in group}) > 1
+    ]
+    found = [
+        finding(
+            "near_duplicates",
+            more,
+            Text(
+                f"{several(more, 'row all but repeats', 'rows all but repeat')} another one ({several(len(groups), 'group')}): such "
+                "rows count more than they say.",
+                f"有 {more} 列幾乎重複另一列（共 {len(groups)} 組）：分量比內容重。",
+            ),
+            _pairs(groups),
+        )
+    ]
     if across:
-        found.append(finding("near_overlap", len(across), Text(
-            f"{several(len(across), 'group of near-duplicates stands', 'groups of near-duplicates stand')} in more than one "
-            "split: results look better than they are. "
-            "split.group_by keeps what belongs together on one side.",
-            f"有 {len(across)} 組近似重複分散在不同的切分：結果會比實際好看。用 split.group_by 可以把同類的放在同一邊。"),
-            _pairs(across)))
+        found.append(
+            finding(
+                "near_overlap",
+                len(across),
+                Text(
+                    f"{several(len(across), 'group of near-duplicates stands', 'groups of near-duplicates stand')} in more than one "
+                    "split: results look better than they are. "
+                    "split.group_by keeps what belongs together on one side.",
+                    f"有 {len(across)} 組近似重複分散在不同的切分：結果會比實際好看。用 split.group_by 可以把同類的放在同一邊。",
+                ),
+                _pairs(across),
+            )
+        )
     if conflicts:
-        found.append(finding("near_conflicts", len(conflicts), Text(
-            f"{several(len(conflicts), 'group of near-duplicates carries', 'groups of near-duplicates carry')} different "
-            "labels: look whether the difference is meant.",
-            f"有 {len(conflicts)} 組近似重複標了不同的標籤：請看看差別是不是有意的。"), _pairs(conflicts)))
+        found.append(
+            finding(
+                "near_conflicts",
+                len(conflicts),
+                Text(
+                    f"{several(len(conflicts), 'group of near-duplicates carries', 'groups of near-duplicates carry')} different "
+                    "labels: look whether the difference is meant.",
+                    f"有 {len(conflicts)} 組近似重複標了不同的標籤：請看看差別是不是有意的。",
+                ),
+                _pairs(conflicts),
+            )
+        )
     return found
 
 
@@ -55,10 +84,22 @@ def near_benchmark(placed: Placed, held_out: Sequence[Row], tick: Tick = lambda:
     trained = [(name, row) for name, row in placed if name != "test"]
     like = _like([row for _, row in trained], held_out, tick)
     rows = [pair for pair, near in zip(trained, like, strict=True) if near]
-    return [finding("near_benchmark", len(rows), Text(
-        f"{several(len(rows), 'row of train or valid all but repeats', 'rows of train or valid all but repeat')} a row of "
-        "the frozen benchmark: the test would be of what was learnt by heart.",
-        f"train 或 valid 有 {len(rows)} 列和凍結的評估基準幾乎相同：測試等於考背過的題目。"), rows)] if rows else []
+    return (
+        [
+            finding(
+                "near_benchmark",
+                len(rows),
+                Text(
+                    f"{several(len(rows), 'row of train or valid all but repeats', 'rows of train or valid all but repeat')} a row of "
+                    "the frozen benchmark: the test would be of what was learnt by heart.",
+                    f"train 或 valid 有 {len(rows)} 列和凍結的評估基準幾乎相同：測試等於考背過的題目。",
+                ),
+                rows,
+            )
+        ]
+        if rows
+        else []
+    )
 
 
 class Apart(NamedTuple):
@@ -87,15 +128,27 @@ def without_near_benchmark(
         return Apart(kept, [], bool(removed))
     for name, near in like.items():
         kept[name] = [row for row, one in zip(kept[name], near, strict=True) if not one]
-    return Apart(kept, [finding("near_benchmark_removed", removed, Text(
-        f"Left out of train and valid: {several(removed, 'row that all but repeats', 'rows that all but repeat')} a row of "
-        "the benchmark.",
-        f"有 {removed} 列和評估基準幾乎相同，已從 train 與 valid 拿掉。"))], some_stay=False)
+    return Apart(
+        kept,
+        [
+            finding(
+                "near_benchmark_removed",
+                removed,
+                Text(
+                    f"Left out of train and valid: {several(removed, 'row that all but repeats', 'rows that all but repeat')} a row of "
+                    "the benchmark.",
+                    f"有 {removed} 列和評估基準幾乎相同，已從 train 與 valid 拿掉。",
+                ),
+            )
+        ],
+        some_stay=False,
+    )
 
 
 def _like(rows: Sequence[Row], tested: Sequence[Row], tick: Tick) -> list[bool]:
-    found = near_duplicates_of([row["text"] for row in tested], [row["text"] for row in rows],
-                               _keys(tested), _keys(rows), tick)
+    found = near_duplicates_of(
+        [row["text"] for row in tested], [row["text"] for row in rows], _keys(tested), _keys(rows), tick
+    )
     return [place is not None for place in found]
 
 

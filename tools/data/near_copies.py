@@ -53,7 +53,7 @@ def pieces_of(text: str) -> frozenset[str]:
 def pieces_in_order(text: str) -> list[str]:
     """The same as they stand in the text, each as often as it does."""
     plain = _NOT_WORDS.sub("", normalised(text).casefold())
-    return [plain[at:at + _PIECE] for at in range(max(1, len(plain) - _PIECE + 1))]
+    return [plain[at : at + _PIECE] for at in range(max(1, len(plain) - _PIECE + 1))]
 
 
 def similarity(one: frozenset[str], other: frozenset[str]) -> float:

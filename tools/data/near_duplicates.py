@@ -51,18 +51,23 @@ def near_duplicate_groups(texts: Sequence[str], keys: Sequence[str], tick: Tick 
 
 
 def near_duplicates_of(
-    known: Sequence[str], texts: Sequence[str], known_keys: Sequence[str], keys: Sequence[str],
+    known: Sequence[str],
+    texts: Sequence[str],
+    known_keys: Sequence[str],
+    keys: Sequence[str],
     tick: Tick = lambda: None,
 ) -> list[int | None]:
     """For each of `texts`, the place in `known` of one that it all but repeats; None where there is none."""
     both = in_one_script([*known, *texts])
-    known, texts = both[:len(known)], both[len(known):]
+    known, texts = both[: len(known)], both[len(known) :]
     sets = [pieces_of(text) for text in known]
     index = _ByRarestPieces(sets)
     for number in range(len(known)):
         index.add(number)
-    return [_first_like(own, key, index.sharing(own), sets, known_keys)
-            for own, key in zip(map(pieces_of, _every(texts, tick)), keys, strict=True)]
+    return [
+        _first_like(own, key, index.sharing(own), sets, known_keys)
+        for own, key in zip(map(pieces_of, _every(texts, tick)), keys, strict=True)
+    ]
 
 
 def _gathered(sets: Sequence[Pieces], keys: Sequence[str], index: _Index, tick: Tick) -> list[list[int]]:
@@ -76,9 +81,7 @@ def _gathered(sets: Sequence[Pieces], keys: Sequence[str], index: _Index, tick: 
     return sorted(sorted(group) for group in groups.values())
 
 
-def _first_like(
-    own: Pieces, key: str, met: Iterable[int], sets: Sequence[Pieces], keys: Sequence[str]
-) -> int | None:
+def _first_like(own: Pieces, key: str, met: Iterable[int], sets: Sequence[Pieces], keys: Sequence[str]) -> int | None:
     compared = set[int]()
     for number in met:
         if number in compared or keys[number] != key:
@@ -124,7 +127,7 @@ class _ByRarestPieces:
     def _rarest(self, own: Pieces) -> list[int]:
         known = sorted([self._rank[piece] for piece in own if piece in self._rank])
         alone = len(own) - len(known)
-        return known[:max(0, len(own) - math.ceil(THRESHOLD * len(own)) + 1 - alone)]
+        return known[: max(0, len(own) - math.ceil(THRESHOLD * len(own)) + 1 - alone)]
 
 
 class _ByMinHashes:
@@ -147,9 +150,14 @@ def _with_relatives(texts: Sequence[str], tick: Tick) -> list[int]:
     batches = []
     for start in range(0, len(texts), _BATCH):
         tick()
-        batches.append(_rensa().RMinHash.digest_matrix_from_token_sets(
-            # A piece that comes twice has the same hash twice: the least one is as of the set.
-            [pieces_in_order(text) for text in texts[start:start + _BATCH]], _PERMUTATIONS, _SEED))
+        batches.append(
+            _rensa().RMinHash.digest_matrix_from_token_sets(
+                # A piece that comes twice has the same hash twice: the least one is as of the set.
+                [pieces_in_order(text) for text in texts[start : start + _BATCH]],
+                _PERMUTATIONS,
+                _SEED,
+            )
+        )
         index.insert_matrix(batches[-1], start)
     flags = chain.from_iterable(index.query_duplicate_flags_matrix(batch) for batch in _every(batches, tick))
     return [place for place, flag in enumerate(flags) if flag]
@@ -164,12 +172,17 @@ def _rensa() -> Any:
         return importlib.import_module("rensa")
     except ImportError as error:
         raise MissingRequirement(
-            Text(f"Looking for near-duplicates among more than {WITHOUT_SIFTING:,} rows needs rensa, and the environment "
-                 "of this job lacks it.",
-                 f"要在超過 {WITHOUT_SIFTING:,} 列裡找近似重複，需要 rensa，但執行此工作的環境沒有安裝。"),
-            Text("Run pip install 'nlp-skills[near-duplicates]' there and prepare the data again.",
-                 "請在該環境執行 pip install 'nlp-skills[near-duplicates]'，再重新準備資料。"),
-            field="near_duplicates") from error
+            Text(
+                f"Looking for near-duplicates among more than {WITHOUT_SIFTING:,} rows needs rensa, and the environment "
+                "of this job lacks it.",
+                f"要在超過 {WITHOUT_SIFTING:,} 列裡找近似重複，需要 rensa，但執行此工作的環境沒有安裝。",
+            ),
+            Text(
+                "Run pip install 'nlp-skills[near-duplicates]' there and prepare the data again.",
+                "請在該環境執行 pip install 'nlp-skills[near-duplicates]'，再重新準備資料。",
+            ),
+            field="near_duplicates",
+        ) from error
 
 
 def _every(items: Iterable[Item], tick: Tick) -> Iterator[Item]:

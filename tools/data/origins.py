@@ -110,12 +110,18 @@ def _records(source: SourceRecords) -> Iterator[tuple[Origin, Record]]:
 
 def key_column(source: SourceRecords) -> str | None:
     """The column that tells a source's records apart: by its name, else the first one whose values all differ."""
-    free = [column for column in source.raw.columns
-            if column not in source.columns.found.values() and column not in _NO_KEYS]
+    free = [
+        column
+        for column in source.raw.columns
+        if column not in source.columns.found.values() and column not in _NO_KEYS
+    ]
     plain = {plain_name(column): column for column in reversed(free)}
     named = next((plain[name] for name in _KEYS if name in plain), None)
-    return named or _telling_apart(source, free) or next(
-        (column for ending in _KEY_ENDINGS for column in free if plain_name(column).endswith(ending)), None)
+    return (
+        named
+        or _telling_apart(source, free)
+        or next((column for ending in _KEY_ENDINGS for column in free if plain_name(column).endswith(ending)), None)
+    )
 
 
 def _telling_apart(source: SourceRecords, columns: Sequence[str]) -> str | None:
@@ -124,7 +130,10 @@ def _telling_apart(source: SourceRecords, columns: Sequence[str]) -> str | None:
     records = list(islice(source.raw.records(), _LOOKED_AT))
     for column in columns:
         values = [record.get(column) for record in records]
-        if not any(kinds_of(as_text(value)) for value in values[:_LOOKED_AT_CLOSELY]) and all(isinstance(value, str | int) and 0 < len(str(value)) <= _LONGEST_KEY for value in values) and (
-                len(set(map(str, values))) == len(records) > 1):
+        if (
+            not any(kinds_of(as_text(value)) for value in values[:_LOOKED_AT_CLOSELY])
+            and all(isinstance(value, str | int) and 0 < len(str(value)) <= _LONGEST_KEY for value in values)
+            and (len(set(map(str, values))) == len(records) > 1)
+        ):
             return column
     return None

@@ -22,9 +22,29 @@ from .split import SPLITS
 from .store import Snapshot
 from .types import ROLE_TITLES, task_kind
 
-_WORTH_SAYING = ("no_test", "one_label", "damaged_text", "stand_in", "several_labels_in_one", "labels_alike", "without_time", "label_without_rows", "label_not_in_benchmark", "own_split_not_followed", "group_column",
-                 "near_conflicts", "near_overlap", "simplified_characters", "personal_mobile", "personal_landline",
-                 "personal_email", "secret_password", "imbalance", "few_rows", "small_test")
+_WORTH_SAYING = (
+    "no_test",
+    "one_label",
+    "damaged_text",
+    "stand_in",
+    "several_labels_in_one",
+    "labels_alike",
+    "without_time",
+    "label_without_rows",
+    "label_not_in_benchmark",
+    "own_split_not_followed",
+    "group_column",
+    "near_conflicts",
+    "near_overlap",
+    "simplified_characters",
+    "personal_mobile",
+    "personal_landline",
+    "personal_email",
+    "secret_password",
+    "imbalance",
+    "few_rows",
+    "small_test",
+)
 _ALWAYS_SAID = ("benchmark_followed", "benchmark_beside", KEEP_BENCHMARK, "own_split_kept", "labels_found")
 _TAKEN_OUT = {
     "duplicates_removed": Text("exact duplicates of another", "完全重複"),
@@ -55,8 +75,15 @@ class Losses:
 
 
 def outcome(
-    task: TaskFolder, prepared: Prepared, losses: Losses, snapshot: Snapshot, parent: Snapshot | None,
-    raws: Sequence[RawSnapshot], replaced: Path | None, report: Report, written: Text,
+    task: TaskFolder,
+    prepared: Prepared,
+    losses: Losses,
+    snapshot: Snapshot,
+    parent: Snapshot | None,
+    raws: Sequence[RawSnapshot],
+    replaced: Path | None,
+    report: Report,
+    written: Text,
 ) -> dict[str, Any]:
     """The result of a preparation that went through.
 
@@ -70,29 +97,43 @@ def outcome(
     in_use = frozen_benchmark(task) if MAIN in benchmark_names(task) else None
     listed = any("file" in found for found in (*report["warnings"], *report["accepted"]))
     return {
-        "snapshot": snapshot.hash, "unchanged": bool(parent and parent.hash == snapshot.hash),
-        "fetched": prepared.fetched, **losses.figures(task), "duplicates_removed": prepared.removed,
+        "snapshot": snapshot.hash,
+        "unchanged": bool(parent and parent.hash == snapshot.hash),
+        "fetched": prepared.fetched,
+        **losses.figures(task),
+        "duplicates_removed": prepared.removed,
         "counts": snapshot.counts,
         **({"changes": changes} if changes else {}),
-        "labels": list(definition.labels), "label_counts": safe["figures"]["label_counts"],
-        "characters": safe["figures"]["characters"], "warnings": safe["warnings"],
+        "labels": list(definition.labels),
+        "label_counts": safe["figures"]["label_counts"],
+        "characters": safe["figures"]["characters"],
+        "warnings": safe["warnings"],
         **({"accepted": safe["accepted"]} if safe["accepted"] else {}),
         "benchmark": {"name": in_use.name, "hash": in_use.hash[:12]} if in_use else None,
         "files": {name: str(working_file(task, name)) for name in SPLITS},
         **({"findings": str(task.data / FOLDER)} if listed else {}),
-        "report": str(snapshot.root / "validation.json"), "raw": [str(raw.root) for raw in raws],
+        "report": str(snapshot.root / "validation.json"),
+        "raw": [str(raw.root) for raw in raws],
         "replaced_edits": str(replaced) if replaced else None,
         "message": _joined(losses.said(task), _message(prepared, losses, snapshot, changes, report, written))._asdict(),
         "next_step": {
-            "tool": "coach", "arguments": {"task": task.name},
-            "say": Text("Look at the figures together; the coach says what they mean, and what is still open before a "
-                        "plan.", "先一起看過這些數字，教練會說明代表什麼、規劃之前還缺什麼。")._asdict(),
+            "tool": "coach",
+            "arguments": {"task": task.name},
+            "say": Text(
+                "Look at the figures together; the coach says what they mean, and what is still open before a plan.",
+                "先一起看過這些數字，教練會說明代表什麼、規劃之前還缺什麼。",
+            )._asdict(),
         },
     }
 
 
 def _message(
-    prepared: Prepared, losses: Losses, snapshot: Snapshot, changes: dict[str, Any] | None, report: Report, written: Text
+    prepared: Prepared,
+    losses: Losses,
+    snapshot: Snapshot,
+    changes: dict[str, Any] | None,
+    report: Report,
+    written: Text,
 ) -> Text:
     total = sum(snapshot.counts.values())
     train, valid, test = (snapshot.counts[name] for name in SPLITS)
@@ -101,22 +142,35 @@ def _message(
     note = Text("".join(f" Note: {one.en}" for one in warned), "".join(f"注意：{one.zh}" for one in warned))
     always = [Text(**found["message"]) for found in report["warnings"] if found["code"] in _ALWAYS_SAID]
     kept = Text(" ".join(one.en for one in always), "".join(one.zh for one in always))
-    taken = [(count, _TAKEN_OUT[found["code"]]) for found in report["warnings"]
-             if found["code"] in _TAKEN_OUT and (count := found["count"])]
-    out = Text(f" ({', '.join(f'{count:,} {why.en}' for count, why in taken)}: taken out)" if taken else "",
-               f"（已移除：{'、'.join(f'{why.zh} {count:,} 列' for count, why in taken)}）" if taken else "")
-    begun = Text(f"{several(prepared.fetched, 'record')} fetched, ", f"擷取 {prepared.fetched} 筆，") \
-        if not losses.left_out.count else Text("", "")
+    taken = [
+        (count, _TAKEN_OUT[found["code"]])
+        for found in report["warnings"]
+        if found["code"] in _TAKEN_OUT and (count := found["count"])
+    ]
+    out = Text(
+        f" ({', '.join(f'{count:,} {why.en}' for count, why in taken)}: taken out)" if taken else "",
+        f"（已移除：{'、'.join(f'{why.zh} {count:,} 列' for count, why in taken)}）" if taken else "",
+    )
+    begun = (
+        Text(f"{several(prepared.fetched, 'record')} fetched, ", f"擷取 {prepared.fetched} 筆，")
+        if not losses.left_out.count
+        else Text("", "")
+    )
     lacking = ROLE_TITLES[task_kind(prepared.definition.type).key]
     apart = len(prepared.unlabelled)
-    waiting = Text(f" {several(apart, 'row carries', 'rows carry')} no {lacking.en} and {'is' if apart == 1 else 'are'} kept apart "
-                   "until labelled." if apart else "",
-                   f"另有 {apart:,} 列沒有{lacking.zh}，先另外存放，等標註後再用。" if apart else "")
+    waiting = Text(
+        f" {several(apart, 'row carries', 'rows carry')} no {lacking.en} and {'is' if apart == 1 else 'are'} kept apart "
+        "until labelled."
+        if apart
+        else "",
+        f"另有 {apart:,} 列沒有{lacking.zh}，先另外存放，等標註後再用。" if apart else "",
+    )
     return Text(
         f"{begun.en}{several(total, 'distinct row')}{out.en}: {train} train, {valid} valid, {test} test; validated.{waiting.en}"
         f"{f' {kept.en}' if kept.en else ''}{f' {since.en}' if since.en else ''}{note.en}{written.en}",
         f"{begun.zh}不重複的有 {total} 列{out.zh}：訓練 {train}、驗證 {valid}、測試 {test}，已通過驗證。{waiting.zh}"
-        f"{kept.zh}{since.zh}{note.zh}{written.zh}")
+        f"{kept.zh}{since.zh}{note.zh}{written.zh}",
+    )
 
 
 def _joined(first: Text, then: Text) -> Text:

@@ -20,8 +20,25 @@ if TYPE_CHECKING:
     from .fetch import RawSnapshot
 
 SPLIT = "split"
-_COLUMNS = ("split", "subset", "partition", "data_split", "dataset_split", "切分", "資料集", "資料切分",
-            "set", "data_set", "dataset", "fold", "part", "phase", "usage", "分割", "用途")  # the first that names one counts
+_COLUMNS = (
+    "split",
+    "subset",
+    "partition",
+    "data_split",
+    "dataset_split",
+    "切分",
+    "資料集",
+    "資料切分",
+    "set",
+    "data_set",
+    "dataset",
+    "fold",
+    "part",
+    "phase",
+    "usage",
+    "分割",
+    "用途",
+)  # the first that names one counts
 _NAMES = {
     "train": ("train", "training", "trn", "訓練", "訓練集", "訓練資料"),
     "valid": ("valid", "validation", "val", "dev", "devel", "development", "驗證", "驗證集", "驗證資料"),
@@ -104,20 +121,36 @@ def unread_tests(folder: Path, kinds: Sequence[SourceKind], provenance: Sequence
         provenance: of each source's reading.
     """
     fields = [kind.model_dump() for kind in kinds]
-    paths = {folder / PurePath(str(one.get("path"))) for kind, one in zip(kinds, fields, strict=True) if kind.type == "file"}
-    said = [Text(f"{path.name} stands beside {train.name} and is not read: add it as a source, and its rows stay those that are "
-                 "tested on.",
-                 f"{train.name} 旁邊有 {path.name}，但沒有讀取：把它也加進來源，它的資料就會維持當測試集。")
-            for train in sorted(paths) if (path := _test_beside(train)) and path not in paths]
+    paths = {
+        folder / PurePath(str(one.get("path"))) for kind, one in zip(kinds, fields, strict=True) if kind.type == "file"
+    }
+    said = [
+        Text(
+            f"{path.name} stands beside {train.name} and is not read: add it as a source, and its rows stay those that are "
+            "tested on.",
+            f"{train.name} 旁邊有 {path.name}，但沒有讀取：把它也加進來源，它的資料就會維持當測試集。",
+        )
+        for train in sorted(paths)
+        if (path := _test_beside(train)) and path not in paths
+    ]
     for kind, one, noted in zip(kinds, fields, provenance, strict=True):
-        read = {part for other in fields if other.get("dataset") == one.get("dataset")
-                for part in str(other.get("split")).split("+")}
-        if kind.type == "huggingface" and (names := [name for name in noted.get("unread_splits", ()) if name not in read]):
+        read = {
+            part
+            for other in fields
+            if other.get("dataset") == one.get("dataset")
+            for part in str(other.get("split")).split("+")
+        }
+        if kind.type == "huggingface" and (
+            names := [name for name in noted.get("unread_splits", ()) if name not in read]
+        ):
             whole = "+".join([str(one.get("split")), names[0]])
-            said.append(Text(
-                f"{one['dataset']} has a split to test on of its own ({', '.join(names)}) that is not read: with split: {whole} "
-                "its rows stay those that are tested on.",
-                f"{one['dataset']} 有自己的測試切分（{'、'.join(names)}），但沒有讀取：設成 split: {whole}，它的資料就會維持當測試集。"))
+            said.append(
+                Text(
+                    f"{one['dataset']} has a split to test on of its own ({', '.join(names)}) that is not read: with split: {whole} "
+                    "its rows stay those that are tested on.",
+                    f"{one['dataset']} 有自己的測試切分（{'、'.join(names)}），但沒有讀取：設成 split: {whole}，它的資料就會維持當測試集。",
+                )
+            )
     return said
 
 
@@ -162,9 +195,12 @@ class OwnSplit(NamedTuple):
     def moved(self, splits: Mapping[str, Sequence[Row]]) -> list[tuple[str, Row]]:
         """The rows that stand elsewhere than the data says; a split that it does not name is dealt from its train."""
         named = set(self.assignment.values())
-        return [(name, row) for name, rows in splits.items() for row in rows
-                if (said := self.assignment.get(row["id"], name)) != name
-                and not (said == "train" and name not in named)]
+        return [
+            (name, row)
+            for name, rows in splits.items()
+            for row in rows
+            if (said := self.assignment.get(row["id"], name)) != name and not (said == "train" and name not in named)
+        ]
 
     def counts(self) -> dict[str, int]:
         found = Counter(self.assignment.values())
@@ -203,17 +239,42 @@ def notes_of(own: OwnSplit, moved: Sequence[tuple[str, Row]], apart: Sequence[tu
     if not own.assignment:
         return []
     said = ", ".join(f"{name} {count}" for name, count in own.counts().items())
-    found = [finding("own_split_kept", len(own.assignment), Text(
-        f"The data's own split is kept ({said}).", f"沿用資料本身的切分（{said}）。"))] if not moved else []
+    found = (
+        [
+            finding(
+                "own_split_kept",
+                len(own.assignment),
+                Text(f"The data's own split is kept ({said}).", f"沿用資料本身的切分（{said}）。"),
+            )
+        ]
+        if not moved
+        else []
+    )
     if moved:
-        found.append(finding("own_split_not_followed", len(moved), Text(
-            f"The data names a split of its own ({said}); {several(len(moved), 'row stands', 'rows stand')} elsewhere, where "
-            "earlier data had them. set_data_source(split={own: true}) deals them as the data says.",
-            f"資料本身有切分（{said}），但有 {len(moved)} 列維持先前所在的切分。要照資料的切分重新分配，"
-            "請用 set_data_source(split={own: true})。"), moved))
+        found.append(
+            finding(
+                "own_split_not_followed",
+                len(moved),
+                Text(
+                    f"The data names a split of its own ({said}); {several(len(moved), 'row stands', 'rows stand')} elsewhere, where "
+                    "earlier data had them. set_data_source(split={own: true}) deals them as the data says.",
+                    f"資料本身有切分（{said}），但有 {len(moved)} 列維持先前所在的切分。要照資料的切分重新分配，"
+                    "請用 set_data_source(split={own: true})。",
+                ),
+                moved,
+            )
+        )
     if apart:
-        found.append(finding("own_split_overlap", len(apart), Text(
-            f"{several(len(apart), 'row was', 'rows were')} left out of train and valid: the data's own split holds the same "
-            "text, or one of the same group, apart to be tested on.",
-            f"有 {len(apart)} 列沒有放進 train 和 valid：資料本身的切分把相同的文字（或同一組）留作測試。"), apart))
+        found.append(
+            finding(
+                "own_split_overlap",
+                len(apart),
+                Text(
+                    f"{several(len(apart), 'row was', 'rows were')} left out of train and valid: the data's own split holds the same "
+                    "text, or one of the same group, apart to be tested on.",
+                    f"有 {len(apart)} 列沒有放進 train 和 valid：資料本身的切分把相同的文字（或同一組）留作測試。",
+                ),
+                apart,
+            )
+        )
     return found

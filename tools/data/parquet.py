@@ -29,10 +29,14 @@ def parquet_records(path: Path, field: str) -> Iterator[Record]:
         import pyarrow.parquet as parquet
     except ImportError as error:
         raise MissingRequirement(
-            Text("Reading Parquet needs pyarrow, and the environment of this job lacks it.",
-                 "讀取 Parquet 需要 pyarrow，但執行此工作的環境沒有安裝。"),
-            Text("Build the worker environment with set_up(what='environment'), or save the data as CSV or JSONL.",
-                 "請用 set_up(what='environment') 建立工作環境，或把資料另存成 CSV 或 JSONL。"),
+            Text(
+                "Reading Parquet needs pyarrow, and the environment of this job lacks it.",
+                "讀取 Parquet 需要 pyarrow，但執行此工作的環境沒有安裝。",
+            ),
+            Text(
+                "Build the worker environment with set_up(what='environment'), or save the data as CSV or JSONL.",
+                "請用 set_up(what='environment') 建立工作環境，或把資料另存成 CSV 或 JSONL。",
+            ),
             field=f"{field}.path",
         ) from error
     try:
@@ -45,16 +49,30 @@ def parquet_records(path: Path, field: str) -> Iterator[Record]:
                 yield from batch.to_pylist()
     except _TooLarge as error:
         raise DataError(
-            Text(f"{path} says that a part of it unpacks to {error.size >> 20} MB; parts of up to {_LARGEST_PAGE >> 20} MB are read.",
-                 f"{path} 有一個區塊標示解開後是 {error.size >> 20} MB，最多只讀 {_LARGEST_PAGE >> 20} MB 的區塊。"),
-            Text("Write the file again with the usual page size (about 1 MB), or save it as CSV or JSONL.",
-                 "請用一般的頁面大小（約 1 MB）重新輸出檔案，或另存成 CSV 或 JSONL。"), field=f"{field}.path") from error
-    except Exception as error:  # pyarrow raises its own errors, OSError, ValueError, MemoryError, as the broken part has it
+            Text(
+                f"{path} says that a part of it unpacks to {error.size >> 20} MB; parts of up to {_LARGEST_PAGE >> 20} MB are read.",
+                f"{path} 有一個區塊標示解開後是 {error.size >> 20} MB，最多只讀 {_LARGEST_PAGE >> 20} MB 的區塊。",
+            ),
+            Text(
+                "Write the file again with the usual page size (about 1 MB), or save it as CSV or JSONL.",
+                "請用一般的頁面大小（約 1 MB）重新輸出檔案，或另存成 CSV 或 JSONL。",
+            ),
+            field=f"{field}.path",
+        ) from error
+    except (
+        Exception
+    ) as error:  # pyarrow raises its own errors, OSError, ValueError, MemoryError, as the broken part has it
         raise DataError(
-            Text(f"{path} cannot be read as Parquet; it is damaged, was cut off, or is something else.",
-                 f"{path} 無法當成 Parquet 讀取，可能損毀、不完整，或不是這種格式。"),
-            Text("Write the file again, or name its real format (format: csv).",
-                 "請重新輸出檔案，或指定實際的格式（例如 format: csv）。"), field=f"{field}.path") from error
+            Text(
+                f"{path} cannot be read as Parquet; it is damaged, was cut off, or is something else.",
+                f"{path} 無法當成 Parquet 讀取，可能損毀、不完整，或不是這種格式。",
+            ),
+            Text(
+                "Write the file again, or name its real format (format: csv).",
+                "請重新輸出檔案，或指定實際的格式（例如 format: csv）。",
+            ),
+            field=f"{field}.path",
+        ) from error
 
 
 class _TooLarge(Exception):

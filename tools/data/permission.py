@@ -54,14 +54,19 @@ def _private_origins(task: TaskFolder) -> Iterator[tuple[str, str, Path]]:
 def _borrowed(kind: SourceKind, task: TaskFolder, private: list[tuple[str, str, Path]]) -> list[Need]:
     """The permissions that are missing because on-premise tasks read the same: here its rows would be shown."""
     place, grants = _place(kind, task), read_grants()
-    needs = (Need(kind="rows", subject=name) for name, of_type, there in private
-             if of_type == kind.type and (place.is_relative_to(there) or there.is_relative_to(place)))
+    needs = (
+        Need(kind="rows", subject=name)
+        for name, of_type, there in private
+        if of_type == kind.type and (place.is_relative_to(there) or there.is_relative_to(place))
+    )
     return [need for need in dict.fromkeys(needs) if not grants.covers(need)]
 
 
 def _place(kind: SourceKind, task: TaskFolder) -> Path:
     """Where it reads, as a path: files, links resolved; of a pattern the folder it starts in."""
     parts = Path(kind.origin(task.root)).parts
-    wild = next((number for number, part in enumerate(parts) if kind.type == "file" and set("*?[") & {*part}), len(parts))
+    wild = next(
+        (number for number, part in enumerate(parts) if kind.type == "file" and set("*?[") & {*part}), len(parts)
+    )
     place = Path(*parts[:wild])
     return resolved_path(place) if place.is_absolute() else place

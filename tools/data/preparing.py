@@ -47,12 +47,17 @@ class Prepared:
         """The real rows, and those a model wrote."""
         if isinstance(self.rows, ColumnRows):
             return self.rows, []
-        return ([row for row in self.rows if not row.get("synthetic")],
-                [row for row in self.rows if row.get("synthetic")])
+        return (
+            [row for row in self.rows if not row.get("synthetic")],
+            [row for row in self.rows if row.get("synthetic")],
+        )
 
 
 def prepare(
-    task: TaskFolder, definition: Task, data_source: DataSource, kinds: Sequence[SourceKind],
+    task: TaskFolder,
+    definition: Task,
+    data_source: DataSource,
+    kinds: Sequence[SourceKind],
     raws: Sequence[RawSnapshot | None],
 ) -> Prepared:
     """The distinct rows that the raw snapshots of these sources make; without those of a source that has none.
@@ -78,26 +83,56 @@ def prepare(
     if not rows and not conversion.unlabelled:
         said, needed = left_out.said(task), task_kind(definition.type).roles
         raise DataError(
-            said, Text(f"A row needs {', '.join(needed)}. Look at the mapping of the columns in data_source.yaml too.",
-                       f"一列需要 {'、'.join(needed)}。也請檢查 data_source.yaml 的欄位對應。"),
-            field="sources", details={"left_out": dict(conversion.left_out)},
+            said,
+            Text(
+                f"A row needs {', '.join(needed)}. Look at the mapping of the columns in data_source.yaml too.",
+                f"一列需要 {'、'.join(needed)}。也請檢查 data_source.yaml 的欄位對應。",
+            ),
+            field="sources",
+            details={"left_out": dict(conversion.left_out)},
         )
-    found = (without_duplicates(rows) if isinstance(rows, ColumnRows)
-             else deduplicate(_real_first(rows), data_source.deduplicate_on))
+    found = (
+        without_duplicates(rows)
+        if isinstance(rows, ColumnRows)
+        else deduplicate(_real_first(rows), data_source.deduplicate_on)
+    )
     notes = conversion.notes()
     if found.removed:
-        notes.append(finding("duplicates_removed", found.removed, Text(
-            f"{several(found.removed, 'exact duplicate was', 'exact duplicates were')} removed.",
-            f"已移除 {found.removed} 筆完全重複的資料。"), groups=[PairsOf("", found.later)]))
-    errors = [conflict_finding([[("", first), ("", second)] for first, second in found.conflicts])] \
-        if found.conflicts else []
+        notes.append(
+            finding(
+                "duplicates_removed",
+                found.removed,
+                Text(
+                    f"{several(found.removed, 'exact duplicate was', 'exact duplicates were')} removed.",
+                    f"已移除 {found.removed} 筆完全重複的資料。",
+                ),
+                groups=[PairsOf("", found.later)],
+            )
+        )
+    errors = (
+        [conflict_finding([[("", first), ("", second)] for first, second in found.conflicts])]
+        if found.conflicts
+        else []
+    )
     return Prepared(
-        _with_labels(definition, found.rows), sources, found.rows, conversion.unlabelled, left_out,
-        OwnSplit.of(conversion.own, conversion.no_split), fetched, found.removed, notes, errors)
+        _with_labels(definition, found.rows),
+        sources,
+        found.rows,
+        conversion.unlabelled,
+        left_out,
+        OwnSplit.of(conversion.own, conversion.no_split),
+        fetched,
+        found.removed,
+        notes,
+        errors,
+    )
 
 
 def into_splits(
-    rows: Sequence[Row], policy: SplitPolicy, previous: Mapping[str, str] | None, held_out: Sequence[Row],
+    rows: Sequence[Row],
+    policy: SplitPolicy,
+    previous: Mapping[str, str] | None,
+    held_out: Sequence[Row],
     own: Mapping[str, str] | None = None,
 ) -> dict[str, Sequence[Row]]:
     """What `split_rows` makes of the rows."""
@@ -118,9 +153,7 @@ def into_own_splits(
     return splits, notes_of(own, own.moved(splits), apart)
 
 
-def _by_rows(
-    definition: Task, kept: set[str], sources: Sequence[SourceRecords]
-) -> tuple[Sequence[Row], Conversion]:
+def _by_rows(definition: Task, kept: set[str], sources: Sequence[SourceRecords]) -> tuple[Sequence[Row], Conversion]:
     conversion = Conversion(definition, frozenset(kept))
     for source in sources:
         conversion.add(source.raw.records(), source.columns, source.kind, source.name, source.raw.hash[:12], source.own)
@@ -153,8 +186,15 @@ def labels_found(before: Task, prepared: Prepared) -> list[Finding]:
     more = len(labels) - _LABELS_SHOWN
     shown = [(label, counts[label]) for label in labels[:_LABELS_SHOWN]]
     also = Text(f" and {more} more", f" 等 {len(labels)} 種") if more > 0 else Text("", "")
-    return [finding("labels_found", len(labels), Text(
-        f"The task listed no labels; it has those of the data now: {', '.join(f'{label} ({count})' for label, count in shown)}"
-        f"{also.en}. What is no label among them is to be mended where the rows come from, and taken off with update_task.",
-        f"任務原本沒有列標籤，現在用資料裡的：{'、'.join(f'{label}（{count}）' for label, count in shown)}{also.zh}。"
-        "如果有不是標籤的，請在來源修正，再用 update_task 拿掉。"))]
+    return [
+        finding(
+            "labels_found",
+            len(labels),
+            Text(
+                f"The task listed no labels; it has those of the data now: {', '.join(f'{label} ({count})' for label, count in shown)}"
+                f"{also.en}. What is no label among them is to be mended where the rows come from, and taken off with update_task.",
+                f"任務原本沒有列標籤，現在用資料裡的：{'、'.join(f'{label}（{count}）' for label, count in shown)}{also.zh}。"
+                "如果有不是標籤的，請在來源修正，再用 update_task 拿掉。",
+            ),
+        )
+    ]

@@ -60,8 +60,7 @@ def main(task: Path, arguments: list[str]) -> int:
         with telling(options.moved):
             return preview(folder, job, options.agreed)
 
-    return run_job("preview", work, entry=["-m", MODULE], arguments=arguments,
-                   task=Path(task))
+    return run_job("preview", work, entry=["-m", MODULE], arguments=arguments, task=Path(task))
 
 
 def preview(task: TaskFolder, job: RunningJob, agreed: bool = False) -> dict[str, Any]:
@@ -88,8 +87,10 @@ def preview(task: TaskFolder, job: RunningJob, agreed: bool = False) -> dict[str
         watch = Watch(job.check_cancelled, job.warn, agreed)
         looks.append(_look(task, definition, kind, number, watch))
         read.append((kind, watch.provenance))
-    lost = [*(Text(**said) for look in looks for said in look.get("lost", ())),
-            *unread_tests(task.root, [kind for kind, _ in read], [noted for _, noted in read])]
+    lost = [
+        *(Text(**said) for look in looks for said in look.get("lost", ())),
+        *unread_tests(task.root, [kind for kind, _ in read], [noted for _, noted in read]),
+    ]
     told = _lost_first(_noted(_told(task, definition, looks), looks), lost)
     return {"sources": looks, **told}
 
@@ -105,24 +106,39 @@ def _look(task: TaskFolder, definition: Task, kind: SourceKind, number: int, wat
     conversion = Conversion(definition)
     if not columns.missing:
         conversion.add(records, columns, kind, source_name(kind, number))
-    notes = [*watch.notes, *conversion.recognised, *(said for _, _, said in task_kind(definition.type).remarks(conversion.rows))]
+    notes = [
+        *watch.notes,
+        *conversion.recognised,
+        *(said for _, _, said in task_kind(definition.type).remarks(conversion.rows)),
+    ]
     known = set(definition.labels)
     counted = counted_labels(conversion.rows)
     labels = list(counted)
     unknown = [label for label in labels if known and label not in known]
-    if not known and definition.constraints.privacy == "open" and (alike := groups_alike(sorted(labels, key=lambda label: -counted[label]))):
+    if (
+        not known
+        and definition.constraints.privacy == "open"
+        and (alike := groups_alike(sorted(labels, key=lambda label: -counted[label])))
+    ):
         notes.append(alike_in_words(alike))
     lost = [Text(**said) for said in watch.provenance.get("incomplete", ())]
     if conversion.left_out and (conversion.rows or conversion.unlabelled):
-        looked = _Looked("", task.root, len(records), tuple(available), (), {}, records, watch.places.runs(len(records)))
+        looked = _Looked(
+            "", task.root, len(records), tuple(available), (), {}, records, watch.places.runs(len(records))
+        )
         sources = [SourceRecords(kind, looked, columns, source_name(kind, number))]
         left_out = LeftOut(definition, sources, conversion.omitted, len(records))
         lost = [left_out.said(looked=len(records) >= kind.previewed), *lost]
     group = settling(records, columns.found)
     return {
-        "source": number, "type": kind.type, "origin": kind.origin(task.root),
-        "columns": shown_columns(available, definition), "mapping": columns.found,
-        "missing": list(columns.missing), "named": dict(columns.named), "may_be_a_row": may_be_a_row(columns)._asdict(),
+        "source": number,
+        "type": kind.type,
+        "origin": kind.origin(task.root),
+        "columns": shown_columns(available, definition),
+        "mapping": columns.found,
+        "missing": list(columns.missing),
+        "named": dict(columns.named),
+        "may_be_a_row": may_be_a_row(columns)._asdict(),
         "suggestions": {**suggested_by_content(columns, records, definition), **columns.suggestions},
         "rows": [_safe(definition, row) for row in [*conversion.rows, *conversion.unlabelled][:PREVIEWED_ROWS]],
         "unlabelled": len(conversion.unlabelled),
@@ -131,10 +147,15 @@ def _look(task: TaskFolder, definition: Task, kind: SourceKind, number: int, wat
         "empty": dict(conversion.left_out),
         **({"lost": [said._asdict() for said in lost]} if lost else {}),
         **({"group_column": group_finding(definition, *group)["message"]} if group else {}),
-        **({} if columns.missing or conversion.rows or conversion.unlabelled else {
-            "unusable": [note["message"] for note in conversion.notes() if note["code"] != "layout_recognised"]}),
+        **(
+            {}
+            if columns.missing or conversion.rows or conversion.unlabelled
+            else {"unusable": [note["message"] for note in conversion.notes() if note["code"] != "layout_recognised"]}
+        ),
         "unknown_labels": [quoted(definition, label, 40) for label in unknown][:10],
-        **({"meant": meant(unknown, definition.labels)} if unknown and definition.constraints.privacy == "open" else {}),
+        **(
+            {"meant": meant(unknown, definition.labels)} if unknown and definition.constraints.privacy == "open" else {}
+        ),
     }
 
 
@@ -154,9 +175,21 @@ class _Looked(RawSnapshot):
 
 def _not_asked(task: TaskFolder, kind: SourceKind, number: int, first: Expense) -> dict[str, Any]:
     """What is known of a source that would cost something, before anybody has said yes."""
-    return {"source": number, "type": kind.type, "origin": kind.origin(task.root), "columns": [], "mapping": {},
-            "missing": [], "suggestions": {}, "rows": [], "unlabelled": 0, **_estimated(first, "first_look"),
-            **_estimated(kind.expense(task.root, f"sources[{number}]")), "empty": {}, "unknown_labels": []}
+    return {
+        "source": number,
+        "type": kind.type,
+        "origin": kind.origin(task.root),
+        "columns": [],
+        "mapping": {},
+        "missing": [],
+        "suggestions": {},
+        "rows": [],
+        "unlabelled": 0,
+        **_estimated(first, "first_look"),
+        **_estimated(kind.expense(task.root, f"sources[{number}]")),
+        "empty": {},
+        "unknown_labels": [],
+    }
 
 
 def _estimated(expense: Expense | None, name: str = "estimate") -> dict[str, Any]:
@@ -179,8 +212,10 @@ def _first_records(task: TaskFolder, kind: SourceKind, number: int, watch: Watch
 def _safe(task: Task, row: Row) -> Row:
     kind = task_kind(task.type)
     shown = {key: row[key] for key in dict.fromkeys(("text", *kind.roles, *kind.optional)) if key in row}
-    return {key: quoted(task, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-            for key, value in shown.items()}
+    return {
+        key: quoted(task, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+        for key, value in shown.items()
+    }
 
 
 def _told(task: TaskFolder, definition: Task, looks: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -192,15 +227,24 @@ def _told(task: TaskFolder, definition: Task, looks: Sequence[dict[str, Any]]) -
         return _nothing_usable(task, unusable)
     unknown = next((look for look in looks if look["unknown_labels"]), None)
     if unknown:
-        labels, pairs = Text(", ".join(unknown["unknown_labels"]), "、".join(unknown["unknown_labels"])), unknown.get("meant")
+        labels, pairs = (
+            Text(", ".join(unknown["unknown_labels"]), "、".join(unknown["unknown_labels"])),
+            unknown.get("meant"),
+        )
         perhaps = Text(f", perhaps {pairs}", f"，可能是 {pairs}") if pairs else Text("", "")
         return _say(
-            Text(f"The source can be read, but has labels the task does not list: {labels.en}.",
-                 f"來源可以讀取，但有任務沒列出的標籤：{labels.zh}。"),
-            "update_task", {"task": task.name},
-            Text("Ask whether these labels belong to the task (update_task labels), or what they mean "
-                 f"(label_values of the source{perhaps.en}).",
-                 f"請確認這些標籤是否屬於這個任務（用 update_task 更新 labels），或各代表什麼（來源的 label_values{perhaps.zh}）。"))
+            Text(
+                f"The source can be read, but has labels the task does not list: {labels.en}.",
+                f"來源可以讀取，但有任務沒列出的標籤：{labels.zh}。",
+            ),
+            "update_task",
+            {"task": task.name},
+            Text(
+                "Ask whether these labels belong to the task (update_task labels), or what they mean "
+                f"(label_values of the source{perhaps.en}).",
+                f"請確認這些標籤是否屬於這個任務（用 update_task 更新 labels），或各代表什麼（來源的 label_values{perhaps.zh}）。",
+            ),
+        )
     if costly := next((look for look in looks if "first_look" in look), None):
         return _before_looking(task, costly)
     if costly := next((look for look in looks if "estimate" in look), None):
@@ -208,59 +252,91 @@ def _told(task: TaskFolder, definition: Task, looks: Sequence[dict[str, Any]]) -
     if any(look["unlabelled"] for look in looks):
         return _without_labels(task, definition, looks)
     return _say(
-        Text(f"{several(len(looks), 'source')} can be read; every needed column was found.",
-             f"{len(looks)} 個來源都能讀取，需要的欄位也都找到了。"),
-        "prepare_data", {"task": task.name},
-        Text("Check the preview rows with the person, then prepare the data.",
-             "和使用者確認預覽的資料列，再準備資料。"))
+        Text(
+            f"{several(len(looks), 'source')} can be read; every needed column was found.",
+            f"{len(looks)} 個來源都能讀取，需要的欄位也都找到了。",
+        ),
+        "prepare_data",
+        {"task": task.name},
+        Text(
+            "Check the preview rows with the person, then prepare the data.", "和使用者確認預覽的資料列，再準備資料。"
+        ),
+    )
 
 
 def _noted(told: dict[str, Any], looks: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """What is told, and after it how the sources are read where that is not plain, and what the split should keep."""
-    notes = [Text(**told["message"]), *(Text(**note) for look in looks for note in look.get("notes", ())),
-             *(Text(**look["group_column"]) for look in looks if "group_column" in look)]
+    notes = [
+        Text(**told["message"]),
+        *(Text(**note) for look in looks for note in look.get("notes", ())),
+        *(Text(**look["group_column"]) for look in looks if "group_column" in look),
+    ]
     return {**told, "message": Text(" ".join(note.en for note in notes), "".join(note.zh for note in notes))._asdict()}
 
 
 def _nothing_usable(task: TaskFolder, look: dict[str, Any]) -> dict[str, Any]:
     why = [Text(**message) for message in look["unusable"]]
     return _say(
-        Text(f"{look['origin']} can be read, but none of the rows looked at can be used. {' '.join(one.en for one in why)}",
-             f"{look['origin']} 可以讀取，但看過的資料沒有一列能用。{''.join(one.zh for one in why)}"),
-        "set_data_source", {"task": task.name},
-        Text("Correct the rows where they come from, or the source's mapping, then name the source again.",
-             "請在來源修正資料，或調整 mapping，再設定一次來源。"))
+        Text(
+            f"{look['origin']} can be read, but none of the rows looked at can be used. {' '.join(one.en for one in why)}",
+            f"{look['origin']} 可以讀取，但看過的資料沒有一列能用。{''.join(one.zh for one in why)}",
+        ),
+        "set_data_source",
+        {"task": task.name},
+        Text(
+            "Correct the rows where they come from, or the source's mapping, then name the source again.",
+            "請在來源修正資料，或調整 mapping，再設定一次來源。",
+        ),
+    )
 
 
 def _before_looking(task: TaskFolder, look: dict[str, Any]) -> dict[str, Any]:
     first, whole = (Text(**look[name]["said"]) for name in ("first_look", "estimate"))
     return _say(
-        Text(f"Nothing was asked yet, as it is paid for. A first look: {first.en}. All of it: {whole.en}.",
-             f"會產生費用，所以還沒有詢問。先看第一批：{first.zh}。全部：{whole.zh}。"),
-        "set_data_source", {"task": task.name, "confirm": True},
-        Text("If the person agrees to the price of a first look, call this. prepare_data asks again before the rest.",
-             "使用者同意第一批的費用，再呼叫這個；其餘的 prepare_data 會再問一次。"))
+        Text(
+            f"Nothing was asked yet, as it is paid for. A first look: {first.en}. All of it: {whole.en}.",
+            f"會產生費用，所以還沒有詢問。先看第一批：{first.zh}。全部：{whole.zh}。",
+        ),
+        "set_data_source",
+        {"task": task.name, "confirm": True},
+        Text(
+            "If the person agrees to the price of a first look, call this. prepare_data asks again before the rest.",
+            "使用者同意第一批的費用，再呼叫這個；其餘的 prepare_data 會再問一次。",
+        ),
+    )
 
 
 def _before_preparing(task: TaskFolder, look: dict[str, Any]) -> dict[str, Any]:
     whole = Text(**look["estimate"]["said"])
     return _say(
-        Text(f"{look['origin']} answers and writes usable rows. The rest takes: {whole.en}.",
-             f"{look['origin']} 有回應，寫出的資料可用。其餘還需要：{whole.zh}。"),
-        "prepare_data", {"task": task.name},
-        Text("Check the rows with the person, then prepare the data; what is paid for starts only after their yes to the price.",
-             "和使用者確認這幾列資料，再準備資料；會產生費用的，要對方同意金額才會開始。"))
+        Text(
+            f"{look['origin']} answers and writes usable rows. The rest takes: {whole.en}.",
+            f"{look['origin']} 有回應，寫出的資料可用。其餘還需要：{whole.zh}。",
+        ),
+        "prepare_data",
+        {"task": task.name},
+        Text(
+            "Check the rows with the person, then prepare the data; what is paid for starts only after their yes to the price.",
+            "和使用者確認這幾列資料，再準備資料；會產生費用的，要對方同意金額才會開始。",
+        ),
+    )
 
 
 def _without_labels(task: TaskFolder, definition: Task, looks: Sequence[dict[str, Any]]) -> dict[str, Any]:
     apart, lacking = sum(look["unlabelled"] for look in looks), ROLE_TITLES[task_kind(definition.type).key]
     return _say(
-        Text(f"{several(len(looks), 'source')} can be read; of the rows looked at, {apart} with no {lacking.en} will be "
-             "kept apart until labelled.",
-             f"{len(looks)} 個來源都能讀取；看過的資料裡有 {apart} 列沒有{lacking.zh}，會先另外存放，等標註後才用來訓練。"),
-        "prepare_data", {"task": task.name},
-        Text("Check the preview rows with the person; prepare_data keeps the rows, they are labelled afterwards.",
-             "和使用者確認預覽的資料列；prepare_data 會保存這些列，之後再標註。"))
+        Text(
+            f"{several(len(looks), 'source')} can be read; of the rows looked at, {apart} with no {lacking.en} will be "
+            "kept apart until labelled.",
+            f"{len(looks)} 個來源都能讀取；看過的資料裡有 {apart} 列沒有{lacking.zh}，會先另外存放，等標註後才用來訓練。",
+        ),
+        "prepare_data",
+        {"task": task.name},
+        Text(
+            "Check the preview rows with the person; prepare_data keeps the rows, they are labelled afterwards.",
+            "和使用者確認預覽的資料列；prepare_data 會保存這些列，之後再標註。",
+        ),
+    )
 
 
 def _ask_for_columns(task: TaskFolder, definition: Task, look: dict[str, Any]) -> dict[str, Any]:
@@ -269,11 +345,17 @@ def _ask_for_columns(task: TaskFolder, definition: Task, look: dict[str, Any]) -
     no_labels, other = unlabelled_way_out(look["missing"]), meant_for_another(definition.type, look["columns"])
     lacking, row = lacking_in_words(look["missing"], look["named"]), Text(**look["may_be_a_row"])
     return _say(
-        Text(f"{look['origin']} can be read, but has no column for {lacking.en}. Columns: {', '.join(there)}.",
-             f"{look['origin']} 可以讀取，但找不到 {lacking.zh} 對應的欄位。現有欄位：{'、'.join(there)}。"),
-        "set_data_source", {"task": task.name},
-        Text(f"Ask which column is which and set the source's mapping, perhaps {{{proposal}}}.{no_labels.en}{other.en}{row.en}",
-             f"請問使用者各欄位的意義，再設定來源的 mapping，可能是 {{{proposal}}}。{no_labels.zh}{other.zh}{row.zh}"))
+        Text(
+            f"{look['origin']} can be read, but has no column for {lacking.en}. Columns: {', '.join(there)}.",
+            f"{look['origin']} 可以讀取，但找不到 {lacking.zh} 對應的欄位。現有欄位：{'、'.join(there)}。",
+        ),
+        "set_data_source",
+        {"task": task.name},
+        Text(
+            f"Ask which column is which and set the source's mapping, perhaps {{{proposal}}}.{no_labels.en}{other.en}{row.en}",
+            f"請問使用者各欄位的意義，再設定來源的 mapping，可能是 {{{proposal}}}。{no_labels.zh}{other.zh}{row.zh}",
+        ),
+    )
 
 
 def _lost_first(told: dict[str, Any], lost: Sequence[Text]) -> dict[str, Any]:
@@ -281,13 +363,16 @@ def _lost_first(told: dict[str, Any], lost: Sequence[Text]) -> dict[str, Any]:
     if not lost:
         return told
     said = Text(**told["message"])
-    return {**told, "message": Text(f"{' '.join(one.en for one in lost)} {said.en}",
-                                    f"{''.join(one.zh for one in lost)}{said.zh}")._asdict()}
+    return {
+        **told,
+        "message": Text(
+            f"{' '.join(one.en for one in lost)} {said.en}", f"{''.join(one.zh for one in lost)}{said.zh}"
+        )._asdict(),
+    }
 
 
 def _say(message: Text, tool: str, arguments: dict[str, Any], say: Text) -> dict[str, Any]:
-    return {"message": message._asdict(),
-            "next_step": {"tool": tool, "arguments": arguments, "say": say._asdict()}}
+    return {"message": message._asdict(), "next_step": {"tool": tool, "arguments": arguments, "say": say._asdict()}}
 
 
 if __name__ == "__main__":

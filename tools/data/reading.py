@@ -85,10 +85,15 @@ def _rows_within(content: Any, path: Path, field: str) -> list[Any]:
         DataError: it holds none, or nobody can tell which of its arrays they are.
     """
     values = content if isinstance(content, dict) else {}
-    arrays = {name: value for name, value in values.items() if isinstance(value, list) and value
-              and isinstance(value[0], dict)}
+    arrays = {
+        name: value
+        for name, value in values.items()
+        if isinstance(value, list) and value and isinstance(value[0], dict)
+    }
     if len(arrays) > 1 and {name.lower() for name in arrays} <= _SPLITS:
-        return [{"split": name, **row} if isinstance(row, dict) else row for name, rows in arrays.items() for row in rows]
+        return [
+            {"split": name, **row} if isinstance(row, dict) else row for name, rows in arrays.items() for row in rows
+        ]
     if len(arrays) == 1:
         return next(iter(arrays.values()))
     if not arrays and (rows := _of_columns(values)):
@@ -96,10 +101,19 @@ def _rows_within(content: Any, path: Path, field: str) -> list[Any]:
     if not arrays and any(isinstance(value, str) for value in values.values()):
         return [values]
     which = f" ({', '.join(list(arrays)[:5])})" if arrays else ""
-    raise broken(path, 1, Text(f"is not an array of objects{f' but holds several{which}' if which else ''}",
-                               f"不是由物件組成的陣列{f'，裡面有好幾個{which}' if which else ''}"), Text(
-        'Write the rows as [{"text": "…", "label": "…"}, …], or one object per line in a .jsonl file.',
-        '請寫成 [{"text": "…", "label": "…"}, …]，或改用每行一個物件的 .jsonl。'), field)
+    raise broken(
+        path,
+        1,
+        Text(
+            f"is not an array of objects{f' but holds several{which}' if which else ''}",
+            f"不是由物件組成的陣列{f'，裡面有好幾個{which}' if which else ''}",
+        ),
+        Text(
+            'Write the rows as [{"text": "…", "label": "…"}, …], or one object per line in a .jsonl file.',
+            '請寫成 [{"text": "…", "label": "…"}, …]，或改用每行一個物件的 .jsonl。',
+        ),
+        field,
+    )
 
 
 def _of_columns(values: dict[str, Any]) -> list[Record]:
@@ -127,8 +141,9 @@ def _array_elements(file: IO[str], path: Path, field: str) -> Iterator[Record]:
     decoder, buffer, at, number, ended = json.JSONDecoder(), "", 0, 0, False
     opened = False
     while True:
-        while at < len(buffer) and (buffer[at].isspace() or (buffer[at] == "," and number) or (
-                buffer[at] == "[" and not opened)):
+        while at < len(buffer) and (
+            buffer[at].isspace() or (buffer[at] == "," and number) or (buffer[at] == "[" and not opened)
+        ):
             opened = opened or buffer[at] == "["
             at += 1
         if at < len(buffer) and buffer[at] == "]":
@@ -143,10 +158,14 @@ def _array_elements(file: IO[str], path: Path, field: str) -> Iterator[Record]:
             more = "" if ended else file.read(_CHUNK)
             ended = not more
             if ended:
-                raise broken(path, number + 1, Text("is not valid JSON, or the array is never closed",
-                                                     "不是有效的 JSON，或陣列沒有結束"),
-                              Text("Write the file again with a JSON library.", "請用 JSON 函式庫重新輸出檔案。"),
-                              field, unit=_ELEMENT) from error
+                raise broken(
+                    path,
+                    number + 1,
+                    Text("is not valid JSON, or the array is never closed", "不是有效的 JSON，或陣列沒有結束"),
+                    Text("Write the file again with a JSON library.", "請用 JSON 函式庫重新輸出檔案。"),
+                    field,
+                    unit=_ELEMENT,
+                ) from error
             buffer, at = buffer[at:] + more, 0
             continue
         at, number = end, number + 1
@@ -165,9 +184,16 @@ def lines_of(file: IO[str], path: Path, field: str) -> Iterator[str]:
         if len(line) > LONGEST_ROW:
             raise _too_long(path, number, field)
         if "\0" in line:
-            raise broken(path, number, Text("holds a zero byte", "有值為零的位元組"), Text(
-                "The export broke there: export the file again, or take that line out.",
-                "匯出時在這裡出錯：請重新匯出，或刪除這一行。"), field)
+            raise broken(
+                path,
+                number,
+                Text("holds a zero byte", "有值為零的位元組"),
+                Text(
+                    "The export broke there: export the file again, or take that line out.",
+                    "匯出時在這裡出錯：請重新匯出，或刪除這一行。",
+                ),
+                field,
+            )
         yield line
 
 
@@ -175,28 +201,51 @@ def _decoded(text: str, path: Path, number: int, field: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise broken(path, number, Text("is not valid JSON", "不是有效的 JSON"), Text(
-            "Correct it, or write the file again with a JSON library.", "請修正，或用 JSON 函式庫重新輸出檔案。"),
-            field) from error
+        raise broken(
+            path,
+            number,
+            Text("is not valid JSON", "不是有效的 JSON"),
+            Text("Correct it, or write the file again with a JSON library.", "請修正，或用 JSON 函式庫重新輸出檔案。"),
+            field,
+        ) from error
 
 
 def _object(value: Any, path: Path, number: int, field: str, unit: Text = _LINE) -> Record:
     if isinstance(value, dict):
         return value
-    raise broken(path, number, Text("is not an object with named fields", "不是有欄位名稱的物件"), Text(
-        'Each row is an object such as {"text": "…", "label": "…"}.',
-        '每一列都是物件，例如 {"text": "…", "label": "…"}。'), field, unit=unit)
+    raise broken(
+        path,
+        number,
+        Text("is not an object with named fields", "不是有欄位名稱的物件"),
+        Text(
+            'Each row is an object such as {"text": "…", "label": "…"}.',
+            '每一列都是物件，例如 {"text": "…", "label": "…"}。',
+        ),
+        field,
+        unit=unit,
+    )
 
 
 def broken(path: Path, number: int, what: Text, fix: Text, field: str, unit: Text = _LINE) -> DataError:
     """The error of a file that is broken at a line or element."""
-    return DataError(Text(f"{unit.en} {number} of {path} {what.en}.", f"{path} 第 {number} {unit.zh}{what.zh}。"),
-                     fix, field=f"{field}.path", details={"line": number})
+    return DataError(
+        Text(f"{unit.en} {number} of {path} {what.en}.", f"{path} 第 {number} {unit.zh}{what.zh}。"),
+        fix,
+        field=f"{field}.path",
+        details={"line": number},
+    )
 
 
 def _too_long(path: Path, number: int, field: str, unit: Text = _LINE) -> DataError:
     megabytes = LONGEST_ROW >> 20
-    return broken(path, number, Text(f"is longer than {megabytes} million characters",
-                                      f"超過 {megabytes} 百萬個字元"),
-                   Text("Check that the file has line breaks between its rows and is of the format its name says.",
-                        "請確認每列之間有換行，而且檔案格式與副檔名相符。"), field, unit=unit)
+    return broken(
+        path,
+        number,
+        Text(f"is longer than {megabytes} million characters", f"超過 {megabytes} 百萬個字元"),
+        Text(
+            "Check that the file has line breaks between its rows and is of the format its name says.",
+            "請確認每列之間有換行，而且檔案格式與副檔名相符。",
+        ),
+        field,
+        unit=unit,
+    )

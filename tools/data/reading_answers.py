@@ -17,7 +17,7 @@ _FINAL_PUNCTUATION = ".。．!！,，、;；:："
 def without_reasoning(answer: str) -> str:
     """The answer after a closed reasoning block, trimmed."""
     reasoning = _REASONING.match(answer)
-    return answer[reasoning.end() if reasoning else 0:].strip()
+    return answer[reasoning.end() if reasoning else 0 :].strip()
 
 
 def parse_label(answer: str, labels: Sequence[str]) -> str | None:

@@ -62,8 +62,11 @@ def list_rows(
 
 def write_sheet(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write rows as a CSV that Excel opens rightly, shows and does not compute; without what no row says of its place."""
-    columns = [name for name in dict.fromkeys(name for row in rows for name in row)
-               if name not in PLACE or any(row.get(name) not in (None, "") for row in rows)]
+    columns = [
+        name
+        for name in dict.fromkeys(name for row in rows for name in row)
+        if name not in PLACE or any(row.get(name) not in (None, "") for row in rows)
+    ]
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(map(harmless, columns))
@@ -85,8 +88,11 @@ def _rows_of(found: Finding, origins: Origins, definition: Task, masked: bool) -
     together = len(groups) > 1
     if found["code"] == "duplicates_removed":
         known = {row["id"]: row for group in groups for _, row in group}
-        yield from ({"id": row_id, **_place(origin)} for row_id, row in known.items()
-                    for origin in (origins.later(row_id) or (origins.of(row),)))
+        yield from (
+            {"id": row_id, **_place(origin)}
+            for row_id, row in known.items()
+            for origin in (origins.later(row_id) or (origins.of(row),))
+        )
         return
     turns = Counter[tuple[str, str]]()
     for number, group in enumerate(groups, start=1):
@@ -94,9 +100,14 @@ def _rows_of(found: Finding, origins: Origins, definition: Task, masked: bool) -
             turn = (row["id"], split)
             origin = origins.of(row, turns[turn])
             turns[turn] += 1
-            yield {**({"group": number} if together else {}), "split": split, "id": row["id"],
-                   **({"line": row["line"]} if "line" in row else {}), **_place(origin),
-                   **(_quoted(row, definition, masked) if quotes_rows(found) else {})}
+            yield {
+                **({"group": number} if together else {}),
+                "split": split,
+                "id": row["id"],
+                **({"line": row["line"]} if "line" in row else {}),
+                **_place(origin),
+                **(_quoted(row, definition, masked) if quotes_rows(found) else {}),
+            }
 
 
 def _place(origin: Origin | None) -> dict[str, Any]:

@@ -15,9 +15,27 @@ from .rows import narrowed
 
 _RUN = re.compile(r"[!-~]{4}")  # no secret is shorter
 # No text without one of these says a secret behind a name.
-_HINTS = ("pass", "pwd", "secret", "token", "key", "auth", "cookie", "credential", "jwt", "bearer", "basic", "密", "金鑰", "權杖",
-          "口令", "通行碼")
-_PLACEHOLDER = re.compile(r"(?i)[x*.•]+|[<\[{%$].*[>\]}%]|(?:your|my|the)?[-_ ]?(?:user|name|pass(?:word|wd)?|pwd|secret|token|key)[-_ ]?(?:here)?")
+_HINTS = (
+    "pass",
+    "pwd",
+    "secret",
+    "token",
+    "key",
+    "auth",
+    "cookie",
+    "credential",
+    "jwt",
+    "bearer",
+    "basic",
+    "密",
+    "金鑰",
+    "權杖",
+    "口令",
+    "通行碼",
+)
+_PLACEHOLDER = re.compile(
+    r"(?i)[x*.•]+|[<\[{%$].*[>\]}%]|(?:your|my|the)?[-_ ]?(?:user|name|pass(?:word|wd)?|pwd|secret|token|key)[-_ ]?(?:here)?"
+)
 _SHORTEST = 16  # characters of a value that can be told to be made at random
 _DISTINCT = 10
 _ONE_ALPHABET = re.compile(r"[0-9a-f-]{24,}|[0-9A-F-]{24,}|[0-9a-z]{20,}|[0-9A-Z]{20,}")
@@ -40,20 +58,20 @@ def secret_kinds_of(text: str) -> list[str]:
 
 def _logins(text: str) -> Iterator[str]:
     if "://" in text:
-        typed = (text[place.start:place.end] for place in logins_in_addresses(text))
+        typed = (text[place.start : place.end] for place in logins_in_addresses(text))
         yield from (password for password in typed if password and not _PLACEHOLDER.fullmatch(password))
 
 
 def _made_at_random(text: str) -> Iterator[str]:
     for place in chain(values_behind_names(text), (one for one in said_secrets(text) if one.name != "password")):
-        value = text[place.start:place.end].rstrip(".")
+        value = text[place.start : place.end].rstrip(".")
         if place.name == "basic" or (len(value) >= _SHORTEST and _looks_random(value)):
             yield value
 
 
 def _passwords(text: str) -> Iterator[str]:
     for place in said_secrets(text):
-        value = text[place.start:place.end]
+        value = text[place.start : place.end]
         if value.isascii() and any(map(str.isdigit, value)) and not _PLACEHOLDER.fullmatch(value):
             yield value
 

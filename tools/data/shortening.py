@@ -16,7 +16,7 @@ def without_middle(text: str, characters: int) -> str:
     """`text` with its first and last characters, `characters` together, and a mark for what is left out."""
     if len(text) <= characters:
         return text
-    head, tail = text[:(characters + 1) // 2], text[len(text) - characters // 2:]
+    head, tail = text[: (characters + 1) // 2], text[len(text) - characters // 2 :]
     return f"{head.rstrip()} {MARK} {tail.lstrip()}".strip()
 
 
@@ -27,7 +27,7 @@ def turns_without_middle(turns: Sequence[Turn], characters: int) -> list[Turn]:
     alternate; a turn that lies there in part keeps the rest. The last exchange, which holds the question, stays.
     """
     system = [turn for turn in turns[:1] if turn["role"] == "system"]
-    said = list(turns[len(system):])
+    said = list(turns[len(system) :])
     lengths = [len(said_in(turn)) for turn in said]
     total = sum(lengths)
     if total <= characters:
@@ -41,7 +41,9 @@ def turns_without_middle(turns: Sequence[Turn], characters: int) -> list[Turn]:
         whole = head + tail >= length and length > 0
         if not kept or turn["role"] == "user":
             kept.append([])
-        kept[-1].append((turn if whole else {**turn, "content": _ends(turn["content"], head, tail)}, bool(head or tail)))
+        kept[-1].append(
+            (turn if whole else {**turn, "content": _ends(turn["content"], head, tail)}, bool(head or tail))
+        )
     stay = [exchange for exchange in kept[:-1] if any(seen for _, seen in exchange)] + kept[-1:]
     return [*system, *(turn for exchange in stay for turn, _ in exchange)]
 
@@ -49,7 +51,7 @@ def turns_without_middle(turns: Sequence[Turn], characters: int) -> list[Turn]:
 def _ends(text: str, head: int, tail: int) -> str:
     if not text:
         return text
-    return f"{text[:head].rstrip()} {MARK} {text[max(head, len(text) - tail):].lstrip()}".strip()
+    return f"{text[:head].rstrip()} {MARK} {text[max(head, len(text) - tail) :].lstrip()}".strip()
 
 
 def fitted(row: Mapping[str, Any], fits: Callable[[Row], bool]) -> tuple[int, Row] | None:

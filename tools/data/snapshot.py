@@ -30,8 +30,19 @@ from .rows_listed import list_rows
 from .split import SPLITS
 from .store import Snapshot, commit_snapshot, load_snapshot
 
-__all__ = ["Snapshot", "adopt", "blocked", "current_snapshot", "edited_splits", "head", "keep_edits", "keep_report",
-           "last_report", "load_snapshot", "working_file"]
+__all__ = [
+    "Snapshot",
+    "adopt",
+    "blocked",
+    "current_snapshot",
+    "edited_splits",
+    "head",
+    "keep_edits",
+    "keep_report",
+    "last_report",
+    "load_snapshot",
+    "working_file",
+]
 
 
 def working_file(task: TaskFolder, split: str) -> Path:
@@ -59,8 +70,10 @@ def current_snapshot(task: TaskFolder, decisions: Mapping[str, Decision] | None 
         if snapshot is None:
             raise DataError(
                 Text(f"{task.name} has no data yet.", f"{task.name} 還沒有資料。"),
-                Text("Say where the rows come from with set_data_source, then call prepare_data.",
-                     "請先用 set_data_source 說明資料從哪裡來，再呼叫 prepare_data。"),
+                Text(
+                    "Say where the rows come from with set_data_source, then call prepare_data.",
+                    "請先用 set_data_source 說明資料從哪裡來，再呼叫 prepare_data。",
+                ),
                 field="task",
             )
         return _checked(task, snapshot, decisions or {})
@@ -125,54 +138,83 @@ def blocked(task: TaskFolder, report: Report, place: Text | None = None) -> Data
     write_json(path, report)
     safe = shown(report, task.load())
     first, more = report["errors"][0], len(report["errors"]) - 1
-    also = Text(f" (and {several(more, 'more kind')} of error)" if more else "", f"（另有 {more} 種錯誤）" if more else "")
+    also = Text(
+        f" (and {several(more, 'more kind')} of error)" if more else "", f"（另有 {more} 種錯誤）" if more else ""
+    )
     example = _first_example(safe)
     accept = _HOW_TO_ACCEPT if first["code"] in ACCEPTABLE and first["code"] != KEEP_BENCHMARK else Text("", "")
-    listed = Text(f"They are all listed in {task.root / first['file']}. ", f"全部列在 {task.root / first['file']}。") \
-        if "file" in first else Text("", "")
+    listed = (
+        Text(f"They are all listed in {task.root / first['file']}. ", f"全部列在 {task.root / first['file']}。")
+        if "file" in first
+        else Text("", "")
+    )
     mend, pairs = _MEND.get(first["code"], _MEND_ROWS), _meant(task, report)
     return DataError(
-        Text(f"{f'{place.en}: ' if place else ''}{first['message']['en']}{also.en}{example.en}",
-             f"{f'{place.zh}：' if place else ''}{first['message']['zh']}{also.zh}{example.zh}"),
-        Text(f"{listed.en}{mend.en.format(path=path, pairs=pairs or _OLD_NEW.en)}{accept.en.format(code=first['code'])}",
-             f"{listed.zh}{mend.zh.format(path=path, pairs=pairs or _OLD_NEW.zh)}{accept.zh.format(code=first['code'])}"),
+        Text(
+            f"{f'{place.en}: ' if place else ''}{first['message']['en']}{also.en}{example.en}",
+            f"{f'{place.zh}：' if place else ''}{first['message']['zh']}{also.zh}{example.zh}",
+        ),
+        Text(
+            f"{listed.en}{mend.en.format(path=path, pairs=pairs or _OLD_NEW.en)}{accept.en.format(code=first['code'])}",
+            f"{listed.zh}{mend.zh.format(path=path, pairs=pairs or _OLD_NEW.zh)}{accept.zh.format(code=first['code'])}",
+        ),
         field=_FIELD_OF.get(first["code"], first["code"].removeprefix("missing_")),
         details=safe,
     )
 
 
 _PLACE = ("file", "sheet", "page", "row")
-_FIELD_OF = {"rows_left_out": "sources", "source_shrank": "sources", KEEP_BENCHMARK: "accept", "unknown_label": "label", "conflicting_labels": "label", "empty_train": "train", "overlap": "split",
-             "duplicate": "id", "benchmark_leak": "split", "near_benchmark": "split", "personal_id_number": "text",
-             "personal_card": "text", "secret_token": "text", "secret_private_key": "text", "benchmark_one_label": "split"}
+_FIELD_OF = {
+    "rows_left_out": "sources",
+    "source_shrank": "sources",
+    KEEP_BENCHMARK: "accept",
+    "unknown_label": "label",
+    "conflicting_labels": "label",
+    "empty_train": "train",
+    "overlap": "split",
+    "duplicate": "id",
+    "benchmark_leak": "split",
+    "near_benchmark": "split",
+    "personal_id_number": "text",
+    "personal_card": "text",
+    "secret_token": "text",
+    "secret_private_key": "text",
+    "benchmark_one_label": "split",
+}
 
 
 _OLD_NEW = Text("{'old': 'new'}", "{'舊': '新'}")
 _MEND_ROWS = Text(
     "Correct those rows where they come from, then try again; all findings are in {path}.",
-    "請在來源修正這些列後再試一次，完整結果在 {path}。")
+    "請在來源修正這些列後再試一次，完整結果在 {path}。",
+)
 _MEND = {
     "rows_left_out": Text(
         "Mend them where they come from and prepare again, or allow more with "
         "set_data_source(quality={{'max_left_out': 0.9}}).",
-        "請在來源修正後再準備一次，或用 set_data_source(quality={{'max_left_out': 0.9}}) 放寬比例。"),
+        "請在來源修正後再準備一次，或用 set_data_source(quality={{'max_left_out': 0.9}}) 放寬比例。",
+    ),
     KEEP_BENCHMARK: Text("Show the person those rows, and let them choose.", "請把這些列給對方看，由對方決定。"),
     "unknown_label": Text(
         "If a label is right and only missing from the task, add it with update_task; if it is called otherwise now, say so in "
         "the source's label_values ({pairs}); else correct those rows where they come from. All findings are in {path}.",
         "如果標籤是對的、只是任務沒有列出，請用 update_task 加上；如果只是改了名稱，請在來源的 label_values 寫明"
-        "（{pairs}）；否則請在來源修正這些列。完整結果在 {path}。"),
+        "（{pairs}）；否則請在來源修正這些列。完整結果在 {path}。",
+    ),
     "benchmark_one_label": Text(
         "Bring more rows of the other labels and prepare again, or give the test a larger share: "
         "set_data_source(split={{'train': 0.6, 'valid': 0.1, 'test': 0.3}}).",
         "請多準備其他標籤的資料再試一次，或把測試集的比例調大："
-        "set_data_source(split={{'train': 0.6, 'valid': 0.1, 'test': 0.3}})。"),
-    "source_shrank": Text("Look at the source and prepare again; the data is as it was.",
-                          "請檢查來源後再準備一次；目前的資料維持原狀。"),
+        "set_data_source(split={{'train': 0.6, 'valid': 0.1, 'test': 0.3}})。",
+    ),
+    "source_shrank": Text(
+        "Look at the source and prepare again; the data is as it was.", "請檢查來源後再準備一次；目前的資料維持原狀。"
+    ),
 }
 _HOW_TO_ACCEPT = Text(
     " Where the person has looked and it is meant so: prepare_data(accept={{'{code}': 'why'}}).",
-    "如果對方看過、確定就是要這樣：prepare_data(accept={{'{code}': '理由'}})。")
+    "如果對方看過、確定就是要這樣：prepare_data(accept={{'{code}': '理由'}})。",
+)
 
 
 def _meant(task: TaskFolder, report: Report) -> str:
@@ -191,9 +233,13 @@ def _first_example(safe: Report) -> Text:
     if not examples:
         return Text("", "")
     row = {key: examples[0][key] for key in (*ROW_TEXT, *_PLACE) if key in examples[0]} or examples[0]
-    shown = {key: as_data(value) if isinstance(value, str) else Text(str(value), str(value)) for key, value in row.items()}
-    return Text("\n  e.g. " + ", ".join(f"{key}: {value.en}" for key, value in shown.items()),
-                "\n  例如 " + "，".join(f"{key}：{value.zh}" for key, value in shown.items()))
+    shown = {
+        key: as_data(value) if isinstance(value, str) else Text(str(value), str(value)) for key, value in row.items()
+    }
+    return Text(
+        "\n  e.g. " + ", ".join(f"{key}: {value.en}" for key, value in shown.items()),
+        "\n  例如 " + "，".join(f"{key}：{value.zh}" for key, value in shown.items()),
+    )
 
 
 def _freeze_first_benchmark(task: TaskFolder, snapshot: Snapshot) -> None:
@@ -215,18 +261,30 @@ def _commit_edits(task: TaskFolder, parent: Snapshot | None, decisions: Mapping[
     policy = SplitPolicy.model_validate(parent.manifest["split"]) if parent else data_source.split
     splits: dict[str, list[Row]] = {name: read_split(working_file(task, name)) for name in SPLITS}
     following = follow(task, splits["test"], definition.labels, decisions)
-    report = validation_report(splits, rules_of(definition, data_source, policy.group_by), following.held_out, following.notes)
+    report = validation_report(
+        splits, rules_of(definition, data_source, policy.group_by), following.held_out, following.notes
+    )
     report["errors"] = [*following.errors, *report["errors"]]
     _list_rows(task, parent, report)
     report = settled(report, {**standing(parent.validation if parent else None), **decisions})
     if report["errors"]:
-        raise blocked(task, report, Text("data/*.jsonl, as edited by hand, does not pass validation",
-                                                      "手動修改後的 data/*.jsonl 沒有通過驗證"))
-    clean = {name: [{key: value for key, value in row.items() if key != "line"} for row in rows]
-             for name, rows in splits.items()}
+        raise blocked(
+            task,
+            report,
+            Text("data/*.jsonl, as edited by hand, does not pass validation", "手動修改後的 data/*.jsonl 沒有通過驗證"),
+        )
+    clean = {
+        name: [{key: value for key, value in row.items() if key != "line"} for row in rows]
+        for name, rows in splits.items()
+    }
     snapshot = commit_snapshot(
-        task, clean, report, kind="manual", parent=parent.hash if parent else None,
-        raw=parent.manifest["raw"] if parent else [], policy=policy,
+        task,
+        clean,
+        report,
+        kind="manual",
+        parent=parent.hash if parent else None,
+        raw=parent.manifest["raw"] if parent else [],
+        policy=policy,
         source_hash=parent.source_hash if parent else sha256_bytes(b""),
         benchmark=following.reference(task, clean["test"]),
     )
@@ -240,8 +298,13 @@ def _commit_edits(task: TaskFolder, parent: Snapshot | None, decisions: Mapping[
 def _list_rows(task: TaskFolder, made_from: Snapshot | None, report: Report) -> None:
     """List the rows of each finding, with where the raw snapshots of `made_from` have them."""
     definition = task.load()
-    list_rows(task, definition, report, recorded_sources(task, definition, made_from.manifest["raw"] if made_from else ()),
-              load_data_source(task).quality.masked)
+    list_rows(
+        task,
+        definition,
+        report,
+        recorded_sources(task, definition, made_from.manifest["raw"] if made_from else ()),
+        load_data_source(task).quality.masked,
+    )
 
 
 def last_report(task: TaskFolder) -> Report | None:

@@ -26,8 +26,10 @@ def check_policy(policy: SplitPolicy) -> None:
     total = policy.train + policy.valid + policy.test
     if abs(total - 1) > _TOLERANCE:
         raise DataSourceError(
-            Text(f"The shares of train, valid and test add up to {total:.3g}, not 1.",
-                 f"train、valid、test 的比例加起來是 {total:.3g}，不是 1。"),
+            Text(
+                f"The shares of train, valid and test add up to {total:.3g}, not 1.",
+                f"train、valid、test 的比例加起來是 {total:.3g}，不是 1。",
+            ),
             Text("Give three shares such as 0.7, 0.15 and 0.15.", "請給三個比例，例如 0.7、0.15、0.15。"),
             field="split",
         )
@@ -47,10 +49,14 @@ def group_keys(rows: Sequence[Row], group_by: str | None) -> list[str]:
     if rows and not any(group_by in row for row in rows):
         columns = sorted({column for row in rows[:100] for column in row})
         raise DataSourceError(
-            Text(f"split.group_by names the column {group_by!r}, which no row has.",
-                 f"split.group_by 指定的欄位「{group_by}」不存在於任何一列。"),
-            Text(f"Use 'skeleton' or one of: {', '.join(columns)}.",
-                 f"請改用 skeleton，或其中一欄：{'、'.join(columns)}。"),
+            Text(
+                f"split.group_by names the column {group_by!r}, which no row has.",
+                f"split.group_by 指定的欄位「{group_by}」不存在於任何一列。",
+            ),
+            Text(
+                f"Use 'skeleton' or one of: {', '.join(columns)}.",
+                f"請改用 skeleton，或其中一欄：{'、'.join(columns)}。",
+            ),
             field="split.group_by",
         )
     # A row without a value is a group of its own.
@@ -147,7 +153,9 @@ def _rare(shares: Mapping[str, float], totals: Mapping[str, int], seed: int) -> 
     untested = {count for count in set(totals.values()) if count > 1 and not _tested(tuple(shares.items()), count)}
     rare = [label for label, count in totals.items() if count in untested]
     most = shares["test"] * sum(totals.values())
-    return sorted(rare, key=lambda label: sha256(f"{seed}:{label}".encode("utf-8", "replace")).digest())[:math.ceil(most)]
+    return sorted(rare, key=lambda label: sha256(f"{seed}:{label}".encode("utf-8", "replace")).digest())[
+        : math.ceil(most)
+    ]
 
 
 @cache

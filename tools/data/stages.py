@@ -19,7 +19,12 @@ from ..compute.running import RunningJob
 from .expense import Allowance
 from .watching import Watch
 
-_SECONDS_A_ROW = {"convert": 1e-4, "split": 1e-4, "validate": 1e-3, "commit": 1e-4}  # on the safe side of what was measured
+_SECONDS_A_ROW = {
+    "convert": 1e-4,
+    "split": 1e-4,
+    "validate": 1e-3,
+    "commit": 1e-4,
+}  # on the safe side of what was measured
 _TICK_SECONDS = 1.0
 
 
@@ -58,8 +63,13 @@ class Stages:
 
     def _new_watch(self) -> Watch:
         """What one source notes must not be noted of the next; the sum agreed to is for all."""
-        return Watch(self._job.check_cancelled, self._job.warn, self._allowance.most > 0, self._allowance,
-                     self._kept.parent / "pages")
+        return Watch(
+            self._job.check_cancelled,
+            self._job.warn,
+            self._allowance.most > 0,
+            self._allowance,
+            self._kept.parent / "pages",
+        )
 
     def within(self, message: Text, rows: int) -> None:
         """The stage, a fetch, has so many rows by now."""
@@ -90,7 +100,7 @@ class Stages:
     def _left(self) -> float | None:
         """Seconds: of this stage and of those that follow; None while nothing tells how long a fetch takes."""
         here = self._left_here()
-        later = [self._usual(key) for key in self._keys[self._at + 1:]]
+        later = [self._usual(key) for key in self._keys[self._at + 1 :]]
         if here is None or any(seconds is None for seconds in later):
             return None
         return here + sum(seconds for seconds in later if seconds is not None)
@@ -118,6 +128,8 @@ class Stages:
 
 def _read(file: Path) -> dict[str, _Took]:
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {str(key): _Took(float(took["seconds"]), int(took["rows"]))
-                for key, took in read_json(file)["stages"].items()}
+        return {
+            str(key): _Took(float(took["seconds"]), int(took["rows"]))
+            for key, took in read_json(file)["stages"].items()
+        }
     return {}

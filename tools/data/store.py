@@ -68,8 +68,18 @@ class Snapshot:
 
     def summary(self) -> dict[str, Any]:
         """What a version records of the data it was trained on."""
-        names = ("format", "hash", "source_hash", "counts", "label_counts", "file_hashes", "benchmark", "kind",
-                 "parent", "created")
+        names = (
+            "format",
+            "hash",
+            "source_hash",
+            "counts",
+            "label_counts",
+            "file_hashes",
+            "benchmark",
+            "kind",
+            "parent",
+            "created",
+        )
         accepted = summary(self.validation)
         return {name: self.manifest[name] for name in names} | ({"accepted": accepted} if accepted else {})
 
@@ -107,13 +117,23 @@ def commit_snapshot(
         for name, content in contents.items():
             (folder / f"{name}.jsonl").write_bytes(content)
         write_json(folder / "validation.json", report)
-        write_json(folder / "manifest.json", {
-            "format": 1, "hash": digest, "created": now(), "kind": kind, "parent": parent, "raw": list(raw),
-            "source_hash": source_hash,
-            "counts": {name: len(splits.get(name, ())) for name in SPLITS},
-            "label_counts": {name: counted_labels(splits.get(name, ())) for name in SPLITS},
-            "split": policy.model_dump(mode="json"), "file_hashes": file_hashes, "benchmark": benchmark,
-        })
+        write_json(
+            folder / "manifest.json",
+            {
+                "format": 1,
+                "hash": digest,
+                "created": now(),
+                "kind": kind,
+                "parent": parent,
+                "raw": list(raw),
+                "source_hash": source_hash,
+                "counts": {name: len(splits.get(name, ())) for name in SPLITS},
+                "label_counts": {name: counted_labels(splits.get(name, ())) for name in SPLITS},
+                "split": policy.model_dump(mode="json"),
+                "file_hashes": file_hashes,
+                "benchmark": benchmark,
+            },
+        )
 
     final = task.snapshots / digest[:_SHORT]
     commit_folder(final, fill)
@@ -129,34 +149,48 @@ def load_snapshot(task: TaskFolder, digest: str) -> Snapshot:
     root = task.snapshots / digest[:_SHORT]
     if len(digest) < _SHORT or not digest.isalnum() or not (root / "manifest.json").is_file():
         raise DataError(
-            Text(f"There is no data snapshot {digest[:20]!r} in {task.snapshots}.",
-                 f"{task.snapshots} 裡沒有資料快照「{digest[:20]}」。"),
-            Text("Call prepare_data to make one, or copy the task's whole data folder.",
-                 "請呼叫 prepare_data 產生，或把任務的 data 資料夾完整複製過來。"),
+            Text(
+                f"There is no data snapshot {digest[:20]!r} in {task.snapshots}.",
+                f"{task.snapshots} 裡沒有資料快照「{digest[:20]}」。",
+            ),
+            Text(
+                "Call prepare_data to make one, or copy the task's whole data folder.",
+                "請呼叫 prepare_data 產生，或把任務的 data 資料夾完整複製過來。",
+            ),
             field="snapshot",
         )
     if not (root / "validation.json").is_file():
         raise DataError(
-            Text(f"{root} has no validation report, so it does not count as a snapshot.",
-                 f"{root} 沒有驗證報告，不能算是資料快照。"),
+            Text(
+                f"{root} has no validation report, so it does not count as a snapshot.",
+                f"{root} 沒有驗證報告，不能算是資料快照。",
+            ),
             Text("Call prepare_data; it validates before it commits.", "請呼叫 prepare_data；它會先驗證再保存。"),
             field="snapshot",
         )
     snapshot = Snapshot(root)
-    if snapshot.hash != snapshot_hash(snapshot.file_hashes, snapshot.source_hash) or not snapshot.hash.startswith(digest):
+    if snapshot.hash != snapshot_hash(snapshot.file_hashes, snapshot.source_hash) or not snapshot.hash.startswith(
+        digest
+    ):
         raise DataError(
-            Text(f"{root / 'manifest.json'} was changed: it is not the one of snapshot {digest[:_SHORT]}.",
-                 f"{root / 'manifest.json'} 被改過，已經不是快照 {digest[:_SHORT]} 的內容。"),
+            Text(
+                f"{root / 'manifest.json'} was changed: it is not the one of snapshot {digest[:_SHORT]}.",
+                f"{root / 'manifest.json'} 被改過，已經不是快照 {digest[:_SHORT]} 的內容。",
+            ),
             Text("Restore that file from a backup, or prepare the data again.", "請從備份還原該檔案，或重新準備資料。"),
             field="snapshot",
         )
     for name, expected in snapshot.file_hashes.items():
         if not snapshot.file(name).is_file() or sha256_file(snapshot.file(name)) != expected:
             raise DataError(
-                Text(f"{snapshot.file(name)} was changed; snapshots are immutable.",
-                     f"{snapshot.file(name)} 被改過；資料快照不可更動。"),
-                Text(f"Edit {task.data / f'{name}.jsonl'} instead, and restore that file from a backup.",
-                     f"請改編輯 {task.data / f'{name}.jsonl'}，並從備份還原該檔案。"),
+                Text(
+                    f"{snapshot.file(name)} was changed; snapshots are immutable.",
+                    f"{snapshot.file(name)} 被改過；資料快照不可更動。",
+                ),
+                Text(
+                    f"Edit {task.data / f'{name}.jsonl'} instead, and restore that file from a backup.",
+                    f"請改編輯 {task.data / f'{name}.jsonl'}，並從備份還原該檔案。",
+                ),
                 field="snapshot",
             )
     return snapshot

@@ -55,7 +55,7 @@ def into_train(
     tested = [*splits["valid"], *splits["test"], *held_out]
     if policy.group_by is None or any(policy.group_by in row for row in rows) or policy.group_by == "skeleton":
         keys = group_keys([*rows, *tested], policy.group_by)
-        closed = set(keys[len(rows):])
+        closed = set(keys[len(rows) :])
         rows = [row for row, key in zip(rows, keys, strict=False) if key not in closed]
     splits["train"] = sorted([*splits["train"], *rows], key=lambda row: str(row["id"]))
     return list(rows)
@@ -65,14 +65,28 @@ def notes_of(given: int, used: int) -> list[Finding]:
     """What the report says of them."""
     if not given:
         return []
-    found = [finding("synthetic", used, Text(
-        f"{several(used, 'row written by a model stands', 'rows written by a model stand')} in train.",
-        f"訓練資料裡有 {used} 列是模型寫的。"))]
+    found = [
+        finding(
+            "synthetic",
+            used,
+            Text(
+                f"{several(used, 'row written by a model stands', 'rows written by a model stand')} in train.",
+                f"訓練資料裡有 {used} 列是模型寫的。",
+            ),
+        )
+    ]
     if given > used:
-        found.append(finding("synthetic_left_out", given - used, Text(
-            f"Left out, as too near to another, a real or a tested row, or refused in review: "
-            f"{several(given - used, 'row')} written by a model.",
-            f"有 {given - used} 列模型寫的資料未採用：與彼此、真實資料或測試資料太像，或審閱時被剔除。")))
+        found.append(
+            finding(
+                "synthetic_left_out",
+                given - used,
+                Text(
+                    f"Left out, as too near to another, a real or a tested row, or refused in review: "
+                    f"{several(given - used, 'row')} written by a model.",
+                    f"有 {given - used} 列模型寫的資料未採用：與彼此、真實資料或測試資料太像，或審閱時被剔除。",
+                ),
+            )
+        )
     return found
 
 
@@ -87,9 +101,13 @@ def about_written(task: TaskFolder, paid: Mapping[str, Any], sheets: Sequence[Pa
     said = [Text(f" Writing rows cost {money} in all.", f"寫資料總共花了 {money}。")] if cost else []
     if sheets:
         names = ", ".join(map(str, sheets))
-        said.append(Text(f" A tenth of the written rows waits for a person's look: {names} (no under keep leaves a row out of "
-                         "the next preparation).",
-                         f"模型寫的資料有十分之一等人看過：{names}（keep 填 no，下次準備資料就不採用）。"))
+        said.append(
+            Text(
+                f" A tenth of the written rows waits for a person's look: {names} (no under keep leaves a row out of "
+                "the next preparation).",
+                f"模型寫的資料有十分之一等人看過：{names}（keep 填 no，下次準備資料就不採用）。",
+            )
+        )
     return Text("".join(one.en for one in said), "".join(one.zh for one in said))
 
 
@@ -114,8 +132,11 @@ def write_sheet(task: TaskFolder, raw: str, rows: Iterable[Row]) -> Path | None:
 
 def refused_ids(task: TaskFolder) -> set[str]:
     """The ids whose `keep` a person set to no in one of the sheets."""
-    return {number for row in _sheet_rows(task)
-            if as_text(row.get("keep")).casefold() in NO and (number := _row_of(task, row))}
+    return {
+        number
+        for row in _sheet_rows(task)
+        if as_text(row.get("keep")).casefold() in NO and (number := _row_of(task, row))
+    }
 
 
 def _row_of(task: TaskFolder, row: Mapping[str, Any]) -> str:

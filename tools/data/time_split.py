@@ -25,8 +25,11 @@ def by_time(groups: Mapping[str, Sequence[Row]], assigned: dict[str, str], polic
     """
     column = str(policy.time)
     first = first_of(row.get(column) for members in groups.values() for row in members)
-    times = {key: max(found) for key, members in groups.items()
-             if (found := [moment for row in members if (moment := moment_of(row.get(column), first))])}
+    times = {
+        key: max(found)
+        for key, members in groups.items()
+        if (found := [moment for row in members if (moment := moment_of(row.get(column), first))])
+    }
     stood = {name: [times[key] for key in times if assigned.get(key) == name] for name in SPLITS}
     if stood["test"]:
         begins = {"test": min(stood["test"]), "valid": min([*stood["valid"], *stood["test"]])}
@@ -48,14 +51,27 @@ def without_time(rows: Iterable[Row], policy: SplitPolicy) -> list[Finding]:
     column, known = policy.time, list(rows)
     first = first_of(row.get(column) for row in known)
     lacking = [("train", row) for row in known if moment_of(row.get(column), first) is None]
-    return [finding("without_time", len(lacking), Text(
-        f"{several(len(lacking), 'row has', 'rows have')} no date in {column} that can be read; they are learnt from, though they "
-        "may be newer than what is tested. Correct them, or leave them out.",
-        f"有 {len(lacking)} 列的「{column}」讀不出日期，這些列放進訓練集，但可能比測試的還新。請修正日期，或拿掉這些列。"),
-        lacking)] if lacking else []
+    return (
+        [
+            finding(
+                "without_time",
+                len(lacking),
+                Text(
+                    f"{several(len(lacking), 'row has', 'rows have')} no date in {column} that can be read; they are learnt from, though they "
+                    "may be newer than what is tested. Correct them, or leave them out.",
+                    f"有 {len(lacking)} 列的「{column}」讀不出日期，這些列放進訓練集，但可能比測試的還新。請修正日期，或拿掉這些列。",
+                ),
+                lacking,
+            )
+        ]
+        if lacking
+        else []
+    )
 
 
-def _beginnings(counts: Counter[datetime], policy: SplitPolicy, groups: Mapping[str, Sequence[Row]]) -> dict[str, datetime]:
+def _beginnings(
+    counts: Counter[datetime], policy: SplitPolicy, groups: Mapping[str, Sequence[Row]]
+) -> dict[str, datetime]:
     """From when on rows are tested, and from when on validated; rows of one moment stay together."""
     if len(counts) < 2:
         raise _no_times(policy, groups, len(counts))
@@ -76,16 +92,29 @@ def _no_times(policy: SplitPolicy, groups: Mapping[str, Sequence[Row]], found: i
     rows = [row for members in groups.values() for row in members]
     column, columns = str(policy.time), ", ".join(sorted({name for row in rows[:100] for name in row}))
     if not any(policy.time in row for row in rows):
-        problem = Text(f"split.time names the column {policy.time!r}, which no row has.",
-                       f"split.time 指定的欄位「{policy.time}」不存在於任何一列。")
-        fix = Text(f"Name the column that holds the date; there are: {columns}.", f"請指定日期所在的欄位；現有：{columns}。")
+        problem = Text(
+            f"split.time names the column {policy.time!r}, which no row has.",
+            f"split.time 指定的欄位「{policy.time}」不存在於任何一列。",
+        )
+        fix = Text(
+            f"Name the column that holds the date; there are: {columns}.", f"請指定日期所在的欄位；現有：{columns}。"
+        )
     else:
         problem = Text(
             f"{several(found, 'different time')} can be read in the column {policy.time!r}; a split by time needs two.",
-            f"「{policy.time}」欄只讀得出 {found} 個不同的時間，依時間切分至少要兩個。")
+            f"「{policy.time}」欄只讀得出 {found} 個不同的時間，依時間切分至少要兩個。",
+        )
         two_ways = next((as_text(row[column]) for row in rows if may_be_read_in_two_ways(row.get(column))), None)
-        why = Text(f"A date such as {two_ways} may be read in two ways, and nothing in the column says which. ",
-                   f"像 {two_ways} 這樣的日期有兩種讀法，從這一欄看不出是哪一種。") if two_ways else Text("", "")
-        fix = Text(f"{why.en}Write dates with the year first: 2026-01-03 or 2026/1/3.",
-                   f"{why.zh}日期請把年寫在最前面：2026-01-03 或 2026/1/3。")
+        why = (
+            Text(
+                f"A date such as {two_ways} may be read in two ways, and nothing in the column says which. ",
+                f"像 {two_ways} 這樣的日期有兩種讀法，從這一欄看不出是哪一種。",
+            )
+            if two_ways
+            else Text("", "")
+        )
+        fix = Text(
+            f"{why.en}Write dates with the year first: 2026-01-03 or 2026/1/3.",
+            f"{why.zh}日期請把年寫在最前面：2026-01-03 或 2026/1/3。",
+        )
     return DataSourceError(problem, fix, field="split.time")

@@ -39,24 +39,28 @@ def register(server: MCPServer, workspace: Workspace, by_model: ByModel) -> None
     """
 
     @server.tool(
-        name="set_data_source", title="Set or show the data source · 設定資料來源",
+        name="set_data_source",
+        title="Set or show the data source · 設定資料來源",
         description="Connect the rows, test the source and preview 5; without arguments: show it. Types: file {path: CSV, "
         "Excel, JSON, Parquet, folder}, database {connection: postgresql, mysql or sqlite://…${DB_PASSWORD}…, query}, api "
         "{endpoint}, web_scrape {urls, keywords}, huggingface {dataset}, llm_generated {prompt_template, model, count}; "
         "mapping: {text, label, entity}. Never ask for a password in chat: nlp-skills secret set NAME. "
         "資料來源、資料放在資料庫或檔案、爬網頁、GPT 生成資料。",
-        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True,
-                                    open_world_hint=True),
+        annotations=ToolAnnotations(
+            read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True
+        ),
         structured_output=True,
     )
     async def set_data_source(
         context: Context,
         task: str,
         sources: Annotated[list[dict[str, Any]] | None, Field(description="replaces the list")] = None,
-        split: Annotated[dict[str, Any] | None,
-                         Field(description="train, valid, test shares; seed; group_by: column or skeleton")] = None,
-        quality: Annotated[dict[str, Any] | None,
-                           Field(description="min_characters, max_characters, max_imbalance")] = None,
+        split: Annotated[
+            dict[str, Any] | None, Field(description="train, valid, test shares; seed; group_by: column or skeleton")
+        ] = None,
+        quality: Annotated[
+            dict[str, Any] | None, Field(description="min_characters, max_characters, max_imbalance")
+        ] = None,
         deduplicate_on: list[str] | None = None,
         confirm: Annotated[bool, Field(description="the person agreed to the price")] = False,
     ) -> DataSourceAnswer:
@@ -68,29 +72,50 @@ def register(server: MCPServer, workspace: Workspace, by_model: ByModel) -> None
         folder.load()
         if (sources, split, quality, deduplicate_on, confirm) == (None, None, None, None, False):
             return await anyio.to_thread.run_sync(partial(_show, folder))
-        data_source, moved = await anyio.to_thread.run_sync(partial(
-            change_definition, folder, sources=sources, split=split, quality=quality, deduplicate_on=deduplicate_on,
-            allowed=partial(check_permission, folder)))
+        data_source, moved = await anyio.to_thread.run_sync(
+            partial(
+                change_definition,
+                folder,
+                sources=sources,
+                split=split,
+                quality=quality,
+                deduplicate_on=deduplicate_on,
+                allowed=partial(check_permission, folder),
+            )
+        )
         if not sources and not confirm:
             return await anyio.to_thread.run_sync(partial(_show, folder))
         if not sources:
             await anyio.to_thread.run_sync(check_permission, folder, data_source)
         given = [*(["--moved", *moved] if moved else []), *(["--agreed"] if confirm else [])]
-        job = await anyio.to_thread.run_sync(partial(
-            submit, workspace, "preview", ["-m", preview.MODULE], [str(folder.root), *given],
-            python=light_python(workspace), task=folder))
+        job = await anyio.to_thread.run_sync(
+            partial(
+                submit,
+                workspace,
+                "preview",
+                ["-m", preview.MODULE],
+                [str(folder.root), *given],
+                python=light_python(workspace),
+                task=folder,
+            )
+        )
         followed = await follow(job, workspace, report=context.report_progress)
         return DataSourceAnswer(
-            message=_with_notice(followed.message, rotate_notice(moved)), next_step=followed.next_step,
-            data_source=data_source.model_dump(mode="json", exclude_none=True), job=followed.job)
+            message=_with_notice(followed.message, rotate_notice(moved)),
+            next_step=followed.next_step,
+            data_source=data_source.model_dump(mode="json", exclude_none=True),
+            job=followed.job,
+        )
 
     @server.tool(
-        name="prepare_data", title="Prepare the data · 準備資料",
+        name="prepare_data",
+        title="Prepare the data · 準備資料",
         description="Fetch the sources, clean, remove duplicates, split into train, valid and test, check for leaks "
         "and conflicts (a job); the first test split is frozen as the benchmark. Edits made by hand are never "
         "replaced unless asked for. 準備資料、清理重複、切訓練集和測試集、檢查資料。",
-        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True,
-                                    open_world_hint=True),
+        annotations=ToolAnnotations(
+            read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True
+        ),
         structured_output=True,
     )
     async def prepare_data(
@@ -98,8 +123,9 @@ def register(server: MCPServer, workspace: Workspace, by_model: ByModel) -> None
         task: str,
         replace_manual_edits: Annotated[bool, Field(description="a copy is kept; ask the person first")] = False,
         source: Annotated[int | None, Field(description="fetch only this one, counted from 0")] = None,
-        accept: Annotated[dict[str, str] | None, Field(
-            description="blocking finding: the person's reason; recorded")] = None,
+        accept: Annotated[
+            dict[str, str] | None, Field(description="blocking finding: the person's reason; recorded")
+        ] = None,
         confirm: Annotated[bool, Field(description="the person agreed to the price")] = False,
     ) -> JobAnswer:
         from .agreeing import confirmed
@@ -112,21 +138,35 @@ def register(server: MCPServer, workspace: Workspace, by_model: ByModel) -> None
         definition = load_data_source(folder)
         await anyio.to_thread.run_sync(check_permission, folder, definition, source)
         agreed = await anyio.to_thread.run_sync(confirmed, folder, source, confirm)
-        given = [*(["--replace-manual-edits"] if replace_manual_edits else []),
-                 *(part for code, reason in (accept or {}).items() for part in ("--accept", f"{code}={reason}")),
-                 *([] if source is None else ["--source", str(source)]), *agreed]
-        job = await anyio.to_thread.run_sync(partial(
-            submit, workspace, "regenerate", [definition.regeneration.script], given, python=light_python(workspace), task=folder))
+        given = [
+            *(["--replace-manual-edits"] if replace_manual_edits else []),
+            *(part for code, reason in (accept or {}).items() for part in ("--accept", f"{code}={reason}")),
+            *([] if source is None else ["--source", str(source)]),
+            *agreed,
+        ]
+        job = await anyio.to_thread.run_sync(
+            partial(
+                submit,
+                workspace,
+                "regenerate",
+                [definition.regeneration.script],
+                given,
+                python=light_python(workspace),
+                task=folder,
+            )
+        )
         return await follow(job, workspace, report=context.report_progress)
 
     @server.tool(
-        name="add_examples", title="Label rows, add examples · 標註資料、補充例子",
+        name="add_examples",
+        title="Label rows, add examples · 標註資料、補充例子",
         description="Label rows without label, spans or output, or write training rows of any type. propose (by: rules, "
         "chat = you, endpoint, v2) → review: shows a batch, then takes their decisions {id}, {id, label}; or sheet (CSV/HTML) → "
         "import. accept: a proposer's rest, unseen. add: your own {text, label, …}; train only. status: agreement, gaps. "
         "標註、幫我標資料、審閱標籤、審閱表、寫訓練例句。",
-        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True,
-                                    open_world_hint=True),
+        annotations=ToolAnnotations(
+            read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True
+        ),
         structured_output=True,
     )
     async def add_examples(
@@ -135,9 +175,13 @@ def register(server: MCPServer, workspace: Workspace, by_model: ByModel) -> None
         action: Action = "add",
         examples: list[dict[str, Any]] | None = None,
         by: Annotated[str, Field(description="proposer, writer, or reviewer's name")] = "",
-        settings: Annotated[dict[str, Any] | None, Field(
-            description="{rules: [{label, keywords, pattern}]}; endpoint: {model, base_url, api_key: ${NAME}, limit, prices}; "
-                        "{which: open|second|disputed, blind}; {per_label}")] = None,
+        settings: Annotated[
+            dict[str, Any] | None,
+            Field(
+                description="{rules: [{label, keywords, pattern}]}; endpoint: {model, base_url, api_key: ${NAME}, limit, prices}; "
+                "{which: open|second|disputed, blind}; {per_label}"
+            ),
+        ] = None,
         count: int | None = None,
         path: Annotated[str, Field(description="filled sheet")] = "",
         confirm: Annotated[bool, Field(description="the person said yes")] = False,
@@ -162,8 +206,11 @@ def _show(task: TaskFolder) -> DataSourceAnswer:
     message, next_step = described(task, data_source, data)
     said = "\n".join(map(str, (message, *unknown_kept(task, data_source))))
     return DataSourceAnswer(
-        message=_with_notice(said, rotate_notice(moved)), next_step=next_step,
-        data_source=data_source.model_dump(mode="json", exclude_none=True), data=data)
+        message=_with_notice(said, rotate_notice(moved)),
+        next_step=next_step,
+        data_source=data_source.model_dump(mode="json", exclude_none=True),
+        data=data,
+    )
 
 
 def _with_notice(message: str, notice: Text | None) -> str:

@@ -20,7 +20,7 @@ def main(task: Path, arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog=Path(SCRIPT).name,
         description="Validate the task's data: fields, labels, lengths, balance, overlap. "
-                    "驗證資料：欄位、標籤、長度、類別分布、切分重疊。",
+        "驗證資料：欄位、標籤、長度、類別分布、切分重疊。",
     )
     parser.parse_args(arguments)
     folder = TaskFolder(task)
@@ -51,7 +51,13 @@ def validated(task: TaskFolder, snapshot: Snapshot) -> dict[str, Any]:
         f"{len(report['warnings'])} 項提醒。",
     )
     return {
-        "snapshot": snapshot.hash, "kind": snapshot.manifest["kind"], **report, "message": message._asdict(),
-        "next_step": {"tool": "plan_training", "arguments": {"task": task.name},
-                      "say": Text("Plan the training.", "接著規劃訓練。")._asdict()},
+        "snapshot": snapshot.hash,
+        "kind": snapshot.manifest["kind"],
+        **report,
+        "message": message._asdict(),
+        "next_step": {
+            "tool": "plan_training",
+            "arguments": {"task": task.name},
+            "say": Text("Plan the training.", "接著規劃訓練。")._asdict(),
+        },
     }

@@ -30,8 +30,12 @@ class Watch:
     """
 
     def __init__(
-        self, check: Callable[[], None] = lambda: None, warn: Callable[[Text], None] = lambda message: None,
-        agreed: bool = False, allowance: Allowance | None = None, keep: Path | None = None,
+        self,
+        check: Callable[[], None] = lambda: None,
+        warn: Callable[[Text], None] = lambda message: None,
+        agreed: bool = False,
+        allowance: Allowance | None = None,
+        keep: Path | None = None,
     ) -> None:
         self.check = check
         self.warn = warn

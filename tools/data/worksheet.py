@@ -59,8 +59,10 @@ class Extras:
     def spans_names(self, row: int, below: Sequence[Any]) -> bool:
         """Whether a cell of that row is merged over columns of which more than one is filled in the row below: the name of a
         group of columns, above their own."""
-        return any(first_row == last_row == row and sum(cell not in (None, "") for cell in below[first - 1:last]) > 1
-                   for first_row, first, last_row, last in self.merged)
+        return any(
+            first_row == last_row == row and sum(cell not in (None, "") for cell in below[first - 1 : last]) > 1
+            for first_row, first, last_row, last in self.merged
+        )
 
 
 def check_measure(source: IO[bytes], longest: int) -> None:

@@ -14,8 +14,12 @@ from ..evaluate.metric import answers_of, metric_title
 from ..evaluate.verified import latest_results
 from .deployments import Deployment, history
 
-_HUB_TASKS = {"label": "text-classification", "spans": "token-classification", "text": "text-generation",
-              "pair": "text-generation"}
+_HUB_TASKS = {
+    "label": "text-classification",
+    "spans": "token-classification",
+    "text": "text-generation",
+    "pair": "text-generation",
+}
 
 
 def model_card(task: Task, version: VersionFolder, content: str) -> str:
@@ -39,36 +43,73 @@ def model_card(task: Task, version: VersionFolder, content: str) -> str:
     lines = [f"# {task.title or task.name} {version.name}", ""]
     if task.goal:
         lines += [task.goal, ""]
-    lines += [_about(task, info["labels"]), f"- Base model: {base}",
-              f"- Method: {info['method']}", f"- Content: {content}"]
+    lines += [
+        _about(task, info["labels"]),
+        f"- Base model: {base}",
+        f"- Method: {info['method']}",
+        f"- Content: {content}",
+    ]
     if limit := asking_limit(version):
-        lines.append(f"- Longer inputs: cut from the middle, so that prompt and answer have {limit:,} tokens, in training and "
-                     "evaluation; do the same when you ask it")
+        lines.append(
+            f"- Longer inputs: cut from the middle, so that prompt and answer have {limit:,} tokens, in training and "
+            "evaluation; do the same when you ask it"
+        )
     lines.append("")
     if evaluation:
         lines += _results(task.metric, evaluation)
     lines += _parity(version)
-    lines += ["## Prompt", "", "System:", "", *_quoted(info["prompt"]["system"]), "", "User:", "",
-              *_quoted(info["prompt"]["user"]), "", "## Lineage", "", "```yaml", dump_yaml(lineage).rstrip(), "```", ""]
+    lines += [
+        "## Prompt",
+        "",
+        "System:",
+        "",
+        *_quoted(info["prompt"]["system"]),
+        "",
+        "User:",
+        "",
+        *_quoted(info["prompt"]["user"]),
+        "",
+        "## Lineage",
+        "",
+        "```yaml",
+        dump_yaml(lineage).rstrip(),
+        "```",
+        "",
+    ]
     return "---\n" + dump_yaml(head) + "---\n\n" + "\n".join(lines)
 
 
 def dataset_card(task: Task, version: VersionFolder) -> str:
     """The README.md of an uploaded dataset: the splits a version was trained on."""
     data = version.data_snapshot()
-    splits = {path: [{"split": name, "path": f"{path}.jsonl"}]
-              for name, path in (("train", "train"), ("validation", "valid"), ("test", "test"))}
-    head = {"language": [task.language], "tags": ["nlp-skills", task.type],
-            "configs": [{"config_name": "default", "data_files": [one for parts in splits.values() for one in parts]}]}
+    splits = {
+        path: [{"split": name, "path": f"{path}.jsonl"}]
+        for name, path in (("train", "train"), ("validation", "valid"), ("test", "test"))
+    }
+    head = {
+        "language": [task.language],
+        "tags": ["nlp-skills", task.type],
+        "configs": [{"config_name": "default", "data_files": [one for parts in splits.values() for one in parts]}],
+    }
     counts = data.get("counts") or {}
     lines = [f"# {task.title or task.name}: data of {version.name}", ""]
     if task.goal:
         lines += [task.goal, ""]
-    lines += [_about(task, task.labels),
-              f"- Rows: {', '.join(f'{name} {count}' for name, count in counts.items())}" if counts else "- Rows: see below",
-              f"- Snapshot: sha256 {data.get('hash', '?')}", f"- Source: sha256 {data.get('source_hash', '?')}", "",
-              "Check who owns these rows, and whether they name people, before anybody else may read them.", "",
-              "## Data snapshot", "", "```yaml", dump_yaml(data).rstrip(), "```", ""]
+    lines += [
+        _about(task, task.labels),
+        f"- Rows: {', '.join(f'{name} {count}' for name, count in counts.items())}" if counts else "- Rows: see below",
+        f"- Snapshot: sha256 {data.get('hash', '?')}",
+        f"- Source: sha256 {data.get('source_hash', '?')}",
+        "",
+        "Check who owns these rows, and whether they name people, before anybody else may read them.",
+        "",
+        "## Data snapshot",
+        "",
+        "```yaml",
+        dump_yaml(data).rstrip(),
+        "```",
+        "",
+    ]
     return "---\n" + dump_yaml(head) + "---\n\n" + "\n".join(lines)
 
 
@@ -79,13 +120,25 @@ def _about(task: Task, labels: Sequence[str]) -> str:
 def _index(task: Task, version: VersionFolder, evaluation: dict[str, Any]) -> list[dict[str, Any]]:
     """The results as the Hub's `model-index` has them."""
     benchmark = evaluation["benchmark"]
-    metrics = [{"type": name, "name": name, "value": measured["value"]}
-               for name, measured in evaluation["metrics"].items()]
-    return [{"name": f"{task.name}-{version.name}", "results": [{
-        "task": {"type": _HUB_TASKS[answers_of(task.type)]}, "metrics": metrics,
-        "dataset": {"name": f"{task.name} {benchmark['name']}", "type": task.name,
-                    "revision": benchmark["hash"]},
-    }]}]
+    metrics = [
+        {"type": name, "name": name, "value": measured["value"]} for name, measured in evaluation["metrics"].items()
+    ]
+    return [
+        {
+            "name": f"{task.name}-{version.name}",
+            "results": [
+                {
+                    "task": {"type": _HUB_TASKS[answers_of(task.type)]},
+                    "metrics": metrics,
+                    "dataset": {
+                        "name": f"{task.name} {benchmark['name']}",
+                        "type": task.name,
+                        "revision": benchmark["hash"],
+                    },
+                }
+            ],
+        }
+    ]
 
 
 def _parity(version: VersionFolder) -> list[str]:
@@ -97,8 +150,14 @@ def _parity(version: VersionFolder) -> list[str]:
             seen.setdefault(f"{deployment.target} {kind}" if kind else deployment.target, deployment)
     if not seen:
         return []
-    lines = ["## Parity", "", "The deployed form, asked the whole benchmark again over HTTP, against the evaluated answers.",
-             "", "| form | label | text | rows |", "| --- | ---: | ---: | ---: |"]
+    lines = [
+        "## Parity",
+        "",
+        "The deployed form, asked the whole benchmark again over HTTP, against the evaluated answers.",
+        "",
+        "| form | label | text | rows |",
+        "| --- | ---: | ---: | ---: |",
+    ]
     for form, deployment in seen.items():
         found = deployment.parity or {}
         lines.append(f"| {form} | {found['label']:.3f} | {found['raw']:.3f} | {found['count']} |")
@@ -107,10 +166,15 @@ def _parity(version: VersionFolder) -> list[str]:
 
 def _results(metric: str, evaluation: dict[str, Any]) -> list[str]:
     benchmark = evaluation["benchmark"]
-    lines = ["## Results", "",
-             f"Benchmark `{benchmark['name']}` ({benchmark['count']} rows, sha256 {benchmark['hash'][:12]}), "
-             f"{evaluation['decoding']} decoding; 95 % intervals.", "",
-             "| metric | value | 95 % interval |", "| --- | ---: | --- |"]
+    lines = [
+        "## Results",
+        "",
+        f"Benchmark `{benchmark['name']}` ({benchmark['count']} rows, sha256 {benchmark['hash'][:12]}), "
+        f"{evaluation['decoding']} decoding; 95 % intervals.",
+        "",
+        "| metric | value | 95 % interval |",
+        "| --- | ---: | --- |",
+    ]
     for name, measured in evaluation["metrics"].items():
         interval = f"{measured['low']:.3f} – {measured['high']:.3f}" if measured.get("low") is not None else ""
         lines.append(f"| {name} | {measured['value']:.3f} | {interval} |")
@@ -121,8 +185,11 @@ def _results(metric: str, evaluation: dict[str, Any]) -> list[str]:
         if row.get("too_few"):
             figures = f"{row['right']} of {row['support']} right, too few to say | |"
         lines.append(f"| {label} | {figures} | {row['support']} |")
-    beside = {fitted_title(name, row).en: row[metric] for name, row in evaluation.get("baselines", {}).items()
-              if row.get(metric) is not None}
+    beside = {
+        fitted_title(name, row).en: row[metric]
+        for name, row in evaluation.get("baselines", {}).items()
+        if row.get(metric) is not None
+    }
     if beside:
         lines += ["", f"| baseline | {metric_title(metric).en} |", "| --- | ---: |"]
         lines += [f"| {name} | {value:.3f} |" for name, value in beside.items()]

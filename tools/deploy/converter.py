@@ -24,8 +24,9 @@ def main(arguments: list[str]) -> int:
     try:
         text_model: Any = importlib.import_module("conversion.base").TextModel
     except ModuleNotFoundError:  # an older llama.cpp keeps its classes in the converter itself
-        text_model = next(kind for kind in vars(converter).values()
-                          if isinstance(kind, type) and "get_vocab_base_pre" in vars(kind))
+        text_model = next(
+            kind for kind in vars(converter).values() if isinstance(kind, type) and "get_vocab_base_pre" in vars(kind)
+        )
     recognise: Callable[[Any, Any], str] = text_model.get_vocab_base_pre
     unknown = False
 

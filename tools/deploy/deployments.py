@@ -77,8 +77,10 @@ def history(task: TaskFolder) -> list[Deployment]:
 def trouble(workspace: Workspace, deployment: Deployment) -> Text | None:
     """None while what was deployed answers as it was left, else what is wrong with it."""
     if deployment.job and job_folder(workspace, deployment.job).state() not in ACTIVE_STATES:
-        return Text("Its process is not running (the machine may have been restarted).",
-                    "服務的程序沒有在執行（可能是機器重新開機過）。")
+        return Text(
+            "Its process is not running (the machine may have been restarted).",
+            "服務的程序沒有在執行（可能是機器重新開機過）。",
+        )
     return target(deployment.target, deployment.settings).healthy(deployment.live())
 
 
@@ -97,15 +99,19 @@ def before(task: TaskFolder) -> Deployment:
     told = history(task)
     standing = current(task)
     place = standing.restores or standing.id if standing else None
-    older = told[[one.id for one in told].index(place) + 1:] if place in [one.id for one in told] else told
+    older = told[[one.id for one in told].index(place) + 1 :] if place in [one.id for one in told] else told
     for deployment in older:
         if deployment.url is not None and not deployment.restores:
             return deployment
     raise DeploymentError(
-        Text(f"{task.name} has no deployment before this one that answered at an address.",
-             f"{task.name} 在這之前沒有上線服務過的部署。"),
-        Text("Deploy a version by its number: deploy(task=…, version='v1').",
-             "請直接指定版本部署：deploy(task=…, version='v1')。"),
+        Text(
+            f"{task.name} has no deployment before this one that answered at an address.",
+            f"{task.name} 在這之前沒有上線服務過的部署。",
+        ),
+        Text(
+            "Deploy a version by its number: deploy(task=…, version='v1').",
+            "請直接指定版本部署：deploy(task=…, version='v1')。",
+        ),
         field="action",
     )
 
@@ -116,8 +122,10 @@ def serving_jobs(workspace: Workspace, task: TaskFolder) -> list[JobFolder]:
     entries = sorted(workspace.jobs.iterdir(), reverse=True) if workspace.jobs.is_dir() else []
     for folder in (JobFolder(entry) for entry in entries if (entry / "spec.json").is_file()):
         spec = folder.spec()
-        if spec.kind == "serve" and _argument(spec.arguments, "--task") == str(task.root) and (
-            folder.state() in ACTIVE_STATES
+        if (
+            spec.kind == "serve"
+            and _argument(spec.arguments, "--task") == str(task.root)
+            and (folder.state() in ACTIVE_STATES)
         ):
             found.append(folder)
     return found

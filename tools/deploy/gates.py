@@ -31,8 +31,10 @@ def criteria_gate(task: Task, chosen: VersionFolder, override: Override | None =
     if known is None:
         raise DeploymentError(
             Text(f"{chosen.name} has not been evaluated.", f"{chosen.name} 還沒有評估。"),
-            Text("Call evaluate for this version first; nothing unmeasured is deployed.",
-                 "請先呼叫 evaluate；沒有量測過的模型不部署。"),
+            Text(
+                "Call evaluate for this version first; nothing unmeasured is deployed.",
+                "請先呼叫 evaluate；沒有量測過的模型不部署。",
+            ),
             field="version",
         )
     evaluation = known.record
@@ -43,10 +45,14 @@ def criteria_gate(task: Task, chosen: VersionFolder, override: Override | None =
         measured = float(headline(evaluation, task.metric)["value"])
     except (EvaluationError, KeyError) as error:
         raise DeploymentError(
-            Text(f"The goal is about {task.metric}, which the newest evaluation of {chosen.name} did not measure.",
-                 f"目標是 {task.metric}，但 {chosen.name} 最近一次評估沒有量到它。"),
-            Text("Correct success_criteria.metric with update_task, or evaluate the version again.",
-                 "請用 update_task 更正 success_criteria.metric，或重新評估這個版本。"),
+            Text(
+                f"The goal is about {task.metric}, which the newest evaluation of {chosen.name} did not measure.",
+                f"目標是 {task.metric}，但 {chosen.name} 最近一次評估沒有量到它。",
+            ),
+            Text(
+                "Correct success_criteria.metric with update_task, or evaluate the version again.",
+                "請用 update_task 更正 success_criteria.metric，或重新評估這個版本。",
+            ),
             field="success_criteria.metric",
         ) from error
     if reaches(task.metric, measured, criteria.threshold):
@@ -61,12 +67,17 @@ def criteria_gate(task: Task, chosen: VersionFolder, override: Override | None =
         override.refused(CRITERIA, figures, {})  # these figures are new to the person
     en, zh = ("above", "高於") if lower else ("below", "低於")
     raise DeploymentError(
-        Text(f"{chosen.name} is {en} your own success criteria: {title.en} {found}.",
-             f"{chosen.name} {zh}你設定的成功標準：{title.zh} {found}。"),
-        Text("Improve it (ask coach what to change), or, where the person accepts this figure, deploy with override_reason "
-             "and their words on it.",
-             "請先改善（可問 coach 該改什麼）；使用者若接受這個數字，請在 override_reason 寫下他的理由後部署。"),
-        field="override_reason", details={"measured": measured, "threshold": criteria.threshold},
+        Text(
+            f"{chosen.name} is {en} your own success criteria: {title.en} {found}.",
+            f"{chosen.name} {zh}你設定的成功標準：{title.zh} {found}。",
+        ),
+        Text(
+            "Improve it (ask coach what to change), or, where the person accepts this figure, deploy with override_reason "
+            "and their words on it.",
+            "請先改善（可問 coach 該改什麼）；使用者若接受這個數字，請在 override_reason 寫下他的理由後部署。",
+        ),
+        field="override_reason",
+        details={"measured": measured, "threshold": criteria.threshold},
     )
 
 
@@ -77,31 +88,54 @@ def parity_gate(
     recorded."""
     if min(parity.raw, parity.label) >= threshold:
         return []
-    figures, seen = f"label {parity.label:.3f}, text {parity.raw:.3f} < {threshold}", {
-        "label": parity.label, "raw": parity.raw}
+    figures, seen = (
+        f"label {parity.label:.3f}, text {parity.raw:.3f} < {threshold}",
+        {"label": parity.label, "raw": parity.raw},
+    )
     if override and (opened := override.opens(PARITY, figures, seen)):
         return [opened]
     if override:
         override.refused(PARITY, figures, seen)
-    given = Text("", "") if not override or not override.reason else Text(
-        " The reason given was about another gate; this figure is new to the person.",
-        "先前的理由是針對另一道關卡；使用者還沒看過這個數字。")
+    given = (
+        Text("", "")
+        if not override or not override.reason
+        else Text(
+            " The reason given was about another gate; this figure is new to the person.",
+            "先前的理由是針對另一道關卡；使用者還沒看過這個數字。",
+        )
+    )
     agree = shares(task.type, parity.label, parity.raw)
-    rows = [{"id": row.id, "text": quoted(task, row.text), "evaluated": quoted(task, row.evaluated),
-             "deployed": quoted(task, row.deployed)} for row in parity.disagreements[:_EXAMPLES_SHOWN]]
-    first = Text("", "") if not rows or task.constraints.privacy == "on-premise" else Text(
-        f" The first: {rows[0]['text']!r}, evaluated {rows[0]['evaluated']!r}, deployed {rows[0]['deployed']!r}.",
-        f"第一筆：「{rows[0]['text']}」，評估時回答「{rows[0]['evaluated']}」，部署後回答「{rows[0]['deployed']}」。")
+    rows = [
+        {
+            "id": row.id,
+            "text": quoted(task, row.text),
+            "evaluated": quoted(task, row.evaluated),
+            "deployed": quoted(task, row.deployed),
+        }
+        for row in parity.disagreements[:_EXAMPLES_SHOWN]
+    ]
+    first = (
+        Text("", "")
+        if not rows or task.constraints.privacy == "on-premise"
+        else Text(
+            f" The first: {rows[0]['text']!r}, evaluated {rows[0]['evaluated']!r}, deployed {rows[0]['deployed']!r}.",
+            f"第一筆：「{rows[0]['text']}」，評估時回答「{rows[0]['evaluated']}」，部署後回答「{rows[0]['deployed']}」。",
+        )
+    )
     raise DeploymentError(
-        Text(f"The endpoint does not answer as {chosen.name} did when it was evaluated "
-             f"({parity.count} rows: {agree.en}; {threshold:.1%} is asked for).{first.en}{given.en}",
-             f"端點的回答與 {chosen.name} 評估時不一致（共 {parity.count} 筆：{agree.zh}，至少要 {threshold:.1%}）。{first.zh}{given.zh}"),
-        Text("Usual causes: another chat template or system prompt, a missing end-of-turn, an unmerged adapter, another "
-             "base model, fewer bits. job_status shows more rows under result; what was live before still "
-             "answers. Where the person accepts the difference, deploy with override_reason and say why.",
-             "常見原因：對話模板或系統提示不同、缺少結束標記、轉接器沒有合併、基礎模型不同、量化位元較少。"
-             "更多不一致的資料列可用 job_status 查看（在 result 中）；先前的部署仍在服務。"
-             "若使用者能接受這個差異，請在 override_reason 寫明理由後部署。"),
+        Text(
+            f"The endpoint does not answer as {chosen.name} did when it was evaluated "
+            f"({parity.count} rows: {agree.en}; {threshold:.1%} is asked for).{first.en}{given.en}",
+            f"端點的回答與 {chosen.name} 評估時不一致（共 {parity.count} 筆：{agree.zh}，至少要 {threshold:.1%}）。{first.zh}{given.zh}",
+        ),
+        Text(
+            "Usual causes: another chat template or system prompt, a missing end-of-turn, an unmerged adapter, another "
+            "base model, fewer bits. job_status shows more rows under result; what was live before still "
+            "answers. Where the person accepts the difference, deploy with override_reason and say why.",
+            "常見原因：對話模板或系統提示不同、缺少結束標記、轉接器沒有合併、基礎模型不同、量化位元較少。"
+            "更多不一致的資料列可用 job_status 查看（在 result 中）；先前的部署仍在服務。"
+            "若使用者能接受這個差異，請在 override_reason 寫明理由後部署。",
+        ),
         field="version",
         details={"label": parity.label, "raw": parity.raw, "disagreements": rows},
     )

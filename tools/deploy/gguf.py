@@ -22,15 +22,14 @@ _POLL_SECONDS = 0.5
 _KEPT_LINES = 8
 # How llama.cpp names the ways a byte-level tokenizer splits text, by the pattern that does it.
 _SPLITS = {
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+":
-        "qwen2",
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+": "qwen2",
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
     r"|\s+(?!\S)|\s+": "llama-bpe",
 }
 
 
 def gguf_file(
-    version: VersionFolder, quantization: Quantization, job: RunningJob, *, pre_tokenizer: str | None = None,
+    version: VersionFolder, quantization: Quantization, job: RunningJob, *, pre_tokenizer: str | None = None
 ) -> Path:
     """`models/vN/gguf/TASK-vN-TYPE.gguf`, built on first need; whole or not there at all, its hash beside it.
 
@@ -62,8 +61,17 @@ def gguf_file(
         draft.replace(file)
     finally:
         draft.unlink(missing_ok=True)
-    write_json(record, {"format": 1, "sha256": digest, "bytes": file.stat().st_size, "quantization": quantization,
-                        "pre_tokenizer": pre, "version": version.name})
+    write_json(
+        record,
+        {
+            "format": 1,
+            "sha256": digest,
+            "bytes": file.stat().st_size,
+            "quantization": quantization,
+            "pre_tokenizer": pre,
+            "version": version.name,
+        },
+    )
     return file
 
 
@@ -81,8 +89,18 @@ def split_of(model: Path) -> str | None:
 
 
 def _convert(root: Path, model: Path, out: Path, quantization: str, pre: str | None, job: RunningJob) -> None:
-    command = [sys.executable, "-m", converter.__name__, str(root), pre or "-", str(model),
-               "--outfile", str(out), "--outtype", quantization]
+    command = [
+        sys.executable,
+        "-m",
+        converter.__name__,
+        str(root),
+        pre or "-",
+        str(model),
+        "--outfile",
+        str(out),
+        "--outtype",
+        quantization,
+    ]
     log = job.folder.root / "convert.log"
     with log.open("wb") as written:
         process = subprocess.Popen(command, stdout=written, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
@@ -108,31 +126,47 @@ def _refused(status: int, said: str, model: Path, log: Path) -> DeploymentError 
     if "ModuleNotFoundError" in said:
         return MissingRequirement(
             Text(f"llama.cpp's converter lacks a library: {last}", f"llama.cpp 的轉換程式缺少套件：{last}"),
-            Text("Run in the worker environment: pip install 'nlp-skills[gguf]'",
-                 "請在工作環境執行：pip install 'nlp-skills[gguf]'"))
+            Text(
+                "Run in the worker environment: pip install 'nlp-skills[gguf]'",
+                "請在工作環境執行：pip install 'nlp-skills[gguf]'",
+            ),
+        )
     if "No space left" in said or "ENOSPC" in said:
         return WorkspaceError(
             Text(f"The disk became full while the GGUF file was written: {last}", f"寫入 GGUF 時磁碟已滿：{last}"),
-            Text("Free some space and deploy again; nothing was lost.", "請清出空間再部署一次；先前的內容都還在。"))
+            Text("Free some space and deploy again; nothing was lost.", "請清出空間再部署一次；先前的內容都還在。"),
+        )
     if status == converter.UNKNOWN_PRE_TOKENIZER:
         return DeploymentError(
-            Text("llama.cpp does not know this model's tokenizer, and its splitting pattern is not one known here.",
-                 "llama.cpp 不認得這個模型的分詞器，這裡也認不出它的切分方式。"),
-            Text("Name the pre-tokenizer of its family in settings.pre_tokenizer (qwen2, llama-bpe, gpt-2, …); parity "
-                 "then proves whether it was right. Or deploy to local.",
-                 "請在 settings.pre_tokenizer 寫明所屬家族（qwen2、llama-bpe、gpt-2……），之後的一致性比對會證明對不對；"
-                 "或改部署到 local。"),
-            field="settings.pre_tokenizer")
+            Text(
+                "llama.cpp does not know this model's tokenizer, and its splitting pattern is not one known here.",
+                "llama.cpp 不認得這個模型的分詞器，這裡也認不出它的切分方式。",
+            ),
+            Text(
+                "Name the pre-tokenizer of its family in settings.pre_tokenizer (qwen2, llama-bpe, gpt-2, …); parity "
+                "then proves whether it was right. Or deploy to local.",
+                "請在 settings.pre_tokenizer 寫明所屬家族（qwen2、llama-bpe、gpt-2……），之後的一致性比對會證明對不對；"
+                "或改部署到 local。",
+            ),
+            field="settings.pre_tokenizer",
+        )
     if status == converter.UNKNOWN_ARCHITECTURE or "not supported" in said:
         architectures = ", ".join(read_json(model / "config.json").get("architectures") or ["?"])
         return DeploymentError(
-            Text(f"llama.cpp has no GGUF form for {architectures}: {last}",
-                 f"llama.cpp 沒有 {architectures} 的 GGUF 格式：{last}"),
-            Text("Deploy to local, merged or vllm, or use a newer llama.cpp (set LLAMA_CPP to its folder).",
-                 "請改部署到 local、merged 或 vllm，或使用較新的 llama.cpp（把 LLAMA_CPP 設成它的資料夾）。"),
-            field="target")
+            Text(
+                f"llama.cpp has no GGUF form for {architectures}: {last}",
+                f"llama.cpp 沒有 {architectures} 的 GGUF 格式：{last}",
+            ),
+            Text(
+                "Deploy to local, merged or vllm, or use a newer llama.cpp (set LLAMA_CPP to its folder).",
+                "請改部署到 local、merged 或 vllm，或使用較新的 llama.cpp（把 LLAMA_CPP 設成它的資料夾）。",
+            ),
+            field="target",
+        )
     return DeploymentError(
         Text(f"The conversion to GGUF failed: {last}", f"轉換成 GGUF 失敗：{last}"),
-        Text(f"Read {log}; a newer llama.cpp may know this model (set LLAMA_CPP).",
-             f"請看 {log}；較新的 llama.cpp 也許認得這個模型（設定 LLAMA_CPP）。"))
-
+        Text(
+            f"Read {log}; a newer llama.cpp may know this model (set LLAMA_CPP).",
+            f"請看 {log}；較新的 llama.cpp 也許認得這個模型（設定 LLAMA_CPP）。",
+        ),
+    )

@@ -30,8 +30,9 @@ def answers_at(live: Live) -> Text | None:
             if found.status_code == 404 and _is_up(client):
                 return None  # it lists nothing
             if found.status_code != 200:
-                return Text(f"{live.url} answers with HTTP {found.status_code}.",
-                            f"{live.url} 回應 HTTP {found.status_code}。")
+                return Text(
+                    f"{live.url} answers with HTTP {found.status_code}.", f"{live.url} 回應 HTTP {found.status_code}。"
+                )
             names = [str(entry.get("id")) for entry in found.json().get("data", [])]
             if knows(client, live.model, names):
                 return None

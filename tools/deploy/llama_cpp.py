@@ -42,8 +42,14 @@ def converter_folder(job: RunningJob) -> Path:
         return found
     folder = _fetched()
     megabytes = _BYTES // 1_000_000
-    job.progress(0, None, Text(f"Fetching llama.cpp's converter ({megabytes} MB, once)",
-                               f"取得 llama.cpp 的轉換程式（{megabytes} MB，只需一次）"))
+    job.progress(
+        0,
+        None,
+        Text(
+            f"Fetching llama.cpp's converter ({megabytes} MB, once)",
+            f"取得 llama.cpp 的轉換程式（{megabytes} MB，只需一次）",
+        ),
+    )
     folder.parent.mkdir(parents=True, exist_ok=True)
     commit_folder(folder, _fetch)
     return folder
@@ -69,8 +75,10 @@ def _named(place: Path) -> Path:
         return folder
     raise MissingRequirement(
         Text(f"{place} has no {CONVERTER}.", f"{place} 裡沒有 {CONVERTER}。"),
-        Text("Name the folder of a llama.cpp checkout, or leave it out and it is fetched.",
-             "請指定 llama.cpp 原始碼的資料夾；不指定就會自動取得。"),
+        Text(
+            "Name the folder of a llama.cpp checkout, or leave it out and it is fetched.",
+            "請指定 llama.cpp 原始碼的資料夾；不指定就會自動取得。",
+        ),
         field=VARIABLE,
     )
 
@@ -96,11 +104,25 @@ def _fetch(destination: Path) -> None:
 def _download(place: Path) -> Path:
     requirement = place / "requirements.txt"
     requirement.write_text(f"{_PACKAGE}=={_VERSION} --hash=sha256:{_SHA256}\n", encoding="utf-8")
-    command = [*_pip(place), "download", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps",
-               "--no-binary", _PACKAGE, "--require-hashes", "--requirement", str(requirement), "--dest", str(place)]
+    command = [
+        *_pip(place),
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--no-deps",
+        "--no-binary",
+        _PACKAGE,
+        "--require-hashes",
+        "--requirement",
+        str(requirement),
+        "--dest",
+        str(place),
+    ]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False,
-                              timeout=_FETCH_SECONDS)
+        done = subprocess.run(
+            command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, timeout=_FETCH_SECONDS
+        )
     except subprocess.TimeoutExpired as error:
         raise _not_fetched(f"no end after {_FETCH_SECONDS:.0f} s") from error
     found = list(place.glob("*.tar.gz"))
@@ -114,8 +136,9 @@ def _pip(place: Path) -> list[str]:
     if importlib.util.find_spec("pip"):
         return [sys.executable, "-m", "pip"]
     made = place / "pip"
-    done = subprocess.run([sys.executable, "-m", "venv", str(made)], capture_output=True, text=True, check=False,
-                          stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        [sys.executable, "-m", "venv", str(made)], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
     if done.returncode:
         raise _not_fetched((done.stderr.strip().splitlines() or ["no pip"])[-1][:300])
     python = made / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
@@ -124,11 +147,13 @@ def _pip(place: Path) -> list[str]:
 
 def _not_fetched(why: str) -> MissingRequirement:
     return MissingRequirement(
-        Text(f"llama.cpp's converter is not on this machine and could not be fetched: {why}",
-             f"這台機器上沒有 llama.cpp 的轉換程式，也無法取得：{why}"),
-        Text(f"Clone https://github.com/ggml-org/llama.cpp and set {VARIABLE} to its folder, then "
-             "deploy again.",
-             f"請 clone https://github.com/ggml-org/llama.cpp，把 {VARIABLE} 設成該資料夾，"
-             "再部署一次。"),
+        Text(
+            f"llama.cpp's converter is not on this machine and could not be fetched: {why}",
+            f"這台機器上沒有 llama.cpp 的轉換程式，也無法取得：{why}",
+        ),
+        Text(
+            f"Clone https://github.com/ggml-org/llama.cpp and set {VARIABLE} to its folder, then deploy again.",
+            f"請 clone https://github.com/ggml-org/llama.cpp，把 {VARIABLE} 設成該資料夾，再部署一次。",
+        ),
         field=VARIABLE,
     )

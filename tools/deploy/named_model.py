@@ -83,6 +83,14 @@ def _is_known(asked: str, model: str, names: Sequence[str]) -> bool:
 
 def _unknown(asked: str, names: Sequence[str]) -> Exception:
     refused: type[Exception] = importlib.import_module("fastapi").HTTPException
-    return refused(404, {"error": {
-        "message": f"There is no model {asked[:80]!r} here; it has {', '.join(names)}.", "type": "invalid_request_error",
-        "param": "model", "code": "model_not_found"}})
+    return refused(
+        404,
+        {
+            "error": {
+                "message": f"There is no model {asked[:80]!r} here; it has {', '.join(names)}.",
+                "type": "invalid_request_error",
+                "param": "model",
+                "code": "model_not_found",
+            }
+        },
+    )

@@ -36,7 +36,12 @@ def _need(purpose: Text, modules: tuple[str, ...], extra: str) -> None:
         return
     command = f"{shlex.quote(sys.executable)} -m pip install 'nlp-skills[{extra}]'"
     raise MissingRequirement(
-        Text(f"{purpose.en} needs {missing}, which this environment lacks.", f"{purpose.zh}需要 {missing}，這個環境沒有安裝。"),
-        Text(f"Run: {command}; or build the worker environment anew with set_up(what='environment').",
-             f"請執行：{command}；或用 set_up(what='environment') 重新建立工作環境。"),
+        Text(
+            f"{purpose.en} needs {missing}, which this environment lacks.",
+            f"{purpose.zh}需要 {missing}，這個環境沒有安裝。",
+        ),
+        Text(
+            f"Run: {command}; or build the worker environment anew with set_up(what='environment').",
+            f"請執行：{command}；或用 set_up(what='environment') 重新建立工作環境。",
+        ),
     )

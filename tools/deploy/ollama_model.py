@@ -62,11 +62,20 @@ def ollama_model(version: VersionFolder, merged: Path) -> OllamaModel:
         longest = max(len(tokenizer(label, add_special_tokens=False)["input_ids"]) for label in labels)
         parameters["num_predict"] = longest + 1 + _FREE_TOKENS
     context = int(read_json(merged / "config.json").get("max_position_embeddings") or _CONTEXT)
-    return OllamaModel(go_template(tokenizer), fixed_system(prompt, labels), {
-        # top_k 1 stays greedy where a client's library sends a temperature of its own.
-        "temperature": 0, "top_k": 1, "seed": 0, "repeat_penalty": 1.0, "num_ctx": min(context, _CONTEXT),
-        **parameters, "stop": stops,
-    })
+    return OllamaModel(
+        go_template(tokenizer),
+        fixed_system(prompt, labels),
+        {
+            # top_k 1 stays greedy where a client's library sends a temperature of its own.
+            "temperature": 0,
+            "top_k": 1,
+            "seed": 0,
+            "repeat_penalty": 1.0,
+            "num_ctx": min(context, _CONTEXT),
+            **parameters,
+            "stop": stops,
+        },
+    )
 
 
 def go_template(tokenizer: Any) -> str:
@@ -85,14 +94,20 @@ def go_template(tokenizer: Any) -> str:
     pieces = (before_system, between, before_user, after, closing)
     if not (found_system and found_user and found_alone) or after != after_alone or any("{{" in one for one in pieces):
         raise DeploymentError(
-            Text("This model's chat template cannot be said in Ollama's template language.",
-                 "這個模型的對話模板無法用 Ollama 的模板語言表達。"),
-            Text("Deploy to gguf with serve=true: llama.cpp reads the template itself.",
-                 "請改部署到 gguf 並設 serve=true：llama.cpp 會直接讀取模板。"),
+            Text(
+                "This model's chat template cannot be said in Ollama's template language.",
+                "這個模型的對話模板無法用 Ollama 的模板語言表達。",
+            ),
+            Text(
+                "Deploy to gguf with serve=true: llama.cpp reads the template itself.",
+                "請改部署到 gguf 並設 serve=true：llama.cpp 會直接讀取模板。",
+            ),
             field="target",
         )
-    return (f"{{{{ if .System }}}}{before_system}{{{{ .System }}}}{between}{{{{ else }}}}{before_user}{{{{ end }}}}"
-            f"{{{{ .Prompt }}}}{after}{{{{ .Response }}}}{closing.rstrip()}")
+    return (
+        f"{{{{ if .System }}}}{before_system}{{{{ .System }}}}{between}{{{{ else }}}}{before_user}{{{{ end }}}}"
+        f"{{{{ .Prompt }}}}{after}{{{{ .Response }}}}{closing.rstrip()}"
+    )
 
 
 def _written(tokenizer: Any, turns: list[tuple[str, str]], ask: bool = True) -> str:

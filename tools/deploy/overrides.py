@@ -66,8 +66,12 @@ class Override:
 
     def _keep(self, gate: str, figures: str, seen: dict[str, float]) -> None:
         with _changing(self.version) as (file, content):
-            content["reasons"][_name(gate, self.target)] = {"reason": self.reason, "figures": figures, "seen": seen,
-                                                            "date": now()}
+            content["reasons"][_name(gate, self.target)] = {
+                "reason": self.reason,
+                "figures": figures,
+                "seen": seen,
+                "date": now(),
+            }
             write_json(file, content)
 
 
@@ -91,8 +95,12 @@ def _file(version: VersionFolder) -> Path:
 def _read(version: VersionFolder) -> dict[str, Any]:
     file = _file(version)
     content = dict(read_json(file)) if file.is_file() else {}
-    return {"format": 1, **content, "refused": dict(content.get("refused") or {}),
-            "reasons": dict(content.get("reasons") or {})}
+    return {
+        "format": 1,
+        **content,
+        "refused": dict(content.get("refused") or {}),
+        "reasons": dict(content.get("reasons") or {}),
+    }
 
 
 class _changing:

@@ -19,7 +19,10 @@ from ..evaluate.endpoint import Endpoint, ask
 from ..evaluate.record import evaluated_answers
 from ..evaluate.verified import latest_results
 
-_READ = {"label": Text("label", "標籤"), "spans": Text("parts", "抽取結果")}  # of other answers nothing but the text is read
+_READ = {
+    "label": Text("label", "標籤"),
+    "spans": Text("parts", "抽取結果"),
+}  # of other answers nothing but the text is read
 
 
 class Disagreement(BaseModel):
@@ -78,15 +81,18 @@ def measure_parity(
     results = latest_results(version)
     if results is None:
         raise DeploymentError(
-            Text(f"{version.name} has not been evaluated, so there is nothing to compare the deployment with.",
-                 f"{version.name} 還沒有評估，無從比對部署後的回答。"),
+            Text(
+                f"{version.name} has not been evaluated, so there is nothing to compare the deployment with.",
+                f"{version.name} 還沒有評估，無從比對部署後的回答。",
+            ),
             Text("Call evaluate for this version first.", "請先對這個版本呼叫 evaluate。"),
             field="version",
         )
     evaluation, info = results.record, version.model_info()
     prompt, labels = Prompt.model_validate(info["prompt"]), list(info["labels"])
     benchmark = form_measured(version.task, evaluation["benchmark"]) or frozen_benchmark(
-        version.task, evaluation["benchmark"]["name"])
+        version.task, evaluation["benchmark"]["name"]
+    )
     rows = {row["id"]: row for row in benchmark.rows()}
     predictions = evaluated_answers(version, evaluation)
     baked = {"role": "system", "content": fixed_system(prompt, labels)} if system_is_baked else None
@@ -98,13 +104,17 @@ def measure_parity(
             messages = chat_messages(row, prompt, labels)
             answer = ask(client, endpoint.model, messages[1:] if messages[0] == baked else messages)
             raw_agrees = same_text(answer, prediction)
-            label_agrees = (raw_agrees if kind_of(row).answers in ("text", "pair")
-                            else read_answer(row, answer, labels) == prediction["predicted"])
+            label_agrees = (
+                raw_agrees
+                if kind_of(row).answers in ("text", "pair")
+                else read_answer(row, answer, labels) == prediction["predicted"]
+            )
             same_raw += raw_agrees
             same_label += label_agrees
             if not (raw_agrees and label_agrees):
-                disagreements.append(Disagreement(id=row["id"], text=row["text"], evaluated=prediction["raw"],
-                                                  deployed=answer))
+                disagreements.append(
+                    Disagreement(id=row["id"], text=row["text"], evaluated=prediction["raw"], deployed=answer)
+                )
             on_row(done, len(predictions))
     total = len(predictions)
     return Parity(raw=same_raw / total, label=same_label / total, count=total, disagreements=disagreements)

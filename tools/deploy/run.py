@@ -43,11 +43,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--settings", type=_settings, default={}, help="the target's settings, as JSON")
     parser.add_argument("--parity-threshold", type=float, default=PARITY_THRESHOLD)
     parser.add_argument("--override", default="", help="why to deploy although a gate says no; it is recorded")
-    parser.add_argument("--opens", choices=[CRITERIA, PARITY], default=CRITERIA, help="the gate that this reason is about")
+    parser.add_argument(
+        "--opens", choices=[CRITERIA, PARITY], default=CRITERIA, help="the gate that this reason is about"
+    )
     parser.add_argument("--restores", default=None, metavar="ID", help="the deployment this brings back")
     options = parser.parse_args(arguments)
-    return run_job("deploy", lambda job: _deploy(job, options), entry=ENTRY, arguments=arguments, task=options.task,
-                   resumable=True)
+    return run_job(
+        "deploy", lambda job: _deploy(job, options), entry=ENTRY, arguments=arguments, task=options.task, resumable=True
+    )
 
 
 def _settings(text: str) -> dict[str, Any]:
@@ -79,8 +82,14 @@ def _deploy(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _brought_up(
-    job: RunningJob, options: argparse.Namespace, workspace: Workspace, task: TaskFolder, chosen: VersionFolder,
-    destination: Target, override: Override, overrides: list[dict[str, Any]],
+    job: RunningJob,
+    options: argparse.Namespace,
+    workspace: Workspace,
+    task: TaskFolder,
+    chosen: VersionFolder,
+    destination: Target,
+    override: Override,
+    overrides: list[dict[str, Any]],
 ) -> deployments.Deployment:
     """The deployment, recorded once the gates are passed; where one is not, what was brought up is taken down."""
     previous, switched = deployments.current(task), False
@@ -92,15 +101,21 @@ def _brought_up(
         parity: Parity | None = None
         if live.url is not None:
             endpoint = Endpoint(url=live.url, model=live.model, api_key=live.api_key)
-            parity = measure_parity(chosen, endpoint, lambda done, total: _asked(job, done, total),
-                                    system_is_baked=live.system_is_baked)
+            parity = measure_parity(
+                chosen, endpoint, lambda done, total: _asked(job, done, total), system_is_baked=live.system_is_baked
+            )
             overrides += parity_gate(task.load(), chosen, parity, options.parity_threshold, override)
         job.check_cancelled()
         live = destination.switch_over(workspace, live)
         switched = True
         deployment = deployments.Deployment(
-            id=job.folder.id, task=task.name, version=chosen.name, target=options.target, settings=options.settings,
-            overrides=overrides, created=now(),
+            id=job.folder.id,
+            task=task.name,
+            version=chosen.name,
+            target=options.target,
+            settings=options.settings,
+            overrides=overrides,
+            created=now(),
             parity={"raw": parity.raw, "label": parity.label, "count": parity.count} if parity else None,
             **live.model_dump(),
         )
@@ -131,14 +146,27 @@ def _rolled_back(
     except NlpSkillsError as error:
         raise _still_answers(error, standing) from error
     deployment = deployments.Deployment(
-        id=job.folder.id, task=task.name, version=chosen.name, target=earlier.target, settings=earlier.settings,
-        overrides=earlier.overrides, parity=earlier.parity, created=now(), restores=restores, **live.model_dump())
+        id=job.folder.id,
+        task=task.name,
+        version=chosen.name,
+        target=earlier.target,
+        settings=earlier.settings,
+        overrides=earlier.overrides,
+        parity=earlier.parity,
+        created=now(),
+        restores=restores,
+        **live.model_dump(),
+    )
     try:
         deployments.record(task, deployment)
     except BaseException:
         if live.job and not (standing and live.job == standing.job):
             destination.take_down(workspace, live)
-        if standing and standing.job and (holder := JobFolder(workspace.jobs / standing.job)).state() not in ACTIVE_STATES:
+        if (
+            standing
+            and standing.job
+            and (holder := JobFolder(workspace.jobs / standing.job)).state() not in ACTIVE_STATES
+        ):
             jobs.resume(holder, workspace)  # it had that address and made room
         raise
     return deployment
@@ -149,9 +177,14 @@ def _still_answers(error: NlpSkillsError, standing: deployments.Deployment | Non
     if standing is None or not deployments.answers(standing):
         return error
     return type(error)(
-        Text(f"{error.problem.en} {standing.version} still answers at {standing.url}; nothing was changed.",
-             f"{error.problem.zh}{standing.version} 仍在 {standing.url} 服務，沒有任何變動。"),
-        error.fix, field=error.field, details=error.details)
+        Text(
+            f"{error.problem.en} {standing.version} still answers at {standing.url}; nothing was changed.",
+            f"{error.problem.zh}{standing.version} 仍在 {standing.url} 服務，沒有任何變動。",
+        ),
+        error.fix,
+        field=error.field,
+        details=error.details,
+    )
 
 
 def _asked(job: RunningJob, done: int, total: int) -> None:
@@ -164,35 +197,46 @@ def _told(task: TaskFolder, deployment: deployments.Deployment) -> dict[str, Any
     place, parity = deployment.url, deployment.parity
     files = ", ".join(deployment.files)
     if place:
-        first = Text(f"{deployment.version} answers at {place}/v1 (OpenAI-compatible) as {deployment.model}.",
-                     f"{deployment.version} 已在 {place}/v1 提供服務（相容 OpenAI 協定），模型名稱 {deployment.model}。")
-        say = Text("It is live. Ask the coach what to watch for; deploy with action='undeploy' stops it, action='list' "
-                   "shows its health, action='roll_back' brings back the one before.",
-                   "已上線。可以請教練說明上線後要注意什麼；deploy 的 action='undeploy' 會停止它，action='list' 看健康狀況，"
-                   "action='roll_back' 回到前一個部署。")
+        first = Text(
+            f"{deployment.version} answers at {place}/v1 (OpenAI-compatible) as {deployment.model}.",
+            f"{deployment.version} 已在 {place}/v1 提供服務（相容 OpenAI 協定），模型名稱 {deployment.model}。",
+        )
+        say = Text(
+            "It is live. Ask the coach what to watch for; deploy with action='undeploy' stops it, action='list' "
+            "shows its health, action='roll_back' brings back the one before.",
+            "已上線。可以請教練說明上線後要注意什麼；deploy 的 action='undeploy' 會停止它，action='list' 看健康狀況，"
+            "action='roll_back' 回到前一個部署。",
+        )
     elif deployment.rows_only:
-        first = Text(f"The rows {deployment.version} was trained on are at {files}.",
-                     f"{deployment.version} 訓練所用的資料在 {files}。")
+        first = Text(
+            f"The rows {deployment.version} was trained on are at {files}.",
+            f"{deployment.version} 訓練所用的資料在 {files}。",
+        )
         say = Text("Check its card there before anybody else may read it.", "開放給別人之前，請先檢查那裡的說明卡。")
     else:
         first = Text(f"{deployment.version} stands ready: {files}.", f"{deployment.version} 已備妥：{files}。")
-        say = Text("Take the files where they are to run. Once an endpoint of them runs, prove it with "
-                   "deploy(target='endpoint', settings={url, model}).",
-                   "可以把檔案帶到要執行的地方。端點啟動後，用 deploy(target='endpoint', settings={url, model}) 驗證。")
+        say = Text(
+            "Take the files where they are to run. Once an endpoint of them runs, prove it with "
+            "deploy(target='endpoint', settings={url, model}).",
+            "可以把檔案帶到要執行的地方。端點啟動後，用 deploy(target='endpoint', settings={url, model}) 驗證。",
+        )
     if parity:
         agree = shares(task.load().type, parity["label"], parity["raw"])
-        second = Text(f" Parity over {parity['count']} benchmark rows: {agree.en}.",
-                      f"以評估基準 {parity['count']} 筆比對：{agree.zh}。")
+        second = Text(
+            f" Parity over {parity['count']} benchmark rows: {agree.en}.",
+            f"以評估基準 {parity['count']} 筆比對：{agree.zh}。",
+        )
     elif deployment.rows_only:
         second = Text("", "")
     else:
         second = Text(" Nothing answers yet, so parity was not measured.", "目前沒有端點在回答，因此沒有量一致性。")
     if deployment.api_key:
         named = deployment.api_key.strip("${}")
-        second = Text(f"{second.en} Requests carry the secret {named} as bearer token (choose your own with "
-                      f"nlp-skills secret set {named} before deploying).",
-                      f"{second.zh}請求要帶密鑰 {named} 作為 bearer token"
-                      f"（可在部署前用 nlp-skills secret set {named} 自訂）。")
+        second = Text(
+            f"{second.en} Requests carry the secret {named} as bearer token (choose your own with "
+            f"nlp-skills secret set {named} before deploying).",
+            f"{second.zh}請求要帶密鑰 {named} 作為 bearer token（可在部署前用 nlp-skills secret set {named} 自訂）。",
+        )
     message = Text(first.en + second.en, first.zh + second.zh)
     return {
         "message": message._asdict(),

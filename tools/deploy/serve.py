@@ -64,15 +64,23 @@ def check_port(port: int) -> None:
     if not port_is_free(port):
         raise PortTaken(
             Text(f"Port {port} is taken by another program.", f"連接埠 {port} 已被其他程式占用。"),
-            Text("Deploy again (a free port is chosen), or stop the other program.",
-                 "請重新部署（會自動選可用的連接埠），或先停止那個程式。"),
+            Text(
+                "Deploy again (a free port is chosen), or stop the other program.",
+                "請重新部署（會自動選可用的連接埠），或先停止那個程式。",
+            ),
             field="port",
         )
 
 
 def serve_merged(
-    workspace: Workspace, version: VersionFolder, model: Path, job: RunningJob, *, port: int | None = None,
-    device: str = "auto", seconds: float = START_SECONDS,
+    workspace: Workspace,
+    version: VersionFolder,
+    model: Path,
+    job: RunningJob,
+    *,
+    port: int | None = None,
+    device: str = "auto",
+    seconds: float = START_SECONDS,
 ) -> Live:
     """Serve a merged model with `transformers serve` and wait until it answers."""
     arguments = ["--device", device]
@@ -106,8 +114,12 @@ def serve_again(
     if port is None or port_is_free(port):
         return start(port)
     if standing is None or standing.job is None or standing.url != earlier.url:
-        job.warn(Text(f"Port {port} has been taken by another program since; it comes back at another address.",
-                      f"連接埠 {port} 後來被其他程式占用，因此會改用別的位址。"))
+        job.warn(
+            Text(
+                f"Port {port} has been taken by another program since; it comes back at another address.",
+                f"連接埠 {port} 後來被其他程式占用，因此會改用別的位址。",
+            )
+        )
         return start(None)
     proven = start(None)
     holder = JobFolder(workspace.jobs / standing.job)
@@ -121,7 +133,12 @@ def serve_again(
 
 
 def serve_gguf(
-    workspace: Workspace, version: VersionFolder, file: Path, job: RunningJob, *, port: int | None = None,
+    workspace: Workspace,
+    version: VersionFolder,
+    file: Path,
+    job: RunningJob,
+    *,
+    port: int | None = None,
     seconds: float = START_SECONDS,
 ) -> Live:
     """Serve a GGUF file with llama.cpp and wait until it answers. Requests carry the serving key."""
@@ -138,8 +155,15 @@ def serving_key() -> str:
 
 
 def _start(
-    workspace: Workspace, version: VersionFolder, model: Path, name: str, options: list[str], job: RunningJob,
-    port: int | None, seconds: float, key: str | None = None,
+    workspace: Workspace,
+    version: VersionFolder,
+    model: Path,
+    name: str,
+    options: list[str],
+    job: RunningJob,
+    port: int | None,
+    seconds: float,
+    key: str | None = None,
 ) -> Live:
     """Serve at that port, or at a free one; where somebody took that while the model was loaded, at another free one."""
     try:
@@ -151,13 +175,29 @@ def _start(
 
 
 def _started(
-    workspace: Workspace, version: VersionFolder, model: Path, name: str, options: list[str], job: RunningJob,
-    chosen: int, seconds: float, key: str | None,
+    workspace: Workspace,
+    version: VersionFolder,
+    model: Path,
+    name: str,
+    options: list[str],
+    job: RunningJob,
+    chosen: int,
+    seconds: float,
+    key: str | None,
 ) -> Live:
     from .targets import Live
 
-    arguments = ["--model", str(model), "--port", str(chosen), *options,
-                 "--task", str(version.task.root), "--version", version.name]
+    arguments = [
+        "--model",
+        str(model),
+        "--port",
+        str(chosen),
+        *options,
+        "--task",
+        str(version.task.root),
+        "--version",
+        version.name,
+    ]
     serving = jobs.submit(workspace, "serve", ENTRY, arguments, python=sys.executable, resumable=True)
     live = Live(url=f"http://{HOST}:{chosen}", model=name, job=serving.id, api_key=key)
     try:
@@ -183,10 +223,14 @@ def _wait_until_it_answers(serving: JobFolder, live: Live, job: RunningJob, seco
 
 def _did_not_start(serving: JobFolder) -> DeploymentError:
     return DeploymentError(
-        Text(f"The endpoint did not start; the end of its log is in {os.fspath(serving.output_file)}.",
-             f"端點沒有成功啟動；紀錄結尾在 {os.fspath(serving.output_file)}。"),
-        Text("Read that log, mend what it names, and deploy again; what was live before still answers.",
-             "請查看紀錄並排除問題後重新部署；先前的部署仍在服務。"),
+        Text(
+            f"The endpoint did not start; the end of its log is in {os.fspath(serving.output_file)}.",
+            f"端點沒有成功啟動；紀錄結尾在 {os.fspath(serving.output_file)}。",
+        ),
+        Text(
+            "Read that log, mend what it names, and deploy again; what was live before still answers.",
+            "請查看紀錄並排除問題後重新部署；先前的部署仍在服務。",
+        ),
     )
 
 
@@ -246,15 +290,25 @@ def _check_model(job: RunningJob, version: VersionFolder, model: Path) -> None:
     job.progress(0, 1, Text("checking the model's files", "檢查模型檔案"))
     as_built = merged_as_built(version, "afresh")
     if as_built is None:
-        job.warn(Text("This merged model was built before its hashes were recorded, so whether it is still the same could not "
-                      "be verified; deploy again and it is built anew.",
-                      "這個合併模型建立時還沒有記錄雜湊值，無法驗證是否仍相同；重新部署就會重建。"))
+        job.warn(
+            Text(
+                "This merged model was built before its hashes were recorded, so whether it is still the same could not "
+                "be verified; deploy again and it is built anew.",
+                "這個合併模型建立時還沒有記錄雜湊值，無法驗證是否仍相同；重新部署就會重建。",
+            )
+        )
     elif not as_built:
         raise DeploymentError(
-            Text(f"{model} is not the merged model that was deployed: a file of it was changed.",
-                 f"{model} 已經不是當初部署的合併模型，有檔案被改過。"),
-            Text(f"Deploy {version.name} again: it is built anew from its adapter and base.",
-                 f"請重新部署 {version.name}，會由轉接器與基礎模型重新建立。"), field="version")
+            Text(
+                f"{model} is not the merged model that was deployed: a file of it was changed.",
+                f"{model} 已經不是當初部署的合併模型，有檔案被改過。",
+            ),
+            Text(
+                f"Deploy {version.name} again: it is built anew from its adapter and base.",
+                f"請重新部署 {version.name}，會由轉接器與基礎模型重新建立。",
+            ),
+            field="version",
+        )
 
 
 def beside() -> Text | None:
@@ -264,10 +318,12 @@ def beside() -> Text | None:
     if not others or describe_machine(Workspace()).device != "cuda":
         return None
     names = ", ".join(one.id for one in others)
-    return Text(f"{names} has the GPU just now; this endpoint is loaded beside it. Where memory does not suffice, resume it "
-                "when that is done, or deploy with settings={'device': 'cpu'}.",
-                f"{names} 正在使用 GPU，這個端點會和它同時載入。如果記憶體不夠，請等它完成後再接續，或以 "
-                "settings={'device': 'cpu'} 部署。")
+    return Text(
+        f"{names} has the GPU just now; this endpoint is loaded beside it. Where memory does not suffice, resume it "
+        "when that is done, or deploy with settings={'device': 'cpu'}.",
+        f"{names} 正在使用 GPU，這個端點會和它同時載入。如果記憶體不夠，請等它完成後再接續，或以 "
+        "settings={'device': 'cpu'} 部署。",
+    )
 
 
 def _serve_gguf(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:

@@ -54,8 +54,10 @@ class Deploying(Answer):
 
 def register(server: MCPServer, workspace: Workspace) -> None:
     """Register `deploy`."""
+
     @server.tool(
-        name="deploy", title="Deploy a version · 部署版本",
+        name="deploy",
+        title="Deploy a version · 部署版本",
         description="Put an evaluated version into production (local API, Ollama, GGUF, vLLM, Hugging Face, …) and "
         "prove it answers as evaluated (parity). Refused below the success criteria or parity unless override_reason "
         "is given. Also: list what is live, roll_back, undeploy. 部署、上線、放上去給同事或 app 用、API、下線、停止部署。",
@@ -69,8 +71,10 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         target: Annotated[str, Field(description=_KNOWN)] = "local",
         action: Literal["deploy", "list", "roll_back", "undeploy"] = "deploy",
         override_reason: Annotated[str, Field(description="the person's recorded reason to pass a gate")] = "",
-        settings: Annotated[dict[str, Any] | None, Field(
-            description="of the target: {port}, {quantization, serve}, {name, url}, {repo, content}, …")] = None,
+        settings: Annotated[
+            dict[str, Any] | None,
+            Field(description="of the target: {port}, {quantization, serve}, {name, url}, {repo, content}, …"),
+        ] = None,
     ) -> Deploying:
         from ...resources import secrets
         from ...resources.removal import require_model
@@ -107,8 +111,9 @@ def register(server: MCPServer, workspace: Workspace) -> None:
                 arguments += ["--override", override_reason, "--opens", opens]
             if restores:
                 arguments += ["--restores", restores]
-            return jobs.submit(workspace, "deploy", run.ENTRY, arguments, python=worker_python(workspace), task=folder,
-                               resumable=True)
+            return jobs.submit(
+                workspace, "deploy", run.ENTRY, arguments, python=worker_python(workspace), task=folder, resumable=True
+            )
 
         given, moved = await anyio.to_thread.run_sync(partial(secrets.move_inline, settings or {}, prefix="deploy_"))
         with telling(moved):
@@ -127,22 +132,42 @@ def _listed(workspace: Workspace, folder: TaskFolder) -> Deploying:
     live = next((row for row in rows if standing and row.id == standing.id), None)
     if live is None:
         message = Text("Nothing is live.", "目前沒有任何部署。")
-        step = NextStep(say=str(Text("Deploy a version when it is good enough.", "版本夠好時就可以部署。")), tool="coach",
-                        arguments={"task": folder.name})
+        step = NextStep(
+            say=str(Text("Deploy a version when it is good enough.", "版本夠好時就可以部署。")),
+            tool="coach",
+            arguments={"task": folder.name},
+        )
     elif live.standing == "down":
-        message = Text(f"{live.version} ({live.target}) should answer and does not: {live.problem}",
-                       f"{live.version}（{live.target}）應該在服務，但沒有：{live.problem}")
-        call = {"task": folder.name, "version": live.version, "target": live.target,
-                **({"settings": standing.settings} if standing and standing.settings else {})}
-        step = (NextStep(say=str(Text("Start it again.", "重新啟動它。")), tool="manage_job",
-                         arguments={"job_id": standing.job, "action": "resume"}) if standing and standing.job else
-                NextStep(say=str(Text("Deploy it again.", "再部署一次。")), tool="deploy", arguments=call))
+        message = Text(
+            f"{live.version} ({live.target}) should answer and does not: {live.problem}",
+            f"{live.version}（{live.target}）應該在服務，但沒有：{live.problem}",
+        )
+        call = {
+            "task": folder.name,
+            "version": live.version,
+            "target": live.target,
+            **({"settings": standing.settings} if standing and standing.settings else {}),
+        }
+        step = (
+            NextStep(
+                say=str(Text("Start it again.", "重新啟動它。")),
+                tool="manage_job",
+                arguments={"job_id": standing.job, "action": "resume"},
+            )
+            if standing and standing.job
+            else NextStep(say=str(Text("Deploy it again.", "再部署一次。")), tool="deploy", arguments=call)
+        )
     else:
         place = live.url or ", ".join(live.files)
-        message = Text(f"{live.version} ({live.target}) is {live.standing}: {place}.",
-                       f"{live.version}（{live.target}）{'正在服務' if live.standing == 'live' else '已備妥'}：{place}。")
-        step = NextStep(say=str(Text("Ask the coach what to watch for.", "請教練說明要注意什麼。")), tool="coach",
-                        arguments={"task": folder.name})
+        message = Text(
+            f"{live.version} ({live.target}) is {live.standing}: {place}.",
+            f"{live.version}（{live.target}）{'正在服務' if live.standing == 'live' else '已備妥'}：{place}。",
+        )
+        step = NextStep(
+            say=str(Text("Ask the coach what to watch for.", "請教練說明要注意什麼。")),
+            tool="coach",
+            arguments={"task": folder.name},
+        )
     return Deploying(message=str(message), next_step=step, deployments=rows)
 
 
@@ -152,12 +177,25 @@ def _row(workspace: Workspace, deployment: Deployment, standing: Deployment | No
     live = standing is not None and deployment.id == standing.id and deployment.url is not None
     problem = deployments.trouble(workspace, deployment) if live else None
     state: Literal["live", "down", "ready", "ended"] = (
-        "ended" if deployment.ended or (deployment.url and not live) else "ready" if not live
-        else "down" if problem else "live")
+        "ended"
+        if deployment.ended or (deployment.url and not live)
+        else "ready"
+        if not live
+        else "down"
+        if problem
+        else "live"
+    )
     return DeploymentRow(
-        id=deployment.id, version=deployment.version, target=deployment.target, standing=state,
-        problem=str(problem) if problem else None, url=deployment.url, model=deployment.model,
-        files=deployment.files, parity=deployment.parity, created=deployment.created,
+        id=deployment.id,
+        version=deployment.version,
+        target=deployment.target,
+        standing=state,
+        problem=str(problem) if problem else None,
+        url=deployment.url,
+        model=deployment.model,
+        files=deployment.files,
+        parity=deployment.parity,
+        created=deployment.created,
     )
 
 
@@ -169,11 +207,18 @@ def _stopped(workspace: Workspace, folder: TaskFolder) -> Deploying:
     if stopped is None:
         message = Text("Nothing was live.", "目前沒有任何部署。")
     elif stopped.url and (stopped.job or stopped.digest):
-        message = Text(f"{stopped.version} at {place} was stopped; its record and files stay.",
-                       f"已停止 {place} 上的 {stopped.version}；紀錄與檔案都保留。")
+        message = Text(
+            f"{stopped.version} at {place} was stopped; its record and files stay.",
+            f"已停止 {place} 上的 {stopped.version}；紀錄與檔案都保留。",
+        )
     else:  # files, or a server that somebody else runs: nothing of ours was running
-        message = Text(f"{stopped.version} at {place} is no longer in use; its record and files stay.",
-                       f"{place} 的 {stopped.version} 已不再列為上線；紀錄與檔案都保留。")
+        message = Text(
+            f"{stopped.version} at {place} is no longer in use; its record and files stay.",
+            f"{place} 的 {stopped.version} 已不再列為上線；紀錄與檔案都保留。",
+        )
     say = Text("Deploy again whenever you like.", "之後隨時可以再部署。")
-    return Deploying(message=str(message), stopped=stopped.version if stopped else None,
-                     next_step=NextStep(say=str(say), tool="deploy", arguments={"task": folder.name}))
+    return Deploying(
+        message=str(message),
+        stopped=stopped.version if stopped else None,
+        next_step=NextStep(say=str(say), tool="deploy", arguments={"task": folder.name}),
+    )

@@ -44,7 +44,9 @@ _NOTE_EACH_PIECE = ("HF_XET_DATA_SESSION_XORB_METADATA_FLUSH_MAX_COUNT", "1")
 class Upload(BaseModel):
     """What is uploaded and where to."""
 
-    repo: Annotated[str, written_as(r"[\w.-]+/[\w.-]+", Text("owner/name", "owner/name"))] = Field(description="owner/name on the Hub")
+    repo: Annotated[str, written_as(r"[\w.-]+/[\w.-]+", Text("owner/name", "owner/name"))] = Field(
+        description="owner/name on the Hub"
+    )
     content: Content = Field("adapter", description="adapter, merged, gguf, or the dataset it was trained on")
     public: bool = Field(False, description="anybody may read it")
     quantization: Quantization = Field("f16", description="of a GGUF file: f16 or q8_0")
@@ -55,35 +57,56 @@ def main(task: Path, arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="06_upload_hf.py",
         description="Upload a version to the Hugging Face Hub, private unless asked otherwise; running it again carries on. "
-                    "上傳版本到 Hugging Face Hub，預設不公開；中斷後再執行一次會接續。",
+        "上傳版本到 Hugging Face Hub，預設不公開；中斷後再執行一次會接續。",
     )
     parser.add_argument("--repo", required=True, help="owner/name on the Hub Hub 上的 owner/name")
     parser.add_argument("--version", default="latest", help="v1, v2, … (default: latest) 版本（預設最新）")
     parser.add_argument("--content", choices=_CONTENTS, default="adapter", help="what is uploaded 要上傳的內容")
-    parser.add_argument("--quantization", choices=["f16", "q8_0"], default="f16", help="of a GGUF file GGUF 檔的量化方式")
-    parser.add_argument("--pre-tokenizer", default=None, help="for a tokenizer llama.cpp does not know: qwen2, gpt-2, … "
-                                                              "llama.cpp 不認得分詞器時指定")
+    parser.add_argument(
+        "--quantization", choices=["f16", "q8_0"], default="f16", help="of a GGUF file GGUF 檔的量化方式"
+    )
+    parser.add_argument(
+        "--pre-tokenizer",
+        default=None,
+        help="for a tokenizer llama.cpp does not know: qwen2, gpt-2, … llama.cpp 不認得分詞器時指定",
+    )
     parser.add_argument("--public", action="store_true", help="anybody may read it (default: private) 公開（預設私有）")
-    parser.add_argument("--allow-remote", action="store_true",
-                        help="although the task's data stays on-premise 任務資料不得外流時，仍然允許上傳")
-    parser.add_argument("--force", metavar="REASON", default="",
-                        help="upload although it is below the success criteria 低於成功標準仍要上傳，請寫理由")
+    parser.add_argument(
+        "--allow-remote",
+        action="store_true",
+        help="although the task's data stays on-premise 任務資料不得外流時，仍然允許上傳",
+    )
+    parser.add_argument(
+        "--force",
+        metavar="REASON",
+        default="",
+        help="upload although it is below the success criteria 低於成功標準仍要上傳，請寫理由",
+    )
     options = parser.parse_args(arguments)
-    return run_job("upload", lambda job: _upload(job, options), entry=ENTRY, arguments=arguments, task=task,
-                   resumable=True)
+    return run_job(
+        "upload", lambda job: _upload(job, options), entry=ENTRY, arguments=arguments, task=task, resumable=True
+    )
 
 
 def _wanted(options: argparse.Namespace) -> Upload:
     try:
-        return Upload(repo=options.repo, content=options.content, public=options.public, quantization=options.quantization,
-                      pre_tokenizer=options.pre_tokenizer)
+        return Upload(
+            repo=options.repo,
+            content=options.content,
+            public=options.public,
+            quantization=options.quantization,
+            pre_tokenizer=options.pre_tokenizer,
+        )
     except ValidationError as error:
         first = error.errors()[0]
         field, said = str(first["loc"][0]), problem_in_words(first)
         raise DeploymentError(
             Text(f"--{field}: {said.en}.", f"--{field}：{said.zh}。"),
-            Text("Correct it and run the script again; nothing was uploaded.", "請更正後再執行一次；沒有上傳任何東西。"),
-            field=field) from None
+            Text(
+                "Correct it and run the script again; nothing was uploaded.", "請更正後再執行一次；沒有上傳任何東西。"
+            ),
+            field=field,
+        ) from None
 
 
 def _upload(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
@@ -95,11 +118,18 @@ def _upload(job: RunningJob, options: argparse.Namespace) -> dict[str, Any]:
     criteria_gate(job.task.load(), chosen, Override(chosen, "huggingface", options.force, CRITERIA))
     url = upload_version(job, chosen, wanted)
     visibility = Text("public", "公開") if wanted.public else Text("private", "私有")
-    message = Text(f"{chosen.name} ({wanted.content}) is at {url} ({visibility.en}).",
-                   f"{chosen.name}（{wanted.content}）已上傳到 {url}（{visibility.zh}）。")
+    message = Text(
+        f"{chosen.name} ({wanted.content}) is at {url} ({visibility.en}).",
+        f"{chosen.name}（{wanted.content}）已上傳到 {url}（{visibility.zh}）。",
+    )
     say = Text("Check the card on the Hub before you share it.", "分享前請先到 Hub 檢查說明卡。")
-    return {"url": url, "version": chosen.name, "content": wanted.content, "message": message._asdict(),
-            "next_step": {"tool": "coach", "arguments": {"task": job.task.name}, "say": say._asdict()}}
+    return {
+        "url": url,
+        "version": chosen.name,
+        "content": wanted.content,
+        "message": message._asdict(),
+        "next_step": {"tool": "coach", "arguments": {"task": job.task.name}, "say": say._asdict()},
+    }
 
 
 def check_upload(task: Task, *, leaves: bool = False) -> None:
@@ -129,8 +159,9 @@ def upload_version(job: RunningJob, chosen: VersionFolder, wanted: Upload) -> st
     """
     folder = _assemble(job, chosen, wanted)
     try:
-        job.progress(0, 1, Text(f"Uploading {wanted.content} to {wanted.repo}",
-                                f"上傳 {wanted.content} 到 {wanted.repo}"))
+        job.progress(
+            0, 1, Text(f"Uploading {wanted.content} to {wanted.repo}", f"上傳 {wanted.content} 到 {wanted.repo}")
+        )
         url = _send(folder, wanted, chosen)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -208,8 +239,12 @@ def _send(folder: Path, wanted: Upload, chosen: VersionFolder) -> str:
         repository = api.create_repo(wanted.repo, private=not wanted.public, exist_ok=True, repo_type=kind)
         if not wanted.public and api.repo_info(repository.repo_id, repo_type=kind).private is False:
             raise _is_public(wanted.repo)
-        api.upload_folder(repo_id=repository.repo_id, folder_path=folder, repo_type=kind,
-                          commit_message=f"nlp-skills {chosen.task.name} {chosen.name}")
+        api.upload_folder(
+            repo_id=repository.repo_id,
+            folder_path=folder,
+            repo_type=kind,
+            commit_message=f"nlp-skills {chosen.task.name} {chosen.name}",
+        )
     except NlpSkillsError:
         raise
     except HfHubHTTPError as error:
@@ -221,11 +256,15 @@ def _send(folder: Path, wanted: Upload, chosen: VersionFolder) -> str:
 
 def _is_public(repo: str) -> DeploymentError:
     return DeploymentError(
-        Text(f"{repo} exists already and is public: anybody could read what is uploaded.",
-             f"{repo} 已經存在而且是公開的：上傳的內容任何人都能讀到。"),
-        Text("Name another repo, make that one private on the Hub, or set public to true (--public) if that is meant. "
-             "Nothing was uploaded.",
-             "請換一個 repo、到 Hub 把它改成私有，或確定要公開再設 public 為 true（--public）。沒有上傳任何內容。"),
+        Text(
+            f"{repo} exists already and is public: anybody could read what is uploaded.",
+            f"{repo} 已經存在而且是公開的：上傳的內容任何人都能讀到。",
+        ),
+        Text(
+            "Name another repo, make that one private on the Hub, or set public to true (--public) if that is meant. "
+            "Nothing was uploaded.",
+            "請換一個 repo、到 Hub 把它改成私有，或確定要公開再設 public 為 true（--public）。沒有上傳任何內容。",
+        ),
         field="public",
     )
 
@@ -235,17 +274,21 @@ def _told_by_the_hub(repo: str, error: Any) -> NlpSkillsError:
     if status == 403:
         return SecretError(
             Text(f"The Hub's token may not write to {repo} (HTTP 403).", f"這個 Hub 權杖不能寫入 {repo}（HTTP 403）。"),
-            Text("It may be read-only or another owner's: make one with write access on the Hub, then nlp-skills secret "
-                 "set HF_TOKEN. Nothing was changed there.",
-                 "它可能只有讀取權限，或屬於別的帳號：請到 Hub 建立有寫入權限的權杖，再執行 nlp-skills secret set HF_TOKEN。"
-                 "Hub 上的內容沒有變動。"),
+            Text(
+                "It may be read-only or another owner's: make one with write access on the Hub, then nlp-skills secret "
+                "set HF_TOKEN. Nothing was changed there.",
+                "它可能只有讀取權限，或屬於別的帳號：請到 Hub 建立有寫入權限的權杖，再執行 nlp-skills secret set HF_TOKEN。"
+                "Hub 上的內容沒有變動。",
+            ),
             field="HF_TOKEN",
         )
     if status == 401:
         return SecretError(
             Text(f"The Hub refused the token for {repo} (HTTP 401).", f"Hub 拒絕以這個權杖存取 {repo}（HTTP 401）。"),
-            Text("Store a token with write access: nlp-skills secret set HF_TOKEN",
-                 "請存入有寫入權限的權杖：nlp-skills secret set HF_TOKEN"),
+            Text(
+                "Store a token with write access: nlp-skills secret set HF_TOKEN",
+                "請存入有寫入權限的權杖：nlp-skills secret set HF_TOKEN",
+            ),
             field="HF_TOKEN",
         )
     return _unreachable(repo, error)
@@ -253,7 +296,12 @@ def _told_by_the_hub(repo: str, error: Any) -> NlpSkillsError:
 
 def _unreachable(repo: str, error: Exception) -> DeploymentError:
     return DeploymentError(
-        Text(f"Uploading to {repo} failed: {redact(str(error))[:300]}", f"上傳到 {repo} 失敗：{redact(str(error))[:300]}"),
-        Text("Run the same command again: what has arrived is not sent twice.", "請重新執行同一個指令；已送達的部分不會重傳。"),
+        Text(
+            f"Uploading to {repo} failed: {redact(str(error))[:300]}", f"上傳到 {repo} 失敗：{redact(str(error))[:300]}"
+        ),
+        Text(
+            "Run the same command again: what has arrived is not sent twice.",
+            "請重新執行同一個指令；已送達的部分不會重傳。",
+        ),
         field="repo",
     )

@@ -40,12 +40,17 @@ def as_asked(
         return Asked(list(rows))
     tokenizer = loaded.tokenizer
     lengths = [len(ids) for ids in prompt_ids(loaded, [chat_messages(row, prompt, labels) for row in rows])]
-    room = 1 + max((len(ids) for ids in label_tokens(loaded, chat_messages(rows[0], prompt, labels), labels)), default=0) \
-        if kind_of(rows[0]).answers == "label" else 0
+    room = (
+        1 + max((len(ids) for ids in label_tokens(loaded, chat_messages(rows[0], prompt, labels), labels)), default=0)
+        if kind_of(rows[0]).answers == "label"
+        else 0
+    )
     asked: list[Row] = []
     cut: dict[str, int] = {}
     for row, length in zip(rows, lengths, strict=True):
-        needed = room or 1 + max(len(tokenizer(answer, add_special_tokens=False)["input_ids"]) for answer in _answers(row))
+        needed = room or 1 + max(
+            len(tokenizer(answer, add_special_tokens=False)["input_ids"]) for answer in _answers(row)
+        )
 
         def fits(tried: Row, most: int = limit - needed) -> bool:
             return len(prompt_ids(loaded, [chat_messages(tried, prompt, labels)])[0]) <= most
@@ -64,8 +69,10 @@ def cut_again(row: Row, cut: Mapping[str, Any]) -> Row:
 
 
 def said_of_cut(count: int, limit: int) -> Text:
-    return Text(f"The input of {several(count, 'row')} was cut from the middle to {limit:,} tokens, as in training.",
-                f"有 {count} 列的輸入和訓練時一樣，從中間截短到 {limit:,} 個 token。")
+    return Text(
+        f"The input of {several(count, 'row')} was cut from the middle to {limit:,} tokens, as in training.",
+        f"有 {count} 列的輸入和訓練時一樣，從中間截短到 {limit:,} 個 token。",
+    )
 
 
 def _answers(row: Row) -> list[str]:

@@ -35,10 +35,14 @@ def between_splits(train: Sequence[Row], valid: Sequence[Row], test: Sequence[Ro
     given = giveaways(train, test) if labelled else {}
     signs = given.pop("all", [])
     return {
-        "forms": forms_of({"train": train, "valid": valid, "test": test}), "giveaways": given,
+        "forms": forms_of({"train": train, "valid": valid, "test": test}),
+        "giveaways": given,
         "told_apart": _told_apart(train, test, signs, language) if min(len(train), len(test)) >= _FEWEST else {},
-        **({"test_suspects": _test_suspects(train, test, signs, language), "repeated": _repeated(train, language)}
-           if labelled else {}),
+        **(
+            {"test_suspects": _test_suspects(train, test, signs, language), "repeated": _repeated(train, language)}
+            if labelled
+            else {}
+        ),
     }
 
 
@@ -61,8 +65,10 @@ def _told_apart(train: Sequence[Row], test: Sequence[Row], signs: Sequence[str],
         model.fit(vectors[learnt], side[learnt], sample_weight=weights[learnt])
         chances[asked] = model.predict_proba(vectors[asked])[:, 1]
     known = weights > 0
-    return {"auc": round(float(roc_auc_score(side[known], chances[known], sample_weight=weights[known])), 4),
-            "words": _typical(train, test)}
+    return {
+        "auc": round(float(roc_auc_score(side[known], chances[known], sample_weight=weights[known])), 4),
+        "words": _typical(train, test),
+    }
 
 
 def _plain(rows: Sequence[Row], signs: Sequence[str]) -> list[str]:
@@ -85,8 +91,10 @@ def _typical(train: Sequence[Row], test: Sequence[Row]) -> dict[str, list[str]]:
         shares.append({sign: count / len(rows) for sign, count in counts.items() if count > 2})
     apart = {sign: shares[1].get(sign, 0.0) - shares[0].get(sign, 0.0) for sign in {**shares[0], **shares[1]}}
     order = sorted(apart, key=lambda sign: apart[sign])
-    return {"train": [sign for sign in order[:_WORDS] if apart[sign] < 0],
-            "test": [sign for sign in reversed(order[-_WORDS:]) if apart[sign] > 0]}
+    return {
+        "train": [sign for sign in order[:_WORDS] if apart[sign] < 0],
+        "test": [sign for sign in reversed(order[-_WORDS:]) if apart[sign] > 0],
+    }
 
 
 def _test_suspects(train: Sequence[Row], test: Sequence[Row], signs: Sequence[str], language: str) -> dict[str, Any]:
@@ -100,17 +108,22 @@ def _test_suspects(train: Sequence[Row], test: Sequence[Row], signs: Sequence[st
     features = text_features(language)
     # Balanced: a rare label is not to be denied for being rare.
     model = LogisticRegression(C=_STRENGTH, max_iter=300, tol=1e-3, class_weight="balanced").fit(
-        features.fit_transform(_plain(train, signs)), given)
+        features.fit_transform(_plain(train, signs)), given
+    )
     chances = model.predict_proba(features.transform(_plain(test, signs)))
     best, surest = np.array(model.classes_)[chances.argmax(axis=1)].tolist(), chances.max(axis=1).tolist()
     sure = [at for at, chance in enumerate(surest) if chance >= _SURE]
     denied = sorted((at for at in sure if best[at] != test[at]["label"]), key=lambda at: -surest[at])
     return {
-        "rows": len(test), "sure": len(sure), "denied": len(denied),
+        "rows": len(test),
+        "sure": len(sure),
+        "denied": len(denied),
         "right": round(sum(one == row["label"] for one, row in zip(best, test, strict=True)) / len(test), 4),
         "likelier": {test[at]["id"]: best[at] for at in denied[:_MOST_IDS]},
-        "examples": [{"id": test[at]["id"], "label": test[at]["label"], "likelier": best[at],
-                      "chance": round(surest[at], 3)} for at in denied[:_EXAMPLES]],
+        "examples": [
+            {"id": test[at]["id"], "label": test[at]["label"], "likelier": best[at], "chance": round(surest[at], 3)}
+            for at in denied[:_EXAMPLES]
+        ],
     }
 
 
@@ -138,5 +151,5 @@ def _different(vectors: Any) -> int:
         if at in dropped:
             continue
         kept.append(at)
-        dropped.update(alike.indices[alike.indptr[at]:alike.indptr[at + 1]].tolist())
+        dropped.update(alike.indices[alike.indptr[at] : alike.indptr[at + 1]].tolist())
     return len(kept)

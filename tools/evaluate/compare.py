@@ -1,6 +1,6 @@
 """Compare two versions on the same rows: is the difference more than chance, where does it lie, what was changed.
 
-    python -m nlp_skills.tools.evaluate.compare TASK_FOLDER v1 v2
+python -m nlp_skills.tools.evaluate.compare TASK_FOLDER v1 v2
 """
 
 from __future__ import annotations
@@ -63,19 +63,29 @@ def compare(a: VersionFolder, b: VersionFolder) -> dict[str, Any]:
     values = [_values(pair, known, model) for model in (0, 1)]
     needed, right = decided.needed, decided.right
     return {
-        "a": a.name, "b": b.name, "benchmark": pair.record_b["benchmark"], "decoding": pair.decoding,
+        "a": a.name,
+        "b": b.name,
+        "benchmark": pair.record_b["benchmark"],
+        "decoding": pair.decoding,
         "metric": decided.metric,
         "verdict": {
-            "outcome": decided.outcome, "difference": decided.difference.to_dict(), "tests": decided.tests,
-            "p_alone": round(decided.alone, 6), "rows_needed": needed.to_dict() if needed else None,
+            "outcome": decided.outcome,
+            "difference": decided.difference.to_dict(),
+            "tests": decided.tests,
+            "p_alone": round(decided.alone, 6),
+            "rows_needed": needed.to_dict() if needed else None,
             "chosen": {"version": decided.chosen.name, **decided.chosen.to_dict()} if decided.chosen else None,
             "text": decided.said()._asdict(),
         },
         "right": {"only_a": right.only_a, "only_b": right.only_b},
-        "metrics": {kind: {"a": values[0][kind], "b": values[1][kind], "difference": one[0].to_dict()}
-                    for kind, one in differences.items() if not known[kind].per_class},
+        "metrics": {
+            kind: {"a": values[0][kind], "b": values[1][kind], "difference": one[0].to_dict()}
+            for kind, one in differences.items()
+            if not known[kind].per_class
+        },
         "per_class": _per_class(pair.labels, values, differences.get("f1") or []),
-        "changes": [change.to_dict() for change in _changes(a, b)], "prediction": prediction_of(b),
+        "changes": [change.to_dict() for change in _changes(a, b)],
+        "prediction": prediction_of(b),
         "examples": _examples(pair.task, *pair.answers),
         "message": _message(a, b, decided, pair.record_b)._asdict(),
         "next_step": _next_step(pair, decided),
@@ -101,9 +111,17 @@ def _per_class(
 ) -> list[dict[str, Any]]:
     """Each label's F1 in both; several labels are several looks, so their tests are corrected too."""
     tests = holm([one.p for one in differences])
-    return [{"label": label, "a": values[0][f"f1.{label}"], "b": values[1][f"f1.{label}"],
-             "difference": found.to_dict(), "outcome": found.verdict}
-            for label, one, p in zip(labels, differences, tests, strict=True) if (found := corrected(one, p))]
+    return [
+        {
+            "label": label,
+            "a": values[0][f"f1.{label}"],
+            "b": values[1][f"f1.{label}"],
+            "difference": found.to_dict(),
+            "outcome": found.verdict,
+        }
+        for label, one, p in zip(labels, differences, tests, strict=True)
+        if (found := corrected(one, p))
+    ]
 
 
 def _form_said(version: VersionFolder, record: Mapping[str, Any]) -> Text | None:
@@ -112,16 +130,20 @@ def _form_said(version: VersionFolder, record: Mapping[str, Any]) -> Text | None
     names = benchmark_names(task)
     if measured_on["name"] not in names or measured_on["hash"] == frozen_benchmark(task, measured_on["name"]).hash:
         return None
-    return Text(f"Both were measured on the form that benchmark {measured_on['name']} had before its labels changed "
-                f"({measured_on['hash'][:12]}).",
-                f"兩者都是在評估基準 {measured_on['name']} 的標籤調整之前量的（{measured_on['hash'][:12]}）。")
+    return Text(
+        f"Both were measured on the form that benchmark {measured_on['name']} had before its labels changed "
+        f"({measured_on['hash'][:12]}).",
+        f"兩者都是在評估基準 {measured_on['name']} 的標籤調整之前量的（{measured_on['hash'][:12]}）。",
+    )
 
 
 def _message(a: VersionFolder, b: VersionFolder, decided: Decision, record: Mapping[str, Any]) -> Text:
     said, right = decided.said(), decided.right
     changes = _changes(a, b)
-    listed = Text("; ".join(change.text.en for change in changes[:6]) or "nothing",
-                  "、".join(change.text.zh for change in changes[:6]) or "沒有")
+    listed = Text(
+        "; ".join(change.text.en for change in changes[:6]) or "nothing",
+        "、".join(change.text.zh for change in changes[:6]) or "沒有",
+    )
     nothing = Text("", "")
     form = _form_said(a, record) or nothing
     best = (decided.chosen.said() if decided.chosen else None) or nothing
@@ -144,9 +166,16 @@ def _examples(
             continue
         kind = found["fixed" if other["correct"] else "broken"]
         if len(kind) < _EXAMPLES:
-            kind.append({"id": one["id"], "text": quoted(task, one["text"]),
-                         **{name: _shown(task, said) for name, said in (
-                             ("gold", one["gold"]), ("a", one["predicted"]), ("b", other["predicted"]))}})
+            kind.append(
+                {
+                    "id": one["id"],
+                    "text": quoted(task, one["text"]),
+                    **{
+                        name: _shown(task, said)
+                        for name, said in (("gold", one["gold"]), ("a", one["predicted"]), ("b", other["predicted"]))
+                    },
+                }
+            )
     return found
 
 

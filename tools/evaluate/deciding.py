@@ -37,10 +37,12 @@ class Chosen:
         if self.of < 3 and self.less < _WORTH_SAYING:
             return None
         less, lower = ("less", "低") if self.higher_is_better else ("more", "高")
-        return Text(f"{self.name} is chosen as the best of {self.of} versions measured on the same rows: on new ones expect "
-                    f"about {self.less:.3f} {less}.",
-                    f"{self.name} 是從同一批資料量過的 {self.of} 個版本裡挑出來最好的，換成新資料，預期大約會{lower} "
-                    f"{self.less:.3f}。")
+        return Text(
+            f"{self.name} is chosen as the best of {self.of} versions measured on the same rows: on new ones expect "
+            f"about {self.less:.3f} {less}.",
+            f"{self.name} 是從同一批資料量過的 {self.of} 個版本裡挑出來最好的，換成新資料，預期大約會{lower} "
+            f"{self.less:.3f}。",
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return {"of": self.of, "less": round(self.less, 6)}
@@ -84,16 +86,21 @@ class Decision:
             f"{title.en} {self.a} {self.values[0]:.3f}, {self.b} {self.values[1]:.3f}: {gap.value:+.3f} (95 % interval "
             f"{gap.low:+.3f} to {gap.high:+.3f}, p = {gap.p:.3f}) on the same {several(self.rows, 'row')}.",
             f"{title.zh} {self.a} 為 {self.values[0]:.3f}、{self.b} 為 {self.values[1]:.3f}，相差 {gap.value:+.3f}"
-            f"（95% 信賴區間 {gap.low:+.3f} 到 {gap.high:+.3f}，p = {gap.p:.3f}），同樣的 {self.rows} 列。")
+            f"（95% 信賴區間 {gap.low:+.3f} 到 {gap.high:+.3f}，p = {gap.p:.3f}），同樣的 {self.rows} 列。",
+        )
         counting = self.counting() or Text("", "")
         if self.shown:
             word = _WORDS[self.outcome]
-            return Text(f"{self.b} {word.en} {self.a}. {figures.en} {counting.en}".rstrip(),
-                        f"{self.b} {word.zh} {self.a}。{figures.zh}{counting.zh}")
+            return Text(
+                f"{self.b} {word.en} {self.a}. {figures.en} {counting.en}".rstrip(),
+                f"{self.b} {word.zh} {self.a}。{figures.zh}{counting.zh}",
+            )
         more = self._rows_said()
         return Text(
             f"A difference between {self.b} and {self.a} is not shown: it may be chance. {figures.en} {counting.en}".rstrip()
-            + f" {more.en}", f"未能證明 {self.b} 和 {self.a} 有差異，可能只是運氣。{figures.zh}{counting.zh}{more.zh}")
+            + f" {more.en}",
+            f"未能證明 {self.b} 和 {self.a} 有差異，可能只是運氣。{figures.zh}{counting.zh}{more.zh}",
+        )
 
     def counting(self) -> Text | None:
         """That looking often was counted; None where there was only one look."""
@@ -101,10 +108,14 @@ class Decision:
             return None
         alone = Text("", "")
         if self.alone < LEVEL <= self.difference.p:
-            alone = Text(f"; of these two alone it would have been {self.alone:.3f}", f"；只看這兩個的話是 {self.alone:.3f}")
-        return Text(f"{self.tests + 1} versions were measured on these rows, so p is corrected for {self.tests} comparisons "
-                    f"(Holm){alone.en}.",
-                    f"這批資料量過 {self.tests + 1} 個版本，p 值已依 {self.tests} 次比較校正（Holm）{alone.zh}。")
+            alone = Text(
+                f"; of these two alone it would have been {self.alone:.3f}", f"；只看這兩個的話是 {self.alone:.3f}"
+            )
+        return Text(
+            f"{self.tests + 1} versions were measured on these rows, so p is corrected for {self.tests} comparisons "
+            f"(Holm){alone.en}.",
+            f"這批資料量過 {self.tests + 1} 個版本，p 值已依 {self.tests} 次比較校正（Holm）{alone.zh}。",
+        )
 
     def _rows_said(self) -> Text:
         needed = self.needed
@@ -112,10 +123,15 @@ class Decision:
             return Text("They answer alike.", "兩者的表現相同。")
         if abs(self.difference.value) < _PRACTICALLY_EQUAL:
             return Text("For practical purposes they are equal here.", "實際上可以視為一樣。")
-        doubt = Text("; the true one may be smaller still, or none", "；真正的差距可能更小，甚至沒有") \
-            if needed.doubtful else Text("", "")
-        return Text(f"About {needed.low:,} to {needed.high:,} rows would be needed to show a gap of this size{doubt.en}.",
-                    f"要證明這麼大的差距，大約需要 {needed.low:,} 到 {needed.high:,} 筆測試資料{doubt.zh}。")
+        doubt = (
+            Text("; the true one may be smaller still, or none", "；真正的差距可能更小，甚至沒有")
+            if needed.doubtful
+            else Text("", "")
+        )
+        return Text(
+            f"About {needed.low:,} to {needed.high:,} rows would be needed to show a gap of this size{doubt.en}.",
+            f"要證明這麼大的差距，大約需要 {needed.low:,} 到 {needed.high:,} 筆測試資料{doubt.zh}。",
+        )
 
 
 class Pair:
@@ -131,14 +147,17 @@ class Pair:
         self.record_a, self.record_b = common_records(a, b)
         # A model that was tried answers freely; so is a version taken that it stands beside.
         self.decoding: str = self.record_a["decoding"] if tried(a) else self.record_b["decoding"]
-        self.answers = [evaluated_answers(folder, record, self.decoding)
-                        for folder, record in ((a, self.record_a), (b, self.record_b))]
+        self.answers = [
+            evaluated_answers(folder, record, self.decoding)
+            for folder, record in ((a, self.record_a), (b, self.record_b))
+        ]
         self.others = other_versions(b, (a, b), self.record_b["benchmark"]["hash"], self.decoding, self.answers[1])
         self.kind = answers_of(self.task.type)
         self.labels = measured_classes(self.kind, [*self.task.labels, *self.record_b["per_class"]])
         self.metric, self.label = check_metric(self.task.metric, self.labels, self.kind)
-        self.models: list[list[Answered]] = [as_answered(lines) for lines in [
-            *self.answers, *(lines for _, lines in self.others)]]
+        self.models: list[list[Answered]] = [
+            as_answered(lines) for lines in [*self.answers, *(lines for _, lines in self.others)]
+        ]
         self.scores = Scores(self.models, self.labels, _groups(b, self.record_b, self.answers[0]))
 
     def decide(self) -> Decision:
@@ -158,8 +177,19 @@ class Pair:
             outcome = "worse" if outcome == "better" else "better"
         right = mcnemar(*([bool(line["correct"]) for line in lines] for lines in self.answers))
         names = [self.a.name, self.b.name, *(folder.name for folder, _ in self.others)]
-        return Decision(self.a.name, self.b.name, name, (values[0], values[1]), gap, alone.p, len(tests), outcome, right,
-                        len(self.answers[0]), best_of_names(names, values, self.scores, self.metric, place))
+        return Decision(
+            self.a.name,
+            self.b.name,
+            name,
+            (values[0], values[1]),
+            gap,
+            alone.p,
+            len(tests),
+            outcome,
+            right,
+            len(self.answers[0]),
+            best_of_names(names, values, self.scores, self.metric, place),
+        )
 
 
 def decide(a: VersionFolder, b: VersionFolder) -> Decision | None:
@@ -181,9 +211,7 @@ def chosen(version: VersionFolder) -> Chosen | None:
         return None
 
 
-def chosen_by(
-    version: VersionFolder, record: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]
-) -> Chosen | None:
+def chosen_by(version: VersionFolder, record: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> Chosen | None:
     """The same of an evaluation that may not be committed yet.
 
     Arguments:
@@ -196,8 +224,9 @@ def chosen_by(
     kind = answers_of(task.type)
     labels = measured_classes(kind, [*task.labels, *record["per_class"]])
     metric, label = check_metric(task.metric, labels, kind)
-    scores = Scores([as_answered(one) for one in (lines, *(given for _, given in others))], labels,
-                    _groups(version, record, lines))
+    scores = Scores(
+        [as_answered(one) for one in (lines, *(given for _, given in others))], labels, _groups(version, record, lines)
+    )
     place = labels.index(label) if label else 0
     values = [scores.values({"it": metric}, model)["it"][place] for model in range(len(others) + 1)]
     found = best_of_names([version.name, *(folder.name for folder, _ in others)], values, scores, metric, place)
@@ -216,7 +245,11 @@ def best_of_names(
 
 
 def other_versions(
-    version: VersionFolder, but: Sequence[VersionFolder], benchmark: str, decoding: str, lines: Sequence[Mapping[str, Any]]
+    version: VersionFolder,
+    but: Sequence[VersionFolder],
+    benchmark: str,
+    decoding: str,
+    lines: Sequence[Mapping[str, Any]],
 ) -> list[tuple[VersionFolder, list[dict[str, Any]]]]:
     """The other versions of the task that answered the very same rows, decoded the same way, with their answers."""
     ids, found = [line["id"] for line in lines], []
@@ -248,38 +281,53 @@ def common_records(a: VersionFolder, b: VersionFolder) -> tuple[dict[str, Any], 
     if a.root == b.root:
         raise EvaluationError(
             Text(f"{a.name} cannot be compared with itself.", f"{a.name} 不能和自己比較。"),
-            Text("Name two different versions.", "請指定兩個不同的版本。"), field="b",
+            Text("Name two different versions.", "請指定兩個不同的版本。"),
+            field="b",
         )
     names = benchmark_names(a.task)
     current = frozen_benchmark(a.task).hash if MAIN in names else None
-    shared = [record["benchmark"]["hash"] for record in reversed(b.evaluations())
-              if a.latest_evaluation(record["benchmark"]["hash"])]
+    shared = [
+        record["benchmark"]["hash"]
+        for record in reversed(b.evaluations())
+        if a.latest_evaluation(record["benchmark"]["hash"])
+    ]
     if shared:
         digest = current if current in shared else shared[0]
         found = a.latest_evaluation(digest), b.latest_evaluation(digest)
         if found[0] and found[1]:
             return verified(a, found[0]).record, verified(b, found[1]).record
-    benchmark = next((record["benchmark"]["name"] for folder in (b, a) for record in reversed(folder.evaluations())
-                      if record["benchmark"]["name"] in names), name_in_use(a.task))
+    benchmark = next(
+        (
+            record["benchmark"]["name"]
+            for folder in (b, a)
+            for record in reversed(folder.evaluations())
+            if record["benchmark"]["name"] in names
+        ),
+        name_in_use(a.task),
+    )
     lacking = [folder for folder in (a, b) if not _evaluated_on(folder, benchmark)] or [a, b]
     if benchmark in names:
         for folder in lacking:  # measuring it now would say nothing, so it is not offered
             check_version(folder, frozen_benchmark(a.task, benchmark), a.task.load())
     calls = ", ".join(_measuring(folder, benchmark) for folder in lacking)
     raise EvaluationError(
-        Text(f"{a.name} and {b.name} have not been evaluated on the same benchmark, and figures from different test "
-             "sets cannot be compared.",
-             f"{a.name} 和 {b.name} 沒有在同一份評估基準上評估過；不同測試集的分數不能互相比較。"),
+        Text(
+            f"{a.name} and {b.name} have not been evaluated on the same benchmark, and figures from different test "
+            "sets cannot be compared.",
+            f"{a.name} 和 {b.name} 沒有在同一份評估基準上評估過；不同測試集的分數不能互相比較。",
+        ),
         Text(f"Call {calls}, then compare again.", f"請先呼叫 {calls}，再比較一次。"),
-        field="benchmark", details={"evaluate": [folder.name for folder in lacking], "benchmark": benchmark},
+        field="benchmark",
+        details={"evaluate": [folder.name for folder in lacking], "benchmark": benchmark},
     )
 
 
 def _measuring(folder: VersionFolder, benchmark: str) -> str:
     """The call that measures it on that benchmark."""
     if tried(folder):
-        return (f"try_model(task={folder.task.name!r}, model={folder.name!r}, action='evaluate', "
-                f"benchmark={benchmark!r})")
+        return (
+            f"try_model(task={folder.task.name!r}, model={folder.name!r}, action='evaluate', benchmark={benchmark!r})"
+        )
     return f"evaluate(task={folder.task.name!r}, version={folder.name!r}, benchmark={benchmark!r})"
 
 

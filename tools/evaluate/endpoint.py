@@ -76,7 +76,9 @@ class Endpoint(BaseModel):
         check_host(address, "url")
         if not is_near(address) and found.scheme in getproxies() and not proxy_bypass(found.host):
             return httpx.Client(base_url=address, timeout=seconds, headers=headers)  # the person's proxy connects
-        return httpx.Client(base_url=address, timeout=seconds, headers=headers, transport=GuardedTransport(), trust_env=False)
+        return httpx.Client(
+            base_url=address, timeout=seconds, headers=headers, transport=GuardedTransport(), trust_env=False
+        )
 
 
 def base_url(url: str) -> str:
@@ -89,7 +91,9 @@ def base_url(url: str) -> str:
     parts = address_parts(base)
     if parts is None or parts.scheme not in ("http", "https"):
         raise DeploymentError(
-            Text(f"{redact(url)[:100]!r} is not the address of an endpoint.", f"「{redact(url)[:100]}」不是端點的網址。"),
+            Text(
+                f"{redact(url)[:100]!r} is not the address of an endpoint.", f"「{redact(url)[:100]}」不是端點的網址。"
+            ),
             Text("Give it whole, such as http://127.0.0.1:8000.", "請寫完整的網址，例如 http://127.0.0.1:8000。"),
             field="url",
         )
@@ -122,11 +126,19 @@ def bounded(answer: httpx.Response, seconds: float, most: int) -> Iterator[bytes
     for piece in answer.iter_bytes():
         received += len(piece)
         if received > most:
-            raise httpx.ReadError(Text(f"its answer has no end: more than {most >> 20} MB of it came",  # type: ignore[arg-type]
-                                       f"回應沒有結尾：已經收到超過 {most >> 20} MB"))
+            raise httpx.ReadError(
+                Text(
+                    f"its answer has no end: more than {most >> 20} MB of it came",  # type: ignore[arg-type]
+                    f"回應沒有結尾：已經收到超過 {most >> 20} MB",
+                )
+            )
         if time.monotonic() > deadline:
-            raise httpx.ReadTimeout(Text(f"its answer had no end after {seconds:.0f} s",  # type: ignore[arg-type]
-                                         f"過了 {seconds:.0f} 秒回應還沒結束"))
+            raise httpx.ReadTimeout(
+                Text(
+                    f"its answer had no end after {seconds:.0f} s",  # type: ignore[arg-type]
+                    f"過了 {seconds:.0f} 秒回應還沒結束",
+                )
+            )
         yield piece
 
 
@@ -165,8 +177,12 @@ def check_listed(endpoint: Endpoint) -> None:
     except httpx.HTTPError as error:
         raise DeploymentError(
             Text(f"Nothing answers at {endpoint.base}.", f"{endpoint.base} 沒有回應。"),
-            Text("Start the server (for Ollama: ollama serve), or correct the address.",
-                 "請啟動伺服器（Ollama：ollama serve），或更正位址。"), field="url") from error
+            Text(
+                "Start the server (for Ollama: ollama serve), or correct the address.",
+                "請啟動伺服器（Ollama：ollama serve），或更正位址。",
+            ),
+            field="url",
+        ) from error
     except (ValueError, KeyError, TypeError, RecursionError):  # it does not list them: the first question tells
         return
     if names and not known:
@@ -191,8 +207,10 @@ def missing_model(known: Sequence[str], model: str) -> DeploymentError:
     has, meant = all_as_data(list(known[:8])), as_data("".join(near))
     return DeploymentError(
         Text(f"The endpoint has no model {model[:80]!r}.", f"端點沒有「{model[:80]}」這個模型。"),
-        Text((f"Did you mean {meant.en}? " if near else "") + f"It has: {has.en}.",
-             (f"你是指{meant.zh}嗎？" if near else "") + f"現有的模型：{has.zh}。"),
+        Text(
+            (f"Did you mean {meant.en}? " if near else "") + f"It has: {has.en}.",
+            (f"你是指{meant.zh}嗎？" if near else "") + f"現有的模型：{has.zh}。",
+        ),
         field="model",
     )
 
@@ -200,28 +218,43 @@ def missing_model(known: Sequence[str], model: str) -> DeploymentError:
 def _unanswered(client: httpx.Client, why: Text) -> DeploymentError:
     said, where = Text(redact(why.en)[:200], redact(why.zh)[:200]), redact(str(client.base_url))
     return DeploymentError(
-        Text(f"The endpoint {where} did not answer a chat request: {said.en}",
-             f"端點 {where} 沒有正確回應對話請求：{said.zh}"),
-        Text("Check that it runs and speaks the OpenAI protocol; a serve job's log is shown by job_status.",
-             "請確認它正在執行並支援 OpenAI 協定；serve 工作的紀錄可用 job_status 查看。"),
+        Text(
+            f"The endpoint {where} did not answer a chat request: {said.en}",
+            f"端點 {where} 沒有正確回應對話請求：{said.zh}",
+        ),
+        Text(
+            "Check that it runs and speaks the OpenAI protocol; a serve job's log is shown by job_status.",
+            "請確認它正在執行並支援 OpenAI 協定；serve 工作的紀錄可用 job_status 查看。",
+        ),
         field="url",
     )
 
 
 def _refused(url: str, model: str, error: httpx.HTTPStatusError) -> DeploymentError:
     status = error.response.status_code  # its body stays unsaid: anybody may have written it
-    fix = Text("Read that server's own log; the model's name and the address must fit.",
-               "請看那台伺服器的紀錄；模型名稱與網址要正確。")
+    fix = Text(
+        "Read that server's own log; the model's name and the address must fit.",
+        "請看那台伺服器的紀錄；模型名稱與網址要正確。",
+    )
     if status in (401, 403):
-        fix = Text("It wants another key: store it with nlp-skills secret set NAME and pass api_key='${NAME}'.",
-                   "它要另一把金鑰：請用 nlp-skills secret set NAME 存入，並傳入 api_key='${NAME}'。")
+        fix = Text(
+            "It wants another key: store it with nlp-skills secret set NAME and pass api_key='${NAME}'.",
+            "它要另一把金鑰：請用 nlp-skills secret set NAME 存入，並傳入 api_key='${NAME}'。",
+        )
     elif status == 404:
-        fix = Text("Check the model's name; for Ollama `ollama list` shows them.",
-                   "請檢查模型名稱；Ollama 可用 `ollama list` 查看。")
+        fix = Text(
+            "Check the model's name; for Ollama `ollama list` shows them.",
+            "請檢查模型名稱；Ollama 可用 `ollama list` 查看。",
+        )
     elif status == 429 or status >= 500:
-        fix = Text("Wait a little and call again; answers already given are kept.", "請稍候再呼叫一次；已得到的回答會保留。")
+        fix = Text(
+            "Wait a little and call again; answers already given are kept.", "請稍候再呼叫一次；已得到的回答會保留。"
+        )
     return DeploymentError(
-        Text(f"The endpoint {url} refused a request for {model} (HTTP {status}).",
-             f"端點 {url} 拒絕了對 {model} 的請求（HTTP {status}）。"),
-        fix, field="api_key" if status in (401, 403) else "model",
+        Text(
+            f"The endpoint {url} refused a request for {model} (HTTP {status}).",
+            f"端點 {url} 拒絕了對 {model} 的請求（HTTP {status}）。",
+        ),
+        fix,
+        field="api_key" if status in (401, 403) else "model",
     )

@@ -38,12 +38,20 @@ _WHOLE = tuple(".!?。！？…;；:：)）]】}」』\"'”’")  # what a text
 def answer_evidence(answers: Sequence[Prediction]) -> dict[str, Any]:
     """When it was looked, and which free answers the model did not end by itself."""
     endless = [answer.id for answer in answers if not answer.ended]
-    return {"created": now(), "rows": len(answers),
-            "not_ended": {"found": len(endless), "examples": endless[:_EXAMPLES]}}
+    return {
+        "created": now(),
+        "rows": len(answers),
+        "not_ended": {"found": len(endless), "examples": endless[:_EXAMPLES]},
+    }
 
 
 def data_evidence(
-    cache: Path, train: Sequence[Row], valid: Sequence[Row], rows: Sequence[Row], language: str, hashes: Mapping[str, str]
+    cache: Path,
+    train: Sequence[Row],
+    valid: Sequence[Row],
+    rows: Sequence[Row],
+    language: str,
+    hashes: Mapping[str, str],
 ) -> dict[str, Any]:
     """`label_suspects`, `near_duplicates` and `cut_texts` of the rows trained on and the benchmark's, and what lies
     `between` them.
@@ -68,9 +76,11 @@ def _look_at(train: Sequence[Row], valid: Sequence[Row], rows: Sequence[Row], la
         vectors = features.fit_transform([marked(row) for row in known])
         return {
             **({"label_suspects": _label_suspects(vectors, known)} if "label" in known[0] else {}),
-            "near_duplicates": _near_duplicates(vectors, features.transform([marked(row) for row in asked]),
-                                                known, asked),
-            "cut_texts": _cut_texts(train), "between": between_splits(known, _sample(valid), asked, language),
+            "near_duplicates": _near_duplicates(
+                vectors, features.transform([marked(row) for row in asked]), known, asked
+            ),
+            "cut_texts": _cut_texts(train),
+            "between": between_splits(known, _sample(valid), asked, language),
         }
 
 
@@ -104,14 +114,28 @@ def _label_suspects(vectors: Any, rows: Sequence[Row]) -> dict[str, Any]:
     sure_of = chances.max(axis=1) >= _SURE
     order = sorted(np.flatnonzero(suspect).tolist(), key=lambda at: own[at] - chances[at, best[at]])
     return {
-        "rows": len(rows), "found": len(order), "agreement": round(float((chances.argmax(axis=1) == np.array(
-            [labels.index(label) for label in given])).mean()), 4),
-        "sure": {"rows": int(sure_of.sum()), "denied": int((sure_of & (np.array(labels)[chances.argmax(axis=1)]
-                                                                       != given)).sum())},
-        "pairs": [{"label": pair[0], "likelier": pair[1], "rows": count} for pair, count in Counter(
-            (str(given[at]), str(likelier[at])) for at in order).most_common(3)],
-        "examples": [{"id": rows[at]["id"], "label": str(given[at]), "likelier": str(likelier[at]),
-                      "chance": round(float(chances[at, best[at]]), 3)} for at in order[:_EXAMPLES]],
+        "rows": len(rows),
+        "found": len(order),
+        "agreement": round(
+            float((chances.argmax(axis=1) == np.array([labels.index(label) for label in given])).mean()), 4
+        ),
+        "sure": {
+            "rows": int(sure_of.sum()),
+            "denied": int((sure_of & (np.array(labels)[chances.argmax(axis=1)] != given)).sum()),
+        },
+        "pairs": [
+            {"label": pair[0], "likelier": pair[1], "rows": count}
+            for pair, count in Counter((str(given[at]), str(likelier[at])) for at in order).most_common(3)
+        ],
+        "examples": [
+            {
+                "id": rows[at]["id"],
+                "label": str(given[at]),
+                "likelier": str(likelier[at]),
+                "chance": round(float(chances[at, best[at]]), 3),
+            }
+            for at in order[:_EXAMPLES]
+        ],
         "ids": [rows[at]["id"] for at in order[:_MOST_IDS]],
     }
 
@@ -120,21 +144,33 @@ def _near_duplicates(vectors: Any, others: Any, train: Sequence[Row], rows: Sequ
     """Rows of the benchmark that nearly stand in the training rows."""
     nearest, closeness = nearest_rows(vectors, others)
     found = [at for at in sorted(range(len(rows)), key=lambda at: -closeness[at]) if closeness[at] >= _ALIKE]
-    return {"rows": len(rows), "found": len(found), "ids": [rows[at]["id"] for at in found[:_MOST_IDS]],
-            "examples": [{"id": rows[at]["id"], "train": train[nearest[at]]["id"],
-                          "alike": round(closeness[at], 3)} for at in found[:_EXAMPLES]]}
+    return {
+        "rows": len(rows),
+        "found": len(found),
+        "ids": [rows[at]["id"] for at in found[:_MOST_IDS]],
+        "examples": [
+            {"id": rows[at]["id"], "train": train[nearest[at]]["id"], "alike": round(closeness[at], 3)}
+            for at in found[:_EXAMPLES]
+        ],
+    }
 
 
 def _cut_texts(rows: Sequence[Row]) -> dict[str, Any]:
     """How many texts end at the very same longest length in mid-sentence, as a column too short for them leaves them."""
     longest = max((len(str(row["text"])) for row in rows), default=0)
-    ends = [row["id"] for row in rows if len(str(row["text"])) == longest and not str(row["text"]).endswith(_WHOLE)
-            ] if longest >= _SHORTEST_CUT else []
+    ends = (
+        [row["id"] for row in rows if len(str(row["text"])) == longest and not str(row["text"]).endswith(_WHOLE)]
+        if longest >= _SHORTEST_CUT
+        else []
+    )
     return {"rows": len(rows), "characters": longest, "found": len(ends), "examples": ends[:_EXAMPLES]}
 
 
 def same_prompt(
-    loaded: LoadedModel | None, mark: Mapping[str, Any] | None, train: Sequence[Row], prompt: Prompt,
+    loaded: LoadedModel | None,
+    mark: Mapping[str, Any] | None,
+    train: Sequence[Row],
+    prompt: Prompt,
     labels: Sequence[str],
 ) -> bool | None:
     """Whether a row's prompt is written now, token for token, as it was in training; None where nobody can tell."""
@@ -142,4 +178,4 @@ def same_prompt(
     if loaded is None or mark is None or row is None:
         return None
     [ids] = prompt_ids(loaded, [chat_messages(row, prompt, labels)])
-    return sha256_bytes(json.dumps(ids[:int(mark["tokens"])]).encode()) == str(mark["hash"])
+    return sha256_bytes(json.dumps(ids[: int(mark["tokens"])]).encode()) == str(mark["hash"])

@@ -31,22 +31,42 @@ def _no_capitals(text: str) -> bool:
 FORMS: dict[str, tuple[Text, Callable[[str], bool]]] = {
     "capitals": (Text("written in capitals", "全部大寫"), _capitals),
     "no_capitals": (Text("written without any capital", "全部小寫"), _no_capitals),
-    "markup": (Text("with markup such as <br> or &amp;", "帶有 <br>、&amp; 這類標記"), lambda text: bool(_MARKUP.search(text))),
-    "escaped": (Text("with escapes such as \\n written out", "把 \\n 之類的跳脫字元寫成文字"),
-                lambda text: bool(_ESCAPED.search(text))),
-    "full_width": (Text("with full-width letters or digits", "帶有全形英數字"), lambda text: bool(_FULL_WIDTH.search(text))),
+    "markup": (
+        Text("with markup such as <br> or &amp;", "帶有 <br>、&amp; 這類標記"),
+        lambda text: bool(_MARKUP.search(text)),
+    ),
+    "escaped": (
+        Text("with escapes such as \\n written out", "把 \\n 之類的跳脫字元寫成文字"),
+        lambda text: bool(_ESCAPED.search(text)),
+    ),
+    "full_width": (
+        Text("with full-width letters or digits", "帶有全形英數字"),
+        lambda text: bool(_FULL_WIDTH.search(text)),
+    ),
     "simplified": (Text("in Simplified Chinese", "用簡體字"), lambda text: bool(simplified_characters(text))),
-    "garbled": (Text("with characters read in a wrong encoding", "帶有編碼錯誤的亂碼"), lambda text: bool(_MOJIBAKE.search(text))),
+    "garbled": (
+        Text("with characters read in a wrong encoding", "帶有編碼錯誤的亂碼"),
+        lambda text: bool(_MOJIBAKE.search(text)),
+    ),
     "lines": (Text("in several lines", "分成好幾行"), lambda text: "\n" in text.strip()),
-    "no_punctuation": (Text("without any punctuation", "完全沒有標點"),
-                       lambda text: len(text) > _LONG and not _PUNCTUATION.search(text)),
-    "quoted": (Text("in quotation marks", "外面包著引號"),
-               lambda text: len(text) > 2 and text.strip()[:1] in "\"'「“" and text.strip()[-1:] in "\"'」”"),
+    "no_punctuation": (
+        Text("without any punctuation", "完全沒有標點"),
+        lambda text: len(text) > _LONG and not _PUNCTUATION.search(text),
+    ),
+    "quoted": (
+        Text("in quotation marks", "外面包著引號"),
+        lambda text: len(text) > 2 and text.strip()[:1] in "\"'「“" and text.strip()[-1:] in "\"'」”",
+    ),
 }
 
 
 def forms_of(splits: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, dict[str, float]]:
     """For each form the share of each split's texts that have it; forms that no split has are left out."""
-    found = {name: {split: round(sum(holds(str(row["text"])) for row in rows) / len(rows), 4) if rows else 0.0
-                    for split, rows in splits.items()} for name, (_, holds) in FORMS.items()}
+    found = {
+        name: {
+            split: round(sum(holds(str(row["text"])) for row in rows) / len(rows), 4) if rows else 0.0
+            for split, rows in splits.items()
+        }
+        for name, (_, holds) in FORMS.items()
+    }
     return {name: shares for name, shares in found.items() if any(shares.values())}

@@ -32,12 +32,17 @@ def signs_of(text: str) -> dict[str, list[str]]:
 
 def _signs(token: str) -> set[str]:
     if _CHINESE.search(token) and not token.isascii():
-        return {token[at:at + _PIECE] for at in range(max(1, len(token) - _PIECE + 1))}
+        return {token[at : at + _PIECE] for at in range(max(1, len(token) - _PIECE + 1))}
     if not any(character.isdigit() for character in token):
         return {token.casefold()}
     shape = re.sub(r"\d", "9", token)
-    return {token, shape, *(f"{token[:size]}…" for size in (1, 2, 3) if size < len(token)),
-            f"{token[0]}{'·' * (len(token) - 1)}", f"…{token[-1]}"}
+    return {
+        token,
+        shape,
+        *(f"{token[:size]}…" for size in (1, 2, 3) if size < len(token)),
+        f"{token[0]}{'·' * (len(token) - 1)}",
+        f"…{token[-1]}",
+    }
 
 
 def is_code(sign: str) -> bool:
@@ -76,7 +81,9 @@ def giveaways(train: Sequence[Mapping[str, Any]], test: Sequence[Mapping[str, An
     for sign in order:  # one for each label first, so that all are named
         shown.setdefault(pure[sign], {"sign": sign, "label": pure[sign], "rows": seen[sign].total()})
     return {
-        "signs": list(shown.values())[:_MOST_SHOWN], "all": order[:200], "codes": any(is_code(sign) for sign in pure),
+        "signs": list(shown.values())[:_MOST_SHOWN],
+        "all": order[:200],
+        "codes": any(is_code(sign) for sign in pure),
         "train": round(sum(bool(label) for label in trained) / len(train), 4),
         "test": round(len(has) / len(test), 4) if test else 0.0,
         "holds": round(holds / len(has), 4) if has else 0.0,

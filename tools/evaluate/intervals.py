@@ -155,7 +155,8 @@ def mean_bounds(
             sums[column] += weight * value
     slope = gradient(measure, sums)
     variance = sum(count * weigh(slope, row) ** 2 for count, row in found.cells) + found.worst * sum(
-        weight * weigh(slope, row) ** 2 for weight, row in wrong)
+        weight * weigh(slope, row) ** 2 for weight, row in wrong
+    )
     value = measure(sums)
     rows = value * (1 - value) / variance if variance > 0 else found.groups / found.worst
     return wider_wilson(measure(found.sums), rows)

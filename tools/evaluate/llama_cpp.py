@@ -51,8 +51,10 @@ def start_server(file: Path, *, key: str, port: int = 0, alias: str = "", contex
     except Exception as error:  # xllamacpp raises what llama.cpp says, as RuntimeError or ValueError
         raise DeploymentError(
             Text(f"llama.cpp could not load {file}: {error}", f"llama.cpp 無法載入 {file}：{error}"),
-            Text("The lines above it in the log say why; deploy to gguf again to build the file anew.",
-                 "紀錄裡前面幾行有原因；可再部署一次 gguf 重新產生檔案。"),
+            Text(
+                "The lines above it in the log say why; deploy to gguf again to build the file anew.",
+                "紀錄裡前面幾行有原因；可再部署一次 gguf 重新產生檔案。",
+            ),
             field="model",
         ) from error
     return server, str(server.listening_address)
@@ -77,13 +79,18 @@ def check_gguf(file: Path) -> None:
         problem = Text(f"{file} is not a GGUF file.", f"{file} 不是 GGUF 檔。")
     except OSError as error:
         problem = Text(f"{file} cannot be read: {reason_of(error).en}.", f"無法讀取 {file}：{reason_of(error).zh}。")
-    raise DeploymentError(problem, Text("Name a file that ends in .gguf.", "請指定副檔名為 .gguf 的檔案。"), field="model")
+    raise DeploymentError(
+        problem, Text("Name a file that ends in .gguf.", "請指定副檔名為 .gguf 的檔案。"), field="model"
+    )
 
 
 def missing_llama_cpp() -> MissingRequirement:
     return MissingRequirement(
-        Text("Running a GGUF file needs llama.cpp (xllamacpp) in the worker environment.",
-             "執行 GGUF 檔需要在工作環境中安裝 llama.cpp（xllamacpp）。"),
-        Text("Run: pip install 'nlp-skills[gguf]' in that environment.",
-             "請在該環境執行：pip install 'nlp-skills[gguf]'"),
+        Text(
+            "Running a GGUF file needs llama.cpp (xllamacpp) in the worker environment.",
+            "執行 GGUF 檔需要在工作環境中安裝 llama.cpp（xllamacpp）。",
+        ),
+        Text(
+            "Run: pip install 'nlp-skills[gguf]' in that environment.", "請在該環境執行：pip install 'nlp-skills[gguf]'"
+        ),
     )

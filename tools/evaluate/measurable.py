@@ -28,16 +28,24 @@ def check_labels(task: TaskFolder, benchmark: Benchmark) -> None:
     en, zh = _counted(lost)
     in_use = name_in_use(task)
     raise EvaluationError(
-        Text(f"The benchmark {benchmark.name} has labels that the task no longer has: {en}. Every answer to those rows would "
-             "count as wrong, whatever the model says.",
-             f"評估基準 {benchmark.name} 有任務已經沒有的標籤：{zh}。不論模型怎麼回答，這些列都會算錯。"),
-        Text(f"Use the benchmark {in_use}, or bring the label back with update_task.",
-             f"請改用評估基準 {in_use}，或用 update_task 把標籤加回來。") if benchmark.name != in_use else
-        Text("Call prepare_data: the benchmark takes the labels that the data has now (what an old label means stands in the "
-             "source's label_values), and its form before is kept. Or bring the label back with update_task.",
-             "請呼叫 prepare_data：評估基準會改用資料現在的標籤（舊標籤的意思寫在來源的 label_values），原版會保留。"
-             "也可以用 update_task 把標籤加回來。"),
-        field="benchmark")
+        Text(
+            f"The benchmark {benchmark.name} has labels that the task no longer has: {en}. Every answer to those rows would "
+            "count as wrong, whatever the model says.",
+            f"評估基準 {benchmark.name} 有任務已經沒有的標籤：{zh}。不論模型怎麼回答，這些列都會算錯。",
+        ),
+        Text(
+            f"Use the benchmark {in_use}, or bring the label back with update_task.",
+            f"請改用評估基準 {in_use}，或用 update_task 把標籤加回來。",
+        )
+        if benchmark.name != in_use
+        else Text(
+            "Call prepare_data: the benchmark takes the labels that the data has now (what an old label means stands in the "
+            "source's label_values), and its form before is kept. Or bring the label back with update_task.",
+            "請呼叫 prepare_data：評估基準會改用資料現在的標籤（舊標籤的意思寫在來源的 label_values），原版會保留。"
+            "也可以用 update_task 把標籤加回來。",
+        ),
+        field="benchmark",
+    )
 
 
 def check_version(version: VersionFolder, benchmark: Benchmark, definition: Task) -> None:
@@ -47,13 +55,18 @@ def check_version(version: VersionFolder, benchmark: Benchmark, definition: Task
     en = ", ".join(f"{label} → {' / '.join(names)}" for label, names in stale.items())
     zh = "、".join(f"{label} → {' / '.join(names)}" for label, names in stale.items())
     raise EvaluationError(
-        Text(f"{version.name} answers with labels that the task has changed since: {en}. On benchmark {benchmark.name} as it is "
-             "now each such answer would count as wrong.",
-             f"{version.name} 會用任務已改掉的標籤回答：{zh}。在現在的評估基準 {benchmark.name} 上，這些回答都會算錯。"),
-        Text("Train a new version with the labels of today. What was measured before stands, on the form the benchmark had "
-             "then; it does not compare with figures of today's.",
-             "請用現在的標籤訓練新版本。之前量的結果仍在，屬於當時的評估基準，不能和現在的分數相比。"),
-        field="version")
+        Text(
+            f"{version.name} answers with labels that the task has changed since: {en}. On benchmark {benchmark.name} as it is "
+            "now each such answer would count as wrong.",
+            f"{version.name} 會用任務已改掉的標籤回答：{zh}。在現在的評估基準 {benchmark.name} 上，這些回答都會算錯。",
+        ),
+        Text(
+            "Train a new version with the labels of today. What was measured before stands, on the form the benchmark had "
+            "then; it does not compare with figures of today's.",
+            "請用現在的標籤訓練新版本。之前量的結果仍在，屬於當時的評估基準，不能和現在的分數相比。",
+        ),
+        field="version",
+    )
 
 
 def renamed_labels(version: VersionFolder, benchmark: Benchmark, definition: Task) -> dict[str, list[str]]:
@@ -70,10 +83,15 @@ def goal_beyond_reach(task: TaskFolder, definition: Task) -> list[Text]:
     if goal is None or answers_of(definition.type) != "label":
         return []
     title = metric_title(definition.metric)
-    return [Text(f"The goal, {title.en} {goal:g}, cannot be reached: {why.en} More than {limit:.2f} cannot come out. Mend that, or "
-                 "set the goal below it (update_task).",
-                 f"目標「{title.zh} {goal:g}」達不到：{why.zh}最高只會到 {limit:.2f}。請先處理，或用 update_task 把目標訂低一點。")
-            for limit, why in _limits(task, definition) if round(limit, 4) < goal]
+    return [
+        Text(
+            f"The goal, {title.en} {goal:g}, cannot be reached: {why.en} More than {limit:.2f} cannot come out. Mend that, or "
+            "set the goal below it (update_task).",
+            f"目標「{title.zh} {goal:g}」達不到：{why.zh}最高只會到 {limit:.2f}。請先處理，或用 update_task 把目標訂低一點。",
+        )
+        for limit, why in _limits(task, definition)
+        if round(limit, 4) < goal
+    ]
 
 
 def _limits(task: TaskFolder, definition: Task) -> Iterator[tuple[float, Text]]:
@@ -95,14 +113,26 @@ def _by_labels(task: TaskFolder, definition: Task) -> Iterator[tuple[float, Text
     name, labels = benchmark.name, list(dict.fromkeys([*definition.labels, *lost]))
     metric, label = check_metric(definition.metric, labels)
     if lost and metric.higher_is_better:
-        right = [Answered(gold_of(row), gold_of(row) if lost.keys().isdisjoint(kind_of(row).labels_of(row)) else None)
-                 for row in benchmark.rows()]
+        right = [
+            Answered(gold_of(row), gold_of(row) if lost.keys().isdisjoint(kind_of(row).labels_of(row)) else None)
+            for row in benchmark.rows()
+        ]
         best = Scores([right], labels).values({"it": metric}, 0)["it"][labels.index(label) if label else 0]
         en, zh = _counted(lost)
-        yield best, Text(f"{en} of the {benchmark.count} of benchmark {name} have a label that the task no longer has.",
-                         f"評估基準 {name} 的 {benchmark.count} 列裡，{zh}的標籤任務已經沒有了。")
+        yield (
+            best,
+            Text(
+                f"{en} of the {benchmark.count} of benchmark {name} have a label that the task no longer has.",
+                f"評估基準 {name} 的 {benchmark.count} 列裡，{zh}的標籤任務已經沒有了。",
+            ),
+        )
     elif label and label not in benchmark.label_counts:
-        yield 0.0, Text(f"no row of benchmark {name} has the label {label}.", f"評估基準 {name} 裡沒有標籤是「{label}」的列。")
+        yield (
+            0.0,
+            Text(
+                f"no row of benchmark {name} has the label {label}.", f"評估基準 {name} 裡沒有標籤是「{label}」的列。"
+            ),
+        )
 
 
 def _by_contradictions(task: TaskFolder, _: Task) -> Iterator[tuple[float, Text]]:
@@ -110,9 +140,13 @@ def _by_contradictions(task: TaskFolder, _: Task) -> Iterator[tuple[float, Text]
     report = last_report(task) or {}
     if twice := sum(found["count"] for found in report.get("accepted", []) if found["code"] == "conflicting_labels"):
         rows = int(report["figures"]["rows"])
-        yield 1 - twice / (2 * rows), Text(
-            f"{several(twice, 'input')} of {rows} carry two different labels, so every second answer to them is wrong.",
-            f"{rows} 筆裡有 {twice} 筆相同的輸入標了兩種標籤，回答這些平均會錯一半。")
+        yield (
+            1 - twice / (2 * rows),
+            Text(
+                f"{several(twice, 'input')} of {rows} carry two different labels, so every second answer to them is wrong.",
+                f"{rows} 筆裡有 {twice} 筆相同的輸入標了兩種標籤，回答這些平均會錯一半。",
+            ),
+        )
 
 
 def _by_agreement(task: TaskFolder, _: Task) -> Iterator[tuple[float, Text]]:
@@ -123,12 +157,18 @@ def _by_agreement(task: TaskFolder, _: Task) -> Iterator[tuple[float, Text]]:
     if count < _FEWEST_JUDGED_TWICE:
         return
     alike = sum(pair["rows"] * pair["agreement"] for pair in pairs.values()) / count
-    yield alike, Text(
-        f"the people who label agree with each other on {alike:.0%} of {count} rows, and a model that learns from them cannot be "
-        "shown to be better than that.",
-        f"標註的人彼此在 {count} 列裡只有 {alike:.0%} 一致，跟著他們學的模型無法證明比這更好。")
+    yield (
+        alike,
+        Text(
+            f"the people who label agree with each other on {alike:.0%} of {count} rows, and a model that learns from them cannot be "
+            "shown to be better than that.",
+            f"標註的人彼此在 {count} 列裡只有 {alike:.0%} 一致，跟著他們學的模型無法證明比這更好。",
+        ),
+    )
 
 
 def _counted(lost: dict[str, int]) -> tuple[str, str]:
-    return (", ".join(f"{label} ({several(count, 'row')})" for label, count in lost.items()),
-            "、".join(f"{label}（{count} 列）" for label, count in lost.items()))
+    return (
+        ", ".join(f"{label} ({several(count, 'row')})" for label, count in lost.items()),
+        "、".join(f"{label}（{count} 列）" for label, count in lost.items()),
+    )

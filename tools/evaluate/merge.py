@@ -79,8 +79,13 @@ def check_room(needed: int, folder: Path, what: Text) -> None:
     """Raise `WorkspaceError` where the disk of that folder has fewer than `needed` bytes free."""
     if (free := free_disk(folder)) < needed:
         raise WorkspaceError(
-            Text(f"{what.en} needs up to {size(needed)} of disk at {folder.parent}; there are {size(free)}.",
-                 f"{what.zh}在 {folder.parent} 最多需要 {size(needed)} 的空間，目前只有 {size(free)}。"),
-            Text("Free some space (manage_task with action='tidy' helps) and deploy again; what was live before still "
-                 "answers.",
-                 "請清出空間（可用 manage_task 的 action='tidy'），再部署一次；先前的部署仍在服務。"))
+            Text(
+                f"{what.en} needs up to {size(needed)} of disk at {folder.parent}; there are {size(free)}.",
+                f"{what.zh}在 {folder.parent} 最多需要 {size(needed)} 的空間，目前只有 {size(free)}。",
+            ),
+            Text(
+                "Free some space (manage_task with action='tidy' helps) and deploy again; what was live before still "
+                "answers.",
+                "請清出空間（可用 manage_task 的 action='tidy'），再部署一次；先前的部署仍在服務。",
+            ),
+        )

@@ -109,8 +109,10 @@ class RatioMetric(Metric):
 
     def intervals(self, found: Counted) -> list[Interval]:
         bounds = [share_bounds(found, *share, self.bounds) for share in self.shares(len(found.sums))]
-        return [Interval(value, self.curve(low), self.curve(high))
-                for value, (low, high) in zip(self.measure(found.sums), bounds, strict=True)]
+        return [
+            Interval(value, self.curve(low), self.curve(high))
+            for value, (low, high) in zip(self.measure(found.sums), bounds, strict=True)
+        ]
 
 
 class F1Metric(RatioMetric):
@@ -180,8 +182,11 @@ class MeanOfClasses(ClassMetric, MeanMetric):
         rows = {at: found.sums[at + 1] for at in range(0, len(found.sums) - 3, 3) if found.sums[at + 1]}
         pairs = {(one, other): rows[one] * rows[other] for one in rows for other in rows if one != other}
         total = sum(pairs.values())
-        return [(weight / total, {one + 1: 1, other + 2: 1}) for (one, other), weight in pairs.items()] if total else [
-            (1.0, {at + 1: 1}) for at in rows]
+        return (
+            [(weight / total, {one + 1: 1, other + 2: 1}) for (one, other), weight in pairs.items()]
+            if total
+            else [(1.0, {at + 1: 1}) for at in rows]
+        )
 
 
 class ShareMetric(RatioMetric):
@@ -211,8 +216,11 @@ def known_metrics() -> dict[str, Metric]:
 
 def metrics_for(answers: Answers, rows: Sequence[Answered] | None = None) -> dict[str, Metric]:
     """The metrics that fit answers of a kind, by name; where rows are given, those that can measure them."""
-    return {name: metric for name, metric in known_metrics().items()
-            if answers in metric.answers and (rows is None or metric.applies(rows))}
+    return {
+        name: metric
+        for name, metric in known_metrics().items()
+        if answers in metric.answers and (rows is None or metric.applies(rows))
+    }
 
 
 def answers_of(task_type: TaskType) -> Answers:
@@ -257,7 +265,8 @@ def check_metric(
     near = offered(name, answers, labels, 3)
     raise EvaluationError(
         Text(f"{name[:60]!r} is not a metric of this task.", f"「{name[:60]}」不是這個任務可用的指標。"),
-        Text(f"Use one of: {', '.join(near)}.", f"可用的指標：{'、'.join(near)}。"), field=field,
+        Text(f"Use one of: {', '.join(near)}.", f"可用的指標：{'、'.join(near)}。"),
+        field=field,
     )
 
 

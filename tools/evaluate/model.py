@@ -19,9 +19,18 @@ from ..compute.fingerprint import Care, differing, file_hash, model_files, model
 from ..data.chat_template import without_clock
 
 # Read wherever they stand in a model's folder, before what would be read without them.
-_TAKEN_FIRST = ("config.json", "generation_config.json", "model.safetensors.index.json", "chat_template.jinja", "chat_template.json",
-                "tokenizer.json",
-                "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "adapter_config.json")
+_TAKEN_FIRST = (
+    "config.json",
+    "generation_config.json",
+    "model.safetensors.index.json",
+    "chat_template.jinja",
+    "chat_template.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "adapter_config.json",
+)
 _EVALUABLE = ("trained", "evaluated")
 
 
@@ -78,17 +87,27 @@ def version_paths(folder: VersionFolder, care: Care = "kept") -> ModelPaths:
     place = root / str(info.get("adapter") or info["model"])
     now = {relative: file_hash(root / relative, care) for relative in recorded if (root / relative).is_file()}
     if recorded:
-        now |= {(place / name).relative_to(root).as_posix(): digest for name, digest in model_files(place, care).items()}
+        now |= {
+            (place / name).relative_to(root).as_posix(): digest for name, digest in model_files(place, care).items()
+        }
     if changed := differing(recorded, now):
         file = root / changed[0]
         raise EvaluationError(
-            Text(f"{file} is not the file {folder.name} was committed with.",
-                 f"{file} 與 {folder.name} 定版時的檔案不同。") if changed[0] in recorded else
-            Text(f"{file} was put beside the files {folder.name} was committed with, and would be loaded with them.",
-                 f"{file} 不是 {folder.name} 定版時的檔案，卻會一起被載入。"),
-            Text("Restore it from a copy, or train the version again from its snapshot with reproduce.",
-                 "請從備份還原，或用 reproduce 依快照重新訓練這個版本。") if changed[0] in recorded else
-            Text("Move it out of that folder.", "請把它移出這個資料夾。"),
+            Text(
+                f"{file} is not the file {folder.name} was committed with.",
+                f"{file} 與 {folder.name} 定版時的檔案不同。",
+            )
+            if changed[0] in recorded
+            else Text(
+                f"{file} was put beside the files {folder.name} was committed with, and would be loaded with them.",
+                f"{file} 不是 {folder.name} 定版時的檔案，卻會一起被載入。",
+            ),
+            Text(
+                "Restore it from a copy, or train the version again from its snapshot with reproduce.",
+                "請從備份還原，或用 reproduce 依快照重新訓練這個版本。",
+            )
+            if changed[0] in recorded
+            else Text("Move it out of that folder.", "請把它移出這個資料夾。"),
             field="version",
         )
     if not info.get("adapter"):
@@ -113,14 +132,23 @@ def verified_base(folder: VersionFolder, care: Care = "kept") -> Path:
         changed = [] if model_hash(base, care) == digest else ["config.json"]
     if not changed:
         return base
-    named = Text(f": changed are {', '.join(changed[:5])}", f"：{'、'.join(changed[:5])} 被改過") if files else Text("", "")
+    named = (
+        Text(f": changed are {', '.join(changed[:5])}", f"：{'、'.join(changed[:5])} 被改過") if files else Text("", "")
+    )
     raise EvaluationError(
-        Text(f"The base model at {base} is no longer the one {folder.name} was trained on{named.en}.",
-             f"{base} 的基礎模型已經不是 {folder.name} 訓練時用的那一個{named.zh}。"),
-        Text(f"Bring its files back as they were (copy or download {recorded['name']} again), then call again; on another "
-             "base the adapter answers differently. Or train a new version on the base as it is now.",
-             f"請把檔案還原成原來的樣子（重新複製或下載 {recorded['name']}）再試一次；換了基礎模型，轉接器的回答就不同。"
-             "也可以用現在的基礎模型訓練新版本。"), field="base_model", details={"changed": changed[:20]})
+        Text(
+            f"The base model at {base} is no longer the one {folder.name} was trained on{named.en}.",
+            f"{base} 的基礎模型已經不是 {folder.name} 訓練時用的那一個{named.zh}。",
+        ),
+        Text(
+            f"Bring its files back as they were (copy or download {recorded['name']} again), then call again; on another "
+            "base the adapter answers differently. Or train a new version on the base as it is now.",
+            f"請把檔案還原成原來的樣子（重新複製或下載 {recorded['name']}）再試一次；換了基礎模型，轉接器的回答就不同。"
+            "也可以用現在的基礎模型訓練新版本。",
+        ),
+        field="base_model",
+        details={"changed": changed[:20]},
+    )
 
 
 def _matters(name: str, recorded: Mapping[str, str], now: Mapping[str, str]) -> bool:
@@ -134,14 +162,21 @@ def _matters(name: str, recorded: Mapping[str, str], now: Mapping[str, str]) -> 
 def unverified(folder: VersionFolder) -> Text | None:
     """What of the version cannot be checked, because it was trained before such hashes were recorded; None: nothing."""
     info = folder.model_info()
-    lacking = [text for text, known in (
-        (Text("its own model files", "自己的模型檔"), info.get("files")),
-        (Text("its base model", "基礎模型"), (info.get("base_model") or {}).get("hash"))) if not known]
+    lacking = [
+        text
+        for text, known in (
+            (Text("its own model files", "自己的模型檔"), info.get("files")),
+            (Text("its base model", "基礎模型"), (info.get("base_model") or {}).get("hash")),
+        )
+        if not known
+    ]
     if not lacking:
         return None
-    return Text(f"{folder.name} was recorded without the hashes of {' and '.join(text.en for text in lacking)}, so whether "
-                "they are still the same could not be verified.",
-                f"{folder.name} 當時沒有記錄{'與'.join(text.zh for text in lacking)}的雜湊值，無法驗證是否仍相同。")
+    return Text(
+        f"{folder.name} was recorded without the hashes of {' and '.join(text.en for text in lacking)}, so whether "
+        "they are still the same could not be verified.",
+        f"{folder.name} 當時沒有記錄{'與'.join(text.zh for text in lacking)}的雜湊值，無法驗證是否仍相同。",
+    )
 
 
 def base_path(info: dict[str, Any]) -> Path:
@@ -156,10 +191,16 @@ def base_path(info: dict[str, Any]) -> Path:
     if origin := info["base_model"].get("version"):
         task, name = origin["task"], origin["version"]
         raise EvaluationError(
-            Text(f"The merged model of {task}/{name}, which this version was trained on, is not at {recorded}.",
-                 f"這個版本是以 {task}/{name} 的合併模型為基礎訓練的，但 {recorded} 沒有這個模型。"),
-            Text(f"deploy(task={task!r}, version={name!r}, target='merged') makes it again.",
-                 f"請呼叫 deploy(task={task!r}, version={name!r}, target='merged') 重新產生。"), field="version")
+            Text(
+                f"The merged model of {task}/{name}, which this version was trained on, is not at {recorded}.",
+                f"這個版本是以 {task}/{name} 的合併模型為基礎訓練的，但 {recorded} 沒有這個模型。",
+            ),
+            Text(
+                f"deploy(task={task!r}, version={name!r}, target='merged') makes it again.",
+                f"請呼叫 deploy(task={task!r}, version={name!r}, target='merged') 重新產生。",
+            ),
+            field="version",
+        )
     return resolve_base_model(Workspace(), info["base_model"]["name"])
 
 
@@ -201,10 +242,16 @@ def load_for_inference(
         ends = tokenizer.eos_token_id
     if ends is None:
         raise EvaluationError(
-            Text(f"The model in {base} does not say which token ends an answer, so its answers would have no end.",
-                 f"{base} 的模型沒有說明哪個 token 代表回答結束，回答會停不下來。"),
-            Text("Set eos_token in its tokenizer_config.json (as the hub's page of the model has it), or choose another base model.",
-                 "請在它的 tokenizer_config.json 設定 eos_token（照模型頁面的說明），或改選其他基礎模型。"), field="model")
+            Text(
+                f"The model in {base} does not say which token ends an answer, so its answers would have no end.",
+                f"{base} 的模型沒有說明哪個 token 代表回答結束，回答會停不下來。",
+            ),
+            Text(
+                "Set eos_token in its tokenizer_config.json (as the hub's page of the model has it), or choose another base model.",
+                "請在它的 tokenizer_config.json 設定 eos_token（照模型頁面的說明），或改選其他基礎模型。",
+            ),
+            field="model",
+        )
     end_ids = tuple(ends) if isinstance(ends, list | tuple) else (int(ends),)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else end_ids[0]
     return LoadedModel(model, tokenizer, end_ids, int(pad))
@@ -213,16 +260,24 @@ def load_for_inference(
 def _untrained(folder: VersionFolder, status: str) -> EvaluationError:
     if status == "reserved":
         return EvaluationError(
-            Text(f"{folder.name} is still being trained, or its training was interrupted.",
-                 f"{folder.name} 還在訓練，或訓練已中斷。"),
-            Text("See job_status for it; an interrupted training goes on with manage_job(action='resume').",
-                 "請用 job_status 查看；中斷的訓練可用 manage_job(action='resume') 接續。"),
+            Text(
+                f"{folder.name} is still being trained, or its training was interrupted.",
+                f"{folder.name} 還在訓練，或訓練已中斷。",
+            ),
+            Text(
+                "See job_status for it; an interrupted training goes on with manage_job(action='resume').",
+                "請用 job_status 查看；中斷的訓練可用 manage_job(action='resume') 接續。",
+            ),
             field="version",
         )
     return EvaluationError(
-        Text(f"The training of {folder.name} did not finish ({status}), so there is nothing to evaluate.",
-             f"{folder.name} 的訓練沒有完成（{'已取消' if status == 'cancelled' else '失敗'}），沒有模型可以評估。"),
-        Text("Use another version, or train a new one with plan_training.",
-             "請改用其他版本，或用 plan_training 訓練新的版本。"),
+        Text(
+            f"The training of {folder.name} did not finish ({status}), so there is nothing to evaluate.",
+            f"{folder.name} 的訓練沒有完成（{'已取消' if status == 'cancelled' else '失敗'}），沒有模型可以評估。",
+        ),
+        Text(
+            "Use another version, or train a new one with plan_training.",
+            "請改用其他版本，或用 plan_training 訓練新的版本。",
+        ),
         field="version",
     )

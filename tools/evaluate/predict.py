@@ -115,22 +115,33 @@ def answer_ids(
     """For each conversation the tokens it is asked with, and those of its answer until the end of turn, as the chat
     template has them."""
     asked, tokens = prompt_ids(loaded, conversations), tokens_of(loaded.tokenizer)
-    whole = [plain_messages([*messages, {"role": "assistant", "content": answer}], tokens)
-             for messages, answer in zip(conversations, answers, strict=True)]
+    whole = [
+        plain_messages([*messages, {"role": "assistant", "content": answer}], tokens)
+        for messages, answer in zip(conversations, answers, strict=True)
+    ]
     told = loaded.tokenizer.apply_chat_template(whole, tokenize=False)
     found = []
-    for prompt, ids, text in zip(asked, loaded.tokenizer(told, add_special_tokens=False)["input_ids"], answers,
-                                 strict=True):
-        answer = ids[len(prompt):] if ids[:len(prompt)] == prompt else (
-            loaded.tokenizer(text, add_special_tokens=False)["input_ids"])
+    for prompt, ids, text in zip(
+        asked, loaded.tokenizer(told, add_special_tokens=False)["input_ids"], answers, strict=True
+    ):
+        answer = (
+            ids[len(prompt) :]
+            if ids[: len(prompt)] == prompt
+            else (loaded.tokenizer(text, add_special_tokens=False)["input_ids"])
+        )
         end = next((at for at, token in enumerate(answer) if token in loaded.end_ids), len(answer))
         found.append((prompt, [*answer[:end], answer[end] if end < len(answer) else loaded.end_ids[0]]))
     return found
 
 
 def margins(
-    loaded: LoadedModel, rows: Sequence[Mapping[str, Any]], prompt: Prompt, labels: Sequence[str], *,
-    kept: Path | None = None, report: Callable[[int, int], None] = lambda _done, _total: None,
+    loaded: LoadedModel,
+    rows: Sequence[Mapping[str, Any]],
+    prompt: Prompt,
+    labels: Sequence[str],
+    *,
+    kept: Path | None = None,
+    report: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> list[float]:
     """Of each pair by how much the model holds the chosen answer likelier: its tokens' mean log-likelihood, end of
     turn included, less that of the rejected one.
@@ -141,8 +152,10 @@ def margins(
     """
     asked = [chat_messages(row, prompt, labels) for row in rows for _ in range(2)]
     answered = answer_ids(loaded, asked, [str(row[role]) for row in rows for role in ("chosen", "rejected")])
-    lengths = [max(len(one[0]) + len(one[1]), len(other[0]) + len(other[1]))
-               for one, other in zip(answered[::2], answered[1::2], strict=True)]
+    lengths = [
+        max(len(one[0]) + len(one[1]), len(other[0]) + len(other[1]))
+        for one, other in zip(answered[::2], answered[1::2], strict=True)
+    ]
     found: dict[str, float] = {}
     if kept is not None and kept.is_file():
         found = {entry["id"]: float(entry["margin"]) for entry in read_jsonl(kept)}
@@ -171,10 +184,19 @@ def _likelihoods(loaded: LoadedModel, answered: Sequence[tuple[list[int], list[i
     ids, mask = _padded(loaded, [[*prompt, *answer] for prompt, answer in answered])
     longest = max(len(answer) for _, answer in answered)
     with torch.inference_mode():
-        logits = loaded.model(input_ids=ids, attention_mask=mask, position_ids=(mask.cumsum(1) - 1).clamp(min=0),
-                              use_cache=False, logits_to_keep=longest + 1).logits[:, :-1].float()
+        logits = (
+            loaded.model(
+                input_ids=ids,
+                attention_mask=mask,
+                position_ids=(mask.cumsum(1) - 1).clamp(min=0),
+                use_cache=False,
+                logits_to_keep=longest + 1,
+            )
+            .logits[:, :-1]
+            .float()
+        )
         likely = torch.log_softmax(logits, -1).gather(2, ids[:, -longest:, None])[..., 0]
-    return [float(row[longest - len(answer):].mean()) for row, (_, answer) in zip(likely, answered, strict=True)]
+    return [float(row[longest - len(answer) :].mean()) for row, (_, answer) in zip(likely, answered, strict=True)]
 
 
 def _padded(loaded: LoadedModel, rows: Sequence[list[int]]) -> tuple[Any, Any]:
@@ -183,8 +205,10 @@ def _padded(loaded: LoadedModel, rows: Sequence[list[int]]) -> tuple[Any, Any]:
 
     width = max(map(len, rows))
     device = next(loaded.model.parameters()).device
-    return (torch.tensor([[loaded.pad_id] * (width - len(one)) + one for one in rows], device=device),
-            torch.tensor([[0] * (width - len(one)) + [1] * len(one) for one in rows], device=device))
+    return (
+        torch.tensor([[loaded.pad_id] * (width - len(one)) + one for one in rows], device=device),
+        torch.tensor([[0] * (width - len(one)) + [1] * len(one) for one in rows], device=device),
+    )
 
 
 def _read(row: Mapping[str, Any], raw: str, ended: bool, labels: Sequence[str]) -> Prediction:
@@ -203,13 +227,20 @@ def prompt_ids(loaded: LoadedModel, conversations: list[list[dict[str, str]]]) -
     """
     if not loaded.tokenizer.chat_template:
         raise EvaluationError(
-            Text("This model has no chat template: it is a raw base model, and nothing says how a question is put to it.",
-                 "這個模型沒有對話模板（chat template）：它是未經對話訓練的原始模型，不知道該用什麼格式提問。"),
-            Text("Use its chat (instruct, -it) variant, or put a chat_template.jinja of its family into its folder.",
-                 "請改用它的對話版（instruct、-it），或把同家族的 chat_template.jinja 放進模型資料夾。"), field="model")
+            Text(
+                "This model has no chat template: it is a raw base model, and nothing says how a question is put to it.",
+                "這個模型沒有對話模板（chat template）：它是未經對話訓練的原始模型，不知道該用什麼格式提問。",
+            ),
+            Text(
+                "Use its chat (instruct, -it) variant, or put a chat_template.jinja of its family into its folder.",
+                "請改用它的對話版（instruct、-it），或把同家族的 chat_template.jinja 放進模型資料夾。",
+            ),
+            field="model",
+        )
     tokens = tokens_of(loaded.tokenizer)
-    told = loaded.tokenizer.apply_chat_template([plain_messages(one, tokens) for one in conversations],
-                                                add_generation_prompt=True, tokenize=False)
+    told = loaded.tokenizer.apply_chat_template(
+        [plain_messages(one, tokens) for one in conversations], add_generation_prompt=True, tokenize=False
+    )
     ids: list[list[int]] = loaded.tokenizer(told, add_special_tokens=False)["input_ids"]
     return ids
 
@@ -249,8 +280,15 @@ def _generate(
     width = ids.shape[1]
     with torch.inference_mode():
         produced = loaded.model.generate(
-            input_ids=ids, attention_mask=mask, max_new_tokens=limit, do_sample=False, temperature=None, top_p=None,
-            top_k=None, eos_token_id=list(loaded.end_ids), pad_token_id=loaded.pad_id,
+            input_ids=ids,
+            attention_mask=mask,
+            max_new_tokens=limit,
+            do_sample=False,
+            temperature=None,
+            top_p=None,
+            top_k=None,
+            eos_token_id=list(loaded.end_ids),
+            pad_token_id=loaded.pad_id,
             prefix_allowed_tokens_fn=_only(written, width, loaded.end_ids[0]) if written else None,
         )
     answers = []

@@ -1,6 +1,6 @@
 """Labels proposed by a trained version, or by any other model that can be asked here, as a job.
 
-    python -m nlp_skills.tools.evaluate.proposing TASK --model v2
+python -m nlp_skills.tools.evaluate.proposing TASK --model v2
 """
 
 from __future__ import annotations
@@ -49,9 +49,13 @@ def start(
     """
     if strange := sorted(set(settings) - set(_SETTINGS)):
         raise DataError(
-            Text(f"settings has a field {strange[0]!r} that a model does not take.", f"settings 有多餘的欄位「{strange[0]}」。"),
+            Text(
+                f"settings has a field {strange[0]!r} that a model does not take.",
+                f"settings 有多餘的欄位「{strange[0]}」。",
+            ),
             Text(f"Its fields are: {', '.join(_SETTINGS)}.", f"可用的欄位：{'、'.join(_SETTINGS)}。"),
-            field=f"settings.{strange[0]}")
+            field=f"settings.{strange[0]}",
+        )
     clean, _ = secrets.move_inline(settings, prefix="endpoint_")
     model = _model(workspace, task, name, str(clean.get("url") or ""), str(clean.get("api_key") or ""))
     if model.url:
@@ -90,8 +94,11 @@ def propose(task: TaskFolder, job: RunningJob, model: Model) -> dict[str, Any]:
         asked["files"] = trained_version(task, model.source).model_info().get("files")
     proposer = Proposer(task, model.name, asked)
     known = proposer.answered()
-    rows = [row for number in here.open if number not in known
-            and ((row := here.pool.rows[number]).get("entity") or not here.pool.needs_entity)]
+    rows = [
+        row
+        for number in here.open
+        if number not in known and ((row := here.pool.rows[number]).get("entity") or not here.pool.needs_entity)
+    ]
     kept = task.cache / "labelling" / f"{proposer.key}.jsonl"
 
     def report(done: int, total: int) -> None:
@@ -100,17 +107,27 @@ def propose(task: TaskFolder, job: RunningJob, model: Model) -> dict[str, Any]:
     if rows:
         with answering(task, model, prompt, definition.labels) as ask:
             found = ask([{**row, **kind.unanswered(row["text"])} for row in rows], kept, report)
-        proposer.add({"id": one.id, "label": kind.proposed(here.pool.rows[one.id]["text"], one.raw, definition.labels)
-                      if one.answer is not None else None} for one in found)
+        proposer.add(
+            {
+                "id": one.id,
+                "label": kind.proposed(here.pool.rows[one.id]["text"], one.raw, definition.labels)
+                if one.answer is not None
+                else None,
+            }
+            for one in found
+        )
         kept.unlink(missing_ok=True)
     lines = list(proposer.answered().values())
     labelled = sum(line["label"] is not None for line in lines)
     say, tool, arguments = next_call(look(task))
     return {
-        "proposed": labelled, "no_label": len(lines) - labelled, "proposals": proposer.key,
-        "message": Text(f"{model.name} proposed {several(labelled, 'answer')}; {len(lines) - labelled} of what it said was "
-                        "none.",
-                        f"{model.name} 提出 {labelled} 個答案，另有 {len(lines) - labelled} 個回答無法採用。")._asdict(),
+        "proposed": labelled,
+        "no_label": len(lines) - labelled,
+        "proposals": proposer.key,
+        "message": Text(
+            f"{model.name} proposed {several(labelled, 'answer')}; {len(lines) - labelled} of what it said was none.",
+            f"{model.name} 提出 {labelled} 個答案，另有 {len(lines) - labelled} 個回答無法採用。",
+        )._asdict(),
         "next_step": {"tool": tool, "arguments": arguments, "say": say._asdict()},
     }
 

@@ -1,8 +1,8 @@
 """The evaluated commit: a dated record in `results.json`, and the answers behind it.
 
-    results.json              {"format": 1, "evaluations": [oldest … newest]}, written last: it is the commit
-    predictions.jsonl         the newest evaluation's answers, for people
-    predictions/<hash>.jsonl  the answers of every evaluation, by the hash its record names
+results.json              {"format": 1, "evaluations": [oldest … newest]}, written last: it is the commit
+predictions.jsonl         the newest evaluation's answers, for people
+predictions/<hash>.jsonl  the answers of every evaluation, by the hash its record names
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ from .predict import Prediction
 from .significance import Scores
 
 INVALID = "(invalid)"
-FORMULA = 1  # counts up when the same answers come to give other figures, so that older records are not taken for forged
+FORMULA = (
+    1  # counts up when the same answers come to give other figures, so that older records are not taken for forged
+)
 
 
 def row_groups(rows: Sequence[Row], group_by: str | None) -> list[str]:
@@ -62,9 +64,12 @@ def measured(
         figures = {name: found[place] for name, found in intervals.items() if known[name].per_class}
         few = support[label] < FEWEST_ROWS
         per_class[label] = {
-            **{name: round(one.value, 6) for name, one in figures.items()}, "support": support[label],
+            **{name: round(one.value, 6) for name, one in figures.items()},
+            "support": support[label],
             **({"too_few": True, **_counts(answers, label)} if few else {}),
-            "intervals": {} if few else {name: [round(one.low, 6), round(one.high, 6)] for name, one in figures.items()},
+            "intervals": {}
+            if few
+            else {name: [round(one.low, 6), round(one.high, 6)] for name, one in figures.items()},
         }
     found: dict[str, Any] = {
         "metrics": {name: found[0].to_dict() for name, found in intervals.items() if not known[name].per_class},
@@ -81,10 +86,14 @@ def measured(
 
 def _counts(answers: Sequence[Answered], label: str) -> dict[str, int]:
     """Of a label with few rows: how many were right, and how many answers named it."""
-    gold, said = ([{part for part in parts_of(one) if part[0] == label} for one in column] for column in zip(
-        *((row.gold, row.answer) for row in answers), strict=True))
-    return {"right": sum(len(one & other) for one, other in zip(gold, said, strict=True)),
-            "answered": sum(len(one) for one in said)}
+    gold, said = (
+        [{part for part in parts_of(one) if part[0] == label} for one in column]
+        for column in zip(*((row.gold, row.answer) for row in answers), strict=True)
+    )
+    return {
+        "right": sum(len(one & other) for one, other in zip(gold, said, strict=True)),
+        "answered": sum(len(one) for one in said),
+    }
 
 
 def measured_classes(kind: Answers, labels: Sequence[str]) -> list[str]:
@@ -100,10 +109,17 @@ def measured_labels(known: Sequence[str], rows: Sequence[Row]) -> list[str]:
 def answer_rows(rows: Sequence[Row], predictions: Sequence[Prediction]) -> list[dict[str, Any]]:
     """The lines of `predictions.jsonl`, in the order of the benchmark."""
     return [
-        {"id": row["id"], "text": row["text"], **({"entity": row["entity"]} if row.get("entity") else {}),
-         "gold": answer.gold, "predicted": answer.answer, "raw": answer.raw, "correct": answer.correct,
-         **({} if answer.ended else {"ended": False}),
-         **({} if answer.margin is None else {"rejected": row["rejected"], "margin": round(answer.margin, 6)})}
+        {
+            "id": row["id"],
+            "text": row["text"],
+            **({"entity": row["entity"]} if row.get("entity") else {}),
+            "gold": answer.gold,
+            "predicted": answer.answer,
+            "raw": answer.raw,
+            "correct": answer.correct,
+            **({} if answer.ended else {"ended": False}),
+            **({} if answer.margin is None else {"rejected": row["rejected"], "margin": round(answer.margin, 6)}),
+        }
         for row, answer in zip(rows, predictions, strict=True)
     ]
 
@@ -156,12 +172,16 @@ def evaluated_answers(
     if digest and path.is_file() and sha256_file(path) == digest:
         return list(read_jsonl(path))
     raise EvaluationError(
-        Text(f"The answers behind evaluation {record['id']} of {folder.name} are missing or were changed.",
-             f"{folder.name} 評估 {record['id']} 的逐列回答不見了，或被改過。"),
-        Text(f"Evaluate it again: evaluate(task={folder.task.name!r}, version={folder.name!r}, "
-             f"benchmark={record['benchmark']['name']!r}).",
-             f"請重新評估：evaluate(task={folder.task.name!r}, version={folder.name!r}, "
-             f"benchmark={record['benchmark']['name']!r})。"),
+        Text(
+            f"The answers behind evaluation {record['id']} of {folder.name} are missing or were changed.",
+            f"{folder.name} 評估 {record['id']} 的逐列回答不見了，或被改過。",
+        ),
+        Text(
+            f"Evaluate it again: evaluate(task={folder.task.name!r}, version={folder.name!r}, "
+            f"benchmark={record['benchmark']['name']!r}).",
+            f"請重新評估：evaluate(task={folder.task.name!r}, version={folder.name!r}, "
+            f"benchmark={record['benchmark']['name']!r})。",
+        ),
         field="version",
     )
 

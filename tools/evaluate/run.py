@@ -68,8 +68,12 @@ def main(task: Path, arguments: list[str]) -> int:
         description="Evaluate a trained version on a frozen benchmark. 用凍結的評估基準評估一個訓練好的版本。",
     )
     parser.add_argument("--version", default="latest", help="v1, v2, … or latest 版本，或 latest")
-    parser.add_argument("--benchmark", help="a name below benchmarks/ (default: main) benchmarks/ 裡的名稱（預設 main）")
-    parser.add_argument("--skip-baselines", action="store_true", help="leave out the methods to compare with 不跑用來比較的簡單方法")
+    parser.add_argument(
+        "--benchmark", help="a name below benchmarks/ (default: main) benchmarks/ 裡的名稱（預設 main）"
+    )
+    parser.add_argument(
+        "--skip-baselines", action="store_true", help="leave out the methods to compare with 不跑用來比較的簡單方法"
+    )
     given = parser.parse_args(arguments)
     # Everything needed is on this machine by now; the libraries must neither ask the network nor draw bars.
     settle_libraries()
@@ -141,9 +145,12 @@ class _Evaluation:
         self.passes, self.done = {"label": 3, "pair": 4}.get(self.answers, 2), 0
         if not self.rows:
             raise EvaluationError(
-                Text(f"The benchmark {self.benchmark.name} has no rows.",
-                     f"評估基準 {self.benchmark.name} 沒有任何資料。"),
-                Text("Prepare data with a test split first.", "請先準備含有測試集的資料。"), field="benchmark",
+                Text(
+                    f"The benchmark {self.benchmark.name} has no rows.",
+                    f"評估基準 {self.benchmark.name} 沒有任何資料。",
+                ),
+                Text("Prepare data with a test split first.", "請先準備含有測試集的資料。"),
+                field="benchmark",
             )
 
     def committed(self) -> dict[str, Any] | None:
@@ -159,8 +166,9 @@ class _Evaluation:
         free = self._ask(loaded, False, "free", Text("asking the model", "詢問模型"))
         if self.answers != "label":
             return free, None
-        constrained = self._ask(loaded, True, "constrained", Text("asking it again, limited to the labels",
-                                                                  "再問一次，限定只能回答標籤"))
+        constrained = self._ask(
+            loaded, True, "constrained", Text("asking it again, limited to the labels", "再問一次，限定只能回答標籤")
+        )
         return (constrained, free) if self.constrained else (free, constrained)
 
     def keep_evidence(self, head: list[Prediction], other: list[Prediction] | None) -> None:
@@ -169,10 +177,20 @@ class _Evaluation:
         found: dict[str, Any] = {}
         if self.snapshot is not None:
             hashes = {name: self.snapshot.file_hashes[name] for name in ("train", "valid")}
-            found = data_evidence(self.folder.task.cache, self.snapshot.rows("train"), self.snapshot.rows("valid"),
-                                  self.rows, self.task.language, {**hashes, "benchmark": self.benchmark.hash})
-        seen = {"benchmark": self.benchmark.hash, "prompt": {"same": self.prompt_is_the_trained_one},
-                **answer_evidence(other if other is not None and self.constrained else head), **found}
+            found = data_evidence(
+                self.folder.task.cache,
+                self.snapshot.rows("train"),
+                self.snapshot.rows("valid"),
+                self.rows,
+                self.task.language,
+                {**hashes, "benchmark": self.benchmark.hash},
+            )
+        seen = {
+            "benchmark": self.benchmark.hash,
+            "prompt": {"same": self.prompt_is_the_trained_one},
+            **answer_evidence(other if other is not None and self.constrained else head),
+            **found,
+        }
         write_json(self.folder.evidence_file, {"format": 1, **self.folder.evidence(), "evaluation": seen})
 
     def _trained_prompt(self, loaded: LoadedModel) -> bool | None:
@@ -184,21 +202,32 @@ class _Evaluation:
         """For each baseline its answer to every row; those that cannot be had are left out with a warning."""
         found: dict[str, list[Answered]] = {}
         if self.snapshot is None:
-            self.job.warn(Text("The data this version was trained on is not on this machine, so the simple baselines "
-                               "are left out.", "這台機器上沒有這個版本的訓練資料，因此略過簡單的比較基準。"))
+            self.job.warn(
+                Text(
+                    "The data this version was trained on is not on this machine, so the simple baselines "
+                    "are left out.",
+                    "這台機器上沒有這個版本的訓練資料，因此略過簡單的比較基準。",
+                )
+            )
         else:
             self._say(Text("asking the simple methods", "計算簡單方法的結果"))
-            found |= simple_answers(self.folder.task.cache, self.answers, self.snapshot, self.benchmark, self.rows,
-                                    self.task.language)
+            found |= simple_answers(
+                self.folder.task.cache, self.answers, self.snapshot, self.benchmark, self.rows, self.task.language
+            )
         if base := self._base_answers():
             found[BASE_MODEL] = base
         return found
 
     def _base_answers(self) -> list[Answered] | None:
         """The untuned base model's answers, decoded as the headline is."""
-        key = {"base": self.info["base_model"].get("hash") or self.info["base_model"]["name"],
-               "benchmark": self.benchmark.hash, "prompt": self.prompt.model_dump(mode="json"),
-               "labels": self.labels, "constrained": self.constrained, **({"cut": self.asked.cut} if self.asked.cut else {})}
+        key = {
+            "base": self.info["base_model"].get("hash") or self.info["base_model"]["name"],
+            "benchmark": self.benchmark.hash,
+            "prompt": self.prompt.model_dump(mode="json"),
+            "labels": self.labels,
+            "constrained": self.constrained,
+            **({"cut": self.asked.cut} if self.asked.cut else {}),
+        }
 
         def ask() -> list[Answered]:
             loaded = self._load(verified_base(self.folder, "kept" if self.info.get("adapter") else "afresh"), None)
@@ -208,8 +237,12 @@ class _Evaluation:
         try:
             return cached_answers(self.folder.task.cache, BASE_MODEL, key, self.rows, ask)
         except (EvaluationError, MissingRequirement, TrainingError) as error:
-            self.job.warn(Text(f"The untuned base model is left out: {error.problem.en}",
-                               f"略過未微調的基礎模型：{error.problem.zh}"))
+            self.job.warn(
+                Text(
+                    f"The untuned base model is left out: {error.problem.en}",
+                    f"略過未微調的基礎模型：{error.problem.zh}",
+                )
+            )
             return None
 
     def record(
@@ -219,24 +252,41 @@ class _Evaluation:
         self._say(Text("measuring", "計算指標"))
         answers, lines = [answer.answered for answer in head], answer_rows(self.rows, head)
         record: dict[str, Any] = {
-            "benchmark": benchmark_reference(self.benchmark), "answers": self.answers, "formula": FORMULA,
+            "benchmark": benchmark_reference(self.benchmark),
+            "answers": self.answers,
+            "formula": FORMULA,
             "decoding": "constrained" if self.constrained else "free",
             **measured(self.answers, answers, self.measured_labels, self.groups),
-            "clusters": {"by": (self.snapshot.manifest["split"].get("group_by") if self.snapshot else None) or "text",
-                         "count": len(set(self.groups))},
+            "clusters": {
+                "by": (self.snapshot.manifest["split"].get("group_by") if self.snapshot else None) or "text",
+                "count": len(set(self.groups)),
+            },
             **({"other_decoding": self._other_decoding(other)} if other is not None else {}),
-            "simplified": simplified_leak([answer.raw for answer in head], self.task.language,
-                                          meant_characters(self.labels, self.rows, self.answers)),
+            "simplified": simplified_leak(
+                [answer.raw for answer in head],
+                self.task.language,
+                meant_characters(self.labels, self.rows, self.answers),
+            ),
             **({"cut": {"max_length": self.limit, "characters": self.asked.cut}} if self.asked.cut else {}),
             "job": self.job.folder.id,
-            "baselines": {name: baseline_figures(self.task.metric, self.answers, given, self.measured_labels, self.groups,
-                                                 self.snapshot if name != BASE_MODEL else None)
-                          for name, given in beside.items()},
+            "baselines": {
+                name: baseline_figures(
+                    self.task.metric,
+                    self.answers,
+                    given,
+                    self.measured_labels,
+                    self.groups,
+                    self.snapshot if name != BASE_MODEL else None,
+                )
+                for name, given in beside.items()
+            },
             "predictions_hash": keep_answers(self.folder, lines),
         }
         leaked = self._leaked()
-        ahead = {name: paired_difference(self.task.metric, self.answers, given, answers, self.measured_labels,
-                                         self.groups) for name, given in beside.items()}
+        ahead = {
+            name: paired_difference(self.task.metric, self.answers, given, answers, self.measured_labels, self.groups)
+            for name, given in beside.items()
+        }
         record["verdict"] = verdict(record, self.task, ahead, leaked, chosen_by(self.folder, record, lines))
         if leaked:
             record["trained_on"] = leaked
@@ -244,8 +294,11 @@ class _Evaluation:
 
     def _other_decoding(self, other: list[Prediction]) -> dict[str, Any]:
         figures = measured(self.answers, [answer.answered for answer in other], self.measured_labels, self.groups)
-        return {"decoding": "free" if self.constrained else "constrained", "metrics": figures["metrics"],
-                "predictions_hash": keep_answers(self.folder, answer_rows(self.rows, other))}
+        return {
+            "decoding": "free" if self.constrained else "constrained",
+            "metrics": figures["metrics"],
+            "predictions_hash": keep_answers(self.folder, answer_rows(self.rows, other)),
+        }
 
     def _leaked(self) -> int:
         """How many rows of the benchmark this version was trained on."""
@@ -266,13 +319,21 @@ class _Evaluation:
             self.done = before + done
             self._say(doing)
 
-        found = predict(loaded, self.asked.rows, self.prompt, self.labels, constrained,
-                        kept=self.kept / f"{name}.jsonl", report=report)
+        found = predict(
+            loaded,
+            self.asked.rows,
+            self.prompt,
+            self.labels,
+            constrained,
+            kept=self.kept / f"{name}.jsonl",
+            report=report,
+        )
         if self.answers != "pair":
             return found
         before = self.done
-        preferred = margins(loaded, self.asked.rows, self.prompt, self.labels, kept=self.kept / f"{name}-pairs.jsonl",
-                            report=report)
+        preferred = margins(
+            loaded, self.asked.rows, self.prompt, self.labels, kept=self.kept / f"{name}-pairs.jsonl", report=report
+        )
         return [replace(one, margin=margin) for one, margin in zip(found, preferred, strict=True)]
 
     def _say(self, doing: Text) -> None:
@@ -281,8 +342,14 @@ class _Evaluation:
 
     def _key(self) -> str:
         """Names what the answers depend on, so that a killed evaluation finds its own answers and no others."""
-        key = {"version": self.folder.name, "files": self.info.get("files"), "base": self.info["base_model"],
-               "benchmark": self.benchmark.hash, "prompt": self.prompt.model_dump(mode="json"), "labels": self.labels}
+        key = {
+            "version": self.folder.name,
+            "files": self.info.get("files"),
+            "base": self.info["base_model"],
+            "benchmark": self.benchmark.hash,
+            "prompt": self.prompt.model_dump(mode="json"),
+            "labels": self.labels,
+        }
         return sha256_bytes(json.dumps(key, sort_keys=True, ensure_ascii=False, default=str).encode())[:16]
 
 
@@ -293,12 +360,18 @@ def simple_answers(
     train, valid = snapshot.rows("train"), snapshot.rows("valid")
     hashes = {name: snapshot.file_hashes[name] for name in ("train", "valid")}
     key = {**hashes, "benchmark": benchmark.hash, "language": language}
-    return {name: cached_answers(cache, name, key, rows, partial(one.answers, train, valid, rows, language))
-            for name, one in baselines_for(answers, train).items()}
+    return {
+        name: cached_answers(cache, name, key, rows, partial(one.answers, train, valid, rows, language))
+        for name, one in baselines_for(answers, train).items()
+    }
 
 
 def baseline_figures(
-    metric: str, kind: Answers, answers: Sequence[Answered], labels: Sequence[str], groups: Sequence[str] | None,
+    metric: str,
+    kind: Answers,
+    answers: Sequence[Answered],
+    labels: Sequence[str],
+    groups: Sequence[str] | None,
     snapshot: Snapshot | None,
 ) -> dict[str, Any]:
     """What a record says of a baseline: each metric's value and its interval.
@@ -323,7 +396,11 @@ def meant_characters(labels: Sequence[str], rows: Sequence[Row], answers: Answer
 
 
 def paired_difference(
-    name: str, kind: Answers, a: Sequence[Answered], b: Sequence[Answered], labels: Sequence[str],
+    name: str,
+    kind: Answers,
+    a: Sequence[Answered],
+    b: Sequence[Answered],
+    labels: Sequence[str],
     groups: Sequence[str] | None,
 ) -> Difference:
     """How far answers `b` are ahead of answers `a` in the metric (above 0: b is better, whichever way it counts)."""
@@ -344,18 +421,31 @@ def _result(evaluation: _Evaluation, record: dict[str, Any], report: Path) -> di
     asked = record.get("cut")
     cut = said_of_cut(len(asked["characters"]), asked["max_length"]) if asked else Text("", "")
     return {
-        "version": folder.name, "evaluation": record["id"], "benchmark": record["benchmark"],
-        "decoding": record["decoding"], "metrics": record["metrics"],
-        "per_class": {label: {name: value for name, value in figures.items() if name != "intervals"}
-                      for label, figures in record["per_class"].items()},
-        "other_decoding": {name: figures["value"]
-                           for name, figures in (record.get("other_decoding") or {}).get("metrics", {}).items()},
-        "baselines": {name: {kind: value for kind, value in figures.items() if kind != "intervals"}
-                      for name, figures in record["baselines"].items()},
-        "met": found["met"], "threshold": found["threshold"], "simplest_wins": found["simplest_wins"],
-        "report": str(report), "results": str(folder.results_file),
-        "message": {"en": f"{folder.name}: {' '.join(filter(None, [found['text']['en'], cut.en]))}",
-                    "zh": f"{folder.name}：{found['text']['zh']}{cut.zh}"},
+        "version": folder.name,
+        "evaluation": record["id"],
+        "benchmark": record["benchmark"],
+        "decoding": record["decoding"],
+        "metrics": record["metrics"],
+        "per_class": {
+            label: {name: value for name, value in figures.items() if name != "intervals"}
+            for label, figures in record["per_class"].items()
+        },
+        "other_decoding": {
+            name: figures["value"] for name, figures in (record.get("other_decoding") or {}).get("metrics", {}).items()
+        },
+        "baselines": {
+            name: {kind: value for kind, value in figures.items() if kind != "intervals"}
+            for name, figures in record["baselines"].items()
+        },
+        "met": found["met"],
+        "threshold": found["threshold"],
+        "simplest_wins": found["simplest_wins"],
+        "report": str(report),
+        "results": str(folder.results_file),
+        "message": {
+            "en": f"{folder.name}: {' '.join(filter(None, [found['text']['en'], cut.en]))}",
+            "zh": f"{folder.name}：{found['text']['zh']}{cut.zh}",
+        },
         "next_step": _next_step(folder, record),
     }
 
@@ -365,10 +455,15 @@ def _next_step(folder: VersionFolder, record: dict[str, Any]) -> dict[str, Any]:
     found, task = record["verdict"], folder.task.name
     parent = parent_of(folder)
     if parent and parent.latest_evaluation(record["benchmark"]["hash"]):
-        say = Text(f"Compare it with {parent.name}: is the difference more than chance?",
-                   f"和 {parent.name} 比較：差異是不是真的，而不只是運氣？")
-        return {"tool": "compare_versions", "arguments": {"task": task, "a": parent.name, "b": folder.name},
-                "say": say._asdict()}
+        say = Text(
+            f"Compare it with {parent.name}: is the difference more than chance?",
+            f"和 {parent.name} 比較：差異是不是真的，而不只是運氣？",
+        )
+        return {
+            "tool": "compare_versions",
+            "arguments": {"task": task, "a": parent.name, "b": folder.name},
+            "say": say._asdict(),
+        }
     if found["met"] and not found["simplest_wins"]:
         say = Text(f"It meets the goal. Deploy {folder.name}?", f"已達標。要部署 {folder.name} 嗎？")
         return {"tool": "deploy", "arguments": {"task": task, "version": folder.name}, "say": say._asdict()}

@@ -58,8 +58,12 @@ class Difference:
         return "worse" if self.high < 0 else "not_shown"
 
     def to_dict(self) -> dict[str, float]:
-        return {"value": round(self.value, 6), "low": round(self.low, 6), "high": round(self.high, 6),
-                "p": round(self.p, 6)}
+        return {
+            "value": round(self.value, 6),
+            "low": round(self.low, 6),
+            "high": round(self.high, 6),
+            "p": round(self.p, 6),
+        }
 
 
 @dataclass(frozen=True)
@@ -140,11 +144,17 @@ class Scores:
     def _paired(self, metric: Metric, a: int, b: int) -> list[Difference]:
         sums = [self._counted(metric, model).sums for model in (a, b)]
         middle = [(one + other) / 2 for one, other in zip(*sums, strict=True)]
-        moves = cells_of([_minus(row_b, row_a) for row_a, row_b in zip(
-            self._grouped(metric, a), self._grouped(metric, b), strict=True)])
+        moves = cells_of(
+            [
+                _minus(row_b, row_a)
+                for row_a, row_b in zip(self._grouped(metric, a), self._grouped(metric, b), strict=True)
+            ]
+        )
         ends = zip(metric.measure(sums[0]), metric.measure(sums[1]), strict=True)
-        return [_difference(value_b - value_a, moves, gradient(_figure(metric, place), middle))
-                for place, (value_a, value_b) in enumerate(ends)]
+        return [
+            _difference(value_b - value_a, moves, gradient(_figure(metric, place), middle))
+            for place, (value_a, value_b) in enumerate(ends)
+        ]
 
 
 def _figure(metric: Metric, place: int) -> Callable[[Sequence[float]], float]:
@@ -199,8 +209,10 @@ def _randomised(parts: Mapping[float, int]) -> float:
     source, margin = random.Random(_SEED), reached * (1 - 1e-9) - 1e-12
     flips = max(_FEWEST_FLIPS, min(_FLIPS, _MOST_COINS // len(sizes)))
     cells = list(sizes.items())
-    as_far = sum(abs(sum(size * (2 * source.getrandbits(coins).bit_count() - coins) for size, coins in cells)) >= margin
-                 for _ in range(flips))
+    as_far = sum(
+        abs(sum(size * (2 * source.getrandbits(coins).bit_count() - coins) for size, coins in cells)) >= margin
+        for _ in range(flips)
+    )
     return (as_far + 1) / (flips + 1)
 
 

@@ -19,10 +19,12 @@ def text_features(language: str) -> Any:
 
     if language == "zh-TW":
         return TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True)
-    return FeatureUnion([
-        ("words", TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=rf"\w+|{_ENTITY_MARK}")),
-        ("characters", TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True)),
-    ])
+    return FeatureUnion(
+        [
+            ("words", TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=rf"\w+|{_ENTITY_MARK}")),
+            ("characters", TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True)),
+        ]
+    )
 
 
 def marked(row: Row) -> str:

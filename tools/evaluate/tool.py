@@ -23,7 +23,8 @@ def register(server: MCPServer, workspace: Workspace) -> None:
     """Register `evaluate`, `compare_versions` and `try_model`."""
 
     @server.tool(
-        name="evaluate", title="Evaluate a version · 評估版本",
+        name="evaluate",
+        title="Evaluate a version · 評估版本",
         description="Run the frozen test set against a trained version, decoded as it will be deployed: how good is "
         "it on unseen data: macro-F1, accuracy, entity F1, chrF or preferences with 95 % intervals, beside simple "
         "methods and the untuned model. 評估、用測試集打分數、準確率、訓練完結果好嗎。",
@@ -50,14 +51,22 @@ def register(server: MCPServer, workspace: Workspace) -> None:
             check_labels(folder, asked)  # what cannot be measured is told before a job is started
             check_version(chosen, asked, definition)
             arguments = ["--version", chosen.name, *(["--benchmark", benchmark] if benchmark else [])]
-            return jobs.submit(workspace, "evaluate", run.ENTRY, arguments, python=worker_python(workspace), task=folder,
-                               resumable=True)
+            return jobs.submit(
+                workspace,
+                "evaluate",
+                run.ENTRY,
+                arguments,
+                python=worker_python(workspace),
+                task=folder,
+                resumable=True,
+            )
 
         job = await anyio.to_thread.run_sync(start)
         return await follow(job, workspace, report=context.report_progress)
 
     @server.tool(
-        name="compare_versions", title="Compare two versions · 比較版本",
+        name="compare_versions",
+        title="Compare two versions · 比較版本",
         description="Two versions side by side: is the new version better than the old one, or is it noise? A paired "
         "test on the same benchmark rows; also settings, data and per-class differences. 比較 v1 和 "
         "v2、新版有比較好嗎。",
@@ -77,26 +86,35 @@ def register(server: MCPServer, workspace: Workspace) -> None:
             folder = workspace.task(task)
             one, other = predictor(folder, a), predictor(folder, b)
             deciding.common_records(one, other)  # what cannot be compared is told before a job is started
-            return jobs.submit(workspace, "compare", compare.ENTRY, [str(folder.root), one.name, other.name],
-                               python=worker_python(workspace), task=folder)
+            return jobs.submit(
+                workspace,
+                "compare",
+                compare.ENTRY,
+                [str(folder.root), one.name, other.name],
+                python=worker_python(workspace),
+                task=folder,
+            )
 
         job = await anyio.to_thread.run_sync(start)
         return await follow(job, workspace, report=context.report_progress)
 
     @server.tool(
-        name="try_model", title="Try a model · 試用模型",
+        name="try_model",
+        title="Try a model · 試用模型",
         description="Try any existing model before training: an Ollama model, a GGUF file, an OpenAI-compatible "
         "endpoint, a base model, or a version. ask: a text or a few validation rows side by side; evaluate: the frozen "
         "benchmark, to see whether it is good enough already. 試用現成模型、問一句看看、測 Ollama 模型。",
-        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True,
-                                    open_world_hint=True),
+        annotations=ToolAnnotations(
+            read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True
+        ),
         structured_output=True,
     )
     async def try_model(
         context: Context,
         task: str,
-        model: Annotated[str, Field(description="ollama:qwen3, gguf:/path.gguf, base:Qwen/Qwen3-0.6B, v2, or the name "
-                                                "at url")],
+        model: Annotated[
+            str, Field(description="ollama:qwen3, gguf:/path.gguf, base:Qwen/Qwen3-0.6B, v2, or the name at url")
+        ],
         action: Literal["ask", "evaluate"] = "ask",
         text: str = "",
         entity: str = "",
@@ -119,8 +137,10 @@ def register(server: MCPServer, workspace: Workspace) -> None:
             folder = workspace.task(task)
             if len(beside or []) > trying.MOST_BESIDE:
                 raise trying.too_many(len(beside or []))
-            models = [named_model(workspace, folder, name, moved["url"], moved["api_key"])
-                      for name in [model, *(beside or [])]]
+            models = [
+                named_model(workspace, folder, name, moved["url"], moved["api_key"])
+                for name in [model, *(beside or [])]
+            ]
             if action == "evaluate":
                 if models[0].kind == "version":
                     raise not_for_versions(models[0].name)
@@ -133,8 +153,13 @@ def register(server: MCPServer, workspace: Workspace) -> None:
             arguments = [str(folder.root), "--rows", str(rows)]
             for name in [model, *(beside or [])]:
                 arguments += ["--model", name]
-            for option, value in (("--url", moved["url"]), ("--api-key", moved["api_key"]), ("--text", text),
-                                  ("--entity", entity), ("--benchmark", benchmark)):
+            for option, value in (
+                ("--url", moved["url"]),
+                ("--api-key", moved["api_key"]),
+                ("--text", text),
+                ("--entity", entity),
+                ("--benchmark", benchmark),
+            ):
                 if value:
                     arguments += [option, value]
             arguments += ["--evaluate"] if action == "evaluate" else []
@@ -142,8 +167,9 @@ def register(server: MCPServer, workspace: Workspace) -> None:
             python = worker_python(workspace) if heavy else light_python(workspace)
             return jobs.submit(workspace, "try", trying.ENTRY, arguments, python=python, task=folder, resumable=True)
 
-        moved, names = await anyio.to_thread.run_sync(partial(
-            secrets.move_inline, {"api_key": api_key, "url": url}, prefix="endpoint_"))
+        moved, names = await anyio.to_thread.run_sync(
+            partial(secrets.move_inline, {"api_key": api_key, "url": url}, prefix="endpoint_")
+        )
         with telling(names):
             job = await anyio.to_thread.run_sync(start)
             answer = await follow(job, workspace, report=context.report_progress)

@@ -96,13 +96,22 @@ def named_model(workspace: Workspace, task: TaskFolder, name: str, url: str = ""
         if not url:
             raise DeploymentError(
                 Text(f"Where does {source} answer?", f"{source} 在哪個位址回答？"),
-                Text("Give its address as url, such as http://127.0.0.1:8000.",
-                     "請在 url 填上位址，例如 http://127.0.0.1:8000。"), field="url")
+                Text(
+                    "Give its address as url, such as http://127.0.0.1:8000.",
+                    "請在 url 填上位址，例如 http://127.0.0.1:8000。",
+                ),
+                field="url",
+            )
         require_reach(task.load(), base_url(url), key)
         return Model(kind="endpoint", name=f"endpoint:{source}", source=source, url=base_url(url), api_key=key)
     if (prefix == "gguf" and rest) or name.strip().lower().endswith(".gguf"):
-        path = readable(Path(rest if prefix == "gguf" else name.strip()), "model", workspace=workspace.root, task=task.root,
-                        suffixes=(".gguf",))
+        path = readable(
+            Path(rest if prefix == "gguf" else name.strip()),
+            "model",
+            workspace=workspace.root,
+            task=task.root,
+            suffixes=(".gguf",),
+        )
         check_gguf(path)
         return Model(kind="gguf", name=f"gguf:{path.name}", source=str(path))
     if _VERSION.fullmatch(name.strip()):
@@ -128,8 +137,12 @@ def predictor(task: TaskFolder, name: str) -> VersionFolder:
     if ":" in name or name.endswith(".gguf"):
         raise EvaluationError(
             Text(f"{name} has not been measured for {task.name} yet.", f"{name} 還沒有在 {task.name} 量過。"),
-            Text(f"Measure it first: try_model(task={task.name!r}, model={name!r}, action='evaluate').",
-                 f"請先量一次：try_model(task={task.name!r}, model={name!r}, action='evaluate')。"), field="version")
+            Text(
+                f"Measure it first: try_model(task={task.name!r}, model={name!r}, action='evaluate').",
+                f"請先量一次：try_model(task={task.name!r}, model={name!r}, action='evaluate')。",
+            ),
+            field="version",
+        )
     return find_version(task, name)
 
 
@@ -139,7 +152,7 @@ def answering(task: TaskFolder, model: Model, prompt: Prompt, labels: Sequence[s
     if model.loaded_here:
         folder = find_version(task, model.source) if model.kind == "version" else None
         paths = version_paths(folder) if folder else None
-        loaded = (load_for_inference(paths.base, paths.adapter) if paths else load_for_inference(Path(model.source)))
+        loaded = load_for_inference(paths.base, paths.adapter) if paths else load_for_inference(Path(model.source))
 
         def predicted(rows: Sequence[Row], kept: Path | None, report: Report) -> list[Prediction]:
             rows = as_asked(loaded, rows, prompt, labels, asking_limit(folder)).rows if folder else rows
@@ -208,8 +221,10 @@ def _ollama_digest(model: Model) -> str | None:
     try:
         with Endpoint(url=str(model.url), model=model.source).client(10.0) as client:
             models = whole(client, "GET", "/api/tags").json()["models"]
-        return next((str(entry["digest"]) for entry in models
-                     if entry["name"] in (model.source, f"{model.source}:latest")), None)
+        return next(
+            (str(entry["digest"]) for entry in models if entry["name"] in (model.source, f"{model.source}:latest")),
+            None,
+        )
     except (httpx.HTTPError, ValueError, KeyError, TypeError, RecursionError, NlpSkillsError):
         return None
 
@@ -217,5 +232,9 @@ def _ollama_digest(model: Model) -> str | None:
 def not_for_versions(name: str) -> EvaluationError:
     return EvaluationError(
         Text(f"{name} is a version: it has an evaluation of its own.", f"{name} 是版本，有自己的評估。"),
-        Text("Call evaluate for it; try_model measures models that were not trained here.",
-             "請對它呼叫 evaluate；try_model 用來量不是在這裡訓練的模型。"), field="model")
+        Text(
+            "Call evaluate for it; try_model measures models that were not trained here.",
+            "請對它呼叫 evaluate；try_model 用來量不是在這裡訓練的模型。",
+        ),
+        field="model",
+    )

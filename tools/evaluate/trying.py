@@ -55,16 +55,21 @@ MOST_BESIDE = 10  # models
 _VALID = {
     "label": Text("answers that are a label", "回答是標籤的"),
     "spans": Text("answers that are JSON of parts", "回答是可讀取的 JSON 的"),
-    "text": Text("answers that are not empty", "有回答的"), "pair": Text("answers that are not empty", "有回答的"),
+    "text": Text("answers that are not empty", "有回答的"),
+    "pair": Text("answers that are not empty", "有回答的"),
 }
 
 
 def too_many(count: int) -> EvaluationError:
     """The error of more models than stand side by side."""
     return EvaluationError(
-        Text(f"{count:,} more models were named; at most {MOST_BESIDE} stand beside the first.",
-             f"指定了 {count:,} 個其他模型；一次最多並列 {MOST_BESIDE} 個。"),
-        Text("Name fewer, and call again for the rest.", "請少指定幾個，其餘的再呼叫一次。"), field="beside")
+        Text(
+            f"{count:,} more models were named; at most {MOST_BESIDE} stand beside the first.",
+            f"指定了 {count:,} 個其他模型；一次最多並列 {MOST_BESIDE} 個。",
+        ),
+        Text("Name fewer, and call again for the rest.", "請少指定幾個，其餘的再呼叫一次。"),
+        field="beside",
+    )
 
 
 def main(arguments: list[str]) -> int:
@@ -97,8 +102,14 @@ def ask_models(job: RunningJob, task: TaskFolder, models: Sequence[Model], rows:
     definition = task.load()
     prompt, labels = task_prompt(definition), definition.labels
     answers: list[dict[str, Any]] = [
-        {"text": quoted(definition, str(row["text"])), **({"entity": row["entity"]} if row.get("entity") else {}),
-         **({"gold": _shown(definition, gold)} if (gold := answer_of(row)) else {}), "answers": {}} for row in rows]
+        {
+            "text": quoted(definition, str(row["text"])),
+            **({"entity": row["entity"]} if row.get("entity") else {}),
+            **({"gold": _shown(definition, gold)} if (gold := answer_of(row)) else {}),
+            "answers": {},
+        }
+        for row in rows
+    ]
     valid = dict.fromkeys((model.name for model in models), 0)
     for place, model in enumerate(models):
         job.progress(place, len(models), Text(f"asking {model.name}", f"詢問 {model.name}"))
@@ -107,26 +118,42 @@ def ask_models(job: RunningJob, task: TaskFolder, models: Sequence[Model], rows:
             found = ask(rows, None, lambda _done, _total: job.check_cancelled())
         seconds = round((time.monotonic() - began) / max(1, len(rows)), 2)
         for line, answer in zip(answers, found, strict=True):
-            line["answers"][model.name] = {"said": quoted(definition, answer.raw),
-                                           "read": _shown(definition, answer.answer), "seconds": seconds}
+            line["answers"][model.name] = {
+                "said": quoted(definition, answer.raw),
+                "read": _shown(definition, answer.answer),
+                "seconds": seconds,
+            }
             valid[model.name] += answer.answer is not None
     job.progress(len(models), len(models))
     names = "、".join(model.name for model in models)
     told = [f"{name} {count}/{len(rows)}" for name, count in valid.items()]
     what = _VALID[answers_of(definition.type)]
-    message = Text(f"Asked {several(len(rows), 'text')}; {what.en}: {', '.join(told)}.",
-                   f"問了 {len(rows)} 則（{names}）；{what.zh}：{'、'.join(told)}。")
-    say = Text("A few answers show how it speaks, not how good it is. Measure it on the benchmark?",
-               "幾則回答只看得出它怎麼說話，看不出好壞。要用評估基準量一次嗎？")
+    message = Text(
+        f"Asked {several(len(rows), 'text')}; {what.en}: {', '.join(told)}.",
+        f"問了 {len(rows)} 則（{names}）；{what.zh}：{'、'.join(told)}。",
+    )
+    say = Text(
+        "A few answers show how it speaks, not how good it is. Measure it on the benchmark?",
+        "幾則回答只看得出它怎麼說話，看不出好壞。要用評估基準量一次嗎？",
+    )
     measurable = next((model for model in models if model.kind != "version"), None)
     if measurable is None:
-        own = Text("A few answers show how a version speaks, not how good it is: its evaluation says that. Ask the coach.",
-                   "幾則回答只看得出版本怎麼說話，看不出好壞；好壞要看它的評估結果，可以請教練說明。")
+        own = Text(
+            "A few answers show how a version speaks, not how good it is: its evaluation says that. Ask the coach.",
+            "幾則回答只看得出版本怎麼說話，看不出好壞；好壞要看它的評估結果，可以請教練說明。",
+        )
         step: dict[str, Any] = {"tool": "coach", "arguments": {"task": task.name}, "say": own._asdict()}
     else:
-        step = {"tool": "try_model", "arguments": {
-            "task": task.name, "model": measurable.name, "action": "evaluate",
-            **({"url": measurable.url} if measurable.kind == "endpoint" else {})}, "say": say._asdict()}
+        step = {
+            "tool": "try_model",
+            "arguments": {
+                "task": task.name,
+                "model": measurable.name,
+                "action": "evaluate",
+                **({"url": measurable.url} if measurable.kind == "endpoint" else {}),
+            },
+            "say": say._asdict(),
+        }
         if measurable.kind == "gguf":
             step["arguments"]["model"] = measurable.source
     return {"rows": answers, "message": message._asdict(), "next_step": step}
@@ -141,13 +168,20 @@ def evaluate_model(job: RunningJob, task: TaskFolder, model: Model, name: str | 
     labels = measured_labels(definition.labels, rows)
     if kind == "pair" and model.kind not in ("base", "version"):
         raise EvaluationError(
-            Text(f"{model.name} can only be asked; which of two answers it holds likelier, a served model does not tell.",
-                 f"{model.name} 只能提問；服務中的模型不會告訴我們它認為哪個回答比較可能。"),
-            Text("Measure preferences on a model whose weights stand here: base:<name or folder>, or a version.",
-                 "請改用權重在本機的模型來量偏好：base:<名稱或資料夾>，或某個版本。"), field="model")
+            Text(
+                f"{model.name} can only be asked; which of two answers it holds likelier, a served model does not tell.",
+                f"{model.name} 只能提問；服務中的模型不會告訴我們它認為哪個回答比較可能。",
+            ),
+            Text(
+                "Measure preferences on a model whose weights stand here: base:<name or folder>, or a version.",
+                "請改用權重在本機的模型來量偏好：base:<名稱或資料夾>，或某個版本。",
+            ),
+            field="model",
+        )
     who = identity(model)
-    key = json.dumps([who, prompt.model_dump(mode="json"), definition.labels, benchmark.hash], sort_keys=True,
-                     ensure_ascii=False)
+    key = json.dumps(
+        [who, prompt.model_dump(mode="json"), definition.labels, benchmark.hash], sort_keys=True, ensure_ascii=False
+    )
     kept = task.cache / "tried" / sha256_bytes(key.encode())[:16]
 
     def report(done: int, total: int) -> None:
@@ -162,13 +196,21 @@ def evaluate_model(job: RunningJob, task: TaskFolder, model: Model, name: str | 
     groups = row_groups(rows, group_by)
     beside = simple_answers(task.cache, kind, snapshot, benchmark, rows, definition.language) if snapshot else {}
     record: dict[str, Any] = {
-        "benchmark": benchmark_reference(benchmark), "answers": kind, "formula": FORMULA, "decoding": "free",
+        "benchmark": benchmark_reference(benchmark),
+        "answers": kind,
+        "formula": FORMULA,
+        "decoding": "free",
         **measured(kind, answers, labels, groups),
-        "clusters": {"by": group_by or "text", "count": len(set(groups))}, "model": who,
-        "simplified": simplified_leak([one.raw for one in found], definition.language,
-                                      meant_characters(labels, rows, kind)),
-        "job": job.folder.id, "seconds": round(clock.seconds, 2),
-        "baselines": {name: baseline_figures(metric, kind, given, labels, groups, snapshot) for name, given in beside.items()},
+        "clusters": {"by": group_by or "text", "count": len(set(groups))},
+        "model": who,
+        "simplified": simplified_leak(
+            [one.raw for one in found], definition.language, meant_characters(labels, rows, kind)
+        ),
+        "job": job.folder.id,
+        "seconds": round(clock.seconds, 2),
+        "baselines": {
+            name: baseline_figures(metric, kind, given, labels, groups, snapshot) for name, given in beside.items()
+        },
     }
     ahead = {name: paired_difference(metric, kind, given, answers, labels, groups) for name, given in beside.items()}
     record["verdict"] = verdict(record, definition, ahead)
@@ -185,11 +227,13 @@ def _rows(task: TaskFolder, text: str, entity: str, count: int) -> list[Row]:
     if text:
         return [task_kind(task.load().type).question(text, entity)]
     snapshot = _snapshot_of(task, frozen_benchmark(task))
-    rows = snapshot.rows("valid")[:max(1, min(count, MOST_ROWS))] if snapshot else []
+    rows = snapshot.rows("valid")[: max(1, min(count, MOST_ROWS))] if snapshot else []
     if not rows:
         raise DataError(
             Text("There are no validation rows to ask.", "沒有可以拿來詢問的驗證資料。"),
-            Text("Give a text, or prepare data first.", "請給一段文字，或先準備資料。"), field="text")
+            Text("Give a text, or prepare data first.", "請給一段文字，或先準備資料。"),
+            field="text",
+        )
     return rows
 
 
@@ -206,19 +250,30 @@ def _shown(task: Task, answer: str | None) -> str | None:
 def _told(task: TaskFolder, folder: VersionFolder, record: dict[str, Any]) -> dict[str, Any]:
     found = record["verdict"]
     if found["met"] and not found["simplest_wins"]:
-        say = Text(f"{folder.name} meets the goal as it is: training may not be needed. Decide with the coach.",
-                   f"{folder.name} 不用訓練就已達標，也許不需要微調。請和教練一起決定。")
+        say = Text(
+            f"{folder.name} meets the goal as it is: training may not be needed. Decide with the coach.",
+            f"{folder.name} 不用訓練就已達標，也許不需要微調。請和教練一起決定。",
+        )
     elif found["simplest_wins"]:
         simple = baseline_title(found["simplest"]["name"])
-        say = Text(f"A simple method ({simple.en}) is ahead of it; ask the coach what that means.",
-                   f"簡單的方法（{simple.zh}）比它好，請問教練這代表什麼。")
+        say = Text(
+            f"A simple method ({simple.en}) is ahead of it; ask the coach what that means.",
+            f"簡單的方法（{simple.zh}）比它好，請問教練這代表什麼。",
+        )
     else:
-        say = Text(f"It is what a version has to beat: compare_versions(a={folder.name!r}, b='v1') says whether it does.",
-                   f"這就是版本要贏過的對象：用 compare_versions(a={folder.name!r}, b='v1') 看有沒有贏。")
+        say = Text(
+            f"It is what a version has to beat: compare_versions(a={folder.name!r}, b='v1') says whether it does.",
+            f"這就是版本要贏過的對象：用 compare_versions(a={folder.name!r}, b='v1') 看有沒有贏。",
+        )
     return {
-        "model": folder.name, "evaluation": record["id"], "benchmark": record["benchmark"],
-        "metrics": record["metrics"], "met": found["met"], "threshold": found["threshold"],
-        "simplest_wins": found["simplest_wins"], "results": str(folder.results_file),
+        "model": folder.name,
+        "evaluation": record["id"],
+        "benchmark": record["benchmark"],
+        "metrics": record["metrics"],
+        "met": found["met"],
+        "threshold": found["threshold"],
+        "simplest_wins": found["simplest_wins"],
+        "results": str(folder.results_file),
         "message": {"en": f"{folder.name}: {found['text']['en']}", "zh": f"{folder.name}：{found['text']['zh']}"},
         "next_step": {"tool": "coach", "arguments": {"task": task.name}, "say": say._asdict()},
     }

@@ -16,8 +16,10 @@ from .significance import Difference
 
 _MOST_LABELS, _LONGEST = 5, 40
 _INVALID = {
-    "label": Text("no label at all", "不是任何標籤"), "spans": Text("no JSON of parts", "不是可讀取的 JSON"),
-    "text": Text("empty", "是空白的"), "pair": Text("empty", "是空白的"),
+    "label": Text("no label at all", "不是任何標籤"),
+    "spans": Text("no JSON of parts", "不是可讀取的 JSON"),
+    "text": Text("empty", "是空白的"),
+    "pair": Text("empty", "是空白的"),
 }
 
 
@@ -34,7 +36,10 @@ def headline(record: Mapping[str, Any], metric: str) -> dict[str, Any]:
 
 
 def verdict(
-    record: Mapping[str, Any], task: Task, margins: Mapping[str, Difference], leaked: int = 0,
+    record: Mapping[str, Any],
+    task: Task,
+    margins: Mapping[str, Difference],
+    leaked: int = 0,
     chosen: Chosen | None = None,
 ) -> dict[str, Any]:
     """Whether the goal is met and whether the effort was worth it.
@@ -54,12 +59,25 @@ def verdict(
     found = headline(record, metric)
     met = None if criteria.threshold is None else _reaches(metric, found["value"], criteria.threshold)
     simplest = _simplest(record, metric, margins)
-    parts = [_figure(record, metric, found), too_few_said(record, metric), _goal(criteria, found, met),
-             chosen.said() if chosen else None, _beside(simplest, metric), _untuned(record, metric, margins), _invalid(record), _simplified(record), _leak(leaked)]
+    parts = [
+        _figure(record, metric, found),
+        too_few_said(record, metric),
+        _goal(criteria, found, met),
+        chosen.said() if chosen else None,
+        _beside(simplest, metric),
+        _untuned(record, metric, margins),
+        _invalid(record),
+        _simplified(record),
+        _leak(leaked),
+    ]
     said = [part for part in parts if part is not None]
     return {
-        "met": met, "threshold": criteria.threshold, "metric": metric, "value": found["value"],
-        "simplest_wins": simplest is not None and simplest["outcome"] == "wins", "simplest": simplest,
+        "met": met,
+        "threshold": criteria.threshold,
+        "metric": metric,
+        "value": found["value"],
+        "simplest_wins": simplest is not None and simplest["outcome"] == "wins",
+        "simplest": simplest,
         **({"chosen": chosen.to_dict()} if chosen else {}),
         "margins": {name: {**margin.to_dict(), "outcome": margin.verdict} for name, margin in margins.items()},
         "text": Text(" ".join(part.en for part in said), "".join(part.zh for part in said))._asdict(),
@@ -71,9 +89,7 @@ def _reaches(metric: str, value: float, threshold: float) -> bool:
     return value >= threshold if known.higher_is_better else value <= threshold
 
 
-def _simplest(
-    record: Mapping[str, Any], metric: str, margins: Mapping[str, Difference]
-) -> dict[str, Any] | None:
+def _simplest(record: Mapping[str, Any], metric: str, margins: Mapping[str, Difference]) -> dict[str, Any] | None:
     """The best of the simple baselines, and whether it wins, ties (no difference shown) or loses."""
     stand = [name for name in margins if name != BASE_MODEL]
     if not stand:
@@ -81,15 +97,23 @@ def _simplest(
     name = min(stand, key=lambda one: margins[one].value)
     margin = margins[name]
     outcome = "wins" if margin.value <= 0 else "ties" if margin.verdict == "not_shown" else "loses"
-    return {"name": name, "outcome": outcome, "value": record["baselines"][name][metric],
-            "ahead": margin.to_dict(),
-            **({"fitted_on": fitted} if (fitted := record["baselines"][name].get("fitted_on")) else {})}
+    return {
+        "name": name,
+        "outcome": outcome,
+        "value": record["baselines"][name][metric],
+        "ahead": margin.to_dict(),
+        **({"fitted_on": fitted} if (fitted := record["baselines"][name].get("fitted_on")) else {}),
+    }
 
 
 def _figure(record: Mapping[str, Any], metric: str, found: Mapping[str, Any]) -> Text:
     title, benchmark = metric_title(metric), record["benchmark"]
     rows, groups = benchmark["count"], record.get("clusters", {}).get("count", benchmark["count"])
-    alike = Text(f" in {several(groups, 'group')} of like sentences", f"、{groups} 組句型") if groups < rows else Text("", "")
+    alike = (
+        Text(f" in {several(groups, 'group')} of like sentences", f"、{groups} 組句型")
+        if groups < rows
+        else Text("", "")
+    )
     interval = Text("too few rows to say how sure that is", "筆數太少，無法判斷有多可靠")
     if found["low"] is not None:
         edges = f"{found['low']:.3f}–{found['high']:.3f}"
@@ -97,8 +121,7 @@ def _figure(record: Mapping[str, Any], metric: str, found: Mapping[str, Any]) ->
     return Text(
         f"{title.en} {found['value']:.3f} ({interval.en}) on {several(rows, 'row')}{alike.en} of benchmark "
         f"{benchmark['name']}.",
-        f"{title.zh} {found['value']:.3f}（{interval.zh}），評估基準 {benchmark['name']}"
-        f"（{rows} 列{alike.zh}）。",
+        f"{title.zh} {found['value']:.3f}（{interval.zh}），評估基準 {benchmark['name']}（{rows} 列{alike.zh}）。",
     )
 
 
@@ -107,18 +130,27 @@ def too_few_said(record: Mapping[str, Any], metric: str) -> Text | None:
     kind, _, label = metric.partition(".")
     if label:
         figures = (record.get("per_class") or {}).get(label) or {}
-        return Text(f"“{label}”: {counts_said(figures).en}.", f"「{label}」：{counts_said(figures).zh}。"
-                    ) if figures.get("too_few") else None
+        return (
+            Text(f"“{label}”: {counts_said(figures).en}.", f"「{label}」：{counts_said(figures).zh}。")
+            if figures.get("too_few")
+            else None
+        )
     found = (record.get("metrics") or {}).get(kind) or {}
     listed = dict(found.get("left_out") or found.get("too_few") or {})
     if not listed:
         return None
     shown = list(listed.items())[:_MOST_LABELS]
-    more = Text(f" and {len(listed) - len(shown)} more", f"等 {len(listed)} 個標籤") if len(listed) > len(shown) else Text("", "")
+    more = (
+        Text(f" and {len(listed) - len(shown)} more", f"等 {len(listed)} 個標籤")
+        if len(listed) > len(shown)
+        else Text("", "")
+    )
     en = ", ".join(f"{name[:_LONGEST]} ({several(rows, 'row')})" for name, rows in shown) + more.en
     zh = "、".join(f"{name[:_LONGEST]}（{rows} 列）" for name, rows in shown) + more.zh
     if found.get("left_out"):
-        return Text(f"macro-F1 leaves out {en}: too few test rows to say.", f"測試資料太少、無法判斷，macro-F1 不列入：{zh}。")
+        return Text(
+            f"macro-F1 leaves out {en}: too few test rows to say.", f"測試資料太少、無法判斷，macro-F1 不列入：{zh}。"
+        )
     return Text(f"Too few test rows to say much: {en}.", f"測試資料太少，分數參考就好：{zh}。")
 
 
@@ -130,12 +162,16 @@ def counts_said(figures: Mapping[str, Any]) -> Text:
 
 def _goal(criteria: SuccessCriteria, found: Mapping[str, Any], met: bool | None) -> Text | None:
     if met is None:
-        return Text("The task has no threshold yet, so nothing says whether this is enough.",
-                    "這個任務還沒有設定門檻，無法判斷是否足夠。")
+        return Text(
+            "The task has no threshold yet, so nothing says whether this is enough.",
+            "這個任務還沒有設定門檻，無法判斷是否足夠。",
+        )
     threshold = f"{criteria.threshold:.3f}"
     sure = found["low"] is None or not found["low"] <= (criteria.threshold or 0) <= found["high"]
-    doubt = Text("" if sure else " The interval reaches across it, so another set of rows might say otherwise.",
-                 "" if sure else "不過信賴區間跨過門檻，換一批資料結論可能不同。")
+    doubt = Text(
+        "" if sure else " The interval reaches across it, so another set of rows might say otherwise.",
+        "" if sure else "不過信賴區間跨過門檻，換一批資料結論可能不同。",
+    )
     if met:
         return Text(f"The goal of {threshold} is met.{doubt.en}", f"已達成目標 {threshold}。{doubt.zh}")
     return Text(f"The goal of {threshold} is not met.{doubt.en}", f"尚未達成目標 {threshold}。{doubt.zh}")
@@ -146,19 +182,25 @@ def _beside(simplest: Mapping[str, Any] | None, metric: str) -> Text | None:
         return None
     title, value = fitted_title(simplest["name"], simplest), f"{simplest['value']:.3f}"
     if simplest["outcome"] == "wins" and simplest["ahead"]["value"] == 0:
-        return Text(f"The simplest method does as well: {title.en} scores {value} too, takes seconds and needs no GPU. "
-                    "Use it unless the model brings you something else.",
-                    f"最簡單的方法一樣好：{title.zh}也得到 {value}，只要幾秒、不需要 GPU。除非模型另有好處，否則直接用它就好。")
+        return Text(
+            f"The simplest method does as well: {title.en} scores {value} too, takes seconds and needs no GPU. "
+            "Use it unless the model brings you something else.",
+            f"最簡單的方法一樣好：{title.zh}也得到 {value}，只要幾秒、不需要 GPU。除非模型另有好處，否則直接用它就好。",
+        )
     if simplest["outcome"] == "wins":
-        return Text(f"The simplest method wins: {title.en} scores {value}, takes seconds and needs no GPU. "
-                    "Use it unless the model brings you something else.",
-                    f"最簡單的方法勝出：{title.zh}得到 {value}，只要幾秒、不需要 GPU。"
-                    "除非模型另有好處，否則直接用它就好。")
+        return Text(
+            f"The simplest method wins: {title.en} scores {value}, takes seconds and needs no GPU. "
+            "Use it unless the model brings you something else.",
+            f"最簡單的方法勝出：{title.zh}得到 {value}，只要幾秒、不需要 GPU。除非模型另有好處，否則直接用它就好。",
+        )
     if simplest["outcome"] == "ties":
-        return Text(f"It is not shown to beat the simplest method: {title.en} scores {value}.",
-                    f"未能證明它優於最簡單的方法：{title.zh}得到 {value}。")
-    return Text(f"It beats the best simple method ({title.en}, {value}).",
-                f"它優於最好的簡單方法（{title.zh}，{value}）。")
+        return Text(
+            f"It is not shown to beat the simplest method: {title.en} scores {value}.",
+            f"未能證明它優於最簡單的方法：{title.zh}得到 {value}。",
+        )
+    return Text(
+        f"It beats the best simple method ({title.en}, {value}).", f"它優於最好的簡單方法（{title.zh}，{value}）。"
+    )
 
 
 def _untuned(record: Mapping[str, Any], metric: str, margins: Mapping[str, Difference]) -> Text | None:
@@ -166,8 +208,10 @@ def _untuned(record: Mapping[str, Any], metric: str, margins: Mapping[str, Diffe
     if margin is None or margin.verdict == "better":
         return None
     value = f"{record['baselines'][BASE_MODEL][metric]:.3f}"
-    return Text(f"The model it was trained from scores {value}: this training is not shown to help.",
-                f"訓練前的模型得到 {value}：未能證明這次訓練有幫助。")
+    return Text(
+        f"The model it was trained from scores {value}: this training is not shown to help.",
+        f"訓練前的模型得到 {value}：未能證明這次訓練有幫助。",
+    )
 
 
 def _invalid(record: Mapping[str, Any]) -> Text | None:
@@ -188,16 +232,20 @@ def _simplified(record: Mapping[str, Any]) -> Text | None:
     found = record.get("simplified")
     if not found or not found["answers"]:
         return None
-    return Text(f"{found['rate']:.1%} of the answers contain Simplified characters ({found['characters']}).",
-                f"有 {found['rate']:.1%} 的回答混入簡體字（{found['characters']}）。")
+    return Text(
+        f"{found['rate']:.1%} of the answers contain Simplified characters ({found['characters']}).",
+        f"有 {found['rate']:.1%} 的回答混入簡體字（{found['characters']}）。",
+    )
 
 
 def _leak(leaked: int) -> Text | None:
     if not leaked:
         return None
-    return Text(f"Careful: this version was trained on {several(leaked, 'row')} of this benchmark, so the figures are too "
-                "good.",
-                f"注意：這個版本訓練時用過此基準的 {leaked} 列資料，分數會偏高。")
+    return Text(
+        f"Careful: this version was trained on {several(leaked, 'row')} of this benchmark, so the figures are too "
+        "good.",
+        f"注意：這個版本訓練時用過此基準的 {leaked} 列資料，分數會偏高。",
+    )
 
 
 def prediction_said(folder: VersionFolder) -> Text | None:
@@ -206,9 +254,13 @@ def prediction_said(folder: VersionFolder) -> Text | None:
     if found is None or found["value"] is None:
         return None
     title = metric_title(str(found["metric"]))
-    word = {"within": Text("as predicted", "和預測相符"), "above": Text("above the prediction", "高於預測"),
-            "below": Text("below the prediction", "低於預測")}[found["outcome"]]
+    word = {
+        "within": Text("as predicted", "和預測相符"),
+        "above": Text("above the prediction", "高於預測"),
+        "below": Text("below the prediction", "低於預測"),
+    }[found["outcome"]]
     return Text(
         f"Predicted for {folder.name}: {title.en} {found['low']:.3f}–{found['high']:.3f}; it came to "
         f"{found['value']:.3f}, {word.en}.",
-        f"{folder.name} 的預測：{title.zh} {found['low']:.3f}–{found['high']:.3f}；實際是 {found['value']:.3f}，{word.zh}。")
+        f"{folder.name} 的預測：{title.zh} {found['low']:.3f}–{found['high']:.3f}；實際是 {found['value']:.3f}，{word.zh}。",
+    )

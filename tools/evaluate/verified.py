@@ -80,19 +80,25 @@ def _verified(folder: VersionFolder, record: Mapping[str, Any]) -> Results:
         raise _not_what_was_measured(folder, record, wrong)
     names = ", ".join(name for name, _, _ in wrong[:4])
     now = measured(kind, as_answered(lines), labels, None)  # an interval of the old value would not hold the new one
-    return Results({**record, "metrics": {**metrics, **now["metrics"]}, "per_class": {**per_class, **now["per_class"]}}, Text(
-        f"The figures of {folder.name} ({names}) were recorded by an older version of nlp-skills and could not be verified; "
-        "they are given as its answers give them now.",
-        f"{folder.name} 的數字（{names}）是舊版 nlp-skills 記錄的，無法驗證；這裡改用依逐列回答重新計算的結果。"))
+    return Results(
+        {**record, "metrics": {**metrics, **now["metrics"]}, "per_class": {**per_class, **now["per_class"]}},
+        Text(
+            f"The figures of {folder.name} ({names}) were recorded by an older version of nlp-skills and could not be verified; "
+            "they are given as its answers give them now.",
+            f"{folder.name} 的數字（{names}）是舊版 nlp-skills 記錄的，無法驗證；這裡改用依逐列回答重新計算的結果。",
+        ),
+    )
 
 
 def _computed(lines: Sequence[Mapping[str, Any]], kind: Answers, labels: Sequence[str]) -> dict[str, float]:
     """Every figure by its name, `f1.late` of one label."""
     answers = as_answered(lines)
     known = metrics_for(kind, answers)
-    return {f"{name}.{label}" if known[name].per_class else name: value
-            for name, values in Scores([answers], labels).values(known).items()
-            for label, value in zip(labels if known[name].per_class else [""], values, strict=True)}
+    return {
+        f"{name}.{label}" if known[name].per_class else name: value
+        for name, values in Scores([answers], labels).values(known).items()
+        for label, value in zip(labels if known[name].per_class else [""], values, strict=True)
+    }
 
 
 def _check_golds(folder: VersionFolder, record: Mapping[str, Any], lines: list[dict[str, Any]]) -> None:
@@ -104,9 +110,13 @@ def _check_golds(folder: VersionFolder, record: Mapping[str, Any], lines: list[d
     if wanted == {str(line["id"]): str(line["gold"]) for line in lines}:
         return
     raise EvaluationError(
-        Text(f"The answers behind evaluation {record['id']} of {folder.name} are not to the rows of benchmark {benchmark.name}.",
-             f"{folder.name} 評估 {record['id']} 的逐列回答，和評估基準 {benchmark.name} 的資料對不起來。"),
-        _again(folder, record), field="version")
+        Text(
+            f"The answers behind evaluation {record['id']} of {folder.name} are not to the rows of benchmark {benchmark.name}.",
+            f"{folder.name} 評估 {record['id']} 的逐列回答，和評估基準 {benchmark.name} 的資料對不起來。",
+        ),
+        _again(folder, record),
+        field="version",
+    )
 
 
 def _not_what_was_measured(
@@ -114,32 +124,47 @@ def _not_what_was_measured(
 ) -> EvaluationError:
     name, told, now = wrong[0]
     return EvaluationError(
-        Text(f"The results recorded for {folder.name} do not follow from its answers: {name} is recorded as {told:.4f}, and "
-             f"the answers give {now:.4f}. {folder.results_file} was changed after it was written.",
-             f"{folder.name} 記錄的結果和逐列回答不符：{name} 記錄為 {told:.4f}，依回答計算是 {now:.4f}。"
-             f"{folder.results_file} 在寫入之後被改過。"),
-        _again(folder, record), field="version",
-        details={"figures": [{"metric": one, "recorded": was, "computed": round(is_now, 6)} for one, was, is_now in wrong[:20]]})
+        Text(
+            f"The results recorded for {folder.name} do not follow from its answers: {name} is recorded as {told:.4f}, and "
+            f"the answers give {now:.4f}. {folder.results_file} was changed after it was written.",
+            f"{folder.name} 記錄的結果和逐列回答不符：{name} 記錄為 {told:.4f}，依回答計算是 {now:.4f}。"
+            f"{folder.results_file} 在寫入之後被改過。",
+        ),
+        _again(folder, record),
+        field="version",
+        details={
+            "figures": [
+                {"metric": one, "recorded": was, "computed": round(is_now, 6)} for one, was, is_now in wrong[:20]
+            ]
+        },
+    )
 
 
 def _again(folder: VersionFolder, record: Mapping[str, Any]) -> Text:
     call = f"evaluate(task={folder.task.name!r}, version={folder.name!r}, benchmark={record['benchmark']['name']!r})"
-    return Text(f"Restore results.json from a backup, or evaluate it again: {call}.",
-                f"請從備份還原 results.json，或重新評估：{call}。")
+    return Text(
+        f"Restore results.json from a backup, or evaluate it again: {call}.",
+        f"請從備份還原 results.json，或重新評估：{call}。",
+    )
 
 
 def _without_answers(folder: VersionFolder, record: Mapping[str, Any]) -> Text:
-    return Text(f"Evaluation {record.get('id', '')} of {folder.name} was recorded without its answers' hash, so its figures "
-                "could not be verified.",
-                f"{folder.name} 的評估 {record.get('id', '')} 沒有記錄逐列回答的雜湊值，無法驗證其數字。")
+    return Text(
+        f"Evaluation {record.get('id', '')} of {folder.name} was recorded without its answers' hash, so its figures "
+        "could not be verified.",
+        f"{folder.name} 的評估 {record.get('id', '')} 沒有記錄逐列回答的雜湊值，無法驗證其數字。",
+    )
 
 
 def _stamp(folder: VersionFolder, record: Mapping[str, Any]) -> tuple[int, ...]:
     """What changes when the answers' or the benchmark's file does; zeros where one is gone."""
     found: list[int] = []
     benchmark = folder.task.benchmarks / str(record["benchmark"]["name"])
-    for file in (answers_file(folder, str(record["predictions_hash"])), benchmark / "rows.jsonl",
-                 benchmark / EARLIER / str(record["benchmark"]["hash"])[:12] / "rows.jsonl"):
+    for file in (
+        answers_file(folder, str(record["predictions_hash"])),
+        benchmark / "rows.jsonl",
+        benchmark / EARLIER / str(record["benchmark"]["hash"])[:12] / "rows.jsonl",
+    ):
         try:
             seen = file.stat()
             found += [seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns]

@@ -39,10 +39,15 @@ def clone(
     """
     chosen = check_name(name) if name else free_name(workspace, source.name)
     definition, revision = source.load(), source.revision()
-    task = definition.model_copy(deep=True, update={
-        "name": chosen, "created": now(), "archived": None,
-        "cloned_from": {"task": source.name, "revision": revision, "date": now()},
-    })
+    task = definition.model_copy(
+        deep=True,
+        update={
+            "name": chosen,
+            "created": now(),
+            "archived": None,
+            "cloned_from": {"task": source.name, "revision": revision, "date": now()},
+        },
+    )
 
     def fill(root: Path) -> None:
         fill_project(root, task)
@@ -62,7 +67,8 @@ def _copy_data(source: TaskFolder, root: Path) -> None:
     if not (source.data / "current.json").is_file():
         raise TaskError(
             Text(f"{source.name} has no data to copy yet.", f"{source.name} 還沒有資料可以複製。"),
-            Text("Clone it without include=['data'].", "請不帶 include=['data'] 再複製一次。"), field="include",
+            Text("Clone it without include=['data'].", "請不帶 include=['data'] 再複製一次。"),
+            field="include",
         )
     for place in _DATA:
         if (source.root / place).is_dir():

@@ -30,7 +30,7 @@ def compare_tasks(workspace: Workspace, names: Sequence[str]) -> Comparison:
     if not 2 <= len(folders) <= MOST:
         raise TaskError(
             Text(f"Two to {MOST} different tasks are compared at a time.", f"一次比較 2 到 {MOST} 個不同的任務。"),
-            Text("Call list_tasks(compare=[\"one\", \"other\"]).", "請呼叫 list_tasks(compare=[\"甲\", \"乙\"])。"),
+            Text('Call list_tasks(compare=["one", "other"]).', '請呼叫 list_tasks(compare=["甲", "乙"])。'),
             field="compare",
         )
     columns = [_column(TaskFolder(root)) for root in folders]
@@ -50,13 +50,26 @@ def _column(folder: TaskFolder) -> Column:
     task = folder.load()
     criteria = task.success_criteria
     versions = [VersionFolder(folder, number) for number in version_numbers(folder)]
-    seconds = sum(float((info.get("training") or {}).get("seconds") or 0.0) for version in versions
-                  if version.model_info_file.is_file() and (info := version.model_info()))
+    seconds = sum(
+        float((info.get("training") or {}).get("seconds") or 0.0)
+        for version in versions
+        if version.model_info_file.is_file() and (info := version.model_info())
+    )
     column = Column(
-        task=folder.name, title=task.title, type=task.type, language=task.language, labels=len(task.labels),
-        state=folder.state(), metric=task.metric, threshold=criteria.threshold, baseline=criteria.baseline,
-        rows=_rows(folder), versions=len(versions), current=current_version(folder),
-        deployed=(folder.current_deployment() or {}).get("version"), training_seconds=round(seconds, 1),
+        task=folder.name,
+        title=task.title,
+        type=task.type,
+        language=task.language,
+        labels=len(task.labels),
+        state=folder.state(),
+        metric=task.metric,
+        threshold=criteria.threshold,
+        baseline=criteria.baseline,
+        rows=_rows(folder),
+        versions=len(versions),
+        current=current_version(folder),
+        deployed=(folder.current_deployment() or {}).get("version"),
+        training_seconds=round(seconds, 1),
     )
     if best := best_version(folder, task.metric):
         _fill_best(folder, column, best)
@@ -85,19 +98,27 @@ def _rows(folder: TaskFolder) -> dict[str, int]:
 def _verdict(columns: list[Column], rankable: bool) -> Text:
     parts = [_against_goal(column) for column in columns]
     if rankable:
-        best_first = sorted(columns, key=lambda one: one.best_score or 0.0, reverse=columns[0].metric not in LOWER_IS_BETTER)
+        best_first = sorted(
+            columns, key=lambda one: one.best_score or 0.0, reverse=columns[0].metric not in LOWER_IS_BETTER
+        )
         ordered = ", ".join(f"{one.task} {one.best_score:.3f}" for one in best_first)
-        parts.append(Text(
-            f"They were measured on the same benchmark in {metric_title(columns[0].metric).en}: {ordered}. Whether a gap "
-            "is more than chance is not tested across tasks.",
-            f"它們用同一個評估基準、同一個指標（{metric_title(columns[0].metric).zh}）量測：{ordered}。"
-            "跨任務沒有檢定，差距是否只是運氣未知。"))
+        parts.append(
+            Text(
+                f"They were measured on the same benchmark in {metric_title(columns[0].metric).en}: {ordered}. Whether a gap "
+                "is more than chance is not tested across tasks.",
+                f"它們用同一個評估基準、同一個指標（{metric_title(columns[0].metric).zh}）量測：{ordered}。"
+                "跨任務沒有檢定，差距是否只是運氣未知。",
+            )
+        )
     else:
-        parts.append(Text(
-            "Their scores come from different rows or metrics, or are missing, so they cannot be ranked against each "
-            "other: 0.80 on one may be harder than 0.90 on the other. Compare each with its own goal.",
-            "它們的分數來自不同的資料或指標，或還沒有分數，因此不能互相排名：這邊的 0.80 可能比那邊的 0.90 更難。"
-            "請各自和自己的目標比。"))
+        parts.append(
+            Text(
+                "Their scores come from different rows or metrics, or are missing, so they cannot be ranked against each "
+                "other: 0.80 on one may be harder than 0.90 on the other. Compare each with its own goal.",
+                "它們的分數來自不同的資料或指標，或還沒有分數，因此不能互相排名：這邊的 0.80 可能比那邊的 0.90 更難。"
+                "請各自和自己的目標比。",
+            )
+        )
     return Text(" ".join(part.en for part in parts), "".join(part.zh for part in parts))
 
 
@@ -110,8 +131,11 @@ def _against_goal(column: Column) -> Text:
         return Text(f"{name}: {title.en} {score}, no goal set.", f"{name}：{title.zh} {score}，尚未設定目標。")
     goal = f"{column.threshold:.3f}"
     if column.met:
-        return Text(f"{name}: {title.en} {score}, its goal of {goal} is met.",
-                    f"{name}：{title.zh} {score}，已達目標 {goal}。")
+        return Text(
+            f"{name}: {title.en} {score}, its goal of {goal} is met.", f"{name}：{title.zh} {score}，已達目標 {goal}。"
+        )
     gap = abs(column.threshold - column.best_score)
-    return Text(f"{name}: {title.en} {score}, {gap:.3f} short of its goal of {goal}.",
-                f"{name}：{title.zh} {score}，距離目標 {goal} 還差 {gap:.3f}。")
+    return Text(
+        f"{name}: {title.en} {score}, {gap:.3f} short of its goal of {goal}.",
+        f"{name}：{title.zh} {score}，距離目標 {goal} 還差 {gap:.3f}。",
+    )

@@ -66,7 +66,13 @@ def create_task(
     """
     title = checked_title(title)
     chosen = folder_name(title, type, name)
-    wanted: dict[str, Any] = {**(more or {}), "title": title, "type": type, "language": language, "labels": list(labels)}
+    wanted: dict[str, Any] = {
+        **(more or {}),
+        "title": title,
+        "type": type,
+        "language": language,
+        "labels": list(labels),
+    }
     said = {"goal": goal, "pain_point": pain_point, "current_method": current_method, "impact": impact}
     groups = {"success_criteria": success_criteria or {}, "constraints": constraints or {}}
     wanted |= {field: value for field, value in {**said, **groups}.items() if value}
@@ -111,15 +117,23 @@ def _require_free(workspace: Workspace, final: Path) -> None:
         return
     free = free_name(workspace, final.name)
     is_task = (final / "task.yaml").is_file()
-    what = Text("A task of that name already stands", "已有同名的任務") if is_task else Text(
-        "A folder of that name already stands", "已有同名的資料夾")
+    what = (
+        Text("A task of that name already stands", "已有同名的任務")
+        if is_task
+        else Text("A folder of that name already stands", "已有同名的資料夾")
+    )
     raise TaskError(
         Text(f"{what.en}: {final}", f"{what.zh}：{final}"),
-        Text(f"Carry on with it (update_task, read_resource), or call again with name={free!r}."
-             if is_task else f"Call again with name={free!r}.",
-             f"請繼續使用它（update_task、read_resource），或改用 name={free!r} 再呼叫一次。"
-             if is_task else f"請改用 name={free!r} 再呼叫一次。"),
-        field="name", details={"path": str(final), "suggestion": free},
+        Text(
+            f"Carry on with it (update_task, read_resource), or call again with name={free!r}."
+            if is_task
+            else f"Call again with name={free!r}.",
+            f"請繼續使用它（update_task、read_resource），或改用 name={free!r} 再呼叫一次。"
+            if is_task
+            else f"請改用 name={free!r} 再呼叫一次。",
+        ),
+        field="name",
+        details={"path": str(final), "suggestion": free},
     )
 
 

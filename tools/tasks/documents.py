@@ -55,11 +55,17 @@ _WHY = Text(
 
 # What a person's own columns may be called, in the example.
 _COLUMNS = {
-    "text": Text("content", "內容"), "entity": Text("company", "公司"), "label": Text("sentiment", "標籤"),
-    "spans": Text("entities", "標註"), "output": Text("summary", "摘要"), "messages": Text("conversation", "對話"),
-    "chosen": Text("better", "較佳回答"), "rejected": Text("worse", "較差回答"),
+    "text": Text("content", "內容"),
+    "entity": Text("company", "公司"),
+    "label": Text("sentiment", "標籤"),
+    "spans": Text("entities", "標註"),
+    "output": Text("summary", "摘要"),
+    "messages": Text("conversation", "對話"),
+    "chosen": Text("better", "較佳回答"),
+    "rejected": Text("worse", "較差回答"),
 }
-_DATA_SOURCE = Text("""\
+_DATA_SOURCE = Text(
+    """\
 # Where this task's rows come from. Fill in by hand, or let set_data_source do it.
 # Besides the two shown: api, web_scrape, huggingface and llm_generated.
 # Secrets never stand here: write ${NAME} and store the value with `nlp-skills secret set NAME`.
@@ -80,7 +86,8 @@ split:
   stratify: true
 regeneration:
   script: scripts/01_regenerate_data.py
-""", """\
+""",
+    """\
 # 這個任務的資料從哪裡來。可以自己填，也可以交給 set_data_source。
 # 除了下面兩種，還有 api、web_scrape、huggingface 與 llm_generated。
 # 這裡不寫密碼：請寫 ${NAME}，再用 `nlp-skills secret set NAME` 存入內容。
@@ -101,9 +108,11 @@ split:
   stratify: true
 regeneration:
   script: scripts/01_regenerate_data.py
-""")
+""",
+)
 
-_README = Text("""\
+_README = Text(
+    """\
 # {title}
 
 {goal}
@@ -134,7 +143,8 @@ Without uv: `python3 -m venv .venv && .venv/bin/pip install 'wheels/{wheel}[trai
 
 Secrets never stand in this folder: files say `${{NAME}}`, and the value comes from the environment or from
 `nlp-skills secret set NAME` on each machine.
-""", """\
+""",
+    """\
 # {title}
 
 {goal}
@@ -165,10 +175,13 @@ Secrets never stand in this folder: files say `${{NAME}}`, and the value comes f
 
 密碼與金鑰不會出現在這個資料夾：檔案裡寫 `${{NAME}}`，內容來自環境變數，或在每台機器上用
 `nlp-skills secret set NAME` 存入。
-""")
+""",
+)
 
-_DECISIONS = Text("# Decisions: {title}\n\nKept in `task.yaml`; this page is made from it.\n\n",
-                  "# 決策紀錄：{title}\n\n內容存在 `task.yaml`，這一頁由它產生。\n\n")
+_DECISIONS = Text(
+    "# Decisions: {title}\n\nKept in `task.yaml`; this page is made from it.\n\n",
+    "# 決策紀錄：{title}\n\n內容存在 `task.yaml`，這一頁由它產生。\n\n",
+)
 _NO_DECISIONS = Text("None yet.\n", "目前還沒有。\n")
 _NO_GOAL = Text("(The goal is not written down yet: see task.yaml.)", "（尚未寫下目標，請見 task.yaml。）")
 
@@ -176,16 +189,25 @@ _NO_GOAL = Text("(The goal is not written down yet: see task.yaml.)", "（尚未
 def pyproject(task: Task, wheel: str) -> str:
     """The task's own `pyproject.toml`, pinning this nlp-skills and naming the wheel kept in `wheels/`."""
     description = _toml_text(task.title or task.name)
-    return _PYPROJECT.format(why=_WHY.to(task.language), name=_project_name(task.name), description=description,
-                             version=__version__, wheel=wheel)
+    return _PYPROJECT.format(
+        why=_WHY.to(task.language),
+        name=_project_name(task.name),
+        description=description,
+        version=__version__,
+        wheel=wheel,
+    )
 
 
 def first_data_source(task: Task) -> str:
     """A `data_source.yaml` without sources, its comments showing how one is written."""
     kind = task_kind(task.type)
     columns = ", ".join(f"{role}: {_COLUMNS[role].to(task.language)}" for role in kind.roles)
-    return (_DATA_SOURCE.to(task.language).replace("{mapping}", columns)
-            .replace("{columns}", ", ".join(kind.roles)).replace("{identity}", ", ".join(_identity(kind))))
+    return (
+        _DATA_SOURCE.to(task.language)
+        .replace("{mapping}", columns)
+        .replace("{columns}", ", ".join(kind.roles))
+        .replace("{identity}", ", ".join(_identity(kind)))
+    )
 
 
 def _identity(kind: TaskKind) -> list[str]:
@@ -197,7 +219,7 @@ def readme(task: Task, scripts: list[tuple[str, str]], wheel: str) -> str:
     """The README; `scripts` are (file, what it does)."""
     rows = "\n".join(f"| `scripts/{file}` | {does} |" for file, does in scripts)
     return _README.to(task.language).format(
-        title=task.title or task.name, goal=task.goal or _NO_GOAL.to(task.language), scripts=rows, wheel=wheel,
+        title=task.title or task.name, goal=task.goal or _NO_GOAL.to(task.language), scripts=rows, wheel=wheel
     )
 
 

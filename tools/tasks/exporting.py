@@ -54,8 +54,10 @@ class Exported(NamedTuple):
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m nlp_skills.tools.tasks.exporting",
-                                     description="Write a task into one verified file. 把任務匯出成一個可驗證的檔案。")
+    parser = argparse.ArgumentParser(
+        prog="python -m nlp_skills.tools.tasks.exporting",
+        description="Write a task into one verified file. 把任務匯出成一個可驗證的檔案。",
+    )
     parser.add_argument("task", type=Path, help="the task's folder")
     parser.add_argument("--to", type=Path, required=True, help="the file to write; one that stands is replaced")
     parser.add_argument("--models", action="store_true", help="trained models too")
@@ -63,8 +65,13 @@ def main(arguments: list[str]) -> int:
 
     def work(job: RunningJob) -> dict[str, Any]:
         said = Text("Writing the file", "寫入檔案")
-        done = export(TaskFolder(given.task), given.to, models=given.models, own_job=job.folder.id,
-                      tell=lambda step, total: job.progress(step, total, said))
+        done = export(
+            TaskFolder(given.task),
+            given.to,
+            models=given.models,
+            own_job=job.folder.id,
+            tell=lambda step, total: job.progress(step, total, said),
+        )
         return {**result_of(done), "message": said_of(done)._asdict(), "next_step": next_of(done)}
 
     return run_job("export", work, entry=ENTRY, arguments=arguments, task=given.task, resumable=True)
@@ -101,16 +108,23 @@ def export(
                     files[name] = _write(archive, name, path)
                     done += files[name].bytes
                     tell(done, max(total, done))
-                manifest = Manifest(nlp_skills=__version__, task=folder.name, title=task.title, created=now(),
-                                    models=models, files=files)
+                manifest = Manifest(
+                    nlp_skills=__version__,
+                    task=folder.name,
+                    title=task.title,
+                    created=now(),
+                    models=models,
+                    files=files,
+                )
                 archive.writestr(MANIFEST, manifest.model_dump_json(indent=1))
             with temporary.open("rb+") as written:
                 os.fsync(written.fileno())
             os.replace(temporary, to)
         finally:
             temporary.unlink(missing_ok=True)
-    return Exported(to, to.stat().st_size, sha256_file(to), len(files), models, left_out,
-                    task.constraints.privacy == "on-premise")
+    return Exported(
+        to, to.stat().st_size, sha256_file(to), len(files), models, left_out, task.constraints.privacy == "on-premise"
+    )
 
 
 def chosen_files(folder: TaskFolder, models: bool) -> tuple[dict[str, Path], list[str]]:
@@ -149,26 +163,43 @@ def destination(workspace_root: Path, folder: TaskFolder, path: str, replace: bo
         target = target.with_name(f"{target.name}.zip")
     target = writable(target, "path", workspace=workspace_root)
     if target.is_relative_to(folder.root):
-        raise TaskError(Text(f"{target} lies inside the task it would hold.", f"{target} 位在要匯出的任務裡。"),
-                        Text("Name a path outside of it.", "請指定任務以外的路徑。"), field="path")
+        raise TaskError(
+            Text(f"{target} lies inside the task it would hold.", f"{target} 位在要匯出的任務裡。"),
+            Text("Name a path outside of it.", "請指定任務以外的路徑。"),
+            field="path",
+        )
     if target.exists() and not replace:
-        raise TaskError(Text(f"{target} stands already.", f"{target} 已經存在。"),
-                        Text("Name another path, or replace it with confirm=true.",
-                             "請改用別的路徑，或用 confirm=true 取代它。"), field="path")
+        raise TaskError(
+            Text(f"{target} stands already.", f"{target} 已經存在。"),
+            Text("Name another path, or replace it with confirm=true.", "請改用別的路徑，或用 confirm=true 取代它。"),
+            field="path",
+        )
     return target
 
 
 def result_of(done: Exported) -> dict[str, Any]:
-    return {"path": str(done.path), "bytes": done.bytes, "sha256": done.sha256, "files": done.files,
-            "models": done.models, "left_out": done.left_out[:_LEFT_OUT_SHOWN]}
+    return {
+        "path": str(done.path),
+        "bytes": done.bytes,
+        "sha256": done.sha256,
+        "files": done.files,
+        "models": done.models,
+        "left_out": done.left_out[:_LEFT_OUT_SHOWN],
+    }
 
 
 def said_of(done: Exported) -> Text:
     models = Text("with its models", "含模型") if done.models else Text("without models", "不含模型")
-    links = Text(f" Left out: {several(len(done.left_out), 'link')}.", f"略過 {len(done.left_out)} 個連結。") \
-        if done.left_out else Text("", "")
-    rows = Text(" It holds rows that must stay on-premise: keep it inside.", "其中的資料不得離開內部環境，請勿外傳。") \
-        if done.on_premise else Text("", "")
+    links = (
+        Text(f" Left out: {several(len(done.left_out), 'link')}.", f"略過 {len(done.left_out)} 個連結。")
+        if done.left_out
+        else Text("", "")
+    )
+    rows = (
+        Text(" It holds rows that must stay on-premise: keep it inside.", "其中的資料不得離開內部環境，請勿外傳。")
+        if done.on_premise
+        else Text("", "")
+    )
     return Text(
         f"Written to {done.path}: {several(done.files, 'file')}, {size(done.bytes)}, {models.en}; no secret is in it. "
         f"SHA-256 {done.sha256}.{links.en}{rows.en}",
@@ -178,8 +209,10 @@ def said_of(done: Exported) -> Text:
 
 
 def next_of(done: Exported) -> dict[str, Any]:
-    say = Text("On another machine (or here, under another name) this call brings it back.",
-               "在另一台機器上（或在這裡換個名稱）用這個呼叫匯入。")
+    say = Text(
+        "On another machine (or here, under another name) this call brings it back.",
+        "在另一台機器上（或在這裡換個名稱）用這個呼叫匯入。",
+    )
     return {"tool": "manage_task", "arguments": {"action": "import", "path": str(done.path)}, "say": say._asdict()}
 
 
@@ -217,12 +250,16 @@ def _lines(path: Path) -> Iterator[str]:
 
 def _held(path: Path) -> SecretError:
     return SecretError(
-        Text(f"{path} holds a password or key itself, so the task is not exported.",
-             f"{path} 裡直接寫了密碼或金鑰，因此不匯出。"),
-        Text("Write ${NAME} there and store the value with `nlp-skills secret set NAME` in a terminal; set_data_source "
-             "moves a typed password by itself. Then rotate it.",
-             "請改寫成 ${NAME}，並在終端機用 `nlp-skills secret set NAME` 存入；set_data_source 會自動搬移直接輸入的密碼。"
-             "之後請更換該密碼。"),
+        Text(
+            f"{path} holds a password or key itself, so the task is not exported.",
+            f"{path} 裡直接寫了密碼或金鑰，因此不匯出。",
+        ),
+        Text(
+            "Write ${NAME} there and store the value with `nlp-skills secret set NAME` in a terminal; set_data_source "
+            "moves a typed password by itself. Then rotate it.",
+            "請改寫成 ${NAME}，並在終端機用 `nlp-skills secret set NAME` 存入；set_data_source 會自動搬移直接輸入的密碼。"
+            "之後請更換該密碼。",
+        ),
         field=path.name,
     )
 

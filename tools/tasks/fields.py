@@ -105,18 +105,22 @@ def _unknown(field: str, depth: int, offered: list[str]) -> TaskError:
     if name in _KEPT and depth == 0:
         return TaskError(
             Text(f"{name} is not set this way.", f"{name} 不能這樣設定。"),
-            Text("A folder keeps its name (rename the folder by hand to change it); to put it away call manage_task with "
-                 "action='archive'.",
-                 "資料夾名稱不變（要改請直接改資料夾名）；封存請呼叫 manage_task，action='archive'。"),
+            Text(
+                "A folder keeps its name (rename the folder by hand to change it); to put it away call manage_task with "
+                "action='archive'.",
+                "資料夾名稱不變（要改請直接改資料夾名）；封存請呼叫 manage_task，action='archive'。",
+            ),
             field=field,
         )
     near = difflib.get_close_matches(name, offered, n=1)
-    after = names[depth + 1:] if near else []
+    after = names[depth + 1 :] if near else []
     shown = ", ".join(".".join([*names[:depth], known, *after]) for known in (near or offered))
     return TaskError(
         Text(f"A task has no field {field!r}.", f"任務沒有「{field}」這個欄位。"),
-        Text(f"Did you mean {shown}?" if near else f"Use one of: {shown}.",
-             f"你是不是要用 {shown}？" if near else f"可用的欄位：{shown}。"),
+        Text(
+            f"Did you mean {shown}?" if near else f"Use one of: {shown}.",
+            f"你是不是要用 {shown}？" if near else f"可用的欄位：{shown}。",
+        ),
         field=field,
     )
 
@@ -124,12 +128,15 @@ def _unknown(field: str, depth: int, offered: list[str]) -> TaskError:
 def _misfit(error: ValidationError) -> TaskError:
     first, field = error.errors()[0], field_of(error)
     said = problem_in_words(first)
-    fix = Text("Call again with a value that fits; nothing was changed.",
-               "請改用合適的值再呼叫一次；沒有任何內容被修改。")
+    fix = Text(
+        "Call again with a value that fits; nothing was changed.", "請改用合適的值再呼叫一次；沒有任何內容被修改。"
+    )
     value = first.get("input")
     if field.startswith("success_criteria.") and isinstance(value, (int, float)) and 1 < value <= 100:
-        fix = Text(f"Scores run from 0 to 1: write {value:g} % as {value / 100:g}.",
-                   f"分數介於 0 與 1：{value:g}% 請寫成 {value / 100:g}。")
+        fix = Text(
+            f"Scores run from 0 to 1: write {value:g} % as {value / 100:g}.",
+            f"分數介於 0 與 1：{value:g}% 請寫成 {value / 100:g}。",
+        )
     return TaskError(Text(f"{field}: {said.en}.", f"{field}：{said.zh}。"), fix, field=field)
 
 
@@ -142,11 +149,15 @@ def _check_metric(task: Task) -> None:
     shown = ", ".join(near)
     what, one = Text(f"There is no metric {name[:40]!r}", f"沒有「{name[:40]}」這個指標"), len(near) == 1
     if name.partition(".")[0] in known_metrics():
-        what = Text(f"{name[:40]!r} does not fit a task of the type {task.type}",
-                    f"「{name[:40]}」不適合 {task.type} 類型的任務")
+        what = Text(
+            f"{name[:40]!r} does not fit a task of the type {task.type}",
+            f"「{name[:40]}」不適合 {task.type} 類型的任務",
+        )
     raise TaskError(
         Text(f"{what.en}.", f"{what.zh}。"),
-        Text(f"Did you mean {shown}?" if one else f"Use one of: {shown}.",
-             f"你是不是要用 {shown}？" if one else f"可用的指標：{shown}。"),
+        Text(
+            f"Did you mean {shown}?" if one else f"Use one of: {shown}.",
+            f"你是不是要用 {shown}？" if one else f"可用的指標：{shown}。",
+        ),
         field="success_criteria.metric",
     )

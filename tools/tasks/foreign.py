@@ -22,24 +22,106 @@ ASIDE = ".set-aside"
 # By their ending: what an interpreter, the system or an installer would run.
 _CODE = {
     # Python
-    ".py", ".pyw", ".pyi", ".pyc", ".pyo", ".pyd", ".pyx", ".pyz", ".pth", ".ipynb", ".whl", ".egg", ".pkl", ".pickle", ".joblib",
+    ".py",
+    ".pyw",
+    ".pyi",
+    ".pyc",
+    ".pyo",
+    ".pyd",
+    ".pyx",
+    ".pyz",
+    ".pth",
+    ".ipynb",
+    ".whl",
+    ".egg",
+    ".pkl",
+    ".pickle",
+    ".joblib",
     # machine code and packages
-    ".so", ".dll", ".dylib", ".exe", ".com", ".scr", ".msi", ".app", ".appimage", ".deb", ".rpm", ".apk", ".jar", ".class", ".wasm",
+    ".so",
+    ".dll",
+    ".dylib",
+    ".exe",
+    ".com",
+    ".scr",
+    ".msi",
+    ".app",
+    ".appimage",
+    ".deb",
+    ".rpm",
+    ".apk",
+    ".jar",
+    ".class",
+    ".wasm",
     # shells and desktops
-    ".sh", ".bash", ".zsh", ".fish", ".csh", ".ksh", ".command", ".bat", ".cmd", ".ps1", ".psm1", ".vbs", ".wsf", ".hta", ".reg",
-    ".lnk", ".desktop",
+    ".sh",
+    ".bash",
+    ".zsh",
+    ".fish",
+    ".csh",
+    ".ksh",
+    ".command",
+    ".bat",
+    ".cmd",
+    ".ps1",
+    ".psm1",
+    ".vbs",
+    ".wsf",
+    ".hta",
+    ".reg",
+    ".lnk",
+    ".desktop",
     # other interpreters
-    ".js", ".mjs", ".cjs", ".ts", ".rb", ".pl", ".php", ".lua", ".r", ".jl",
+    ".js",
+    ".mjs",
+    ".cjs",
+    ".ts",
+    ".rb",
+    ".pl",
+    ".php",
+    ".lua",
+    ".r",
+    ".jl",
 }
 # By their name: what builds, installs or starts something.
 _NAMES = {
-    "pyproject.toml", "setup.cfg", "uv.toml", "uv.lock", "poetry.lock", "pdm.lock", "pipfile", "pipfile.lock", "tox.ini",
-    "pytest.ini", "pyvenv.cfg", "pip.conf", "pip.ini", "environment.yml", "environment.yaml", "package.json", "package-lock.json",
-    "makefile", "gnumakefile", "justfile", "dockerfile", "containerfile", "compose.yaml", "compose.yml", "docker-compose.yaml",
+    "pyproject.toml",
+    "setup.cfg",
+    "uv.toml",
+    "uv.lock",
+    "poetry.lock",
+    "pdm.lock",
+    "pipfile",
+    "pipfile.lock",
+    "tox.ini",
+    "pytest.ini",
+    "pyvenv.cfg",
+    "pip.conf",
+    "pip.ini",
+    "environment.yml",
+    "environment.yaml",
+    "package.json",
+    "package-lock.json",
+    "makefile",
+    "gnumakefile",
+    "justfile",
+    "dockerfile",
+    "containerfile",
+    "compose.yaml",
+    "compose.yml",
+    "docker-compose.yaml",
     "docker-compose.yml",
 }
 _REQUIREMENTS = re.compile(r"(requirements|constraints)[\w.-]*\.(txt|in)")
-_MAGIC = (b"#!", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xca\xfe\xba\xbe")
+_MAGIC = (
+    b"#!",
+    b"\x7fELF",
+    b"\xcf\xfa\xed\xfe",
+    b"\xce\xfa\xed\xfe",
+    b"\xfe\xed\xfa\xce",
+    b"\xfe\xed\xfa\xcf",
+    b"\xca\xfe\xba\xbe",
+)
 
 
 def set_aside(folder: TaskFolder) -> list[str]:
@@ -79,9 +161,16 @@ def bring_in(path: Path) -> Path | None:
         return None
     name = path.relative_to(root / ASIDE).as_posix()
     place = root / name
-    if place.is_file() and sha256_file(place) != sha256_file(path) and not _is_ours(name, place, TaskFolder(root).load()):
-        raise TaskError(Text(f"{place} is another file that was changed by hand.", f"{place} 是另一個手動改過的檔案。"),
-                        Text("Rename or delete it, then give the command again.", "請先改名或刪除，再執行一次。"), field="script")
+    if (
+        place.is_file()
+        and sha256_file(place) != sha256_file(path)
+        and not _is_ours(name, place, TaskFolder(root).load())
+    ):
+        raise TaskError(
+            Text(f"{place} is another file that was changed by hand.", f"{place} 是另一個手動改過的檔案。"),
+            Text("Rename or delete it, then give the command again.", "請先改名或刪除，再執行一次。"),
+            field="script",
+        )
     place.parent.mkdir(parents=True, exist_ok=True)
     os.replace(path, place)
     return place

@@ -56,24 +56,25 @@ class Imported(NamedTuple):
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m nlp_skills.tools.tasks.importing",
-                                     description="Read a task out of an exported file. 由匯出的檔案匯入任務。")
+    parser = argparse.ArgumentParser(
+        prog="python -m nlp_skills.tools.tasks.importing",
+        description="Read a task out of an exported file. 由匯出的檔案匯入任務。",
+    )
     parser.add_argument("file", type=Path, help="the exported file")
     parser.add_argument("--name", default="", help="the new task's folder name; the exported one where left out")
     given = parser.parse_args(arguments)
 
     def work(job: RunningJob) -> dict[str, Any]:
         said = Text("Checking and writing the files", "檢查並寫入檔案")
-        done = import_task(Workspace(), given.file, given.name,
-                           tell=lambda step, total: job.progress(step, total, said))
+        done = import_task(
+            Workspace(), given.file, given.name, tell=lambda step, total: job.progress(step, total, said)
+        )
         return {**result_of(done), "message": said_of(done)._asdict(), "next_step": next_of(done)}
 
     return run_job("import", work, entry=ENTRY, arguments=arguments, resumable=True)
 
 
-def import_task(
-    workspace: Workspace, file: Path, name: str = "", tell: Tell = lambda done, total: None
-) -> Imported:
+def import_task(workspace: Workspace, file: Path, name: str = "", tell: Tell = lambda done, total: None) -> Imported:
     """Make the task of an export stand in the workspace.
 
     Arguments:
@@ -138,15 +139,24 @@ def located(workspace: Workspace, path: str) -> Path:
         file = readable(file, "path", workspace=workspace.root, suffixes=(".zip",))
     if path and file.is_file():
         return file
-    raise TaskError(Text(f"There is no file {file}." if path else "Which file?",
-                         f"找不到檔案 {file}。" if path else "沒有指定檔案。"),
-                    Text("Give path=, the absolute path of an exported .zip.",
-                         "請用 path= 指定匯出的 .zip 檔的絕對路徑。"), field="path")
+    raise TaskError(
+        Text(
+            f"There is no file {file}." if path else "Which file?", f"找不到檔案 {file}。" if path else "沒有指定檔案。"
+        ),
+        Text("Give path=, the absolute path of an exported .zip.", "請用 path= 指定匯出的 .zip 檔的絕對路徑。"),
+        field="path",
+    )
 
 
 def result_of(done: Imported) -> dict[str, Any]:
-    return {"task": done.folder.name, "path": str(done.folder.root), "files": done.files, "bytes": done.bytes,
-            "without_model": done.without_model, "set_aside": done.set_aside}
+    return {
+        "task": done.folder.name,
+        "path": str(done.folder.root),
+        "files": done.files,
+        "bytes": done.bytes,
+        "without_model": done.without_model,
+        "set_aside": done.set_aside,
+    }
 
 
 def said_of(done: Imported) -> Text:
@@ -157,25 +167,32 @@ def said_of(done: Imported) -> Text:
     )
     if done.without_model:
         bare = Text(", ".join(done.without_model), "、".join(done.without_model))
-        said = Text(f"{said.en} Without models: {bare.en}; reproduce trains one again.",
-                    f"{said.zh}沒有附上模型的版本：{bare.zh}；可用 reproduce 重新訓練。")
+        said = Text(
+            f"{said.en} Without models: {bare.en}; reproduce trains one again.",
+            f"{said.zh}沒有附上模型的版本：{bare.zh}；可用 reproduce 重新訓練。",
+        )
     if done.set_aside:
         place, more = done.folder.root / foreign.ASIDE, len(done.set_aside) - _NAMED
-        names = Text(", ".join(done.set_aside[:_NAMED]) + (f" and {more} more" if more > 0 else ""),
-                     "、".join(done.set_aside[:_NAMED]) + (f" 等 {len(done.set_aside)} 個" if more > 0 else ""))
+        names = Text(
+            ", ".join(done.set_aside[:_NAMED]) + (f" and {more} more" if more > 0 else ""),
+            "、".join(done.set_aside[:_NAMED]) + (f" 等 {len(done.set_aside)} 個" if more > 0 else ""),
+        )
         said = Text(
             f"{said.en} Code in it that nlp-skills did not write was set aside in {place}, where nothing runs it: {names.en}. "
             "What nlp-skills generates was written afresh. Whoever has read such a file and wants it brings it in on the "
-            f"terminal: nlp-skills allow --script \"{place / done.set_aside[0]}\".",
+            f'terminal: nlp-skills allow --script "{place / done.set_aside[0]}".',
             f"{said.zh}其中有不是 nlp-skills 產生的程式，已移到 {place}，不會被執行：{names.zh}。"
             "該由 nlp-skills 產生的檔案已重新寫入。看過內容、確定要用的話，請在終端機執行："
-            f"nlp-skills allow --script \"{place / done.set_aside[0]}\"。")
+            f'nlp-skills allow --script "{place / done.set_aside[0]}"。',
+        )
     return said
 
 
 def next_of(done: Imported) -> dict[str, Any]:
-    say = Text("Ask the coach where it stands. Its secrets do not travel: store them here with `nlp-skills secret set`.",
-               "問教練目前的狀況。密碼不會跟著匯入，請在這台機器用 `nlp-skills secret set` 存入。")
+    say = Text(
+        "Ask the coach where it stands. Its secrets do not travel: store them here with `nlp-skills secret set`.",
+        "問教練目前的狀況。密碼不會跟著匯入，請在這台機器用 `nlp-skills secret set` 存入。",
+    )
     return {"tool": "coach", "arguments": {"task": done.folder.name}, "say": say._asdict()}
 
 
@@ -197,8 +214,9 @@ def _manifest(archive: zipfile.ZipFile, file: Path) -> Manifest:
         raise _no_export(file) from error
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise _refused(file, Text(f"its {MANIFEST} is not of format 1 [{where}]",
-                                  f"{MANIFEST} 不是格式 1 [{where}]")) from error
+        raise _refused(
+            file, Text(f"its {MANIFEST} is not of format 1 [{where}]", f"{MANIFEST} 不是格式 1 [{where}]")
+        ) from error
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
         raise _damaged(MANIFEST) from error
 
@@ -217,7 +235,9 @@ def _check_entries(file: Path, entries: list[zipfile.ZipInfo], manifest: Manifes
             continue
         expected = manifest.files.get(name)
         if expected is None:
-            raise _refused(file, Text(f"{name[:120]!r} is not in its manifest", f"「{name[:120]}」不在清單（manifest）裡"))
+            raise _refused(
+                file, Text(f"{name[:120]!r} is not in its manifest", f"「{name[:120]}」不在清單（manifest）裡")
+            )
         if expected.bytes != info.file_size:
             raise _damaged(name)
     missing = [name for name in manifest.files if unicodedata.normalize("NFC", name).casefold() not in seen]
@@ -230,9 +250,13 @@ def _unsafe(info: zipfile.ZipInfo, models: bool) -> Text | None:
     name, kind = info.orig_filename, stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG) or name.endswith("/"):
         return Text("is a link or a folder, not a file", "是連結或資料夾，不是檔案")
-    if any(part in ("", ".", "..") or part != part.rstrip(" .") or len(part) > _LONGEST_PART
-           or part.partition(".")[0].lower() in _RESERVED for part in name.split("/")) or any(
-            character in '\\:*?"<>|' or ord(character) < 32 for character in name):
+    if any(
+        part in ("", ".", "..")
+        or part != part.rstrip(" .")
+        or len(part) > _LONGEST_PART
+        or part.partition(".")[0].lower() in _RESERVED
+        for part in name.split("/")
+    ) or any(character in '\\:*?"<>|' or ord(character) < 32 for character in name):
         return Text("is no safe path below a task", "不是任務底下的安全路徑")
     if info.flag_bits & 1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         return Text("is encrypted or compressed in another way", "經過加密或以其他方式壓縮")
@@ -245,16 +269,26 @@ def _check_size(workspace: Workspace, file: Path, manifest: Manifest, entries: l
     total = manifest.bytes
     for swollen, packed in ((total, file.stat().st_size), *((one.file_size, one.compress_size) for one in entries)):
         if swollen > _SWELLING_FROM and swollen > _SWELLING * packed:
-            raise _refused(file, Text(f"it would swell from {size(packed)} to {size(swollen)}",
-                                      f"解開後會從 {size(packed)} 膨脹到 {size(swollen)}"))
+            raise _refused(
+                file,
+                Text(
+                    f"it would swell from {size(packed)} to {size(swollen)}",
+                    f"解開後會從 {size(packed)} 膨脹到 {size(swollen)}",
+                ),
+            )
     place = next(folder for folder in (workspace.root, *workspace.root.parents) if folder.exists())
     free = shutil.disk_usage(place).free
     if total + _SPARE_BYTES > free:
         raise WorkspaceError(
-            Text(f"The task needs {size(total)}, and {size(free)} are free at {workspace.root}.",
-                 f"這個任務需要 {size(total)}，而 {workspace.root} 只剩 {size(free)}。"),
-            Text("Free some space, or set NLP_SKILLS_WORKSPACE to a larger disk; nothing was written.",
-                 "請先清出空間，或把 NLP_SKILLS_WORKSPACE 指到較大的磁碟；沒有寫入任何內容。"), field="path",
+            Text(
+                f"The task needs {size(total)}, and {size(free)} are free at {workspace.root}.",
+                f"這個任務需要 {size(total)}，而 {workspace.root} 只剩 {size(free)}。",
+            ),
+            Text(
+                "Free some space, or set NLP_SKILLS_WORKSPACE to a larger disk; nothing was written.",
+                "請先清出空間，或把 NLP_SKILLS_WORKSPACE 指到較大的磁碟；沒有寫入任何內容。",
+            ),
+            field="path",
         )
 
 
@@ -288,27 +322,42 @@ def _mark_absent_models(task: TaskFolder) -> list[str]:
 
 def _no_export(file: Path) -> TaskError:
     return TaskError(
-        Text(f"{file} is no whole export: it is truncated, damaged, or another kind of file.",
-             f"{file} 不是完整的匯出檔：可能被截斷、損壞，或是別種檔案。"),
-        Text("Copy it again and compare its SHA-256 with the one the export named.",
-             "請重新複製一次，並與匯出時顯示的 SHA-256 比對。"), field="path",
+        Text(
+            f"{file} is no whole export: it is truncated, damaged, or another kind of file.",
+            f"{file} 不是完整的匯出檔：可能被截斷、損壞，或是別種檔案。",
+        ),
+        Text(
+            "Copy it again and compare its SHA-256 with the one the export named.",
+            "請重新複製一次，並與匯出時顯示的 SHA-256 比對。",
+        ),
+        field="path",
     )
 
 
 def _refused(file: Path, why: Text) -> TaskError:
     return TaskError(
         Text(f"{file.name} is not imported: {why.en}.", f"沒有匯入 {file.name}：{why.zh}。"),
-        Text("Export the task again with manage_task(action='export'); if somebody sent you this file, do not trust it.",
-             "請用 manage_task(action='export') 重新匯出；如果是別人傳來的檔案，請勿信任。"), field="path",
+        Text(
+            "Export the task again with manage_task(action='export'); if somebody sent you this file, do not trust it.",
+            "請用 manage_task(action='export') 重新匯出；如果是別人傳來的檔案，請勿信任。",
+        ),
+        field="path",
     )
 
 
 def _damaged(name: str) -> TaskError:
     return TaskError(
-        Text(f"{name[:200]} in the file is not what its manifest says: the file is damaged or was changed. Nothing was "
-             "imported.", f"檔案裡的 {name[:200]} 與清單（manifest）不符：檔案損壞或被改過。沒有匯入任何內容。"),
-        Text("Copy it again and compare its SHA-256 with the one the export named.",
-             "請重新複製一次，並與匯出時顯示的 SHA-256 比對。"), field="path", details={"entry": name[:200]},
+        Text(
+            f"{name[:200]} in the file is not what its manifest says: the file is damaged or was changed. Nothing was "
+            "imported.",
+            f"檔案裡的 {name[:200]} 與清單（manifest）不符：檔案損壞或被改過。沒有匯入任何內容。",
+        ),
+        Text(
+            "Copy it again and compare its SHA-256 with the one the export named.",
+            "請重新複製一次，並與匯出時顯示的 SHA-256 比對。",
+        ),
+        field="path",
+        details={"entry": name[:200]},
     )
 
 

@@ -56,8 +56,11 @@ def manage(workspace: Workspace, action: Action, wish: Wish) -> Managed | JobFol
     if foreign:
         raise TaskError(
             Text(f"{action} takes no include={foreign}.", f"{action} 不接受 include={foreign}。"),
-            Text(f"It may include: {', '.join(allowed)}." if allowed else "Leave include out.",
-                 f"可以包含：{'、'.join(allowed)}。" if allowed else "請省略 include。"), field="include",
+            Text(
+                f"It may include: {', '.join(allowed)}." if allowed else "Leave include out.",
+                f"可以包含：{'、'.join(allowed)}。" if allowed else "請省略 include。",
+            ),
+            field="include",
         )
     if action == "import":
         return _import(workspace, wish)
@@ -70,62 +73,107 @@ def _promote(_workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed:
         name = best.version if best else "v1"
         raise TaskError(
             Text("Which version?", "要設哪一個版本？"),
-            Text(f"Call again with version={name!r}" + (" (the best so far)." if best else "."),
-                 f"請用 version={name!r} 再呼叫一次" + ("（目前最好的版本）。" if best else "。")), field="version")
+            Text(
+                f"Call again with version={name!r}" + (" (the best so far)." if best else "."),
+                f"請用 version={name!r} 再呼叫一次" + ("（目前最好的版本）。" if best else "。"),
+            ),
+            field="version",
+        )
     done = promote.promote(folder, wish.version, wish.reason)
-    said = Text(f"{done.version} is now the current version of {folder.name}.",
-                f"{done.version} 已設為 {folder.name} 的目前版本。") if done.changed else Text(
-        f"{done.version} is already the current version of {folder.name}.",
-        f"{done.version} 本來就是 {folder.name} 的目前版本。")
+    said = (
+        Text(
+            f"{done.version} is now the current version of {folder.name}.",
+            f"{done.version} 已設為 {folder.name} 的目前版本。",
+        )
+        if done.changed
+        else Text(
+            f"{done.version} is already the current version of {folder.name}.",
+            f"{done.version} 本來就是 {folder.name} 的目前版本。",
+        )
+    )
     return _after_promotion(folder, done, said)
 
 
 def _roll_back(_workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed:
     done = promote.roll_back(folder, wish.reason)
-    return _after_promotion(folder, done, Text(
-        f"Rolled back from {done.before} to {done.version}; the history keeps both.",
-        f"已從 {done.before} 退回 {done.version}；歷程保留兩者。"))
+    return _after_promotion(
+        folder,
+        done,
+        Text(
+            f"Rolled back from {done.before} to {done.version}; the history keeps both.",
+            f"已從 {done.before} 退回 {done.version}；歷程保留兩者。",
+        ),
+    )
 
 
 def _after_promotion(folder: TaskFolder, done: promote.Promoted, said: Text) -> Managed:
     """Standing behind a version changes nothing that answers: deploying is said to be another step."""
     if done.deployed == done.version:
-        say = Text(f"{done.version} is also what is deployed. Ask the coach what comes next.",
-                   f"部署中的也是 {done.version}。問教練下一步該做什麼。")
+        say = Text(
+            f"{done.version} is also what is deployed. Ask the coach what comes next.",
+            f"部署中的也是 {done.version}。問教練下一步該做什麼。",
+        )
         step = NextStep(say=str(say), tool="coach", arguments={"task": folder.name})
     else:
-        live = Text(f"{done.deployed} is still what answers: deploying {done.version} is another step.",
-                    f"目前在線上回答的仍是 {done.deployed}：部署 {done.version} 是另一個步驟。") if done.deployed else Text(
-            f"Nothing is deployed; deploying {done.version} is another step, if they want it.",
-            f"目前沒有部署；需要的話，部署 {done.version} 是另一個步驟。")
+        live = (
+            Text(
+                f"{done.deployed} is still what answers: deploying {done.version} is another step.",
+                f"目前在線上回答的仍是 {done.deployed}：部署 {done.version} 是另一個步驟。",
+            )
+            if done.deployed
+            else Text(
+                f"Nothing is deployed; deploying {done.version} is another step, if they want it.",
+                f"目前沒有部署；需要的話，部署 {done.version} 是另一個步驟。",
+            )
+        )
         said = Text(f"{said.en} {live.en}" if done.deployed else said.en, said.zh + (live.zh if done.deployed else ""))
         step = NextStep(say=str(live), tool="deploy", arguments={"task": folder.name, "version": done.version})
-    return Managed(message=str(said), next_step=step, task=folder.name, path=str(folder.root),
-                   details={"current": done.version, "before": done.before, "deployed": done.deployed},
-                   warnings=list(map(str, done.warnings)))
+    return Managed(
+        message=str(said),
+        next_step=step,
+        task=folder.name,
+        path=str(folder.root),
+        details={"current": done.version, "before": done.before, "deployed": done.deployed},
+        warnings=list(map(str, done.warnings)),
+    )
 
 
 def _tidy(_workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed:
     done = tidy.tidy(folder, wish.keep, wish.confirm)
     listed = _listed([(one.path, [one.what, size(one.bytes)]) for one in done.removed])
     kept = _listed([(one.version, one.why) for one in done.kept])
-    stays = Text(f" Kept: {kept}. Records of versions, snapshots and benchmarks are never removed." if kept else "",
-                 f"保留：{kept}。版本紀錄、快照與評估基準絕不移除。" if kept else "")
-    details = {**done.model_dump(exclude={"removed", "done"}),
-               "removed": [one.model_dump() for one in done.removed[:_SHOWN * 3]], "removed_count": len(done.removed)}
+    stays = Text(
+        f" Kept: {kept}. Records of versions, snapshots and benchmarks are never removed." if kept else "",
+        f"保留：{kept}。版本紀錄、快照與評估基準絕不移除。" if kept else "",
+    )
+    details = {
+        **done.model_dump(exclude={"removed", "done"}),
+        "removed": [one.model_dump() for one in done.removed[: _SHOWN * 3]],
+        "removed_count": len(done.removed),
+    }
     if not done.removed:
         said = Text(f"Nothing to remove in {folder.name}.{stays.en}", f"{folder.name} 沒有可以清理的內容。{stays.zh}")
         return _managed(folder, said, next_step(folder.name, folder.state()), details=details)
     if not done.done:
-        said = Text(f"Would free {size(done.bytes)} in {folder.name}: {listed}.{stays.en} Nothing was removed yet.",
-                    f"{folder.name} 可以騰出 {size(done.bytes)}：{listed}。{stays.zh}目前還沒有移除任何東西。")
-        say = Text("Show what would go and ask; with their yes, make this call.",
-                   "請說明會移除什麼並詢問對方；對方同意後再用這個呼叫。")
-        step = NextStep(say=str(say), tool="manage_task", arguments={
-            "action": "tidy", "task": folder.name, "keep": wish.keep, "confirm": True})
+        said = Text(
+            f"Would free {size(done.bytes)} in {folder.name}: {listed}.{stays.en} Nothing was removed yet.",
+            f"{folder.name} 可以騰出 {size(done.bytes)}：{listed}。{stays.zh}目前還沒有移除任何東西。",
+        )
+        say = Text(
+            "Show what would go and ask; with their yes, make this call.",
+            "請說明會移除什麼並詢問對方；對方同意後再用這個呼叫。",
+        )
+        step = NextStep(
+            say=str(say),
+            tool="manage_task",
+            arguments={"action": "tidy", "task": folder.name, "keep": wish.keep, "confirm": True},
+        )
         return _managed(folder, said, step, details=details, done=False)
-    said = Text(f"Freed {size(done.bytes)} in {folder.name}: {listed}.{stays.en} A removed model is trained again with "
-                "reproduce.", f"{folder.name} 已騰出 {size(done.bytes)}：{listed}。{stays.zh}移除的模型可用 reproduce 重新訓練。")
+    said = Text(
+        f"Freed {size(done.bytes)} in {folder.name}: {listed}.{stays.en} A removed model is trained again with "
+        "reproduce.",
+        f"{folder.name} 已騰出 {size(done.bytes)}：{listed}。{stays.zh}移除的模型可用 reproduce 重新訓練。",
+    )
     return _managed(folder, said, next_step(folder.name, folder.state()), details=details)
 
 
@@ -133,14 +181,17 @@ def _archive(_workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed:
     decision = _ARCHIVED.to(folder.load().language) if wish.reason else None
     update_task(folder, archived=True, decision=decision, reason=wish.reason)
     live = (folder.current_deployment() or {}).get("version")
-    said = Text(f"{folder.name} is put away: lists leave it out, nothing was removed.",
-                f"{folder.name} 已封存：清單不再列出，內容都還在。")
+    said = Text(
+        f"{folder.name} is put away: lists leave it out, nothing was removed.",
+        f"{folder.name} 已封存：清單不再列出，內容都還在。",
+    )
     if not live:
         return _managed(folder, said, next_step(folder.name, "archived"))
-    warning = Text(f"{live} is still deployed and answers; stopping it is another step.",
-                   f"{live} 仍在部署中並持續回答；停止是另一個步驟。")
-    step = NextStep(say=str(warning), tool="deploy",
-                    arguments={"task": folder.name, "action": "undeploy"})
+    warning = Text(
+        f"{live} is still deployed and answers; stopping it is another step.",
+        f"{live} 仍在部署中並持續回答；停止是另一個步驟。",
+    )
+    step = NextStep(say=str(warning), tool="deploy", arguments={"task": folder.name, "action": "undeploy"})
     return _managed(folder, said, step, warnings=[str(warning)])
 
 
@@ -152,10 +203,14 @@ def _restore(_workspace: Workspace, folder: TaskFolder, _wish: Wish) -> Managed:
 
 def _clone(workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed:
     made = clone.clone(workspace, folder, wish.name, data="data" in wish.include, plans="plans" in wish.include)
-    parts = Text("with its data" if "data" in wish.include else "without its data",
-                 "含資料" if "data" in wish.include else "不含資料")
-    said = Text(f"{made.name} in {made.root} begins where {folder.name} stands, {parts.en} and without versions.",
-                f"已由 {folder.name} 複製出 {made.name}，位於 {made.root}，{parts.zh}、不含版本。")
+    parts = Text(
+        "with its data" if "data" in wish.include else "without its data",
+        "含資料" if "data" in wish.include else "不含資料",
+    )
+    said = Text(
+        f"{made.name} in {made.root} begins where {folder.name} stands, {parts.en} and without versions.",
+        f"已由 {folder.name} 複製出 {made.name}，位於 {made.root}，{parts.zh}、不含版本。",
+    )
     return _managed(made, said, next_step(made.name, made.state()), details={"cloned_from": folder.name})
 
 
@@ -164,11 +219,17 @@ def _export(workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed | J
     to = exporting.destination(workspace.root, folder, wish.path, wish.confirm)
     if exporting.bytes_to_export(folder, models) > JOB_BYTES:
         arguments = [str(folder.root), "--to", str(to), *(["--models"] if models else [])]
-        return jobs.submit(workspace, "export", exporting.ENTRY, arguments, python=light_python(workspace), task=folder,
-                           resumable=True)
+        return jobs.submit(
+            workspace, "export", exporting.ENTRY, arguments, python=light_python(workspace), task=folder, resumable=True
+        )
     done = exporting.export(folder, to, models=models)
-    return _managed(folder, exporting.said_of(done), _spoken(exporting.next_of(done)), path=done.path,
-                    details=exporting.result_of(done))
+    return _managed(
+        folder,
+        exporting.said_of(done),
+        _spoken(exporting.next_of(done)),
+        path=done.path,
+        details=exporting.result_of(done),
+    )
 
 
 def _import(workspace: Workspace, wish: Wish) -> Managed | JobFolder:
@@ -177,41 +238,70 @@ def _import(workspace: Workspace, wish: Wish) -> Managed | JobFolder:
     name = check_name(wish.name or manifest.task)
     if manifest.bytes > JOB_BYTES:
         arguments = [str(file), *(["--name", name] if wish.name else [])]
-        return jobs.submit(workspace, "import", importing.ENTRY, arguments, python=light_python(workspace),
-                           resumable=True)
+        return jobs.submit(
+            workspace, "import", importing.ENTRY, arguments, python=light_python(workspace), resumable=True
+        )
     done = importing.import_task(workspace, file, wish.name)
-    return _managed(done.folder, importing.said_of(done), _spoken(importing.next_of(done)),
-                    details=importing.result_of(done))
+    return _managed(
+        done.folder, importing.said_of(done), _spoken(importing.next_of(done)), details=importing.result_of(done)
+    )
 
 
 def _generate(_workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed:
     done = project.generate(folder, overwrite_scripts=wish.confirm)
     new, kept = len(done.written) + len(done.updated) + len(done.replaced), ", ".join(done.kept)
-    said = Text(f"{several(new, 'file')} written in {folder.root}, {len(done.unchanged)} up to date already.",
-                f"已在 {folder.root} 寫入 {new} 個檔案，{len(done.unchanged)} 個原本就是最新的。")
+    said = Text(
+        f"{several(new, 'file')} written in {folder.root}, {len(done.unchanged)} up to date already.",
+        f"已在 {folder.root} 寫入 {new} 個檔案，{len(done.unchanged)} 個原本就是最新的。",
+    )
     if kept:
-        said = Text(f"{said.en} Edited by hand and kept: {kept}; confirm=true renews edited scripts, old ones aside.",
-                    f"{said.zh}手動修改過而保留的：{kept}；confirm=true 會更新改過的腳本，舊檔移到一旁。")
+        said = Text(
+            f"{said.en} Edited by hand and kept: {kept}; confirm=true renews edited scripts, old ones aside.",
+            f"{said.zh}手動修改過而保留的：{kept}；confirm=true 會更新改過的腳本，舊檔移到一旁。",
+        )
     details = {name: files for name, files in done.model_dump().items() if name != "unchanged"}
     return _managed(folder, said, next_step(folder.name, folder.state()), details=details)
 
 
 _ACTIONS: dict[Action, Callable[[Workspace, TaskFolder, Wish], Managed | JobFolder]] = {
-    "promote": _promote, "roll_back": _roll_back, "tidy": _tidy, "archive": _archive, "restore": _restore,
-    "clone": _clone, "export": _export, "generate": _generate,
+    "promote": _promote,
+    "roll_back": _roll_back,
+    "tidy": _tidy,
+    "archive": _archive,
+    "restore": _restore,
+    "clone": _clone,
+    "export": _export,
+    "generate": _generate,
 }
 assert {*_ACTIONS, "import"} == set(get_args(Action))
 
 
-def _managed(folder: TaskFolder, said: Text, step: NextStep, *, path: Path | None = None, done: bool = True,
-             details: dict[str, Any] | None = None, warnings: list[str] | None = None) -> Managed:
-    return Managed(message=str(said), next_step=step, task=folder.name, done=done, path=str(path or folder.root),
-                   details=details or {}, warnings=warnings or [])
+def _managed(
+    folder: TaskFolder,
+    said: Text,
+    step: NextStep,
+    *,
+    path: Path | None = None,
+    done: bool = True,
+    details: dict[str, Any] | None = None,
+    warnings: list[str] | None = None,
+) -> Managed:
+    return Managed(
+        message=str(said),
+        next_step=step,
+        task=folder.name,
+        done=done,
+        path=str(path or folder.root),
+        details=details or {},
+        warnings=warnings or [],
+    )
 
 
 def _listed(entries: list[tuple[str, list[str]]]) -> str:
     """`v3 (recent, best score); v1 (deployed); +2`, in the call's language."""
-    shown = [str(Text(f"{name} ({', '.join(said)})", f"{name}（{'，'.join(said)}）")) for name, said in entries[:_SHOWN]]
+    shown = [
+        str(Text(f"{name} ({', '.join(said)})", f"{name}（{'，'.join(said)}）")) for name, said in entries[:_SHOWN]
+    ]
     more = [f"+{len(entries) - _SHOWN}"] if len(entries) > _SHOWN else []
     return str(Text("; ", "；")).join([*shown, *more])
 

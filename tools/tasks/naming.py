@@ -55,10 +55,14 @@ def checked_title(title: str) -> str:
     if line and len(line) <= LONGEST_TITLE and _shows(line):
         return line
     raise TaskError(
-        Text(f"The title must be 1 to {LONGEST_TITLE} characters that show; no control characters, none that change the "
-             "direction of writing.",
-             f"標題必須是 1 到 {LONGEST_TITLE} 個看得見的字元，不能有控制字元或改變書寫方向的字元。"),
-        Text("Say in a few words what the task is about.", "請用幾個字說明這個任務是什麼。"), field="title")
+        Text(
+            f"The title must be 1 to {LONGEST_TITLE} characters that show; no control characters, none that change the "
+            "direction of writing.",
+            f"標題必須是 1 到 {LONGEST_TITLE} 個看得見的字元，不能有控制字元或改變書寫方向的字元。",
+        ),
+        Text("Say in a few words what the task is about.", "請用幾個字說明這個任務是什麼。"),
+        field="title",
+    )
 
 
 def _shows(text: str) -> bool:
@@ -84,8 +88,9 @@ def checked_labels(labels: Sequence[str], fewest: int = 2) -> list[str]:
         seen[_bare(label)] = label
     if len(trimmed) < fewest:
         raise TaskError(
-            Text(f"One label ({trimmed[0]}) leaves nothing to decide.",
-                 f"只有一個標籤（{trimmed[0]}），沒有東西可分類。"),
+            Text(
+                f"One label ({trimmed[0]}) leaves nothing to decide.", f"只有一個標籤（{trimmed[0]}），沒有東西可分類。"
+            ),
             Text("Give at least two labels, or none for now.", "請至少給兩個標籤，或先不給。"),
             field="labels",
         )
@@ -99,8 +104,10 @@ def _bare(label: str) -> str:
 
 def _unusable(label: str) -> TaskError:
     return TaskError(
-        Text(f"{label[:LONGEST_LABEL]!r} cannot be a label: one line of 1 to {LONGEST_LABEL} characters.",
-             f"「{label[:LONGEST_LABEL]}」不能當標籤：必須是一行、1 到 {LONGEST_LABEL} 個字元。"),
+        Text(
+            f"{label[:LONGEST_LABEL]!r} cannot be a label: one line of 1 to {LONGEST_LABEL} characters.",
+            f"「{label[:LONGEST_LABEL]}」不能當標籤：必須是一行、1 到 {LONGEST_LABEL} 個字元。",
+        ),
         Text("Leave it out or shorten it.", "請刪除或縮短它。"),
         field="labels",
     )
@@ -109,10 +116,15 @@ def _unusable(label: str) -> TaskError:
 def _twins(first: str, second: str) -> TaskError:
     same = first == second
     return TaskError(
-        Text(f"The label {first!r} is given twice." if same
-             else f"The labels {first!r} and {second!r} differ only in spaces, width or case.",
-             f"標籤「{first}」重複了。" if same else f"標籤「{first}」與「{second}」只差在空白、全半形或大小寫。"),
-        Text("Keep one of them; rows that use the other can be mapped to it in the data source.",
-             "請只保留一個；使用另一個寫法的資料列可以在資料來源裡對應過去。"),
+        Text(
+            f"The label {first!r} is given twice."
+            if same
+            else f"The labels {first!r} and {second!r} differ only in spaces, width or case.",
+            f"標籤「{first}」重複了。" if same else f"標籤「{first}」與「{second}」只差在空白、全半形或大小寫。",
+        ),
+        Text(
+            "Keep one of them; rows that use the other can be mapped to it in the data source.",
+            "請只保留一個；使用另一個寫法的資料列可以在資料來源裡對應過去。",
+        ),
         field="labels",
     )

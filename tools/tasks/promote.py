@@ -59,9 +59,15 @@ def roll_back(folder: TaskFolder, reason: str = "") -> Promoted:
             raise _nothing_before(folder, current)
         chosen = version(folder, stack[-2])
         task, evaluation = folder.load(), chosen.latest_evaluation()
-        step = Promotion(version=chosen.name, action="roll_back", date=now(), reason=reason, metric=task.metric,
-                         score=score_of(evaluation, task.metric) if evaluation else None,
-                         threshold=task.success_criteria.threshold)
+        step = Promotion(
+            version=chosen.name,
+            action="roll_back",
+            date=now(),
+            reason=reason,
+            metric=task.metric,
+            score=score_of(evaluation, task.metric) if evaluation else None,
+            threshold=task.success_criteria.threshold,
+        )
         save_current(folder, current.model_copy(update={"version": chosen.name, "history": [*current.history, step]}))
         return _told(folder, chosen, current.version)
 
@@ -70,12 +76,17 @@ def _step(chosen: VersionFolder, reason: str) -> Promotion:
     """The entry of the history, once the version may be promoted."""
     if chosen.status() not in ("trained", "evaluated"):
         raise TaskError(
-            Text(f"{chosen.name} was never trained to its end, so nobody can stand behind it.",
-                 f"{chosen.name} 沒有訓練完成，不能設為目前版本。"),
-            Text("Name a trained version; list them with read_resource "
-                 f"(uri='nlp-skills://tasks/{chosen.task.name}/versions').",
-                 "請指定訓練完成的版本；可用 read_resource 查看"
-                 f"（uri='nlp-skills://tasks/{chosen.task.name}/versions'）。"), field="version",
+            Text(
+                f"{chosen.name} was never trained to its end, so nobody can stand behind it.",
+                f"{chosen.name} 沒有訓練完成，不能設為目前版本。",
+            ),
+            Text(
+                "Name a trained version; list them with read_resource "
+                f"(uri='nlp-skills://tasks/{chosen.task.name}/versions').",
+                "請指定訓練完成的版本；可用 read_resource 查看"
+                f"（uri='nlp-skills://tasks/{chosen.task.name}/versions'）。",
+            ),
+            field="version",
         )
     known = latest_results(chosen)
     task, evaluation = chosen.task.load(), known.record if known else None
@@ -85,50 +96,79 @@ def _step(chosen: VersionFolder, reason: str) -> Promotion:
             raise _unmeasured(chosen, task.metric)
         if threshold is not None and not reaches(task.metric, score, threshold):
             raise _below(chosen, task.metric, score, threshold)
-    return Promotion(version=chosen.name, action="promote", date=now(), reason=reason, metric=task.metric,
-                     score=score, threshold=threshold)
+    return Promotion(
+        version=chosen.name,
+        action="promote",
+        date=now(),
+        reason=reason,
+        metric=task.metric,
+        score=score,
+        threshold=threshold,
+    )
 
 
 def _told(folder: TaskFolder, chosen: VersionFolder, before: str | None, changed: bool = True) -> Promoted:
     deployed = (folder.current_deployment() or {}).get("version")
     warnings = []
     if removal(chosen):
-        warnings.append(Text(f"The model of {chosen.name} was removed; reproduce brings it back before a deployment.",
-                             f"{chosen.name} 的模型已被移除；部署前要先用 reproduce 取回。"))
+        warnings.append(
+            Text(
+                f"The model of {chosen.name} was removed; reproduce brings it back before a deployment.",
+                f"{chosen.name} 的模型已被移除；部署前要先用 reproduce 取回。",
+            )
+        )
     return Promoted(chosen.name, before, deployed, changed, warnings)
 
 
 def _unmeasured(chosen: VersionFolder, metric: str) -> TaskError:
     title, call = metric_title(metric), f"evaluate(task={chosen.task.name!r}, version={chosen.name!r})"
     return TaskError(
-        Text(f"{chosen.name} has no {title.en} yet: nothing says whether it is good enough.",
-             f"{chosen.name} 還沒有{title.zh}的評估結果，無法判斷夠不夠好。"),
-        Text(f"Measure it first: {call}. Or give reason= in the person's words; it is recorded.",
-             f"請先評估：{call}。或用 reason= 寫下使用者的理由，會留下紀錄。"), field="version",
+        Text(
+            f"{chosen.name} has no {title.en} yet: nothing says whether it is good enough.",
+            f"{chosen.name} 還沒有{title.zh}的評估結果，無法判斷夠不夠好。",
+        ),
+        Text(
+            f"Measure it first: {call}. Or give reason= in the person's words; it is recorded.",
+            f"請先評估：{call}。或用 reason= 寫下使用者的理由，會留下紀錄。",
+        ),
+        field="version",
     )
 
 
 def _below(chosen: VersionFolder, metric: str, score: float, threshold: float) -> TaskError:
     title = metric_title(metric)
     return TaskError(
-        Text(f"{chosen.name} is below the person's own goal: {title.en} {score:.3f}, wanted {threshold:.3f}.",
-             f"{chosen.name} 未達使用者自訂的目標：{title.zh} {score:.3f}，目標 {threshold:.3f}。"),
-        Text("Ask diagnose what would help, or promote it with reason= in the person's words; it is recorded.",
-             "可用 diagnose 找出怎麼改善，或用 reason= 寫下使用者的理由後再設為目前版本，會留下紀錄。"),
-        field="version", details={"measured": score, "threshold": threshold},
+        Text(
+            f"{chosen.name} is below the person's own goal: {title.en} {score:.3f}, wanted {threshold:.3f}.",
+            f"{chosen.name} 未達使用者自訂的目標：{title.zh} {score:.3f}，目標 {threshold:.3f}。",
+        ),
+        Text(
+            "Ask diagnose what would help, or promote it with reason= in the person's words; it is recorded.",
+            "可用 diagnose 找出怎麼改善，或用 reason= 寫下使用者的理由後再設為目前版本，會留下紀錄。",
+        ),
+        field="version",
+        details={"measured": score, "threshold": threshold},
     )
 
 
 def _nothing_before(folder: TaskFolder, current: Current) -> TaskError:
     if current.version:
         return TaskError(
-            Text(f"Before {current.version} no other version was current, so there is nothing to roll back to.",
-                 f"在 {current.version} 之前沒有其他目前版本，無法退回。"),
-            Text("Name the version you want: manage_task(action='promote', version=…).",
-                 "請直接指定版本：manage_task(action='promote', version=…)。"), field="version",
+            Text(
+                f"Before {current.version} no other version was current, so there is nothing to roll back to.",
+                f"在 {current.version} 之前沒有其他目前版本，無法退回。",
+            ),
+            Text(
+                "Name the version you want: manage_task(action='promote', version=…).",
+                "請直接指定版本：manage_task(action='promote', version=…)。",
+            ),
+            field="version",
         )
     return TaskError(
         Text(f"{folder.name} has no current version yet.", f"{folder.name} 還沒有設定目前版本。"),
-        Text("Promote one: manage_task(action='promote', version=…).",
-             "請先設定：manage_task(action='promote', version=…)。"), field="version",
+        Text(
+            "Promote one: manage_task(action='promote', version=…).",
+            "請先設定：manage_task(action='promote', version=…)。",
+        ),
+        field="version",
     )

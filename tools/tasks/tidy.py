@@ -78,13 +78,19 @@ def tidy(folder: TaskFolder, keep: int = RECENT, confirm: bool = False) -> Tidie
         JobError: a job of the task is at work, which may need what would go.
     """
     if keep < 1:
-        raise TaskError(Text("At least one version stays.", "至少要保留一個版本。"),
-                        Text("Call with keep=1 or more.", "請用 keep=1 以上再呼叫。"), field="keep")
+        raise TaskError(
+            Text("At least one version stays.", "至少要保留一個版本。"),
+            Text("Call with keep=1 or more.", "請用 keep=1 以上再呼叫。"),
+            field="keep",
+        )
     with lock(folder.models / "tidy"):
         needed = needed_versions(folder, keep)
         going = list(_going(folder, needed))
         told = Tidied(
-            done=confirm, keep=keep, bytes=sum(one.bytes for one in going), removed=going,
+            done=confirm,
+            keep=keep,
+            bytes=sum(one.bytes for one in going),
+            removed=going,
             kept=[Kept(version=name, why=[str(one) for one in why]) for name, why in needed.items()],
         )
         if confirm and going:
@@ -102,8 +108,13 @@ def needed_versions(folder: TaskFolder, keep: int = RECENT) -> dict[str, list[Te
     why: dict[str, list[Text]] = {name: [] for name in trained}
     best = best_version(folder, folder.load().metric)
     deployed = (folder.current_deployment() or {}).get("version")
-    chosen = [*((name, _RECENT) for name in list(trained)[:keep]), (best.version if best else None, _BEST),
-              (current_version(folder), _CURRENT), (previous_version(folder), _BEFORE), (deployed, _DEPLOYED)]
+    chosen = [
+        *((name, _RECENT) for name in list(trained)[:keep]),
+        (best.version if best else None, _BEST),
+        (current_version(folder), _CURRENT),
+        (previous_version(folder), _BEFORE),
+        (deployed, _DEPLOYED),
+    ]
     for name, reason in chosen:
         if name in why:
             why[name].append(reason)
@@ -152,10 +163,19 @@ def _going(folder: TaskFolder, needed: Iterable[str]) -> Iterator[Removed]:
     for number in version_numbers(folder):
         version = VersionFolder(folder, number)
         if version.models.is_dir() and version.name not in kept and version.status() != "reserved":
-            what = Text("model", "模型") if version.status() in _TRAINED else Text(
-                "checkpoints of a training that did not finish", "未完成訓練的檢查點")
-            yield _removed(folder, version.models, Text(f"{what.en} of {version.name}" if version.status() in _TRAINED
-                                                        else f"{what.en} ({version.name})", f"{version.name} 的{what.zh}"))
+            what = (
+                Text("model", "模型")
+                if version.status() in _TRAINED
+                else Text("checkpoints of a training that did not finish", "未完成訓練的檢查點")
+            )
+            yield _removed(
+                folder,
+                version.models,
+                Text(
+                    f"{what.en} of {version.name}" if version.status() in _TRAINED else f"{what.en} ({version.name})",
+                    f"{version.name} 的{what.zh}",
+                ),
+            )
         elif version.name in kept:
             yield from _spare_parts(folder, version)
     if folder.models.is_dir():
@@ -169,11 +189,16 @@ def _going(folder: TaskFolder, needed: Iterable[str]) -> Iterator[Removed]:
 def _spare_parts(folder: TaskFolder, version: VersionFolder) -> Iterator[Removed]:
     """What a version that stays can do without: checkpoints, and its merged model where that is not answering now."""
     deployed = (folder.current_deployment() or {}).get("version") == version.name
-    parts = {"checkpoints": Text("checkpoints", "檢查點"), "merged": Text("merged model", "合併後的模型（部署時會重做）")}
+    parts = {
+        "checkpoints": Text("checkpoints", "檢查點"),
+        "merged": Text("merged model", "合併後的模型（部署時會重做）"),
+    }
     for name, what in parts.items():
         path = version.models / name
-        committed = any(file.startswith(f"{path.relative_to(folder.root).as_posix()}/")
-                        for file in version.model_info().get("files") or {})
+        committed = any(
+            file.startswith(f"{path.relative_to(folder.root).as_posix()}/")
+            for file in version.model_info().get("files") or {}
+        )
         if path.is_dir() and not committed and not (deployed and name == "merged"):
             yield _removed(folder, path, Text(f"{what.en} of {version.name}", f"{version.name} 的{what.zh}"))
 
@@ -225,8 +250,13 @@ def refuse_beside_work(folder: TaskFolder, own_job: str = "") -> None:
     running = [job for job in jobs if job.id != own_job and job.spec_file.is_file() and job.state() in ACTIVE_STATES]
     if running:
         raise JobError(
-            Text(f"Job {running[0].id} of {folder.name} is at work on its files.",
-                 f"{folder.name} 的工作 {running[0].id} 正在使用這些檔案。"),
-            Text(f"Wait for it with job_status(job_id={running[0].id!r}), then call again.",
-                 f"請用 job_status(job_id={running[0].id!r}) 等它結束，再呼叫一次。"), field="task",
+            Text(
+                f"Job {running[0].id} of {folder.name} is at work on its files.",
+                f"{folder.name} 的工作 {running[0].id} 正在使用這些檔案。",
+            ),
+            Text(
+                f"Wait for it with job_status(job_id={running[0].id!r}), then call again.",
+                f"請用 job_status(job_id={running[0].id!r}) 等它結束，再呼叫一次。",
+            ),
+            field="task",
         )

@@ -70,8 +70,11 @@ def update_task(
         if decision:
             after.decisions = [*after.decisions, Decision(what=decision, why=reason or "", date=now())]
         if warnings:
-            what = "; ".join(f"{name}: {getattr(before, name)} → {getattr(after, name)}"
-                             for name in _FROZEN if getattr(before, name) != getattr(after, name))
+            what = "; ".join(
+                f"{name}: {getattr(before, name)} → {getattr(after, name)}"
+                for name in _FROZEN
+                if getattr(before, name) != getattr(after, name)
+            )
             after.decisions = [*after.decisions, Decision(what=what, why=reason or "", date=now())]
         if note:
             after.notes = [*after.notes, note]
@@ -99,15 +102,20 @@ def _refuse_contradiction(folder: TaskFolder, current: Task, wanted: Task, revis
     lines = [_contradiction(field, seen, current, wanted) for field in both]
     fields = ", ".join(both)
     raise ConflictError(
-        Text(f"Somebody else changed {fields} since you read the task; nothing of this call was written.\n"
-             + "\n".join(line.en for line in lines),
-             f"在你讀取之後，{'、'.join(both)} 已被別人修改過；這次呼叫沒有寫入任何內容。\n"
-             + "\n".join(line.zh for line in lines)),
-        Text(f"Show the person both and ask which holds. To write yours, make the same call with revision={stands!r}; to "
-             "keep theirs, leave that field out.",
-             f"請把兩者都給對方看，問哪一個才對。要寫入你的，請用 revision={stands!r} 再呼叫一次；"
-             "要保留對方的，就不要帶這個欄位。"),
-        field=both[0], details={"revision": stands, "fields": both},
+        Text(
+            f"Somebody else changed {fields} since you read the task; nothing of this call was written.\n"
+            + "\n".join(line.en for line in lines),
+            f"在你讀取之後，{'、'.join(both)} 已被別人修改過；這次呼叫沒有寫入任何內容。\n"
+            + "\n".join(line.zh for line in lines),
+        ),
+        Text(
+            f"Show the person both and ask which holds. To write yours, make the same call with revision={stands!r}; to "
+            "keep theirs, leave that field out.",
+            f"請把兩者都給對方看，問哪一個才對。要寫入你的，請用 revision={stands!r} 再呼叫一次；"
+            "要保留對方的，就不要帶這個欄位。",
+        ),
+        field=both[0],
+        details={"revision": stands, "fields": both},
     )
 
 
@@ -119,8 +127,10 @@ def _contradiction(field: str, seen: Task | None, current: Task, wanted: Task) -
     theirs, yours = shown_value(value_at(current, field)), shown_value(value_at(wanted, field))
     was = shown_value(value_at(seen, field)) if seen else None
     before = Text(f"was {was}, ", f"原為 {was}，") if was is not None else Text("", "")
-    return Text(f"- {field}: {before.en}now {theirs}; you ask for {yours}",
-                f"- {field}：{before.zh}現為 {theirs}；你要改成 {yours}")
+    return Text(
+        f"- {field}: {before.en}now {theirs}; you ask for {yours}",
+        f"- {field}：{before.zh}現為 {theirs}；你要改成 {yours}",
+    )
 
 
 def shown_value(value: Any) -> str:
@@ -137,9 +147,11 @@ def _warnings(folder: TaskFolder, before: Task, after: Task) -> list[Text]:
     if not touched:
         return []
     fields = ", ".join(touched)
-    return [Text(
-        f"The data is already frozen, and {fields} changed under it: validate again with prepare_data before training. "
-        "Versions already trained keep the old labels, and their scores do not compare with new ones.",
-        f"資料已經凍結，而 {fields} 有變動：訓練前請再用 prepare_data 驗證一次。"
-        "已訓練的版本仍使用舊的標籤，分數不能與新版本直接比較。",
-    )]
+    return [
+        Text(
+            f"The data is already frozen, and {fields} changed under it: validate again with prepare_data before training. "
+            "Versions already trained keep the old labels, and their scores do not compare with new ones.",
+            f"資料已經凍結，而 {fields} 有變動：訓練前請再用 prepare_data 驗證一次。"
+            "已訓練的版本仍使用舊的標籤，分數不能與新版本直接比較。",
+        )
+    ]

@@ -24,29 +24,43 @@ _EMPTY_THOUGHT = re.compile(r"\A\s*<think>\s*</think>\s*")
 
 PROBLEMS = {
     "masked": Text("no token of the row is trained", "整列都被遮住，沒有任何 token 會被訓練"),
-    "truncated": Text("the row is longer than max_length, so its answer is cut",
-                      "列的長度超過 max_length，答案會被截斷"),
-    "end_of_turn": Text("the end of turn at which generation stops is not trained, so the model would not stop",
-                        "沒有訓練到生成時據以停止的結束符號，模型將不會停"),
+    "truncated": Text(
+        "the row is longer than max_length, so its answer is cut", "列的長度超過 max_length，答案會被截斷"
+    ),
+    "end_of_turn": Text(
+        "the end of turn at which generation stops is not trained, so the model would not stop",
+        "沒有訓練到生成時據以停止的結束符號，模型將不會停",
+    ),
     "answer": Text("the trained text is not exactly the answer", "被訓練的文字和答案不完全相同"),
-    "context": Text("the chat template writes the prompt differently when the model is asked than when it is trained",
-                    "對話模板在訓練時與實際提問時寫出的提示不同"),
+    "context": Text(
+        "the chat template writes the prompt differently when the model is asked than when it is trained",
+        "對話模板在訓練時與實際提問時寫出的提示不同",
+    ),
 }
 _FIXES = {
-    "masked": Text("Raise max_length, or use a base model whose chat template renders assistant messages.",
-                   "請提高 max_length，或改用對話模板會輸出 assistant 訊息的基礎模型。"),
-    "truncated": Text("Plan again with settings={'long_rows': 'drop'} (leaves those rows out), {'long_rows': 'cut'} (cuts their "
-                      "input from the middle) or a larger max_length; or shorten those rows.",
-                      "請加上 settings={'long_rows': 'drop'}（略過這些列）、{'long_rows': 'cut'}（從中間截短輸入）或提高 max_length "
-                      "重新規劃；也可以縮短那些列。"),
-    "end_of_turn": Text("Use a chat (instruct) base model, or add the template's end-of-turn token to eos_token_id in "
-                        "its generation_config.json.",
-                        "請改用對話（instruct）版基礎模型，或把模板的結束符號加進 generation_config.json 的 "
-                        "eos_token_id。"),
-    "answer": Text("Check the base model's chat template: it changes the assistant's message.",
-                   "請檢查基礎模型的對話模板：它改動了 assistant 的訊息。"),
-    "context": Text("Use a base model whose template begins the answer the same way in both cases.",
-                    "請改用兩種情況下開頭一致的對話模板的基礎模型。"),
+    "masked": Text(
+        "Raise max_length, or use a base model whose chat template renders assistant messages.",
+        "請提高 max_length，或改用對話模板會輸出 assistant 訊息的基礎模型。",
+    ),
+    "truncated": Text(
+        "Plan again with settings={'long_rows': 'drop'} (leaves those rows out), {'long_rows': 'cut'} (cuts their "
+        "input from the middle) or a larger max_length; or shorten those rows.",
+        "請加上 settings={'long_rows': 'drop'}（略過這些列）、{'long_rows': 'cut'}（從中間截短輸入）或提高 max_length "
+        "重新規劃；也可以縮短那些列。",
+    ),
+    "end_of_turn": Text(
+        "Use a chat (instruct) base model, or add the template's end-of-turn token to eos_token_id in "
+        "its generation_config.json.",
+        "請改用對話（instruct）版基礎模型，或把模板的結束符號加進 generation_config.json 的 eos_token_id。",
+    ),
+    "answer": Text(
+        "Check the base model's chat template: it changes the assistant's message.",
+        "請檢查基礎模型的對話模板：它改動了 assistant 的訊息。",
+    ),
+    "context": Text(
+        "Use a base model whose template begins the answer the same way in both cases.",
+        "請改用兩種情況下開頭一致的對話模板的基礎模型。",
+    ),
 }
 
 
@@ -77,9 +91,15 @@ class Audit:
 
     def summary(self) -> dict[str, Any]:
         """For the version's files. `trained_texts`: each distinct text that is trained, and in how many rows."""
-        return {"rows": self.rows, "tokens": self.tokens, "trained_tokens": self.trained_tokens,
-                "longest": self.longest, "trained_texts": self.trained_texts, "problems": len(self.findings),
-                **({"neutralised": self.neutralised[:_MOST_NAMED]} if self.neutralised else {})}
+        return {
+            "rows": self.rows,
+            "tokens": self.tokens,
+            "trained_tokens": self.trained_tokens,
+            "longest": self.longest,
+            "trained_texts": self.trained_texts,
+            "problems": len(self.findings),
+            **({"neutralised": self.neutralised[:_MOST_NAMED]} if self.neutralised else {}),
+        }
 
 
 def audit(splits: Mapping[str, Sequence[TokenisedRow]], tokenizer: Any, end_ids: set[int], max_length: int) -> Audit:
@@ -94,7 +114,7 @@ def audit(splits: Mapping[str, Sequence[TokenisedRow]], tokenizer: Any, end_ids:
     seen: set[tuple[str, str]] = set()  # a pair's answers are two rows of one id, and one finding at most
     for split, rows in splits.items():
         for row in rows:
-            kept = row.trained[:max(0, max_length - row.start)]
+            kept = row.trained[: max(0, max_length - row.start)]
             trained = tokenizer.decode(kept)
             texts[trained] += 1
             ended += any(token in end_ids for token in kept)
@@ -109,7 +129,9 @@ def audit(splits: Mapping[str, Sequence[TokenisedRow]], tokenizer: Any, end_ids:
         trained_tokens=sum(len(row.trained) for row in every),
         longest=max((len(row.input_ids) for row in every), default=0),
         neutralised=list(dict.fromkeys(row.id for row in every if row.control)),
-        ended=ended, trained_texts=dict(texts.most_common(20)), findings=findings,
+        ended=ended,
+        trained_texts=dict(texts.most_common(20)),
+        findings=findings,
     )
 
 
@@ -130,10 +152,16 @@ def _problem(row: TokenisedRow, kept: list[int], tokenizer: Any, end_ids: set[in
 def neutralised_rows(rows: Sequence[str]) -> Text:
     """What is said of rows whose own text held control tokens."""
     named = ", ".join(rows[:_NAMED])
-    more = Text(f" and {len(rows) - _NAMED} more", f"等，另有 {len(rows) - _NAMED} 列") if len(rows) > _NAMED else Text("", "")
-    return Text(f"In {several(len(rows), 'row')} the text itself holds control tokens of the chat template; they were neutralised "
-                f"and are read as plain letters: {named}{more.en}.",
-                f"有 {len(rows)} 列的內文本身含有對話模板的控制符號，已中和為一般文字：{named}{more.zh}。")
+    more = (
+        Text(f" and {len(rows) - _NAMED} more", f"等，另有 {len(rows) - _NAMED} 列")
+        if len(rows) > _NAMED
+        else Text("", "")
+    )
+    return Text(
+        f"In {several(len(rows), 'row')} the text itself holds control tokens of the chat template; they were neutralised "
+        f"and are read as plain letters: {named}{more.en}.",
+        f"有 {len(rows)} 列的內文本身含有對話模板的控制符號，已中和為一般文字：{named}{more.zh}。",
+    )
 
 
 def refuse(task: Task, result: Audit) -> None:
@@ -153,14 +181,25 @@ def refusal(task: Task, findings: Sequence[Finding], rows: int) -> TrainingError
     counts = Counter(finding.problem for finding in findings)
     worst = counts.most_common(1)[0][0]
     first = [finding for finding in findings if finding.problem == worst][:_ROWS_SHOWN]
-    shown = [{"id": finding.id, "split": finding.split, "problem": finding.problem,
-              "answer": quoted(task, finding.answer), "trained": quoted(task, finding.trained)} for finding in first]
+    shown = [
+        {
+            "id": finding.id,
+            "split": finding.split,
+            "problem": finding.problem,
+            "answer": quoted(task, finding.answer),
+            "trained": quoted(task, finding.trained),
+        }
+        for finding in first
+    ]
     listed = "\n".join(f"  {row['id']} ({row['split']}): {row['answer']!r} ← {row['trained']!r}" for row in shown)
     return TrainingError(
-        Text(f"The label audit does not let these rows be trained: in {counts[worst]} of "
-             f"{several(rows, 'row')} {PROBLEMS[worst].en}. Answer ← what would be trained:\n{listed}",
-             f"標籤稽核不放行：{rows} 列中有 {counts[worst]} 列，{PROBLEMS[worst].zh}。"
-             f"答案 ← 實際會訓練的文字：\n{listed}"),
-        _FIXES[worst], field="max_length" if worst in ("truncated", "masked") else "base_model",
+        Text(
+            f"The label audit does not let these rows be trained: in {counts[worst]} of "
+            f"{several(rows, 'row')} {PROBLEMS[worst].en}. Answer ← what would be trained:\n{listed}",
+            f"標籤稽核不放行：{rows} 列中有 {counts[worst]} 列，{PROBLEMS[worst].zh}。"
+            f"答案 ← 實際會訓練的文字：\n{listed}",
+        ),
+        _FIXES[worst],
+        field="max_length" if worst in ("truncated", "masked") else "base_model",
         details={"problems": dict(counts), "rows": shown},
     )

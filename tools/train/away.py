@@ -53,9 +53,16 @@ def submit_away(workspace: Workspace, task: TaskFolder, plan: str | None, machin
     linked = linked_machine(workspace, machine)
     away = Away(machine, linked.prospect(workspace, machine), linked.place(machine))
     name, cost = ready_to_send(workspace, task, plan, confirm, away)
-    return jobs.submit(workspace, "train", ENTRY,
-                       [str(task.root), "--machine", machine, "--plan", name, *cost_argument(cost)],
-                       python=sys.executable, task=task, resumable=True, machine=machine)
+    return jobs.submit(
+        workspace,
+        "train",
+        ENTRY,
+        [str(task.root), "--machine", machine, "--plan", name, *cost_argument(cost)],
+        python=sys.executable,
+        task=task,
+        resumable=True,
+        machine=machine,
+    )
 
 
 def main(arguments: list[str]) -> int:
@@ -105,8 +112,13 @@ def _with_cost(folder: VersionFolder, result: dict[str, Any]) -> dict[str, Any]:
     if not said:
         return result
     message = Text(**result["message"])
-    return {**result, "cost": cost_of_version(folder), "message": Text(
-        " ".join([message.en, *(text.en for text in said)]), "".join([message.zh, *(text.zh for text in said)]))._asdict()}
+    return {
+        **result,
+        "cost": cost_of_version(folder),
+        "message": Text(
+            " ".join([message.en, *(text.en for text in said)]), "".join([message.zh, *(text.zh for text in said)])
+        )._asdict(),
+    }
 
 
 def _give_back(
@@ -150,14 +162,22 @@ def _errand(folder: VersionFolder) -> Errand:
     folder here (a hub model is downloaded there)."""
     task = folder.task
     snapshot = load_snapshot(task, str(folder.data_snapshot()["hash"]))
-    needed = [task.file, *(file for file in sorted(snapshot.root.iterdir()) if file.is_file()),
-              folder.config_file, folder.data_snapshot_file, folder.reservation_file]
+    needed = [
+        task.file,
+        *(file for file in sorted(snapshot.root.iterdir()) if file.is_file()),
+        folder.config_file,
+        folder.data_snapshot_file,
+        folder.reservation_file,
+    ]
     files = {f"{task.name}/{file.relative_to(task.root).as_posix()}": file for file in needed}
     name = str(folder.config()["base_model"])
     checkpoints = folder.models / "checkpoints"
-    files |= {f"{task.name}/{file.relative_to(task.root).as_posix()}": file  # kept from a machine that was given back
-              for checkpoint in list(sealed_checkpoints(checkpoints).values())[-1:]
-              for file in sorted(checkpoint.rglob("*")) if file.is_file()}
+    files |= {
+        f"{task.name}/{file.relative_to(task.root).as_posix()}": file  # kept from a machine that was given back
+        for checkpoint in list(sealed_checkpoints(checkpoints).values())[-1:]
+        for file in sorted(checkpoint.rglob("*"))
+        if file.is_file()
+    }
     if (clock := checkpoints / "clock.json").is_file():
         files[f"{task.name}/{clock.relative_to(task.root).as_posix()}"] = clock
     command = [*there.ENTRY, task.name, folder.name]
@@ -180,8 +200,13 @@ def _standing_base(name: str) -> Path:
     if not merged.is_dir():
         call = f"deploy(task={chosen.task.name!r}, version={chosen.name!r}, target='merged')"
         raise TrainingError(
-            Text(f"The model of {name} has not been merged yet, so it cannot be sent.", f"{name} 的模型還沒有合併，無法傳送。"),
-            Text(f"Call {call}, then train again.", f"請先呼叫 {call}，再訓練一次。"), field="base_model")
+            Text(
+                f"The model of {name} has not been merged yet, so it cannot be sent.",
+                f"{name} 的模型還沒有合併，無法傳送。",
+            ),
+            Text(f"Call {call}, then train again.", f"請先呼叫 {call}，再訓練一次。"),
+            field="base_model",
+        )
     return merged
 
 
@@ -203,16 +228,29 @@ def _fetch(folder: VersionFolder, tended: Tending) -> None:
     task = folder.task
     arrived = _arriving(folder)
     version = f"{task.name}/versions/{folder.name}"
-    tended.fetch([*(f"{version}/{name}" for name in _FETCHED), f"{task.name}/models/{folder.name}/adapter/*",
-                  f"{task.name}/models/{folder.name}/model/*"], arrived)
+    tended.fetch(
+        [
+            *(f"{version}/{name}" for name in _FETCHED),
+            f"{task.name}/models/{folder.name}/adapter/*",
+            f"{task.name}/models/{folder.name}/model/*",
+        ],
+        arrived,
+    )
     info = read_json(arrived / version / "model_info.json")
     for relative, expected in info["files"].items():
         file = arrived / task.name / relative
         if not file.is_file() or sha256_file(file) != expected:
             raise TrainingError(
-                Text(f"{relative} did not arrive whole from {tended.name}.", f"{relative} 沒有從 {tended.name} 完整取回。"),
-                Text("Call manage_job(action='resume') to fetch it again.", "請呼叫 manage_job(action='resume') 重新取回。"),
-                field="machine")
+                Text(
+                    f"{relative} did not arrive whole from {tended.name}.",
+                    f"{relative} 沒有從 {tended.name} 完整取回。",
+                ),
+                Text(
+                    "Call manage_job(action='resume') to fetch it again.",
+                    "請呼叫 manage_job(action='resume') 重新取回。",
+                ),
+                field="machine",
+            )
     place = str(info["adapter"] or info["model"])
     final = task.root / place
     shutil.rmtree(final, ignore_errors=True)  # of an earlier try that was killed before its commit

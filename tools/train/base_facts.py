@@ -20,8 +20,14 @@ from ..compute.fingerprint import model_hash
 _IN_NAME = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s?([BM])(?![\w])", re.IGNORECASE)
 _HEADER_LIMIT = 100_000_000  # bytes; the format's own limit
 # (parameters, layers, hidden width) of dense models as they are built today: the Qwen3 family's config.json files.
-_USUAL_SHAPES = ((0.6e9, 28, 1024), (1.7e9, 28, 2048), (4e9, 36, 2560), (8e9, 36, 4096), (14e9, 40, 5120),
-                 (32e9, 64, 5120))
+_USUAL_SHAPES = (
+    (0.6e9, 28, 1024),
+    (1.7e9, 28, 2048),
+    (4e9, 36, 2560),
+    (8e9, 36, 4096),
+    (14e9, 40, 5120),
+    (32e9, 64, 5120),
+)
 _LARGEST_TIED = 6e9
 _USUAL_VOCABULARY = 151_936
 # A block's linear layers have about 18.5 times the hidden width of inputs and outputs in all (grouped attention and a
@@ -128,8 +134,11 @@ class BaseModel:
 
     def lora_parameters(self, rank: int) -> int:
         """How many weights LoRA beside every linear layer adds: `rank · (inputs + outputs)` for each."""
-        linear = (shape for name, shape in self.shapes.items()
-                  if len(shape) == 2 and "embed" not in name and "lm_head" not in name)
+        linear = (
+            shape
+            for name, shape in self.shapes.items()
+            if len(shape) == 2 and "embed" not in name and "lm_head" not in name
+        )
         return sum(rank * sum(shape) for shape in linear)
 
     @cached_property
@@ -203,6 +212,9 @@ def _size(shape: tuple[int, ...]) -> int:
 def _not_a_model(folder: Path, why: Text) -> TrainingError:
     return TrainingError(
         Text(f"{folder} holds no causal language model: {why.en}.", f"{folder} 不是因果語言模型：{why.zh}。"),
-        Text("Name a folder or hub id of a text-generating model, such as Qwen/Qwen3-4B.",
-             "請指定能生成文字的模型資料夾或 hub 名稱，例如 Qwen/Qwen3-4B。"), field="base_model",
+        Text(
+            "Name a folder or hub id of a text-generating model, such as Qwen/Qwen3-4B.",
+            "請指定能生成文字的模型資料夾或 hub 名稱，例如 Qwen/Qwen3-4B。",
+        ),
+        field="base_model",
     )

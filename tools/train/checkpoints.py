@@ -20,7 +20,13 @@ _NUMBERED = re.compile(r"checkpoint-([0-9]+)")
 _RANDOMNESS = "rng_state"  # one file, or one for each process
 # What a checkpoint holds beside the model itself.
 _NOT_MODEL = {
-    SEAL, STATE, "optimizer.pt", "optimizer.bin", "scheduler.pt", "scaler.pt", "training_args.bin",
+    SEAL,
+    STATE,
+    "optimizer.pt",
+    "optimizer.bin",
+    "scheduler.pt",
+    "scaler.pt",
+    "training_args.bin",
     "README.md",
 }
 
@@ -40,8 +46,9 @@ def is_sealed(checkpoint: Path) -> bool:
     if not (checkpoint / SEAL).is_file():
         return False
     sizes = read_json(checkpoint / SEAL)["files"]
-    return all((checkpoint / name).is_file() and (checkpoint / name).stat().st_size == size
-               for name, size in sizes.items())
+    return all(
+        (checkpoint / name).is_file() and (checkpoint / name).stat().st_size == size for name, size in sizes.items()
+    )
 
 
 def sealed_checkpoints(folder: Path) -> dict[int, Path]:
@@ -76,5 +83,8 @@ def training_history(checkpoint: Path) -> tuple[int, list[dict[str, Any]]]:
 
 def model_files(checkpoint: Path) -> list[Path]:
     """The files that are the model (or adapter) and its tokenizer."""
-    return [file for file in sorted(checkpoint.iterdir()) if file.is_file()
-            and file.name not in _NOT_MODEL and not file.name.startswith(_RANDOMNESS)]
+    return [
+        file
+        for file in sorted(checkpoint.iterdir())
+        if file.is_file() and file.name not in _NOT_MODEL and not file.name.startswith(_RANDOMNESS)
+    ]

@@ -34,10 +34,14 @@ def why_base_model(workspace: Workspace, name: str) -> Text:
     if os.environ.get(BASE_MODEL_VARIABLE) == name:
         return Text(f"Set by {BASE_MODEL_VARIABLE}.", f"由 {BASE_MODEL_VARIABLE} 指定。")
     if gpu_memory(describe_machine(workspace)):
-        return Text("Good at Chinese and English, Apache-2.0, and it fits this GPU.",
-                    "中英文表現都好、Apache-2.0 授權，這張 GPU 放得下。")
-    return Text("Good at Chinese and English, Apache-2.0, and small enough to train without a large GPU.",
-                "中英文表現都好、Apache-2.0 授權，沒有大型 GPU 也訓練得動。")
+        return Text(
+            "Good at Chinese and English, Apache-2.0, and it fits this GPU.",
+            "中英文表現都好、Apache-2.0 授權，這張 GPU 放得下。",
+        )
+    return Text(
+        "Good at Chinese and English, Apache-2.0, and small enough to train without a large GPU.",
+        "中英文表現都好、Apache-2.0 授權，沒有大型 GPU 也訓練得動。",
+    )
 
 
 def base_model_options(workspace: Workspace, chosen: str, seen: Preflight) -> list[BaseModelOption]:
@@ -65,5 +69,10 @@ def _needed(entry: BaseModelEntry, on_gpu: bool) -> int:
 
 def _option(entry: BaseModelEntry, needed: int) -> BaseModelOption:
     licence = entry.licence or str(Text("read its card", "請看模型頁面"))
-    return BaseModelOption(name=entry.id, parameters=entry.parameters, licence=licence,
-                           needed_gb=round(needed / 1e9, 1), chinese=str(entry.chinese.text()))
+    return BaseModelOption(
+        name=entry.id,
+        parameters=entry.parameters,
+        licence=licence,
+        needed_gb=round(needed / 1e9, 1),
+        chinese=str(entry.chinese.text()),
+    )

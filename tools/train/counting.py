@@ -77,19 +77,33 @@ class Request:
     @classmethod
     def read(cls, content: dict[str, Any]) -> Request:
         task = TaskFolder(Path(content["task"]))
-        return cls(task, load_snapshot(task, content["snapshot"]), Prompt(**content["prompt"]), content["labels"],
-                   Path(content["base"]))
+        return cls(
+            task,
+            load_snapshot(task, content["snapshot"]),
+            Prompt(**content["prompt"]),
+            content["labels"],
+            Path(content["base"]),
+        )
 
     def content(self) -> dict[str, Any]:
-        return {"task": str(self.task.root), "snapshot": self.snapshot.hash, "prompt": self.prompt.model_dump(mode="json"),
-                "labels": self.labels, "base": str(self.base), "language": spoken_language()}
+        return {
+            "task": str(self.task.root),
+            "snapshot": self.snapshot.hash,
+            "prompt": self.prompt.model_dump(mode="json"),
+            "labels": self.labels,
+            "base": str(self.base),
+            "language": spoken_language(),
+        }
 
     @cached_property
     def file(self) -> Path:
         """Where the counts of exactly this stand, or will."""
         rows = rendered(self.task, self.snapshot, self.prompt, self.labels)
-        key = {"form": _FORM, "tokenizer": tokenizer_hash(self.base),
-               **{split: sha256_file(rows / f"{split}.jsonl") for split in RENDERED_SPLITS}}
+        key = {
+            "form": _FORM,
+            "tokenizer": tokenizer_hash(self.base),
+            **{split: sha256_file(rows / f"{split}.jsonl") for split in RENDERED_SPLITS},
+        }
         return self.task.cache / "counted" / f"{sha256_bytes(json.dumps(key, sort_keys=True).encode())[:12]}.json"
 
 
@@ -131,8 +145,10 @@ def _counts(request: Request) -> dict[str, Any]:
     problems: list[dict[str, str]] = []
     for split in RENDERED_SPLITS:
         tokens = tokenise(list(read_jsonl(place / f"{split}.jsonl")), tokenizer, end_ids)
-        problems += [{**asdict(one), "answer": one.answer[:_QUOTED], "trained": one.trained[:_QUOTED]}
-                     for one in audit({split: tokens}, tokenizer, end_ids, _UNLIMITED).findings]
+        problems += [
+            {**asdict(one), "answer": one.answer[:_QUOTED], "trained": one.trained[:_QUOTED]}
+            for one in audit({split: tokens}, tokenizer, end_ids, _UNLIMITED).findings
+        ]
         canonical = {str(row["id"]): row for row in request.snapshot.rows(split)}
         by_id: dict[str, list[TokenisedRow]] = {}
         for one in tokens:
@@ -153,8 +169,13 @@ def count_in_worker(request: Request, python: Path, seconds: float) -> bool:
     if request.file.is_file():
         return False
     process = subprocess.Popen(
-        [str(python), "-m", MODULE], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONSAFEPATH": "1"}, start_new_session=True)
+        [str(python), "-m", MODULE],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONSAFEPATH": "1"},
+        start_new_session=True,
+    )
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):  # one that ended before it had heard what to do
         process.communicate(json.dumps(request.content()).encode(), timeout=seconds)
     if process.poll() is not None:

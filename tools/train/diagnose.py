@@ -25,7 +25,9 @@ _TELL_AGAINST_A_SCORE = ("leak", "after_deployment", "wrong_template")
 _DONE = ("trained", "evaluated")
 
 
-def diagnose_version(workspace: Workspace, task: TaskFolder, name: str = "latest", complaint: str = "") -> DiagnosisAnswer:
+def diagnose_version(
+    workspace: Workspace, task: TaskFolder, name: str = "latest", complaint: str = ""
+) -> DiagnosisAnswer:
     """Diagnose a version and write the plan of the one change advised.
 
     Arguments:
@@ -53,10 +55,15 @@ def _chosen(task: TaskFolder, name: str) -> VersionFolder:
     folder = version(task, name)
     if folder.status() == "reserved":
         raise TrainingError(
-            Text(f"{folder.name} is still being trained, or its training was interrupted: there is nothing to diagnose.",
-                 f"{folder.name} 還在訓練，或訓練已中斷，還沒有東西可以診斷。"),
-            Text("See job_status for it; an interrupted training goes on with manage_job(action='resume').",
-                 "請用 job_status 查看；中斷的訓練可用 manage_job(action='resume') 接續。"), field="version",
+            Text(
+                f"{folder.name} is still being trained, or its training was interrupted: there is nothing to diagnose.",
+                f"{folder.name} 還在訓練，或訓練已中斷，還沒有東西可以診斷。",
+            ),
+            Text(
+                "See job_status for it; an interrupted training goes on with manage_job(action='resume').",
+                "請用 job_status 查看；中斷的訓練可用 manage_job(action='resume') 接續。",
+            ),
+            field="version",
         )
     return folder
 
@@ -90,13 +97,19 @@ def _answer(
     folder = found.version
     happened, expects = prediction_of(folder), advice.expects if advice else None
     return DiagnosisAnswer(
-        message=_message(found, advice), next_step=_next_step(workspace, task, found, advice, plan), version=folder.name,
-        standing=found.standing, best=_beside(found), causes=[_shown(cause) for cause in found.causes[:_CAUSES_SHOWN]],
+        message=_message(found, advice),
+        next_step=_next_step(workspace, task, found, advice, plan),
+        version=folder.name,
+        standing=found.standing,
+        best=_beside(found),
+        causes=[_shown(cause) for cause in found.causes[:_CAUSES_SHOWN]],
         weaker_signs={cause.name: cause.share for cause in [*found.causes[_CAUSES_SHOWN:], *found.signs]},
         not_known={name: str(because) for name, because in found.unknown.items()},
-        predicted=_said(happened) if happened else None, expected=_said(expects.to_dict()) if expects else None,
-        plan=PlannedChange(name=plan.name, file=str(plan_file(task, plan.name)),
-                           settings=dict(advice.change or {})) if plan and advice else None,
+        predicted=_said(happened) if happened else None,
+        expected=_said(expects.to_dict()) if expects else None,
+        plan=PlannedChange(name=plan.name, file=str(plan_file(task, plan.name)), settings=dict(advice.change or {}))
+        if plan and advice
+        else None,
     )
 
 
@@ -108,10 +121,14 @@ def _said(prediction: dict[str, Any]) -> Prediction:
 
 def _shown(cause: Cause) -> CauseFound:
     return CauseFound(
-        name=cause.name, title=str(cause.title), share=round(cause.share, 2), page=cause.page,
+        name=cause.name,
+        title=str(cause.title),
+        share=round(cause.share, 2),
+        page=cause.page,
         reasons=[str(reason) for reason in cause.reasons],
         figures={name: value for name, value in cause.figures.items() if value not in (None, [], {})},
-        rows=cause.rows[:_ROWS_SHOWN], remedy=str(cause.say),
+        rows=cause.rows[:_ROWS_SHOWN],
+        remedy=str(cause.say),
     )
 
 
@@ -145,21 +162,30 @@ def _standing(found: Diagnosis) -> Text:
     if found.result is not None:
         return where_it_stands(found.result)
     if found.version.status() in _DONE:
-        return Text(f"{name} has not been evaluated yet, so this is known from its training alone.",
-                    f"{name} 還沒有評估，以下只根據訓練紀錄判斷。")
-    failure = (found.version.failure_file.is_file() and found.version.status() == "failed")
-    return Text(f"The training of {name} {'failed' if failure else 'was cancelled'}, so there is no model to measure.",
-                f"{name} 的訓練{'失敗了' if failure else '已取消'}，沒有模型可以量。")
+        return Text(
+            f"{name} has not been evaluated yet, so this is known from its training alone.",
+            f"{name} 還沒有評估，以下只根據訓練紀錄判斷。",
+        )
+    failure = found.version.failure_file.is_file() and found.version.status() == "failed"
+    return Text(
+        f"The training of {name} {'failed' if failure else 'was cancelled'}, so there is no model to measure.",
+        f"{name} 的訓練{'失敗了' if failure else '已取消'}，沒有模型可以量。",
+    )
 
 
 def _because(found: Diagnosis) -> Text:
     if not found.causes:
         return Text("No cause stands out in the figures.", "數字裡沒有特別突出的原因。")
     first, more = found.causes[0], [cause.title for cause in found.causes[1:_CAUSES_SHOWN]]
-    also = Text(f" Also: {', '.join(title.en for title in more)}.",
-                f"其次：{'、'.join(title.zh for title in more)}。") if more else Text("", "")
-    return Text(f"The likeliest cause: {first.title.en}. {first.reasons[0].en}{also.en}",
-                f"最可能的原因：{first.title.zh}。{first.reasons[0].zh}{also.zh}")
+    also = (
+        Text(f" Also: {', '.join(title.en for title in more)}.", f"其次：{'、'.join(title.zh for title in more)}。")
+        if more
+        else Text("", "")
+    )
+    return Text(
+        f"The likeliest cause: {first.title.en}. {first.reasons[0].en}{also.en}",
+        f"最可能的原因：{first.title.zh}。{first.reasons[0].zh}{also.zh}",
+    )
 
 
 def _next_step(
@@ -171,13 +197,17 @@ def _next_step(
         say = Text("Evaluate it first, then ask again.", "先評估，再診斷一次。")
         return NextStep(say=str(say), tool="evaluate", arguments={"task": task.name, "version": found.version.name})
     if advice is not None and advice.call is not None:
-        say = Text(f"{advice.say.en}; then this call. Fill in what stands in <…>.",
-                   f"{advice.say.zh}；完成後呼叫這個工具，<…> 的部分請填好。")
+        say = Text(
+            f"{advice.say.en}; then this call. Fill in what stands in <…>.",
+            f"{advice.say.zh}；完成後呼叫這個工具，<…> 的部分請填好。",
+        )
         return NextStep(say=str(say), tool=advice.call["tool"], arguments=dict(advice.call["arguments"]))
     live = (task.current_deployment() or {}).get("version")
     if found.standing == "met" and live == found.version.name:
-        say = Text(f"The goal is met and {live} is live: nothing to change. The coach says what keeps it good.",
-                   f"已達標，{live} 也已上線，不需要改。教練會說怎麼讓它一直好用。")
+        say = Text(
+            f"The goal is met and {live} is live: nothing to change. The coach says what keeps it good.",
+            f"已達標，{live} 也已上線，不需要改。教練會說怎麼讓它一直好用。",
+        )
         return NextStep(say=str(say), tool="coach", arguments={"task": task.name})
     if found.standing == "met":
         say = Text(f"The goal is met. Deploy {found.version.name}?", f"已達標。要部署 {found.version.name} 嗎？")

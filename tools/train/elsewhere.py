@@ -44,12 +44,20 @@ def said_of(options: list[GpuOption]) -> Text | None:
     """The cheapest and the fastest in a sentence; None where there is nothing to say."""
     fitting = [option for option in options if option.fits != "no"]
     if not fitting:
-        return Text(f"No single card of the catalogue holds it: it needs about {options[0].needed_gb:.0f} GB.",
-                    f"目錄裡沒有單張顯示卡放得下：大約需要 {options[0].needed_gb:.0f} GB。") if options else None
+        return (
+            Text(
+                f"No single card of the catalogue holds it: it needs about {options[0].needed_gb:.0f} GB.",
+                f"目錄裡沒有單張顯示卡放得下：大約需要 {options[0].needed_gb:.0f} GB。",
+            )
+            if options
+            else None
+        )
     cheapest, fastest = fitting[0], min(fitting, key=lambda option: option.hours[1])
     parts = [_sentence(option) for option in ([cheapest] if cheapest is fastest else [cheapest, fastest])]
-    return Text(f"On one GPU, start-up included: {'; '.join(part.en for part in parts)}.",
-                f"改用單張 GPU（含啟動時間）：{'；'.join(part.zh for part in parts)}。")
+    return Text(
+        f"On one GPU, start-up included: {'; '.join(part.en for part in parts)}.",
+        f"改用單張 GPU（含啟動時間）：{'；'.join(part.zh for part in parts)}。",
+    )
 
 
 def _on(card: Gpu, needed_gb: float, work: Work) -> GpuOption | None:
@@ -59,16 +67,22 @@ def _on(card: Gpu, needed_gb: float, work: Work) -> GpuOption | None:
         return None
     share = needed_gb / card.memory_gb
     low, high = UTILISATION
-    seconds = (work.operations[0] / (peak.range[1] * 1e12 * high) + work.steps * _STEP_SECONDS[0] + START_SECONDS[0],
-               work.operations[1] / (peak.range[0] * 1e12 * low) + work.steps * _STEP_SECONDS[1] + START_SECONDS[1])
+    seconds = (
+        work.operations[0] / (peak.range[1] * 1e12 * high) + work.steps * _STEP_SECONDS[0] + START_SECONDS[0],
+        work.operations[1] / (peak.range[0] * 1e12 * low) + work.steps * _STEP_SECONDS[1] + START_SECONDS[1],
+    )
     hours = (seconds[0] / 3600, seconds[1] / 3600)
     rent, spot = card.usd_per_hour, card.usd_per_hour_spot
     return GpuOption(
-        gpu=card.name, memory_gb=card.memory_gb, needed_gb=round(needed_gb, 1),
+        gpu=card.name,
+        memory_gb=card.memory_gb,
+        needed_gb=round(needed_gb, 1),
         fits="no" if share > 1 else "tight" if share > _TIGHT else "yes",
         hours=(round(hours[0], 2), round(hours[1], 2)),
-        usd=_cost(hours, rent), usd_spot=_cost(hours, spot),
-        priced=rent.date if rent else None)
+        usd=_cost(hours, rent),
+        usd_spot=_cost(hours, spot),
+        priced=rent.date if rent else None,
+    )
 
 
 def _cost(hours: tuple[float, float], rent: Figure | None) -> tuple[float, float] | None:
@@ -82,9 +96,13 @@ def _sentence(option: GpuOption) -> Text:
     if option.usd_spot:
         cost += f", {option.usd_spot[0]:.2f}–{option.usd_spot[1]:.2f} USD as spot"
         cost_zh += f"、spot {option.usd_spot[0]:.2f}–{option.usd_spot[1]:.2f} 美元"
-    return Text(f"{option.gpu} {low.en} to {high.en}{cost}{', tight' if tight else ''}",
-                f"{option.gpu} {low.zh}到 {high.zh}{cost_zh}{'，記憶體很緊' if tight else ''}")
+    return Text(
+        f"{option.gpu} {low.en} to {high.en}{cost}{', tight' if tight else ''}",
+        f"{option.gpu} {low.zh}到 {high.zh}{cost_zh}{'，記憶體很緊' if tight else ''}",
+    )
 
 
 def _spoken(hours: float) -> tuple[str, str]:
-    return (f"{hours * 60:.0f} min", f"{hours * 60:.0f} 分鐘") if hours < 1.5 else (f"{hours:.1f} h", f"{hours:.1f} 小時")
+    return (
+        (f"{hours * 60:.0f} min", f"{hours * 60:.0f} 分鐘") if hours < 1.5 else (f"{hours:.1f} h", f"{hours:.1f} 小時")
+    )

@@ -11,8 +11,18 @@ from ...resources.job import MACHINE_VARIABLE
 from ..compute.machine import Machine, cpu_model
 from .methods import Method
 
-_PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "tokenizers", "safetensors", "numpy",
-             "scikit-learn")
+_PACKAGES = (
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "datasets",
+    "accelerate",
+    "tokenizers",
+    "safetensors",
+    "numpy",
+    "scikit-learn",
+)
 _SMALL_MODEL = 50_000_000
 _THREADS_FOR_SMALL = 4
 
@@ -29,11 +39,21 @@ def environment_of(machine: Machine) -> dict[str, Any]:
             packages[name] = None
     away = os.environ.get(MACHINE_VARIABLE)
     return {
-        "format": 1, **({"machine": away} if away else {}), "nlp_skills": __version__, "python": platform.python_version(), "platform": platform.platform(),
+        "format": 1,
+        **({"machine": away} if away else {}),
+        "nlp_skills": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
         "packages": packages,
-        "hardware": {"system": machine.system, "processor": platform.processor() or platform.machine(),
-                     "cpu": cpu_model(), "cores": machine.cores, "memory_bytes": machine.memory, "gpus": [gpu.name for gpu in machine.gpus],
-                     "device": machine.device},
+        "hardware": {
+            "system": machine.system,
+            "processor": platform.processor() or platform.machine(),
+            "cpu": cpu_model(),
+            "cores": machine.cores,
+            "memory_bytes": machine.memory,
+            "gpus": [gpu.name for gpu in machine.gpus],
+            "device": machine.device,
+        },
     }
 
 

@@ -59,8 +59,9 @@ def rows_from_text(texts: Sequence[str], count: int, prompt_characters: int, lim
     lengths = [len(text) + prompt_characters for text in texts] or [prompt_characters]
     han = sum(ord(character) > 0x2E80 for text in texts for character in text) / max(1, sum(map(len, texts)))
     usual = _CHARACTERS_PER_TOKEN[1] * (1 - han) + _CHARACTERS_PER_TOKEN[0] * 1.5 * han
-    low, high = (sum(min(length / usual * factor, limit) for length in lengths) / len(lengths)
-                 for factor in (1 / 1.4, 2.0))
+    low, high = (
+        sum(min(length / usual * factor, limit) for length in lengths) / len(lengths) for factor in (1 / 1.4, 2.0)
+    )
     return Rows(count, (count * low, count * high), min(max(lengths) / usual * 2.0, limit))
 
 
@@ -90,26 +91,33 @@ def work_of(settings: Mapping[str, Any], base: Shape, rows: Rows, recompute: boo
         low, high = low * demand.answers + written[0], high * demand.answers + written[1]
     active = base.active_parameters
     each = ((4 if settings["lora_r"] else 6) + (2 if recompute else 0) + 2 * demand.forward) * active * again
-    return Work(steps * again, (low, high), (each * low + 2 * active * written[0],
-                                             each * high + 2 * active * written[1] * _WRITING))
+    return Work(
+        steps * again,
+        (low, high),
+        (each * low + 2 * active * written[0], each * high + 2 * active * written[1] * _WRITING),
+    )
 
 
-def memory_by_parts(
-    settings: Mapping[str, Any], base: Shape, rows: Rows, gpu: bool, recompute: bool
-) -> dict[str, int]:
+def memory_by_parts(settings: Mapping[str, Any], base: Shape, rows: Rows, gpu: bool, recompute: bool) -> dict[str, int]:
     """Bytes of the base model's weights, of what is trained (with gradients and optimiser), of activations, and of the
     libraries themselves."""
     rank, batch = int(settings["lora_r"]), int(settings["batch_size"]) * rows.demand.answers
     trained = base.lora_parameters(rank) if rank else base.parameters
     width = 2 if gpu else 4
     weights = base.parameters * (width if rank else 4) * (1 + rows.demand.copies)
-    if settings.get("load_in_4bit"):  # all but the embeddings, and an output head of its own, which keep their precision
+    if settings.get(
+        "load_in_4bit"
+    ):  # all but the embeddings, and an output head of its own, which keep their precision
         kept = min(base.vocabulary * base.hidden * (1 if base.tied else 2), base.parameters)
         weights = round((base.parameters - kept) * _FOUR_BIT_BYTES + kept * width)
     activations = (2 if recompute else 34) * base.layers * batch * rows.longest * base.hidden * width / 2
     vocabulary_logits = 3 * 4 * 8 * batch * base.vocabulary
-    parts = {"weights": weights, "trained": trained * (16 if rank else 12),
-             "activations": round(activations + vocabulary_logits), "runtime": round(_RUNTIME_BYTES * (2 if gpu else 1))}
+    parts = {
+        "weights": weights,
+        "trained": trained * (16 if rank else 12),
+        "activations": round(activations + vocabulary_logits),
+        "runtime": round(_RUNTIME_BYTES * (2 if gpu else 1)),
+    }
     more = _FOUR_BIT_MORE if settings.get("load_in_4bit") else 1.0
     return {part: round(count * more) for part, count in parts.items()}
 
@@ -131,9 +139,12 @@ def estimate(
     rank = int(settings["lora_r"])
     checkpoint = (base.lora_parameters(rank) if rank else base.parameters) * 12
     return Estimate(
-        steps=work.steps, tokens=(round(work.tokens[0]), round(work.tokens[1])),
-        seconds=(round(seconds[0]), round(seconds[1])), memory_bytes={**memory, "total": sum(memory.values())},
-        disk_bytes=3 * checkpoint + 50_000_000, source=str(source),
+        steps=work.steps,
+        tokens=(round(work.tokens[0]), round(work.tokens[1])),
+        seconds=(round(seconds[0]), round(seconds[1])),
+        memory_bytes={**memory, "total": sum(memory.values())},
+        disk_bytes=3 * checkpoint + 50_000_000,
+        source=str(source),
     )
 
 
@@ -162,14 +173,19 @@ def _seconds(
     speed = (measured.model_info().get("training") or {}).get("tokens_per_second") if measured else None
     if measured and speed:
         low, high = (work.tokens[0] / speed * 0.7 + _START_SECONDS[0], work.tokens[1] / speed * 1.8 + _START_SECONDS[1])
-        return (low, high), Text(f"from {measured.name}'s measured {speed:,.0f} tokens a second",
-                                 f"依 {measured.name} 實測的每秒 {speed:,.0f} 個 token")
-    slow, fast = _gpu_flops(gpu) if gpu is not None else \
-        (_CPU_FLOPS_PER_CORE[0], _CPU_FLOPS_PER_CORE[1] * min(cores, 16))
+        return (low, high), Text(
+            f"from {measured.name}'s measured {speed:,.0f} tokens a second",
+            f"依 {measured.name} 實測的每秒 {speed:,.0f} 個 token",
+        )
+    slow, fast = (
+        _gpu_flops(gpu) if gpu is not None else (_CPU_FLOPS_PER_CORE[0], _CPU_FLOPS_PER_CORE[1] * min(cores, 16))
+    )
     low = work.operations[0] / fast + work.steps * _STEP_SECONDS[0] + _START_SECONDS[0]
     high = work.operations[1] / slow + work.steps * _STEP_SECONDS[1] + _START_SECONDS[1]
-    return (low, high), Text("from the number of operations; no earlier version measured this base model here, so the "
-                             "range is wide", "依運算量估計；這個基礎模型在這裡還沒有實測過，所以範圍很寬")
+    return (low, high), Text(
+        "from the number of operations; no earlier version measured this base model here, so the range is wide",
+        "依運算量估計；這個基礎模型在這裡還沒有實測過，所以範圍很寬",
+    )
 
 
 def _gpu_flops(name: str) -> tuple[float, float]:

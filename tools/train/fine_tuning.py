@@ -49,37 +49,55 @@ class FineTuning(Method):
     """Settings and course of a training with LoRA beside the frozen weights, or of every weight."""
 
     pages: ClassVar[dict[str, str]] = {
-        "base_model": "base-models", "lora_r": "lora", "lora_alpha": "lora", "learning_rate": "hyperparameters",
-        "epochs": "hyperparameters", "batch_size": "hyperparameters", "gradient_accumulation": "hyperparameters",
-        "max_length": "trouble-truncation", "keep_best": "trouble-overfitting", "load_in_4bit": "quantization",
+        "base_model": "base-models",
+        "lora_r": "lora",
+        "lora_alpha": "lora",
+        "learning_rate": "hyperparameters",
+        "epochs": "hyperparameters",
+        "batch_size": "hyperparameters",
+        "gradient_accumulation": "hyperparameters",
+        "max_length": "trouble-truncation",
+        "keep_best": "trouble-overfitting",
+        "load_in_4bit": "quantization",
         "activation_checkpointing": "memory-time-cost",
     }
     judged_by: ClassVar[str]  # what an evaluation's entry in the trainer's log holds, and no other entry
     measured_before: ClassVar[bool] = False  # the validation rows are asked before the first step too
-    trains_on_answers: ClassVar[bool] = True  # the rows' own, so that they must come after the very prompt that is asked
+    trains_on_answers: ClassVar[bool] = (
+        True  # the rows' own, so that they must come after the very prompt that is asked
+    )
     # The trainer's name of each figure that is told while it trains, and ours.
     logged: ClassVar[dict[str, str]] = {}
     validated: ClassVar[dict[str, str]] = {}
 
-    base_model: str = Field(description="A folder with a causal language model, a hub id such as Qwen/Qwen3-4B, or a "
-                                        "version to go on from: v1, or v1 of another task as TASK/v1.", min_length=1)
+    base_model: str = Field(
+        description="A folder with a causal language model, a hub id such as Qwen/Qwen3-4B, or a "
+        "version to go on from: v1, or v1 of another task as TASK/v1.",
+        min_length=1,
+    )
     lora_r: int | None = Field(None, ge=0, le=1024, description="Rank of the LoRA matrices; 0 trains every weight.")
     lora_alpha: int | None = Field(None, ge=1, le=4096, description="Scale of LoRA; twice the rank where left out.")
     target_modules: str | list[str] = Field("all-linear", description="Which layers LoRA sits beside.")
-    load_in_4bit: bool = Field(False, description="QLoRA: the frozen weights in 4 bits (NF4), a quarter of the memory; "
-                                                  "needs bitsandbytes.")
+    load_in_4bit: bool = Field(
+        False, description="QLoRA: the frozen weights in 4 bits (NF4), a quarter of the memory; needs bitsandbytes."
+    )
     epochs: int | None = Field(None, ge=1, le=100, description="How often every row is seen.")
     learning_rate: float | None = Field(None, gt=0, le=0.1, description="Peak step size of AdamW.")
     batch_size: int | None = Field(None, ge=1, le=1024, description="Rows computed at once.")
     gradient_accumulation: int | None = Field(None, ge=1, le=1024, description="Batches summed up before each step.")
-    max_length: int | None = Field(None, ge=16, le=1_048_576, description="Longest row in tokens; what becomes of a "
-                                                                           "longer one, long_rows says.")
-    long_rows: LongRows | None = Field(None, description="Rows longer than max_length: drop leaves them out, cut shortens "
-                                                         "their input from the middle; without it they stop the plan.")
+    max_length: int | None = Field(
+        None, ge=16, le=1_048_576, description="Longest row in tokens; what becomes of a longer one, long_rows says."
+    )
+    long_rows: LongRows | None = Field(
+        None,
+        description="Rows longer than max_length: drop leaves them out, cut shortens "
+        "their input from the middle; without it they stop the plan.",
+    )
     warmup: float = Field(0.05, ge=0, description="Share of the steps (below 1) or number of steps to warm up.")
     weight_decay: float = Field(0.0, ge=0, le=1, description="AdamW's weight decay.")
     scheduler: Literal["linear", "cosine", "constant_with_warmup"] = Field(
-        "linear", description="How the learning rate falls after warm-up.")
+        "linear", description="How the learning rate falls after warm-up."
+    )
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients longer than this are scaled down.")
     seed: int = Field(42, ge=0, le=2**31 - 1, description="Seed of initial LoRA weights, dropout and row order.")
     early_stopping: int = Field(0, ge=0, le=100, description="Stop after so many epochs without a better one; 0 never.")
@@ -126,41 +144,71 @@ class FineTuning(Method):
         lora_r = choice("lora_r", *self.usual_rank(rows))
         if self.load_in_4bit and not lora_r:
             raise TrainingError(
-                Text("Weights in 4 bits cannot be trained themselves: load_in_4bit needs LoRA.",
-                     "4 位元的權重本身不能訓練：load_in_4bit 必須搭配 LoRA。"),
-                Text("Leave lora_r out (or set it above 0), or leave out load_in_4bit.",
-                     "請省略 lora_r（或設為大於 0），或是拿掉 load_in_4bit。"), field="load_in_4bit")
+                Text(
+                    "Weights in 4 bits cannot be trained themselves: load_in_4bit needs LoRA.",
+                    "4 位元的權重本身不能訓練：load_in_4bit 必須搭配 LoRA。",
+                ),
+                Text(
+                    "Leave lora_r out (or set it above 0), or leave out load_in_4bit.",
+                    "請省略 lora_r（或設為大於 0），或是拿掉 load_in_4bit。",
+                ),
+                field="load_in_4bit",
+            )
         if lora_r:
-            choice("lora_alpha", 2 * lora_r, Text("Twice the rank keeps the update's scale when the rank changes.",
-                                                  "取 rank 的兩倍，換 rank 時更新幅度不變。"))
+            choice(
+                "lora_alpha",
+                2 * lora_r,
+                Text(
+                    "Twice the rank keeps the update's scale when the rank changes.",
+                    "取 rank 的兩倍，換 rank 時更新幅度不變。",
+                ),
+            )
         choice("learning_rate", *self.usual_rate(bool(lora_r), tiny))
         choice("epochs", *self.usual_epochs(rows, tiny))
         at_once, a_step, why = self.usual_batch(situation, tiny)
         batch = choice("batch_size", at_once, why)
         together = max(1, a_step // batch) * batch
-        choice("gradient_accumulation", max(1, a_step // batch),
-               Text(f"Together {several(together, 'row')} a step; LoRA learns best below 32.",
-                    f"每步合計 {together} 列；LoRA 在 32 以下學得最好。"))
+        choice(
+            "gradient_accumulation",
+            max(1, a_step // batch),
+            Text(
+                f"Together {several(together, 'row')} a step; LoRA learns best below 32.",
+                f"每步合計 {together} 列；LoRA 在 32 以下學得最好。",
+            ),
+        )
         context = situation.context or LONGEST
-        choice("max_length", min(LONGEST, context),
-               Text(f"Rows may have {min(LONGEST, context)} tokens; a longer one is never cut silently: long_rows says what "
-                    "becomes of it.",
-                    f"每列最多 {min(LONGEST, context)} 個 token；超過的不會偷偷截斷，要怎麼處理由 long_rows 決定。"))
+        choice(
+            "max_length",
+            min(LONGEST, context),
+            Text(
+                f"Rows may have {min(LONGEST, context)} tokens; a longer one is never cut silently: long_rows says what "
+                "becomes of it.",
+                f"每列最多 {min(LONGEST, context)} 個 token；超過的不會偷偷截斷，要怎麼處理由 long_rows 決定。",
+            ),
+        )
         self.choose(choice, situation)
         choice("activation_checkpointing", *_recompute(situation))
         settled = self.model_copy(update=choice.values)
         steps = settled.steps_per_epoch(self.rows_per_epoch(situation)) * choice.values["epochs"]
         every = max(1, round(steps / 10))
-        choice("save_every", every, Text(f"A checkpoint every {several(every, 'step')}: at most a tenth of the run is "
-                                         "repeated after an interruption.",
-                                         f"每 {every} 步存一次檢查點：中斷後最多重做十分之一。"))
+        choice(
+            "save_every",
+            every,
+            Text(
+                f"A checkpoint every {several(every, 'step')}: at most a tenth of the run is "
+                "repeated after an interruption.",
+                f"每 {every} 步存一次檢查點：中斷後最多重做十分之一。",
+            ),
+        )
         return self.model_copy(update=choice.values), choice.reasons
 
     @classmethod
     def usual_rank(cls, rows: int) -> tuple[int, Text]:
         return 16 if rows < 5000 else 32, Text(
             f"{several(rows, 'row needs', 'rows need')} little capacity: small LoRA matrices beside the frozen weights do, "
-            "and fit in little memory.", f"{rows} 列不需要太大的容量：在凍結的權重旁訓練小型 LoRA 矩陣就夠，也省記憶體。")
+            "and fit in little memory.",
+            f"{rows} 列不需要太大的容量：在凍結的權重旁訓練小型 LoRA 矩陣就夠，也省記憶體。",
+        )
 
     def rows_per_epoch(self, situation: Situation) -> int:
         return situation.train_rows
@@ -171,16 +219,27 @@ class FineTuning(Method):
         usual = self.usual_rate(bool(self.lora_r), tiny)[0]
         if self.learning_rate and not usual / 8 <= self.learning_rate <= usual * 8:
             low = self.learning_rate < usual
-            found.append(Text(
-                f"The learning rate {self.learning_rate:g} is far {'below' if low else 'above'} what works here "
-                f"(about {usual:g}).",
-                f"學習率 {self.learning_rate:g} 遠{'低' if low else '高'}於這裡適用的值（約 {usual:g}）。"))
+            found.append(
+                Text(
+                    f"The learning rate {self.learning_rate:g} is far {'below' if low else 'above'} what works here "
+                    f"(about {usual:g}).",
+                    f"學習率 {self.learning_rate:g} 遠{'低' if low else '高'}於這裡適用的值（約 {usual:g}）。",
+                )
+            )
         if (self.batch_size or 1) * (self.gradient_accumulation or 1) > max(situation.train_rows // 2, 1):
-            found.append(Text("A step takes more than half of the training rows: there will be very few steps.",
-                              "每一步就用掉一半以上的訓練資料：總步數會太少。"))
+            found.append(
+                Text(
+                    "A step takes more than half of the training rows: there will be very few steps.",
+                    "每一步就用掉一半以上的訓練資料：總步數會太少。",
+                )
+            )
         if getattr(self, "keep_best", "last") != "last" and not situation.valid_rows:
-            found.append(Text("There are no validation rows, so the last epoch's model is kept.",
-                              "沒有驗證資料，因此會保留最後一輪的模型。"))
+            found.append(
+                Text(
+                    "There are no validation rows, so the last epoch's model is kept.",
+                    "沒有驗證資料，因此會保留最後一輪的模型。",
+                )
+            )
         return found
 
     @classmethod
@@ -188,8 +247,15 @@ class FineTuning(Method):
         kept = {name: value for name, value in inherited.items() if name in cls.model_fields}
         again: set[str] = set()
         if changed.get("base_model", kept.get("base_model")) != kept.get("base_model"):
-            again |= {"learning_rate", "epochs", "batch_size", "gradient_accumulation", "max_length",
-                      "activation_checkpointing", "save_every"}
+            again |= {
+                "learning_rate",
+                "epochs",
+                "batch_size",
+                "gradient_accumulation",
+                "max_length",
+                "activation_checkpointing",
+                "save_every",
+            }
         if "lora_r" in changed and changed["lora_r"] != kept.get("lora_r"):
             again.add("lora_alpha")
             if not changed["lora_r"] or not kept.get("lora_r"):
@@ -214,8 +280,15 @@ class FineTuning(Method):
         """What one epoch shows, made of the audited training rows."""
 
     @abstractmethod
-    def trainer(self, run: TrainingRun, shown: list[Any], valid: list[TokenisedRow], end_ids: list[int],
-                common: dict[str, Any], arguments: dict[str, Any]) -> Any:
+    def trainer(
+        self,
+        run: TrainingRun,
+        shown: list[Any],
+        valid: list[TokenisedRow],
+        end_ids: list[int],
+        common: dict[str, Any],
+        arguments: dict[str, Any],
+    ) -> Any:
         """TRL's trainer.
 
         Arguments:
@@ -235,24 +308,34 @@ class FineTuning(Method):
     def tokens(self, trainer: Any, shown: list[Any], epochs: float) -> int:
         """How many tokens it read."""
 
-    def fitted(self, run: TrainingRun, splits: dict[str, list[TokenisedRow]], tokenizer: Any, end_ids: set[int]) -> Fitted:
+    def fitted(
+        self, run: TrainingRun, splits: dict[str, list[TokenisedRow]], tokenizer: Any, end_ids: set[int]
+    ) -> Fitted:
         """The rows as `long_rows` wants those that are longer than `max_length`.
 
         Raises:
             TrainingError: no training row is left.
         """
-        canonical = {str(row["id"]): row for split in splits for row in run.snapshot.rows(split)} if self.long_rows else {}
-        found = fit_rows(splits, canonical, run.prompt, run.labels, tokenizer, end_ids, self.long_rows,
-                         self.max_length or LONGEST)
+        canonical = (
+            {str(row["id"]): row for split in splits for row in run.snapshot.rows(split)} if self.long_rows else {}
+        )
+        found = fit_rows(
+            splits, canonical, run.prompt, run.labels, tokenizer, end_ids, self.long_rows, self.max_length or LONGEST
+        )
         if not found.splits["train"]:
             raise TrainingError(
                 Text("Every training row is longer than max_length.", "所有訓練資料都超過 max_length。"),
-                Text("Plan again with a larger max_length, or with long_rows: cut.",
-                     "請提高 max_length，或用 long_rows: cut 重新規劃。"), field="max_length")
+                Text(
+                    "Plan again with a larger max_length, or with long_rows: cut.",
+                    "請提高 max_length，或用 long_rows: cut 重新規劃。",
+                ),
+                field="max_length",
+            )
         return found
 
-    def audited(self, run: TrainingRun, splits: dict[str, list[TokenisedRow]], tokenizer: Any,
-                end_ids: set[int]) -> Audit:
+    def audited(
+        self, run: TrainingRun, splits: dict[str, list[TokenisedRow]], tokenizer: Any, end_ids: set[int]
+    ) -> Audit:
         """The label audit of every row.
 
         Raises:
@@ -281,8 +364,10 @@ class FineTuning(Method):
         end_ids = end_ids_of(run.base_path, tokenizer)
         self._say(run, resume, Text("Auditing the labels of every row", "逐列稽核訓練標籤"))
         with run.first():
-            train, valid = (read_tokenised(tokenised(run.rendered / f"{split}.jsonl", run.base_path, run.cache))
-                            for split in ("train", "valid"))
+            train, valid = (
+                read_tokenised(tokenised(run.rendered / f"{split}.jsonl", run.base_path, run.cache))
+                for split in ("train", "valid")
+            )
         fitted = self.fitted(run, {"train": train, "valid": valid}, tokenizer, end_ids)
         run, train, valid = replace(run, shortened=fitted.shortened), fitted.splits["train"], fitted.splits["valid"]
         checked = self.audited(run, fitted.splits, tokenizer, end_ids)
@@ -292,8 +377,10 @@ class FineTuning(Method):
         trainer = self._trainer(run, tokenizer, shown, valid, sorted(end_ids), clock)
         if trainer.rows != len(shown):
             raise TrainingError(
-                Text(f"The trainer kept {trainer.rows} of {len(shown)} audited rows.",
-                     f"訓練器只保留了 {len(shown)} 列中的 {trainer.rows} 列。"),
+                Text(
+                    f"The trainer kept {trainer.rows} of {len(shown)} audited rows.",
+                    f"訓練器只保留了 {len(shown)} 列中的 {trainer.rows} 列。",
+                ),
                 Text("Please report this: no row may be dropped silently.", "請回報這個問題：不該有任何列被默默丟掉。"),
             )
         if resume is None or not self._finished(*training_history(resume), trainer):
@@ -307,18 +394,26 @@ class FineTuning(Method):
 
     def out_of_memory(self) -> TrainingError:
         return TrainingError(
-            Text(f"The memory did not suffice for batches of {several(self.batch_size or 1, 'row')}.",
-                 f"記憶體不足以一次計算 {self.batch_size} 列。"),
-            Text(f"Plan again with batch_size {max(1, (self.batch_size or 1) // 2)} (accumulation makes up for it), "
-                 "activation_checkpointing: true, or a smaller base model.",
-                 f"請重新規劃：batch_size 改為 {max(1, (self.batch_size or 1) // 2)}（其餘由累積補足）、"
-                 "activation_checkpointing: true，或換小一點的基礎模型。"), field="batch_size",
+            Text(
+                f"The memory did not suffice for batches of {several(self.batch_size or 1, 'row')}.",
+                f"記憶體不足以一次計算 {self.batch_size} 列。",
+            ),
+            Text(
+                f"Plan again with batch_size {max(1, (self.batch_size or 1) // 2)} (accumulation makes up for it), "
+                "activation_checkpointing: true, or a smaller base model.",
+                f"請重新規劃：batch_size 改為 {max(1, (self.batch_size or 1) // 2)}（其餘由累積補足）、"
+                "activation_checkpointing: true，或換小一點的基礎模型。",
+            ),
+            field="batch_size",
         )
 
     def best_step(self, history: Log) -> int | None:
         """The step whose model is the best so far, by the evaluations in a log history; None to keep the last."""
-        judged = [(good, entry) for entry in history
-                  if self.judged_by in entry and entry["step"] and (good := self.goodness(entry)) is not None]
+        judged = [
+            (good, entry)
+            for entry in history
+            if self.judged_by in entry and entry["step"] and (good := self.goodness(entry)) is not None
+        ]
         return int(max(judged, key=lambda pair: pair[0])[1]["step"]) if judged else None
 
     def stops_early(self, history: Log) -> bool:
@@ -341,8 +436,15 @@ class FineTuning(Method):
         """Which phase this is, without moving the counted steps back."""
         run.running.progress(training_history(resume)[0] if resume else 0, None, message)
 
-    def _trainer(self, run: TrainingRun, tokenizer: Any, shown: list[Any], valid: list[TokenisedRow],
-                 end_ids: list[int], clock: Stopwatch) -> Any:
+    def _trainer(
+        self,
+        run: TrainingRun,
+        tokenizer: Any,
+        shown: list[Any],
+        valid: list[TokenisedRow],
+        end_ids: list[int],
+        clock: Stopwatch,
+    ) -> Any:
         import torch
         from transformers import PrinterCallback, ProgressCallback
 
@@ -352,11 +454,16 @@ class FineTuning(Method):
         model = self._model(run.base_path, torch.bfloat16 if half and self.lora_r else torch.float32)
         steps = self.steps_per_epoch(len(shown))
         common = {
-            "model": model, "processing_class": tokenizer, "peft_config": self._lora(), "steps": steps,
+            "model": model,
+            "processing_class": tokenizer,
+            "peft_config": self._lora(),
+            "steps": steps,
             "batch": self.batch_size or 1,
             "keep": lambda history: {step} if (step := self.best_step(history)) else set(),
         }
-        trainer = self.trainer(run, shown, valid, end_ids, common, self._arguments(run, steps * (self.epochs or 1), half))
+        trainer = self.trainer(
+            run, shown, valid, end_ids, common, self._arguments(run, steps * (self.epochs or 1), half)
+        )
         for callback in (PrinterCallback, ProgressCallback):
             trainer.remove_callback(callback)
         trainer.add_callback(Reporter(self, run.running, trainer, steps, clock))
@@ -367,23 +474,40 @@ class FineTuning(Method):
             return None
         from peft import LoraConfig
 
-        return LoraConfig(r=self.lora_r, lora_alpha=self.lora_alpha, lora_dropout=getattr(self, "lora_dropout", 0.0),
-                          target_modules=self.target_modules, task_type="CAUSAL_LM")
+        return LoraConfig(
+            r=self.lora_r,
+            lora_alpha=self.lora_alpha,
+            lora_dropout=getattr(self, "lora_dropout", 0.0),
+            target_modules=self.target_modules,
+            task_type="CAUSAL_LM",
+        )
 
     def _arguments(self, run: TrainingRun, steps: int, half: bool) -> dict[str, Any]:
         import torch
 
         return {
-            "output_dir": str(run.checkpoints), "seed": self.seed, "num_train_epochs": self.epochs,
-            "learning_rate": self.learning_rate, "per_device_train_batch_size": self.batch_size,
+            "output_dir": str(run.checkpoints),
+            "seed": self.seed,
+            "num_train_epochs": self.epochs,
+            "learning_rate": self.learning_rate,
+            "per_device_train_batch_size": self.batch_size,
             "per_device_eval_batch_size": 4 * (self.batch_size or 1),
-            "gradient_accumulation_steps": self.gradient_accumulation, "warmup_steps": self.warmup,
-            "weight_decay": self.weight_decay, "lr_scheduler_type": self.scheduler, "max_grad_norm": self.max_grad_norm,
-            "bf16": half, "use_cpu": not torch.cuda.is_available() and not torch.backends.mps.is_available(),
+            "gradient_accumulation_steps": self.gradient_accumulation,
+            "warmup_steps": self.warmup,
+            "weight_decay": self.weight_decay,
+            "lr_scheduler_type": self.scheduler,
+            "max_grad_norm": self.max_grad_norm,
+            "bf16": half,
+            "use_cpu": not torch.cuda.is_available() and not torch.backends.mps.is_available(),
             "activation_checkpointing": self.activation_checkpointing,
-            "logging_steps": max(1, steps // 200), "logging_nan_inf_filter": False, "logging_first_step": True,
+            "logging_steps": max(1, steps // 200),
+            "logging_nan_inf_filter": False,
+            "logging_first_step": True,
             # The reporter asks for evaluations and checkpoints itself, in an order that survives a kill.
-            "save_strategy": "no", "eval_strategy": "no", "report_to": "none", "disable_tqdm": True,
+            "save_strategy": "no",
+            "eval_strategy": "no",
+            "report_to": "none",
+            "disable_tqdm": True,
             "dataloader_pin_memory": torch.cuda.is_available(),
         }
 
@@ -395,14 +519,27 @@ class FineTuning(Method):
             return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, **options)
         except (ValueError, OSError) as error:
             raise TrainingError(
-                Text(f"{folder} cannot be loaded as a causal language model: {str(error)[:300]}",
-                     f"無法把 {folder} 當作因果語言模型載入：{str(error)[:300]}"),
-                Text("Choose another base model with plan_training(settings={'base_model': …}).",
-                     "請用 plan_training(settings={'base_model': …}) 換一個基礎模型。"), field="base_model",
+                Text(
+                    f"{folder} cannot be loaded as a causal language model: {str(error)[:300]}",
+                    f"無法把 {folder} 當作因果語言模型載入：{str(error)[:300]}",
+                ),
+                Text(
+                    "Choose another base model with plan_training(settings={'base_model': …}).",
+                    "請用 plan_training(settings={'base_model': …}) 換一個基礎模型。",
+                ),
+                field="base_model",
             ) from error
 
-    def _outcome(self, run: TrainingRun, trainer: Any, shown: list[Any], train: list[TokenisedRow], checked: Audit,
-                 clock: Stopwatch, fitted: Fitted) -> Outcome:
+    def _outcome(
+        self,
+        run: TrainingRun,
+        trainer: Any,
+        shown: list[Any],
+        train: list[TokenisedRow],
+        checked: Audit,
+        clock: Stopwatch,
+        fitted: Fitted,
+    ) -> Outcome:
         import torch
 
         sealed = sealed_checkpoints(run.checkpoints)
@@ -416,22 +553,30 @@ class FineTuning(Method):
         total = trainer.model.num_parameters() - adapter
         self._say(run, sealed[last], Text("Noting down what was seen", "記錄訓練中看到的情形"))
         rates = {"peak": self.learning_rate or 0.0, "usual": self.usual_rate(bool(self.lora_r), total < TINY)[0]}
-        evidence = training_evidence([row for row in train if row.id not in fitted.shortened], checked, history,
-                                     self.max_grad_norm, rates)
+        evidence = training_evidence(
+            [row for row in train if row.id not in fitted.shortened], checked, history, self.max_grad_norm, rates
+        )
         return Outcome(
-            checkpoint=sealed[best], kind="adapter" if self.lora_r else "model",
+            checkpoint=sealed[best],
+            kind="adapter" if self.lora_r else "model",
             parameters={"trainable": trained, "total": total},
             training={
-                "steps": steps, "epochs": round(epochs, 4), "seconds": round(clock.seconds, 1),
-                "tokens": self.tokens(trainer, shown, epochs), "tokens_per_second": trainer_speed(trainer, clock),
-                **self.figures(history, chosen), "best_step": best,
+                "steps": steps,
+                "epochs": round(epochs, 4),
+                "seconds": round(clock.seconds, 1),
+                "tokens": self.tokens(trainer, shown, epochs),
+                "tokens_per_second": trainer_speed(trainer, clock),
+                **self.figures(history, chosen),
+                "best_step": best,
             },
             audit={**checked.summary(), **fitted.summary(self.long_rows, self.max_length or LONGEST)},
             history=list(map(dict, history)),
             evidence={**evidence, **self.seen(trainer, train, history, sealed[best])},
             environment={
-                "device": str(trainer.args.device), "dtype": str(next(trainer.model.parameters()).dtype),
-                "torch_threads": torch.get_num_threads(), "trainer_arguments": trainer.args.to_dict(),
+                "device": str(trainer.args.device),
+                "dtype": str(next(trainer.model.parameters()).dtype),
+                "torch_threads": torch.get_num_threads(),
+                "trainer_arguments": trainer.args.to_dict(),
             },
         )
 
@@ -446,7 +591,7 @@ def trainer_speed(trainer: Any, clock: Stopwatch) -> float | None:
 def tail_mean(history: Log, name: str) -> float | None:
     """The mean of the last tenth of what was logged under that name."""
     values = [float(entry[name]) for entry in history if entry.get(name) is not None]
-    last = values[-max(1, len(values) // 10):]
+    last = values[-max(1, len(values) // 10) :]
     return round(sum(last) / len(last), 6) if last else None
 
 
@@ -454,8 +599,11 @@ def kept_by(name: str, why: Text) -> Callable[[int], tuple[str, Text]]:
     """A choice of what is kept: by that measure where there are validation rows, else the last."""
 
     def choose(valid_rows: int) -> tuple[str, Text]:
-        return (name, why) if valid_rows else (
-            "last", Text("There are no validation rows to choose by.", "沒有驗證資料可供選擇。"))
+        return (
+            (name, why)
+            if valid_rows
+            else ("last", Text("There are no validation rows to choose by.", "沒有驗證資料可供選擇。"))
+        )
 
     return choose
 
@@ -464,5 +612,7 @@ def _recompute(situation: Situation) -> tuple[bool, Text]:
     large = bool(situation.gpu_bytes) and (situation.parameters or LARGE) >= LARGE
     if large:
         return True, Text("Saves most of the activation memory on the GPU.", "可省下 GPU 上大部分的中間值記憶體。")
-    return False, Text("Recomputing saves memory and costs time: it is for a large model on a GPU.",
-                       "重算是用時間換記憶體，大模型在 GPU 上訓練才需要。")
+    return False, Text(
+        "Recomputing saves memory and costs time: it is for a large model on a GPU.",
+        "重算是用時間換記憶體，大模型在 GPU 上訓練才需要。",
+    )

@@ -31,15 +31,29 @@ class Fitted:
         """For the version's files; empty where nothing was too long."""
         if not self.left_out and not self.cut:
             return {}
-        return {"long_rows": {"choice": choice, "max_length": max_length,
-                              **({"left_out": self.left_out[:_MOST_NAMED], "left_out_count": len(self.left_out)}
-                                 if self.left_out else {}),
-                              **({"cut": self.cut[:_MOST_NAMED], "cut_count": len(self.cut)} if self.cut else {})}}
+        return {
+            "long_rows": {
+                "choice": choice,
+                "max_length": max_length,
+                **(
+                    {"left_out": self.left_out[:_MOST_NAMED], "left_out_count": len(self.left_out)}
+                    if self.left_out
+                    else {}
+                ),
+                **({"cut": self.cut[:_MOST_NAMED], "cut_count": len(self.cut)} if self.cut else {}),
+            }
+        }
 
 
 def fit_rows(
-    splits: Splits, canonical: Mapping[str, Row], prompt: Prompt, labels: Sequence[str], tokenizer: Any, end_ids: set[int],
-    choice: LongRows | None, max_length: int,
+    splits: Splits,
+    canonical: Mapping[str, Row],
+    prompt: Prompt,
+    labels: Sequence[str],
+    tokenizer: Any,
+    end_ids: set[int],
+    choice: LongRows | None,
+    max_length: int,
 ) -> Fitted:
     """The tokenised rows without those that are too long, or with these cut until they fit, their answer whole.
 
@@ -83,9 +97,19 @@ def said_of_fitted(summary: Mapping[str, Any] | None) -> Text:
     if not summary:
         return Text("", "")
     limit, out, cut = summary["max_length"], summary.get("left_out_count", 0), summary.get("cut_count", 0)
-    parts = [Text(f"{several(out, 'row', 'rows')} longer than {limit:,} tokens {'was' if out == 1 else 'were'} left out.",
-                  f"有 {out} 列超過 {limit:,} 個 token，沒有用來訓練。") if out else None,
-             Text(f"The input of {several(cut, 'row', 'rows')} was cut from the middle to {limit:,} tokens.",
-                  f"有 {cut} 列的輸入從中間截短到 {limit:,} 個 token。") if cut else None]
+    parts = [
+        Text(
+            f"{several(out, 'row', 'rows')} longer than {limit:,} tokens {'was' if out == 1 else 'were'} left out.",
+            f"有 {out} 列超過 {limit:,} 個 token，沒有用來訓練。",
+        )
+        if out
+        else None,
+        Text(
+            f"The input of {several(cut, 'row', 'rows')} was cut from the middle to {limit:,} tokens.",
+            f"有 {cut} 列的輸入從中間截短到 {limit:,} 個 token。",
+        )
+        if cut
+        else None,
+    ]
     told = [part for part in parts if part]
     return Text(" ".join(part.en for part in told), "".join(part.zh for part in told))

@@ -45,14 +45,20 @@ def in_four_bits(dtype: Any) -> dict[str, Any]:
             raise RuntimeError("the gradient of a 4-bit layer is not finite")
     except (RuntimeError, ImportError, AttributeError, NotImplementedError, AssertionError) as error:
         raise TrainingError(
-            Text(f"bitsandbytes does not run on this machine's {device}: {str(error)[:200]}",
-                 f"bitsandbytes 在這台機器的 {device} 上無法執行：{str(error)[:200]}"),
-            Text("Plan without load_in_4bit, with a smaller base model, or train on a machine with an NVIDIA GPU.",
-                 "請不要用 load_in_4bit、換較小的基礎模型，或改在有 NVIDIA GPU 的機器上訓練。"), field="load_in_4bit",
+            Text(
+                f"bitsandbytes does not run on this machine's {device}: {str(error)[:200]}",
+                f"bitsandbytes 在這台機器的 {device} 上無法執行：{str(error)[:200]}",
+            ),
+            Text(
+                "Plan without load_in_4bit, with a smaller base model, or train on a machine with an NVIDIA GPU.",
+                "請不要用 load_in_4bit、換較小的基礎模型，或改在有 NVIDIA GPU 的機器上訓練。",
+            ),
+            field="load_in_4bit",
         ) from error
     return {
-        "quantization_config": BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4",
-                                                  bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype),
+        "quantization_config": BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
+        ),
         "device_map": {"": device},
     }
 
@@ -64,12 +70,18 @@ def missing(python: str = "python") -> MissingRequirement:
         python: the worker's interpreter.
     """
     return MissingRequirement(
-        Text("load_in_4bit (QLoRA) needs bitsandbytes, which the worker environment does not have.",
-             "load_in_4bit（QLoRA）需要 bitsandbytes，工作環境裡還沒有。"),
-        Text(f"Run: {python} -m pip install '{REQUIREMENT}' (or: uv pip install --python {python} '{REQUIREMENT}'); "
-             "or plan without load_in_4bit.",
-             f"請執行：{python} -m pip install '{REQUIREMENT}'（或 uv pip install --python {python} '{REQUIREMENT}'）；"
-             "也可以不用 load_in_4bit。"), field="load_in_4bit")
+        Text(
+            "load_in_4bit (QLoRA) needs bitsandbytes, which the worker environment does not have.",
+            "load_in_4bit（QLoRA）需要 bitsandbytes，工作環境裡還沒有。",
+        ),
+        Text(
+            f"Run: {python} -m pip install '{REQUIREMENT}' (or: uv pip install --python {python} '{REQUIREMENT}'); "
+            "or plan without load_in_4bit.",
+            f"請執行：{python} -m pip install '{REQUIREMENT}'（或 uv pip install --python {python} '{REQUIREMENT}'）；"
+            "也可以不用 load_in_4bit。",
+        ),
+        field="load_in_4bit",
+    )
 
 
 def stands_in(python: Path) -> bool:
@@ -81,5 +93,9 @@ def stands_in(python: Path) -> bool:
 @lru_cache(maxsize=8)
 def _ask(python: str, _state: int) -> bool:
     probe = "import importlib.util, sys; sys.exit(importlib.util.find_spec('bitsandbytes') is None)"
-    return subprocess.run([python, "-P", "-c", probe], stdin=subprocess.DEVNULL, timeout=_ASK_SECONDS,
-                          check=False).returncode == 0
+    return (
+        subprocess.run(
+            [python, "-P", "-c", probe], stdin=subprocess.DEVNULL, timeout=_ASK_SECONDS, check=False
+        ).returncode
+        == 0
+    )

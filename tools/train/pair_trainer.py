@@ -17,13 +17,15 @@ class PairTrainer(SealedTrainer, DPOTrainer):
         """The pairs as they are: TRL would tokenise them again and drop what it finds too long."""
         return dataset
 
-    def compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool = False,
-                     num_items_in_batch: Any = None) -> Any:
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
         self.tokens_seen += int(inputs["attention_mask"].sum()) if model.training else 0
         return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
 
-    def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None,
-                 metric_key_prefix: str = "eval") -> dict[str, float]:
+    def evaluate(
+        self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval"
+    ) -> dict[str, float]:
         """Loss and rewards on the validation pairs, each pair counted alike whatever batch it stands in."""
         rows = self.eval_dataset
         size = self.args.per_device_eval_batch_size
@@ -34,8 +36,14 @@ class PairTrainer(SealedTrainer, DPOTrainer):
             self._metrics["eval"].clear()
             with torch.no_grad(), self.compute_loss_context_manager():
                 loss = self.compute_loss(self.model, self._prepare_inputs(self.data_collator(pairs)))
-            batch = {"loss": float(loss), **{name: values[-1] for name, values in self._metrics["eval"].items()
-                                             if name.startswith(("rewards/", "logps/"))}}
+            batch = {
+                "loss": float(loss),
+                **{
+                    name: values[-1]
+                    for name, values in self._metrics["eval"].items()
+                    if name.startswith(("rewards/", "logps/"))
+                },
+            }
             for name, value in batch.items():
                 sums[name] = sums.get(name, 0.0) + value * len(pairs)
         self._metrics["eval"].clear()

@@ -43,9 +43,16 @@ class Plan:
     def content(self) -> dict[str, Any]:
         """What the file holds."""
         settings = self.settings.model_dump(mode="json", exclude_none=True)
-        return {"format": 1, "name": self.name, "created": self.created, "parent": self.parent,
-                "changes": list(self.changes), **({"expects": self.expects} if self.expects else {}),
-                "method": self.method, **settings}
+        return {
+            "format": 1,
+            "name": self.name,
+            "created": self.created,
+            "parent": self.parent,
+            "changes": list(self.changes),
+            **({"expects": self.expects} if self.expects else {}),
+            "method": self.method,
+            **settings,
+        }
 
 
 def plan_file(task: TaskFolder, name: str) -> Path:
@@ -57,7 +64,8 @@ def plan_file(task: TaskFolder, name: str) -> Path:
     if not _NAME.fullmatch(name):
         raise TrainingError(
             Text(f"{name[:60]!r} cannot be a plan's name.", f"「{name[:60]}」不能當計畫名稱。"),
-            Text("Use lower-case letters, digits and hyphens.", "請用小寫英文字母、數字與連字號。"), field="plan",
+            Text("Use lower-case letters, digits and hyphens.", "請用小寫英文字母、數字與連字號。"),
+            field="plan",
         )
     return task.configs / f"{name}.yaml"
 
@@ -107,12 +115,18 @@ def find_plan(task: TaskFolder, name: str | None = None) -> str:
         return names[-1]
     if name is not None and plan_file(task, name).is_file():
         return name
-    problem = Text(f"{task.name} has no plan {name!r}.", f"{task.name} 沒有「{name}」這個計畫。") if name else \
-        Text(f"{task.name} has no training plan yet.", f"{task.name} 還沒有訓練計畫。")
+    problem = (
+        Text(f"{task.name} has no plan {name!r}.", f"{task.name} 沒有「{name}」這個計畫。")
+        if name
+        else Text(f"{task.name} has no training plan yet.", f"{task.name} 還沒有訓練計畫。")
+    )
     raise TrainingError(
         problem,
-        Text(f"Use one of: {', '.join(names)}." if names else "Call plan_training first.",
-             f"可用的計畫：{'、'.join(names)}。" if names else "請先呼叫 plan_training。"), field="plan",
+        Text(
+            f"Use one of: {', '.join(names)}." if names else "Call plan_training first.",
+            f"可用的計畫：{'、'.join(names)}。" if names else "請先呼叫 plan_training。",
+        ),
+        field="plan",
     )
 
 
@@ -128,18 +142,26 @@ def read_plan(task: TaskFolder, name: str) -> Plan:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise TrainingError(
             Text(f"{path} cannot be read as YAML: {error}", f"{path} 不是有效的 YAML：{error}"),
-            Text("Mend the line it names, or plan again.", "請修正所指的那一行，或重新規劃。"), field="plan",
+            Text("Mend the line it names, or plan again.", "請修正所指的那一行，或重新規劃。"),
+            field="plan",
         ) from error
     if not isinstance(content, dict) or content.get("format", 1) != 1:
         raise TrainingError(
             Text(f"{path} is not a plan of format 1.", f"{path} 不是格式 1 的計畫。"),
-            Text("Plan again with plan_training.", "請用 plan_training 重新規劃。"), field="plan",
+            Text("Plan again with plan_training.", "請用 plan_training 重新規劃。"),
+            field="plan",
         )
     kind = str(content.get("method", "sft"))
     settings = make_method(kind, {key: value for key, value in content.items() if key not in _HEAD})
-    return Plan(name=path.stem, method=kind, settings=settings, parent=content.get("parent"),
-                changes=[str(words) for words in content.get("changes") or []],
-                created=str(content.get("created") or now()), expects=content.get("expects"))
+    return Plan(
+        name=path.stem,
+        method=kind,
+        settings=settings,
+        parent=content.get("parent"),
+        changes=[str(words) for words in content.get("changes") or []],
+        created=str(content.get("created") or now()),
+        expects=content.get("expects"),
+    )
 
 
 def method_of(config: dict[str, Any]) -> Method:
@@ -159,23 +181,33 @@ def choose_parent(task: TaskFolder, parent: str | None) -> VersionFolder | None:
     if parent == NO_PARENT:
         return None
     if parent is None:
-        trained = [folder for number in version_numbers(task)
-                   if (folder := VersionFolder(task, number)).status() in ("trained", "evaluated")]
+        trained = [
+            folder
+            for number in version_numbers(task)
+            if (folder := VersionFolder(task, number)).status() in ("trained", "evaluated")
+        ]
         return trained[-1] if trained else None
     chosen = version(task, parent)
     if chosen.status() not in ("trained", "evaluated"):
         raise TrainingError(
-            Text(f"{chosen.name} was never trained to its end, so nothing can build on it.",
-                 f"{chosen.name} 沒有訓練完成，不能當作上一版。"),
-            Text("Name a trained version, or parent='none'.",
-                 "請指定訓練完成的版本，或 parent='none'。"), field="parent",
+            Text(
+                f"{chosen.name} was never trained to its end, so nothing can build on it.",
+                f"{chosen.name} 沒有訓練完成，不能當作上一版。",
+            ),
+            Text("Name a trained version, or parent='none'.", "請指定訓練完成的版本，或 parent='none'。"),
+            field="parent",
         )
     return chosen
 
 
 def make_plan(
-    name: str, settings: dict[str, Any], parent: VersionFolder | None, changes: list[str], situation: Situation,
-    default_base_model: str, expects: dict[str, Any] | None = None,
+    name: str,
+    settings: dict[str, Any],
+    parent: VersionFolder | None,
+    changes: list[str],
+    situation: Situation,
+    default_base_model: str,
+    expects: dict[str, Any] | None = None,
 ) -> tuple[Plan, dict[str, Text]]:
     """A plan with every setting resolved, and why each main one is what it is.
 

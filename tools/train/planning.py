@@ -30,15 +30,23 @@ from .starting_point import whole_name
 
 _COUNTING_SECONDS = 12.0
 _STILL_COUNTING = (
-    Text("The tokens of the rows are still being counted: only then is it known that no row stops the training.",
-         "還在計算每一列的 token 數：算完才知道有沒有哪一列會讓訓練停下來。"),
-    Text("Make the same call again in a minute.", "請過一分鐘再用同樣的參數呼叫一次。"))
+    Text(
+        "The tokens of the rows are still being counted: only then is it known that no row stops the training.",
+        "還在計算每一列的 token 數：算完才知道有沒有哪一列會讓訓練停下來。",
+    ),
+    Text("Make the same call again in a minute.", "請過一分鐘再用同樣的參數呼叫一次。"),
+)
 _SET_UP = {"worker": "environment", "base_model": "base_model"}
 
 
 def plan_training(
-    workspace: Workspace, task: TaskFolder, settings: dict[str, Any], parent: str | None, changes: list[str],
-    name: str | None, expects: dict[str, Any] | None = None,
+    workspace: Workspace,
+    task: TaskFolder,
+    settings: dict[str, Any],
+    parent: str | None,
+    changes: list[str],
+    name: str | None,
+    expects: dict[str, Any] | None = None,
 ) -> PlanAnswer:
     """Write `configs/<name>.yaml` and say what it means.
 
@@ -58,16 +66,30 @@ def plan_training(
     goes_on = building_on is not None and "base_model" not in given and _another_method(building_on, given)
     if building_on and goes_on:  # what the parent learnt is where another method begins
         given["base_model"] = f"{task.name}/{building_on.name}"
-    base_model = str(given.get("base_model") or (building_on.config()["base_model"] if building_on else "")
-                     or usual_base_model(workspace))
+    base_model = str(
+        given.get("base_model")
+        or (building_on.config()["base_model"] if building_on else "")
+        or usual_base_model(workspace)
+    )
     seen = survey(workspace, task, base_model)
-    plan, reasons = make_plan(name or "", given, building_on, changes, seen.situation, base_model,
-                              expects or _expected(building_on, given, seen))
+    plan, reasons = make_plan(
+        name or "",
+        given,
+        building_on,
+        changes,
+        seen.situation,
+        base_model,
+        expects or _expected(building_on, given, seen),
+    )
     if not building_on and "base_model" not in given:
         reasons = {"base_model": why_base_model(workspace, base_model), **reasons}
     if building_on and goes_on:
-        reasons = {"base_model": Text(f"It goes on from what {building_on.name} learnt.",
-                                      f"從 {building_on.name} 學到的繼續。"), **reasons}
+        reasons = {
+            "base_model": Text(
+                f"It goes on from what {building_on.name} learnt.", f"從 {building_on.name} 學到的繼續。"
+            ),
+            **reasons,
+        }
     if name:
         write_plan(task, plan)
     else:
@@ -79,19 +101,24 @@ def plan_training(
     found = _changes(plan, building_on, checked)
     message, next_step = _told(task, plan, checked, found)
     if building_on and not found and next_step.tool == "train":
-        say = Text("Training the same again shows nothing new: ask what to change first.",
-                   "同樣的再訓練一次看不出什麼：先問問該改什麼。")
-        next_step = NextStep(say=str(say), tool="diagnose",
-                             arguments={"task": task.name, "version": building_on.name})
+        say = Text(
+            "Training the same again shows nothing new: ask what to change first.",
+            "同樣的再訓練一次看不出什麼：先問問該改什麼。",
+        )
+        next_step = NextStep(say=str(say), tool="diagnose", arguments={"task": task.name, "version": building_on.name})
     return PlanAnswer(
-        message=message, next_step=next_step, plan=plan.name, file=str(plan_file(task, plan.name)), parent=plan.parent,
+        message=message,
+        next_step=next_step,
+        plan=plan.name,
+        file=str(plan_file(task, plan.name)),
+        parent=plan.parent,
         settings=plan.settings.model_dump(mode="json", exclude_none=True),
         reasons={setting: _with_page(why, plan.settings.pages.get(setting)) for setting, why in reasons.items()},
         changes=[str(text) for text in found],
-        findings=[finding.spoken() for finding in checked.findings], estimate=checked.estimate,
+        findings=[finding.spoken() for finding in checked.findings],
+        estimate=checked.estimate,
         elsewhere=checked.elsewhere,
-        base_models=[] if building_on or "base_model" in given else base_model_options(
-            workspace, base_model, checked),
+        base_models=[] if building_on or "base_model" in given else base_model_options(workspace, base_model, checked),
     )
 
 
@@ -143,12 +170,16 @@ def _ready(
     there = f", machine={away.name!r}" if away else ""
     if to_confirm and not confirm:
         raise TrainingError(
-            Text(" ".join(finding.problem.en for finding in to_confirm),
-                 "".join(finding.problem.zh for finding in to_confirm)),
-            Text(f"If the person agrees, call train(task={task.name!r}, plan={name!r}{there}, confirm=True). Otherwise: "
-                 f"{to_confirm[0].fix.en}",
-                 f"使用者同意的話，請呼叫 train(task={task.name!r}, plan={name!r}{there}, confirm=True)。"
-                 f"不同意的話：{to_confirm[0].fix.zh}"),
+            Text(
+                " ".join(finding.problem.en for finding in to_confirm),
+                "".join(finding.problem.zh for finding in to_confirm),
+            ),
+            Text(
+                f"If the person agrees, call train(task={task.name!r}, plan={name!r}{there}, confirm=True). Otherwise: "
+                f"{to_confirm[0].fix.en}",
+                f"使用者同意的話，請呼叫 train(task={task.name!r}, plan={name!r}{there}, confirm=True)。"
+                f"不同意的話：{to_confirm[0].fix.zh}",
+            ),
             field="confirm",
         )
     return name, cost
@@ -167,16 +198,22 @@ def _cost(prospect: Prospect, needed: Estimate | None) -> Cost | None:
 def _costs(task: TaskFolder, away: Away, cost: Cost, room: float | None) -> Finding:
     hours = [duration(bound / cost.per_hour * 3600) for bound in (cost.low, cost.high)]
     price = amount(cost.per_hour)
-    said = Text(f"{away.name} ({away.prospect.shown}) costs {price} {cost.currency} an hour: about {cost.shown()} for this "
-                f"training ({hours[0]} to {hours[1]}).",
-                f"{away.name}（{away.prospect.shown}）每小時 {price} {cost.currency}：這次訓練大約要花 {cost.shown()}"
-                f"（{hours[0]}到 {hours[1]}）。")
+    said = Text(
+        f"{away.name} ({away.prospect.shown}) costs {price} {cost.currency} an hour: about {cost.shown()} for this "
+        f"training ({hours[0]} to {hours[1]}).",
+        f"{away.name}（{away.prospect.shown}）每小時 {price} {cost.currency}：這次訓練大約要花 {cost.shown()}"
+        f"（{hours[0]}到 {hours[1]}）。",
+    )
     if room is not None:
-        said = Text(f"{said.en} The budget leaves {amount(room)} {cost.currency}; there it is stopped, the last checkpoint kept.",
-                    f"{said.zh}預算還剩 {amount(room)} {cost.currency}，用完就會停止並保留最後的檢查點。")
+        said = Text(
+            f"{said.en} The budget leaves {amount(room)} {cost.currency}; there it is stopped, the last checkpoint kept.",
+            f"{said.zh}預算還剩 {amount(room)} {cost.currency}，用完就會停止並保留最後的檢查點。",
+        )
     elif away.prospect.rented:
-        said = Text(f"{said.en} No budget is set (update_task: budget.per_task, budget.per_job).",
-                    f"{said.zh}目前沒有設定預算（update_task 的 budget.per_task、budget.per_job）。")
+        said = Text(
+            f"{said.en} No budget is set (update_task: budget.per_task, budget.per_job).",
+            f"{said.zh}目前沒有設定預算（update_task 的 budget.per_task、budget.per_job）。",
+        )
     return Finding("confirm", "cost", said, Text("Train on this machine.", "請在這台機器上訓練。"))
 
 
@@ -218,24 +255,44 @@ def _changes(plan: Plan, parent: VersionFolder | None, checked: Preflight) -> li
 
 def _told(task: TaskFolder, plan: Plan, checked: Preflight, changes: list[Text]) -> tuple[str, NextStep]:
     named, short = plan.settings.base_model, Path(plan.settings.base_model).name
-    base, said_so = named if re.fullmatch(r"v\d+", short) else short, plan.settings.spoken(checked.situation.train_rows - checked.left_out)
+    base, said_so = (
+        named if re.fullmatch(r"v\d+", short) else short,
+        plan.settings.spoken(checked.situation.train_rows - checked.left_out),
+    )
     parts = [Text(f"{plan.name}: on {base}, {said_so.en}.", f"{plan.name}：以 {base} 為基礎，{said_so.zh}。")]
     if plan.parent and changes:
-        parts.append(Text(f"Against {plan.parent}: {'; '.join(text.en for text in changes)}.",
-                          f"和 {plan.parent} 相比：{'；'.join(text.zh for text in changes)}。"))
+        parts.append(
+            Text(
+                f"Against {plan.parent}: {'; '.join(text.en for text in changes)}.",
+                f"和 {plan.parent} 相比：{'；'.join(text.zh for text in changes)}。",
+            )
+        )
     elif plan.parent:
-        parts.append(Text(f"Nothing differs from {plan.parent}: it would be trained again.",
-                          f"和 {plan.parent} 完全相同：等於再訓練一次。"))
+        parts.append(
+            Text(
+                f"Nothing differs from {plan.parent}: it would be trained again.",
+                f"和 {plan.parent} 完全相同：等於再訓練一次。",
+            )
+        )
     if needed := checked.estimate:
         low, high = (duration(seconds) for seconds in needed.seconds)
         size = needed.memory_bytes["total"] / 1e9
-        parts.append(Text(f"About {low} to {high} ({needed.source}), about {size:.1f} GB of memory.",
-                          f"大約 {low}到 {high}（{needed.source}），記憶體約 {size:.1f} GB。"))
+        parts.append(
+            Text(
+                f"About {low} to {high} ({needed.source}), about {size:.1f} GB of memory.",
+                f"大約 {low}到 {high}（{needed.source}），記憶體約 {size:.1f} GB。",
+            )
+        )
     if checked.processes > 1:
         count = checked.processes
-        parts.append(Text(f"Shared by {count} GPUs, as far as they are free when its turn comes.",
-                          f"由 {count} 張 GPU 分攤（以輪到時空著的為準）。") if checked.situation.gpu_bytes else Text(
-            f"Shared by {count} processes.", f"由 {count} 個程序分攤。"))
+        parts.append(
+            Text(
+                f"Shared by {count} GPUs, as far as they are free when its turn comes.",
+                f"由 {count} 張 GPU 分攤（以輪到時空著的為準）。",
+            )
+            if checked.situation.gpu_bytes
+            else Text(f"Shared by {count} processes.", f"由 {count} 個程序分攤。")
+        )
     if not checked.situation.gpu_bytes and (rented := said_of(checked.elsewhere)):
         parts.append(rented)
     said = [finding for finding in checked.findings if finding.level != "blocking"]
@@ -243,7 +300,7 @@ def _told(task: TaskFolder, plan: Plan, checked: Preflight, changes: list[Text])
     blocking = _first_blocking(checked)
     if blocking:
         parts.append(Text(f"Before training: {blocking.problem.en}", f"訓練之前：{blocking.problem.zh}"))
-    message = (Text(" ".join(part.en for part in parts), "".join(part.zh for part in parts)))
+    message = Text(" ".join(part.en for part in parts), "".join(part.zh for part in parts))
     return str(message), _next(task, plan, blocking, any(finding.level == "confirm" for finding in said))
 
 
@@ -262,8 +319,11 @@ def _first_blocking(checked: Preflight) -> Finding | None:
 def _next(task: TaskFolder, plan: Plan, blocking: Finding | None, confirm: bool) -> NextStep:
     if blocking is None:
         say = Text("If this suits, start the training.", "沒問題的話就開始訓練。")
-        return NextStep(say=str(say), tool="train",
-                        arguments={"task": task.name, "plan": plan.name, **({"confirm": True} if confirm else {})})
+        return NextStep(
+            say=str(say),
+            tool="train",
+            arguments={"task": task.name, "plan": plan.name, **({"confirm": True} if confirm else {})},
+        )
     if blocking.code in _SET_UP:
         arguments = {"what": _SET_UP[blocking.code]}
         if blocking.code == "base_model":
@@ -272,17 +332,32 @@ def _next(task: TaskFolder, plan: Plan, blocking: Finding | None, confirm: bool)
     if blocking.code == "running":
         return NextStep(say=str(blocking.fix), tool="job_status", arguments={"task": task.name})
     if blocking.code == "chat_template":
-        return NextStep(say=str(blocking.fix), tool="plan_training", arguments={
-            "task": task.name, "name": plan.name, "settings": {"base_model": "<its chat variant>"}})
+        return NextStep(
+            say=str(blocking.fix),
+            tool="plan_training",
+            arguments={"task": task.name, "name": plan.name, "settings": {"base_model": "<its chat variant>"}},
+        )
     if blocking.code == "long_rows":
-        return NextStep(say=str(blocking.fix), tool="plan_training", arguments={
-            "task": task.name, "name": plan.name,
-            "settings": {"base_model": plan.settings.base_model, "long_rows": "<drop or cut>"}})
+        return NextStep(
+            say=str(blocking.fix),
+            tool="plan_training",
+            arguments={
+                "task": task.name,
+                "name": plan.name,
+                "settings": {"base_model": plan.settings.base_model, "long_rows": "<drop or cut>"},
+            },
+        )
     if blocking.code == "memory":
-        return NextStep(say=str(blocking.fix), tool="plan_training", arguments={
-            "task": task.name, "name": plan.name, "settings": {"base_model": "<a smaller base model>"}})
+        return NextStep(
+            say=str(blocking.fix),
+            tool="plan_training",
+            arguments={"task": task.name, "name": plan.name, "settings": {"base_model": "<a smaller base model>"}},
+        )
     if blocking.code == "data" and not load_data_source(task).sources:
-        return NextStep(say=str(Text("First the rows: the coach asks where they are.", "先要有資料：教練會問資料在哪裡。")),
-                        tool="coach", arguments={"task": task.name})
+        return NextStep(
+            say=str(Text("First the rows: the coach asks where they are.", "先要有資料：教練會問資料在哪裡。")),
+            tool="coach",
+            arguments={"task": task.name},
+        )
     tool = "prepare_data" if blocking.code in ("data", "benchmark") else None
     return NextStep(say=str(blocking.fix), tool=tool, arguments={"task": task.name} if tool else {})

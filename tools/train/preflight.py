@@ -52,8 +52,9 @@ _FEW_ROWS_PER_LABEL = 10
 _LONG_SECONDS = 2 * 3600
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model")
 _BUILD_AGAIN = Text("Call set_up(what='environment').", "請呼叫 set_up(what='environment')。")
-_CHANGE_IT = Text("Change it with plan_training(settings=…) if unintended.",
-                  "若非本意，請用 plan_training(settings=…) 修改。")
+_CHANGE_IT = Text(
+    "Change it with plan_training(settings=…) if unintended.", "若非本意，請用 plan_training(settings=…) 修改。"
+)
 
 
 @dataclass(frozen=True)
@@ -141,8 +142,9 @@ def check(
     if job is None and not away:
         _found(findings, "worker", lambda: worker_python(workspace))
     if job is None:
-        findings += [_trained_by(other, plan.name) for other in active_jobs(task.jobs, "train")
-                     if plan.name == _plan_of(other)][:1]
+        findings += [
+            _trained_by(other, plan.name) for other in active_jobs(task.jobs, "train") if plan.name == _plan_of(other)
+        ][:1]
     ahead = [] if away else before_me(machine)
     if ahead:
         findings.append(_in_line(ahead))
@@ -152,7 +154,12 @@ def check(
         findings += _labels(task, snapshot)
     findings += _prompts(task, snapshot, seen.base)
     _found(findings, "method", lambda: plan.settings.check_task(seen.situation.type, task.load().labels))
-    if getattr(plan.settings, "load_in_4bit", False) and not away and machine.worker and not stands_in(Path(machine.worker)):
+    if (
+        getattr(plan.settings, "load_in_4bit", False)
+        and not away
+        and machine.worker
+        and not stands_in(Path(machine.worker))
+    ):
         lacking = missing(machine.worker)
         findings.append(Finding("blocking", "load_in_4bit", lacking.problem, lacking.fix, lacking))
     base = seen.base or outline(plan.settings.base_model)
@@ -166,8 +173,10 @@ def check(
     known = counted(request) if request else None
     limit, choice = content.get("max_length"), content.get("long_rows")
     findings += _row_findings(task, snapshot, known, settings, seen.base, away is not None)
-    rows = replace(_rows(task, snapshot, settings.rows_per_epoch(seen.situation), known, limit or inf, choice),
-                   demand=settings.demand())
+    rows = replace(
+        _rows(task, snapshot, settings.rows_per_epoch(seen.situation), known, limit or inf, choice),
+        demand=settings.demand(),
+    )
     measured = _measured(task, seen.base, plan.method)
     needed = estimate(content, base, rows, machine.cores, _gpu_name(machine), measured)
     asked = int(getattr(settings, "num_processes", None) or 0)
@@ -178,13 +187,24 @@ def check(
     needed = shared(needed, processes, gpu_memory(machine) is not None, measured)
     findings += [Finding("warning", "settings", text, _CHANGE_IT) for text in settings.warnings(seen.situation)]
     # Once it is its turn, those before it have given back what they hold.
-    findings += _room(needed, gpu_memory(machine) or (machine.memory if ahead else machine.free_memory),
-                      away.disk_free if away else shutil.disk_usage(task.root).free)
+    findings += _room(
+        needed,
+        gpu_memory(machine) or (machine.memory if ahead else machine.free_memory),
+        away.disk_free if away else shutil.disk_usage(task.root).free,
+    )
     if machine.device == "cuda" and not ahead:
         findings += _others_on_gpu(needed, machine)
     train = known.of("train") if known else []
-    return Preflight(findings, seen.situation, snapshot, seen.base, needed, gpu_options(content, base, rows), processes,
-                     left_out=len(train) - len(_trained(train, limit or inf, choice)))
+    return Preflight(
+        findings,
+        seen.situation,
+        snapshot,
+        seen.base,
+        needed,
+        gpu_options(content, base, rows),
+        processes,
+        left_out=len(train) - len(_trained(train, limit or inf, choice)),
+    )
 
 
 def _prompts(task: TaskFolder, snapshot: Snapshot | None, base: BaseModel | None) -> list[Finding]:
@@ -208,20 +228,30 @@ def _plan_of(job: JobFolder) -> str | None:
 
 def _trained_by(job: JobFolder, plan: str) -> Finding:
     return Finding(
-        "blocking", "running",
+        "blocking",
+        "running",
         Text(f"Plan {plan} is being trained by job {job.id}.", f"計畫 {plan} 正由工作 {job.id} 訓練。"),
-        Text(f"Follow it with job_status(job_id={job.id!r}); another plan may wait in line behind it.",
-             f"請用 job_status(job_id={job.id!r}) 看進度；想再訓練別的計畫，可以排在它後面。"))
+        Text(
+            f"Follow it with job_status(job_id={job.id!r}); another plan may wait in line behind it.",
+            f"請用 job_status(job_id={job.id!r}) 看進度；想再訓練別的計畫，可以排在它後面。",
+        ),
+    )
 
 
 def _in_line(ahead: list[JobFolder]) -> Finding:
     names = ", ".join(job.id for job in ahead)
     return Finding(
-        "warning", "queue",
-        Text(f"This machine is at work ({names}): the training will wait in line and start by itself.",
-             f"這台機器正在執行 {names}：訓練會先排隊，輪到時自動開始。"),
-        Text("Nothing to do; manage_job(action='cancel') takes it out of the line, or stops one before it.",
-             "不需要處理；manage_job(action='cancel') 可以取消排隊，也可以停止前面的工作。"))
+        "warning",
+        "queue",
+        Text(
+            f"This machine is at work ({names}): the training will wait in line and start by itself.",
+            f"這台機器正在執行 {names}：訓練會先排隊，輪到時自動開始。",
+        ),
+        Text(
+            "Nothing to do; manage_job(action='cancel') takes it out of the line, or stops one before it.",
+            "不需要處理；manage_job(action='cancel') 可以取消排隊，也可以停止前面的工作。",
+        ),
+    )
 
 
 def _devices(machine: Machine, away: bool) -> int:
@@ -233,11 +263,17 @@ def _devices(machine: Machine, away: bool) -> int:
 
 def _too_few(asked: int, devices: int) -> Finding:
     return Finding(
-        "blocking", "num_processes",
-        Text(f"The plan asks for {asked} GPUs; the machine has {devices} of its best kind.",
-             f"計畫需要 {asked} 張 GPU，這台機器同型的只有 {devices} 張。"),
-        Text("Plan again with a smaller num_processes, or leave it out: what is free is taken.",
-             "請把 num_processes 改小，或省略它：會使用空著的 GPU。"))
+        "blocking",
+        "num_processes",
+        Text(
+            f"The plan asks for {asked} GPUs; the machine has {devices} of its best kind.",
+            f"計畫需要 {asked} 張 GPU，這台機器同型的只有 {devices} 張。",
+        ),
+        Text(
+            "Plan again with a smaller num_processes, or leave it out: what is free is taken.",
+            "請把 num_processes 改小，或省略它：會使用空著的 GPU。",
+        ),
+    )
 
 
 def _found(findings: list[Finding], code: str, look: Callable[[], _T]) -> _T | None:
@@ -254,10 +290,13 @@ def _situation(
 ) -> Situation:
     counts = snapshot.counts if snapshot else {"train": 0, "valid": 0}
     return Situation(
-        train_rows=counts["train"], valid_rows=counts["valid"], type=task.load().type,
+        train_rows=counts["train"],
+        valid_rows=counts["valid"],
+        type=task.load().type,
         label_counts=snapshot.label_counts["train"] if snapshot else {},
         parameters=base.parameters if base else known.parameters if (known := outline(base_model)) else None,
-        context=base.context if base else None, gpu_bytes=gpu_memory(machine),
+        context=base.context if base else None,
+        gpu_bytes=gpu_memory(machine),
     )
 
 
@@ -265,17 +304,30 @@ def _labels(task: TaskFolder, snapshot: Snapshot) -> list[Finding]:
     counts = snapshot.label_counts["train"]
     labels = list(task.load().labels) or sorted(counts)
     if len(labels) < 2:
-        return [Finding("blocking", "labels", Text("A classifier needs at least two labels.", "分類至少需要兩個標籤。"),
-                        Text("Name them with update_task(labels=…).", "請用 update_task(labels=…) 列出標籤。"))]
+        return [
+            Finding(
+                "blocking",
+                "labels",
+                Text("A classifier needs at least two labels.", "分類至少需要兩個標籤。"),
+                Text("Name them with update_task(labels=…).", "請用 update_task(labels=…) 列出標籤。"),
+            )
+        ]
     few = {label: counts.get(label, 0) for label in labels if counts.get(label, 0) < _FEW_ROWS_PER_LABEL}
     if not few:
         return []
     shown = ", ".join(f"{label}: {count}" for label, count in few.items())
     level: Level = "blocking" if min(few.values()) < _FEWEST_ROWS_PER_LABEL else "warning"
-    return [Finding(level, "labels",
-                    Text(f"Too few training rows ({shown}).", f"訓練資料太少（{shown}）。"),
-                    Text("Collect more rows of those labels, or remove an unused label with update_task.",
-                         "請為這些標籤補資料，或用 update_task 移除用不到的標籤。"))]
+    return [
+        Finding(
+            level,
+            "labels",
+            Text(f"Too few training rows ({shown}).", f"訓練資料太少（{shown}）。"),
+            Text(
+                "Collect more rows of those labels, or remove an unused label with update_task.",
+                "請為這些標籤補資料，或用 update_task 移除用不到的標籤。",
+            ),
+        )
+    ]
 
 
 def interrupted(task: TaskFolder) -> list[tuple[VersionFolder, str]]:
@@ -293,11 +345,17 @@ def interrupted(task: TaskFolder) -> list[tuple[VersionFolder, str]]:
 
 def _can_go_on(folder: VersionFolder, owner: str) -> Finding:
     return Finding(
-        "warning", "interrupted",
-        Text(f"{folder.name} was interrupted and can go on from its last checkpoint.",
-             f"{folder.name} 的訓練中斷了，可以從最後的檢查點接續。"),
-        Text(f"manage_job(job_id={owner!r}, action='resume') carries on; train starts a new version beside it.",
-             f"manage_job(job_id={owner!r}, action='resume') 會接續；train 則另開新版本。"))
+        "warning",
+        "interrupted",
+        Text(
+            f"{folder.name} was interrupted and can go on from its last checkpoint.",
+            f"{folder.name} 的訓練中斷了，可以從最後的檢查點接續。",
+        ),
+        Text(
+            f"manage_job(job_id={owner!r}, action='resume') carries on; train starts a new version beside it.",
+            f"manage_job(job_id={owner!r}, action='resume') 會接續；train 則另開新版本。",
+        ),
+    )
 
 
 def count_rows(workspace: Workspace, task: TaskFolder, base_model: str, seconds: float) -> bool:
@@ -312,7 +370,11 @@ def count_rows(workspace: Workspace, task: TaskFolder, base_model: str, seconds:
 
 
 def _request(task: TaskFolder, snapshot: Snapshot, base: BaseModel | None) -> Request | None:
-    if base is None or template_of(base.folder) is None or not any((base.folder / name).is_file() for name in _TOKENIZERS):
+    if (
+        base is None
+        or template_of(base.folder) is None
+        or not any((base.folder / name).is_file() for name in _TOKENIZERS)
+    ):
         return None
     definition = task.load()
     labels = definition.labels or sorted(snapshot.label_counts["train"])
@@ -332,11 +394,17 @@ def _row_findings(
         return [Finding("blocking" if away else "warning", LONG_ROWS, said.problem, said.fix)]
     if known.error:
         return [Finding("blocking", "label_audit", known.error.problem, known.error.fix, known.error)]
-    said_of_each = said_of_long_rows(task, snapshot, known, limit, choice, base.context if base else None) if limit else []
-    found = [Finding("blocking" if said.stops else "warning", LONG_ROWS, said.problem, said.fix) for said in said_of_each]
+    said_of_each = (
+        said_of_long_rows(task, snapshot, known, limit, choice, base.context if base else None) if limit else []
+    )
+    found = [
+        Finding("blocking" if said.stops else "warning", LONG_ROWS, said.problem, said.fix) for said in said_of_each
+    ]
     trained = getattr(method, "trains_on_answers", True)
     definition = task.load()
-    errors = [refusal(definition, [one for one in known.problems if trained or one.problem != "context"], len(known.rows))]
+    errors = [
+        refusal(definition, [one for one in known.problems if trained or one.problem != "context"], len(known.rows))
+    ]
     if isinstance(method, FineTuning):
         rows = (row for split in ("train", "valid") for row in snapshot.rows(split))
         errors.append(method.unfit(definition, {row.id: row.answer for row in known.rows}, rows))
@@ -389,44 +457,88 @@ def _others_on_gpu(needed: Estimate, machine: Machine) -> list[Finding]:
     total, free = needed.memory_bytes["total"], max(gpu.free for gpu in best_kind(machine.gpus))
     if free >= total:
         return []
-    return [Finding(
-        "warning", "gpu", Text(f"It may need about {_size(total)}; {_size(free)} of the GPU's memory are free just now.",
-                               f"估計約需 {_size(total)}，GPU 目前只剩 {_size(free)}。"),
-        Text("End what else uses the GPU (nvidia-smi names it; deploy(action='list') what serves a model).",
-             "請結束其他使用 GPU 的程式（nvidia-smi 看得到；提供中的模型用 deploy(action='list') 查）。"))]
+    return [
+        Finding(
+            "warning",
+            "gpu",
+            Text(
+                f"It may need about {_size(total)}; {_size(free)} of the GPU's memory are free just now.",
+                f"估計約需 {_size(total)}，GPU 目前只剩 {_size(free)}。",
+            ),
+            Text(
+                "End what else uses the GPU (nvidia-smi names it; deploy(action='list') what serves a model).",
+                "請結束其他使用 GPU 的程式（nvidia-smi 看得到；提供中的模型用 deploy(action='list') 查）。",
+            ),
+        )
+    ]
 
 
 def _room(needed: Estimate, available: int, free: int) -> list[Finding]:
     """Whether memory (`available` bytes) and disk (`free` bytes) suffice, and how long it takes."""
     found = []
     if needed.disk_bytes > free:
-        found.append(Finding(
-            "blocking", "disk",
-            Text(f"Checkpoints need about {_size(needed.disk_bytes)}, {_size(free)} are free.",
-                 f"檢查點約需 {_size(needed.disk_bytes)}，磁碟只剩 {_size(free)}。"),
-            Text("Free some space, or move the workspace (NLP_SKILLS_WORKSPACE).",
-                 "請清出空間，或把工作區移到別處（NLP_SKILLS_WORKSPACE）。")))
+        found.append(
+            Finding(
+                "blocking",
+                "disk",
+                Text(
+                    f"Checkpoints need about {_size(needed.disk_bytes)}, {_size(free)} are free.",
+                    f"檢查點約需 {_size(needed.disk_bytes)}，磁碟只剩 {_size(free)}。",
+                ),
+                Text(
+                    "Free some space, or move the workspace (NLP_SKILLS_WORKSPACE).",
+                    "請清出空間，或把工作區移到別處（NLP_SKILLS_WORKSPACE）。",
+                ),
+            )
+        )
     total = needed.memory_bytes["total"]
     least = needed.memory_bytes["weights"] + needed.memory_bytes["trained"]
-    smaller = Text("Use a smaller base model, batch_size 1, activation_checkpointing, or LoRA instead of full; or train "
-                   "on a larger machine over SSH (set_up what='machine').",
-                   "請換小一點的基礎模型、batch_size 設 1、開啟 activation_checkpointing，或改用 LoRA；"
-                   "也可以透過 SSH 到較大的機器上訓練（set_up what='machine'）。")
+    smaller = Text(
+        "Use a smaller base model, batch_size 1, activation_checkpointing, or LoRA instead of full; or train "
+        "on a larger machine over SSH (set_up what='machine').",
+        "請換小一點的基礎模型、batch_size 設 1、開啟 activation_checkpointing，或改用 LoRA；"
+        "也可以透過 SSH 到較大的機器上訓練（set_up what='machine'）。",
+    )
     if least > available:
-        found.append(Finding("blocking", "memory", Text(
-            f"Weights and optimiser alone need {_size(least)}; {_size(available)} are free.",
-            f"光是權重與最佳化器就需要 {_size(least)}，可用的只有 {_size(available)}。"), smaller))
+        found.append(
+            Finding(
+                "blocking",
+                "memory",
+                Text(
+                    f"Weights and optimiser alone need {_size(least)}; {_size(available)} are free.",
+                    f"光是權重與最佳化器就需要 {_size(least)}，可用的只有 {_size(available)}。",
+                ),
+                smaller,
+            )
+        )
     elif total > available:
-        found.append(Finding("confirm", "memory", Text(
-            f"It may need about {_size(total)}; {_size(available)} are free.",
-            f"估計約需 {_size(total)}，可用的有 {_size(available)}。"), smaller))
+        found.append(
+            Finding(
+                "confirm",
+                "memory",
+                Text(
+                    f"It may need about {_size(total)}; {_size(available)} are free.",
+                    f"估計約需 {_size(total)}，可用的有 {_size(available)}。",
+                ),
+                smaller,
+            )
+        )
     if needed.seconds[0] > _LONG_SECONDS:
         hours = [seconds / 3600 for seconds in needed.seconds]
-        found.append(Finding("confirm", "time", Text(
-            f"It will probably take {hours[0]:.1f} to {hours[1]:.1f} hours.",
-            f"大約需要 {hours[0]:.1f} 到 {hours[1]:.1f} 小時。"),
-            Text("Fewer epochs or a smaller base model are faster; it can run in the background and be cancelled.",
-                 "減少輪數或換小模型會比較快；也可以讓它在背景執行，隨時能取消。")))
+        found.append(
+            Finding(
+                "confirm",
+                "time",
+                Text(
+                    f"It will probably take {hours[0]:.1f} to {hours[1]:.1f} hours.",
+                    f"大約需要 {hours[0]:.1f} 到 {hours[1]:.1f} 小時。",
+                ),
+                Text(
+                    "Fewer epochs or a smaller base model are faster; it can run in the background and be cancelled.",
+                    "減少輪數或換小模型會比較快；也可以讓它在背景執行，隨時能取消。",
+                ),
+            )
+        )
     return found
 
 

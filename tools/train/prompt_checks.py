@@ -34,10 +34,17 @@ def clock_in_template(base: Path) -> tuple[Text, Text] | None:
     """The problem and what is done about it where the template writes the day or the hour; else None."""
     if not reads_clock(template_of(base) or ""):
         return None
-    return (Text("The base model's chat template writes today's date into every prompt, so the same question would be another "
-                 "prompt tomorrow.", "這個基礎模型的對話模板會把今天的日期寫進每個提示，同樣的問題明天就變成另一個提示。"),
-            Text("Nothing to do: one fixed day stands in its place in training, in evaluation and in the model that is served.",
-                 "不需要處理：訓練、評估與部署的模型都會改用同一個固定日期。"))
+    return (
+        Text(
+            "The base model's chat template writes today's date into every prompt, so the same question would be another "
+            "prompt tomorrow.",
+            "這個基礎模型的對話模板會把今天的日期寫進每個提示，同樣的問題明天就變成另一個提示。",
+        ),
+        Text(
+            "Nothing to do: one fixed day stands in its place in training, in evaluation and in the model that is served.",
+            "不需要處理：訓練、評估與部署的模型都會改用同一個固定日期。",
+        ),
+    )
 
 
 def rows_with_control(snapshot: Snapshot, base: Path | None) -> list[RowWithControl]:
@@ -61,12 +68,17 @@ def control_in_rows(task: Task, rows: list[RowWithControl]) -> tuple[Text, Text]
     rest = Text(f" and {more} more", f"等，另有 {more} 列") if more > 0 else Text("", "")
     shown = "; ".join(f"{row.id}: {quoted(task, row.text, 80)!r}" for row in rows[:_QUOTED])
     return (
-        Text(f"{several(len(rows), 'row holds', 'rows hold')} control tokens of the chat template in their own text ({tokens}), "
-             f"which would end the question and answer it: {named}{rest.en}. {shown}",
-             f"有 {len(rows)} 列的內文含有對話模板的控制符號（{tokens}），會提前結束提問並自行作答：{named}{rest.zh}。{shown}"),
-        Text("Training and evaluation neutralise them: a space is put inside each, so that it is read as plain letters. Or look at "
-             "those rows, correct or remove them at their source, and call prepare_data again.",
-             "訓練與評估時會自動中和：在符號中間插入空格，只當成一般文字。也可以先檢查這些列，在來源更正或移除後再呼叫 prepare_data。"))
+        Text(
+            f"{several(len(rows), 'row holds', 'rows hold')} control tokens of the chat template in their own text ({tokens}), "
+            f"which would end the question and answer it: {named}{rest.en}. {shown}",
+            f"有 {len(rows)} 列的內文含有對話模板的控制符號（{tokens}），會提前結束提問並自行作答：{named}{rest.zh}。{shown}",
+        ),
+        Text(
+            "Training and evaluation neutralise them: a space is put inside each, so that it is read as plain letters. Or look at "
+            "those rows, correct or remove them at their source, and call prepare_data again.",
+            "訓練與評估時會自動中和：在符號中間插入空格，只當成一般文字。也可以先檢查這些列，在來源更正或移除後再呼叫 prepare_data。",
+        ),
+    )
 
 
 def _texts(row: Mapping[str, Any]) -> Iterator[str]:

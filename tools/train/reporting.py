@@ -28,8 +28,9 @@ class Reporter(TrainerCallback):
     holds that epoch's evaluation, and a run resumed from it chooses the same best step as one that was never stopped.
     """
 
-    def __init__(self, method: FineTuning, running: RunningJob, trainer: Any, steps_per_epoch: int,
-                 clock: Stopwatch) -> None:
+    def __init__(
+        self, method: FineTuning, running: RunningJob, trainer: Any, steps_per_epoch: int, clock: Stopwatch
+    ) -> None:
         self.method, self.running, self.trainer = method, running, trainer
         self.steps_per_epoch, self.clock = steps_per_epoch, clock
         self._reported = 0.0
@@ -58,8 +59,10 @@ class Reporter(TrainerCallback):
             return
         if not math.isfinite(logs["loss"]):
             raise TrainingError(
-                Text(f"The loss is {logs['loss']} at step {state.global_step}: the training has broken down.",
-                     f"第 {state.global_step} 步的損失是 {logs['loss']}：訓練已經失控。"),
+                Text(
+                    f"The loss is {logs['loss']} at step {state.global_step}: the training has broken down.",
+                    f"第 {state.global_step} 步的損失是 {logs['loss']}：訓練已經失控。",
+                ),
                 Text("Plan again with a learning rate a fifth as large.", "請用五分之一的學習率重新規劃。"),
                 field="learning_rate",
             )
@@ -68,9 +71,13 @@ class Reporter(TrainerCallback):
             return
         self._reported = time.monotonic()
         self.running.progress(
-            state.global_step, state.max_steps, loss=round(logs["loss"], 5), learning_rate=logs.get("learning_rate"),
+            state.global_step,
+            state.max_steps,
+            loss=round(logs["loss"], 5),
+            learning_rate=logs.get("learning_rate"),
             tokens_per_second=round(self.clock.total("tokens") / max(self.clock.total("step_seconds"), 1e-9), 1),
-            epoch=round(state.epoch, 3), **_renamed(logs, self.method.logged),
+            epoch=round(state.epoch, 3),
+            **_renamed(logs, self.method.logged),
         )
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **kwargs: Any) -> None:
@@ -79,8 +86,7 @@ class Reporter(TrainerCallback):
             control.should_save = True
         if self.method.stops_early(history):
             control.should_save = control.should_training_stop = True
-        self.running.progress(
-            state.global_step, state.max_steps, **_renamed(metrics, self.method.validated))
+        self.running.progress(state.global_step, state.max_steps, **_renamed(metrics, self.method.validated))
 
 
 def _renamed(logs: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

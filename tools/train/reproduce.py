@@ -76,17 +76,25 @@ def reproduce(job: RunningJob, folder: VersionFolder) -> dict[str, Any]:
         with my_turn(job, describe_machine(Workspace())):
             train_version(job, folder.task.load(), replayed)
             job.progress(0, None, Text("asking both models the benchmark", "用評估基準詢問兩個模型"))
-            checks = [*_data_checks(folder, replayed), *_model_checks(folder, replayed),
-                      *_answer_checks(folder, replayed)]
+            checks = [
+                *_data_checks(folder, replayed),
+                *_model_checks(folder, replayed),
+                *_answer_checks(folder, replayed),
+            ]
         identical = all(check["same"] for check in checks)
         environment = {} if identical else _environment_differences(folder)
         brought_back = identical and _bring_back(folder, replayed)
         if identical:
             shutil.rmtree(scratch, ignore_errors=True)
     return {
-        "version": folder.name, "identical": identical, "checks": checks, "environment": environment,
-        "folder": None if identical else str(replayed.models), "brought_back": brought_back,
-        "message": _message(folder, checks, environment, brought_back)._asdict(), "next_step": _next_step(folder, identical),
+        "version": folder.name,
+        "identical": identical,
+        "checks": checks,
+        "environment": environment,
+        "folder": None if identical else str(replayed.models),
+        "brought_back": brought_back,
+        "message": _message(folder, checks, environment, brought_back)._asdict(),
+        "next_step": _next_step(folder, identical),
     }
 
 
@@ -140,8 +148,10 @@ def _model_checks(folder: VersionFolder, replayed: VersionFolder) -> list[dict[s
     recorded, again = folder.model_info(), replayed.model_info()
     return [
         _check("base model", recorded["base_model"].get("hash"), again["base_model"]["hash"]),
-        *(_check(file, recorded["files"].get(file), again["files"].get(file))
-          for file in sorted({*recorded["files"], *again["files"]})),
+        *(
+            _check(file, recorded["files"].get(file), again["files"].get(file))
+            for file in sorted({*recorded["files"], *again["files"]})
+        ),
     ]
 
 
@@ -152,7 +162,8 @@ def _answer_checks(folder: VersionFolder, replayed: VersionFolder) -> list[dict[
     if record is None and removal(folder):  # there is nothing left that answered before
         return [{**_check("answers", None, None), "rows": 0, "different": 0, "ids": []}]
     benchmark = (form_measured(folder.task, record["benchmark"]) if record else None) or frozen_benchmark(
-        folder.task, record["benchmark"]["name"] if record else None)
+        folder.task, record["benchmark"]["name"] if record else None
+    )
     rows, constrained = benchmark.rows(), bool(record and record["decoding"] == "constrained")
     again = _answers(replayed, rows, constrained)
     before = evaluated_answers(folder, record) if record else _answers(folder, rows, constrained)
@@ -179,8 +190,11 @@ def _environment_differences(folder: VersionFolder) -> dict[str, Any]:
     recorded = read_json(folder.environment_file) if folder.environment_file.is_file() else {}
     here = environment_of(describe_machine(Workspace()))
     old, new = _flat(recorded), _flat(here)
-    return {name: {"then": old.get(name), "now": new[name]} for name in new
-            if name in old and old[name] != new[name] and not name.endswith("memory_bytes")}
+    return {
+        name: {"then": old.get(name), "now": new[name]}
+        for name in new
+        if name in old and old[name] != new[name] and not name.endswith("memory_bytes")
+    }
 
 
 def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -196,12 +210,16 @@ def _message(
     different = [str(check["what"]) for check in checks if not check["same"]]
     rows = checks[-1]["rows"]
     if not different:
-        back = Text(" The model that had been removed is back in its place.", "先前移除的模型已放回原處。") \
-            if brought_back else Text("", "")
+        back = (
+            Text(" The model that had been removed is back in its place.", "先前移除的模型已放回原處。")
+            if brought_back
+            else Text("", "")
+        )
         return Text(
             f"{folder.name} was trained again from its snapshot, and the same came out: data, splits, model files and "
             f"all {rows} answers are identical.{back.en}",
-            f"已依快照重新訓練 {folder.name}，結果完全相同：資料、切分、模型檔案與全部 {rows} 個回答都一致。{back.zh}")
+            f"已依快照重新訓練 {folder.name}，結果完全相同：資料、切分、模型檔案與全部 {rows} 個回答都一致。{back.zh}",
+        )
     answers = checks[-1]["different"]
     named = ", ".join(environment)
     why = Text(f" This machine differs in {named}." if named else "", f"這台機器不同的地方：{named}。" if named else "")
@@ -209,13 +227,19 @@ def _message(
         f"{folder.name} was trained again from its snapshot, and something differs: {', '.join(different)}; "
         f"not the same: {answers} of {several(rows, 'answer')}.{why.en}",
         f"已依快照重新訓練 {folder.name}，但有不同之處：{'、'.join(different)}；"
-        f"{rows} 個回答中有 {answers} 個不同。{why.zh}")
+        f"{rows} 個回答中有 {answers} 個不同。{why.zh}",
+    )
 
 
 def _next_step(folder: VersionFolder, identical: bool) -> dict[str, Any]:
-    say = Text("Ask the coach what comes next.", "問教練下一步該做什麼。") if identical else Text(
-        "Look at what differs; the second model is kept beside it. Ask the coach what it means.",
-        "請看不同之處；第二次訓練的模型保留在一旁。問教練這代表什麼。")
+    say = (
+        Text("Ask the coach what comes next.", "問教練下一步該做什麼。")
+        if identical
+        else Text(
+            "Look at what differs; the second model is kept beside it. Ask the coach what it means.",
+            "請看不同之處；第二次訓練的模型保留在一旁。問教練這代表什麼。",
+        )
+    )
     return {"tool": "coach", "arguments": {"task": folder.task.name}, "say": say._asdict()}
 
 

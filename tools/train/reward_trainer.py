@@ -25,8 +25,14 @@ class Judge:
         end_ids: the tokens at which an answer ends.
     """
 
-    def __init__(self, rewards: Sequence[Reward], weights: Sequence[float] | None, rows: Mapping[str, Mapping[str, Any]],
-                 labels: Sequence[str], end_ids: Sequence[int]) -> None:
+    def __init__(
+        self,
+        rewards: Sequence[Reward],
+        weights: Sequence[float] | None,
+        rows: Mapping[str, Mapping[str, Any]],
+        labels: Sequence[str],
+        end_ids: Sequence[int],
+    ) -> None:
         self.rewards, self.weights = list(rewards), list(weights or [1.0] * len(rewards))
         self.rows, self.labels, self.end_ids = rows, labels, set(end_ids)
 
@@ -35,10 +41,13 @@ class Judge:
         return [self._function(reward) for reward in self.rewards]
 
     def _function(self, reward: Reward) -> Any:
-        def judged(completions: list[list[dict[str, str]]], completion_ids: list[list[int]], id: list[str],
-                   **_rest: Any) -> list[float]:
-            return [self.score(reward, row, said[-1]["content"], tokens)
-                    for row, said, tokens in zip(id, completions, completion_ids, strict=True)]
+        def judged(
+            completions: list[list[dict[str, str]]], completion_ids: list[list[int]], id: list[str], **_rest: Any
+        ) -> list[float]:
+            return [
+                self.score(reward, row, said[-1]["content"], tokens)
+                for row, said, tokens in zip(id, completions, completion_ids, strict=True)
+            ]
 
         judged.__name__ = reward.name
         return judged
@@ -48,8 +57,10 @@ class Judge:
         return reward.score(self.rows[row], said, self.labels) if ended else 0.0
 
     def total(self, row: str, said: str, tokens: Sequence[int]) -> float:
-        return sum(weight * self.score(reward, row, said, tokens)
-                   for weight, reward in zip(self.weights, self.rewards, strict=True))
+        return sum(
+            weight * self.score(reward, row, said, tokens)
+            for weight, reward in zip(self.weights, self.rewards, strict=True)
+        )
 
 
 class RewardTrainer(SealedTrainer, GRPOTrainer):
@@ -68,28 +79,40 @@ class RewardTrainer(SealedTrainer, GRPOTrainer):
 
     def _get_train_sampler(self, dataset: Any = None) -> Any:
         step = self.args.generation_batch_size // self.num_generations
-        return Questions(self.rows, step, self.num_generations, self.num_iterations * self.args.steps_per_generation,
-                         self.args.seed, self._epoch)
+        return Questions(
+            self.rows,
+            step,
+            self.num_generations,
+            self.num_iterations * self.args.steps_per_generation,
+            self.args.seed,
+            self._epoch,
+        )
 
-    def compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool = False,
-                     num_items_in_batch: Any = None) -> Any:
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
         self.tokens_seen += int(inputs["prompt_mask"].sum() + inputs["completion_mask"].sum())
         return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
 
-    def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None,
-                 metric_key_prefix: str = "eval") -> dict[str, float]:
+    def evaluate(
+        self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval"
+    ) -> dict[str, float]:
         """Mean reward of the greedy answers to the validation rows, and the share that the model ended by itself."""
         from transformers import GenerationConfig
 
         rows = sorted(self.eval_dataset, key=lambda row: (-row.context, row.id))
         pad = self.processing_class.pad_token_id
-        greedy = GenerationConfig(max_new_tokens=self.max_completion_length, do_sample=False, pad_token_id=pad,
-                                  eos_token_id=self.eos_token_ids)
+        greedy = GenerationConfig(
+            max_new_tokens=self.max_completion_length,
+            do_sample=False,
+            pad_token_id=pad,
+            eos_token_id=self.eos_token_ids,
+        )
         was_training, earned, ended = self.model.training, 0.0, 0
         self.model.eval()
         for start in range(0, len(rows), _ROWS_AT_ONCE):
-            batch = rows[start:start + _ROWS_AT_ONCE]
-            prompts = [row.input_ids[:row.start] for row in batch]
+            batch = rows[start : start + _ROWS_AT_ONCE]
+            prompts = [row.input_ids[: row.start] for row in batch]
             width = max(map(len, prompts))
             ids = torch.tensor([[pad] * (width - len(one)) + one for one in prompts], device=self.args.device)
             mask = torch.tensor([[0] * (width - len(one)) + [1] * len(one) for one in prompts], device=self.args.device)
@@ -97,7 +120,7 @@ class RewardTrainer(SealedTrainer, GRPOTrainer):
                 produced = self.model.generate(input_ids=ids, attention_mask=mask, generation_config=greedy)
             for row, tokens in zip(batch, produced[:, width:].tolist(), strict=True):
                 end = next((at for at, token in enumerate(tokens) if token in self.judge.end_ids), None)
-                kept = tokens if end is None else tokens[:end + 1]
+                kept = tokens if end is None else tokens[: end + 1]
                 said = self.processing_class.decode(kept, skip_special_tokens=True)
                 earned += self.judge.total(row.id, said, kept)
                 ended += end is not None

@@ -54,11 +54,16 @@ ENTRY = ["scripts/04_train.py"]
 def main(task: Path, arguments: list[str]) -> int:
     """Train (script 04)."""
     parser = argparse.ArgumentParser(
-        prog="04_train.py", description="Train a plan of configs/ into a new version, or resume an interrupted one. "
-                                        "依 configs/ 裡的計畫訓練新版本，或接續中斷的訓練。")
-    parser.add_argument("--plan", help="the plan's name; where left out, an interrupted training goes on, "
-                                       "else the newest plan is trained "
-                                       "計畫名稱；省略時接續中斷的訓練，否則用最新的計畫")
+        prog="04_train.py",
+        description="Train a plan of configs/ into a new version, or resume an interrupted one. "
+        "依 configs/ 裡的計畫訓練新版本，或接續中斷的訓練。",
+    )
+    parser.add_argument(
+        "--plan",
+        help="the plan's name; where left out, an interrupted training goes on, "
+        "else the newest plan is trained "
+        "計畫名稱；省略時接續中斷的訓練，否則用最新的計畫",
+    )
     parser.add_argument("--resume", metavar="vN", help="carry on with an interrupted version 接續中斷的版本")
     options = parser.parse_args(arguments)
     settle_libraries()
@@ -109,17 +114,27 @@ def reserve(
     snapshot, situation = checked.snapshot, checked.situation
     settings, _ = plan.settings.resolved(situation)
     prompt = task_prompt(definition)
-    config = {**plan.content(), **settings.model_dump(mode="json", exclude_none=True),
-              "labels": list(definition.labels) or sorted(snapshot.label_counts["train"]),
-              "prompt": {"system": prompt.system, "user": prompt.user}}
+    config = {
+        **plan.content(),
+        **settings.model_dump(mode="json", exclude_none=True),
+        "labels": list(definition.labels) or sorted(snapshot.label_counts["train"]),
+        "prompt": {"system": prompt.system, "user": prompt.user},
+    }
 
     def fill(draft: Path) -> None:
         write_yaml(draft / "config.yaml", config)
         write_json(draft / "data_snapshot.json", snapshot.summary())
-        write_json(draft / "reservation.json", {
-            "format": 1, "job": job.folder.id, "plan": plan.name, "plan_hash": sha256_file(plan_file(task, plan.name)),
-            "created": now(), **({"cost": cost._asdict()} if cost else {}),
-        })
+        write_json(
+            draft / "reservation.json",
+            {
+                "format": 1,
+                "job": job.folder.id,
+                "plan": plan.name,
+                "plan_hash": sha256_file(plan_file(task, plan.name)),
+                "created": now(),
+                **({"cost": cost._asdict()} if cost else {}),
+            },
+        )
 
     folder = reserve_version(task, fill)
     job.event("version", version=folder.name)
@@ -162,8 +177,10 @@ def _base_model(job: RunningJob, folder: VersionFolder, base_folder: Path | None
         environment = read_json(folder.environment_file)
         if environment["base_model_hash"] != base.content_hash:
             raise TrainingError(
-                Text(f"{base.folder} is no longer the base model {folder.name} began with.",
-                     f"{base.folder} 已經不是 {folder.name} 開始訓練時的基礎模型。"),
+                Text(
+                    f"{base.folder} is no longer the base model {folder.name} began with.",
+                    f"{base.folder} 已經不是 {folder.name} 開始訓練時的基礎模型。",
+                ),
                 Text("Restore its files, or train a new version.", "請還原它的檔案，或訓練新的版本。"),
                 field="base_model",
             )
@@ -183,9 +200,7 @@ def _wish(folder: VersionFolder, base: BaseModel, machine: Machine) -> Wish:
     return Wish(1, choose_processes(method, base.parameters, devices))
 
 
-def _prepared(
-    job: RunningJob, task: Task, folder: VersionFolder, base: BaseModel, devices: list[str]
-) -> TrainingRun:
+def _prepared(job: RunningJob, task: Task, folder: VersionFolder, base: BaseModel, devices: list[str]) -> TrainingRun:
     """Everything the method works with, the environment written down first and unchanged since."""
     config, method = folder.config(), method_of(folder.config())
     machine = describe_machine(Workspace())
@@ -201,9 +216,16 @@ def _prepared(
     prompt, labels = Prompt(**config["prompt"]), [str(label) for label in config["labels"]]
     snapshot = load_snapshot(folder.task, str(folder.data_snapshot()["hash"]))
     return TrainingRun(
-        task=task, version=folder, running=job, base_path=base.folder,
-        rendered=rendered(folder.task, snapshot, prompt, labels), labels=labels, prompt=prompt,
-        threads=int(environment["threads"]), processes=int(processes), gpu=gpu,
+        task=task,
+        version=folder,
+        running=job,
+        base_path=base.folder,
+        rendered=rendered(folder.task, snapshot, prompt, labels),
+        labels=labels,
+        prompt=prompt,
+        threads=int(environment["threads"]),
+        processes=int(processes),
+        gpu=gpu,
     )
 
 
@@ -235,23 +257,39 @@ def _commit(
     write_json(folder.evidence_file, {"format": 1, **folder.evidence(), "training": outcome.evidence})
     relative = place.relative_to(root).as_posix()
     config = folder.config()
-    write_json(folder.model_info_file, {
-        "format": 1, "created": now(),
-        "base_model": {"name": config["base_model"], "path": base_name, "hash": base.content_hash,
-                       "files": model_hashes(base.folder),
-                       **origin(Workspace(), str(config["base_model"]))},
-        "method": config["method"], "adapter": relative if outcome.kind == "adapter" else None,
-        "model": relative if outcome.kind == "model" else None, "files": files, "parameters": outcome.parameters,
-        "training": outcome.training, "label_audit": outcome.audit,
-        "prompt": {"system": run.prompt.system, "user": run.prompt.user}, "labels": run.labels, "job": job.folder.id,
-    })
+    write_json(
+        folder.model_info_file,
+        {
+            "format": 1,
+            "created": now(),
+            "base_model": {
+                "name": config["base_model"],
+                "path": base_name,
+                "hash": base.content_hash,
+                "files": model_hashes(base.folder),
+                **origin(Workspace(), str(config["base_model"])),
+            },
+            "method": config["method"],
+            "adapter": relative if outcome.kind == "adapter" else None,
+            "model": relative if outcome.kind == "model" else None,
+            "files": files,
+            "parameters": outcome.parameters,
+            "training": outcome.training,
+            "label_audit": outcome.audit,
+            "prompt": {"system": run.prompt.system, "user": run.prompt.user},
+            "labels": run.labels,
+            "job": job.folder.id,
+        },
+    )
 
 
 def _in_order(adapter: dict[str, Any]) -> dict[str, Any]:
     """PEFT writes the names of the layers in an order that changes from run to run; a version's files must not. Nor
     may they name the place where one machine keeps the base model."""
-    return {name: sorted(value) if name == "target_modules" and isinstance(value, list) else value
-            for name, value in sorted(adapter.items())}
+    return {
+        name: sorted(value) if name == "target_modules" and isinstance(value, list) else value
+        for name, value in sorted(adapter.items())
+    }
 
 
 def _link(source: Path, target: Path) -> None:
@@ -268,8 +306,9 @@ def record_failure(job: RunningJob, folder: VersionFolder, error: BaseException)
         return
     told = error.to_dict() if isinstance(error, NlpSkillsError) else {"code": type(error).__name__}
     stopped = isinstance(error, Cancelled) or job.folder.cancel_file.exists()
-    write_json(folder.failure_file, {"format": 1, "cancelled": stopped, "ended": now(), "job": job.folder.id,
-                                     "error": told})
+    write_json(
+        folder.failure_file, {"format": 1, "cancelled": stopped, "ended": now(), "job": job.folder.id, "error": told}
+    )
 
 
 def forget_plan(folder: VersionFolder) -> None:
@@ -289,19 +328,32 @@ def trained_result(folder: VersionFolder) -> dict[str, Any]:
     speed = training.get("tokens_per_second")
     fast = Text(f", {speed:,.0f} tokens a second", f"，每秒 {speed:,.0f} 個 token") if speed else Text("", "")
     plainly = len(audit.get("neutralised") or [])
-    neutral = Text(f" In {several(plainly, 'row')} control tokens in the text were read as plain letters.",
-                   f"其中 {plainly} 列內文的控制符號已當成一般文字。") if plainly else Text("", "")
+    neutral = (
+        Text(
+            f" In {several(plainly, 'row')} control tokens in the text were read as plain letters.",
+            f"其中 {plainly} 列內文的控制符號已當成一般文字。",
+        )
+        if plainly
+        else Text("", "")
+    )
     long = said_of_fitted(audit.get("long_rows"))
     message = Text(
         f"{folder.name} is trained: {several(training['steps'], 'step')} in {training['seconds']:.0f} s{fast.en}. The label "
         f"audit passed on all {audit['rows']} rows.{neutral.en} {' '.join(filter(None, [long.en, scored.en]))}".rstrip(),
         f"{folder.name} 訓練完成：{training['steps']} 步，{training['seconds']:.0f} 秒{fast.zh}。"
-        f"{audit['rows']} 列全部通過標籤稽核。{neutral.zh}{long.zh}{scored.zh}")
+        f"{audit['rows']} 列全部通過標籤稽核。{neutral.zh}{long.zh}{scored.zh}",
+    )
     say = Text(f"Evaluate {folder.name} on the frozen benchmark.", f"接著在凍結的評測集上評估 {folder.name}。")
     return {
-        "version": folder.name, "parameters": info["parameters"], "training": training,
-        "folder": str(folder.root), "model": str(folder.task.root / (info["adapter"] or info["model"])),
+        "version": folder.name,
+        "parameters": info["parameters"],
+        "training": training,
+        "folder": str(folder.root),
+        "model": str(folder.task.root / (info["adapter"] or info["model"])),
         "message": message._asdict(),
-        "next_step": {"tool": "evaluate", "arguments": {"task": folder.task.name, "version": folder.name},
-                      "say": say._asdict()},
+        "next_step": {
+            "tool": "evaluate",
+            "arguments": {"task": folder.task.name, "version": folder.name},
+            "say": say._asdict(),
+        },
     }

@@ -41,10 +41,13 @@ def named_version(workspace: Workspace, name: str, task: TaskFolder | None = Non
     chosen = version(home, found["version"])
     if chosen.status() not in ("trained", "evaluated"):
         raise TrainingError(
-            Text(f"{name} was never trained to its end, so no training can begin from it.",
-                 f"{name} 沒有訓練完成，不能當作起點。"),
+            Text(
+                f"{name} was never trained to its end, so no training can begin from it.",
+                f"{name} 沒有訓練完成，不能當作起點。",
+            ),
             Text("Name a trained version, a folder or a hub model.", "請指定訓練完成的版本、資料夾或 Hub 模型。"),
-            field="base_model")
+            field="base_model",
+        )
     return chosen
 
 
@@ -85,5 +88,8 @@ def base_folder_of(workspace: Workspace, name: str) -> Path:
 def origin(workspace: Workspace, name: str) -> dict[str, Any]:
     """What a version's record says of the version it went on from; empty for another base model."""
     chosen = named_version(workspace, name)
-    return {"version": {"task": chosen.task.name, "version": chosen.name,
-                        "files": chosen.model_info()["files"]}} if chosen else {}
+    return (
+        {"version": {"task": chosen.task.name, "version": chosen.name, "files": chosen.model_info()["files"]}}
+        if chosen
+        else {}
+    )

@@ -1,6 +1,6 @@
 """On the machine a training was sent to: train a version that was reserved elsewhere.
 
-    python -m nlp_skills.tools.train.there TASK_FOLDER vN --base FOLDER | --hub NAME
+python -m nlp_skills.tools.train.there TASK_FOLDER vN --base FOLDER | --hub NAME
 """
 
 from __future__ import annotations

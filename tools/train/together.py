@@ -52,15 +52,37 @@ def train_together(run: TrainingRun) -> Outcome:
     place = run.running.folder.root / "together"
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
-    write_json(place / "run.json", {
-        "leader": identity(os.getpid()), "job": str(run.running.folder.root), "by_hand": run.running.by_hand,
-        "language": spoken_language(), "task": str(run.version.task.root), "version": run.version.number,
-        "base_path": str(run.base_path), "rendered": str(run.rendered), "labels": run.labels,
-        "prompt": run.prompt.model_dump(mode="json"), "threads": max(1, run.threads // run.processes),
-        "processes": run.processes, "gpu": run.gpu,
-    })
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1",
-               "--nproc-per-node", str(run.processes), "-m", MODULE, str(place / "run.json")]
+    write_json(
+        place / "run.json",
+        {
+            "leader": identity(os.getpid()),
+            "job": str(run.running.folder.root),
+            "by_hand": run.running.by_hand,
+            "language": spoken_language(),
+            "task": str(run.version.task.root),
+            "version": run.version.number,
+            "base_path": str(run.base_path),
+            "rendered": str(run.rendered),
+            "labels": run.labels,
+            "prompt": run.prompt.model_dump(mode="json"),
+            "threads": max(1, run.threads // run.processes),
+            "processes": run.processes,
+            "gpu": run.gpu,
+        },
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--local-addr",
+        "127.0.0.1",
+        "--nproc-per-node",
+        str(run.processes),
+        "-m",
+        MODULE,
+        str(place / "run.json"),
+    ]
     with _started(command, run) as launcher:
         while launcher.poll() is None:
             run.running.check_cancelled()
@@ -98,10 +120,14 @@ def _started(command: list[str], run: TrainingRun) -> Iterator[subprocess.Popen[
 def _ended_without_a_word(folder: JobFolder) -> JobError:
     said = next((line.strip() for line in reversed(log_tail(folder, 40)) if line.strip()), "")
     return JobError(
-        Text(f"One of the training's processes ended before the work was done: {said}",
-             f"其中一個訓練程序在完成之前就結束了：{said}"),
-        Text("It was killed or ran out of memory. manage_job(action='resume') carries on from the last checkpoint.",
-             "可能被強制終止或記憶體不足。manage_job(action='resume') 會從最後的檢查點接續。"),
+        Text(
+            f"One of the training's processes ended before the work was done: {said}",
+            f"其中一個訓練程序在完成之前就結束了：{said}",
+        ),
+        Text(
+            "It was killed or ran out of memory. manage_job(action='resume') carries on from the last checkpoint.",
+            "可能被強制終止或記憶體不足。manage_job(action='resume') 會從最後的檢查點接續。",
+        ),
     )
 
 
@@ -116,8 +142,16 @@ class _Silent(RunningJob):
     def draw(self) -> None:
         pass
 
-    def progress(self, step: int, total: int | None = None, message: Text | None = None, *, even: bool = True,
-                 eta: float | None = None, **measures: float | None) -> None:
+    def progress(
+        self,
+        step: int,
+        total: int | None = None,
+        message: Text | None = None,
+        *,
+        even: bool = True,
+        eta: float | None = None,
+        **measures: float | None,
+    ) -> None:
         self.check_cancelled()
 
 
@@ -134,9 +168,17 @@ def main(run_file: Path) -> int:
     version = VersionFolder(task, given["version"])
     with speaking(given["language"]):
         run = TrainingRun(
-            task=task.load(), version=version, running=kind(folder, task, given["by_hand"]),
-            base_path=Path(given["base_path"]), rendered=Path(given["rendered"]), labels=given["labels"],
-            prompt=Prompt(**given["prompt"]), threads=given["threads"], processes=given["processes"], gpu=given["gpu"])
+            task=task.load(),
+            version=version,
+            running=kind(folder, task, given["by_hand"]),
+            base_path=Path(given["base_path"]),
+            rendered=Path(given["rendered"]),
+            labels=given["labels"],
+            prompt=Prompt(**given["prompt"]),
+            threads=given["threads"],
+            processes=given["processes"],
+            gpu=given["gpu"],
+        )
         try:
             outcome = method_of(version.config()).train(run)
         except NlpSkillsError as error:

@@ -18,8 +18,16 @@ from ..data.control_tokens import found_in, plain_messages, tokens_of
 MASKED = -100
 _FORM = 3  # counts up when what is stored changes, so that an older cache is not taken for it
 _DECISIVE_FILES = (
-    "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "special_tokens_map.json", "added_tokens.json",
-    "vocab.json", "merges.txt", "tokenizer.model", "config.json", "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "chat_template.jinja",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "tokenizer.model",
+    "config.json",
+    "generation_config.json",
 )
 _ANSWERS = ("completion", "chosen", "rejected")
 
@@ -42,7 +50,7 @@ class TokenisedRow:
 
     @property
     def trained(self) -> list[int]:
-        return self.input_ids[self.start:]
+        return self.input_ids[self.start :]
 
     @property
     def labels(self) -> list[int]:
@@ -70,12 +78,18 @@ def load_tokenizer(folder: Path) -> Any:
 def without_template(name: str) -> TrainingError:
     """Why a model that no chat template belongs to is not trained."""
     return TrainingError(
-        Text(f"{name} has no chat template: it is a raw base model, and nothing says how a question is put to it.",
-             f"{name} 沒有對話模板（chat template）：它是未經對話訓練的原始模型，不知道該用什麼格式提問。"),
-        Text("Choose its chat (instruct, -it) variant with plan_training(settings={'base_model': …}); or put a "
-             "chat_template.jinja of its family into the model's folder and plan again.",
-             "請用 plan_training(settings={'base_model': …}) 改選它的對話版（instruct、-it）；"
-             "或把同家族的 chat_template.jinja 放進模型資料夾後重新規劃。"), field="base_model")
+        Text(
+            f"{name} has no chat template: it is a raw base model, and nothing says how a question is put to it.",
+            f"{name} 沒有對話模板（chat template）：它是未經對話訓練的原始模型，不知道該用什麼格式提問。",
+        ),
+        Text(
+            "Choose its chat (instruct, -it) variant with plan_training(settings={'base_model': …}); or put a "
+            "chat_template.jinja of its family into the model's folder and plan again.",
+            "請用 plan_training(settings={'base_model': …}) 改選它的對話版（instruct、-it）；"
+            "或把同家族的 chat_template.jinja 放進模型資料夾後重新規劃。",
+        ),
+        field="base_model",
+    )
 
 
 def end_ids_of(folder: Path, tokenizer: Any) -> set[int]:
@@ -105,9 +119,16 @@ def tokenise(rows: Sequence[dict[str, Any]], tokenizer: Any, end_ids: set[int]) 
     if not rows:
         return []
     tokens = tokens_of(tokenizer)
-    answered = [({**row, "prompt": plain_messages(row["prompt"], tokens)}, plain_messages(row[name], tokens),
-                 found_in(_texts_of([*row["prompt"], *row[name]]), tokens))
-                for row in rows for name in _ANSWERS if name in row]
+    answered = [
+        (
+            {**row, "prompt": plain_messages(row["prompt"], tokens)},
+            plain_messages(row[name], tokens),
+            found_in(_texts_of([*row["prompt"], *row[name]]), tokens),
+        )
+        for row in rows
+        for name in _ANSWERS
+        if name in row
+    ]
     prompts = [_told(tokenizer, row["prompt"], row["id"], add_generation_prompt=True) for row, _, _ in answered]
     whole = [_told(tokenizer, row["prompt"] + answer, row["id"]) for row, answer, _ in answered]
     prompt_ids = tokenizer(prompts, add_special_tokens=False)["input_ids"]
@@ -133,12 +154,18 @@ def _told(tokenizer: Any, messages: Sequence[dict[str, Any]], row_id: str, **set
         roles = ", ".join(message["role"] for message in messages)
         said = without_secrets(str(error))[:200]
         raise TrainingError(
-            Text(f"The base model's chat template does not take row {row_id} (turns: {roles}). It says: {said}",
-                 f"基底模型的對話模板不接受資料列 {row_id}（輪次：{roles}）。它的訊息：{said}"),
-            Text("Where it takes no system turn, clear the prompt's system (update_task prompt) and the rows' own; where it wants "
-                 "user and assistant in turn, correct those rows; or plan with another base model.",
-                 "如果它不接受 system，請清空提示的 system（update_task prompt）與資料列自己的 system；如果它要求 user 與 assistant 輪流，"
-                 "請修正這些列；或改用其他基底模型重新規劃。"), field="base_model") from None
+            Text(
+                f"The base model's chat template does not take row {row_id} (turns: {roles}). It says: {said}",
+                f"基底模型的對話模板不接受資料列 {row_id}（輪次：{roles}）。它的訊息：{said}",
+            ),
+            Text(
+                "Where it takes no system turn, clear the prompt's system (update_task prompt) and the rows' own; where it wants "
+                "user and assistant in turn, correct those rows; or plan with another base model.",
+                "如果它不接受 system，請清空提示的 system（update_task prompt）與資料列自己的 system；如果它要求 user 與 assistant 輪流，"
+                "請修正這些列；或改用其他基底模型重新規劃。",
+            ),
+            field="base_model",
+        ) from None
 
 
 def _texts_of(messages: Sequence[dict[str, Any]]) -> list[str]:
@@ -148,12 +175,12 @@ def _texts_of(messages: Sequence[dict[str, Any]]) -> list[str]:
 def _until_end(ids: list[int], start: int, end_ids: set[int]) -> list[int]:
     """`ids` to the first end of turn at or after `start`; all of them where there is none."""
     end = next((at for at in range(start, len(ids)) if ids[at] in end_ids), len(ids))
-    return ids[:end + 1]
+    return ids[: end + 1]
 
 
 def _shared(first: list[int], second: list[int]) -> int:
     """How many ids two lists begin with in common."""
-    if second[:len(first)] == first:
+    if second[: len(first)] == first:
         return len(first)
     pairs = enumerate(zip([*first, None], [*second, None], strict=False))
     return next(at for at, (one, other) in pairs if one != other)

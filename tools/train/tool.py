@@ -23,7 +23,8 @@ def register(server: MCPServer, workspace: Workspace) -> None:
     """Register `plan_training`, `train`, `diagnose` and `reproduce`."""
 
     @server.tool(
-        name="plan_training", title="Plan a training · 規劃訓練",
+        name="plan_training",
+        title="Plan a training · 規劃訓練",
         description="Choose base model and settings with reasons, and estimate how long it takes, what it costs and "
         "whether it fits the GPU. With a parent version only what you give changes. Settings: method (sft, dpo, grpo), "
         "base_model (or a version), lora_r (0 = full), epochs, learning_rate, balance, … 規劃訓練、調參數、顯卡跑得動嗎、要多久、多少錢。",
@@ -42,7 +43,8 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         return planning.plan_training(workspace, workspace.task(task), settings or {}, parent, changes or [], name)
 
     @server.tool(
-        name="train", title="Train · 訓練",
+        name="train",
+        title="Train · 訓練",
         description="Start (kick off) the fine-tuning: train a plan, the newest where none is named, into the next "
         "version, as a job that goes on by itself; audits every row's labels before the first step. 開始訓練、開始微調。",
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False),
@@ -67,14 +69,22 @@ def register(server: MCPServer, workspace: Workspace) -> None:
 
         def start() -> JobFolder:
             name = planning.ready_to_train(workspace, folder, plan, confirm)
-            return jobs.submit(workspace, "train", ENTRY, ["--plan", name], python=worker_python(workspace), task=folder,
-                               resumable=True)
+            return jobs.submit(
+                workspace,
+                "train",
+                ENTRY,
+                ["--plan", name],
+                python=worker_python(workspace),
+                task=folder,
+                resumable=True,
+            )
 
         job = await anyio.to_thread.run_sync(start)
         return await follow(job, workspace, report=context.report_progress)
 
     @server.tool(
-        name="diagnose", title="Diagnose a version · 診斷版本",
+        name="diagnose",
+        title="Diagnose a version · 診斷版本",
         description="Why are the results poor, the answers wrong, labels mixed up, scores lower than hoped or "
         "dropping after deployment; did it overfit, is v2 worse? Call after every evaluation. Ranked causes with "
         "the figures and rows behind them, and one change as a ready plan with its predicted effect. 效果不好、分數低、判錯、"
@@ -92,7 +102,8 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         return diagnose_version(workspace, workspace.task(task), version, complaint)
 
     @server.tool(
-        name="reproduce", title="Reproduce a version · 重現版本",
+        name="reproduce",
+        title="Reproduce a version · 重現版本",
         description="Get exactly the same version again from scratch: train it from its frozen snapshot and config "
         "in a scratch folder, and prove that data, model and answers are identical, or say what differs. 重現結果、"
         "重跑會一樣嗎。",
@@ -110,8 +121,15 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         def start() -> JobFolder:
             folder = workspace.task(task)
             chosen = trained_version(folder, version)
-            return jobs.submit(workspace, "reproduce", ENTRY, [str(folder.root), chosen.name],
-                               python=worker_python(workspace), task=folder, resumable=True)
+            return jobs.submit(
+                workspace,
+                "reproduce",
+                ENTRY,
+                [str(folder.root), chosen.name],
+                python=worker_python(workspace),
+                task=folder,
+                resumable=True,
+            )
 
         job = await anyio.to_thread.run_sync(start)
         return await follow(job, workspace, report=context.report_progress)

@@ -28,8 +28,13 @@ from .checkpoints import keep_only, seal
 _MASKED = -100
 _DISK_IS_FULL = 2**20
 _LOGITS_AT_ONCE = 2**26  # 256 MiB of fp32 logits; more are computed in pieces and recomputed in the backward pass
-_RESCALES_LOGITS = ("final_logit_softcapping", "logit_scale", "output_multiplier", "lm_head_multiplier",
-                    "logits_scaling")
+_RESCALES_LOGITS = (
+    "final_logit_softcapping",
+    "logit_scale",
+    "output_multiplier",
+    "lm_head_multiplier",
+    "logits_scaling",
+)
 
 
 class SealedTrainer(Trainer):
@@ -41,8 +46,15 @@ class SealedTrainer(Trainer):
             epoch. For several processes the training rows end with one more that teaches nothing.
     """
 
-    def __init__(self, *args: Any, keep: Any = lambda history: set(), group_by_length: bool = True,
-                 batch: int | None = None, steps: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        keep: Any = lambda history: set(),
+        group_by_length: bool = True,
+        batch: int | None = None,
+        steps: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         self.group_by_length = group_by_length
         super().__init__(*args, **kwargs)
         self.keep = keep
@@ -61,7 +73,7 @@ class SealedTrainer(Trainer):
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         # `self.train_dataset` has its length column, which `train_dataset` has lost by now.
-        lengths = list(self.train_dataset["length"])[:self.rows] if self.group_by_length else [0] * self.rows
+        lengths = list(self.train_dataset["length"])[: self.rows] if self.group_by_length else [0] * self.rows
         order = LikeLengths(lengths, self.batch, self.args.seed, self._epoch)
         count = self.accelerator.num_processes
         return order if count == 1 else Shared(order, self.args.train_batch_size, count)
@@ -108,11 +120,17 @@ class AnswerTrainer(SealedTrainer, SFTTrainer):
         config = self.model.config.get_text_config()
         rescaled = any(getattr(config, name, None) not in (None, 1.0) for name in _RESCALES_LOGITS)
         plain = self.args.loss_type == "nll" and self.compute_loss_func is None and self.label_smoother is None
-        return (self.args.device.type in ("cpu", "mps") and plain
-                and not rescaled and not self.aux_loss_enabled and not self.padding_free)
+        return (
+            self.args.device.type in ("cpu", "mps")
+            and plain
+            and not rescaled
+            and not self.aux_loss_enabled
+            and not self.padding_free
+        )
 
-    def compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool = False,
-                     num_items_in_batch: Any = None) -> Any:
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
         """Mean negative log-likelihood of the trained tokens of the whole (accumulated) batch."""
         self.tokens_seen += int(inputs["attention_mask"].sum()) if model.training else 0
         if return_outputs or not self.only_trained_positions or self.accelerator.num_processes > 1:
@@ -143,8 +161,10 @@ class AnswerTrainer(SealedTrainer, SFTTrainer):
         at_once = max(1, _LOGITS_AT_ONCE // head.weight.shape[0])
         if len(answers) <= at_once:
             return (*score(trained, answers), wanted)
-        pieces = [recomputed(score, *piece, use_reentrant=False)
-                  for piece in zip(trained.split(at_once), answers.split(at_once), strict=True)]
+        pieces = [
+            recomputed(score, *piece, use_reentrant=False)
+            for piece in zip(trained.split(at_once), answers.split(at_once), strict=True)
+        ]
         losses, right = (torch.cat(parts) for parts in zip(*pieces, strict=True))
         return losses, right, wanted
 
@@ -166,8 +186,9 @@ class AnswerTrainer(SealedTrainer, SFTTrainer):
         after_end = ends.cumsum(1) - ends.long() > 0
         return float(total), int(wanted.sum()), (correct | ~wanted | after_end).all(1)
 
-    def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None,
-                 metric_key_prefix: str = "eval") -> dict[str, float]:
+    def evaluate(
+        self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval"
+    ) -> dict[str, float]:
         """Loss on the validation rows, the share answered right, and for labels its mean over them (macro recall)."""
         rows = self.eval_dataset if eval_dataset is None else eval_dataset
         loss, hits = self.answered(rows)
@@ -186,8 +207,8 @@ class AnswerTrainer(SealedTrainer, SFTTrainer):
         total, tokens = 0.0, 0
         hits = [False] * len(rows)
         self.model.eval()
-        for start in range(0, len(order), size)[self.accelerator.process_index::count]:
-            indices = order[start:start + size]
+        for start in range(0, len(order), size)[self.accelerator.process_index :: count]:
+            indices = order[start : start + size]
             inputs = self._prepare_inputs(self.data_collator([rows[index] for index in indices]))
             with torch.no_grad(), self.compute_loss_context_manager():
                 loss, trained, exact = self._score_rows(inputs)
@@ -221,9 +242,9 @@ class LikeLengths(torch.utils.data.Sampler[int]):
         window = self.batch_size * max(1, min(len(order) // (self.batch_size * 4), 50))
         batches: list[list[int]] = []
         for start in range(0, len(order), window):
-            alike = sorted(order[start:start + window], key=lambda row: -self.lengths[row])
-            batches += [alike[at:at + self.batch_size] for at in range(0, len(alike), self.batch_size)]
-        whole, rest = batches[:len(order) // self.batch_size], batches[len(order) // self.batch_size:]
+            alike = sorted(order[start : start + window], key=lambda row: -self.lengths[row])
+            batches += [alike[at : at + self.batch_size] for at in range(0, len(alike), self.batch_size)]
+        whole, rest = batches[: len(order) // self.batch_size], batches[len(order) // self.batch_size :]
         shuffled = [whole[at] for at in torch.randperm(len(whole), generator=generator).tolist()]
         if shuffled:
             longest = max(range(len(shuffled)), key=lambda at: self.lengths[shuffled[at][0]])
@@ -249,5 +270,5 @@ class Shared(torch.utils.data.Sampler[int]):
         yield from rows[:whole]
         rest = rows[whole:]
         for process in range(self.processes if rest else 0):
-            dealt = rest[process::self.processes]
+            dealt = rest[process :: self.processes]
             yield from [*dealt, *[nothing] * (self.batch - len(dealt))]

@@ -14,7 +14,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-_LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1"), ipaddress.ip_network("::ffff:127.0.0.0/104"))
+_LOOPBACK = (
+    ipaddress.ip_network("127.0.0.0/8"),
+    ipaddress.ip_network("::1"),
+    ipaddress.ip_network("::ffff:127.0.0.0/104"),
+)
 
 
 def install(names: dict[str, list[str]], ports: dict[str, int], log: str) -> None:
@@ -58,4 +62,6 @@ def install(names: dict[str, list[str]], ports: dict[str, int], log: str) -> Non
 
 
 if "ATTACKED_NAMES" in os.environ and Path(__file__).parent.name == "network":
-    install(json.loads(os.environ["ATTACKED_NAMES"]), json.loads(os.environ["ATTACKED_PORTS"]), os.environ["ATTACKED_LOG"])
+    install(
+        json.loads(os.environ["ATTACKED_NAMES"]), json.loads(os.environ["ATTACKED_PORTS"]), os.environ["ATTACKED_LOG"]
+    )

@@ -14,11 +14,16 @@ from nlp_skills.tools.coach.coach import coach
 Make = Callable[..., Any]
 
 
-@pytest.mark.parametrize(("wish", "only_documents"), [
-    ("A bot that knows our documents", "No, only answers from the documents"),
-    ("想做一個知道我們公司文件的機器人", "沒有，就是從文件找答案")])
-def test_a_bot_that_knows_documents_ends_with_retrieval_and_no_task(workspace: Workspace, wish: str, only_documents: str
-                                                                    ) -> None:
+@pytest.mark.parametrize(
+    ("wish", "only_documents"),
+    [
+        ("A bot that knows our documents", "No, only answers from the documents"),
+        ("想做一個知道我們公司文件的機器人", "沒有，就是從文件找答案"),
+    ],
+)
+def test_a_bot_that_knows_documents_ends_with_retrieval_and_no_task(
+    workspace: Workspace, wish: str, only_documents: str
+) -> None:
     first = coach(workspace, wish)
     assert first.question is not None
     assert first.question.default == only_documents
@@ -36,8 +41,10 @@ def test_thirty_rows_are_answered_with_prompting_and_collecting(workspace: Works
     answer = coach(workspace, message)
     assert answer.decision is not None
     assert "llm-knowledge/data-sizes" in answer.decision.reasons[0]
-    assert answer.decision.recommendation in ("Collect rows, and prompt in the meantime",
-                                              "先收集資料，這段期間用提示詞")
+    assert answer.decision.recommendation in (
+        "Collect rows, and prompt in the meantime",
+        "先收集資料，這段期間用提示詞",
+    )
 
 
 def test_few_rows_said_in_a_task_count_though_nothing_is_prepared(workspace: Workspace, a_task: Make) -> None:
@@ -53,7 +60,9 @@ def test_a_source_they_named_before_is_filled_in(workspace: Workspace, a_task: M
     assert coach(workspace, task="mail").next_step.arguments["sources"][0]["path"] == "/data/信件.csv"
 
 
-@pytest.mark.parametrize("message", ["Do I need to train at all, or is prompting enough?", "需要訓練嗎？提示詞不就好了"])
+@pytest.mark.parametrize(
+    "message", ["Do I need to train at all, or is prompting enough?", "需要訓練嗎？提示詞不就好了"]
+)
 def test_whether_to_train_is_answered_by_what_was_measured(workspace: Workspace, a_task: Make, message: str) -> None:
     before = coach(workspace, message)
     assert before.decision is not None
@@ -93,12 +102,16 @@ def test_a_complaint_about_results_leads_to_the_diagnosis(workspace: Workspace, 
 
 
 @pytest.mark.parametrize("message", ["v2 is worse than v1, why?", "v2 比 v1 差，為什麼？"])
-def test_the_version_that_is_complained_of_is_the_one_diagnosed(workspace: Workspace, a_task: Make, message: str) -> None:
+def test_the_version_that_is_complained_of_is_the_one_diagnosed(
+    workspace: Workspace, a_task: Make, message: str
+) -> None:
     a_task().source().data().version().evaluation(value=0.7).version(2, parent="v1").evaluation(2, value=0.6)
     assert coach(workspace, message, task="mail").next_step.arguments["version"] == "v2"
 
 
-def test_what_is_live_below_the_goal_is_improved_unless_they_took_it_as_it_is(workspace: Workspace, a_task: Make) -> None:
+def test_what_is_live_below_the_goal_is_improved_unless_they_took_it_as_it_is(
+    workspace: Workspace, a_task: Make
+) -> None:
     task = a_task().source().data().version().evaluation(value=0.7).deployed()
     assert coach(workspace, "What now?", task="mail").stage == "deciding"
     record = read_json(task.folder.deployments / "current.json")
@@ -113,13 +126,19 @@ def test_a_complaint_before_anything_is_measured_leads_to_the_measurement(worksp
     assert "Nothing is measured yet" in answer.message
 
 
-@pytest.mark.parametrize(("message", "asked", "first"), [
-    ("It is good in the test and bad in Ollama", "quantised", "Check the template and quantization first"),
-    ("測試時很好，放到 Ollama 就答非所問", "量化", "先查模板與量化"),
-    ("Since it went live the answers are bad", "different about the texts",
-     "Compare the failing texts with the data first"),
-    ("上線後變差了", "有什麼不同", "先拿答錯的文字和資料比對"),
-])
+@pytest.mark.parametrize(
+    ("message", "asked", "first"),
+    [
+        ("It is good in the test and bad in Ollama", "quantised", "Check the template and quantization first"),
+        ("測試時很好，放到 Ollama 就答非所問", "量化", "先查模板與量化"),
+        (
+            "Since it went live the answers are bad",
+            "different about the texts",
+            "Compare the failing texts with the data first",
+        ),
+        ("上線後變差了", "有什麼不同", "先拿答錯的文字和資料比對"),
+    ],
+)
 def test_bad_after_deployment_asks_the_one_question_and_leads_on(
     workspace: Workspace, a_task: Make, message: str, asked: str, first: str
 ) -> None:
@@ -134,7 +153,9 @@ def test_bad_after_deployment_asks_the_one_question_and_leads_on(
     assert answer.next_step.arguments["complaint"] == message
 
 
-def test_a_low_score_that_is_good_enough_for_them_goes_live_with_their_reason(workspace: Workspace, a_task: Make) -> None:
+def test_a_low_score_that_is_good_enough_for_them_goes_live_with_their_reason(
+    workspace: Workspace, a_task: Make
+) -> None:
     a_task().source().data().version().evaluation(value=0.6)
     for message in ("This is good enough", "這樣就夠用了"):
         answer = coach(workspace, message, task="mail")
@@ -150,7 +171,9 @@ def test_the_wrong_answers_can_be_looked_at(workspace: Workspace, a_task: Make) 
 
 
 @pytest.mark.parametrize("message", ["I want to stop here", "先停在這裡"])
-def test_stopping_says_what_is_kept_where_and_how_to_come_back(workspace: Workspace, a_task: Make, message: str) -> None:
+def test_stopping_says_what_is_kept_where_and_how_to_come_back(
+    workspace: Workspace, a_task: Make, message: str
+) -> None:
     task = a_task().source().data().version().evaluation(value=0.6)
     answer = coach(workspace, message, task="mail")
     assert str(task.folder.root) in answer.message
@@ -207,9 +230,14 @@ def test_a_file_that_is_a_source_already_is_not_added_again(workspace: Workspace
     assert [source["path"] for source in step.arguments["sources"]] == ["/data/mails.csv"]
 
 
-def test_a_source_whose_preview_failed_gives_way_to_the_one_they_name_instead(workspace: Workspace, a_task: Make) -> None:
-    error = {"code": "data_source", "problem": {"en": "no such file", "zh": "沒有這個檔案"},
-             "fix": {"en": "give its path", "zh": "請給路徑"}}
+def test_a_source_whose_preview_failed_gives_way_to_the_one_they_name_instead(
+    workspace: Workspace, a_task: Make
+) -> None:
+    error = {
+        "code": "data_source",
+        "problem": {"en": "no such file", "zh": "沒有這個檔案"},
+        "fix": {"en": "give its path", "zh": "請給路徑"},
+    }
     a_task().source().job("preview", "failed", error)
     step = coach(workspace, "the rows are in /data/other.csv", task="mail").next_step
     assert [source["path"] for source in step.arguments["sources"]] == ["/data/other.csv"]

@@ -17,16 +17,24 @@ ASKED = {"en": "label my rows", "zh-TW": "幫我標資料"}
 
 
 @pytest.mark.parametrize("language", ["en", "zh-TW"])
-@pytest.mark.parametrize(("kind", "labels", "words"), [
-    ("extraction", ["company"], {"en": ("their spans", "rules, a model"), "zh-TW": ("片段標註", "規則、模型")}),
-    ("generation", [], {"en": ("their output", "from a model"), "zh-TW": ("標註輸出", "由模型")}),
-])
+@pytest.mark.parametrize(
+    ("kind", "labels", "words"),
+    [
+        ("extraction", ["company"], {"en": ("their spans", "rules, a model"), "zh-TW": ("片段標註", "規則、模型")}),
+        ("generation", [], {"en": ("their output", "from a model"), "zh-TW": ("標註輸出", "由模型")}),
+    ],
+)
 def test_what_waits_is_named_and_who_may_propose_it(
     workspace: Workspace, a_task: Make, language: Any, kind: str, labels: list[str], words: dict[str, tuple[str, ...]]
 ) -> None:
     task = a_task(type=kind, labels=labels, language=language)
-    keep_unlabelled(task.folder, [{"id": row_id(text), "text": text, "source": "a", "provenance": {"raw": "0" * 12, "line": 1}}
-                                  for text in ("Acme sells mills.", "Bolt buys nuts.")])
+    keep_unlabelled(
+        task.folder,
+        [
+            {"id": row_id(text), "text": text, "source": "a", "provenance": {"raw": "0" * 12, "line": 1}}
+            for text in ("Acme sells mills.", "Bolt buys nuts.")
+        ],
+    )
     answer = coach(workspace, ASKED[language], task="mail", language=language)
 
     assert (answer.next_step.tool, answer.next_step.arguments["action"]) == ("add_examples", "propose")

@@ -40,18 +40,36 @@ def test_the_first_sentences_are_understood(intent: str, sentence: str) -> None:
     assert understand(sentence).intent == intent
 
 
-@pytest.mark.parametrize(("sentence", "intent"), [
-    ("訓練好了嗎", "progress"), ("is the training done?", "progress"), ("效果很差", "performance"),
-    ("v2 的結果比 v1 差", "performance"), ("The results are bad", "performance"), ("部署 v2", "deploy"),
-    ("Deploy v2 please", "deploy"), ("想做一個知道公司文件的機器人", "retrieval"), ("答案每天都會變", "retrieval"),
-    ("a chatbot that answers questions from our manuals", "retrieval"), ("不做了", "stop"), ("I want to stop here",
-     "stop"),
-    ("We want to stop losing customers", ""), ("沒有標註資料怎麼辦", "source_help"), ("Where could the data come from?",
-     "source_help"),
-    ("資料在 /home/ann/mails.csv", "file"), ("生成專案結構", "generate_project"), ("重現 v1", "reproduce"),
-    ("evaluate v1", "evaluate"), ("評估 v1", "evaluate"), ("new task", "train"), ("資料用爬蟲抓", "web"),
-    ("I want to classify our documents", ""), ("你好", ""), ("", ""),
-])
+@pytest.mark.parametrize(
+    ("sentence", "intent"),
+    [
+        ("訓練好了嗎", "progress"),
+        ("is the training done?", "progress"),
+        ("效果很差", "performance"),
+        ("v2 的結果比 v1 差", "performance"),
+        ("The results are bad", "performance"),
+        ("部署 v2", "deploy"),
+        ("Deploy v2 please", "deploy"),
+        ("想做一個知道公司文件的機器人", "retrieval"),
+        ("答案每天都會變", "retrieval"),
+        ("a chatbot that answers questions from our manuals", "retrieval"),
+        ("不做了", "stop"),
+        ("I want to stop here", "stop"),
+        ("We want to stop losing customers", ""),
+        ("沒有標註資料怎麼辦", "source_help"),
+        ("Where could the data come from?", "source_help"),
+        ("資料在 /home/ann/mails.csv", "file"),
+        ("生成專案結構", "generate_project"),
+        ("重現 v1", "reproduce"),
+        ("evaluate v1", "evaluate"),
+        ("評估 v1", "evaluate"),
+        ("new task", "train"),
+        ("資料用爬蟲抓", "web"),
+        ("I want to classify our documents", ""),
+        ("你好", ""),
+        ("", ""),
+    ],
+)
 def test_what_people_say_is_read_by_the_rules(sentence: str, intent: str) -> None:
     assert understand(sentence).intent == intent
 
@@ -146,8 +164,10 @@ def test_a_bot_that_knows_documents_is_told_retrieval(workspace: Workspace) -> N
 def test_other_sources_are_refused_with_a_way_round_or_taken(workspace: Workspace, a_task: Make) -> None:
     a_task()
     for sentence, kind, installed in (
-        ("The rows are in Oracle", "database", reads("oracle")), ("The rows are in MySQL", "database", reads("mysql")),
-        ("scrape them from the web", "web_scrape", "web_scrape" in kinds()), ("from our REST API", "api", "api" in kinds()),
+        ("The rows are in Oracle", "database", reads("oracle")),
+        ("The rows are in MySQL", "database", reads("mysql")),
+        ("scrape them from the web", "web_scrape", "web_scrape" in kinds()),
+        ("from our REST API", "api", "api" in kinds()),
     ):
         answer = coach(workspace, sentence, task="mail")
         assert answer.next_step.arguments["sources"][0]["type"] == (kind if installed else "file")
@@ -155,8 +175,11 @@ def test_other_sources_are_refused_with_a_way_round_or_taken(workspace: Workspac
 
 
 PERSON: dict[str, Any] = {
-    "pain_point": "Two people sort 400 mails by hand", "goal": "Every mail in the right queue",
-    "example": "My parcel is late → delivery", "type": "classification", "labels": ["billing", "delivery", "other"],
+    "pain_point": "Two people sort 400 mails by hand",
+    "goal": "Every mail in the right queue",
+    "example": "My parcel is late → delivery",
+    "type": "classification",
+    "labels": ["billing", "delivery", "other"],
     "privacy": "open",
 }
 
@@ -172,8 +195,9 @@ def test_a_goal_becomes_a_task_one_answer_at_a_time(workspace: Workspace) -> Non
     assert answer.next_step.tool == "create_task"
     assert "Nothing is created before you agree" in answer.message
     arguments = dict(answer.next_step.arguments)
-    made = create_task(workspace, arguments.pop("title"), arguments.pop("type"), arguments.pop("language"), name="mail",
-                       **arguments)
+    made = create_task(
+        workspace, arguments.pop("title"), arguments.pop("type"), arguments.pop("language"), name="mail", **arguments
+    )
     assert made.task.pain_point == PERSON["pain_point"]
     assert made.task.example == PERSON["example"]
     assert coach(workspace, task="mail").next_step.tool == "set_data_source"
@@ -184,17 +208,34 @@ def filled(answers: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_clear_goal_is_created_early_and_the_rest_is_asked_later(workspace: Workspace) -> None:
-    answer = coach(workspace, answers={
-        "pain_point": "人工分信太慢", "goal": "每封信分到正確的佇列", "type": "classification",
-        "labels": "物流、帳務、其他", "privacy": "on-premise", "threshold": "80%", "baseline": 0.6, "rows": "大約 1,200 筆",
-        "affected": "六位客服", "renewal": "每週 50 筆", "retention": "最近三版", "deadline": "月底"}, language="zh-TW")
+    answer = coach(
+        workspace,
+        answers={
+            "pain_point": "人工分信太慢",
+            "goal": "每封信分到正確的佇列",
+            "type": "classification",
+            "labels": "物流、帳務、其他",
+            "privacy": "on-premise",
+            "threshold": "80%",
+            "baseline": 0.6,
+            "rows": "大約 1,200 筆",
+            "affected": "六位客服",
+            "renewal": "每週 50 筆",
+            "retention": "最近三版",
+            "deadline": "月底",
+        },
+        language="zh-TW",
+    )
     assert answer.next_step.tool == "create_task"
     arguments = answer.next_step.arguments
     assert arguments["labels"] == ["物流", "帳務", "其他"]
     assert arguments["success_criteria"] == {"threshold": 0.8, "baseline": 0.6}
     assert arguments["constraints"] == {"privacy": "on-premise", "deadline": "月底"}
-    assert arguments["more"] == {"affected": "六位客服", "resources": {"rows": "大約 1,200 筆", "renewal": "每週 50 筆"},
-                                 "versioning": {"retention": "最近三版"}}
+    assert arguments["more"] == {
+        "affected": "六位客服",
+        "resources": {"rows": "大約 1,200 筆", "renewal": "每週 50 筆"},
+        "versioning": {"retention": "最近三版"},
+    }
     assert answer.missing == ["current_method", "hardware", "deployment"]
     assert "1,200" in answer.message
 
@@ -217,12 +258,15 @@ def test_a_story_told_without_answers_counts_as_the_pain(workspace: Workspace) -
     assert answer.question.field == "goal"
 
 
-@pytest.mark.parametrize("story", [
-    "I want to train a classifier for our support mails. Every morning two people sort 400 mails by hand into billing, "
-    "delivery and other. We have 1,200 labelled rows in /home/ann/mails.csv, and they must stay in house.",
-    "我們每天早上有兩位同事手動把 400 封客服信分成帳務、物流和其他三類，急件常常拖到中午。手上有 1,200 筆標好的資料在 "
-    "/home/ann/mails.csv，資料不能外流，0.85 就夠用。",
-])
+@pytest.mark.parametrize(
+    "story",
+    [
+        "I want to train a classifier for our support mails. Every morning two people sort 400 mails by hand into billing, "
+        "delivery and other. We have 1,200 labelled rows in /home/ann/mails.csv, and they must stay in house.",
+        "我們每天早上有兩位同事手動把 400 封客服信分成帳務、物流和其他三類，急件常常拖到中午。手上有 1,200 筆標好的資料在 "
+        "/home/ann/mails.csv，資料不能外流，0.85 就夠用。",
+    ],
+)
 def test_a_whole_paragraph_is_sorted_before_anything_is_asked(workspace: Workspace, story: str) -> None:
     answer = coach(workspace, story)
     given = answer.next_step.arguments["answers"]
@@ -239,12 +283,15 @@ def test_few_rows_for_many_labels_are_noticed(workspace: Workspace) -> None:
     assert "500 筆分給 40 個標籤" in coach(workspace, "我想訓練模型，有 500 筆資料、40 個標籤").message
 
 
-@pytest.mark.parametrize(("message", "type", "labelled"), [
-    ("I want to train a model for named entity extraction", "extraction", True),
-    ("我想訓練一個模型，從合約裡擷取金額和日期", "extraction", True),
-    ("I want to train a model that summarises meeting notes", "generation", False),
-    ("我想訓練一個客服機器人", "chat", False),
-])
+@pytest.mark.parametrize(
+    ("message", "type", "labelled"),
+    [
+        ("I want to train a model for named entity extraction", "extraction", True),
+        ("我想訓練一個模型，從合約裡擷取金額和日期", "extraction", True),
+        ("I want to train a model that summarises meeting notes", "generation", False),
+        ("我想訓練一個客服機器人", "chat", False),
+    ],
+)
 def test_the_kind_of_task_a_person_speaks_of_is_put_down(
     workspace: Workspace, message: str, type: str, labelled: bool
 ) -> None:
@@ -254,8 +301,15 @@ def test_the_kind_of_task_a_person_speaks_of_is_put_down(
 
 
 def test_a_task_without_labels_is_created_without_asking_for_them(workspace: Workspace) -> None:
-    answer = coach(workspace, answers={"type": "generation", "pain_point": "notes take an hour", "goal": "summarise notes",
-                                       "privacy": "open"})
+    answer = coach(
+        workspace,
+        answers={
+            "type": "generation",
+            "pain_point": "notes take an hour",
+            "goal": "summarise notes",
+            "privacy": "open",
+        },
+    )
     assert answer.next_step.tool == "create_task" and answer.next_step.arguments["labels"] == []
     assert "writes an answer to a text" in answer.message
 
@@ -300,10 +354,13 @@ def test_a_name_that_comes_with_answers_is_that_of_the_task_to_be(workspace: Wor
     assert answer.next_step.arguments["name"] == "mail-topics"
 
 
-@pytest.mark.parametrize(("message", "tool"), [
-    ("Compare mail with news", "list_tasks"), ("Is news or mail better?", "coach"), ("mail 和 news 哪個好", "coach")])
-def test_two_tasks_in_one_sentence_are_taken_one_at_a_time(workspace: Workspace, a_task: Make, message: str, tool: str
-                                                           ) -> None:
+@pytest.mark.parametrize(
+    ("message", "tool"),
+    [("Compare mail with news", "list_tasks"), ("Is news or mail better?", "coach"), ("mail 和 news 哪個好", "coach")],
+)
+def test_two_tasks_in_one_sentence_are_taken_one_at_a_time(
+    workspace: Workspace, a_task: Make, message: str, tool: str
+) -> None:
     a_task("mail")
     a_task("news")
     answer = coach(workspace, message)

@@ -19,13 +19,26 @@ WORDS = {
     "zh-TW": {"帳務": "第 {} 號發票金額有誤", "物流": "編號 {} 的包裹還沒送到"},
 }
 SAID: dict[str, dict[str, Any]] = {
-    "en": {"pain_point": "Two people sort 400 mails by hand", "current_method": "By hand", "impact": "Ten hours a week",
-           "goal": "Every mail in the right queue within a minute", "deadline": "May", "example": "Late again → "
-                                                                                                  "delivery",
-           "hardware": "laptop", "budget": "none"},
-    "zh-TW": {"pain_point": "兩位同事每天手動分 400 封信", "current_method": "人工處理", "impact": "每週十小時",
-              "goal": "每封信一分鐘內進到正確的佇列", "deadline": "五月", "example": "又延遲了 → 物流",
-              "hardware": "筆電", "budget": "沒有"},
+    "en": {
+        "pain_point": "Two people sort 400 mails by hand",
+        "current_method": "By hand",
+        "impact": "Ten hours a week",
+        "goal": "Every mail in the right queue within a minute",
+        "deadline": "May",
+        "example": "Late again → delivery",
+        "hardware": "laptop",
+        "budget": "none",
+    },
+    "zh-TW": {
+        "pain_point": "兩位同事每天手動分 400 封信",
+        "current_method": "人工處理",
+        "impact": "每週十小時",
+        "goal": "每封信一分鐘內進到正確的佇列",
+        "deadline": "五月",
+        "example": "又延遲了 → 物流",
+        "hardware": "筆電",
+        "budget": "沒有",
+    },
 }
 WISH = {"en": "I want to train a model", "zh-TW": "我想訓練一個模型"}
 
@@ -38,8 +51,18 @@ def test_a_clear_goal_is_led_to_a_plan_by_next_step_alone(tmp_path: Path, langua
         writer.writerow(["body", "topic"])
         for label, text in WORDS[language].items():
             writer.writerows([text.format(number), label] for number in range(60))
-    person = {**SAID[language], "type": "classification", "labels": list(WORDS[language]), "privacy": "open",
-              "threshold": 0.8, "baseline": 0.6, "path": str(rows), "text": "body", "label": "topic", "name": "mail"}
+    person = {
+        **SAID[language],
+        "type": "classification",
+        "labels": list(WORDS[language]),
+        "privacy": "open",
+        "threshold": 0.8,
+        "baseline": 0.6,
+        "path": str(rows),
+        "text": "body",
+        "label": "topic",
+        "name": "mail",
+    }
     called = anyio.run(_led, tmp_path / "workspace", language, person)
     assert called[-1] == "plan_training"
     assert {"coach", "create_task", "set_data_source", "prepare_data"} <= set(called)

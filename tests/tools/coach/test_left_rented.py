@@ -22,9 +22,18 @@ def _no_program_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("subprocess.Popen", None)
 
 
-@pytest.mark.parametrize(("message", "said", "again", "ends"), [
-    ("What comes next?", "Still rented, as far as is known here: cloud (nlps-1).", "fetches what it made", "gives it back"),
-    ("接下來呢？", "仍在租用：cloud (nlps-1)", "取回成果", "退租")])
+@pytest.mark.parametrize(
+    ("message", "said", "again", "ends"),
+    [
+        (
+            "What comes next?",
+            "Still rented, as far as is known here: cloud (nlps-1).",
+            "fetches what it made",
+            "gives it back",
+        ),
+        ("接下來呢？", "仍在租用：cloud (nlps-1)", "取回成果", "退租"),
+    ],
+)
 @pytest.mark.parametrize("asked", ["the task", "another task", "nothing in particular", "a new goal"])
 def test_a_machine_left_rented_is_said_first_whatever_is_asked_with_the_call_that_gives_it_back(
     workspace: Workspace, a_task: Make, asked: str, message: str, said: str, again: str, ends: str
@@ -32,9 +41,11 @@ def test_a_machine_left_rented_is_said_first_whatever_is_asked_with_the_call_tha
     job = a_task().source().data().plan().rented("train", "interrupted")
     a_task("other")
     answered = {
-        "the task": lambda: coach(workspace, message, "mail"), "another task": lambda: coach(workspace, message, "other"),
+        "the task": lambda: coach(workspace, message, "mail"),
+        "another task": lambda: coach(workspace, message, "other"),
         "nothing in particular": lambda: coach(workspace, message),
-        "a new goal": lambda: coach(workspace, message, answers={"pain_point": "x"})}[asked]()
+        "a new goal": lambda: coach(workspace, message, answers={"pain_point": "x"}),
+    }[asked]()
     first = answered.message.partition("\n")[0]
     assert said in first and again in first and ends in first and f"manage_job(job_id='{job.id}'" in first
     assert first.index(said) < 20, "it is said before anything else"

@@ -25,7 +25,9 @@ def measured(task: Any, metrics: dict[str, float], right: float = 0.5) -> Any:
     record = json.loads(file.read_text())
     found = record["evaluations"][0]
     figures = {"exact_match": right, "invalid_rate": 0.0, **metrics}
-    found["metrics"] = {name: {"value": value, "low": value - 0.02, "high": value + 0.02} for name, value in figures.items()}
+    found["metrics"] = {
+        name: {"value": value, "low": value - 0.02, "high": value + 0.02} for name, value in figures.items()
+    }
     found.update(per_class={}, baselines={"nearest": dict.fromkeys(figures, 0.1)})
     write_json(file, record)
     return task
@@ -37,10 +39,19 @@ def extraction(a_task: Make, right: float = 0.5, rows: int = 400, language: Lang
     return measured(task, {"entity_f1": 0.7}, right)
 
 
-@pytest.mark.parametrize(("language", "name", "why", "cost", "limit"), [
-    ("en", "Train v1 on with rewards (grpo)", "50% are right", "8 answers are written to each of 400 questions",
-     "they add no knowledge"),
-    ("zh-TW", "讓 v1 接著做獎勵訓練（grpo）", "答對 50%", "為 400 個問題各寫 8 個回答", "不會增加知識")])
+@pytest.mark.parametrize(
+    ("language", "name", "why", "cost", "limit"),
+    [
+        (
+            "en",
+            "Train v1 on with rewards (grpo)",
+            "50% are right",
+            "8 answers are written to each of 400 questions",
+            "they add no knowledge",
+        ),
+        ("zh-TW", "讓 v1 接著做獎勵訓練（grpo）", "答對 50%", "為 400 個問題各寫 8 個回答", "不會增加知識"),
+    ],
+)
 def test_rewards_are_proposed_for_what_sft_taught_to_be_right_sometimes_with_their_cost(
     workspace: Workspace, a_task: Make, language: Language, name: str, why: str, cost: str, limit: str
 ) -> None:
@@ -55,9 +66,11 @@ def test_rewards_are_proposed_for_what_sft_taught_to_be_right_sometimes_with_the
     assert step.arguments["parent"] == "v1", "it goes on from what was learnt"
 
 
-@pytest.mark.parametrize("against", [
-    {"right": 0.04}, {"right": 0.95}, {"rows": 120}, {"method": "grpo"}], ids=[
-    "hardly ever right", "nearly always right", "few questions", "rewards were tried"])
+@pytest.mark.parametrize(
+    "against",
+    [{"right": 0.04}, {"right": 0.95}, {"rows": 120}, {"method": "grpo"}],
+    ids=["hardly ever right", "nearly always right", "few questions", "rewards were tried"],
+)
 def test_rewards_are_not_proposed_where_there_is_nothing_to_learn_from_them(
     workspace: Workspace, a_task: Make, against: dict[str, Any]
 ) -> None:
@@ -67,8 +80,11 @@ def test_rewards_are_not_proposed_where_there_is_nothing_to_learn_from_them(
 
 
 def test_free_text_is_rewarded_only_where_its_metric_is_a_check(workspace: Workspace, a_task: Make) -> None:
-    for name, metric, settings in (("style", "chrf", None), ("exact", "exact_match", {"method": "grpo"}), (
-            "json", "json_validity", {"method": "grpo", "rewards": ["exact_match", "json_validity"]})):
+    for name, metric, settings in (
+        ("style", "chrf", None),
+        ("exact", "exact_match", {"method": "grpo"}),
+        ("json", "json_validity", {"method": "grpo", "rewards": ["exact_match", "json_validity"]}),
+    ):
         task = a_task(name, type="generation", labels=[], success_criteria={**SUCCESS, "metric": metric})
         task.source().data(unlabelled=300).version()
         rows = VersionFolder(task.folder, 1).data_snapshot_file
@@ -85,17 +101,25 @@ def test_answers_that_stay_invalid_after_longer_training_are_rewarded_for_being_
     task.version(2, parent="v1", epochs=6).evaluation(2, value=0.65, invalid=0.15)
     answer = coach(workspace, task="mail")
     assert answer.next_step.arguments["settings"] == {"method": "grpo"} and answer.next_step.arguments["parent"] == "v2"
-    assert answer.decision and "15.0%" in answer.decision.reasons[0] and "It is slow" in "".join(answer.decision.reasons)
+    assert (
+        answer.decision and "15.0%" in answer.decision.reasons[0] and "It is slow" in "".join(answer.decision.reasons)
+    )
 
 
 def test_wrong_labels_are_no_matter_for_rewards(workspace: Workspace, a_task: Make) -> None:
-    a_task().source().data().version(epochs=4).evaluation(value=0.6).version(2, parent="v1", epochs=6).evaluation(2, value=0.6)
+    a_task().source().data().version(epochs=4).evaluation(value=0.6).version(2, parent="v1", epochs=6).evaluation(
+        2, value=0.6
+    )
     assert "grpo" not in coach(workspace, task="mail").model_dump_json()
 
 
-@pytest.mark.parametrize(("language", "name", "before", "cost"), [
-    ("en", "Preferences with LoRA (DPO)", "settings={'base_model': 'its-task/v1'}", "two to three times what sft"),
-    ("zh-TW", "偏好訓練加 LoRA（DPO）", "settings={'base_model': '那個任務/v1'}", "sft 的兩到三倍")])
+@pytest.mark.parametrize(
+    ("language", "name", "before", "cost"),
+    [
+        ("en", "Preferences with LoRA (DPO)", "settings={'base_model': 'its-task/v1'}", "two to three times what sft"),
+        ("zh-TW", "偏好訓練加 LoRA（DPO）", "settings={'base_model': '那個任務/v1'}", "sft 的兩到三倍"),
+    ],
+)
 def test_preferences_are_learnt_with_dpo_from_a_version_that_was_taught_to_answer(
     workspace: Workspace, a_task: Make, language: Language, name: str, before: str, cost: str
 ) -> None:

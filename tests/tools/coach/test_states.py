@@ -19,18 +19,56 @@ from nlp_skills.tools.coach.coach import coach
 from nlp_skills.tools.tasks.update import update_task
 
 LONGEST_TOKENS = 2_000
-ERROR = {"code": "training", "problem": {"en": "The base model is gone.", "zh": "基礎模型不見了。"},
-         "fix": {"en": "Put it back.", "zh": "請放回去。"}}
+ERROR = {
+    "code": "training",
+    "problem": {"en": "The base model is gone.", "zh": "基礎模型不見了。"},
+    "fix": {"en": "Put it back.", "zh": "請放回去。"},
+}
 IMBALANCED = {"billing": 500, "delivery": 300, "other": 40}
 COACH = Path(coach_package.__file__).parent
 PAGES = {
-    "choosing-a-method", "retrieval-or-training", "base-models", "lora", "hyperparameters", "preference-methods",
-    "reward-methods", "data-sizes", "annotation", "imbalance", "synthetic-data", "memory-time-cost", "sentiment",
-    "ner-and-extraction", "chat-templates", "output-formats", "evaluation", "statistics", "deployment", "quantization",
-    "traditional-chinese", *(f"trouble-{name}" for name in (
-        "out-of-memory", "underfitting", "overfitting", "rate-too-high", "loss-nan", "label-noise", "imbalance",
-        "wrong-template", "end-of-turn", "truncation", "invalid-answers", "forgetting", "not-better",
-        "bad-after-deployment", "simplified-characters", "slow-training")),
+    "choosing-a-method",
+    "retrieval-or-training",
+    "base-models",
+    "lora",
+    "hyperparameters",
+    "preference-methods",
+    "reward-methods",
+    "data-sizes",
+    "annotation",
+    "imbalance",
+    "synthetic-data",
+    "memory-time-cost",
+    "sentiment",
+    "ner-and-extraction",
+    "chat-templates",
+    "output-formats",
+    "evaluation",
+    "statistics",
+    "deployment",
+    "quantization",
+    "traditional-chinese",
+    *(
+        f"trouble-{name}"
+        for name in (
+            "out-of-memory",
+            "underfitting",
+            "overfitting",
+            "rate-too-high",
+            "loss-nan",
+            "label-noise",
+            "imbalance",
+            "wrong-template",
+            "end-of-turn",
+            "truncation",
+            "invalid-answers",
+            "forgetting",
+            "not-better",
+            "bad-after-deployment",
+            "simplified-characters",
+            "slow-training",
+        )
+    ),
 }
 Make = Callable[..., Any]
 
@@ -49,23 +87,41 @@ STATES: dict[str, tuple[dict[str, Any], Build, str, str]] = {
     "planned": ({}, lambda t: t.source().data().plan(), "training", "train"),
     "training": ({}, lambda t: t.source().data().plan().job("train", "running"), "training", "job_status"),
     "training interrupted": (
-        {}, lambda t: t.source().data().plan().job("train", "interrupted"), "training", "manage_job"),
+        {},
+        lambda t: t.source().data().plan().job("train", "interrupted"),
+        "training",
+        "manage_job",
+    ),
     "training cancelled": ({}, lambda t: t.source().data().plan().job("train", "cancelled"), "training", "manage_job"),
     "training failed": ({}, lambda t: t.source().data().plan().job("train", "failed", ERROR), "training", "train"),
     "trained": ({}, lambda t: t.source().data().version(), "evaluation", "evaluate"),
     "evaluating": ({}, lambda t: t.source().data().version().job("evaluate", "running"), "evaluation", "job_status"),
     "short of the goal": (
-        {}, lambda t: t.source().data().version().evaluation(
-            value=0.6, f1={"billing": 0.7, "delivery": 0.7, "other": 0.4}), "deciding", "set_data_source"),
+        {},
+        lambda t: t.source().data().version().evaluation(value=0.6, f1={"billing": 0.7, "delivery": 0.7, "other": 0.4}),
+        "deciding",
+        "set_data_source",
+    ),
     "no goal set": (
-        {"success_criteria": {}}, lambda t: t.source().data().version().evaluation(), "deciding", "update_task"),
+        {"success_criteria": {}},
+        lambda t: t.source().data().version().evaluation(),
+        "deciding",
+        "update_task",
+    ),
     "goal met": ({}, lambda t: t.source().data().version().evaluation(value=0.9), "deploy", "deploy"),
-    "live": (
-        {}, lambda t: t.source().data().version().evaluation(value=0.9).deployed(), "live", "set_data_source"),
+    "live": ({}, lambda t: t.source().data().version().evaluation(value=0.9).deployed(), "live", "set_data_source"),
     "deployed, not serving": (
-        {}, lambda t: t.source().data().version().evaluation(value=0.9).deployed(serving=False), "live", "manage_job"),
+        {},
+        lambda t: t.source().data().version().evaluation(value=0.9).deployed(serving=False),
+        "live",
+        "manage_job",
+    ),
     "new data since v1": (
-        {}, lambda t: t.source().version().evaluation().data(digest="c" * 64), "plan", "plan_training"),
+        {},
+        lambda t: t.source().version().evaluation().data(digest="c" * 64),
+        "plan",
+        "plan_training",
+    ),
     "archived": ({"archived": "2026-11-01"}, lambda t: t, "archived", "manage_task"),
 }
 
@@ -115,13 +171,20 @@ def test_who_waits_for_a_job_does_not_hear_the_goal_at_every_look(workspace: Wor
     assert "right queue" not in coach(workspace, task="mail").message
 
 
-@pytest.mark.parametrize(("build", "told"), [
-    (lambda t: t.source().data(), ["570 rows to train on", "840 rows kept", "no money", "goal is macro-F1 0.8"]),
-    (lambda t: t.source().data().version(training={"tokens": 173480}),
-     ["2 min of training", "173,480 tokens", "no money", "not measured yet"]),
-    (lambda t: t.source().data().version().evaluation(value=0.6),
-     ["still short of your goal of 0.8", "not above today's way (0.6)", "2 min of training", "no money"]),
-])
+@pytest.mark.parametrize(
+    ("build", "told"),
+    [
+        (lambda t: t.source().data(), ["570 rows to train on", "840 rows kept", "no money", "goal is macro-F1 0.8"]),
+        (
+            lambda t: t.source().data().version(training={"tokens": 173480}),
+            ["2 min of training", "173,480 tokens", "no money", "not measured yet"],
+        ),
+        (
+            lambda t: t.source().data().version().evaluation(value=0.6),
+            ["still short of your goal of 0.8", "not above today's way (0.6)", "2 min of training", "no money"],
+        ),
+    ],
+)
 def test_a_stage_is_closed_with_what_was_learned_what_it_cost_and_the_score(
     workspace: Workspace, a_task: Make, build: Build, told: list[str]
 ) -> None:
@@ -161,8 +224,11 @@ def test_every_page_that_is_cited_is_one_of_the_knowledge(workspace: Workspace, 
 
 
 def test_the_sources_of_the_coach_cite_no_page_that_does_not_exist() -> None:
-    cited = {page for path in COACH.rglob("*.py")
-             for page in re.findall(r"llm-knowledge/(?:\"\s*\n\s*f?\")?([a-z-]+)\b", path.read_text(encoding="utf-8"))}
+    cited = {
+        page
+        for path in COACH.rglob("*.py")
+        for page in re.findall(r"llm-knowledge/(?:\"\s*\n\s*f?\")?([a-z-]+)\b", path.read_text(encoding="utf-8"))
+    }
     assert cited - {"figures"} <= PAGES
 
 
@@ -206,7 +272,8 @@ def test_tf_idf_winning_is_said(workspace: Workspace, a_task: Make) -> None:
 
 def test_a_rare_weakest_label_is_shown_more_often(workspace: Workspace, a_task: Make) -> None:
     a_task().source().data().version(train=IMBALANCED).evaluation(
-        value=0.6, f1={"billing": 0.8, "delivery": 0.7, "other": 0.3})
+        value=0.6, f1={"billing": 0.8, "delivery": 0.7, "other": 0.3}
+    )
     step = coach(workspace, task="mail").next_step
     assert step.tool == "plan_training"
     assert step.arguments["settings"] == {"balance": "oversample"}
@@ -222,8 +289,9 @@ def test_answers_that_are_no_labels_come_before_everything_else(workspace: Works
 
 
 def test_learning_by_heart_is_answered_with_fewer_epochs(workspace: Workspace, a_task: Make) -> None:
-    a_task().source().data().version(epochs=8, training={"train_loss": 0.0006,
-                                                         "valid_loss": 0.5}).evaluation(value=0.57)
+    a_task().source().data().version(epochs=8, training={"train_loss": 0.0006, "valid_loss": 0.5}).evaluation(
+        value=0.57
+    )
     assert coach(workspace, task="mail").next_step.arguments["settings"] == {"epochs": 4}
 
 
@@ -252,10 +320,14 @@ def test_a_threshold_below_todays_way_is_noticed(workspace: Workspace, a_task: M
 
 
 def test_an_inline_password_is_never_shown(workspace: Workspace, a_task: Make) -> None:
-    a_task().source(type="database", connection="postgresql://ann:hunter2@db/crm", query="SELECT 1").data().version(
-    ).evaluation(value=0.6)
-    for message, tool in (("The rows are in PostgreSQL", "set_data_source"), ("The results are bad", "diagnose"),
-                          (None, "set_data_source")):
+    a_task().source(
+        type="database", connection="postgresql://ann:hunter2@db/crm", query="SELECT 1"
+    ).data().version().evaluation(value=0.6)
+    for message, tool in (
+        ("The rows are in PostgreSQL", "set_data_source"),
+        ("The results are bad", "diagnose"),
+        (None, "set_data_source"),
+    ):
         answer = coach(workspace, message, task="mail")
         assert "hunter2" not in answer.model_dump_json()
         assert answer.next_step.tool == tool

@@ -15,7 +15,7 @@ from nlp_skills.tools.compute.machines import linked_machine
 from nlp_skills.tools.compute.running import RunningJob, run_job
 from nlp_skills.tools.compute.tending import Errand, tending
 
-FAR_WORK = '''
+FAR_WORK = """
 import hashlib, os, subprocess, sys, time
 from pathlib import Path
 from nlp_skills.tools.compute.running import run_job
@@ -41,13 +41,15 @@ def work(job):
     return {"sha256": hashlib.sha256(content[::-1]).hexdigest()}
 
 sys.exit(run_job("machine", work, entry=["far_work.py"], arguments=[], resumable=True))
-'''
+"""
 
 
 def main(folder: Path) -> int:
     def work(job: RunningJob) -> dict[str, Any]:
         files = {name: folder / name for name in ("input.bin", "far_work.py")}
-        with tending(job, "gpubox", linked_machine(Workspace(), "gpubox"), Meter(None, job.folder.id, "gpubox", None)) as there:
+        with tending(
+            job, "gpubox", linked_machine(Workspace(), "gpubox"), Meter(None, job.folder.id, "gpubox", None)
+        ) as there:
             ended = there.go(Errand(files, ["far_work.py"]))
             there.fetch(["out/*"], folder / "home")
             starts = (there.fetch(["starts"], folder / "home") / "starts").read_text().split()

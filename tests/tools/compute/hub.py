@@ -30,14 +30,32 @@ class Hub:
 
     def info(self) -> dict[str, Any]:
         siblings = [
-            {"rfilename": path, "size": len(content), "blobId": _sha(content)[:40],
-             **({"lfs": {"sha256": _sha(content), "size": len(content), "pointerSize": 130}} if _large(path) else {})}
+            {
+                "rfilename": path,
+                "size": len(content),
+                "blobId": _sha(content)[:40],
+                **(
+                    {"lfs": {"sha256": _sha(content), "size": len(content), "pointerSize": 130}} if _large(path) else {}
+                ),
+            }
             for path, content in self.files.items()
         ]
-        return {"_id": "1", "id": self.name, "modelId": self.name, "sha": COMMIT, "private": False, "gated": False,
-                "disabled": False, "downloads": 0, "likes": 0, "tags": [], "siblings": siblings,
-                "cardData": {"license": self.licence}, "lastModified": "2026-01-01T00:00:00.000Z",
-                "createdAt": "2026-01-01T00:00:00.000Z"}
+        return {
+            "_id": "1",
+            "id": self.name,
+            "modelId": self.name,
+            "sha": COMMIT,
+            "private": False,
+            "gated": False,
+            "disabled": False,
+            "downloads": 0,
+            "likes": 0,
+            "tags": [],
+            "siblings": siblings,
+            "cardData": {"license": self.licence},
+            "lastModified": "2026-01-01T00:00:00.000Z",
+            "createdAt": "2026-01-01T00:00:00.000Z",
+        }
 
 
 @contextmanager
@@ -62,9 +80,20 @@ def serving(hub: Hub) -> Iterator[Hub]:
                 self._send(401, b"{}", {}, body)
             elif path.startswith((f"/api/models/{hub.name}", f"/api/datasets/{hub.name}")):
                 if "/tree/" in path:
-                    listed = [{"type": "file", "path": name, "size": len(content), "oid": _sha(content)[:40],
-                               **({"lfs": {"oid": _sha(content), "size": len(content), "pointerSize": 130}}
-                                  if _large(name) else {})} for name, content in hub.files.items()]
+                    listed = [
+                        {
+                            "type": "file",
+                            "path": name,
+                            "size": len(content),
+                            "oid": _sha(content)[:40],
+                            **(
+                                {"lfs": {"oid": _sha(content), "size": len(content), "pointerSize": 130}}
+                                if _large(name)
+                                else {}
+                            ),
+                        }
+                        for name, content in hub.files.items()
+                    ]
                     self._send(200, json.dumps(listed).encode(), {}, body)
                 else:
                     self._send(200, json.dumps(hub.info()).encode(), {}, body)
@@ -75,8 +104,12 @@ def serving(hub: Hub) -> Iterator[Hub]:
 
         def _file(self, name: str, body: bool) -> None:
             content = hub.files[name]
-            headers = {"ETag": f'"{_sha(content) if _large(name) else _sha(content)[:40]}"', "X-Repo-Commit": COMMIT,
-                       "Accept-Ranges": "bytes", "X-Linked-Size": str(len(content))}
+            headers = {
+                "ETag": f'"{_sha(content) if _large(name) else _sha(content)[:40]}"',
+                "X-Repo-Commit": COMMIT,
+                "Accept-Ranges": "bytes",
+                "X-Linked-Size": str(len(content)),
+            }
             wanted = self.headers.get("Range")
             if not wanted or not body:
                 return self._send(200, content, headers, body, name)

@@ -78,11 +78,15 @@ class Clouds:
     def drop(self, name: str) -> None:
         known = self.clusters()
         for pid in known.pop(name, {}).get("pids", []):
-            for child in subprocess.run(["pgrep", "-g", str(pid)], capture_output=True, text=True, check=False).stdout.split():
+            for child in subprocess.run(
+                ["pgrep", "-g", str(pid)], capture_output=True, text=True, check=False
+            ).stdout.split():
                 end(int(child))
         self.file.write_text(json.dumps(known))
         asked = self.state / "asked.json"
-        if asked.is_file() and (folder := re.search(r"^folder=(\S+)$", json.loads(asked.read_text())["run"], re.MULTILINE)):
+        if asked.is_file() and (
+            folder := re.search(r"^folder=(\S+)$", json.loads(asked.read_text())["run"], re.MULTILINE)
+        ):
             shutil.rmtree(folder[1], ignore_errors=True)  # a machine that is given back takes its disk along
 
 
@@ -98,9 +102,27 @@ def as_account(script: str, log: Path) -> int:
     home, queue = pwd.getpwnam(ACCOUNT).pw_dir, log.with_name("queue")
     more = [f"NLP_SKILLS_QUEUE_DIR={queue.read_text()}"] if queue.is_file() else []
     with log.open("ab") as output:
-        return subprocess.Popen(["runuser", "-u", ACCOUNT, "--", "env", "-i", f"HOME={home}", f"PATH={os.environ['PATH']}",
-                                 *more, "bash", "-c", script], cwd="/", stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                                start_new_session=True).pid
+        return subprocess.Popen(
+            [
+                "runuser",
+                "-u",
+                ACCOUNT,
+                "--",
+                "env",
+                "-i",
+                f"HOME={home}",
+                f"PATH={os.environ['PATH']}",
+                *more,
+                "bash",
+                "-c",
+                script,
+            ],
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        ).pid
 
 
 def launch(clouds: Clouds, arguments: list[str]) -> int:
@@ -140,8 +162,20 @@ def launch(clouds: Clouds, arguments: list[str]) -> int:
     config = Path.home() / ".ssh" / "config"
     lines = config.read_text().splitlines()
     here = next(line for line in lines if line.strip().startswith("Port"))
-    config.write_text("\n".join([*lines, f"Host {cluster}", "  HostName 127.0.0.1", f"  User {ACCOUNT}", here,
-                                 "  StrictHostKeyChecking no", "  UserKnownHostsFile=/dev/null"]) + "\n")
+    config.write_text(
+        "\n".join(
+            [
+                *lines,
+                f"Host {cluster}",
+                "  HostName 127.0.0.1",
+                f"  User {ACCOUNT}",
+                here,
+                "  StrictHostKeyChecking no",
+                "  UserKnownHostsFile=/dev/null",
+            ]
+        )
+        + "\n"
+    )
     print(f"✓ Cluster launched: {cluster}.  View logs: sky logs --provision {cluster}\n⚙︎ Job submitted, ID: 1")
     return 0
 
@@ -169,8 +203,16 @@ def main(state: Path, command: str, arguments: list[str]) -> int:
         pids = known[names[0]]["pids"]
         ended = "FAILED_SETUP" if clouds.trouble() == "setup fails" else "SUCCEEDED"
         print("Fetching job queue for: " + names[0])
-        print(json.dumps({names[0]: [{"job_id": number + 1, "status": "RUNNING" if alive(pid) else ended}
-                                     for number, pid in enumerate(pids)]}))
+        print(
+            json.dumps(
+                {
+                    names[0]: [
+                        {"job_id": number + 1, "status": "RUNNING" if alive(pid) else ended}
+                        for number, pid in enumerate(pids)
+                    ]
+                }
+            )
+        )
     elif command == "exec":
         asked = yaml.safe_load(Path(arguments[-1]).read_text(encoding="utf-8"))
         pid = as_account(asked["run"], state / "output.log")

@@ -74,7 +74,8 @@ class Sshd:
             f"ListenAddress 127.0.0.1\nPort {self.port}\nHostKey {root / 'host_key'}\nPidFile {root / 'pid'}\n"
             f"AuthorizedKeysFile {keys}\nStrictModes no\nPasswordAuthentication no\nUsePAM no\n"
             "Subsystem sftp internal-sftp\nMaxStartups 100\nAllowTcpForwarding yes\n"
-            f"SetEnv NLP_SKILLS_QUEUE_DIR={queue}\n")
+            f"SetEnv NLP_SKILLS_QUEUE_DIR={queue}\n"
+        )
         self.process: subprocess.Popen[bytes] | None = None
         self.start()
         self.point_to(self.port)
@@ -104,13 +105,15 @@ class Sshd:
         self.start()
 
     def fingerprint(self) -> str:
-        told = subprocess.run(["ssh-keygen", "-lf", str(self.root / "host_key.pub")], check=True, capture_output=True,
-                              text=True).stdout
+        told = subprocess.run(
+            ["ssh-keygen", "-lf", str(self.root / "host_key.pub")], check=True, capture_output=True, text=True
+        ).stdout
         return told.split()[1]
 
     def point_to(self, port: int, more: str = "") -> None:
-        self.config.write_text(f"Host gpubox\n  HostName 127.0.0.1\n  Port {port}\n  User {ACCOUNT}\n"
-                               f"  HostKeyAlias gpubox\n{more}")
+        self.config.write_text(
+            f"Host gpubox\n  HostName 127.0.0.1\n  Port {port}\n  User {ACCOUNT}\n  HostKeyAlias gpubox\n{more}"
+        )
 
     def trust(self) -> None:
         key = (self.root / "host_key.pub").read_text().split()
@@ -118,8 +121,7 @@ class Sshd:
 
 
 class Proxy:
-    """TCP in between: cuts every connection once so many more bytes have gone `there` or `back`, refuses while `down`.
-    """
+    """TCP in between: cuts every connection once so many more bytes have gone `there` or `back`, refuses while `down`."""
 
     def __init__(self, port: int) -> None:
         self._target = port
@@ -212,11 +214,13 @@ def sshd() -> Iterator[Sshd]:
 def far_python(sshd: Sshd, worker: Path) -> Iterator[str]:
     """An interpreter of the second account that sees the training libraries."""
     ask = "import sys, sysconfig; print(*sys.version_info[:2], sysconfig.get_path('purelib'), sys._base_executable)"
-    major, minor, libraries, base = subprocess.run([worker, "-c", ask], capture_output=True, text=True,
-                                                   check=True).stdout.split()
+    major, minor, libraries, base = subprocess.run(
+        [worker, "-c", ask], capture_output=True, text=True, check=True
+    ).stdout.split()
     for python in (base, "/usr/bin/python3"):
-        told = subprocess.run(["runuser", "-u", ACCOUNT, "--", python, "-c", ask], capture_output=True, text=True,
-                              check=False).stdout.split()
+        told = subprocess.run(
+            ["runuser", "-u", ACCOUNT, "--", python, "-c", ask], capture_output=True, text=True, check=False
+        ).stdout.split()
         if told[:2] == [major, minor]:
             break
     else:
@@ -225,7 +229,8 @@ def far_python(sshd: Sshd, worker: Path) -> Iterator[str]:
     shutil.rmtree(place, ignore_errors=True)
     subprocess.run([python, "-m", "venv", "--without-pip", str(place)], check=True)
     next(place.glob("lib/python3*/site-packages")).joinpath("worker.pth").write_text(
-        f"import site; site.addsitedir({libraries!r})\n")  # with what it names in turn
+        f"import site; site.addsitedir({libraries!r})\n"
+    )  # with what it names in turn
     subprocess.run(["chmod", "-R", "a+rX", str(place)], check=True)
     yield str(place / "bin" / "python")
     shutil.rmtree(place, ignore_errors=True)

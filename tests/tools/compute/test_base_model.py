@@ -33,8 +33,12 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     monkeypatch.setenv("NLP_SKILLS_SECRETS_DIR", str(tmp_path / "secrets"))
     allow_for_tests(tmp_path / "secrets")
     files = {
-        "config.json": json.dumps(CAUSAL).encode(), "tokenizer.json": b"{}", "model.safetensors": WEIGHTS,
-        "README.md": b"# tiny", "onnx/model.onnx": b"x" * 9_999, "model.gguf": b"x" * 9_999,
+        "config.json": json.dumps(CAUSAL).encode(),
+        "tokenizer.json": b"{}",
+        "model.safetensors": WEIGHTS,
+        "README.md": b"# tiny",
+        "onnx/model.onnx": b"x" * 9_999,
+        "model.gguf": b"x" * 9_999,
         "pytorch_model.bin": b"x" * 9_999,
     }
     with serving(Hub(NAME, files)) as hub:
@@ -63,12 +67,15 @@ def test_a_folder_with_a_causal_model_is_a_base_model(workspace: Workspace, tmp_
     assert resolve_base_model(workspace, "models/base") == inside.resolve()
 
 
-@pytest.mark.parametrize("config", [
-    {"architectures": ["BertForMaskedLM"], "model_type": "bert"},
-    {"architectures": ["T5ForConditionalGeneration"], "model_type": "t5", "is_encoder_decoder": True},
-    {"architectures": ["Qwen3ForSequenceClassification"]},
-    {"architectures": None},
-])
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"architectures": ["BertForMaskedLM"], "model_type": "bert"},
+        {"architectures": ["T5ForConditionalGeneration"], "model_type": "t5", "is_encoder_decoder": True},
+        {"architectures": ["Qwen3ForSequenceClassification"]},
+        {"architectures": None},
+    ],
+)
 def test_a_model_that_does_not_write_text_is_refused_by_its_kind(
     workspace: Workspace, tmp_path: Path, config: dict[str, object]
 ) -> None:
@@ -118,8 +125,9 @@ def test_size_licence_place_and_free_disk_are_told_before_the_yes(workspace: Wor
     answer = set_up_base_model(workspace, NAME, confirm=False)
     assert isinstance(answer, SetUp) and answer.job is None
     assert "10.2 MB" in answer.message and "apache-2.0" in answer.message and "free" in answer.message
-    assert answer.plan["bytes"] == sum(len(hub.files[name]) for name in (
-        "config.json", "tokenizer.json", "model.safetensors", "README.md"))
+    assert answer.plan["bytes"] == sum(
+        len(hub.files[name]) for name in ("config.json", "tokenizer.json", "model.safetensors", "README.md")
+    )
     assert answer.next_step.arguments == {"what": "base_model", "name": NAME, "confirm": True}
     assert not (workspace.jobs).exists(), "nothing was started"
 
@@ -250,5 +258,4 @@ def test_a_name_that_is_none_is_refused(workspace: Workspace, name: str) -> None
 def test_weights_are_fetched_in_one_format() -> None:
     names = ("config.json", "pytorch_model.bin", "pytorch_model.bin.index.json", "training_args.bin", "x/a.safetensors")
     files = [HubFile(path=path, size=1) for path in names]
-    assert [file.path for file in wanted(files)] == [
-        "config.json", "pytorch_model.bin.index.json", "pytorch_model.bin"]
+    assert [file.path for file in wanted(files)] == ["config.json", "pytorch_model.bin.index.json", "pytorch_model.bin"]

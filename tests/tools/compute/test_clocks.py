@@ -86,8 +86,22 @@ def test_a_stopwatch_goes_on_where_the_run_before_was_killed(tmp_path: Path, tim
 
 def test_a_jobs_time_is_neither_that_in_line_nor_that_between_two_runs(tmp_path: Path) -> None:
     folder = JobFolder(tmp_path)
-    at = [("started", 0), ("progress", 10), ("queued", 20), ("progress", 500), ("turn", 600), ("progress", 650),
-          ("resumed", 9000), ("started", 9010), ("progress", 9030), ("ended", 9040)]
-    folder.events_file.write_text("".join(
-        f'{{"time": "{datetime.fromtimestamp(seconds, UTC).isoformat()}", "kind": "{kind}"}}\n' for kind, seconds in at))
+    at = [
+        ("started", 0),
+        ("progress", 10),
+        ("queued", 20),
+        ("progress", 500),
+        ("turn", 600),
+        ("progress", 650),
+        ("resumed", 9000),
+        ("started", 9010),
+        ("progress", 9030),
+        ("ended", 9040),
+    ]
+    folder.events_file.write_text(
+        "".join(
+            f'{{"time": "{datetime.fromtimestamp(seconds, UTC).isoformat()}", "kind": "{kind}"}}\n'
+            for kind, seconds in at
+        )
+    )
     assert worked_seconds(folder) == 20 + 50 + 30

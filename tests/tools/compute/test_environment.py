@@ -41,7 +41,8 @@ def wheel(tmp_path: Path) -> Path:
         archive.writestr("probe_library.py", "__version__ = '1.0'\n")
         for name, content in (
             ("METADATA", "Metadata-Version: 2.1\nName: probe-library\nVersion: 1.0\n"),
-            ("WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"), ("RECORD", ""),
+            ("WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"),
+            ("RECORD", ""),
         ):
             archive.writestr(f"probe_library-1.0.dist-info/{name}", content)
     return path
@@ -49,8 +50,15 @@ def wheel(tmp_path: Path) -> Path:
 
 def build(workspace: Workspace, *arguments: str, name: str = "new") -> JobFolder:
     target = worker_root(workspace) / name
-    return jobs.submit(workspace, "environment", environment.ENTRY, ["--target", str(target), *arguments],
-                       python=sys.executable, resumable=True, alone=True)
+    return jobs.submit(
+        workspace,
+        "environment",
+        environment.ENTRY,
+        ["--target", str(target), *arguments],
+        python=sys.executable,
+        resumable=True,
+        alone=True,
+    )
 
 
 def script(path: Path, body: str) -> Path:
@@ -73,11 +81,15 @@ def test_a_build_killed_half_way_is_not_used_and_resumes_to_a_whole_one_even_whe
 ) -> None:
     before = standing(workspace)
     up, broken = tmp_path / "up", tmp_path / "broken"
-    uv = script(tmp_path / "uv", f"pathlib.Path({str(up)!r}).touch()\n"
-                f"if pathlib.Path({str(broken)!r}).exists(): sys.exit('error: no index')\ntime.sleep(600)")
+    uv = script(
+        tmp_path / "uv",
+        f"pathlib.Path({str(up)!r}).touch()\n"
+        f"if pathlib.Path({str(broken)!r}).exists(): sys.exit('error: no index')\ntime.sleep(600)",
+    )
     monkeypatch.setenv("UV", str(uv))
-    folder = build(workspace, "--require=--no-index", "--require=--no-deps", "--require", str(wheel),
-                   "--check", "probe_library")
+    folder = build(
+        workspace, "--require=--no-index", "--require=--no-deps", "--require", str(wheel), "--check", "probe_library"
+    )
     eventually(up.exists)
     kill_hard(folder)
     assert folder.state() == "interrupted"
@@ -87,8 +99,12 @@ def test_a_build_killed_half_way_is_not_used_and_resumes_to_a_whole_one_even_whe
     assert jobs.wait(folder, 120) == "succeeded", jobs.log_tail(folder, 20)
     python = worker_python(workspace)
     assert python == interpreter(worker_root(workspace) / "new")
-    told = subprocess.run([python, "-c", "import probe_library; print(probe_library.__version__)"], capture_output=True,
-                          text=True, check=True)
+    told = subprocess.run(
+        [python, "-c", "import probe_library; print(probe_library.__version__)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert told.stdout.strip() == "1.0"
     result = folder.exit().result  # type: ignore[union-attr]
     assert result["installer"] == "pip" and result["packages"] == {"probe_library": "1.0"}
@@ -110,8 +126,19 @@ def test_a_build_that_fails_says_why_without_secrets_and_leaves_the_old_one(
 
 
 def test_the_download_that_was_agreed_to_with_it_begins_when_it_stands(workspace: Workspace, wheel: Path) -> None:
-    folder = build(workspace, "--require=--no-index", "--require=--no-deps", "--require", str(wheel), "--check", "probe_library",
-                   "--base-model", "someone/tiny-model", "--commit", "c" * 40)
+    folder = build(
+        workspace,
+        "--require=--no-index",
+        "--require=--no-deps",
+        "--require",
+        str(wheel),
+        "--check",
+        "probe_library",
+        "--base-model",
+        "someone/tiny-model",
+        "--commit",
+        "c" * 40,
+    )
     assert jobs.wait(folder, 120) == "succeeded", jobs.log_tail(folder, 20)
     result = folder.exit().result  # type: ignore[union-attr]
     download = job_folder(workspace, result["downloading"])
@@ -180,15 +207,22 @@ def test_a_worker_named_by_the_person_that_is_not_there_is_said(
         worker_python(workspace)
 
 
-@pytest.mark.parametrize(("direct_url", "expected"), [
-    (None, [f"nlp-skills[train]=={__version__}"]),
-    ({"url": "file:///tmp/nlp_skills-2.0.0-py3-none-any.whl", "archive_info": {}},
-     ["nlp-skills[train] @ file:///tmp/nlp_skills-2.0.0-py3-none-any.whl"]),
-    ({"url": "https://host/x.git", "vcs_info": {"vcs": "git", "commit_id": "abc"}},
-     ["nlp-skills[train] @ git+https://host/x.git@abc"]),
-    ({"url": "file:///tmp/a%20checkout", "dir_info": {"editable": True}}, ["--editable", "/tmp/a checkout[train]"]),
-    ({"url": "file:///tmp/copied", "dir_info": {}}, ["nlp-skills[train] @ file:///tmp/copied"]),
-])
+@pytest.mark.parametrize(
+    ("direct_url", "expected"),
+    [
+        (None, [f"nlp-skills[train]=={__version__}"]),
+        (
+            {"url": "file:///tmp/nlp_skills-2.0.0-py3-none-any.whl", "archive_info": {}},
+            ["nlp-skills[train] @ file:///tmp/nlp_skills-2.0.0-py3-none-any.whl"],
+        ),
+        (
+            {"url": "https://host/x.git", "vcs_info": {"vcs": "git", "commit_id": "abc"}},
+            ["nlp-skills[train] @ git+https://host/x.git@abc"],
+        ),
+        ({"url": "file:///tmp/a%20checkout", "dir_info": {"editable": True}}, ["--editable", "/tmp/a checkout[train]"]),
+        ({"url": "file:///tmp/copied", "dir_info": {}}, ["nlp-skills[train] @ file:///tmp/copied"]),
+    ],
+)
 def test_the_worker_gets_this_same_nlp_skills(
     monkeypatch: pytest.MonkeyPatch, direct_url: dict[str, object] | None, expected: list[str]
 ) -> None:

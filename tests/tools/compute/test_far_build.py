@@ -25,7 +25,9 @@ def put_wheel(folder: Path, name: str, version: str, *needs: str, module: str = 
     extras = "Provides-Extra: train\n" if any("extra ==" in need for need in needs) else ""
     with zipfile.ZipFile(path, "w") as wheel:
         wheel.writestr(f"{module or name}/__init__.py", "")
-        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{extras}{described}")
+        wheel.writestr(
+            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{extras}{described}"
+        )
         wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         wheel.writestr(f"{info}/RECORD", "")
     return path
@@ -45,7 +47,9 @@ class Index:
     def hold(self, name: str, version: str, *needs: str) -> None:
         folder = self.root / name.replace("_", "-")
         put_wheel(folder, name, version, *needs)
-        (folder / "index.html").write_text("".join(f'<a href="{wheel.name}">{wheel.name}</a>' for wheel in folder.glob("*.whl")))
+        (folder / "index.html").write_text(
+            "".join(f'<a href="{wheel.name}">{wheel.name}</a>' for wheel in folder.glob("*.whl"))
+        )
 
 
 class Far:
@@ -60,18 +64,33 @@ class Far:
             self.public.hold("trl", version)
         self.job = self.folder / "runs" / RUN / "jobs" / RUN
         self.job.mkdir(parents=True)
-        self.wheel = put_wheel(self.folder / "runs" / RUN, "ours", "1.0", "torch; extra == 'train'", "trl; extra == 'train'")
+        self.wheel = put_wheel(
+            self.folder / "runs" / RUN, "ours", "1.0", "torch; extra == 'train'", "trl; extra == 'train'"
+        )
 
     def build(self, **settings: Any) -> dict[str, Any]:
-        write_json(self.job / "note.json", {
-            "key": "k", "wheel": self.wheel.name, "extra": "[train]", "check": ["torch"], "flavour": "cpu",
-            "constraints": "torch==2.13.0\ntrl==1.0\n", "download": 1_000_000, "disk": 2_000_000, **settings})
+        write_json(
+            self.job / "note.json",
+            {
+                "key": "k",
+                "wheel": self.wheel.name,
+                "extra": "[train]",
+                "check": ["torch"],
+                "flavour": "cpu",
+                "constraints": "torch==2.13.0\ntrl==1.0\n",
+                "download": 1_000_000,
+                "disk": 2_000_000,
+                **settings,
+            },
+        )
         far_side.build(self.folder, {"run": RUN})
         return dict(read_json(self.job / "exit.json"))
 
     def installed(self) -> set[str]:
-        return {path.name.removesuffix(".dist-info")
-                for path in (self.folder / "environments").glob("k/lib/python3*/site-packages/*.dist-info")}
+        return {
+            path.name.removesuffix(".dist-info")
+            for path in (self.folder / "environments").glob("k/lib/python3*/site-packages/*.dist-info")
+        }
 
 
 @pytest.fixture
@@ -119,9 +138,13 @@ def test_a_disk_that_is_too_small_by_now_is_told_before_anything_is_fetched(far:
     assert not (far.job / "events.jsonl").exists()
 
 
-def test_without_a_checkout_the_pins_are_what_stands_here(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_checkout_the_pins_are_what_stands_here(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert "torch==" in pins.pins_of_here(workspace)
     monkeypatch.setattr(pins, "shipped_pins", lambda: "")
     stand = pins.pins_of_here(workspace).splitlines()
     assert all(line.count("==") == 1 and "+" not in line for line in stand)
-    assert any(line.startswith("pydantic==") for line in stand) and not any(line.startswith("nlp-skills") for line in stand)
+    assert any(line.startswith("pydantic==") for line in stand) and not any(
+        line.startswith("nlp-skills") for line in stand
+    )

@@ -35,7 +35,9 @@ def large(folder: Path, name: str = "model.safetensors") -> Path:
     return file
 
 
-def test_it_is_read_again_where_size_time_or_inode_changed_and_always_when_asked_to(read: list[str], tmp_path: Path) -> None:
+def test_it_is_read_again_where_size_time_or_inode_changed_and_always_when_asked_to(
+    read: list[str], tmp_path: Path
+) -> None:
     file = large(tmp_path / "model")
     first = file_hash(file)
     assert file_hash(file) == first and read == [file.name]

@@ -71,8 +71,9 @@ def test_a_worker_killed_in_the_middle_is_interrupted_and_resumes_where_it_was(
     (task.root / "go").touch()
     jobs.resume(folder, workspace)
     assert ended(folder) == "succeeded"
-    steps = [json.loads(line)["step"] for line in folder.events_file.read_text("utf-8").splitlines()
-             if '"progress"' in line]
+    steps = [
+        json.loads(line)["step"] for line in folder.events_file.read_text("utf-8").splitlines() if '"progress"' in line
+    ]
     assert steps == [1, 2, 3, 3, 4, 5]
 
 
@@ -140,8 +141,9 @@ def submit():
 
 def server(workspace: Workspace, does: str, *arguments: str) -> subprocess.Popen[bytes]:
     """A server of its own process group that does `does`; the tests let it die at a named point."""
-    return subprocess.Popen([sys.executable, "-c", SERVER + does, str(workspace.root), *arguments],
-                            start_new_session=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", SERVER + does, str(workspace.root), *arguments], start_new_session=True
+    )
 
 
 def died(process: subprocess.Popen[bytes]) -> None:
@@ -170,8 +172,11 @@ def test_a_server_killed_before_the_process_stands_leaves_a_job_that_can_be_resu
 def test_a_server_killed_between_the_process_and_its_pid_does_not_lose_the_job(
     workspace: Workspace, task: TaskFolder
 ) -> None:
-    write_work(task, "until('go')\nreturn {}", head="import time; from pathlib import Path\n"
-               "while not Path('imported').exists(): time.sleep(0.02)")  # slow imports: its own record comes late
+    write_work(
+        task,
+        "until('go')\nreturn {}",
+        head="import time; from pathlib import Path\nwhile not Path('imported').exists(): time.sleep(0.02)",
+    )  # slow imports: its own record comes late
     died(server(workspace, "local._write_if_absent = die; submit()"))
     folder = the_job(workspace)
     assert not folder.pid_file.exists()
@@ -189,8 +194,9 @@ def test_a_server_killed_between_the_process_and_its_pid_does_not_lose_the_job(
 def test_a_server_killed_while_resuming_leaves_a_job_that_can_be_resumed_again(
     start: Start, workspace: Workspace, task: TaskFolder
 ) -> None:
-    folder = start("if not (TASK / 'go').exists(): raise DataError(Text('no rows', '沒有資料'), Text('add', '加'))\n"
-                   "return {}")
+    folder = start(
+        "if not (TASK / 'go').exists(): raise DataError(Text('no rows', '沒有資料'), Text('add', '加'))\nreturn {}"
+    )
     assert ended(folder) == "failed"
     for point in ("jobs._record_starter = die", "local.start = die", "local._detached = die"):
         died(server(workspace, f"{point}; jobs.resume(JobFolder(Path(sys.argv[2])), workspace)", str(folder.root)))
@@ -220,8 +226,14 @@ def test_a_second_process_for_a_living_job_leaves_it_alone(start: Start, task: T
     folder = start("until('go')\nreturn {'by': os.getpid()}")
     pid = eventually(folder.process).pid
     eventually(lambda: '"started"' in folder.events_file.read_text("utf-8") if folder.events_file.exists() else False)
-    second = subprocess.run([sys.executable, "scripts/work.py"], cwd=task.root, capture_output=True, text=True,
-                            env={**os.environ, JOB_VARIABLE: str(folder.root)}, timeout=30)
+    second = subprocess.run(
+        [sys.executable, "scripts/work.py"],
+        cwd=task.root,
+        capture_output=True,
+        text=True,
+        env={**os.environ, JOB_VARIABLE: str(folder.root)},
+        timeout=30,
+    )
     assert second.returncode == 1 and "already running" in second.stderr
     (task.root / "go").touch()
     assert ended(folder) == "succeeded"
@@ -232,9 +244,11 @@ def test_a_second_process_for_a_living_job_leaves_it_alone(start: Start, task: T
 
 
 def family_of(folder: JobFolder) -> list[psutil.Process]:
-    return [process for process in psutil.process_iter()
-            if environment_value(process, FAMILY_VARIABLE) == str(folder.root)
-            and process.status() != psutil.STATUS_ZOMBIE]
+    return [
+        process
+        for process in psutil.process_iter()
+        if environment_value(process, FAMILY_VARIABLE) == str(folder.root) and process.status() != psutil.STATUS_ZOMBIE
+    ]
 
 
 def test_cancelling_ends_the_whole_family_also_what_left_the_group_and_ignores_signals(
@@ -295,11 +309,12 @@ def test_a_job_submitted_by_a_job_survives_the_cancelling_of_the_first(
     assert ended(inner) == "succeeded"
 
 
-def test_a_job_cancelled_before_its_process_came_up_never_works(
-    workspace: Workspace, task: TaskFolder
-) -> None:
-    write_work(task, "(TASK / 'worked').touch()\nreturn {}",
-               head="import time; from pathlib import Path\nwhile not Path('go').exists(): time.sleep(0.02)")
+def test_a_job_cancelled_before_its_process_came_up_never_works(workspace: Workspace, task: TaskFolder) -> None:
+    write_work(
+        task,
+        "(TASK / 'worked').touch()\nreturn {}",
+        head="import time; from pathlib import Path\nwhile not Path('go').exists(): time.sleep(0.02)",
+    )
     folder = jobs.submit(workspace, "train", ["scripts/work.py"], python=sys.executable, task=task)
     folder.cancel_file.touch()
     (task.root / "go").touch()
@@ -346,9 +361,14 @@ def test_a_signal_while_the_end_is_written_does_not_lose_it(start: Start) -> Non
 
 
 def by_hand(task: TaskFolder) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "scripts/work.py", "--plan", "v1"], cwd=task.root, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                            env={**os.environ, "NLP_SKILLS_LANGUAGE": "zh-TW"})
+    return subprocess.Popen(
+        [sys.executable, "scripts/work.py", "--plan", "v1"],
+        cwd=task.root,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "NLP_SKILLS_LANGUAGE": "zh-TW"},
+    )
 
 
 def test_a_script_run_by_hand_is_a_job_that_ctrl_c_cancels_and_resuming_carries_on(
@@ -370,9 +390,7 @@ def test_a_script_run_by_hand_is_a_job_that_ctrl_c_cancels_and_resuming_carries_
     assert ended(folder) == "succeeded"
 
 
-def test_a_script_run_by_hand_waits_for_nobody_but_refuses_beside_a_running_job(
-    start: Start, task: TaskFolder
-) -> None:
+def test_a_script_run_by_hand_waits_for_nobody_but_refuses_beside_a_running_job(start: Start, task: TaskFolder) -> None:
     folder = start("until('go')\nreturn {}", kind="evaluate")
     process = by_hand(task)
     _, err = process.communicate(timeout=30)
@@ -396,8 +414,10 @@ def test_a_script_run_by_hand_and_killed_is_interrupted(task: TaskFolder) -> Non
 
 
 def test_the_error_a_job_ended_with_comes_back_as_the_error_it_was(start: Start) -> None:
-    folder = start("raise DataError(Text('Row 3 has no label.', '第 3 筆沒有標籤。'), Text('Add it.', '補上。'), "
-                   "field='rows[3]', details={'row': 3})")
+    folder = start(
+        "raise DataError(Text('Row 3 has no label.', '第 3 筆沒有標籤。'), Text('Add it.', '補上。'), "
+        "field='rows[3]', details={'row': 3})"
+    )
     assert ended(folder) == "failed"
     error = jobs.failure(folder)
     assert isinstance(error, DataError)
@@ -462,14 +482,21 @@ def test_on_a_full_disk_a_job_is_told_as_not_started_and_none_is_left_that_seems
     monkeypatch.setattr(os, "fsync", until_full(fsync))
     monkeypatch.setattr(Path, "write_bytes", until_full(write_bytes))
     try:
-        folder = jobs.submit(workspace, "check", ["-m", "nlp_skills.tools.compute.machine"], python=sys.executable, task=task)
+        folder = jobs.submit(
+            workspace, "check", ["-m", "nlp_skills.tools.compute.machine"], python=sys.executable, task=task
+        )
     except WorkspaceError as error:
         assert "The disk is full" in error.problem.en and "磁碟已滿" in error.problem.zh
     else:
         assert full_at > 4 and jobs.wait(folder, 30)
     monkeypatch.undo()
-    assert all(folder.state() == "failed" and "disk is full" in str(jobs.failure(folder)) and not folder.family()
-               for folder in job_folders(workspace, task)) or full_at > 4
+    assert (
+        all(
+            folder.state() == "failed" and "disk is full" in str(jobs.failure(folder)) and not folder.family()
+            for folder in job_folders(workspace, task)
+        )
+        or full_at > 4
+    )
     assert not [left for left in task.jobs.iterdir() if left.is_dir() and not (left / "spec.json").is_file()]
 
 

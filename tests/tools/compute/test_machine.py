@@ -35,8 +35,11 @@ def a_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, cuda:
     (packages / "__init__.py").touch()
     (packages / "version.py").write_text(f"__version__ = {version!r}\ncuda = {cuda!r}\nhip = None\n", "utf-8")
     python = tmp_path / f"python-{version}"
-    python.write_text(f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(packages.parent)!r})\n"
-                      "exec(sys.argv[sys.argv.index('-c') + 1])\n", "utf-8")
+    python.write_text(
+        f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(packages.parent)!r})\n"
+        "exec(sys.argv[sys.argv.index('-c') + 1])\n",
+        "utf-8",
+    )
     python.chmod(0o755)
     monkeypatch.setenv("NLP_SKILLS_WORKER", str(python))
 
@@ -63,9 +66,7 @@ def test_a_gpu_beside_a_cpu_only_torch_is_said(
 
 @on_posix
 @pytest.mark.usefixtures("gpu")
-def test_a_gpu_with_a_cuda_torch_is_used(
-    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_gpu_with_a_cuda_torch_is_used(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     a_torch(tmp_path, monkeypatch, "2.13.0+cu130", "13.0")
     machine = describe_machine(workspace)
     assert (machine.device, machine.warnings()) == ("cuda", [])
@@ -75,9 +76,7 @@ def test_an_interpreter_without_torch_has_none(tmp_path: Path) -> None:
     assert worker_torch(tmp_path / "no-python") is None
 
 
-def test_the_terminal_shows_every_job_of_the_workspace(
-    workspace: Workspace, start: Callable[..., JobFolder]
-) -> None:
+def test_the_terminal_shows_every_job_of_the_workspace(workspace: Workspace, start: Callable[..., JobFolder]) -> None:
     folder = start("job.progress(3, 4, loss=0.25)\nreturn {}")
     jobs.wait(folder, 30)
     for language, words in (("en", ("mood", "Training", "done", "3/4", "loss 0.25")), ("zh-TW", ("訓練", "已完成"))):

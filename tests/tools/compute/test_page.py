@@ -37,14 +37,32 @@ def a_job(root: Path, language: str = "en", alive: bool = True) -> JobFolder:
 
     folder = JobFolder(root / "20260101-000000-000-train-abcd")
     folder.root.mkdir(parents=True)
-    write_json(folder.spec_file, {"id": folder.id, "kind": "train", "entry": ["-m", "x"], "python": "python",
-                                  "language": language, "created": "2026-01-01T00:00:00Z"})
+    write_json(
+        folder.spec_file,
+        {
+            "id": folder.id,
+            "kind": "train",
+            "entry": ["-m", "x"],
+            "python": "python",
+            "language": language,
+            "created": "2026-01-01T00:00:00Z",
+        },
+    )
     if alive:
         write_json(folder.pid_file, {**identity(os.getpid()), "ready": True})
     for step in range(0, 50, 5):
         measures = {"loss": 2.0 - step / 40, "valid_macro_f1": step / 60, "tokens_per_second": 5000.0}
-        append_jsonl(folder.events_file, {"kind": "progress", "step": step, "total": 50, "measures": measures,
-                                          "eta_seconds": 30.0, "message": {"en": "training", "zh": "訓練中"}})
+        append_jsonl(
+            folder.events_file,
+            {
+                "kind": "progress",
+                "step": step,
+                "total": 50,
+                "measures": measures,
+                "eta_seconds": 30.0,
+                "message": {"en": "training", "zh": "訓練中"},
+            },
+        )
     return folder
 
 
@@ -52,10 +70,13 @@ def page(folder: JobFolder) -> str:
     return folder.page_file.read_text("utf-8")
 
 
-@pytest.mark.parametrize(("language", "words"), [
-    ("en", ("Training", "running", "training loss", "Time left", "Updated")),
-    ("zh-TW", ("訓練", "執行中", "訓練損失", "剩餘時間", "更新時間")),
-])
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", ("Training", "running", "training loss", "Time left", "Updated")),
+        ("zh-TW", ("訓練", "執行中", "訓練損失", "剩餘時間", "更新時間")),
+    ],
+)
 def test_the_page_speaks_the_job_language_draws_its_curves_and_needs_no_network(
     tmp_path: Path, language: str, words: tuple[str, ...]
 ) -> None:
@@ -120,12 +141,15 @@ def test_a_job_without_measures_has_a_page_but_no_curve(tmp_path: Path) -> None:
     assert folder.page_file.exists() and not folder.curve_file.exists()
 
 
-@pytest.mark.parametrize(("low", "high", "expected"), [
-    (0, 1, ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]),
-    (0, 2.4, ["0.0", "0.5", "1.0", "1.5", "2.0", "2.5"]),
-    (0, 304, ["0", "100", "200", "300", "400"]),
-    (0, 0.004, ["0.000", "0.001", "0.002", "0.003", "0.004"]),
-])
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0, 1, ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]),
+        (0, 2.4, ["0.0", "0.5", "1.0", "1.5", "2.0", "2.5"]),
+        (0, 304, ["0", "100", "200", "300", "400"]),
+        (0, 0.004, ["0.000", "0.001", "0.002", "0.003", "0.004"]),
+    ],
+)
 def test_ticks_are_round_numbers_that_hold_all_values(low: float, high: float, expected: list[str]) -> None:
     marks = ticks(low, high)
     assert [tick_label(mark, marks) for mark in marks] == expected

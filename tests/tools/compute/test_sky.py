@@ -52,7 +52,9 @@ def sky_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workspace: Work
     state.mkdir()
     programs.mkdir()
     program = programs / "sky"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -P {Path(__file__).with_name("sky_program.py")} {state} "$@"\n')
+    program.write_text(
+        f'#!/bin/sh\nexec {sys.executable} -P {Path(__file__).with_name("sky_program.py")} {state} "$@"\n'
+    )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("NLP_SKILLS_WORKSPACE", str(workspace.root))
@@ -102,11 +104,14 @@ def test_a_price_is_looked_up_told_and_kept_for_these_settings_alone(workspace: 
     assert "launch --dryrun" in (clouds / "calls").read_text() and not (clouds / "clusters.json").exists()
 
 
-@pytest.mark.parametrize(("trouble", "infra", "field", "said"), [
-    ("no cloud", "aws", "settings.infra", "sky check aws"),
-    ("no such", "aws", "settings.gpus", "sky gpus list"),
-    ("", "awss", "settings.infra", "gcp/us-central1"),
-])
+@pytest.mark.parametrize(
+    ("trouble", "infra", "field", "said"),
+    [
+        ("no cloud", "aws", "settings.infra", "sky check aws"),
+        ("no such", "aws", "settings.gpus", "sky gpus list"),
+        ("", "awss", "settings.infra", "gcp/us-central1"),
+    ],
+)
 def test_what_skypilot_refuses_is_told_with_the_setting_that_mends_it(
     workspace: Workspace, clouds: Path, trouble: str, infra: str, field: str, said: str
 ) -> None:
@@ -117,13 +122,16 @@ def test_what_skypilot_refuses_is_told_with_the_setting_that_mends_it(
     assert isinstance(error, MachineError) and error.field == field and said in error.fix.en and said in error.fix.zh
 
 
-@pytest.mark.parametrize(("settings", "said"), [
-    ({"infra": "a w s"}, "settings.infra"),
-    ({"infra": "aws", "gpu": "A10G"}, "settings.gpu"),
-    ({"infra": "aws", "idle_minutes": 0}, "settings.idle_minutes"),
-    ({"infra": "runpod", "when_idle": "stop"}, "aws, gcp or azure"),
-    ({"infra": "yotta"}, "cannot end an idle machine"),
-])
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"infra": "a w s"}, "settings.infra"),
+        ({"infra": "aws", "gpu": "A10G"}, "settings.gpu"),
+        ({"infra": "aws", "idle_minutes": 0}, "settings.idle_minutes"),
+        ({"infra": "runpod", "when_idle": "stop"}, "aws, gcp or azure"),
+        ({"infra": "yotta"}, "cannot end an idle machine"),
+    ],
+)
 def test_settings_that_cannot_be_are_named(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(MachineError) as told:
         make_machine("cloud", {"kind": "sky", **settings})
@@ -143,8 +151,13 @@ def test_the_task_file_ends_an_idle_machine_bounds_its_price_and_holds_neither_d
     machine = make_machine("cloud", SETTINGS)
     assert isinstance(machine, Sky)
     asked = yaml.safe_load(task_file.write_task_file(machine, "job-1", tmp_path, dearest=1.03).read_text())
-    assert asked["resources"] == {"infra": "aws", "accelerators": "A10G:1", "disk_size": 100, "max_hourly_cost": 1.03,
-                                  "autostop": {"idle_minutes": 30, "down": False}}
+    assert asked["resources"] == {
+        "infra": "aws",
+        "accelerators": "A10G:1",
+        "disk_size": 100,
+        "max_hourly_cost": 1.03,
+        "autostop": {"idle_minutes": 30, "down": False},
+    }
     assert "far_side.py attend" in asked["run"] and "job-1" in asked["run"] and "[train]" in asked["setup"]
     assert sorted(Path(here).name for here in asked["file_mounts"].values())[0] == "far_side.py"
     assert "planted-secret" not in json.dumps(asked) and "envs" not in asked and "secrets" not in asked
@@ -158,13 +171,20 @@ def test_a_cluster_no_job_needs_is_told_by_the_doctor_and_when_the_price_is_look
     workspace: Workspace, clouds: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = cluster_name(workspace, "20260102-030405-678-train-ab12")
-    (clouds / "clusters.json").write_text(json.dumps({
-        left: {"name": left, "status": "UP", "cloud": "AWS", "launched_at": 1}, "somebody-elses": {
-            "name": "somebody-elses", "status": "UP", "cloud": "AWS", "launched_at": 1}}))
+    (clouds / "clusters.json").write_text(
+        json.dumps(
+            {
+                left: {"name": left, "status": "UP", "cloud": "AWS", "launched_at": 1},
+                "somebody-elses": {"name": "somebody-elses", "status": "UP", "cloud": "AWS", "launched_at": 1},
+            }
+        )
+    )
     priced(workspace)
     standing = named_machine(workspace, "cloud").examine("cloud")
     warned = [one for one in standing if one.state == "warning"]
-    assert len(warned) == 1 and left in warned[0].says.en and warned[0].mends and f"sky down {left}" in warned[0].mends.en
+    assert (
+        len(warned) == 1 and left in warned[0].says.en and warned[0].mends and f"sky down {left}" in warned[0].mends.en
+    )
     assert any("AWS" in one.says.en for one in standing if one.state == "ok")
 
 
@@ -175,14 +195,29 @@ def test_trainings_cancelled_together_each_give_their_machine_back(
     owners = []
     for number in range(2):
         job = JobFolder(task.jobs / f"20260102-030405-67{number}-train-ab1{number}")
-        write_json(job.spec_file, {"id": job.id, "kind": "train", "entry": AWAY, "created": "2026-01-02T03:04:05Z",
-                                   "arguments": [str(task.root), "--machine", "cloud", "--plan", "first"], "task": str(task.root),
-                                   "python": sys.executable, "machine": "cloud"})
+        write_json(
+            job.spec_file,
+            {
+                "id": job.id,
+                "kind": "train",
+                "entry": AWAY,
+                "created": "2026-01-02T03:04:05Z",
+                "arguments": [str(task.root), "--machine", "cloud", "--plan", "first"],
+                "task": str(task.root),
+                "python": sys.executable,
+                "machine": "cloud",
+            },
+        )
         Record(machine="cloud", cluster=cluster_name(workspace, job.id), asked="2026-01-02T03:04:05Z").write(job)
         owners.append(job)
-    (clouds / "clusters.json").write_text(json.dumps({
-        name: {"name": name, "status": "INIT", "cloud": "AWS", "launched_at": 1}
-        for name in (cluster_name(workspace, job.id) for job in owners)}))
+    (clouds / "clusters.json").write_text(
+        json.dumps(
+            {
+                name: {"name": name, "status": "INIT", "cloud": "AWS", "launched_at": 1}
+                for name in (cluster_name(workspace, job.id) for job in owners)
+            }
+        )
+    )
     for job in owners:
         give_back_later("cloud", job)
         give_back_later("cloud", job)

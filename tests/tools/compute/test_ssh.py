@@ -33,6 +33,7 @@ pytestmark = pytest.mark.minutes
 
 def set_up(workspace: Workspace, **arguments: Any) -> Any:
     """The door's answer."""
+
     async def run() -> Any:
         settings = Settings.from_environment({"NLP_SKILLS_WORKSPACE": str(workspace.root)})
         async with Client(build_server(settings)) as client:
@@ -80,8 +81,12 @@ def test_a_changed_host_key_is_refused_with_both_fingerprints_whatever_is_confir
     sshd.trust()
     before, known = sshd.fingerprint(), sshd.known_hosts.read_text()
     sshd.new_host_key()
-    refused = set_up(workspace, name="gpubox", confirm=True, settings={
-        "host": "gpubox", "folder": str(far_folder), "fingerprint": sshd.fingerprint()})
+    refused = set_up(
+        workspace,
+        name="gpubox",
+        confirm=True,
+        settings={"host": "gpubox", "folder": str(far_folder), "fingerprint": sshd.fingerprint()},
+    )
     assert refused.is_error and before in refused.content[0].text and sshd.fingerprint() in refused.content[0].text
     assert sshd.known_hosts.read_text() == known and not far_folder.exists()
     sshd.trust()
@@ -90,8 +95,9 @@ def test_a_changed_host_key_is_refused_with_both_fingerprints_whatever_is_confir
 def test_jump_hosts_of_the_persons_ssh_config_are_gone_through_and_checked_too(
     sshd: Sshd, proxy: Proxy, far_folder: Path
 ) -> None:
-    sshd.point_to(sshd.port, more=f"  ProxyJump jump\nHost jump\n  HostName 127.0.0.1\n  Port {proxy.port}\n"
-                                  f"  User {ACCOUNT}\n")
+    sshd.point_to(
+        sshd.port, more=f"  ProxyJump jump\nHost jump\n  HostName 127.0.0.1\n  Port {proxy.port}\n  User {ACCOUNT}\n"
+    )
     sshd.trust()
     machine = Ssh(host="gpubox", folder=str(far_folder))
     with pytest.raises(MachineError) as asked, machine.reached("gpubox"):
@@ -123,10 +129,14 @@ def agent(sshd: Sshd, proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_key_that_only_the_agent_can_use_opens_the_jump_host_and_the_machine(
     sshd: Sshd, proxy: Proxy, far_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sshd.point_to(sshd.port, more=f"  ProxyJump jump\nHost jump\n  HostName 127.0.0.1\n  Port {proxy.port}\n"
-                                  f"  User {ACCOUNT}\n  HostKeyAlias gpubox\n")
-    sshd.known_hosts.write_text(sshd.known_hosts.read_text() + f"[gpubox]:{proxy.port} "
-                                + (sshd.root / "host_key.pub").read_text())
+    sshd.point_to(
+        sshd.port,
+        more=f"  ProxyJump jump\nHost jump\n  HostName 127.0.0.1\n  Port {proxy.port}\n"
+        f"  User {ACCOUNT}\n  HostKeyAlias gpubox\n",
+    )
+    sshd.known_hosts.write_text(
+        sshd.known_hosts.read_text() + f"[gpubox]:{proxy.port} " + (sshd.root / "host_key.pub").read_text()
+    )
     machine = Ssh(host="gpubox", folder=str(far_folder))
     with machine.reached("gpubox") as far:
         assert far.folder == str(far_folder) and proxy.passed["there"] > 5000
@@ -170,15 +180,18 @@ def test_keys_that_are_refused_and_machines_that_are_away_are_told_apart(
     assert away.value.code == "machine_unreachable"
 
 
-@pytest.mark.parametrize(("name", "settings", "said"), [
-    ("gpubox", {"host": "a b"}, "settings.host"),
-    ("gpubox", {"host": "-oProxyCommand=x"}, "settings.host"),
-    ("gpubox", {"host": "x", "phyton": "/usr/bin/python3"}, "settings.phyton"),
-    ("gpubox", {"kind": "shh", "host": "x"}, "ssh"),
-    ("GPU box", {"host": "x"}, "name"),
-    ("local", {"host": "x"}, "name"),
-    ("gpubx", {}, "gpubox"),
-])
+@pytest.mark.parametrize(
+    ("name", "settings", "said"),
+    [
+        ("gpubox", {"host": "a b"}, "settings.host"),
+        ("gpubox", {"host": "-oProxyCommand=x"}, "settings.host"),
+        ("gpubox", {"host": "x", "phyton": "/usr/bin/python3"}, "settings.phyton"),
+        ("gpubox", {"kind": "shh", "host": "x"}, "ssh"),
+        ("GPU box", {"host": "x"}, "name"),
+        ("local", {"host": "x"}, "name"),
+        ("gpubx", {}, "gpubox"),
+    ],
+)
 def test_settings_that_cannot_be_are_named_with_what_can(
     workspace: Workspace, name: str, settings: dict[str, Any], said: str
 ) -> None:
@@ -201,13 +214,23 @@ def test_the_machines_are_listed_and_keep_what_an_hour_costs(workspace: Workspac
 
 
 def test_the_doctor_looks_at_each_machine_and_names_what_mends_it(
-    workspace: Workspace, sshd: Sshd, proxy: Proxy, far_folder: Path, monkeypatch: pytest.MonkeyPatch,
+    workspace: Workspace,
+    sshd: Sshd,
+    proxy: Proxy,
+    far_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("NLP_SKILLS_WORKSPACE", str(workspace.root))
-    write_yaml(workspace.root / "machines.yaml", {"machines": {
-        "gpubox": {"kind": "ssh", "host": "gpubox", "folder": str(far_folder)},
-        "nowhere": {"kind": "ssh", "host": "nowhere.invalid"}}})
+    write_yaml(
+        workspace.root / "machines.yaml",
+        {
+            "machines": {
+                "gpubox": {"kind": "ssh", "host": "gpubox", "folder": str(far_folder)},
+                "nowhere": {"kind": "ssh", "host": "nowhere.invalid"},
+            }
+        },
+    )
     command_line(["doctor", "--language", "zh-TW"])
     shown = capsys.readouterr().out
     assert "機器 gpubox：gpubox 有回應，主機金鑰可信；Python 3." in shown and "沒有 NVIDIA GPU" in shown
@@ -221,9 +244,15 @@ def test_an_environment_is_built_there_from_our_wheel_and_found_again(
     monkeypatch.setenv("NLP_SKILLS_WORKSPACE", str(workspace.root))
     machine = Ssh(host="gpubox", folder=str(far_folder))
     keep_machine(workspace, "gpubox", machine)
-    job = jobs.submit(workspace, bootstrap.KIND, bootstrap.ENTRY, ["--machine", "gpubox", "--extra", "", "--check",
-                                                                   "nlp_skills.tools.compute.running"],
-                      python=sys.executable, resumable=True, machine="gpubox")
+    job = jobs.submit(
+        workspace,
+        bootstrap.KIND,
+        bootstrap.ENTRY,
+        ["--machine", "gpubox", "--extra", "", "--check", "nlp_skills.tools.compute.running"],
+        python=sys.executable,
+        resumable=True,
+        machine="gpubox",
+    )
     assert jobs.wait(job, 240) == "succeeded", (jobs.failure(job), job.output_file.read_text(encoding="utf-8"))
     ended = job.exit()
     assert ended and ended.result["python"] == str(far_folder / "environments" / environment_key() / "bin" / "python")

@@ -38,17 +38,20 @@ def test_our_scripts_are_known_in_every_language_and_version(language: str, whee
         assert is_generated(file, text.replace("\n", "\r\n").encode()), "as Git writes it on Windows"
 
 
-@pytest.mark.parametrize("change", [
-    lambda text: text + "import os\n",
-    lambda text: "import os\n" + text,
-    lambda text: text.replace("import sys\n", "import sys, os\n"),
-    lambda text: text.replace("{__version__}", "{__import__('os')}"),
-    lambda text: text.replace('"""', '"""" + str(1) + """', 1),
-    lambda text: text.replace("sys.exit(\n", "sys.exit(\n        print(1) or\n"),
-    lambda text: text.replace("tools.data.validate", "tools.data.preview"),
-    lambda text: text.replace("sys.argv[1:]", "sys.argv[2:]"),
-    lambda text: text.replace("\n        \"or", "\n        f\"{1}or"),
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text + "import os\n",
+        lambda text: "import os\n" + text,
+        lambda text: text.replace("import sys\n", "import sys, os\n"),
+        lambda text: text.replace("{__version__}", "{__import__('os')}"),
+        lambda text: text.replace('"""', '"""" + str(1) + """', 1),
+        lambda text: text.replace("sys.exit(\n", "sys.exit(\n        print(1) or\n"),
+        lambda text: text.replace("tools.data.validate", "tools.data.preview"),
+        lambda text: text.replace("sys.argv[1:]", "sys.argv[2:]"),
+        lambda text: text.replace('\n        "or', '\n        f"{1}or'),
+    ],
+)
 def test_the_smallest_change_makes_it_the_persons(change: Callable[[str], str]) -> None:
     text = script_texts("en", "some.whl")[FILE]
     assert change(text) != text and not is_generated(FILE, change(text).encode())
@@ -69,7 +72,9 @@ def test_a_changed_script_runs_after_one_yes_for_its_content_and_the_job_tells_w
 ) -> None:
     script = task.scripts / FILE
     body = script_texts("en", "x.whl")[FILE] + f"# {task.root}\n"
-    script.write_text(body.replace("import sys\n", "import sys\nprint('mine', sys.argv[0], __file__)\n"), encoding="utf-8")
+    script.write_text(
+        body.replace("import sys\n", "import sys\nprint('mine', sys.argv[0], __file__)\n"), encoding="utf-8"
+    )
     with pytest.raises(AccessError, match=FILE) as refused:
         submit(workspace, task)
     assert refused.value.needs[0].subject == sha256_file(script) and "allow --script" in refused.value.fix.en
@@ -77,7 +82,9 @@ def test_a_changed_script_runs_after_one_yes_for_its_content_and_the_job_tells_w
     agreed(script)
     folder = submit(workspace, task)
     assert f"mine {script} {script}" in folder.output_file.read_text(encoding="utf-8")
-    assert [event["sha256"] for event in read_jsonl(folder.events_file) if event["kind"] == "own_script"] == [sha256_file(script)]
+    assert [event["sha256"] for event in read_jsonl(folder.events_file) if event["kind"] == "own_script"] == [
+        sha256_file(script)
+    ]
     script.write_text(body + "# again\n", encoding="utf-8")
     with pytest.raises(AccessError):
         jobs.resume(folder, workspace)
@@ -91,7 +98,9 @@ def test_what_is_no_script_of_the_task_is_refused(task: TaskFolder, name: str) -
     assert refused.value.field == "regeneration.script"
 
 
-@pytest.mark.parametrize("entry", [["-m", "timeit"], ["-m", "nlp_skills.tools.deploy.converter"], ["-m", "evil.code"], ["-m"]])
+@pytest.mark.parametrize(
+    "entry", [["-m", "timeit"], ["-m", "nlp_skills.tools.deploy.converter"], ["-m", "evil.code"], ["-m"]]
+)
 def test_a_job_that_came_with_a_folder_runs_nothing_but_our_jobs(
     workspace: Workspace, task: TaskFolder, entry: list[str]
 ) -> None:

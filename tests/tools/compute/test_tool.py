@@ -80,8 +80,11 @@ def test_an_interrupted_job_is_told_and_its_status_comes_at_once(
     kill_hard(folder)
     answer = call(workspace, "job_status", job_id=folder.id, wait_seconds=20).structured_content
     assert answer["job"]["state"] == "interrupted"
-    assert answer["next_step"] == {"say": answer["next_step"]["say"], "tool": "manage_job",
-                                   "arguments": {"job_id": folder.id, "action": "resume"}}
+    assert answer["next_step"] == {
+        "say": answer["next_step"]["say"],
+        "tool": "manage_job",
+        "arguments": {"job_id": folder.id, "action": "resume"},
+    }
 
 
 def test_setting_up_asks_before_it_fetches(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

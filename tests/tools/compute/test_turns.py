@@ -62,8 +62,15 @@ class Line:
         write_work(task, TAKES_A_TURN, HEAD)
 
     def submit(self, name: str, gpus: int = 0, least: int = 1, most: int = 1) -> JobFolder:
-        return jobs.submit(self.workspace, "train", ["scripts/work.py"], [name, str(gpus), str(least), str(most)],
-                           python=sys.executable, task=self.task, resumable=True)
+        return jobs.submit(
+            self.workspace,
+            "train",
+            ["scripts/work.py"],
+            [name, str(gpus), str(least), str(most)],
+            python=sys.executable,
+            task=self.task,
+            resumable=True,
+        )
 
     def at_work(self, name: str) -> None:
         eventually((self.task.root / f"{name} at work").exists)
@@ -116,8 +123,10 @@ def test_a_queued_job_says_in_both_languages_what_it_waits_for(
     second = line.submit("second")
     line.waits(second, 1)
     english, chinese = _told(second, workspace, task, "en"), _told(second, workspace, task, "zh-TW")
-    for said, words in ((english, ("queued", "processor", "number 1 in line", "starts by itself", "action='cancel'")),
-                        (chinese, ("排隊中", "處理器", "第 1 位", "自動開始", "action='cancel'"))):
+    for said, words in (
+        (english, ("queued", "processor", "number 1 in line", "starts by itself", "action='cancel'")),
+        (chinese, ("排隊中", "處理器", "第 1 位", "自動開始", "action='cancel'")),
+    ):
         assert all(word in said for word in words) and first.id in said, said
     view = job_answer(second).job
     assert view.state == "queued" and view.place and view.place.position == 1
@@ -135,8 +144,14 @@ def _told(job: JobFolder, workspace: Workspace, task: TaskFolder, language: str)
     with speaking(language):  # type: ignore[arg-type]
         answer = job_answer(job)
         coach = job_now(look(workspace, task))
-        return "\n".join([answer.message, answer.next_step.say, coach.message,
-                          str(_said_of_page(list_tasks(workspace), None, False))])
+        return "\n".join(
+            [
+                answer.message,
+                answer.next_step.say,
+                coach.message,
+                str(_said_of_page(list_tasks(workspace), None, False)),
+            ]
+        )
 
 
 def test_a_queued_job_is_cancelled_at_once_and_those_behind_it_move_up(line: Line) -> None:
@@ -171,7 +186,9 @@ def test_a_job_killed_at_work_frees_its_device_also_from_what_it_had_started(lin
     assert jobs.wait(second, 30) == "succeeded"
 
 
-def test_a_job_killed_at_work_and_resumed_has_its_turn_again(line: Line, workspace: Workspace, task: TaskFolder) -> None:
+def test_a_job_killed_at_work_and_resumed_has_its_turn_again(
+    line: Line, workspace: Workspace, task: TaskFolder
+) -> None:
     first = line.submit("first")
     line.at_work("first")
     kill_hard(first)
@@ -185,7 +202,9 @@ def test_a_job_killed_at_work_and_resumed_has_its_turn_again(line: Line, workspa
     assert jobs.wait(second, 30) == "succeeded" and line.names() == ["first", "first", "second"]
 
 
-def test_a_job_killed_in_line_lets_the_next_one_pass_and_is_resumed_at_its_end(line: Line, workspace: Workspace) -> None:
+def test_a_job_killed_in_line_lets_the_next_one_pass_and_is_resumed_at_its_end(
+    line: Line, workspace: Workspace
+) -> None:
     line.submit("first")
     line.at_work("first")
     second = line.submit("second")
@@ -205,13 +224,16 @@ def test_a_job_killed_in_line_lets_the_next_one_pass_and_is_resumed_at_its_end(l
 def test_a_queued_job_starts_by_itself_after_the_server_was_killed(line: Line, workspace: Workspace) -> None:
     line.submit("first")
     line.at_work("first")
-    submit = ("import sys, time; from pathlib import Path\n"
-              "from nlp_skills.resources.task import TaskFolder\nfrom nlp_skills.resources.workspace import Workspace\n"
-              "from nlp_skills.tools.compute import jobs\nworkspace = Workspace(Path(sys.argv[1]))\n"
-              "jobs.submit(workspace, 'train', ['scripts/work.py'], ['second', '0', '1', '1'], python=sys.executable, "
-              "task=TaskFolder(workspace.root / 'mood'), resumable=True)\nprint('sent', flush=True); time.sleep(600)")
-    with subprocess.Popen([sys.executable, "-c", submit, str(workspace.root)], stdout=subprocess.PIPE,
-                          start_new_session=True) as server:
+    submit = (
+        "import sys, time; from pathlib import Path\n"
+        "from nlp_skills.resources.task import TaskFolder\nfrom nlp_skills.resources.workspace import Workspace\n"
+        "from nlp_skills.tools.compute import jobs\nworkspace = Workspace(Path(sys.argv[1]))\n"
+        "jobs.submit(workspace, 'train', ['scripts/work.py'], ['second', '0', '1', '1'], python=sys.executable, "
+        "task=TaskFolder(workspace.root / 'mood'), resumable=True)\nprint('sent', flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", submit, str(workspace.root)], stdout=subprocess.PIPE, start_new_session=True
+    ) as server:
         assert server.stdout and server.stdout.readline() == b"sent\n"
         second = job_folders(workspace)[0]
         line.waits(second, 1)
@@ -240,8 +262,12 @@ def test_each_gpu_is_a_turn_of_its_own_and_one_that_wants_two_is_not_overtaken(l
     line.at_work("small")
     line.end("small")
     assert jobs.wait(small, 30) == "succeeded"
-    assert line.order() == ["first:GPU-0:GPU-0", "second:GPU-1:GPU-1", "both:GPU-0,GPU-1:GPU-0,GPU-1",
-                            "small:GPU-0:GPU-0"]
+    assert line.order() == [
+        "first:GPU-0:GPU-0",
+        "second:GPU-1:GPU-1",
+        "both:GPU-0,GPU-1:GPU-0,GPU-1",
+        "small:GPU-0:GPU-0",
+    ]
     queued = [event for event in read_jsonl(both.events_file) if event["kind"] in ("queued", "turn")]
     assert queued[-1]["devices"] == ["GPU-0", "GPU-1"]
 
@@ -266,12 +292,17 @@ def test_an_evaluation_waits_for_a_gpu_and_goes_ahead_on_the_processors(
 ) -> None:
     line.submit("training", gpus=gpus)
     line.at_work("training")
-    write_work(task, f"""
+    write_work(
+        task,
+        f"""
         from nlp_skills.tools.compute import turns
         turns.describe_machine = lambda workspace: machine({gpus})
         with turns.gpu_turn(job):
             return {{"sees": os.environ.get("CUDA_VISIBLE_DEVICES")}}
-    """, HEAD, "evaluate")
+    """,
+        HEAD,
+        "evaluate",
+    )
     evaluation = jobs.submit(workspace, "evaluate", ["scripts/work.py"], python=sys.executable, task=task)
     if gpus:
         line.waits(evaluation, 1)

@@ -80,7 +80,9 @@ def test_following_pushes_growing_progress_and_returns_in_time_with_when_to_ask_
     assert [step for step, *_ in told] == sorted(step for step, *_ in told)
 
 
-def test_a_cut_link_is_the_state_everywhere_until_it_stands_again(start: Start, task: TaskFolder, workspace: Workspace) -> None:
+def test_a_cut_link_is_the_state_everywhere_until_it_stands_again(
+    start: Start, task: TaskFolder, workspace: Workspace
+) -> None:
     folder = start("""
         job.progress(3, 10, Text("reading", "讀取"))
         until("go")
@@ -89,7 +91,11 @@ def test_a_cut_link_is_the_state_everywhere_until_it_stands_again(start: Start, 
     eventually(lambda: JobEvents(folder).progress().step == 3)
     write_json(folder.cut_file, Cut(machine="gpubox", since=now(), until="2030-01-02 03:04").model_dump())
     answer = job_answer(folder)
-    assert answer.job.state == "unreachable" and "the link to gpubox was cut" in answer.message and "3/10" in answer.message
+    assert (
+        answer.job.state == "unreachable"
+        and "the link to gpubox was cut" in answer.message
+        and "3/10" in answer.message
+    )
     assert "2030-01-02 03:04" in answer.next_step.say and "is running" not in answer.message
     with speaking("zh-TW"):
         assert "與 gpubox 的連線" in job_answer(folder).message and "連線中斷" in list_answer(workspace).next_step.say
@@ -117,8 +123,10 @@ def test_following_a_failed_job_raises_its_own_error(start: Start, workspace: Wo
 
 
 def test_the_status_of_a_failed_job_tells_the_error_and_shows_the_log(start: Start, workspace: Workspace) -> None:
-    folder = start("print('token=abcdef123456'); print('reading\\rread 3 rows')\n"
-                   "raise DataError(Text('No rows.', '沒有資料。'), Text('Add some.', '請加入資料。'))")
+    folder = start(
+        "print('token=abcdef123456'); print('reading\\rread 3 rows')\n"
+        "raise DataError(Text('No rows.', '沒有資料。'), Text('Add some.', '請加入資料。'))"
+    )
     jobs.wait(folder, 30)
     status = status_answer(folder, log_lines=5)
     assert "No rows." in status.message and status.next_step.say == "Add some."
@@ -126,8 +134,10 @@ def test_the_status_of_a_failed_job_tells_the_error_and_shows_the_log(start: Sta
 
 
 def test_the_status_of_a_failed_job_carries_the_rows_its_error_is_about(start: Start, workspace: Workspace) -> None:
-    folder = start("raise DataError(Text('One row differs.', '有一列不同。'), Text('Mend it.', '請修正。'),\n"
-                   "                details={'rows': [{'id': 'a1'}]})")
+    folder = start(
+        "raise DataError(Text('One row differs.', '有一列不同。'), Text('Mend it.', '請修正。'),\n"
+        "                details={'rows': [{'id': 'a1'}]})"
+    )
     jobs.wait(folder, 30)
     assert status_answer(folder).job.result == {"rows": [{"id": "a1"}]}  # type: ignore[union-attr]
 

@@ -48,8 +48,15 @@ def task(workspace: Workspace) -> TaskFolder:
     """An entity-sentiment task with three Chinese labels."""
     task = TaskFolder(workspace.root / "entity-sentiment")
     task.root.mkdir(parents=True)
-    write_yaml(task.file, {"name": "entity-sentiment", "type": "entity-classification", "language": "zh-TW",
-                           "labels": ["正面", "中性", "負面"]})
+    write_yaml(
+        task.file,
+        {
+            "name": "entity-sentiment",
+            "type": "entity-classification",
+            "language": "zh-TW",
+            "labels": ["正面", "中性", "負面"],
+        },
+    )
     return task
 
 
@@ -91,9 +98,14 @@ def postgres() -> Iterator[PostgresServer]:
         pytest.skip("PostgreSQL is not installed here (initdb was not found)")
     with running_postgres() as server:
         server.execute("CREATE TABLE annotations (id serial, text text, entity text, label text, marked date)")
-        server.insert("annotations", ["text", "entity", "label", "marked"], [
-            (row["text"], row["entity"], row["label"], date) for row, date in zip(
-                sentences(2500), _dates(2500), strict=True)])
+        server.insert(
+            "annotations",
+            ["text", "entity", "label", "marked"],
+            [
+                (row["text"], row["entity"], row["label"], date)
+                for row, date in zip(sentences(2500), _dates(2500), strict=True)
+            ],
+        )
         yield server
 
 
@@ -101,8 +113,14 @@ def sentences(count: int, start: int = 0) -> Rows:
     """Distinct rows whose label follows from the sentence."""
     endings = {"正面": "營收創下新高", "中性": "召開例行股東會", "負面": "獲利大幅下滑"}
     labels = list(endings)
-    return [{"text": f"公司甲{number}本季{endings[labels[number % 3]]}。", "entity": f"公司甲{number}",
-             "label": labels[number % 3]} for number in range(start, start + count)]
+    return [
+        {
+            "text": f"公司甲{number}本季{endings[labels[number % 3]]}。",
+            "entity": f"公司甲{number}",
+            "label": labels[number % 3],
+        }
+        for number in range(start, start + count)
+    ]
 
 
 def _dates(count: int) -> list[Any]:

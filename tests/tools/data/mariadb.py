@@ -22,7 +22,8 @@ _START_SECONDS = 60.0
 def find_mariadb() -> Path | None:
     """The server's program; None where it is not installed."""
     found = shutil.which("mariadbd") or next(
-        (str(path) for path in (Path("/usr/sbin/mariadbd"), Path("/opt/homebrew/bin/mariadbd")) if path.is_file()), None)
+        (str(path) for path in (Path("/usr/sbin/mariadbd"), Path("/opt/homebrew/bin/mariadbd")) if path.is_file()), None
+    )
     return Path(found) if found and shutil.which("mariadb-install-db") else None
 
 
@@ -40,8 +41,12 @@ class MariaServer:
         """Run SQL statements as the administrator; the first value of the last one's answer."""
         import pymysql  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
-        with pymysql.connect(host="127.0.0.1", port=self.port, user=self.user, password=self.password.encode(),
-                             autocommit=True) as connection, connection.cursor() as cursor:
+        with (
+            pymysql.connect(
+                host="127.0.0.1", port=self.port, user=self.user, password=self.password.encode(), autocommit=True
+            ) as connection,
+            connection.cursor() as cursor,
+        ):
             for statement in statements:
                 cursor.execute(statement)
             row = cursor.fetchone()
@@ -50,10 +55,15 @@ class MariaServer:
     def insert(self, table: str, columns: list[str], rows: list[tuple[Any, ...]]) -> None:
         import pymysql
 
-        with pymysql.connect(host="127.0.0.1", port=self.port, user=self.user, password=self.password.encode(),
-                             autocommit=True) as connection, connection.cursor() as cursor:
-            cursor.executemany(f"INSERT INTO {table} ({', '.join(columns)}) "
-                               f"VALUES ({', '.join(['%s'] * len(columns))})", rows)
+        with (
+            pymysql.connect(
+                host="127.0.0.1", port=self.port, user=self.user, password=self.password.encode(), autocommit=True
+            ) as connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.executemany(
+                f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})", rows
+            )
 
 
 @contextlib.contextmanager
@@ -74,22 +84,47 @@ def running_mariadb() -> Iterator[MariaServer]:
     try:
         if owner:
             shutil.chown(folder, "mysql")
-        subprocess.run(["mariadb-install-db", "--no-defaults", f"--datadir={folder}/data", "--skip-test-db",
-                        "--auth-root-authentication-method=normal", *owner],
-                       check=True, capture_output=True, stdin=subprocess.DEVNULL)
+        subprocess.run(
+            [
+                "mariadb-install-db",
+                "--no-defaults",
+                f"--datadir={folder}/data",
+                "--skip-test-db",
+                "--auth-root-authentication-method=normal",
+                *owner,
+            ],
+            check=True,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+        )
         setup = folder / "setup.sql"
         setup.write_text(
             f"CREATE USER '{server.user}'@'%' IDENTIFIED BY '{server.password}';\n"
             f"GRANT ALL ON *.* TO '{server.user}'@'%' WITH GRANT OPTION;\n"
-            "CREATE DATABASE news CHARACTER SET utf8mb4;\n", encoding="utf-8")
+            "CREATE DATABASE news CHARACTER SET utf8mb4;\n",
+            encoding="utf-8",
+        )
         setup.chmod(0o644)
         log = folder / "log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [program, "--no-defaults", f"--datadir={folder}/data", f"--port={port}", "--bind-address=127.0.0.1",
-                 f"--socket={folder}/socket", f"--init-file={setup}", "--innodb-buffer-pool-size=16M",
-                 "--innodb-flush-log-at-trx-commit=0", "--skip-name-resolve", *owner],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+                [
+                    program,
+                    "--no-defaults",
+                    f"--datadir={folder}/data",
+                    f"--port={port}",
+                    "--bind-address=127.0.0.1",
+                    f"--socket={folder}/socket",
+                    f"--init-file={setup}",
+                    "--innodb-buffer-pool-size=16M",
+                    "--innodb-flush-log-at-trx-commit=0",
+                    "--skip-name-resolve",
+                    *owner,
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
         try:
             _wait_until_ready(server, process, log)
             yield server

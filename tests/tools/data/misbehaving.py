@@ -85,8 +85,14 @@ def peer() -> Iterator[Peer]:
         def _answer(self) -> None:
             parts = urlsplit(self.path)
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            asked = Asked(self.command, parts.path, dict(parse_qsl(parts.query)), dict(self.headers.items()), body,
-                          time.monotonic())
+            asked = Asked(
+                self.command,
+                parts.path,
+                dict(parse_qsl(parts.query)),
+                dict(self.headers.items()),
+                body,
+                time.monotonic(),
+            )
             here.asked.append(asked)
             route = here.routes.get(parts.path)
             said = route(asked) if route else Said(b"{}", 404)
@@ -108,7 +114,7 @@ def peer() -> Iterator[Peer]:
                 return
             self.send_header("Content-Length", str(len(said.body)))
             self.end_headers()
-            self.wfile.write(said.body if said.cut is None else said.body[:said.cut])
+            self.wfile.write(said.body if said.cut is None else said.body[: said.cut])
             if said.cut is not None:
                 self.close_connection = True
 
@@ -126,9 +132,14 @@ def peer() -> Iterator[Peer]:
 
 
 def as_json(value: Any, status: int = 200, **headers: str) -> Said:
-    return Said(json.dumps(value, ensure_ascii=False).encode(), status,
-                {"Content-Type": "application/json; charset=utf-8",
-                 **{name.replace("_", "-"): text for name, text in headers.items()}})
+    return Said(
+        json.dumps(value, ensure_ascii=False).encode(),
+        status,
+        {
+            "Content-Type": "application/json; charset=utf-8",
+            **{name.replace("_", "-"): text for name, text in headers.items()},
+        },
+    )
 
 
 def as_page(text: str, encoding: str = "utf-8", claimed: str | None = None) -> Said:
@@ -152,6 +163,7 @@ def first(times: int, bad: Said, then: Route | Said) -> Route:
 
 def bomb(megabytes: int) -> Said:
     """A small gzip stream that unpacks to `megabytes` of blanks."""
+
     def chunks() -> Iterator[bytes]:
         packer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
         yield packer.compress(b'{"items": "')
@@ -168,6 +180,7 @@ def packed(said: Said) -> Said:
 
 def dripping(seconds: float) -> Said:
     """A byte now and then, for ever."""
+
     def chunks() -> Iterator[bytes]:
         while True:
             yield b" "
@@ -231,4 +244,3 @@ def between(port: int, *, refusing: int = 0, cut_after: int | None = None) -> It
         yield here
         listening.shutdown(socket.SHUT_RDWR)
     thread.join(5)
-

@@ -1,6 +1,6 @@
 """Regenerate a task's data, and stop for ever at a named point, where the test kills this process.
 
-    python stopping.py MODULE FUNCTION NTH_CALL TASK
+python stopping.py MODULE FUNCTION NTH_CALL TASK
 """
 
 from __future__ import annotations

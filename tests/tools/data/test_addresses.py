@@ -9,39 +9,53 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlp_skills.tools.compute.addresses import (
-    RefusedAddress,
-    check_addresses,
-    is_metadata,
-    is_public,
-)
+from nlp_skills.tools.compute.addresses import RefusedAddress, check_addresses, is_metadata, is_public
 from nlp_skills.tools.data.web.guarded import network
 
-PRIVATE = [ipaddress.ip_network(name) for name in (
-    "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16",
-    "224.0.0.0/4", "240.0.0.0/4")]
+PRIVATE = [
+    ipaddress.ip_network(name)
+    for name in (
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+    )
+]
 
 
 @given(st.sampled_from(PRIVATE), st.integers(0, 2**32 - 1))
 def test_no_private_address_passes_in_any_wrapping(network: Any, number: int) -> None:
     inner = int(network.network_address) | (number & int(network.hostmask))
-    wrapped = [ipaddress.IPv4Address(inner), ipaddress.IPv6Address((0xFFFF << 32) | inner),
-               ipaddress.IPv6Address((0x2002 << 112) | (inner << 80)),
-               ipaddress.IPv6Address((0x64FF9B << 96) | inner)]
+    wrapped = [
+        ipaddress.IPv4Address(inner),
+        ipaddress.IPv6Address((0xFFFF << 32) | inner),
+        ipaddress.IPv6Address((0x2002 << 112) | (inner << 80)),
+        ipaddress.IPv6Address((0x64FF9B << 96) | inner),
+    ]
 
     for address in wrapped:
         assert not is_public(str(address)), address
 
 
-@given(st.ip_addresses(v=6, network="fe80::/10") | st.ip_addresses(v=6, network="fc00::/7")
-       | st.ip_addresses(v=6, network="ff00::/8") | st.just(ipaddress.IPv6Address("::1"))
-       | st.just(ipaddress.IPv6Address("::")))
+@given(
+    st.ip_addresses(v=6, network="fe80::/10")
+    | st.ip_addresses(v=6, network="fc00::/7")
+    | st.ip_addresses(v=6, network="ff00::/8")
+    | st.just(ipaddress.IPv6Address("::1"))
+    | st.just(ipaddress.IPv6Address("::"))
+)
 def test_no_private_address_of_the_new_kind_passes(address: ipaddress.IPv6Address) -> None:
     assert not is_public(str(address))
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "140.112.8.116", "2001:4860:4860::8888",
-                                     "::ffff:8.8.8.8", "64:ff9b::808:808"])
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "1.1.1.1", "140.112.8.116", "2001:4860:4860::8888", "::ffff:8.8.8.8", "64:ff9b::808:808"]
+)
 def test_public_addresses_pass(address: str) -> None:
     assert is_public(address)
 

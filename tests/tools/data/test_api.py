@@ -31,8 +31,9 @@ ROWS = sentences(25)
 
 
 def records(endpoint: str, watch: Watch | None = None, **fields: Any) -> Rows:
-    source = source_kind(Source.model_validate({
-        "type": "api", "endpoint": endpoint, "retry_seconds": 0.01, **fields}), 0)
+    source = source_kind(
+        Source.model_validate({"type": "api", "endpoint": endpoint, "retry_seconds": 0.01, **fields}), 0
+    )
     return [record for batch in source.batches(Path(), "sources[0]", watch) for record in batch]
 
 
@@ -45,30 +46,34 @@ def refusal(endpoint: str, **fields: Any) -> NlpSkillsError:
 
 def in_pages(size: int, rows: Rows = ROWS, cap: int = 1000) -> Any:
     """Pages by number, offset or cursor, whichever is asked for; never more than `cap` rows."""
+
     def route(asked: Asked) -> Said:
         wanted = min(int(asked.params.get("limit", size)), cap)
         if "page" in asked.params:
             begin = (int(asked.params["page"]) - 1) * wanted
         else:
             begin = int(asked.params.get("offset") or asked.params.get("cursor") or 0)
-        page, end = rows[begin:begin + wanted], begin + wanted
+        page, end = rows[begin : begin + wanted], begin + wanted
         return as_json({"data": {"items": page}, "meta": {"next_cursor": str(end) if end < len(rows) else None}})
 
     return route
 
 
 def test_the_seeds_source_works_as_it_stands(server: Peer) -> None:
-    url = server.serve("/data", lambda asked: as_json(ROWS[:int(asked.params["limit"])]))
+    url = server.serve("/data", lambda asked: as_json(ROWS[: int(asked.params["limit"])]))
 
     assert records(url, params={"limit": 1000}) == ROWS
     assert server.asked[0].params == {"limit": "1000"}
 
 
-@pytest.mark.parametrize("pagination", [
-    {"type": "page", "size_param": "limit", "size": 10},
-    {"type": "offset", "size_param": "limit", "size": 10},
-    {"type": "cursor", "next": "meta.next_cursor"},
-])
+@pytest.mark.parametrize(
+    "pagination",
+    [
+        {"type": "page", "size_param": "limit", "size": 10},
+        {"type": "offset", "size_param": "limit", "size": 10},
+        {"type": "cursor", "next": "meta.next_cursor"},
+    ],
+)
 def test_every_page_is_read(server: Peer, pagination: dict[str, Any]) -> None:
     url = server.serve("/rows", in_pages(10))
 
@@ -78,14 +83,15 @@ def test_every_page_is_read(server: Peer, pagination: dict[str, Any]) -> None:
 def test_a_server_that_gives_smaller_pages_than_asked_for_loses_no_row(server: Peer) -> None:
     url = server.serve("/rows", in_pages(10, cap=4))
 
-    assert records(url, records="data.items",
-                   pagination={"type": "offset", "size_param": "limit", "size": 1000}) == ROWS
+    assert (
+        records(url, records="data.items", pagination={"type": "offset", "size_param": "limit", "size": 1000}) == ROWS
+    )
 
 
 def test_link_headers_are_followed_without_being_asked(server: Peer) -> None:
     def route(asked: Asked) -> Said:
         begin = int(asked.params.get("at", 0))
-        said = as_json(ROWS[begin:begin + 10])
+        said = as_json(ROWS[begin : begin + 10])
         if begin + 10 < len(ROWS):
             said.headers["Link"] = f'</rows?at=0>; rel="first", </rows?at={begin + 10}>; rel="next"'
         return said
@@ -98,17 +104,27 @@ def test_a_cursor_in_the_body_of_a_post(server: Peer) -> None:
         asked_for = json.loads(asked.body)
         assert asked_for["kind"] == "news"
         begin = int(asked_for.get("after") or 0)
-        return as_json({"items": ROWS[begin:begin + 10], "next": begin + 10 if begin + 10 < len(ROWS) else None})
+        return as_json({"items": ROWS[begin : begin + 10], "next": begin + 10 if begin + 10 < len(ROWS) else None})
 
-    assert records(server.serve("/search", route), method="POST", body={"kind": "news"},
-                   pagination={"type": "cursor", "param": "after", "place": "body"}) == ROWS
+    assert (
+        records(
+            server.serve("/search", route),
+            method="POST",
+            body={"kind": "news"},
+            pagination={"type": "cursor", "param": "after", "place": "body"},
+        )
+        == ROWS
+    )
 
 
-@pytest.mark.parametrize(("auth", "header", "value"), [
-    ({"type": "bearer", "token": "${API_KEY}"}, "Authorization", "Bearer s3cret-value"),
-    ({"type": "basic", "username": "me", "password": "${API_KEY}"}, "Authorization", "Basic bWU6czNjcmV0LXZhbHVl"),
-    ({"type": "key", "api_key": "${API_KEY}"}, "X-API-Key", "s3cret-value"),
-])
+@pytest.mark.parametrize(
+    ("auth", "header", "value"),
+    [
+        ({"type": "bearer", "token": "${API_KEY}"}, "Authorization", "Bearer s3cret-value"),
+        ({"type": "basic", "username": "me", "password": "${API_KEY}"}, "Authorization", "Basic bWU6czNjcmV0LXZhbHVl"),
+        ({"type": "key", "api_key": "${API_KEY}"}, "X-API-Key", "s3cret-value"),
+    ],
+)
 def test_keys_are_sent_and_shown_nowhere(
     server: Peer, auth: dict[str, Any], header: str, value: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -127,9 +143,18 @@ def test_a_key_in_the_address_is_never_written(
     caplog.set_level(logging.DEBUG)
     secrets.store("API_KEY", "s3cret-value")
     url = server.serve("/rows", lambda asked: as_json(sentences(60)) if asked.params.get("key") else as_json({}, 401))
-    write_yaml(task.data_source_file, {"sources": [
-        {"type": "api", "endpoint": url,
-         "auth": {"type": "key", "api_key": "${API_KEY}", "name": "key", "place": "query"}}]})
+    write_yaml(
+        task.data_source_file,
+        {
+            "sources": [
+                {
+                    "type": "api",
+                    "endpoint": url,
+                    "auth": {"type": "key", "api_key": "${API_KEY}", "name": "key", "place": "query"},
+                }
+            ]
+        },
+    )
 
     result = prepare()
 
@@ -141,10 +166,16 @@ def test_a_key_in_the_address_is_never_written(
     assert kept["source"]["auth"]["api_key"] == "${API_KEY}"
 
 
-@pytest.mark.parametrize("bad", [
-    as_json({}, 429, Retry_After="0"), as_json({}, 500), as_json({}, 503), Said(b"[" * 400, cut=100),
-    Said(b"\x1f\x8b\x08\x00broken-gzip", headers={"Content-Encoding": "gzip"}),
-])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        as_json({}, 429, Retry_After="0"),
+        as_json({}, 500),
+        as_json({}, 503),
+        Said(b"[" * 400, cut=100),
+        Said(b"\x1f\x8b\x08\x00broken-gzip", headers={"Content-Encoding": "gzip"}),
+    ],
+)
 def test_a_server_that_recovers_is_asked_again(server: Peer, bad: Said) -> None:
     watch = Watch()
 
@@ -185,14 +216,23 @@ def test_a_storm_of_failures_ends(server: Peer, status: int) -> None:
     assert len(server.asked) == 4 and str(status) in error.problem.en and "untouched" in error.fix.en
 
 
-def test_a_server_that_dies_between_pages_leaves_the_earlier_data(
-    server: Peer, task: TaskFolder, prepare: Any
-) -> None:
+def test_a_server_that_dies_between_pages_leaves_the_earlier_data(server: Peer, task: TaskFolder, prepare: Any) -> None:
     pages = in_pages(30, sentences(90))
     url = server.serve("/rows", pages)
-    write_yaml(task.data_source_file, {"sources": [
-        {"type": "api", "endpoint": url, "records": "data.items", "retry_seconds": 0.01,
-         "pagination": {"type": "page"}}]})
+    write_yaml(
+        task.data_source_file,
+        {
+            "sources": [
+                {
+                    "type": "api",
+                    "endpoint": url,
+                    "records": "data.items",
+                    "retry_seconds": 0.01,
+                    "pagination": {"type": "page"},
+                }
+            ]
+        },
+    )
     before, kept = prepare(), sorted(path.name for path in task.raw.iterdir())
     server.serve("/rows", lambda asked: pages(asked) if asked.params["page"] == "1" else Said(b"[" * 90, cut=9))
 
@@ -219,8 +259,14 @@ def test_a_last_page_that_repeats_ends_the_reading_with_a_warning(server: Peer) 
 def test_pages_of_repeated_rows_between_new_ones_are_kept(server: Peer) -> None:
     rows = [ROWS[0], ROWS[0], ROWS[0], ROWS[1], ROWS[1], ROWS[1]]
 
-    assert records(server.serve("/rows", in_pages(1, rows)), records="data.items",
-                   pagination={"type": "cursor", "next": "meta.next_cursor"}) == rows
+    assert (
+        records(
+            server.serve("/rows", in_pages(1, rows)),
+            records="data.items",
+            pagination={"type": "cursor", "next": "meta.next_cursor"},
+        )
+        == rows
+    )
 
 
 def test_pages_without_end_are_stopped(server: Peer) -> None:
@@ -236,8 +282,10 @@ def test_rows_beyond_the_limit_are_not_taken_and_that_is_said(server: Peer) -> N
     told: list[Text] = []
     url = server.serve("/rows", in_pages(10))
 
-    assert records(url, watch=Watch(warn=told.append), records="data.items", pagination={"type": "page"},
-                   max_rows=15) == ROWS[:15]
+    assert (
+        records(url, watch=Watch(warn=told.append), records="data.items", pagination={"type": "page"}, max_rows=15)
+        == ROWS[:15]
+    )
     assert "max_rows" in told[0].en
 
 
@@ -270,9 +318,17 @@ def test_an_answer_that_only_drips_is_given_up(server: Peer) -> None:
     assert "in time" in error.problem.en and time.monotonic() - began < 5
 
 
-@pytest.mark.parametrize(("encoding", "claimed", "readable"), [
-    ("utf-8", "big5", True), ("utf-8-sig", "utf-8", True), ("utf-16", "utf-8", True), ("cp950", "big5", True),
-    ("cp950", "utf-8", False), ("cp950", "no-such-charset", False)])
+@pytest.mark.parametrize(
+    ("encoding", "claimed", "readable"),
+    [
+        ("utf-8", "big5", True),
+        ("utf-8-sig", "utf-8", True),
+        ("utf-16", "utf-8", True),
+        ("cp950", "big5", True),
+        ("cp950", "utf-8", False),
+        ("cp950", "no-such-charset", False),
+    ],
+)
 def test_a_charset_that_lies(server: Peer, encoding: str, claimed: str, readable: bool) -> None:
     content = json.dumps(ROWS, ensure_ascii=False).encode(encoding)
     url = server.serve("/rows", Said(content, headers={"Content-Type": f"application/json; charset={claimed}"}))
@@ -283,25 +339,51 @@ def test_a_charset_that_lies(server: Peer, encoding: str, claimed: str, readable
         assert "encoding" in refusal(url).problem.en
 
 
-@pytest.mark.parametrize(("said", "words"), [
-    (as_page("<html><body>Please log in</body></html>"), "web page instead of JSON"),
-    (Said(b"not today", headers={"Content-Type": "text/plain"}), "text/plain instead of JSON"),
-    (Said(b"<!doctype html><p>Please log in", headers={"Content-Type": "text/csv"}), "web page instead of JSON"),
-    (Said(b"", headers={"Content-Type": "application/json"}), "instead of JSON"),
-    (Said(b"[" * 100_000, headers={"Content-Type": "application/json"}), "instead of JSON"),
-])
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (as_page("<html><body>Please log in</body></html>"), "web page instead of JSON"),
+        (Said(b"not today", headers={"Content-Type": "text/plain"}), "text/plain instead of JSON"),
+        (Said(b"<!doctype html><p>Please log in", headers={"Content-Type": "text/csv"}), "web page instead of JSON"),
+        (Said(b"", headers={"Content-Type": "application/json"}), "instead of JSON"),
+        (Said(b"[" * 100_000, headers={"Content-Type": "application/json"}), "instead of JSON"),
+    ],
+)
 def test_what_is_not_json_is_named(server: Peer, said: Said, words: str) -> None:
     assert words in refusal(server.serve("/rows", said)).problem.en
 
 
-@pytest.mark.parametrize(("said", "path"), [
-    (Said("text;label\r\n出貨很快;好\r\n客服態度不好;壞\r\n".encode("cp950"), headers={"Content-Type": "text/csv; charset=utf-8"}), "/rows"),
-    (Said("text\tlabel\n出貨很快\t好\n客服態度不好\t壞\n".encode(), headers={"Content-Type": "application/octet-stream"}), "/rows.tsv"),
-    (Said('{"text": "出貨很快", "label": "好"}\n{"text": "客服態度不好", "label": "壞"}\n'.encode(),
-          headers={"Content-Type": "text/plain"}), "/rows"),
-])
+@pytest.mark.parametrize(
+    ("said", "path"),
+    [
+        (
+            Said(
+                "text;label\r\n出貨很快;好\r\n客服態度不好;壞\r\n".encode("cp950"),
+                headers={"Content-Type": "text/csv; charset=utf-8"},
+            ),
+            "/rows",
+        ),
+        (
+            Said(
+                "text\tlabel\n出貨很快\t好\n客服態度不好\t壞\n".encode(),
+                headers={"Content-Type": "application/octet-stream"},
+            ),
+            "/rows.tsv",
+        ),
+        (
+            Said(
+                '{"text": "出貨很快", "label": "好"}\n{"text": "客服態度不好", "label": "壞"}\n'.encode(),
+                headers={"Content-Type": "text/plain"},
+            ),
+            "/rows",
+        ),
+    ],
+)
 def test_a_file_of_rows_at_an_address_is_read(server: Peer, said: Said, path: str) -> None:
-    assert records(server.serve(path, said)) == [{"text": "出貨很快", "label": "好"}, {"text": "客服態度不好", "label": "壞"}]
+    assert records(server.serve(path, said)) == [
+        {"text": "出貨很快", "label": "好"},
+        {"text": "客服態度不好", "label": "壞"},
+    ]
 
 
 def test_a_broken_file_at_an_address_is_named_by_it(server: Peer) -> None:
@@ -314,9 +396,16 @@ def test_the_only_list_of_an_answer_is_found_wherever_it_stands(server: Peer) ->
     assert records(server.serve("/rows", as_json({"ok": True, "data": {"items": ROWS, "total": 3}}))) == ROWS
 
 
-@pytest.mark.parametrize("beside", [
-    {"errors": []}, {"errors": [], "warnings": ["slow"]}, {"included": [], "links": []}, {"columns": ["text", "label"]},
-    {"errors": [{"message": "one shard is late"}]}])
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"errors": []},
+        {"errors": [], "warnings": ["slow"]},
+        {"included": [], "links": []},
+        {"columns": ["text", "label"]},
+        {"errors": [{"message": "one shard is late"}]},
+    ],
+)
 def test_a_list_beside_the_rows_does_not_win_over_them(server: Peer, beside: dict[str, Any]) -> None:
     for name, answer in {"/before": {**beside, "data": ROWS}, "/behind": {"data": ROWS, **beside}}.items():
         assert records(server.serve(name, as_json(answer))) == ROWS
@@ -326,7 +415,13 @@ def test_a_list_beside_the_rows_does_not_win_over_them(server: Peer, beside: dic
 
 def test_rows_stand_where_they_stood_on_the_first_page(server: Peer) -> None:
     def page(asked: Asked) -> Said:
-        return as_json({"data": ROWS if asked.params.get("page") == "1" else [], "meta": {"fields": [{"name": "text"}]}, "errors": []})
+        return as_json(
+            {
+                "data": ROWS if asked.params.get("page") == "1" else [],
+                "meta": {"fields": [{"name": "text"}]},
+                "errors": [],
+            }
+        )
 
     assert records(server.serve("/rows", page), pagination={"type": "page"}) == ROWS
 
@@ -349,7 +444,8 @@ def test_fields_within_a_row_are_columns(server: Peer) -> None:
     row = {"id": 1, "fields": {"body": "文字", "tags": ["a"], "by": {}}, "n": {"a": {"b": 2}}}
 
     assert records(server.serve("/rows", as_json([row]))) == [
-        {"id": 1, "fields.body": "文字", "fields.tags": ["a"], "fields.by": {}, "n.a.b": 2}]
+        {"id": 1, "fields.body": "文字", "fields.tags": ["a"], "fields.by": {}, "n.a.b": 2}
+    ]
 
 
 def test_a_redirect_to_another_host_does_not_carry_the_key(server: Peer) -> None:
@@ -369,7 +465,7 @@ def test_a_next_page_on_another_host_does_not_get_the_key(server: Peer) -> None:
     secrets.store("API_KEY", "s3cret-value")
     with peer() as other:
         more = other.serve("/more", as_json(ROWS[10:]))
-        url = server.serve("/rows", as_json(ROWS[:10], Link=f'<{more}>; rel=next'))
+        url = server.serve("/rows", as_json(ROWS[:10], Link=f"<{more}>; rel=next"))
 
         assert records(url, auth={"type": "key", "api_key": "${API_KEY}", "name": "key", "place": "query"}) == ROWS
         assert server.asked[0].params == {"key": "s3cret-value"} and other.asked[0].params == {}
@@ -381,12 +477,22 @@ def test_a_circle_of_redirects_ends(server: Peer) -> None:
     assert "circle" in error.problem.en and len(server.asked) < 10
 
 
-@pytest.mark.parametrize(("target", "said"), [
-    ("http://169.254.169.254/latest/meta-data/", "its own keys"), ("http://[fd00:ec2::254]/", "its own keys"),
-    ("http://2852039166/", "its own keys"), ("http://10.0.0.1/", "private network"),
-    ("http://167772161/", "private network"), ("http://012.0.0.1/", "not a web address"),
-    ("http://0xa.1/", "private network"), ("http://[", "not a web address"), ("http://[::ffff:10.0.0.1]/", "private network"),
-    ("http://[64:ff9b::a00:1]/", "private network"), ("file:///etc/passwd", "not a web address")])
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("http://169.254.169.254/latest/meta-data/", "its own keys"),
+        ("http://[fd00:ec2::254]/", "its own keys"),
+        ("http://2852039166/", "its own keys"),
+        ("http://10.0.0.1/", "private network"),
+        ("http://167772161/", "private network"),
+        ("http://012.0.0.1/", "not a web address"),
+        ("http://0xa.1/", "private network"),
+        ("http://[", "not a web address"),
+        ("http://[::ffff:10.0.0.1]/", "private network"),
+        ("http://[64:ff9b::a00:1]/", "private network"),
+        ("file:///etc/passwd", "not a web address"),
+    ],
+)
 def test_a_redirect_into_a_private_network_is_refused(server: Peer, target: str, said: str) -> None:
     error = refusal(server.serve("/rows", Said(status=302, headers={"Location": target})))
 
@@ -403,8 +509,9 @@ def test_a_private_address_is_refused_until_the_person_allows_it(server: Peer) -
 
 @pytest.mark.alone
 def test_requests_are_spread_over_time(server: Peer) -> None:
-    records(server.serve("/rows", in_pages(10)), records="data.items", pagination={"type": "page"},
-            requests_per_second=10)
+    records(
+        server.serve("/rows", in_pages(10)), records="data.items", pagination={"type": "page"}, requests_per_second=10
+    )
 
     gaps = [later.at - earlier.at for earlier, later in zip(server.asked, server.asked[1:], strict=False)]
     assert len(gaps) == 3 and min(gaps) > 0.08
@@ -427,9 +534,16 @@ def test_a_host_nobody_knows_is_said_so_at_once() -> None:
     assert "not known" in error.problem.en
 
 
-@pytest.mark.parametrize("fields", [
-    {"pagination": {"type": "pages"}}, {"auth": {"type": "bearer"}}, {"method": "PUT"}, {"max_rows": 0},
-    {"pagination": {"type": "page", "sizes": 3}}])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"pagination": {"type": "pages"}},
+        {"auth": {"type": "bearer"}},
+        {"method": "PUT"},
+        {"max_rows": 0},
+        {"pagination": {"type": "page", "sizes": 3}},
+    ],
+)
 def test_a_wrong_field_is_named(fields: dict[str, Any]) -> None:
     assert refusal("http://127.0.0.1/rows", **fields).field.split(".")[1] in fields  # type: ignore[union-attr]
 
@@ -445,8 +559,7 @@ def test_only_changed_content_makes_a_new_snapshot(
     server: Peer, task: TaskFolder, prepare: Any, job: RunningJob
 ) -> None:
     url = server.serve("/rows", as_json(sentences(60)))
-    write_yaml(task.data_source_file, {"sources": [
-        {"type": "api", "endpoint": url}]})
+    write_yaml(task.data_source_file, {"sources": [{"type": "api", "endpoint": url}]})
     first_time, second = prepare(), prepare()
     server.serve("/rows", as_json(sentences(61)))
 
@@ -454,17 +567,22 @@ def test_only_changed_content_makes_a_new_snapshot(
     assert not prepare()["unchanged"]
 
 
-@given(total=st.integers(0, 60), size=st.integers(1, 20), cap=st.integers(1, 20),
-       kind=st.sampled_from(["page", "offset", "cursor"]))
+@given(
+    total=st.integers(0, 60),
+    size=st.integers(1, 20),
+    cap=st.integers(1, 20),
+    kind=st.sampled_from(["page", "offset", "cursor"]),
+)
 def test_pages_of_any_size_give_every_row_once(total: int, size: int, cap: int, kind: Any) -> None:
     pagination, rows = Pagination(type=kind, next="next"), list(range(total))
     asked, got, served = dict(pagination.first()), [], min(size, cap)
     for _ in range(total + 2):
         at = (asked["page"] - 1) * served if kind == "page" else int(asked.get(kind) or 0)
-        page = rows[at:at + served]
+        page = rows[at : at + served]
         got += page
         following = pagination.following(
-            asked, len(page), {"next": at + served if at + served < total else None}, {}, "http://h/")
+            asked, len(page), {"next": at + served if at + served < total else None}, {}, "http://h/"
+        )
         if following is None:
             break
         assert isinstance(following, dict)
@@ -484,8 +602,10 @@ def test_no_link_header_breaks_the_reader(header: str) -> None:
     assert next_link(header) is None or isinstance(next_link(header), str)
 
 
-@given(st.lists(st.tuples(st.sampled_from(["first", "prev", "last", "next"]), st.integers(0, 99)), max_size=5),
-       st.booleans())
+@given(
+    st.lists(st.tuples(st.sampled_from(["first", "prev", "last", "next"]), st.integers(0, 99)), max_size=5),
+    st.booleans(),
+)
 def test_the_next_link_is_found_among_others(links: list[tuple[str, int]], quotes: bool) -> None:
     mark = '"' if quotes else ""
     header = ", ".join(f'</rows?page={page},x>; title="a, b"; rel={mark}{rel}{mark}' for rel, page in links)
@@ -494,6 +614,8 @@ def test_the_next_link_is_found_among_others(links: list[tuple[str, int]], quote
     assert next_link(header) == wanted
 
 
-@pytest.mark.parametrize("header", ["<x>" + ";a " * 40 + "!", "<x>" + "; a" * 4000 + " !", '<x>;a="' * 2000, "<x>;a=" * 2000])
+@pytest.mark.parametrize(
+    "header", ["<x>" + ";a " * 40 + "!", "<x>" + "; a" * 4000 + " !", '<x>;a="' * 2000, "<x>;a=" * 2000]
+)
 def test_a_header_is_read_in_one_way_however_it_is_written(header: str) -> None:
     assert next_link(header) is None  # in time: it once could be read in as many ways as 2 to the power of its parts

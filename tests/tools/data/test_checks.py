@@ -43,15 +43,18 @@ def test_imbalance_is_told_with_its_measure_and_what_to_do(task: TaskFolder, pre
     assert "imbalance" not in warnings(task, prepare, ROWS)
 
 
-@pytest.mark.parametrize(("code", "rows"), [
-    ("too_short", [row("漲", entity="漲")]),
-    ("too_long", [row("公司甲" + "長" * 4001)]),
-    ("entity_not_in_text", [row("營收創下歷年同期新高。", entity="公司丁")]),
-    ("simplified_characters", [row("公司甲营收创下历年同期新高。")]),
-    ("personal_mobile", [row("公司甲請洽 0912-345-678 詢問。")]),
-    ("personal_landline", [row("公司甲請洽 (02)2345-6789 詢問。")]),
-    ("personal_email", [row("公司甲請寄 wang@example.com.tw 詢問。")]),
-])
+@pytest.mark.parametrize(
+    ("code", "rows"),
+    [
+        ("too_short", [row("漲", entity="漲")]),
+        ("too_long", [row("公司甲" + "長" * 4001)]),
+        ("entity_not_in_text", [row("營收創下歷年同期新高。", entity="公司丁")]),
+        ("simplified_characters", [row("公司甲营收创下历年同期新高。")]),
+        ("personal_mobile", [row("公司甲請洽 0912-345-678 詢問。")]),
+        ("personal_landline", [row("公司甲請洽 (02)2345-6789 詢問。")]),
+        ("personal_email", [row("公司甲請寄 wang@example.com.tw 詢問。")]),
+    ],
+)
 def test_what_advises_is_told_with_its_number_and_does_not_stop(
     task: TaskFolder, prepare: Prepare, code: str, rows: Rows
 ) -> None:
@@ -62,7 +65,9 @@ def test_what_advises_is_told_with_its_number_and_does_not_stop(
 
 @pytest.mark.parametrize("code", ["small_test", "few_rows", "label_without_rows"])
 def test_too_little_data_is_told(task: TaskFolder, prepare: Prepare, code: str) -> None:
-    rows = [each for each in ROWS[:60] if each["label"] == "正面"] + [each for each in ROWS[:24] if each["label"] == "中性"]
+    rows = [each for each in ROWS[:60] if each["label"] == "正面"] + [
+        each for each in ROWS[:24] if each["label"] == "中性"
+    ]
 
     assert code in warnings(task, prepare, rows)
 
@@ -78,8 +83,10 @@ def test_rows_that_all_but_repeat_each_other_are_told_within_and_across_splits(
     assert {"near_overlap", "near_benchmark_removed"} & set(found)
 
 
-@pytest.mark.parametrize(("code", "text"), [
-    ("personal_id_number", "公司甲聯絡人身分證 A123456789。"), ("personal_card", "公司甲卡號 4111 1111 1111 1111。")])
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [("personal_id_number", "公司甲聯絡人身分證 A123456789。"), ("personal_card", "公司甲卡號 4111 1111 1111 1111。")],
+)
 def test_what_identifies_a_person_stops_until_a_reason_is_recorded(
     task: TaskFolder, prepare: Prepare, code: str, text: str
 ) -> None:
@@ -103,7 +110,10 @@ def test_a_text_on_both_sides_about_another_entity_is_told(task: TaskFolder) -> 
 
 
 def test_rows_without_a_date_are_told_where_the_split_is_by_time(task: TaskFolder, prepare: Prepare) -> None:
-    dated = [{**each, "on": "不詳" if number % 20 == 0 else f"2026-01-{number % 28 + 1:02}"} for number, each in enumerate(ROWS)]
+    dated = [
+        {**each, "on": "不詳" if number % 20 == 0 else f"2026-01-{number % 28 + 1:02}"}
+        for number, each in enumerate(ROWS)
+    ]
     found = warnings(task, prepare, dated, split={"time": "on"})
 
     assert found["without_time"]["count"] == 6 and "「on」" in found["without_time"]["message"]["zh"]
@@ -116,10 +126,20 @@ def test_marks_that_stand_for_nothing_are_told(task: TaskFolder, prepare: Prepar
     assert "stand_in" not in warnings(task, prepare, ROWS)
 
 
-@pytest.mark.parametrize(("text", "damaged"), [
-    ("公司甲的營收".encode().decode("latin-1"), True), ("公司甲的營\ufffd\ufffd", True), ("公司甲 donâ€™t", True), ("?????????", True),
-    ("café au lait, «MENÜ», naïve – 25 €", False), ("公司甲的營收創高", False), ("really????", False), ("???", False), ("Ångström", False),
-])
+@pytest.mark.parametrize(
+    ("text", "damaged"),
+    [
+        ("公司甲的營收".encode().decode("latin-1"), True),
+        ("公司甲的營\ufffd\ufffd", True),
+        ("公司甲 donâ€™t", True),
+        ("?????????", True),
+        ("café au lait, «MENÜ», naïve – 25 €", False),
+        ("公司甲的營收創高", False),
+        ("really????", False),
+        ("???", False),
+        ("Ångström", False),
+    ],
+)
 def test_texts_that_were_damaged_before_are_known(text: str, damaged: bool) -> None:
     assert is_damaged(text) is damaged
 

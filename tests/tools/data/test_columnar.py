@@ -31,14 +31,22 @@ pytestmark = pytest.mark.worker
 
 LABELS = ["正面", "中性", "Neutral"]
 IDENTITY = ["text", "entity"]
-_TEXTS = (st.sampled_from(["營收 成長５％", "營收  成長5％", " 營收\u3000成長5%", "平", "平\0", "ﾃｽﾄ", "テスト", "e\u0301", "é", "", " "])
-          | st.text("ab 0，。（）５「營か\u3099\u0301ﬁ豈😀\u2028\t\n\x1f\x85\xa0\0\"\\/") | st.text())
+_TEXTS = (
+    st.sampled_from(
+        ["營收 成長５％", "營收  成長5％", " 營收\u3000成長5%", "平", "平\0", "ﾃｽﾄ", "テスト", "e\u0301", "é", "", " "]
+    )
+    | st.text('ab 0，。（）５「營か\u3099\u0301ﬁ豈😀\u2028\t\n\x1f\x85\xa0\0"\\/')
+    | st.text()
+)
 _GIVEN_LABELS = st.sampled_from([*LABELS, *LABELS, "1", "ＮＥＵＴＲＡＬ ", " 正面", "neutral", "新的", "", "\0"])
 _OTHER = st.none() | st.integers() | st.sampled_from(["x", "\ud800", ["正面"], {"a": 1.5}])
-_RECORDS = st.lists(st.fixed_dictionaries(
-    {"內容": _TEXTS | st.none(), "label": _GIVEN_LABELS | st.none()},
-    optional={"entity": st.sampled_from(["台積電", "TSMC", "ＴＳＭＣ", "か\u3099"]) | _TEXTS, "more": _OTHER}),
-    max_size=14)
+_RECORDS = st.lists(
+    st.fixed_dictionaries(
+        {"內容": _TEXTS | st.none(), "label": _GIVEN_LABELS | st.none()},
+        optional={"entity": st.sampled_from(["台積電", "TSMC", "ＴＳＭＣ", "か\u3099"]) | _TEXTS, "more": _OTHER},
+    ),
+    max_size=14,
+)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -48,14 +56,25 @@ def _from_the_first_row() -> Iterator[None]:
         yield
 
 
-@given(st.sampled_from(["classification", "entity-classification"]), st.lists(_RECORDS, min_size=1, max_size=2),
-       st.booleans(), st.sampled_from([LABELS, []]))
+@given(
+    st.sampled_from(["classification", "entity-classification"]),
+    st.lists(_RECORDS, min_size=1, max_size=2),
+    st.booleans(),
+    st.sampled_from([LABELS, []]),
+)
 def test_records_become_the_same_rows(
     tmp_path_factory: pytest.TempPathFactory, kind: str, given_sources: list[list[Row]], about: bool, labels: list[str]
 ) -> None:
-    records = [[{"內容": "甲", "label": "正面", **({"entity": "乙"} if about else {})}, *(
-        record if about else {key: value for key, value in record.items() if key != "entity"} for record in source)]
-        for source in given_sources]
+    records = [
+        [
+            {"內容": "甲", "label": "正面", **({"entity": "乙"} if about else {})},
+            *(
+                record if about else {key: value for key, value in record.items() if key != "entity"}
+                for record in source
+            ),
+        ]
+        for source in given_sources
+    ]
     if kind == "entity-classification" and not about:
         return
     task = Task.model_validate({"name": "t", "type": kind, "labels": labels})
@@ -81,20 +100,38 @@ def assert_same(found: Deduplicated, expected: Deduplicated) -> None:
     assert list(found.later) == list(expected.later)
 
 
-_SHARES = st.sampled_from([(0.7, 0.15, 0.15), (0.8, 0.0, 0.2), (0.98, 0.01, 0.01), (0.34, 0.33, 0.33),
-                           (0.7, 0.1495, 0.15)])
-_PLACED = st.lists(st.tuples(st.integers(0, 30), st.sampled_from(["甲", "乙", "丙"]), st.sampled_from(LABELS)),
-                   min_size=1, max_size=40)
+_SHARES = st.sampled_from(
+    [(0.7, 0.15, 0.15), (0.8, 0.0, 0.2), (0.98, 0.01, 0.01), (0.34, 0.33, 0.33), (0.7, 0.1495, 0.15)]
+)
+_PLACED = st.lists(
+    st.tuples(st.integers(0, 30), st.sampled_from(["甲", "乙", "丙"]), st.sampled_from(LABELS)), min_size=1, max_size=40
+)
 
 
-@given(_PLACED, st.sampled_from([1, 1, 5, 20]), _SHARES, st.integers(0, 5), st.booleans(), st.booleans(),
-       st.sampled_from(["new", "grown", "grown and frozen"]))
+@given(
+    _PLACED,
+    st.sampled_from([1, 1, 5, 20]),
+    _SHARES,
+    st.integers(0, 5),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from(["new", "grown", "grown and frozen"]),
+)
 def test_rows_are_split_the_same(
-    tmp_path_factory: pytest.TempPathFactory, placed: list[tuple[int, str, str]], times: int,
-    shares: tuple[float, float, float], seed: int, stratify: bool, about: bool, when: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    placed: list[tuple[int, str, str]],
+    times: int,
+    shares: tuple[float, float, float],
+    seed: int,
+    stratify: bool,
+    about: bool,
+    when: str,
 ) -> None:
-    records = [{"內容": f"第 {number} 句か{turn}", "label": label, **({"entity": entity} if about else {})}
-               for turn in range(times) for number, entity, label in placed]
+    records = [
+        {"內容": f"第 {number} 句か{turn}", "label": label, **({"entity": entity} if about else {})}
+        for turn in range(times)
+        for number, entity, label in placed
+    ]
     task = Task(name="t", type="entity-classification" if about else "classification", labels=LABELS)
     sources = fetched(tmp_path_factory.mktemp("task"), task, [records])
     policy = SplitPolicy(train=shares[0], valid=shares[1], test=shares[2], seed=seed, stratify=stratify)
@@ -117,7 +154,9 @@ def test_a_job_writes_the_same_snapshots_either_way(
 ) -> None:
     records: list[Row] = [
         {"text": f"第 {number} 則：{words}か", "entity": f"公司{number % 7}", "label": LABELS[number % 3], "n": number}
-        for number in range(150) for words in ("營收％", "成長 ５")]
+        for number in range(150)
+        for words in ("營收％", "成長 ５")
+    ]
     used: list[bool] = []
 
     def seen(*given: Any) -> Any:
@@ -133,24 +172,33 @@ def test_a_job_writes_the_same_snapshots_either_way(
         for count in (200, 300):
             write(task.root / "rows.jsonl", records[:count])
             results.append(regenerate(task, job))
-        return [{name: result[name] for name in ("snapshot", "counts", "duplicates_removed", "warnings", "changes")
-                 if name in result} for result in results]
+        return [
+            {
+                name: result[name]
+                for name in ("snapshot", "counts", "duplicates_removed", "warnings", "changes")
+                if name in result
+            }
+            for result in results
+        ]
 
     monkeypatch.setattr(preparing, "by_columns", seen)
     assert prepared("columns", 1) == prepared("rows", sys.maxsize)
     assert used == [True, True, False, False]
 
 
-@pytest.mark.parametrize("records, settings", [
-    ([{"text": "甲", "label": 1}], {}),
-    ([{"text": "甲", "label": "正面", "entity": ""}], {}),
-    ([{"text": "\ud800", "label": "正面"}], {}),
-    ([{"text": "甲", "label": "正面"}], {"deduplicate_on": ["text"]}),
-    ([{"text": "甲", "label": "正面"}], {"split": {"group_by": "skeleton"}}),
-    ([{"text": "甲", "label": "正面"}], {"sources": [{"synthetic": True}]}),
-    ([{"text": "甲", "label": "正面"}], {"sources": [{"unlabelled": True}]}),
-    ([{"text": "甲", "label": "正面", "at": "2026"}], {"sources": [{"mapping": {"date": "at"}}]}),
-])
+@pytest.mark.parametrize(
+    "records, settings",
+    [
+        ([{"text": "甲", "label": 1}], {}),
+        ([{"text": "甲", "label": "正面", "entity": ""}], {}),
+        ([{"text": "\ud800", "label": "正面"}], {}),
+        ([{"text": "甲", "label": "正面"}], {"deduplicate_on": ["text"]}),
+        ([{"text": "甲", "label": "正面"}], {"split": {"group_by": "skeleton"}}),
+        ([{"text": "甲", "label": "正面"}], {"sources": [{"synthetic": True}]}),
+        ([{"text": "甲", "label": "正面"}], {"sources": [{"unlabelled": True}]}),
+        ([{"text": "甲", "label": "正面", "at": "2026"}], {"sources": [{"mapping": {"date": "at"}}]}),
+    ],
+)
 def test_what_is_not_plain_is_left_to_the_definition(
     tmp_path: Path, records: list[Row], settings: dict[str, Any]
 ) -> None:
@@ -161,8 +209,16 @@ def test_what_is_not_plain_is_left_to_the_definition(
 
 def test_a_raw_snapshot_says_which_columns_hold_nothing_but_text(tmp_path: Path) -> None:
     task = Task(name="t", type="classification", labels=LABELS)
-    [source] = fetched(tmp_path, task, [[{"text": "甲", "label": "正面", "note": None, "n": 1, "x": "\ud800"},
-                                         {"text": None, "label": ["正面"], "late": "乙"}]])
+    [source] = fetched(
+        tmp_path,
+        task,
+        [
+            [
+                {"text": "甲", "label": "正面", "note": None, "n": 1, "x": "\ud800"},
+                {"text": None, "label": ["正面"], "late": "乙"},
+            ]
+        ],
+    )
     assert source.raw.texts == ("text", "note", "late")
 
 
@@ -194,8 +250,9 @@ def fetched(root: Path, task: Task, given_sources: Sequence[Sequence[Row]], **se
     for number, records in enumerate(given_sources):
         write(root / f"{number}.jsonl", records)
         mapping = {"text": "內容"} if "內容" in records[0] else {}
-        source = FileSource.model_validate({"type": "file", "path": f"{number}.jsonl", "mapping": mapping,
-                                            "label_values": {"1": "正面"}, **settings})
+        source = FileSource.model_validate(
+            {"type": "file", "path": f"{number}.jsonl", "mapping": mapping, "label_values": {"1": "正面"}, **settings}
+        )
         raw = fetch(folder, source, number)
         sources.append(SourceRecords(source, raw, find_columns(raw.columns, source, task), f"file-{number}"))
     return sources

@@ -70,13 +70,16 @@ def test_the_seeds_snapshot_date_is_accepted_by_a_query_that_does_not_use_it(pos
     assert records(connection=postgres.address(), query=QUERY, snapshot_date="2026-01-06")
 
 
-@pytest.mark.parametrize("query", [
-    "DELETE FROM annotations RETURNING text, label",
-    "INSERT INTO annotations (text, label) VALUES ('x', '正面') RETURNING text, label",
-    "WITH gone AS (DELETE FROM annotations RETURNING *) SELECT * FROM gone",
-    "SELECT nextval('annotations_id_seq')::text AS text, 'x' AS label",
-    "DROP TABLE annotations",
-])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "DELETE FROM annotations RETURNING text, label",
+        "INSERT INTO annotations (text, label) VALUES ('x', '正面') RETURNING text, label",
+        "WITH gone AS (DELETE FROM annotations RETURNING *) SELECT * FROM gone",
+        "SELECT nextval('annotations_id_seq')::text AS text, 'x' AS label",
+        "DROP TABLE annotations",
+    ],
+)
 def test_a_query_that_writes_is_refused_and_changes_nothing(postgres: PostgresServer, query: str) -> None:
     error = refusal(connection=postgres.address(), query=query)
 
@@ -85,20 +88,21 @@ def test_a_query_that_writes_is_refused_and_changes_nothing(postgres: PostgresSe
     assert postgres.value("SELECT count(*) FROM annotations") == 2500
 
 
-@pytest.mark.parametrize("query", [
-    "SELECT text, label FROM annotations; DELETE FROM annotations",
-    "COMMIT; DELETE FROM annotations",
-    "SELECT set_config('transaction_read_only', 'off', false), text, label FROM annotations",
-    "SET TRANSACTION READ WRITE",
-])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT text, label FROM annotations; DELETE FROM annotations",
+        "COMMIT; DELETE FROM annotations",
+        "SELECT set_config('transaction_read_only', 'off', false), text, label FROM annotations",
+        "SET TRANSACTION READ WRITE",
+    ],
+)
 def test_no_query_leaves_the_read_only_transaction(postgres: PostgresServer, query: str) -> None:
     assert refusal(connection=postgres.address(), query=query).field == "sources[0].query"
     assert postgres.value("SELECT count(*) FROM annotations") == 2500
 
 
-def test_a_wrong_password_is_named_and_never_shown(
-    postgres: PostgresServer, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_wrong_password_is_named_and_never_shown(postgres: PostgresServer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     error = refusal(connection=postgres.address(password="Wr0ng-S3cret"), query=QUERY)
 
@@ -120,7 +124,9 @@ def test_a_value_that_cannot_be_converted_is_not_quoted(postgres: PostgresServer
     assert "22P02" in error.problem.en and "公司甲" not in str(error)
 
 
-def test_a_text_in_another_encoding_than_the_database_says_is_named_with_the_way_to_read_it(postgres: PostgresServer) -> None:
+def test_a_text_in_another_encoding_than_the_database_says_is_named_with_the_way_to_read_it(
+    postgres: PostgresServer,
+) -> None:
     postgres.execute("CREATE DATABASE ascii ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
     postgres.execute("CREATE TABLE t (text text); INSERT INTO t VALUES (E'caf\\xe9')", database="ascii")
     fields = {"connection": postgres.address("ascii"), "encoding": "cp1252"}
@@ -156,8 +162,11 @@ def test_a_server_that_never_answers_is_given_up() -> None:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         started = time.monotonic()
-        error = refusal(connection=f"postgresql://me:pw@127.0.0.1:{silent.getsockname()[1]}/news", query=QUERY,
-                        connect_timeout_seconds=0.3)
+        error = refusal(
+            connection=f"postgresql://me:pw@127.0.0.1:{silent.getsockname()[1]}/news",
+            query=QUERY,
+            connect_timeout_seconds=0.3,
+        )
 
     assert "in time" in error.problem.en
     assert time.monotonic() - started < 5
@@ -181,9 +190,16 @@ def test_another_database_system_is_refused_before_connecting() -> None:
 
 
 def test_rows_stream_with_bounded_memory(postgres: PostgresServer) -> None:
-    source = source_kind(Source.model_validate({
-        "type": "database", "connection": postgres.address(),
-        "query": "SELECT repeat('長', 300) || n AS text, 'x' AS label FROM generate_series(1, 60000) AS n"}), 0)
+    source = source_kind(
+        Source.model_validate(
+            {
+                "type": "database",
+                "connection": postgres.address(),
+                "query": "SELECT repeat('長', 300) || n AS text, 'x' AS label FROM generate_series(1, 60000) AS n",
+            }
+        ),
+        0,
+    )
     tracemalloc.start()
     try:
         rows = sum(len(batch) for batch in source.batches(Path(), "sources[0]"))
@@ -196,7 +212,9 @@ def test_rows_stream_with_bounded_memory(postgres: PostgresServer) -> None:
 
 
 def test_a_reader_that_stops_early_leaves_no_connection(postgres: PostgresServer) -> None:
-    source = source_kind(Source.model_validate({"type": "database", "connection": postgres.address(), "query": QUERY}), 0)
+    source = source_kind(
+        Source.model_validate({"type": "database", "connection": postgres.address(), "query": QUERY}), 0
+    )
     batches = source.batches(Path(), "sources[0]")
     next(batches)
     batches.close()
@@ -215,8 +233,12 @@ def through(wire: Between, postgres: PostgresServer) -> str:
 def test_a_server_that_hangs_up_at_first_is_asked_again(postgres: PostgresServer) -> None:
     watch = Watch()
     with between(postgres.port, refusing=2) as wire:
-        source = source_kind(Source.model_validate({
-            "type": "database", "connection": through(wire, postgres), "query": QUERY, "retry_seconds": 0.01}), 0)
+        source = source_kind(
+            Source.model_validate(
+                {"type": "database", "connection": through(wire, postgres), "query": QUERY, "retry_seconds": 0.01}
+            ),
+            0,
+        )
         assert sum(len(batch) for batch in source.batches(Path(), "sources[0]", watch)) == 2500
 
     assert watch.provenance == {"retries": 2} and wire.connections == 3
@@ -226,13 +248,18 @@ def test_a_server_that_is_full_for_a_moment_is_asked_again(postgres: PostgresSer
     postgres.execute("CREATE ROLE narrow LOGIN PASSWORD 'narrow-pass' CONNECTION LIMIT 1 IN ROLE pg_read_all_data")
     address = postgres.address(user="narrow", password="narrow-pass")
     first = source_kind(Source.model_validate({"type": "database", "connection": address, "query": QUERY}), 0).batches(
-        Path(), "sources[0]")
+        Path(), "sources[0]"
+    )
     next(first)  # takes the one connection
     assert "no free connection" in refusal(connection=address, query=QUERY, retries=0).problem.en
 
     told = Watch(check=first.close)  # given back while the second waits
-    second = source_kind(Source.model_validate({
-        "type": "database", "connection": address, "query": QUERY, "retry_seconds": 0.05, "retries": 8}), 0)
+    second = source_kind(
+        Source.model_validate(
+            {"type": "database", "connection": address, "query": QUERY, "retry_seconds": 0.05, "retries": 8}
+        ),
+        0,
+    )
     assert sum(len(batch) for batch in second.batches(Path(), "sources[0]", told)) == 2500
     assert told.provenance["retries"] >= 1
 
@@ -243,9 +270,19 @@ def test_a_connection_cut_among_the_rows_is_told_and_the_earlier_data_stays(
     secrets.store("NEWS_PASSWORD", postgres.password)
 
     def use(port: int) -> None:
-        write_yaml(task.data_source_file, {"sources": [{
-            "type": "database", "query": QUERY, "retry_seconds": 0.01,
-            "connection": f"postgresql://{postgres.user}:${{NEWS_PASSWORD}}@127.0.0.1:{port}/postgres"}]})
+        write_yaml(
+            task.data_source_file,
+            {
+                "sources": [
+                    {
+                        "type": "database",
+                        "query": QUERY,
+                        "retry_seconds": 0.01,
+                        "connection": f"postgresql://{postgres.user}:${{NEWS_PASSWORD}}@127.0.0.1:{port}/postgres",
+                    }
+                ]
+            },
+        )
 
     use(postgres.port)
     before, kept = prepare(), sorted(path.name for path in task.raw.iterdir())
@@ -267,8 +304,18 @@ def test_a_snapshot_date_that_the_query_does_not_use_is_said_so(postgres: Postgr
     told: list[Text] = []
     for query, used in ((QUERY, False), (QUERY + " WHERE '$1' <> text", False), (QUERY + " WHERE marked <= $1", True)):
         watch = Watch(warn=told.append)
-        list(source_kind(Source.model_validate({
-            "type": "database", "connection": postgres.address(), "query": query, "snapshot_date": "2026-01-06"}),
-            0).batches(Path(), "sources[0]", watch))
+        list(
+            source_kind(
+                Source.model_validate(
+                    {
+                        "type": "database",
+                        "connection": postgres.address(),
+                        "query": query,
+                        "snapshot_date": "2026-01-06",
+                    }
+                ),
+                0,
+            ).batches(Path(), "sources[0]", watch)
+        )
         assert watch.provenance == ({"snapshot_date": "2026-01-06"} if used else {})
     assert len(told) == 2 and "as of now" in told[0].en and "目前的資料" in told[0].zh

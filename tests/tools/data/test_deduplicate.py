@@ -12,8 +12,10 @@ VALUES = st.text("ab Ａ\u3000甲①", max_size=4)
 
 
 def rows_of(values: list[tuple[str, str]]) -> list[Row]:
-    return [{"id": row_id(text, entity), "text": text, **({"entity": entity} if entity.strip() else {}), "label": "x"}
-            for text, entity in values]
+    return [
+        {"id": row_id(text, entity), "text": text, **({"entity": entity} if entity.strip() else {}), "label": "x"}
+        for text, entity in values
+    ]
 
 
 @given(st.lists(st.tuples(VALUES, VALUES.filter(lambda value: not value or value.strip())), max_size=12))

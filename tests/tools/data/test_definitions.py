@@ -23,7 +23,9 @@ from nlp_skills.tools.data.rows import Row, normalised, row_id
 from nlp_skills.tools.data.split import SPLITS, split_rows
 
 # Plain text of both languages, and what changes beside it: combining marks, kana, jamo, compatibility forms.
-_TEXTS = st.text() | st.text("ab 0，。：！？（）％５「營收中　é\u0301\u0327\u3099か\u1100\u1161\uac00ﬁ①豈\u2028\t\n\x1f…Ａ～")
+_TEXTS = st.text() | st.text(
+    "ab 0，。：！？（）％５「營收中　é\u0301\u0327\u3099か\u1100\u1161\uac00ﬁ①豈\u2028\t\n\x1f…Ａ～"
+)
 
 
 @given(_TEXTS)
@@ -48,10 +50,28 @@ def test_a_cell_is_trimmed_without_zero_characters_and_lone_surrogates(text: str
     assert as_text(text) == text.replace("\0", "").strip().encode("utf-8", "replace").decode("utf-8")
 
 
-_LINES = st.lists(st.sampled_from([
-    b'{"text": "\xe7\x87\x9f\xe6\x94\xb6", "n": 1.5e300}', b'  {"a": NaN} ', b'{"a": "\\ud800"}', b"", b"   ", b'{"a": 1}\r',
-    b'{"a": 1}{"b": 2}', b'{"a": 1}, {"b": 2}', b'{"a"', b"\xff", b'\xef\xbb\xbf{"a": 1}', b'"text"', b"[1]",
-    b'{"a": 1, "a": 2}', b'{"a": 123456789012345678901234567890}']), max_size=4)
+_LINES = st.lists(
+    st.sampled_from(
+        [
+            b'{"text": "\xe7\x87\x9f\xe6\x94\xb6", "n": 1.5e300}',
+            b'  {"a": NaN} ',
+            b'{"a": "\\ud800"}',
+            b"",
+            b"   ",
+            b'{"a": 1}\r',
+            b'{"a": 1}{"b": 2}',
+            b'{"a": 1}, {"b": 2}',
+            b'{"a"',
+            b"\xff",
+            b'\xef\xbb\xbf{"a": 1}',
+            b'"text"',
+            b"[1]",
+            b'{"a": 1, "a": 2}',
+            b'{"a": 123456789012345678901234567890}',
+        ]
+    ),
+    max_size=4,
+)
 
 
 @given(_LINES, st.booleans())
@@ -87,21 +107,30 @@ _SHARES = st.sampled_from([(0.7, 0.15, 0.15), (0.8, 0.0, 0.2), (0.98, 0.01, 0.01
 
 @given(_ROWS, _SHARES, st.integers(0, 5), st.booleans(), st.sampled_from([None, "group"]), st.booleans())
 def test_rows_are_dealt_as_defined(
-    given_rows: list[tuple[int, str, int]], shares: tuple[float, float, float], seed: int, stratify: bool,
-    group_by: str | None, grown: bool,
+    given_rows: list[tuple[int, str, int]],
+    shares: tuple[float, float, float],
+    seed: int,
+    stratify: bool,
+    group_by: str | None,
+    grown: bool,
 ) -> None:
-    rows: list[Row] = [{"id": row_id(f"第 {text} 句", str(at)), "text": f"第 {text} 句", "label": label, "group": group}
-                       for at, (text, label, group) in enumerate(given_rows)]
+    rows: list[Row] = [
+        {"id": row_id(f"第 {text} 句", str(at)), "text": f"第 {text} 句", "label": label, "group": group}
+        for at, (text, label, group) in enumerate(given_rows)
+    ]
     if group_by and not rows:
         return
-    policy = SplitPolicy(train=shares[0], valid=shares[1], test=shares[2], seed=seed, stratify=stratify, group_by=group_by)
+    policy = SplitPolicy(
+        train=shares[0], valid=shares[1], test=shares[2], seed=seed, stratify=stratify, group_by=group_by
+    )
     first = split_rows(rows, policy)
     assert first == dealt(rows, policy, {}, set())
     if grown:
         previous = {row["id"]: name for name, members in first.items() for row in members[::2]}
         frozen = rows[:1]
-        assert split_rows(rows, policy, previous, frozen) == dealt(rows, policy, previous, {key_of(row, policy)
-                                                                                           for row in frozen})
+        assert split_rows(rows, policy, previous, frozen) == dealt(
+            rows, policy, previous, {key_of(row, policy) for row in frozen}
+        )
 
 
 def key_of(row: Row, policy: SplitPolicy) -> str:
@@ -113,6 +142,7 @@ def key_of(row: Row, policy: SplitPolicy) -> str:
 def rare(total: Counter[str], shares: Mapping[str, float], seed: int) -> list[str]:
     """The labels that get a tested row though their share of the test split holds none: as many as the whole test
     split has rows for."""
+
     def untested(count: int) -> bool:
         lacking = {name: share * count for name, share in shares.items()}
         for _ in range(count):
@@ -122,9 +152,11 @@ def rare(total: Counter[str], shares: Mapping[str, float], seed: int) -> list[st
                 return False
         return count > 1
 
-    found = sorted((label for label in total if untested(total[label])),
-                   key=lambda label: hashlib.sha256(f"{seed}:{label}".encode()).digest())
-    return found[:math.ceil(shares["test"] * total.total())]
+    found = sorted(
+        (label for label in total if untested(total[label])),
+        key=lambda label: hashlib.sha256(f"{seed}:{label}".encode()).digest(),
+    )
+    return found[: math.ceil(shares["test"] * total.total())]
 
 
 def dealt(
@@ -135,8 +167,9 @@ def dealt(
     for row in rows:
         groups.setdefault(key_of(row, policy), []).append(row)
     shares = {name: getattr(policy, name) for name in SPLITS if getattr(policy, name) > 0}
-    labels = {key: Counter(row["label"] if policy.stratify else "" for row in members)
-              for key, members in groups.items()}
+    labels = {
+        key: Counter(row["label"] if policy.stratify else "" for row in members) for key, members in groups.items()
+    }
     total = sum(labels.values(), Counter[str]())
     lacking = {name: {label: share * total[label] for label in total} for name, share in shares.items()}
     for label in rare(total, shares, policy.seed) if "test" in shares else ():
@@ -155,8 +188,10 @@ def dealt(
         for label, count in labels[key].items():
             if name in lacking:
                 lacking[name][label] -= count
-    fresh = sorted((key for key in groups if key not in assigned), key=lambda key: (
-        -len(groups[key]), hashlib.sha256(f"{policy.seed}:{key}".encode()).digest()))
+    fresh = sorted(
+        (key for key in groups if key not in assigned),
+        key=lambda key: (-len(groups[key]), hashlib.sha256(f"{policy.seed}:{key}".encode()).digest()),
+    )
     for key in fresh:
         name = max(shares, key=lambda name: sum(n * lacking[name][label] for label, n in labels[key].items()))
         assigned[key] = name
@@ -168,5 +203,10 @@ def dealt(
         if donor and not filled[name] and filled[donor] > 1:
             movable = [key for key in fresh if assigned[key] == donor]
             assigned.update(dict.fromkeys(movable[-1:], name))
-    return {name: sorted((row for key, members in groups.items() if assigned[key] == name for row in members),
-                         key=lambda row: str(row["id"])) for name in SPLITS}
+    return {
+        name: sorted(
+            (row for key, members in groups.items() if assigned[key] == name for row in members),
+            key=lambda row: str(row["id"]),
+        )
+        for name in SPLITS
+    }

@@ -46,9 +46,19 @@ def write(path: Path, content: bytes | str) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("encoding", "bom"), [
-    ("utf-8", b""), ("utf-8", codecs.BOM_UTF8), ("cp950", b""), ("utf-16-le", codecs.BOM_UTF16_LE),
-    ("utf-16-be", codecs.BOM_UTF16_BE), ("utf-32-le", codecs.BOM_UTF32_LE), ("utf-16-le", b""), ("utf-16-be", b"")])
+@pytest.mark.parametrize(
+    ("encoding", "bom"),
+    [
+        ("utf-8", b""),
+        ("utf-8", codecs.BOM_UTF8),
+        ("cp950", b""),
+        ("utf-16-le", codecs.BOM_UTF16_LE),
+        ("utf-16-be", codecs.BOM_UTF16_BE),
+        ("utf-32-le", codecs.BOM_UTF32_LE),
+        ("utf-16-le", b""),
+        ("utf-16-be", b""),
+    ],
+)
 def test_the_encoding_is_recognised(tmp_path: Path, encoding: str, bom: bytes) -> None:
     path = write(tmp_path / "a.csv", bom + as_csv(ROWS).encode(encoding))
 
@@ -61,16 +71,22 @@ def test_what_is_no_text_is_said_so(tmp_path: Path) -> None:
     assert "is no text" in error.problem.en and error.field == "sources[0].encoding"
 
 
-@pytest.mark.parametrize(("name", "line"), [("a.csv", "一,正\0面\n"), ("a.jsonl", '{"text": "一", "label": "正\0面"}\n')])
+@pytest.mark.parametrize(
+    ("name", "line"), [("a.csv", "一,正\0面\n"), ("a.jsonl", '{"text": "一", "label": "正\0面"}\n')]
+)
 def test_a_zero_byte_among_the_rows_is_told_with_its_line(tmp_path: Path, name: str, line: str) -> None:
-    sound = "text,label\n" + "好消息一則,正面\n" * 2000 if name == "a.csv" else '{"text": "好", "label": "正面"}\n' * 2000
+    sound = (
+        "text,label\n" + "好消息一則,正面\n" * 2000 if name == "a.csv" else '{"text": "好", "label": "正面"}\n' * 2000
+    )
     error = refusal(write(tmp_path / name, sound + line))
 
     assert f"Line {sound.count(chr(10)) + 1} " in error.problem.en and "zero byte" in error.problem.en
 
 
 def test_a_zero_character_that_json_spells_out_is_left_out_of_the_row(tmp_path: Path) -> None:
-    assert as_text(read(write(tmp_path / "a.jsonl", '{"text": "\\u0000好\\u0000", "label": "正面"}\n'))[0]["text"]) == "好"
+    assert (
+        as_text(read(write(tmp_path / "a.jsonl", '{"text": "\\u0000好\\u0000", "label": "正面"}\n'))[0]["text"]) == "好"
+    )
 
 
 def test_big5_is_recognised_in_json_lines_too(tmp_path: Path) -> None:
@@ -100,8 +116,11 @@ def test_broken_utf8_is_told_with_its_line_and_not_taken_for_big5(tmp_path: Path
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.json", "a.jsonl", "semicolon.csv", "wrapped.json"])
 def test_every_text_format_gives_the_same_rows(tmp_path: Path, name: str) -> None:
     contents = {
-        "a.csv": as_csv(ROWS), "a.tsv": as_csv(ROWS, "\t"), "semicolon.csv": as_csv(ROWS, ";"),
-        "a.json": json.dumps(ROWS), "a.jsonl": "".join(json.dumps(row) + "\n" for row in ROWS),
+        "a.csv": as_csv(ROWS),
+        "a.tsv": as_csv(ROWS, "\t"),
+        "semicolon.csv": as_csv(ROWS, ";"),
+        "a.json": json.dumps(ROWS),
+        "a.jsonl": "".join(json.dumps(row) + "\n" for row in ROWS),
         "wrapped.json": json.dumps({"version": 1, "data": ROWS}),
     }
     assert read(write(tmp_path / name, contents[name])) == ROWS
@@ -114,12 +133,15 @@ def test_without_pyarrow_parquet_says_what_is_missing(tmp_path: Path, monkeypatc
 
 
 cells = st.text(
-    st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\u2028\u2029\x85\ufeff"), max_size=30)
+    st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\u2028\u2029\x85\ufeff"), max_size=30
+)
 
 
 @anywhere
-@given(st.lists(st.fixed_dictionaries({"text": cells, "label": cells}), min_size=1, max_size=8),
-       st.sampled_from([",", "\t", ";"]))
+@given(
+    st.lists(st.fixed_dictionaries({"text": cells, "label": cells}), min_size=1, max_size=8),
+    st.sampled_from([",", "\t", ";"]),
+)
 def test_any_csv_reads_back_as_it_was_written(tmp_path: Path, rows: list[dict[str, str]], delimiter: str) -> None:
     path = write(tmp_path / "a.csv", as_csv(rows, delimiter))
     expected = [{key: value or None for key, value in row.items()} for row in rows if any(row.values())]
@@ -127,8 +149,15 @@ def test_any_csv_reads_back_as_it_was_written(tmp_path: Path, rows: list[dict[st
     assert (read(path, delimiter=delimiter) if expected else []) == expected
 
 
-json_rows = st.lists(st.dictionaries(st.text(max_size=6), st.none() | st.booleans() | st.integers() | st.text() |
-                                     st.lists(st.text(max_size=3), max_size=3), max_size=4), min_size=1, max_size=8)
+json_rows = st.lists(
+    st.dictionaries(
+        st.text(max_size=6),
+        st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.text(max_size=3), max_size=3),
+        max_size=4,
+    ),
+    min_size=1,
+    max_size=8,
+)
 
 
 @anywhere
@@ -169,17 +198,20 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
     assert refusal(tmp_path / "absent.csv").field == "sources[0].path"
 
 
-@pytest.mark.parametrize(("name", "content", "said"), [
-    ("a.csv", "text,label\nyes,a\nno,b,c\n", "Line 3"),
-    ("a.csv", 'text,label\n"never closed,a\n', "not valid CSV"),
-    ("a.csv", "text,text\nx,y\n", "twice"),
-    ("a.jsonl", '{"text": "a"}\n{"text": \n', "Line 2"),
-    ("a.jsonl", '["text"]\n', "Line 1"),
-    ("a.json", '[{"text": "a"}, {"text": ', "Element 2"),
-    ("a.json", '[{"text": "a"}, 5]', "Element 2"),
-    ("a.json", '{"a": [], "b": []}', "not an array"),
-    ("a.json", "null", "not an array"),
-])
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", "text,label\nyes,a\nno,b,c\n", "Line 3"),
+        ("a.csv", 'text,label\n"never closed,a\n', "not valid CSV"),
+        ("a.csv", "text,text\nx,y\n", "twice"),
+        ("a.jsonl", '{"text": "a"}\n{"text": \n', "Line 2"),
+        ("a.jsonl", '["text"]\n', "Line 1"),
+        ("a.json", '[{"text": "a"}, {"text": ', "Element 2"),
+        ("a.json", '[{"text": "a"}, 5]', "Element 2"),
+        ("a.json", '{"a": [], "b": []}', "not an array"),
+        ("a.json", "null", "not an array"),
+    ],
+)
 def test_a_broken_file_says_where(tmp_path: Path, name: str, content: str, said: str) -> None:
     error = refusal(write(tmp_path / name, content))
 

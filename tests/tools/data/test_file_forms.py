@@ -41,11 +41,17 @@ def workbook(path: Path, *sheets: tuple[str, list[list[Any]]]) -> Path:
 
 
 @pytest.mark.parametrize("ending", ["gz", "zst"])
-@pytest.mark.parametrize(("name", "encoding"), [("a.csv", "utf-8"), ("a.csv", "cp950"), ("a.jsonl", "utf-8"),
-                                                ("a.json", "utf-8"), ("a.tsv", "utf-8")])
+@pytest.mark.parametrize(
+    ("name", "encoding"),
+    [("a.csv", "utf-8"), ("a.csv", "cp950"), ("a.jsonl", "utf-8"), ("a.json", "utf-8"), ("a.tsv", "utf-8")],
+)
 def test_packed_files_are_read_like_plain_ones(tmp_path: Path, ending: str, name: str, encoding: str) -> None:
-    text = {"a.csv": as_csv(ROWS), "a.tsv": as_csv(ROWS, "\t"), "a.jsonl": dump_jsonl(ROWS).decode(),
-            "a.json": "[" + ",".join(dump_jsonl(ROWS).decode().splitlines()) + "]"}[name]
+    text = {
+        "a.csv": as_csv(ROWS),
+        "a.tsv": as_csv(ROWS, "\t"),
+        "a.jsonl": dump_jsonl(ROWS).decode(),
+        "a.json": "[" + ",".join(dump_jsonl(ROWS).decode().splitlines()) + "]",
+    }[name]
 
     assert read(write(tmp_path / f"{name}.{ending}", packed(text.encode(encoding), ending))) == ROWS
 
@@ -59,13 +65,19 @@ def test_a_packed_file_that_is_cut_off_is_told(tmp_path: Path, ending: str) -> N
 
 
 def test_a_sheet_of_a_workbook_is_read(tmp_path: Path) -> None:
-    rows: list[list[Any]] = [[], ["text", "label", None], [" 營收創新高 ", "正面", datetime.datetime(2026, 1, 5)], [None, None, None],
-            ["獲利下滑", 1.0, None]]
+    rows: list[list[Any]] = [
+        [],
+        ["text", "label", None],
+        [" 營收創新高 ", "正面", datetime.datetime(2026, 1, 5)],
+        [None, None, None],
+        ["獲利下滑", 1.0, None],
+    ]
     path = workbook(tmp_path / "a.xlsx", ("資料", rows), ("其他", [["x"], ["y"]]))
 
     assert read(path) == [
         {"text": " 營收創新高 ", "label": "正面", "column_3": datetime.date(2026, 1, 5)},
-        {"text": "獲利下滑", "label": 1, "column_3": None}]
+        {"text": "獲利下滑", "label": 1, "column_3": None},
+    ]
     assert read(path, sheet="其他") == [{"x": "y"}]
     error = refusal(path, sheet="沒有")
     assert "“資料”, “其他”" in error.fix.en and error.field == "sources[0].sheet"
@@ -162,8 +174,12 @@ def test_entities_that_multiply_in_a_workbook_are_not_followed(tmp_path: Path) -
         for part in read_from.namelist():
             content = read_from.read(part)
             if part.endswith("sheet1.xml"):
-                content = (b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a0 "ha">' + names + b"]>"
-                           + content.replace(b"&#22909;", b"&a9;"))
+                content = (
+                    b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a0 "ha">'
+                    + names
+                    + b"]>"
+                    + content.replace(b"&#22909;", b"&a9;")
+                )
             written.writestr(part, content)
     began = time.process_time()
 
@@ -180,12 +196,22 @@ def rewritten(sound: Path, change: Any) -> Path:
     return other
 
 
-@pytest.mark.parametrize(("inside", "said"), [
-    (b"<row><c/></row>" * 1_048_577, "more than 1,048,576 rows"),
-    (b"<x:row xmlns:x='u'/><!-- <row -->" * 1_048_577, "more than 1,048,576 rows"),
-    (b"<row r='9'>" + b"<c t='inlineStr'><is><t>long</t></is></c>" * 250_000 + b"</row>", "a row of more than 8 MB"),
-    (b'<row r="3000000"><c r="A3000000"><v>1</v></c></row>', "more than 1,048,576 rows")], ids=["rows", "prefixed", "cells", "gap"])
-def test_a_sheet_that_no_excel_could_have_written_is_refused_before_it_is_built(tmp_path: Path, inside: bytes, said: str) -> None:
+@pytest.mark.parametrize(
+    ("inside", "said"),
+    [
+        (b"<row><c/></row>" * 1_048_577, "more than 1,048,576 rows"),
+        (b"<x:row xmlns:x='u'/><!-- <row -->" * 1_048_577, "more than 1,048,576 rows"),
+        (
+            b"<row r='9'>" + b"<c t='inlineStr'><is><t>long</t></is></c>" * 250_000 + b"</row>",
+            "a row of more than 8 MB",
+        ),
+        (b'<row r="3000000"><c r="A3000000"><v>1</v></c></row>', "more than 1,048,576 rows"),
+    ],
+    ids=["rows", "prefixed", "cells", "gap"],
+)
+def test_a_sheet_that_no_excel_could_have_written_is_refused_before_it_is_built(
+    tmp_path: Path, inside: bytes, said: str
+) -> None:
     sound = workbook(tmp_path / "sound.xlsx", ("一", [["text", "label"], ["好", "正面"]]))
     error = refusal(rewritten(sound, lambda content: content.replace(b"</sheetData>", inside + b"</sheetData>")))
     assert said in error.problem.en and "CSV UTF-8" in error.fix.en
@@ -194,7 +220,9 @@ def test_a_sheet_that_no_excel_could_have_written_is_refused_before_it_is_built(
 def test_what_stands_below_the_rows_of_a_sheet_is_no_row(tmp_path: Path) -> None:
     sound = workbook(tmp_path / "sound.xlsx", ("一", [["text", "label"], ["好", "正面"]]))
     below = b"</sheetData><!--" + bytes(range(33, 45)) * 800_000 + b"-->"
-    assert read(rewritten(sound, lambda content: content.replace(b"</sheetData>", below))) == [{"text": "好", "label": "正面"}]
+    assert read(rewritten(sound, lambda content: content.replace(b"</sheetData>", below))) == [
+        {"text": "好", "label": "正面"}
+    ]
 
 
 def test_a_sheet_that_claims_to_be_endless_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
@@ -225,10 +253,17 @@ def test_a_packed_line_without_end_is_not_held(tmp_path: Path, ending: str) -> N
 @pytest.mark.parametrize("name", ["a.csv", "a.xlsx"])
 def test_a_header_that_stands_once_more_is_no_row(tmp_path: Path, name: str) -> None:
     rows = [["text", "label"], ["好", "正面"], ["text", "label"], ["壞", "負面"], ["label", "負面"]]
-    path = workbook(tmp_path / name, ("一", rows)) if name.endswith("xlsx") else write(
-        tmp_path / name, "\n".join(map(",".join, rows)).encode())
+    path = (
+        workbook(tmp_path / name, ("一", rows))
+        if name.endswith("xlsx")
+        else write(tmp_path / name, "\n".join(map(",".join, rows)).encode())
+    )
 
-    assert read(path) == [{"text": "好", "label": "正面"}, {"text": "壞", "label": "負面"}, {"text": "label", "label": "負面"}]
+    assert read(path) == [
+        {"text": "好", "label": "正面"},
+        {"text": "壞", "label": "負面"},
+        {"text": "label", "label": "負面"},
+    ]
 
 
 def heard(path: Path, **settings: Any) -> tuple[list[dict[str, Any]], list[Text], list[Text]]:
@@ -241,7 +276,9 @@ def heard(path: Path, **settings: Any) -> tuple[list[dict[str, Any]], list[Text]
 
 def test_sheets_of_the_same_columns_that_are_not_read_are_missing(tmp_path: Path) -> None:
     head, one, two = ["text", "label"], ["好", "正面"], ["壞", "負面"]
-    path = workbook(tmp_path / "a.xlsx", ("1月", [head, one]), ("2月", [head, two]), ("圖例", [["代號", "意思"], ["1", "好"]]))
+    path = workbook(
+        tmp_path / "a.xlsx", ("1月", [head, one]), ("2月", [head, two]), ("圖例", [["代號", "意思"], ["1", "好"]])
+    )
     rows, notes, missing = heard(path)
 
     assert len(rows) == 1 and "「2月」" in missing[0].zh and "圖例" not in missing[0].zh and "「圖例」" in notes[0].zh
@@ -249,8 +286,11 @@ def test_sheets_of_the_same_columns_that_are_not_read_are_missing(tmp_path: Path
 
 
 def test_hidden_rows_and_sheets_are_told(tmp_path: Path) -> None:
-    path = workbook(tmp_path / "a.xlsx", ("一", [["text", "label"], ["好", "正面"], ["壞", "負面"]]),
-                    ("舊", [["text", "label"], ["舊", "正面"]]))
+    path = workbook(
+        tmp_path / "a.xlsx",
+        ("一", [["text", "label"], ["好", "正面"], ["壞", "負面"]]),
+        ("舊", [["text", "label"], ["舊", "正面"]]),
+    )
     book = openpyxl.load_workbook(path)
     book["一"].row_dimensions[3].hidden = book["一"].row_dimensions[9].hidden = True
     book["舊"].sheet_state = "hidden"
@@ -266,8 +306,15 @@ def test_a_day_of_excel_is_written_without_a_time(tmp_path: Path) -> None:
     assert [row["on"] for row in read(path)] == [datetime.date(2026, 3, 1), datetime.datetime(2026, 3, 1, 9)]
 
 
-@pytest.mark.parametrize(("name", "said"), [
-    ("crm.db", "sqlite:///"), ("a.docx", "a document"), ("a.zip", "Unpack"), ("a.xls", "save it as .xlsx"), ("a.dat", "format: csv"),
-])
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("crm.db", "sqlite:///"),
+        ("a.docx", "a document"),
+        ("a.zip", "Unpack"),
+        ("a.xls", "save it as .xlsx"),
+        ("a.dat", "format: csv"),
+    ],
+)
 def test_a_file_of_another_kind_is_told_what_to_do_with(tmp_path: Path, name: str, said: str) -> None:
     assert said in refusal(write(tmp_path / name, b"PK")).fix.en

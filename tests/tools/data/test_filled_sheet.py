@@ -20,9 +20,20 @@ Cells = list[list[str]]
 
 def digits_alone() -> list[Row]:
     """Written rows of which some have ids that a spreadsheet takes for numbers."""
-    rows: list[Row] = [{"id": row_id(f"第 {number} 句，公司獲利"), "text": f"第 {number} 句，公司獲利", "entity": "公司", "label": "正面"}
-                       for number in range(200)]
-    numbers = [{**rows[0], "id": f"{number:016d}"} for number in range(10**15, 10**15 + 60) if int(f"{number:016d}", 16) % 10 == 0]
+    rows: list[Row] = [
+        {
+            "id": row_id(f"第 {number} 句，公司獲利"),
+            "text": f"第 {number} 句，公司獲利",
+            "entity": "公司",
+            "label": "正面",
+        }
+        for number in range(200)
+    ]
+    numbers = [
+        {**rows[0], "id": f"{number:016d}"}
+        for number in range(10**15, 10**15 + 60)
+        if int(f"{number:016d}", 16) % 10 == 0
+    ]
     return [*rows, *numbers[:2]]
 
 
@@ -49,7 +60,9 @@ def save_workbook(path: Path, cells: Cells) -> None:
 
 
 @pytest.mark.parametrize("save", [save_semicolons, save_unicode_text, save_in_big5, save_workbook])
-def test_what_a_person_refuses_is_refused_however_the_sheet_is_saved(task: TaskFolder, save: Callable[[Path, Cells], None]) -> None:
+def test_what_a_person_refuses_is_refused_however_the_sheet_is_saved(
+    task: TaskFolder, save: Callable[[Path, Cells], None]
+) -> None:
     sheet = write_sheet(task, "0" * 12, digits_alone())
     assert sheet is not None
     cells = list(csv.reader(io.StringIO(sheet.read_text("utf-8-sig"))))
@@ -58,14 +71,18 @@ def test_what_a_person_refuses_is_refused_however_the_sheet_is_saved(task: TaskF
         row[0] = "否"
     save(sheet, cells)
 
-    assert refused_ids(task) == {row[1][1:] for row in cells[1::2]} and any(one.isdecimal() for one in refused_ids(task))
+    assert refused_ids(task) == {row[1][1:] for row in cells[1::2]} and any(
+        one.isdecimal() for one in refused_ids(task)
+    )
 
 
 def test_an_older_sheet_counts_whose_ids_have_no_letter_or_became_numbers(task: TaskFolder) -> None:
     rows = digits_alone()
     sheet = task.data / "review" / "old.csv"
     sheet.parent.mkdir(parents=True)
-    sheet.write_text(f"keep;id;text;entity;label\nno;{rows[0]['id']};x;;\nno;1,16E+15;{rows[1]['text']};公司;正面\n", "utf-8")
+    sheet.write_text(
+        f"keep;id;text;entity;label\nno;{rows[0]['id']};x;;\nno;1,16E+15;{rows[1]['text']};公司;正面\n", "utf-8"
+    )
 
     assert refused_ids(task) == {rows[0]["id"], row_id(rows[1]["text"], "公司")}
 

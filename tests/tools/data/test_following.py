@@ -31,7 +31,9 @@ def on_the_benchmark(task: TaskFolder) -> dict[str, str]:
 
 
 def answered_otherwise(rows: Rows, texts: list[str]) -> Rows:
-    return [{**row, "label": "中性" if row["label"] != "中性" else "正面"} if row["text"] in texts else row for row in rows]
+    return [
+        {**row, "label": "中性" if row["label"] != "中性" else "正面"} if row["text"] in texts else row for row in rows
+    ]
 
 
 def test_the_form_before_can_still_be_looked_up(task: TaskFolder, prepare: Prepare) -> None:
@@ -43,7 +45,11 @@ def test_the_form_before_can_still_be_looked_up(task: TaskFolder, prepare: Prepa
     result = prepare()
 
     after = frozen_benchmark(task)
-    assert after.hash != before.hash and after.snapshot == result["snapshot"] and result["benchmark"]["hash"] == after.hash[:12]
+    assert (
+        after.hash != before.hash
+        and after.snapshot == result["snapshot"]
+        and result["benchmark"]["hash"] == after.hash[:12]
+    )
     [change] = after.changes
     assert change["before"] == before.hash and change["labels"] == {"負面": ["反對"]} and change["by"] and change["at"]
     earlier = form_measured(task, before.reference())
@@ -94,12 +100,17 @@ def test_a_change_of_form_that_was_killed_is_as_before_or_done(
             frozen.change_form(before, rows, "s" * 64, {"labels": {}})
     assert frozen_benchmark(task) == before
     with monkeypatch.context() as patch:
-        patch.setattr(os, "replace", lambda one, other, real=os.replace: killed() if str(one).endswith("next.json")
-                      else real(one, other))
+        patch.setattr(
+            os,
+            "replace",
+            lambda one, other, real=os.replace: killed() if str(one).endswith("next.json") else real(one, other),
+        )
         with pytest.raises(Killed):
             frozen.change_form(before, rows, "s" * 64, {"labels": {}})
     after = frozen_benchmark(task)
-    assert [row["label"] for row in after.rows()] == ["反對"] * before.count and after.changes[0]["before"] == before.hash
+    assert [row["label"] for row in after.rows()] == ["反對"] * before.count and after.changes[0][
+        "before"
+    ] == before.hash
 
 
 def test_rows_that_are_gone_are_said_and_stop_nothing(task: TaskFolder, prepare: Prepare) -> None:
@@ -145,7 +156,9 @@ def test_a_new_benchmark_stands_beside_the_old_one_and_is_used(task: TaskFolder,
     new = {row["text"]: row["label"] for row in rows}
     assert on_the_benchmark(task) == {text: new[text] for text in before} and result["benchmark"]["name"] == "main-2"
     assert {row["text"]: row["label"] for row in frozen_benchmark(task, "main").rows()} == before
-    assert prepare(accept={"new_benchmark": WHY})["unchanged"] and len(benchmark_names(task)) == 2, "it is these rows already"
+    assert prepare(accept={"new_benchmark": WHY})["unchanged"] and len(benchmark_names(task)) == 2, (
+        "it is these rows already"
+    )
     source(task, answered_otherwise(rows, list(before)[5:7]))
     assert "2" in refusal(prepare).problem.en, "what was decided on the old one does not hold for the new one"
 
@@ -167,7 +180,9 @@ def test_what_a_source_did_not_give_is_not_taken_for_gone(task: TaskFolder, prep
     source(task, rows)
     prepare()
     source(task, rows[:60])
-    write_yaml(task.data_source_file, {"sources": [{"type": "file", "path": name} for name in ("news.jsonl", "more.json")]})
+    write_yaml(
+        task.data_source_file, {"sources": [{"type": "file", "path": name} for name in ("news.jsonl", "more.json")]}
+    )
     result = prepare(only=0)  # the other was never fetched
     assert not any(found["code"] == "benchmark_changed" for found in result["warnings"])
 

@@ -29,10 +29,15 @@ NAME = "someone/entity-news"
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     table = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(sentences(60)), table)
-    files = {"README.md": b"# card", "data/train-00000-of-00002.parquet": table.getvalue(),
-             "data/train-00001-of-00002.parquet": table.getvalue(), "data/test-00000-of-00001.parquet": table.getvalue(),
-             "extra/train.jsonl": dump_jsonl(sentences(5)), "zh/validation.csv": b"text,label\n\xe5\xa5\xbd,a\n",
-             "dataset_infos.json": b"{}"}
+    files = {
+        "README.md": b"# card",
+        "data/train-00000-of-00002.parquet": table.getvalue(),
+        "data/train-00001-of-00002.parquet": table.getvalue(),
+        "data/test-00000-of-00001.parquet": table.getvalue(),
+        "extra/train.jsonl": dump_jsonl(sentences(5)),
+        "zh/validation.csv": b"text,label\n\xe5\xa5\xbd,a\n",
+        "dataset_infos.json": b"{}",
+    }
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setenv("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     with serving(Hub(NAME, files)) as hub:
@@ -63,8 +68,10 @@ def test_the_files_of_a_split_are_read_at_the_commit_that_is_told(hub: Hub) -> N
 
 
 def test_a_pinned_revision_prepares_the_same_data_again(hub: Hub, task: TaskFolder, prepare: Any) -> None:
-    write_yaml(task.data_source_file, {"sources": [
-        {"type": "huggingface", "dataset": NAME, "revision": COMMIT, "files": "data/test-*.parquet"}]})
+    write_yaml(
+        task.data_source_file,
+        {"sources": [{"type": "huggingface", "dataset": NAME, "revision": COMMIT, "files": "data/test-*.parquet"}]},
+    )
     first, second = prepare(), prepare()
 
     assert sum(first["counts"].values()) == 60 and second["unchanged"]
@@ -80,11 +87,16 @@ def test_a_test_split_that_is_not_read_is_named_and_two_read_together_stay_what_
     source = {"type": "huggingface", "dataset": NAME, "revision": COMMIT}
     write_yaml(task.data_source_file, {"sources": [source]})
     alone = prepare()
-    assert f"{NAME} has a split to test on of its own (test) that is not read: with split: train+test" in alone["message"]["en"]
+    assert (
+        f"{NAME} has a split to test on of its own (test) that is not read: with split: train+test"
+        in alone["message"]["en"]
+    )
 
     write_yaml(task.data_source_file, {"sources": [{**source, "split": "train+test"}], "split": {"own": True}})
     both = prepare()
-    assert "not read" not in both["message"]["en"] and "own_split_not_followed" in {one["code"] for one in both["warnings"]}
+    assert "not read" not in both["message"]["en"] and "own_split_not_followed" in {
+        one["code"] for one in both["warnings"]
+    }
     placed = {json.loads(line)["text"] for line in (task.data / "test.jsonl").read_text(encoding="utf-8").splitlines()}
     assert {row["text"] for row in sentences(20, 100)} <= placed
 

@@ -24,9 +24,17 @@ DATA = "nlp_skills.tools.data"
 def kill_at(task: TaskFolder, module: str, function: str, nth: int) -> None:
     """Run the stage in a process of its own and kill -9 it when it calls `function` for the nth time."""
     with subprocess.Popen(
-        [sys.executable, Path(__file__).with_name("stopping.py"), f"{DATA}.{module}", function, str(nth),
-         str(task.root)],
-        stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, encoding="utf-8",
+        [
+            sys.executable,
+            Path(__file__).with_name("stopping.py"),
+            f"{DATA}.{module}",
+            function,
+            str(nth),
+            str(task.root),
+        ],
+        stdout=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        encoding="utf-8",
     ) as process:
         assert process.stdout is not None
         try:
@@ -40,13 +48,16 @@ def write_source(task: TaskFolder, count: int) -> None:
     write_yaml(task.data_source_file, {"sources": [{"type": "file", "path": "news.jsonl"}]})
 
 
-@pytest.mark.parametrize(("module", "function", "nth"), [
-    ("fetch", "write_json", 1),  # the raw rows are written, not yet committed
-    ("regenerate", "into_own_splits", 1),
-    ("store", "write_json", 1),  # inside the snapshot's folder: the splits are there, the report is not
-    ("store", "write_json", 2),  # … the report is there, the manifest is not
-    ("snapshot", "write_json", 1),  # the snapshot is committed, nothing points to it
-])
+@pytest.mark.parametrize(
+    ("module", "function", "nth"),
+    [
+        ("fetch", "write_json", 1),  # the raw rows are written, not yet committed
+        ("regenerate", "into_own_splits", 1),
+        ("store", "write_json", 1),  # inside the snapshot's folder: the splits are there, the report is not
+        ("store", "write_json", 2),  # … the report is there, the manifest is not
+        ("snapshot", "write_json", 1),  # the snapshot is committed, nothing points to it
+    ],
+)
 def test_killed_before_the_switch_the_old_data_stands(
     task: TaskFolder, workspace: Workspace, prepare: Prepare, module: str, function: str, nth: int
 ) -> None:
@@ -60,13 +71,15 @@ def test_killed_before_the_switch_the_old_data_stands(
     after = current_snapshot(task)
     assert after.hash == before.hash
     assert [(task.data / f"{name}.jsonl").read_bytes() for name in SPLITS] == [
-        before.file(name).read_bytes() for name in SPLITS]
+        before.file(name).read_bytes() for name in SPLITS
+    ]
     assert sum(prepare()["counts"].values()) == 50
     assert not list(task.data.rglob("*.tmp"))
 
 
-@pytest.mark.parametrize(("function", "nth"), [("write_atomic", 1), ("write_atomic", 2), ("write_atomic", 3),
-                                               ("write_json", 2)])
+@pytest.mark.parametrize(
+    ("function", "nth"), [("write_atomic", 1), ("write_atomic", 2), ("write_atomic", 3), ("write_json", 2)]
+)
 def test_a_checkout_killed_half_way_is_finished_and_not_taken_for_an_edit(
     task: TaskFolder, prepare: Prepare, function: str, nth: int
 ) -> None:
@@ -78,7 +91,8 @@ def test_a_checkout_killed_half_way_is_finished_and_not_taken_for_an_edit(
 
     assert healed.manifest["kind"] == "generated" and sum(healed.counts.values()) == 50
     assert [(task.data / f"{name}.jsonl").read_bytes() for name in SPLITS] == [
-        healed.file(name).read_bytes() for name in SPLITS]
+        healed.file(name).read_bytes() for name in SPLITS
+    ]
     assert len(list(task.snapshots.iterdir())) == 2
 
 

@@ -15,12 +15,27 @@ from nlp_skills.tools.data.sources import source_kind
 from nlp_skills.tools.data.types import task_kind
 
 ASKED, SAID = {"role": "user", "content": "where is box 1"}, {"role": "assistant", "content": "in the depot"}
-STUDIO = {"data": {"text": "Acme called"}, "annotations": [
-    {"was_cancelled": True, "result": []},
-    {"result": [{"type": "labels", "value": {"start": 0, "end": 4, "text": "Acme", "labels": ["ORG"]}},
-                {"type": "choices", "value": {"choices": ["pos"]}}]}]}
-ARGILLA = {"fields": {"text": "Acme called"}, "responses": {"spans": [
-    {"status": "discarded", "value": []}, {"status": "submitted", "value": [{"start": 0, "end": 4, "label": "ORG"}]}]}}
+STUDIO = {
+    "data": {"text": "Acme called"},
+    "annotations": [
+        {"was_cancelled": True, "result": []},
+        {
+            "result": [
+                {"type": "labels", "value": {"start": 0, "end": 4, "text": "Acme", "labels": ["ORG"]}},
+                {"type": "choices", "value": {"choices": ["pos"]}},
+            ]
+        },
+    ],
+}
+ARGILLA = {
+    "fields": {"text": "Acme called"},
+    "responses": {
+        "spans": [
+            {"status": "discarded", "value": []},
+            {"status": "submitted", "value": [{"start": 0, "end": 4, "label": "ORG"}]},
+        ]
+    },
+}
 
 
 def made(kind: TaskType, record: dict[str, Any], **mapping: str) -> Conversion:
@@ -39,15 +54,23 @@ def row(kind: TaskType, record: dict[str, Any], **mapping: str) -> Row:
     return {key: value for key, value in conversion.rows[0].items() if key not in ("id", "source")}
 
 
-@pytest.mark.parametrize(("record", "expected"), [
-    ({"instruction": "Sum up", "input": "a b c", "output": "abc"}, {"text": "Sum up\n\na b c", "output": "abc"}),
-    ({"instruction": "Greet", "input": "", "output": "Hi", "text": "Greet Hi"}, {"text": "Greet", "output": "Hi"}),
-    ({"instruction": "Sum up", "context": "a b", "response": "ab", "category": "x"}, {"text": "Sum up\n\na b", "output": "ab"}),
-    ({"prompt": "Greet", "completion": "Hi"}, {"text": "Greet", "output": "Hi"}),
-    ({"prompt": [ASKED], "completion": [SAID]}, {"text": ASKED["content"], "output": SAID["content"]}),
-    ({"instruction": "Greet", "input": "", "output": {"hi": None}, "system": "Be kind."},
-     {"text": "Greet", "system": "Be kind.", "output": '{"hi": null}'}),
-])
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        ({"instruction": "Sum up", "input": "a b c", "output": "abc"}, {"text": "Sum up\n\na b c", "output": "abc"}),
+        ({"instruction": "Greet", "input": "", "output": "Hi", "text": "Greet Hi"}, {"text": "Greet", "output": "Hi"}),
+        (
+            {"instruction": "Sum up", "context": "a b", "response": "ab", "category": "x"},
+            {"text": "Sum up\n\na b", "output": "ab"},
+        ),
+        ({"prompt": "Greet", "completion": "Hi"}, {"text": "Greet", "output": "Hi"}),
+        ({"prompt": [ASKED], "completion": [SAID]}, {"text": ASKED["content"], "output": SAID["content"]}),
+        (
+            {"instruction": "Greet", "input": "", "output": {"hi": None}, "system": "Be kind."},
+            {"text": "Greet", "system": "Be kind.", "output": '{"hi": null}'},
+        ),
+    ],
+)
 def test_instructions(record: dict[str, Any], expected: Row) -> None:
     assert row("generation", record) == expected
 
@@ -64,24 +87,44 @@ def test_earlier_turns_are_not_dropped_without_a_word() -> None:
     assert [turn["content"] for turn in row("chat", record)["messages"]] == ["First?", "This", "And then?", "Nothing"]
 
 
-@pytest.mark.parametrize("record", [
-    {"text": "Acme called", "label": [[0, 4, "ORG"]]}, {"text": "Acme called", "labels": [[0, 4, "ORG"]]},
-    {"text": "Acme called", "entities": [{"id": 9, "label": "ORG", "start_offset": 0, "end_offset": 4}], "relations": []},
-    {"text": "Acme called", "annotation": "x", "spans": [["ORG", 0, 4]]},
-    {"text": "Acme called", "spans": "[{'start': 0, 'end': 4, 'label': 'ORG'}]"},
-    {"text": "Acme called", "label": [{"start": 0, "end": 4, "text": "Acme", "labels": ["ORG"]}]},
-    {"id": 1, **STUDIO}, {"id": "a", "status": "completed", **ARGILLA},
-    {"text": "Acme called", "ner.responses": [[{"start": 0, "end": 4, "label": "ORG"}]], "ner.responses.users": ["u"]},
-])
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"text": "Acme called", "label": [[0, 4, "ORG"]]},
+        {"text": "Acme called", "labels": [[0, 4, "ORG"]]},
+        {
+            "text": "Acme called",
+            "entities": [{"id": 9, "label": "ORG", "start_offset": 0, "end_offset": 4}],
+            "relations": [],
+        },
+        {"text": "Acme called", "annotation": "x", "spans": [["ORG", 0, 4]]},
+        {"text": "Acme called", "spans": "[{'start': 0, 'end': 4, 'label': 'ORG'}]"},
+        {"text": "Acme called", "label": [{"start": 0, "end": 4, "text": "Acme", "labels": ["ORG"]}]},
+        {"id": 1, **STUDIO},
+        {"id": "a", "status": "completed", **ARGILLA},
+        {
+            "text": "Acme called",
+            "ner.responses": [[{"start": 0, "end": 4, "label": "ORG"}]],
+            "ner.responses.users": ["u"],
+        },
+    ],
+)
 def test_spans_of_annotation_tools(record: dict[str, Any]) -> None:
     assert row("extraction", record) == {
-        "text": "Acme called", "spans": [{"type": "ORG", "text": "Acme", "start": 0, "end": 4}]}
+        "text": "Acme called",
+        "spans": [{"type": "ORG", "text": "Acme", "start": 0, "end": 4}],
+    }
 
 
-@pytest.mark.parametrize("record", [
-    {"text": "Acme called", "label": ["pos"]}, {"text": "Acme called", "label": '["pos"]'}, STUDIO,
-    {"fields": {"text": "Acme called"}, "responses": {"mood": [{"value": "pos"}]}},
-])
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"text": "Acme called", "label": ["pos"]},
+        {"text": "Acme called", "label": '["pos"]'},
+        STUDIO,
+        {"fields": {"text": "Acme called"}, "responses": {"mood": [{"value": "pos"}]}},
+    ],
+)
 def test_labels_of_annotation_tools(record: dict[str, Any]) -> None:
     assert row("classification", record) == {"text": "Acme called", "label": "pos"}
 
@@ -90,18 +133,33 @@ def test_several_labels_of_one_row_are_told_as_that() -> None:
     assert made("classification", {"text": "x", "label": ["pos", "neg"]}).left_out == {"several_labels": 1}
 
 
-@pytest.mark.parametrize("record", [
-    {"prompt": [ASKED], "chosen": [SAID], "rejected": [{"role": "assistant", "content": "no idea"}]},
-    {"chosen": [ASKED, SAID], "rejected": [ASKED, {"role": "assistant", "content": "no idea"}]},
-    {"prompt": ASKED["content"], "chosen": [ASKED, SAID], "rejected": [ASKED, {"role": "assistant", "content": "no idea"}]},
-    {"instruction": ASKED["content"], "input": "", "chosen": SAID["content"], "rejected": "no idea"},
-    {"conversations": [{"from": "human", "value": ASKED["content"]}], "chosen": {"from": "gpt", "value": SAID["content"]},
-     "rejected": {"from": "gpt", "value": "no idea"}},
-    {"input": {"messages": [ASKED]}, "preferred_output": [SAID],
-     "non_preferred_output": [{"role": "assistant", "content": "no idea"}]},
-    {"chosen": f"\n\nHuman: {ASKED['content']}\n\nAssistant: {SAID['content']}",
-     "rejected": f"\n\nHuman: {ASKED['content']}\n\nAssistant: no idea"},
-])
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"prompt": [ASKED], "chosen": [SAID], "rejected": [{"role": "assistant", "content": "no idea"}]},
+        {"chosen": [ASKED, SAID], "rejected": [ASKED, {"role": "assistant", "content": "no idea"}]},
+        {
+            "prompt": ASKED["content"],
+            "chosen": [ASKED, SAID],
+            "rejected": [ASKED, {"role": "assistant", "content": "no idea"}],
+        },
+        {"instruction": ASKED["content"], "input": "", "chosen": SAID["content"], "rejected": "no idea"},
+        {
+            "conversations": [{"from": "human", "value": ASKED["content"]}],
+            "chosen": {"from": "gpt", "value": SAID["content"]},
+            "rejected": {"from": "gpt", "value": "no idea"},
+        },
+        {
+            "input": {"messages": [ASKED]},
+            "preferred_output": [SAID],
+            "non_preferred_output": [{"role": "assistant", "content": "no idea"}],
+        },
+        {
+            "chosen": f"\n\nHuman: {ASKED['content']}\n\nAssistant: {SAID['content']}",
+            "rejected": f"\n\nHuman: {ASKED['content']}\n\nAssistant: no idea",
+        },
+    ],
+)
 def test_pairs(record: dict[str, Any]) -> None:
     assert row("preference", record) == {"text": ASKED["content"], "chosen": SAID["content"], "rejected": "no idea"}
 
@@ -113,9 +171,14 @@ def test_pairs_that_part_early_or_answer_nothing_are_told() -> None:
 
 
 def test_a_pair_keeps_its_system_and_earlier_turns_also_when_it_is_read_again() -> None:
-    turns = [{"role": "user", "content": "late"}, {"role": "assistant", "content": "Which city?"},
-             {"role": "user", "content": "Oslo"}]
-    given = row("preference", {"prompt": turns, "chosen": "a", "rejected": "b", "system": "You are a desk."}, text="prompt")
+    turns = [
+        {"role": "user", "content": "late"},
+        {"role": "assistant", "content": "Which city?"},
+        {"role": "user", "content": "Oslo"},
+    ]
+    given = row(
+        "preference", {"prompt": turns, "chosen": "a", "rejected": "b", "system": "You are a desk."}, text="prompt"
+    )
     kind = task_kind("preference")
     assert [turn["role"] for turn in given["turns"]] == ["system", "user", "assistant", "user"]
     assert kind.messages(given, kind.prompts["en"], [])[0]["content"] == "You are a desk."
@@ -128,30 +191,49 @@ def test_what_cannot_be_read_is_no_text(cell: Any, why: str) -> None:
 
 
 def studio(*choices: str, **more: Any) -> dict[str, Any]:
-    return {"data": {"text": "Acme called"}, "annotations": [
-        {"result": [{"type": "choices", "value": {"choices": [choice]}}] if choice else [], **(more if place == 0 else {})}
-        for place, choice in enumerate(choices)]}
+    return {
+        "data": {"text": "Acme called"},
+        "annotations": [
+            {
+                "result": [{"type": "choices", "value": {"choices": [choice]}}] if choice else [],
+                **(more if place == 0 else {}),
+            }
+            for place, choice in enumerate(choices)
+        ],
+    }
 
 
-@pytest.mark.parametrize("record", [
-    studio("pos", "neg"), {"fields": {"text": "a"}, "responses": {"q": [{"value": "pos"}, {"value": "neg"}]}},
-    {"text": "a", "q.responses": ["pos", "neg"], "q.responses.status": ["submitted", "submitted"]},
-])
+@pytest.mark.parametrize(
+    "record",
+    [
+        studio("pos", "neg"),
+        {"fields": {"text": "a"}, "responses": {"q": [{"value": "pos"}, {"value": "neg"}]}},
+        {"text": "a", "q.responses": ["pos", "neg"], "q.responses.status": ["submitted", "submitted"]},
+    ],
+)
 def test_annotators_who_do_not_agree_make_no_row(record: dict[str, Any]) -> None:
     assert made("classification", record).left_out == {"annotators_differ": 1}
 
 
-@pytest.mark.parametrize("record", [
-    studio("pos", "pos"), studio("pos", ""), studio("pos", "neg", ground_truth=True),
-    {"fields": {"text": "a"}, "responses": {"q": [{"value": "pos"}, {"value": "neg", "status": "draft"}]}},
-    {"text": "a", "q.responses": ["neg", "pos"], "q.responses.status": ["discarded", "submitted"]},
-])
+@pytest.mark.parametrize(
+    "record",
+    [
+        studio("pos", "pos"),
+        studio("pos", ""),
+        studio("pos", "neg", ground_truth=True),
+        {"fields": {"text": "a"}, "responses": {"q": [{"value": "pos"}, {"value": "neg", "status": "draft"}]}},
+        {"text": "a", "q.responses": ["neg", "pos"], "q.responses.status": ["discarded", "submitted"]},
+    ],
+)
 def test_annotators_who_agree_or_of_whom_one_is_the_truth_make_one(record: dict[str, Any]) -> None:
     assert row("classification", record)["label"] == "pos"
 
 
 def test_annotators_of_spans_who_do_not_agree_make_no_row() -> None:
-    spans = [[{"type": "labels", "value": {"start": 0, "end": end, "text": "Acme"[:end], "labels": ["ORG"]}}] for end in (4, 3)]
+    spans = [
+        [{"type": "labels", "value": {"start": 0, "end": end, "text": "Acme"[:end], "labels": ["ORG"]}}]
+        for end in (4, 3)
+    ]
     record = {"data": {"text": "Acme called"}, "annotations": [{"result": result} for result in spans]}
     assert made("extraction", record).left_out == {"annotators_differ": 1}
 

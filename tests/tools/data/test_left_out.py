@@ -36,8 +36,10 @@ def listed(path: Path) -> list[dict[str, str]]:
 
 def with_gaps(count: int, every: int) -> Rows:
     """Rows with a key of their own, of which every so many has no label."""
-    return [{"單號": f"A{at}", **row, "label": "" if at % every == 0 else row["label"]}
-            for at, row in enumerate(sentences(count))]
+    return [
+        {"單號": f"A{at}", **row, "label": "" if at % every == 0 else row["label"]}
+        for at, row in enumerate(sentences(count))
+    ]
 
 
 def test_the_first_sentence_says_how_many_can_be_used_which_not_why_and_what_mends_it(
@@ -47,8 +49,11 @@ def test_the_first_sentence_says_how_many_can_be_used_which_not_why_and_what_men
     result = prepare()
 
     assert result["message"]["en"].startswith(
-        "57 of 60 rows can be used: 3 have no label (rows 2, 22, 42). Fill in the column label there, or delete what")
-    assert result["message"]["zh"].startswith("60 列裡可以用的有 57 列：3 列沒有標籤（第 2、22、42 列）。請補上這些列的「label」欄")
+        "57 of 60 rows can be used: 3 have no label (rows 2, 22, 42). Fill in the column label there, or delete what"
+    )
+    assert result["message"]["zh"].startswith(
+        "60 列裡可以用的有 57 列：3 列沒有標籤（第 2、22、42 列）。請補上這些列的「label」欄"
+    )
     assert result["left_out"]["count"] == 3 and result["left_out"]["reasons"][0]["where"] == "rows 2, 22, 42"
     assert "fetched" not in result["message"]["en"]
 
@@ -58,7 +63,8 @@ def test_a_file_lists_the_rows_to_mend_and_goes_when_they_are_mended(task: TaskF
     given(task, rows)
     to_mend = Path(prepare()["left_out"]["file"])
     assert [(row["row"], row["key"], row["text"], row["label"]) for row in listed(to_mend)] == [
-        (str(at + 2), f"A{at}", rows[at]["text"], "") for at in (0, 20, 40)]
+        (str(at + 2), f"A{at}", rows[at]["text"], "") for at in (0, 20, 40)
+    ]
     assert all("no label" in row["reason"] and "沒有標籤" in row["reason"] for row in listed(to_mend))
 
     given(task, [{**row, "label": row["label"] or "正面"} for row in rows])
@@ -68,8 +74,11 @@ def test_a_file_lists_the_rows_to_mend_and_goes_when_they_are_mended(task: TaskF
 def test_a_masked_file_and_answers_on_premise_hold_numbers_and_no_text(task: TaskFolder, prepare: Prepare) -> None:
     with task.change() as changed:
         changed.constraints.privacy = "on-premise"
-    given(task, [*with_gaps(60, 20), {"單號": "B1", "text": "極機密併購", "entity": "祕密公司", "label": ""}],
-          quality={"masked": True})
+    given(
+        task,
+        [*with_gaps(60, 20), {"單號": "B1", "text": "極機密併購", "entity": "祕密公司", "label": ""}],
+        quality={"masked": True},
+    )
     result = prepare()
 
     assert "極機密" not in str(result) and "祕密公司" not in str(result) and "row" in result["message"]["en"]
@@ -93,16 +102,26 @@ def test_more_than_a_persons_share_stops_and_a_reason_lets_it_through(task: Task
 
 def test_rows_that_lost_a_column_half_way_are_no_duplicates(server: Peer, task: TaskFolder, prepare: Prepare) -> None:
     rows = sentences(130)
-    rows = [row if at < 50 else {"body": row["text"], "entity": row["entity"], "label": row["label"]}
-            for at, row in enumerate(rows)]
-    url = server.serve("/rows", lambda asked: as_json(rows[25 * int(asked.params["page"]) - 25:25 * int(asked.params["page"])]))
-    write_yaml(task.data_source_file, {"sources": [{
-        "type": "api", "endpoint": url, "pagination": {"type": "page"}}],
-        "quality": {"max_left_out": 0.9}})
+    rows = [
+        row if at < 50 else {"body": row["text"], "entity": row["entity"], "label": row["label"]}
+        for at, row in enumerate(rows)
+    ]
+    url = server.serve(
+        "/rows", lambda asked: as_json(rows[25 * int(asked.params["page"]) - 25 : 25 * int(asked.params["page"])])
+    )
+    write_yaml(
+        task.data_source_file,
+        {
+            "sources": [{"type": "api", "endpoint": url, "pagination": {"type": "page"}}],
+            "quality": {"max_left_out": 0.9},
+        },
+    )
     result = prepare()
 
-    assert result["message"]["en"].startswith("50 of 130 rows can be used: 80 have no column text, but body instead (rows 1–25 of "
-                                              "page 3; rows 1–25 of page 4; rows 1–25 of page 5; rows 1–5 of page 6).")
+    assert result["message"]["en"].startswith(
+        "50 of 130 rows can be used: 80 have no column text, but body instead (rows 1–25 of "
+        "page 3; rows 1–25 of page 4; rows 1–25 of page 5; rows 1–5 of page 6)."
+    )
     assert result["duplicates_removed"] == 0
 
 
@@ -135,7 +154,10 @@ def test_every_row_of_a_finding_stands_in_its_file_with_the_sources_key_and_numb
     task: TaskFolder, prepare: Prepare
 ) -> None:
     rows = [{"單號": f"A{at}", **row} for at, row in enumerate(sentences(60))]
-    short = [{"單號": f"S{at}", "text": letter, "entity": letter, "label": "正面"} for at, letter in enumerate("甲乙丙丁戊己庚辛")]
+    short = [
+        {"單號": f"S{at}", "text": letter, "entity": letter, "label": "正面"}
+        for at, letter in enumerate("甲乙丙丁戊己庚辛")
+    ]
     given(task, [*rows, *short, {**rows[0], "單號": "again"}])
     found = {one["code"]: one for one in prepare()["warnings"]}
 
@@ -147,8 +169,13 @@ def test_every_row_of_a_finding_stands_in_its_file_with_the_sources_key_and_numb
 
 
 def test_what_could_be_a_persons_number_is_no_key(task: TaskFolder, prepare: Prepare) -> None:
-    given(task, [{"電話": f"0912-345-{at:03d}", "序": f"第{at}件", **row, "label": "" if at == 7 else row["label"]}
-                 for at, row in enumerate(sentences(30))])
+    given(
+        task,
+        [
+            {"電話": f"0912-345-{at:03d}", "序": f"第{at}件", **row, "label": "" if at == 7 else row["label"]}
+            for at, row in enumerate(sentences(30))
+        ],
+    )
     prepare()
 
     assert listed(task.data / "rows_to_mend.csv")[0]["key"] == "第7件"
@@ -193,7 +220,9 @@ def test_a_first_look_says_it_too(task: TaskFolder, job: Any) -> None:
     from nlp_skills.tools.data.preview import preview
 
     given(task, with_gaps(60, 20))
-    assert preview(task, job)["message"]["en"].startswith("57 of 60 rows can be used: 3 have no label (rows 2, 22, 42).")
+    assert preview(task, job)["message"]["en"].startswith(
+        "57 of 60 rows can be used: 3 have no label (rows 2, 22, 42)."
+    )
     given(task, with_gaps(1000, 20))
     assert "of the first 1,000 rows can be used" in preview(task, job)["message"]["en"]
     (task.root / "rows.jsonl").write_bytes(dump_jsonl(sentences(30)))

@@ -51,15 +51,22 @@ class Writer:
     def row(self, label: str) -> dict[str, str]:
         self.written += 1
         number = self.written
-        entity = f"{SUBJECTS[number % 20 * 2:number % 20 * 2 + 2]}{number}號"
+        entity = f"{SUBJECTS[number % 20 * 2 : number % 20 * 2 + 2]}{number}號"
         middle = "".join(chr(0x4E00 + (number * 7919 + step * 104729) % 6000) for step in range(14))
         return {"text": f"{entity}：{middle}。", "entity": entity, "label": label}
 
 
 def completion(content: str) -> Said:
-    return as_json({"id": "1", "object": "chat.completion", "created": 1, "model": "writer-1", "choices": [
-        {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": content}}],
-        "usage": {"prompt_tokens": 100, "completion_tokens": 400, "total_tokens": 500}})
+    return as_json(
+        {
+            "id": "1",
+            "object": "chat.completion",
+            "created": 1,
+            "model": "writer-1",
+            "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": content}}],
+            "usage": {"prompt_tokens": 100, "completion_tokens": 400, "total_tokens": 500},
+        }
+    )
 
 
 @pytest.fixture
@@ -70,8 +77,16 @@ def writer(server: Peer) -> Writer:
 
 
 def fields(server: Peer, **more: Any) -> dict[str, Any]:
-    return {"type": "llm_generated", "prompt_template": "生成 {count} 筆金融情感分析訓練資料", "model": "writer",
-            "count": 30, "rows_per_request": 5, "base_url": f"{server.url}/v1", "retries": 1, **more}
+    return {
+        "type": "llm_generated",
+        "prompt_template": "生成 {count} 筆金融情感分析訓練資料",
+        "model": "writer",
+        "count": 30,
+        "rows_per_request": 5,
+        "base_url": f"{server.url}/v1",
+        "retries": 1,
+        **more,
+    }
 
 
 def records(task: TaskFolder, watch: Watch | None = None, **given_fields: Any) -> Rows:
@@ -115,12 +130,17 @@ def test_rejections_are_counted_by_label_and_the_shortfall_is_told_first(
     server: Peer, writer: Writer, task: TaskFolder, prepare: Any
 ) -> None:
     (task.root / "news.jsonl").write_bytes(dump_jsonl(sentences(60)))
-    writer.spoil = lambda rows: [*rows[:1], *({**row, "text": ""} for row in rows[1:])] if rows[0]["label"] == "負面" else rows
+    writer.spoil = lambda rows: (
+        [*rows[:1], *({**row, "text": ""} for row in rows[1:])] if rows[0]["label"] == "負面" else rows
+    )
     write_yaml(task.data_source_file, {"sources": [fields(server), {"type": "file", "path": "news.jsonl"}]})
     result = prepare()
 
     assert set(result["spent"][0]["rejected_by_label"]) == {"負面"} and len(result["spent"]) == 1
-    assert "writer wrote 26 of 30 rows (負面: 6 of 10, 4 missing, rejected: 24 because text is missing" in result["message"]["en"]
+    assert (
+        "writer wrote 26 of 30 rows (負面: 6 of 10, 4 missing, rejected: 24 because text is missing"
+        in result["message"]["en"]
+    )
     assert "writer 應寫 30 列，得到 26 列" in result["message"]["zh"]
     assert result["message"]["zh"].index("應寫") < result["message"]["zh"].index("訓練")
 
@@ -148,16 +168,16 @@ def test_nothing_is_paid_for_twice(server: Peer, writer: Writer, task: TaskFolde
 
 
 def test_near_copies_are_rejected_and_asked_for_again(server: Peer, writer: Writer, task: TaskFolder) -> None:
-    writer.spoil = lambda rows: [*rows[:3], rows[0], {**rows[1], "text": rows[1]["text"] + "！"}][:len(rows)] if len(rows) > 1 else rows
+    writer.spoil = lambda rows: (
+        [*rows[:3], rows[0], {**rows[1], "text": rows[1]["text"] + "！"}][: len(rows)] if len(rows) > 1 else rows
+    )
     watch = Watch()
     rows = records(task, watch, **fields(server))
 
     assert len(rows) == 30 and watch.provenance["rejected"]["near_copy"] >= 6
 
 
-def test_copies_of_the_benchmark_never_come_in(
-    server: Peer, writer: Writer, task: TaskFolder, prepare: Any
-) -> None:
+def test_copies_of_the_benchmark_never_come_in(server: Peer, writer: Writer, task: TaskFolder, prepare: Any) -> None:
     (task.root / "news.jsonl").write_bytes(dump_jsonl(sentences(60)))
     write_yaml(task.data_source_file, {"sources": [{"type": "file", "path": "news.jsonl"}]})
     prepare()
@@ -172,15 +192,21 @@ def test_written_rows_only_train_and_real_ones_are_never_copied(
 ) -> None:
     real = sentences(60)
     (task.root / "news.jsonl").write_bytes(dump_jsonl(real))
-    writer.spoil = lambda rows: [{**real[1], "text": real[1]["text"].replace("本季", "本 季")}
-                                 if len(rows) > 1 and rows[0]["label"] == real[1]["label"] else rows[0], *rows[1:]]
-    write_yaml(task.data_source_file, {"sources": [fields(server, name="written"),
-                                                   {"type": "file", "path": "news.jsonl"}]})
+    writer.spoil = lambda rows: [
+        {**real[1], "text": real[1]["text"].replace("本季", "本 季")}
+        if len(rows) > 1 and rows[0]["label"] == real[1]["label"]
+        else rows[0],
+        *rows[1:],
+    ]
+    write_yaml(
+        task.data_source_file, {"sources": [fields(server, name="written"), {"type": "file", "path": "news.jsonl"}]}
+    )
     result = prepare()
 
     snapshot = current_snapshot(task)
-    by_split = {name: Counter(bool(row.get("synthetic")) for row in snapshot.rows(name))
-                for name in ("train", "valid", "test")}
+    by_split = {
+        name: Counter(bool(row.get("synthetic")) for row in snapshot.rows(name)) for name in ("train", "valid", "test")
+    }
     assert by_split["valid"][True] == by_split["test"][True] == 0
     assert by_split["train"][True] == 29 and by_split["train"][False] == 42
     assert "synthetic_left_out" in {found["code"] for found in result["warnings"]}
@@ -207,14 +233,17 @@ def test_a_tenth_is_reviewed_and_what_a_person_refuses_is_left_out(
     assert rows[0]["id"][1:] not in trained and rows[1]["id"][1:] in trained
 
 
-@pytest.mark.parametrize(("spoil", "reason"), [
-    (lambda rows: "對不起，我不能協助。", "no JSON"),
-    (lambda rows: [{"text": row["text"]} for row in rows], "entity is missing"),
-    (lambda rows: [{**row, "label": "憤怒"} for row in rows], "another label than was asked for"),
-    (lambda rows: [{**row, "text": ""} for row in rows], "text is missing"),
-    (lambda rows: [{**row, "entity": "不在文中"} for row in rows], "its entity does not stand in its text"),
-    (lambda rows: '{"rows": [{"text": "被切斷', "no JSON"),
-])
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda rows: "對不起，我不能協助。", "no JSON"),
+        (lambda rows: [{"text": row["text"]} for row in rows], "entity is missing"),
+        (lambda rows: [{**row, "label": "憤怒"} for row in rows], "another label than was asked for"),
+        (lambda rows: [{**row, "text": ""} for row in rows], "text is missing"),
+        (lambda rows: [{**row, "entity": "不在文中"} for row in rows], "its entity does not stand in its text"),
+        (lambda rows: '{"rows": [{"text": "被切斷', "no JSON"),
+    ],
+)
 def test_answers_that_are_no_rows_end_the_run_with_the_reason(
     server: Peer, writer: Writer, task: TaskFolder, spoil: Any, reason: str
 ) -> None:
@@ -234,12 +263,16 @@ def test_a_busy_server_is_asked_again_when_it_says_and_one_that_trips_too(
     assert server.asked[1].at - server.asked[0].at >= 0.9
 
 
-@pytest.mark.parametrize("bad", [
-    Said(b'{"choices": [{"mess', headers={"Content-Type": "application/json"}),
-    Said(b"<html>a login page</html>", headers={"Content-Type": "text/html"}),
-    Said(b'{"id": "1", "choices": []' + b" " * 500 + b"}", cut=30, headers={"Content-Type": "application/json"}),
-    as_json({"object": "list", "data": []}), as_json(["no", "completion"]),
-])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        Said(b'{"choices": [{"mess', headers={"Content-Type": "application/json"}),
+        Said(b"<html>a login page</html>", headers={"Content-Type": "text/html"}),
+        Said(b'{"id": "1", "choices": []' + b" " * 500 + b"}", cut=30, headers={"Content-Type": "application/json"}),
+        as_json({"object": "list", "data": []}),
+        as_json(["no", "completion"]),
+    ],
+)
 def test_a_broken_answer_ends_the_run_and_is_neither_kept_nor_paid_again(
     server: Peer, writer: Writer, task: TaskFolder, bad: Said
 ) -> None:
@@ -255,12 +288,19 @@ def test_the_same_rows_without_end_stop_the_run(server: Peer, writer: Writer, ta
     same = writer.row("正面")
     writer.spoil = lambda rows: [same] * 5
 
-    assert "all but repeats another row" in refusal(task, **fields(server, per_label={"正面": 1000})).problem.en and len(server.asked) <= 5
+    assert (
+        "all but repeats another row" in refusal(task, **fields(server, per_label={"正面": 1000})).problem.en
+        and len(server.asked) <= 5
+    )
 
 
 def test_rows_that_are_too_short_or_too_long_are_rejected(server: Peer, writer: Writer, task: TaskFolder) -> None:
     write_yaml(task.data_source_file, {"quality": {"min_characters": 10, "max_characters": 60}})
-    writer.spoil = lambda rows: [*rows[:3], {**rows[3], "text": rows[3]["entity"]}, {**rows[4], "text": rows[4]["text"] * 9}] if len(rows) == 5 else rows
+    writer.spoil = lambda rows: (
+        [*rows[:3], {**rows[3], "text": rows[3]["entity"]}, {**rows[4], "text": rows[4]["text"] * 9}]
+        if len(rows) == 5
+        else rows
+    )
     watch = Watch()
 
     assert len(records(task, watch, **fields(server))) == 30
@@ -270,8 +310,10 @@ def test_rows_that_are_too_short_or_too_long_are_rejected(server: Peer, writer: 
 def test_what_the_rows_took_is_counted_and_told_when_the_data_is_prepared(
     server: Peer, writer: Writer, task: TaskFolder, prepare: Any
 ) -> None:
-    write_yaml(task.data_source_file, {"sources": [
-        fields(server, name="written", price_per_million_input=1, price_per_million_output=10)]})
+    write_yaml(
+        task.data_source_file,
+        {"sources": [fields(server, name="written", price_per_million_input=1, price_per_million_output=10)]},
+    )
 
     [spent] = prepare(agreed=0.1)["spent"]
     assert spent["source"] == "written" and spent["requests"] == 6 and spent["input_tokens"] == 600
@@ -314,19 +356,22 @@ def test_what_answers_cost_counts_against_the_tasks_budget_and_those_kept_cost_n
 
     with task.change() as definition:
         definition.budget = definition.budget.model_copy(update={"per_job": None})
-    assert len(records(task, Watch(agreed=True), **wanted)) == 6 and len(server.asked) == 6 and spending.spent(task) == 3.0
+    assert (
+        len(records(task, Watch(agreed=True), **wanted)) == 6 and len(server.asked) == 6 and spending.spent(task) == 3.0
+    )
     assert len(records(task, Watch(), **wanted)) == 6 and len(server.asked) == 6 and spending.spent(task) == 3.0
 
 
-@pytest.mark.parametrize(("said", "field", "words"), [
-    (as_json({"error": {"message": "bad key"}}, 401), "api_key", "does not accept the key"),
-    (as_json({"error": {"message": "no model"}}, 404), "model", "has no model 'writer'"),
-    (as_json({"error": {"message": "insufficient_quota"}}, 429), "base_url", "credit"),
-    (as_json({"error": {"message": "broken"}}, 500), "model", "failed"),
-])
-def test_what_can_go_wrong_is_told_apart(
-    server: Peer, task: TaskFolder, said: Said, field: str, words: str
-) -> None:
+@pytest.mark.parametrize(
+    ("said", "field", "words"),
+    [
+        (as_json({"error": {"message": "bad key"}}, 401), "api_key", "does not accept the key"),
+        (as_json({"error": {"message": "no model"}}, 404), "model", "has no model 'writer'"),
+        (as_json({"error": {"message": "insufficient_quota"}}, 429), "base_url", "credit"),
+        (as_json({"error": {"message": "broken"}}, 500), "model", "failed"),
+    ],
+)
+def test_what_can_go_wrong_is_told_apart(server: Peer, task: TaskFolder, said: Said, field: str, words: str) -> None:
     secrets.store("WRITER_KEY", "sk-s3cret-key")
     server.serve("/v1/chat/completions", said)
     error = refusal(task, **fields(server, retries=0, api_key="${WRITER_KEY}"))
@@ -349,8 +394,12 @@ def test_a_server_that_is_down_and_a_missing_key_name_the_way_out(
 def test_a_server_that_does_not_know_response_format_is_asked_without(
     server: Peer, writer: Writer, task: TaskFolder
 ) -> None:
-    server.serve("/v1/chat/completions", lambda asked: as_json({"error": {"message": "unknown field"}}, 400)
-                 if b"response_format" in asked.body else writer(asked))
+    server.serve(
+        "/v1/chat/completions",
+        lambda asked: (
+            as_json({"error": {"message": "unknown field"}}, 400) if b"response_format" in asked.body else writer(asked)
+        ),
+    )
 
     assert len(records(task, **fields(server))) == 30 and len(server.asked) == 7
 
@@ -358,27 +407,40 @@ def test_a_server_that_does_not_know_response_format_is_asked_without(
 def test_the_preview_asks_once_and_tells_what_the_rest_will_cost(
     server: Peer, writer: Writer, task: TaskFolder, job: RunningJob, prepare: Any
 ) -> None:
-    write_yaml(task.data_source_file, {"sources": [
-        fields(server, count=300, price_per_million_input=1, price_per_million_output=10)]})
+    write_yaml(
+        task.data_source_file,
+        {"sources": [fields(server, count=300, price_per_million_input=1, price_per_million_output=10)]},
+    )
     seen = preview(task, job, agreed=True)
 
     assert len(server.asked) == 1 and len(seen["sources"][0]["rows"]) == 5
     estimate = seen["sources"][0]["estimate"]
-    assert estimate["requests"] == 59 and estimate["output_tokens"] == 295 * 80  # as the first answer took and estimate["cost"] > 0.2
+    assert (
+        estimate["requests"] == 59 and estimate["output_tokens"] == 295 * 80
+    )  # as the first answer took and estimate["cost"] > 0.2
     assert "59 requests" in seen["message"]["en"] and "同意" in seen["next_step"]["say"]["zh"]
     prepare(agreed=estimate["cost"] * 1.25)  # as the question asks it
     assert len(server.asked) == 60  # the preview's answer was kept
 
 
 def test_a_written_row_can_never_be_declared_real(server: Peer, task: TaskFolder) -> None:
-    assert "synthetic" in str(refusal(task, **fields(server, synthetic=False)).field or "") + refusal(
-        task, **fields(server, synthetic=False)).problem.en
+    assert (
+        "synthetic"
+        in str(refusal(task, **fields(server, synthetic=False)).field or "")
+        + refusal(task, **fields(server, synthetic=False)).problem.en
+    )
 
 
-@pytest.mark.parametrize("text", [
-    '{"rows": [{"text": "a", "label": "b"}]}', '[{"text": "a", "label": "b"}]',
-    'Sure!\n```json\n{"rows": [{"text": "a", "label": "b"}]}\n```\nDone [1].', '{"text": "a", "label": "b"}\n',
-    '[1] as asked: [{"text": "a", "label": "b"}]'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"rows": [{"text": "a", "label": "b"}]}',
+        '[{"text": "a", "label": "b"}]',
+        'Sure!\n```json\n{"rows": [{"text": "a", "label": "b"}]}\n```\nDone [1].',
+        '{"text": "a", "label": "b"}\n',
+        '[1] as asked: [{"text": "a", "label": "b"}]',
+    ],
+)
 def test_rows_are_found_in_what_models_say(text: str) -> None:
     assert parsed_rows(text) == [{"text": "a", "label": "b"}]
 
@@ -395,15 +457,19 @@ def test_no_answer_breaks_the_reader(text: str) -> None:
     assert isinstance(parsed_rows(text), list)
 
 
-@given(st.lists(st.text(alphabet="甲乙丙丁abc 。", min_size=1, max_size=24), max_size=12),
-       st.text(alphabet="甲乙丙丁abc 。", min_size=1, max_size=24), st.sampled_from([0.5, 0.8, 1.0]))
+@given(
+    st.lists(st.text(alphabet="甲乙丙丁abc 。", min_size=1, max_size=24), max_size=12),
+    st.text(alphabet="甲乙丙丁abc 。", min_size=1, max_size=24),
+    st.sampled_from([0.5, 0.8, 1.0]),
+)
 def test_near_copies_are_all_found(known: list[str], text: str, threshold: float) -> None:
     copies = NearCopies(threshold)
     for each in known:
         copies.add(each)
 
-    assert copies.like(text) == [number for number, each in enumerate(known)
-                                 if similarity(pieces_of(text), pieces_of(each)) >= threshold]
+    assert copies.like(text) == [
+        number for number, each in enumerate(known) if similarity(pieces_of(text), pieces_of(each)) >= threshold
+    ]
 
 
 def test_the_kind_is_documented() -> None:

@@ -32,11 +32,18 @@ def mariadb() -> Iterator[MariaServer]:
             pytest.fail("MariaDB is not installed; continuous integration must test with it")
         pytest.skip("MariaDB is not installed here (mariadbd was not found)")
     with running_mariadb() as server:
-        server.execute("CREATE TABLE news.annotations (id int AUTO_INCREMENT PRIMARY KEY, text text, entity text, "
-                       "label text, marked date)")
-        server.insert("news.annotations", ["text", "entity", "label", "marked"], [
-            (row["text"], row["entity"], row["label"], f"2026-01-{number % 20 + 1:02}")
-            for number, row in enumerate(sentences(2500))])
+        server.execute(
+            "CREATE TABLE news.annotations (id int AUTO_INCREMENT PRIMARY KEY, text text, entity text, "
+            "label text, marked date)"
+        )
+        server.insert(
+            "news.annotations",
+            ["text", "entity", "label", "marked"],
+            [
+                (row["text"], row["entity"], row["label"], f"2026-01-{number % 20 + 1:02}")
+                for number, row in enumerate(sentences(2500))
+            ],
+        )
         yield server
 
 
@@ -68,9 +75,19 @@ def test_prepared_data_comes_from_the_database_and_its_password_nowhere(
 ) -> None:
     secrets.store("NEWS_PASSWORD", mariadb.password)
     address = f"{scheme}://{mariadb.user}:${{NEWS_PASSWORD}}@127.0.0.1:{mariadb.port}/news"
-    write_yaml(task.data_source_file, {"sources": [
-        {"type": "database", "connection": address, "query": QUERY + " WHERE marked <= :snapshot_date",
-         "snapshot_date": "2026-01-05"}]})
+    write_yaml(
+        task.data_source_file,
+        {
+            "sources": [
+                {
+                    "type": "database",
+                    "connection": address,
+                    "query": QUERY + " WHERE marked <= :snapshot_date",
+                    "snapshot_date": "2026-01-05",
+                }
+            ]
+        },
+    )
 
     result = prepare()
     assert sum(result["counts"].values()) == 625
@@ -85,18 +102,29 @@ def test_the_snapshot_date_is_bound_where_the_query_uses_it(mariadb: MariaServer
     assert len(records(**asked, snapshot_date="2026-01-01")) == 125
     assert refusal(**asked).field == "sources[0].snapshot_date"
     assert refusal(**asked, snapshot_date="1' OR '1'='1").field == "sources[0].snapshot_date"
-    quoted = records(connection=mariadb.address(), query="SELECT ':snapshot_date' AS text, '%s %d' AS label",
-                     snapshot_date="2026-01-01")
+    quoted = records(
+        connection=mariadb.address(),
+        query="SELECT ':snapshot_date' AS text, '%s %d' AS label",
+        snapshot_date="2026-01-01",
+    )
     assert quoted == [{"text": ":snapshot_date", "label": "%s %d"}]
 
 
-@pytest.mark.parametrize("query", [
-    "DELETE FROM annotations", "INSERT INTO annotations (text, label) VALUES ('x', '正面')",
-    "INSERT INTO annotations (text, label) VALUES ('x', '正面') RETURNING text, label",
-    "UPDATE annotations SET label = 'x'", "DROP TABLE annotations", "TRUNCATE annotations",
-    "CREATE TABLE more (x int)", "SET SESSION TRANSACTION READ WRITE", "COMMIT",
-    "SELECT text, label FROM annotations; DELETE FROM annotations",
-])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "DELETE FROM annotations",
+        "INSERT INTO annotations (text, label) VALUES ('x', '正面')",
+        "INSERT INTO annotations (text, label) VALUES ('x', '正面') RETURNING text, label",
+        "UPDATE annotations SET label = 'x'",
+        "DROP TABLE annotations",
+        "TRUNCATE annotations",
+        "CREATE TABLE more (x int)",
+        "SET SESSION TRANSACTION READ WRITE",
+        "COMMIT",
+        "SELECT text, label FROM annotations; DELETE FROM annotations",
+    ],
+)
 def test_no_query_changes_anything(mariadb: MariaServer, query: str) -> None:
     assert refusal(connection=mariadb.address(), query=query).field == "sources[0].query"
     assert mariadb.execute("SELECT count(*) FROM news.annotations WHERE label <> 'x'") == 2500
@@ -111,7 +139,9 @@ def test_what_can_go_wrong_is_told_apart(mariadb: MariaServer) -> None:
     assert "syntax" in refusal(connection=mariadb.address(), query="SELEC text").problem.en
     mariadb.execute("CREATE USER reader@'%' IDENTIFIED BY 'reader-pass'", "GRANT USAGE ON news.* TO reader@'%'")
     try:
-        denied = refusal(connection=mariadb.address("", "reader-pass", "reader"), query="SELECT * FROM news.annotations")
+        denied = refusal(
+            connection=mariadb.address("", "reader-pass", "reader"), query="SELECT * FROM news.annotations"
+        )
         assert "may not read" in denied.problem.en
     finally:
         mariadb.execute("DROP USER reader@'%'")
@@ -137,9 +167,10 @@ def test_rows_stream_with_bounded_memory(mariadb: MariaServer) -> None:
     rows, peak = 0, 0
     tracemalloc.start()
     try:
-        for batch in source(connection=mariadb.address(),
-                            query="SELECT concat(repeat('長', 300), seq) AS text FROM mysql.seq_1_to_60000"
-                            ).batches(Path(), "sources[0]"):
+        for batch in source(
+            connection=mariadb.address(),
+            query="SELECT concat(repeat('長', 300), seq) AS text FROM mysql.seq_1_to_60000",
+        ).batches(Path(), "sources[0]"):
             rows += len(batch)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
@@ -150,14 +181,18 @@ def test_rows_stream_with_bounded_memory(mariadb: MariaServer) -> None:
 
 
 def test_a_reader_that_stops_early_does_not_take_in_the_rest(mariadb: MariaServer) -> None:
-    batches = source(connection=mariadb.address(),
-                     query="SELECT repeat('x', 1000) AS text FROM mysql.seq_1_to_3000000").batches(Path(), "sources[0]")
+    batches = source(
+        connection=mariadb.address(), query="SELECT repeat('x', 1000) AS text FROM mysql.seq_1_to_3000000"
+    ).batches(Path(), "sources[0]")
     next(batches)
     began = time.monotonic()
     batches.close()
 
     assert time.monotonic() - began < 3
-    deadline, query = time.monotonic() + 10, "SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%seq_1_to%'"
+    deadline, query = (
+        time.monotonic() + 10,
+        "SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%seq_1_to%'",
+    )
     while mariadb.execute(query) > 1 and time.monotonic() < deadline:
         time.sleep(0.05)
     assert mariadb.execute(query) == 1  # this very query
@@ -166,8 +201,9 @@ def test_a_reader_that_stops_early_does_not_take_in_the_rest(mariadb: MariaServe
 def test_a_server_that_hangs_up_at_first_is_asked_again(mariadb: MariaServer) -> None:
     watch = Watch()
     with between(mariadb.port, refusing=2) as wire:
-        reading = source(connection=mariadb.address().replace(f":{mariadb.port}/", f":{wire.port}/"), query=QUERY,
-                         retry_seconds=0.01)
+        reading = source(
+            connection=mariadb.address().replace(f":{mariadb.port}/", f":{wire.port}/"), query=QUERY, retry_seconds=0.01
+        )
         assert sum(len(batch) for batch in reading.batches(Path(), "sources[0]", watch)) == 2500
     assert watch.provenance == {"retries": 2}
 

@@ -59,7 +59,11 @@ def test_rows_about_different_entities_are_different_rows() -> None:
 
 
 def test_near_duplicates_across_splits_and_with_two_labels_are_told() -> None:
-    placed = [("train", row(NEWS)), ("test", row(f"{NEWS}（更新）", "負面")), ("train", row("今天天氣晴朗適合出門走走"))]
+    placed = [
+        ("train", row(NEWS)),
+        ("test", row(f"{NEWS}（更新）", "負面")),
+        ("train", row("今天天氣晴朗適合出門走走")),
+    ]
     found = {finding["code"]: finding["count"] for finding in near_findings(placed)}
     assert found == {"near_duplicates": 1, "near_overlap": 1, "near_conflicts": 1}
 

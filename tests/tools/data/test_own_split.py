@@ -43,8 +43,16 @@ def named(rows: Rows, *splits: str, column: str = "split") -> Rows:
     return [{**row, column: splits[at % len(splits)]} for at, row in enumerate(rows)]
 
 
-@pytest.mark.parametrize("column, names", [
-    ("split", ("train", "valid", "test")), ("fold", ("train", "dev", "test")), ("Set", ("TRAIN", "VAL", "TEST")), ("Subset", ("training", "dev", "Testing")), ("切分", ("訓練", "驗證", "測試"))])
+@pytest.mark.parametrize(
+    "column, names",
+    [
+        ("split", ("train", "valid", "test")),
+        ("fold", ("train", "dev", "test")),
+        ("Set", ("TRAIN", "VAL", "TEST")),
+        ("Subset", ("training", "dev", "Testing")),
+        ("切分", ("訓練", "驗證", "測試")),
+    ],
+)
 def test_a_column_that_names_a_split_is_kept_to_the_row(
     task: TaskFolder, prepare: Prepare, column: str, names: tuple[str, ...]
 ) -> None:
@@ -57,7 +65,10 @@ def test_a_column_that_names_a_split_is_kept_to_the_row(
 
 
 def test_of_several_columns_of_usual_names_the_one_that_names_splits_counts(task: TaskFolder, prepare: Prepare) -> None:
-    rows = [{**each, "subset": "zh-TW", "fold": str(at % 5)} for at, each in enumerate(named(sentences(60), *SPLITS, column="set"))]
+    rows = [
+        {**each, "subset": "zh-TW", "fold": str(at % 5)}
+        for at, each in enumerate(named(sentences(60), *SPLITS, column="set"))
+    ]
     source(task, rows)
     prepare()
     assert placed(task) == {name: texts(rows[at::3]) for at, name in enumerate(SPLITS)}
@@ -88,7 +99,9 @@ def test_two_sources_named_train_and_test_are_a_split(task: TaskFolder, prepare:
     rows = sentences(60)
     (task.root / "train.jsonl").write_bytes(dump_jsonl(rows[:40]))
     (task.root / "test.jsonl").write_bytes(dump_jsonl(rows[40:]))
-    write_yaml(task.data_source_file, {"sources": [{"type": "file", "path": f"{name}.jsonl"} for name in ("train", "test")]})
+    write_yaml(
+        task.data_source_file, {"sources": [{"type": "file", "path": f"{name}.jsonl"} for name in ("train", "test")]}
+    )
 
     assert "not read" not in prepare()["message"]["en"]
     assert placed(task)["test"] == texts(rows[40:])
@@ -127,7 +140,9 @@ def test_rows_of_an_earlier_snapshot_stay_until_the_person_wants_the_datas_own_s
     before = placed(task)
     manifest = current_snapshot(task).root / "manifest.json"
     old = read_json(manifest)
-    write_json(manifest, {**old, "split": {key: value for key, value in old["split"].items() if key not in ("own", "time")}})
+    write_json(
+        manifest, {**old, "split": {key: value for key, value in old["split"].items() if key not in ("own", "time")}}
+    )
     source(task, rows)
     result = prepare()
 
@@ -138,15 +153,32 @@ def test_rows_of_an_earlier_snapshot_stay_until_the_person_wants_the_datas_own_s
     assert texts(rows[2::3]) - before["test"] <= placed(task)["test"]
 
 
-@pytest.mark.parametrize("name, split", [
-    ("train.csv", "train"), ("data/test-00000-of-00001.parquet", "test"), ("val_1.jsonl", "valid"), ("測試集.xlsx", "test"),
-    ("訓練資料.csv", "train"), ("train_test.csv", None), ("latest.csv", None), ("trainer.csv", None), ("客訴.csv", None)])
+@pytest.mark.parametrize(
+    "name, split",
+    [
+        ("train.csv", "train"),
+        ("data/test-00000-of-00001.parquet", "test"),
+        ("val_1.jsonl", "valid"),
+        ("測試集.xlsx", "test"),
+        ("訓練資料.csv", "train"),
+        ("train_test.csv", None),
+        ("latest.csv", None),
+        ("trainer.csv", None),
+        ("客訴.csv", None),
+    ],
+)
 def test_a_files_name_may_say_its_split(name: str, split: str | None) -> None:
     assert split_of_file(name) == split
 
 
 def test_only_the_name_of_a_split_is_one() -> None:
-    assert [split_called(value) for value in ("Train ", "ｔｅｓｔ", "latest", 1, None)] == ["train", "test", None, None, None]
+    assert [split_called(value) for value in ("Train ", "ｔｅｓｔ", "latest", 1, None)] == [
+        "train",
+        "test",
+        None,
+        None,
+        None,
+    ]
 
 
 def row(text: str, label: str, **more: Any) -> dict[str, Any]:
@@ -179,7 +211,9 @@ def dated(count: int) -> Rows:
 def test_the_newest_rows_are_tested_and_none_of_their_time_is_learnt() -> None:
     splits = split_rows(dated(200), SplitPolicy(time="date"))
 
-    spans = {name: (min(each["date"] for each in rows), max(each["date"] for each in rows)) for name, rows in splits.items()}
+    spans = {
+        name: (min(each["date"] for each in rows), max(each["date"] for each in rows)) for name, rows in splits.items()
+    }
     assert spans["train"][1] < spans["valid"][0] and spans["valid"][1] < spans["test"][0]
     assert [len(splits[name]) for name in SPLITS] == [140, 30, 30]
 
@@ -198,37 +232,71 @@ def test_what_comes_later_is_tested_and_no_row_moves(count: int, more: int) -> N
 def test_rows_of_one_moment_stay_together_and_one_moment_is_no_split() -> None:
     rows = [row(f"第 {at} 則", "a", date=f"2026-01-0{1 + at // 25}") for at in range(100)]
     splits = split_rows(rows, SplitPolicy(time="date"))
-    assert all(len({name for name in SPLITS for each in splits[name] if each["date"] == day}) == 1
-               for day in {each["date"] for each in rows})
+    assert all(
+        len({name for name in SPLITS for each in splits[name] if each["date"] == day}) == 1
+        for day in {each["date"] for each in rows}
+    )
     with pytest.raises(DataSourceError, match="1 different time"):
         split_rows(rows[:25], SplitPolicy(time="date"))
     with pytest.raises(DataSourceError, match="which no row has"):
         split_rows(rows, SplitPolicy(time="when"))
 
 
-@pytest.mark.parametrize("written, day", [
-    ("2026/1/3 10:11", "2026-01-03"), ("115/1/3", "2026-01-03"), ("民國115年1月3日", "2026-01-03"), ("20260103", "2026-01-03"),
-    ("2026-01-03T01:00:00+08:00", "2026-01-03"), ("1767400000", "2026-01-03"), ("2026年1月", "2026-01-01"),
-    ("03/01/2026", None), ("3/1/26", None), ("soon", None), ("", None), ("2026-13-01", None)])
+@pytest.mark.parametrize(
+    "written, day",
+    [
+        ("2026/1/3 10:11", "2026-01-03"),
+        ("115/1/3", "2026-01-03"),
+        ("民國115年1月3日", "2026-01-03"),
+        ("20260103", "2026-01-03"),
+        ("2026-01-03T01:00:00+08:00", "2026-01-03"),
+        ("1767400000", "2026-01-03"),
+        ("2026年1月", "2026-01-01"),
+        ("03/01/2026", None),
+        ("3/1/26", None),
+        ("soon", None),
+        ("", None),
+        ("2026-13-01", None),
+    ],
+)
 def test_a_time_is_read_as_people_write_it_and_never_guessed(written: str, day: str | None) -> None:
     found = moment_of(written)
     assert (f"{found:%Y-%m-%d}" if found else None) == day
 
 
-@pytest.mark.parametrize("written, moment", [
-    ("31.12.2026", "2026-12-31 00:00"), ("3. 1. 2026 14:30", "2026-01-03 14:30"), ("3 Jan 2026", "2026-01-03 00:00"),
-    ("Jan 3, 2026 2:30 PM", "2026-01-03 14:30"), ("Sat, 03 Jan 2026 10:00:00 +0000", "2026-01-03 10:00"),
-    ("2026/1/3 下午 02:30", "2026-01-03 14:30"), ("2026/1/3 上午 12:05:00", "2026-01-03 00:05"), ("13.13.2026", None),
-    ("3 Brumaire 2026", None), ("9" * 5000, None)])
+@pytest.mark.parametrize(
+    "written, moment",
+    [
+        ("31.12.2026", "2026-12-31 00:00"),
+        ("3. 1. 2026 14:30", "2026-01-03 14:30"),
+        ("3 Jan 2026", "2026-01-03 00:00"),
+        ("Jan 3, 2026 2:30 PM", "2026-01-03 14:30"),
+        ("Sat, 03 Jan 2026 10:00:00 +0000", "2026-01-03 10:00"),
+        ("2026/1/3 下午 02:30", "2026-01-03 14:30"),
+        ("2026/1/3 上午 12:05:00", "2026-01-03 00:05"),
+        ("13.13.2026", None),
+        ("3 Brumaire 2026", None),
+        ("9" * 5000, None),
+    ],
+)
 def test_a_time_is_read_as_offices_and_mail_programs_write_it(written: str, moment: str | None) -> None:
     found = moment_of(written)
     assert (f"{found:%Y-%m-%d %H:%M}" if found else None) == moment
 
 
-@pytest.mark.parametrize("written, first", [
-    (["03/04/2026", "31/12/2026"], "day"), (["03/04/2026", "12/31/2026"], "month"), (["03/04/2026", "05/06/2026"], None),
-    (["31/12/2026", "12/31/2026"], None), (["03.04.2026"], "day"), (["03.04.2026", "04.13.2026"], "month"),
-    (["03-04-2026", "25-04-2026", ""], "day"), (["2026-01-03"], None)])
+@pytest.mark.parametrize(
+    "written, first",
+    [
+        (["03/04/2026", "31/12/2026"], "day"),
+        (["03/04/2026", "12/31/2026"], "month"),
+        (["03/04/2026", "05/06/2026"], None),
+        (["31/12/2026", "12/31/2026"], None),
+        (["03.04.2026"], "day"),
+        (["03.04.2026", "04.13.2026"], "month"),
+        (["03-04-2026", "25-04-2026", ""], "day"),
+        (["2026-01-03"], None),
+    ],
+)
 def test_what_stands_first_is_told_by_the_column_and_never_guessed(written: list[str], first: First | None) -> None:
     assert first_of(written) == first
 
@@ -244,8 +312,16 @@ def test_dates_that_may_be_read_in_two_ways_are_told_so() -> None:
 
 
 def grouped(settles: bool) -> Rows:
-    return [{"text": f"第 {at} 則", "label": "abc"[(at // 4 if settles else at) % 3], "thread": f"t{at // 4}", "day": at % 7,
-             "number": at} for at in range(200)]
+    return [
+        {
+            "text": f"第 {at} 則",
+            "label": "abc"[(at // 4 if settles else at) % 3],
+            "thread": f"t{at // 4}",
+            "day": at % 7,
+            "number": at,
+        }
+        for at in range(200)
+    ]
 
 
 def test_a_column_that_settles_the_label_is_found_and_no_other() -> None:

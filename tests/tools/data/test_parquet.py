@@ -35,11 +35,19 @@ def test_a_file_that_is_not_parquet_is_told(tmp_path: Path) -> None:
     assert "Parquet" in caught.value.problem.en and caught.value.field == "sources[0].path"
 
 
-@pytest.mark.parametrize("options", [{}, {"compression": "zstd", "use_dictionary": False}, {"data_page_version": "2.0"},
-                                     {"write_page_index": True, "row_group_size": 300}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"compression": "zstd", "use_dictionary": False},
+        {"data_page_version": "2.0"},
+        {"write_page_index": True, "row_group_size": 300},
+    ],
+)
 def test_each_way_of_writing_parquet_is_read_whole(tmp_path: Path, options: dict[str, Any]) -> None:
-    table = pyarrow.Table.from_pylist([{"text": f"第 {number} 封信" * (number % 40), "inner": [{"a": number}]}
-                                       for number in range(1000)])
+    table = pyarrow.Table.from_pylist(
+        [{"text": f"第 {number} 封信" * (number % 40), "inner": [{"a": number}]} for number in range(1000)]
+    )
     pyarrow.parquet.write_table(table, tmp_path / "a.parquet", **options)
     assert list(parquet_records(tmp_path / "a.parquet", "sources[0]")) == table.to_pylist()
 
@@ -59,7 +67,7 @@ def test_a_damaged_parquet_file_is_told_without_the_words_of_the_library(tmp_pat
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(ROWS[:300]), path)
     whole = path.read_bytes()
     for place in range(4, len(whole), 97):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1:])
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
         try:
             list(parquet_records(path, "sources[0]"))
         except DataError as error:

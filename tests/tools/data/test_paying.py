@@ -69,7 +69,6 @@ def priced(server: Peer, **more: Any) -> dict[str, Any]:
     return fields(server, **PRICES, **more)
 
 
-
 @pytest.mark.anyio
 @pytest.mark.parametrize("language", ["zh-TW"], indirect=True)
 async def test_the_price_is_repeated_and_nothing_is_asked_before_the_yes(
@@ -93,7 +92,9 @@ async def test_only_what_is_fetched_now_is_asked_about(client: Client, server: P
     written_by(task, priced(server))
     assert "confirm" in await refused(client, "prepare_data", source=1)
     assert "source=1, confirm=True" in await refused(client, "prepare_data", source=1)
-    free = await client.call_tool("prepare_data", {"task": "entity-sentiment", "source": 0})  # the file alone costs nothing
+    free = await client.call_tool(
+        "prepare_data", {"task": "entity-sentiment", "source": 0}
+    )  # the file alone costs nothing
     assert not free.is_error and server.asked == []
 
 
@@ -137,12 +138,19 @@ async def test_the_yes_may_be_given_in_a_form(workspace: Workspace, server: Peer
 async def test_a_first_look_at_what_is_paid_for_waits_for_a_yes(client: Client, server: Peer, task: TaskFolder) -> None:
     asked = await call(client, "set_data_source", sources=[priced(server)])
     look = asked["job"]["result"]["sources"][0]
-    assert server.asked == [] and look["rows"] == [] and look["first_look"]["rows"] == 5 and look["estimate"]["rows"] == 30
+    assert (
+        server.asked == [] and look["rows"] == [] and look["first_look"]["rows"] == 5 and look["estimate"]["rows"] == 30
+    )
     assert look["first_look"]["currency"] == "USD" and 0 < look["first_look"]["cost"] < look["estimate"]["cost"]
     assert asked["next_step"]["tool"] == "set_data_source" and "約" in asked["message"]
 
-    seen = await call(client, **{"tool": "set_data_source", **{
-        key: value for key, value in asked["next_step"]["arguments"].items() if key != "task"}})
+    seen = await call(
+        client,
+        **{
+            "tool": "set_data_source",
+            **{key: value for key, value in asked["next_step"]["arguments"].items() if key != "task"},
+        },
+    )
     assert len(server.asked) == 1 and len(seen["job"]["result"]["sources"][0]["rows"]) == 5
     assert seen["next_step"] == {**seen["next_step"], "tool": "prepare_data", "arguments": {"task": "entity-sentiment"}}
     assert "[confirm]" in await refused(client, "prepare_data")  # the rest is asked about of its own
@@ -178,14 +186,18 @@ def test_asking_ends_before_the_agreed_sum_is_passed_and_what_was_written_is_kep
     most = float(question.value.fix.en.partition("--confirm-cost ")[2].partition(". ")[0])
 
     done = prepare(agreed=most)
-    assert 0 < spending.spent(task) <= most and "agreed to" in done["message"]["en"] and "同意的" in done["message"]["zh"]
+    assert (
+        0 < spending.spent(task) <= most and "agreed to" in done["message"]["en"] and "同意的" in done["message"]["zh"]
+    )
     asked = len(server.asked)
     with pytest.raises(DataSourceError) as again:
         prepare()
     assert again.value.field == "confirm" and len(server.asked) == asked
 
 
-def test_an_answer_longer_than_reckoned_does_not_pass_the_agreed_sum(server: Peer, task: TaskFolder, prepare: Any) -> None:
+def test_an_answer_longer_than_reckoned_does_not_pass_the_agreed_sum(
+    server: Peer, task: TaskFolder, prepare: Any
+) -> None:
     writer = Writer()
 
     def wordy(asked: Asked) -> Said:
@@ -194,7 +206,9 @@ def test_an_answer_longer_than_reckoned_does_not_pass_the_agreed_sum(server: Pee
         if "max_tokens" in body:
             return as_json({"error": {"message": "'max_tokens' is not supported, use 'max_completion_tokens'"}}, 400)
         said = json.loads(writer(asked).body)
-        return as_json({**said, "usage": {"prompt_tokens": 90, "completion_tokens": written, "total_tokens": 90 + written}})
+        return as_json(
+            {**said, "usage": {"prompt_tokens": 90, "completion_tokens": written, "total_tokens": 90 + written}}
+        )
 
     server.serve("/v1/chat/completions", wordy)
     written_by(task, priced(server))
@@ -263,8 +277,13 @@ def test_a_budget_that_cannot_bear_it_is_told_before_anybody_is_asked(
 
 def run(task: TaskFolder, *more: str, answer: str | None = None) -> tuple[int, str]:
     """Script 01 started by hand, at a terminal where somebody answers."""
-    command = [sys.executable, "-c", f"import sys, pathlib; from {MODULE} import main; "
-               "sys.exit(main(pathlib.Path(sys.argv[1]), sys.argv[2:]))", str(task.root), *more]
+    command = [
+        sys.executable,
+        "-c",
+        f"import sys, pathlib; from {MODULE} import main; sys.exit(main(pathlib.Path(sys.argv[1]), sys.argv[2:]))",
+        str(task.root),
+        *more,
+    ]
     if answer is None:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
         return done.returncode, done.stdout + done.stderr

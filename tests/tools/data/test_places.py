@@ -62,8 +62,10 @@ def test_the_same_rows_moved_in_the_file_are_found_where_they_stand_now(task: Ta
 def test_each_source_of_one_run_keeps_its_own_places_and_provenance(task: TaskFolder, prepare: Any) -> None:
     for folder in ("one", "two"):
         (task.root / folder).mkdir()
-        (task.root / folder / "rows.csv").write_text("text,entity,label\n" + "".join(
-            f"{folder} 第{chr(0x4E00 + at)}件,甲,正面\n" for at in range(20)), encoding="utf-8")
+        (task.root / folder / "rows.csv").write_text(
+            "text,entity,label\n" + "".join(f"{folder} 第{chr(0x4E00 + at)}件,甲,正面\n" for at in range(20)),
+            encoding="utf-8",
+        )
     write_yaml(task.data_source_file, {"sources": [{"type": "file", "path": "one"}, {"type": "file", "path": "two"}]})
     raws = [load_raw(Path(raw)) for raw in prepare(accept={"benchmark_one_label": "all are"})["raw"]]
 

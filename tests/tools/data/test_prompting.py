@@ -12,14 +12,30 @@ LABELS = ["正面", "中性", "負面"]
 ENGLISH = ["positive", "neutral", "negative"]
 
 
-@pytest.mark.parametrize("answer", ["正面", " 正面\n", "正面。", "「正面」", "「正面。」", "**正面**", "正面！",
-                                    "<think>\n\n</think>\n\n正面"])
+@pytest.mark.parametrize(
+    "answer",
+    ["正面", " 正面\n", "正面。", "「正面」", "「正面。」", "**正面**", "正面！", "<think>\n\n</think>\n\n正面"],
+)
 def test_an_answer_that_is_a_label_is_that_label(answer: str) -> None:
     assert parse_label(answer, LABELS) == "正面"
 
 
-@pytest.mark.parametrize("answer", ["不是正面", "正面或負面", "正面 負面", "正面的", "很正面", "", "。", "標籤：正面",
-                                    "正", "<think>正面", "正面</think>"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "不是正面",
+        "正面或負面",
+        "正面 負面",
+        "正面的",
+        "很正面",
+        "",
+        "。",
+        "標籤：正面",
+        "正",
+        "<think>正面",
+        "正面</think>",
+    ],
+)
 def test_an_answer_that_only_contains_a_label_is_none(answer: str) -> None:
     assert parse_label(answer, LABELS) is None
 

@@ -44,8 +44,11 @@ def refusal(prepare: Prepare, **settings: Any) -> NlpSkillsError:
 
 def everything(task: TaskFolder) -> dict[str, bytes]:
     """All of the task's data, by path."""
-    return {str(path.relative_to(task.root)): path.read_bytes() for path in sorted(task.data.rglob("*"))
-            if path.is_file() and not path.name.endswith(".lock")}
+    return {
+        str(path.relative_to(task.root)): path.read_bytes()
+        for path in sorted(task.data.rglob("*"))
+        if path.is_file() and not path.name.endswith(".lock")
+    }
 
 
 def test_a_file_becomes_a_validated_snapshot_and_three_splits(task: TaskFolder, prepare: Prepare) -> None:
@@ -111,10 +114,21 @@ def test_a_new_split_policy_never_trains_on_the_benchmark(task: TaskFolder, prep
 
 
 def test_with_skeletons_no_pattern_stands_on_both_sides(task: TaskFolder, prepare: Prepare) -> None:
-    rows = [{"text": f"{company}第{quarter}季{event}", "entity": company, "label": label}
-            for event, label in (("營收成長", "正面"), ("獲利衰退", "負面"), ("改選董事", "中性"), ("接獲大單", "正面"),
-                                 ("遭到罰款", "負面"), ("公布財報", "中性"), ("調高財測", "正面"), ("裁減人力", "負面"))
-            for company in ("台積電", "鴻海", "聯發科") for quarter in (1, 2, 3)]
+    rows = [
+        {"text": f"{company}第{quarter}季{event}", "entity": company, "label": label}
+        for event, label in (
+            ("營收成長", "正面"),
+            ("獲利衰退", "負面"),
+            ("改選董事", "中性"),
+            ("接獲大單", "正面"),
+            ("遭到罰款", "負面"),
+            ("公布財報", "中性"),
+            ("調高財測", "正面"),
+            ("裁減人力", "負面"),
+        )
+        for company in ("台積電", "鴻海", "聯發科")
+        for quarter in (1, 2, 3)
+    ]
     source(task, rows, split={"group_by": "skeleton"})
     prepare(accept={"benchmark_one_label": "eight patterns only"})
     snapshot = current_snapshot(task)
@@ -126,10 +140,18 @@ def test_with_skeletons_no_pattern_stands_on_both_sides(task: TaskFolder, prepar
 
 
 def test_columns_are_mapped_and_label_values_translated(task: TaskFolder, prepare: Prepare) -> None:
-    rows = [{"內容": row["text"], "公司": row["entity"], "情感": {"正面": 1, "中性": 0, "負面": -1}[row["label"]]}
-            for row in sentences(30)]
-    source(task, rows, source={"mapping": {"text": "內容", "entity": "公司", "label": "情感"},
-                               "label_values": {"1": "正面", "0": "中性", "-1": "負面"}})
+    rows = [
+        {"內容": row["text"], "公司": row["entity"], "情感": {"正面": 1, "中性": 0, "負面": -1}[row["label"]]}
+        for row in sentences(30)
+    ]
+    source(
+        task,
+        rows,
+        source={
+            "mapping": {"text": "內容", "entity": "公司", "label": "情感"},
+            "label_values": {"1": "正面", "0": "中性", "-1": "負面"},
+        },
+    )
 
     assert prepare()["label_counts"]["train"] == {"中性": 7, "正面": 7, "負面": 7}
 
@@ -330,17 +352,23 @@ def test_two_regenerations_at_once_do_not_mix(
 
 def test_two_sources_are_merged_and_each_row_names_its_own(task: TaskFolder, prepare: Prepare) -> None:
     (task.root / "a.jsonl").write_bytes(dump_jsonl(sentences(20)))
-    (task.root / "b.csv").write_text("text,entity,label\n" + "".join(
-        f"{row['text']},{row['entity']},{row['label']}\n" for row in sentences(25, start=10)), encoding="utf-8-sig")
-    write_yaml(task.data_source_file, {"sources": [
-        {"type": "file", "path": "a.jsonl", "name": "old"}, {"type": "file", "path": "b.csv"}]})
+    (task.root / "b.csv").write_text(
+        "text,entity,label\n"
+        + "".join(f"{row['text']},{row['entity']},{row['label']}\n" for row in sentences(25, start=10)),
+        encoding="utf-8-sig",
+    )
+    write_yaml(
+        task.data_source_file,
+        {"sources": [{"type": "file", "path": "a.jsonl", "name": "old"}, {"type": "file", "path": "b.csv"}]},
+    )
     result = prepare()
 
     assert result["fetched"] == 45 and result["duplicates_removed"] == 10
     rows = [row for name in SPLITS for row in read_jsonl(task.data / f"{name}.jsonl")]
     assert {row["source"] for row in rows} == {"old", "file-2"}
-    origins = [read_json(task.raw / digest[:12] / "source.json")["origin"] for digest in
-               current_snapshot(task).manifest["raw"]]
+    origins = [
+        read_json(task.raw / digest[:12] / "source.json")["origin"] for digest in current_snapshot(task).manifest["raw"]
+    ]
     assert origins == [str(task.root / "a.jsonl"), str(task.root / "b.csv")]
 
 

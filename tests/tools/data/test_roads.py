@@ -45,8 +45,9 @@ async def client(workspace: Workspace) -> AsyncIterator[Client]:
 def two_sources(server: Peer, task: TaskFolder) -> None:
     (task.root / "news.jsonl").write_bytes(dump_jsonl(sentences(30)))
     url = server.serve("/rows", as_json(sentences(30, 100)))
-    write_yaml(task.data_source_file, {"sources": [
-        {"type": "file", "path": "news.jsonl"}, {"type": "api", "endpoint": url}]})
+    write_yaml(
+        task.data_source_file, {"sources": [{"type": "file", "path": "news.jsonl"}, {"type": "api", "endpoint": url}]}
+    )
 
 
 def test_one_source_is_fetched_and_the_others_stay_as_they_were(server: Peer, task: TaskFolder, prepare: Any) -> None:
@@ -86,8 +87,11 @@ def test_what_changed_is_told_by_label(task: TaskFolder, prepare: Any) -> None:
     (task.root / "news.jsonl").write_bytes(dump_jsonl([*rows[:28], *sentences(3, 50)]))
     result = prepare()
 
-    assert result["changes"] == {"added": {"中性": 1, "正面": 1, "負面": 1}, "removed": {"中性": 1, "負面": 1},
-                                 "relabelled": [{"from": "正面", "to": "負面", "count": 1}]}
+    assert result["changes"] == {
+        "added": {"中性": 1, "正面": 1, "負面": 1},
+        "removed": {"中性": 1, "負面": 1},
+        "relabelled": [{"from": "正面", "to": "負面", "count": 1}],
+    }
     assert "3 rows added, 2 removed, 1 relabelled" in result["message"]["en"]
     assert "改標籤 1 列" in result["message"]["zh"]
     again = prepare()
@@ -95,15 +99,20 @@ def test_what_changed_is_told_by_label(task: TaskFolder, prepare: Any) -> None:
 
 
 @pytest.mark.parametrize("broken", range(3))
-def test_a_source_that_fails_replaces_nothing(
-    server: Peer, task: TaskFolder, prepare: Any, broken: int
-) -> None:
+def test_a_source_that_fails_replaces_nothing(server: Peer, task: TaskFolder, prepare: Any, broken: int) -> None:
     (task.root / "news.jsonl").write_bytes(dump_jsonl(sentences(40)))
     rows, page = server.serve("/rows", as_json(sentences(30, 100))), server.serve("/page", as_page(article()))
     shared = {"retries": 0}
-    write_yaml(task.data_source_file, {"sources": [
-        {"type": "file", "path": "news.jsonl"}, {"type": "api", "endpoint": rows, **shared},
-        {"type": "web_scrape", "urls": [page], "delay_seconds": 0, **shared}]})
+    write_yaml(
+        task.data_source_file,
+        {
+            "sources": [
+                {"type": "file", "path": "news.jsonl"},
+                {"type": "api", "endpoint": rows, **shared},
+                {"type": "web_scrape", "urls": [page], "delay_seconds": 0, **shared},
+            ]
+        },
+    )
     before = prepare()
     kept = {path: path.read_bytes() for path in task.data.rglob("*.json*") if path.is_file()}
     if broken == 0:
@@ -145,7 +154,8 @@ def test_every_kind_tells_its_progress_and_leaves_how_it_was_asked_when_and_what
 ) -> None:
     (task.root / "news.jsonl").write_bytes(dump_jsonl(sentences(30)))
     every: dict[str, dict[str, Any]] = {
-        "file": {"path": "news.jsonl"}, "database": {"connection": "sqlite:///news.db", "query": QUERY},
+        "file": {"path": "news.jsonl"},
+        "database": {"connection": "sqlite:///news.db", "query": QUERY},
         "api": {"endpoint": server.serve("/rows", as_json(sentences(30))), "params": {"limit": 1000}},
         "web_scrape": {"urls": [server.serve("/page", as_page(article()))], "delay_seconds": 0},
     }
@@ -158,8 +168,11 @@ def test_every_kind_tells_its_progress_and_leaves_how_it_was_asked_when_and_what
     assert kept["source"].items() >= {"type": kind, **fields}.items() and kept["fetched"] > "2026"
     lines = (Path(raw) / "rows.jsonl").read_bytes()
     assert kept["rows_sha256"] == sha256_bytes(lines) and kept["count"] == lines.count(b"\n")
-    said = [event["message"]["en"] for event in read_jsonl(job.folder.events_file)
-            if event["kind"] == "progress" and event["message"]]
+    said = [
+        event["message"]["en"]
+        for event in read_jsonl(job.folder.events_file)
+        if event["kind"] == "progress" and event["message"]
+    ]
     assert f"Fetching {kind}-1" in said and f"Fetching {kind}-1: {several(kept['count'], 'row')}" in said
 
 
@@ -168,7 +181,9 @@ def test_a_reading_without_end_is_cancelled_and_changes_nothing(
     task: TaskFolder, prepare: Any, job: RunningJob, kind: str
 ) -> None:
     with_rows(task)
-    write_yaml(task.data_source_file, {"sources": [{"type": "database", "connection": "sqlite:///news.db", "query": QUERY}]})
+    write_yaml(
+        task.data_source_file, {"sources": [{"type": "database", "connection": "sqlite:///news.db", "query": QUERY}]}
+    )
     before = prepare()
     if kind == "file":
         source: dict[str, Any] = {"path": "long.csv.gz"}
@@ -177,8 +192,10 @@ def test_a_reading_without_end_is_cancelled_and_changes_nothing(
             for _ in range(40):
                 file.write(("公司甲本季營收創下新高,公司甲,正面\n" * 50_000).encode())
     else:
-        source = {"connection": "sqlite:///news.db", "query":
-                  "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x AS text, x AS label FROM n"}
+        source = {
+            "connection": "sqlite:///news.db",
+            "query": "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x AS text, x AS label FROM n",
+        }
     write_yaml(task.data_source_file, {"sources": [{"type": kind, **source}]})
     reported, progress = 0, job.progress
 
@@ -208,7 +225,9 @@ def test_the_last_run_is_noted_and_comments_stay(task: TaskFolder, prepare: Any)
     (task.root / "news.jsonl").write_bytes(dump_jsonl(sentences(30)))
     task.data_source_file.write_text(
         "sources:  # one file\n  - type: file\n    path: news.jsonl\n"
-        "regeneration:\n  last_run: 2026-01-06T10:30:00  # ours\n", encoding="utf-8")
+        "regeneration:\n  last_run: 2026-01-06T10:30:00  # ours\n",
+        encoding="utf-8",
+    )
     prepare()
 
     text = task.data_source_file.read_text("utf-8")
@@ -216,19 +235,31 @@ def test_the_last_run_is_noted_and_comments_stay(task: TaskFolder, prepare: Any)
     assert read_yaml(task.data_source_file)["regeneration"]["last_run"] > "2026-02"
 
 
-async def test_every_kind_of_the_seed_is_previewed_and_prepared(
-    client: Client, server: Peer, task: TaskFolder
-) -> None:
+async def test_every_kind_of_the_seed_is_previewed_and_prepared(client: Client, server: Peer, task: TaskFolder) -> None:
     with_rows(task)
     server.serve("/v1/chat/completions", Writer())
-    answer = await call(client, "set_data_source", sources=[
-        {"type": "database", "connection": "sqlite:///news.db", "snapshot_date": "2026-01-06",
-         "query": QUERY},
-        {"type": "api", "endpoint": server.serve("/data", as_json(sentences(30, 100))), "params": {"limit": 1000}},
-        {"type": "web_scrape", "urls": [server.serve("/page", as_page(article()))], "keywords": ["金融", "股價"],
-         "delay_seconds": 0},
-        {"type": "llm_generated", "prompt_template": "生成 {count} 筆金融情感分析訓練資料...", "model": "gpt-4o", "count": 20,
-         "rows_per_request": 10, "base_url": f"{server.url}/v1"}])
+    answer = await call(
+        client,
+        "set_data_source",
+        sources=[
+            {"type": "database", "connection": "sqlite:///news.db", "snapshot_date": "2026-01-06", "query": QUERY},
+            {"type": "api", "endpoint": server.serve("/data", as_json(sentences(30, 100))), "params": {"limit": 1000}},
+            {
+                "type": "web_scrape",
+                "urls": [server.serve("/page", as_page(article()))],
+                "keywords": ["金融", "股價"],
+                "delay_seconds": 0,
+            },
+            {
+                "type": "llm_generated",
+                "prompt_template": "生成 {count} 筆金融情感分析訓練資料...",
+                "model": "gpt-4o",
+                "count": 20,
+                "rows_per_request": 10,
+                "base_url": f"{server.url}/v1",
+            },
+        ],
+    )
 
     looks = answer["job"]["result"]["sources"]
     assert [look["type"] for look in looks] == ["database", "api", "web_scrape", "llm_generated"]
@@ -244,8 +275,12 @@ async def test_every_kind_of_the_seed_is_previewed_and_prepared(
 async def test_a_source_without_a_label_column_names_both_ways_on(
     client: Client, server: Peer, task: TaskFolder
 ) -> None:
-    source = {"type": "api", "endpoint": server.serve("/data", as_json(
-        [{"text": row["text"], "entity": row["entity"]} for row in sentences(5)]))}
+    source = {
+        "type": "api",
+        "endpoint": server.serve(
+            "/data", as_json([{"text": row["text"], "entity": row["entity"]} for row in sentences(5)])
+        ),
+    }
     asked = await call(client, "set_data_source", sources=[source])
     assert asked["next_step"]["tool"] == "set_data_source" and "unlabelled: true" in asked["next_step"]["say"]
 
@@ -267,10 +302,15 @@ async def test_a_private_address_is_refused_through_the_door_with_the_way_out(
 
 
 async def test_an_api_key_typed_in_moves_to_the_store(client: Client, server: Peer, task: TaskFolder) -> None:
-    url = server.serve("/data", lambda asked: as_json(
-        sentences(30) if asked.headers.get("Authorization") == "Bearer sk-typed-in-chat" else {}))
-    answer = await call(client, "set_data_source", sources=[
-        {"type": "api", "endpoint": url, "auth": {"type": "bearer", "token": "sk-typed-in-chat"}}])
+    url = server.serve(
+        "/data",
+        lambda asked: as_json(sentences(30) if asked.headers.get("Authorization") == "Bearer sk-typed-in-chat" else {}),
+    )
+    answer = await call(
+        client,
+        "set_data_source",
+        sources=[{"type": "api", "endpoint": url, "auth": {"type": "bearer", "token": "sk-typed-in-chat"}}],
+    )
 
     assert "secret set" in answer["message"] and len(answer["job"]["result"]["sources"][0]["rows"]) == 5
     written = "".join(Path(path).read_text("utf-8") for path in task.root.rglob("*") if path.is_file())

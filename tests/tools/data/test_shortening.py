@@ -10,10 +10,16 @@ from nlp_skills.tools.data.shortening import MARK, fitted, turns_without_middle,
 from nlp_skills.tools.data.types import kind_of, task_kind
 
 
-@pytest.mark.parametrize(("text", "characters", "kept"), [
-    ("abcdefghij", 10, "abcdefghij"), ("abcdefghij", 4, f"ab {MARK} ij"), ("abcdefghij", 5, f"abc {MARK} ij"),
-    ("abcdefghij", 0, MARK), ("一二三四五六", 2, f"一 {MARK} 六"),
-])
+@pytest.mark.parametrize(
+    ("text", "characters", "kept"),
+    [
+        ("abcdefghij", 10, "abcdefghij"),
+        ("abcdefghij", 4, f"ab {MARK} ij"),
+        ("abcdefghij", 5, f"abc {MARK} ij"),
+        ("abcdefghij", 0, MARK),
+        ("一二三四五六", 2, f"一 {MARK} 六"),
+    ],
+)
 def test_a_text_keeps_its_beginning_and_its_end(text: str, characters: int, kept: str) -> None:
     assert without_middle(text, characters) == kept
 
@@ -44,17 +50,22 @@ def test_one_turn_that_fills_a_conversation_is_cut_and_the_others_stay() -> None
     turns = [turn("user", "hello"), turn("assistant", "hi, what is it?"), turn("user", "see: " + "z" * 5000 + " end")]
     cut = turns_without_middle(turns, 200)
     assert cut[:2] == turns[:2]
-    assert cut[2]["content"].startswith("see: zz") and cut[2]["content"].endswith("zz end") and MARK in cut[2]["content"]
+    assert (
+        cut[2]["content"].startswith("see: zz") and cut[2]["content"].endswith("zz end") and MARK in cut[2]["content"]
+    )
 
 
-@pytest.mark.parametrize("row", [
-    {"id": "a", "text": "x" * 500, "label": "good"},
-    {"id": "b", "text": "x" * 500, "output": "an answer"},
-    {"id": "c", "text": "x" * 500, "chosen": "better", "rejected": "worse"},
-    {"id": "d", "text": "x" * 500, "messages": [turn("user", "x" * 500), turn("assistant", "an answer")]},
-    {"id": "e", "text": "x" * 500, "turns": [turn("user", "x" * 500)], "chosen": "better", "rejected": "worse"},
-    {"id": "f", "text": "Acme " + "x" * 500, "spans": [{"type": "firm", "text": "Acme", "start": 0, "end": 4}]},
-])
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"id": "a", "text": "x" * 500, "label": "good"},
+        {"id": "b", "text": "x" * 500, "output": "an answer"},
+        {"id": "c", "text": "x" * 500, "chosen": "better", "rejected": "worse"},
+        {"id": "d", "text": "x" * 500, "messages": [turn("user", "x" * 500), turn("assistant", "an answer")]},
+        {"id": "e", "text": "x" * 500, "turns": [turn("user", "x" * 500)], "chosen": "better", "rejected": "worse"},
+        {"id": "f", "text": "Acme " + "x" * 500, "spans": [{"type": "firm", "text": "Acme", "start": 0, "end": 4}]},
+    ],
+)
 def test_every_kind_of_row_is_cut_with_its_answer_whole(row: dict[str, Any]) -> None:
     kind = kind_of(row)
     labels: list[str] = []
@@ -76,7 +87,11 @@ def test_what_cannot_be_made_short_enough_is_said() -> None:
 
 
 def test_an_answer_that_quotes_what_was_cut_away_is_seen() -> None:
-    row = {"id": "f", "text": "x" * 200 + " Acme " + "x" * 200, "spans": [{"type": "firm", "text": "Acme", "start": 201, "end": 205}]}
+    row = {
+        "id": "f",
+        "text": "x" * 200 + " Acme " + "x" * 200,
+        "spans": [{"type": "firm", "text": "Acme", "start": 201, "end": 205}],
+    }
     extraction = task_kind("extraction")
     assert extraction.answerable(row) and not extraction.answerable(extraction.shortened(row, 100))
     about = {"id": "g", "text": "x" * 200 + " Acme " + "x" * 200, "entity": "ACME", "label": "good"}

@@ -92,18 +92,25 @@ def test_a_changed_text_gets_a_new_identity(task: TaskFolder, snapshot: Snapshot
     assert old not in ids and row_id(rows[0]["text"], rows[0]["entity"]) in ids
 
 
-@pytest.mark.parametrize(("change", "code"), [
-    (lambda rows, test: [{**rows[0], "label": "超正面"}, *rows[1:]], "unknown_label"),
-    (lambda rows, test: [{**rows[0], "label": ""}, *rows[1:]], "missing_label"),
-    (lambda rows, test: [{key: value for key, value in rows[0].items() if key != "entity"}, *rows[1:]],
-     "missing_entity"),
-    (lambda rows, test: [*rows, {**rows[0], "label": "中性" if rows[0]["label"] != "中性" else "正面"}],
-     "conflicting_labels"),
-    (lambda rows, test: [*rows, test[0]], "overlap"),
-    (lambda rows, test: [*rows, {**test[0], "entity": "另一家"}], "benchmark_leak"),
-    (lambda rows, test: [*rows, rows[0]], "duplicate"),
-    (lambda rows, test: [], "empty_train"),
-])
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda rows, test: [{**rows[0], "label": "超正面"}, *rows[1:]], "unknown_label"),
+        (lambda rows, test: [{**rows[0], "label": ""}, *rows[1:]], "missing_label"),
+        (
+            lambda rows, test: [{key: value for key, value in rows[0].items() if key != "entity"}, *rows[1:]],
+            "missing_entity",
+        ),
+        (
+            lambda rows, test: [*rows, {**rows[0], "label": "中性" if rows[0]["label"] != "中性" else "正面"}],
+            "conflicting_labels",
+        ),
+        (lambda rows, test: [*rows, test[0]], "overlap"),
+        (lambda rows, test: [*rows, {**test[0], "entity": "另一家"}], "benchmark_leak"),
+        (lambda rows, test: [*rows, rows[0]], "duplicate"),
+        (lambda rows, test: [], "empty_train"),
+    ],
+)
 def test_a_bad_edit_stops_training_and_is_left_for_the_person(
     task: TaskFolder, snapshot: Snapshot, change: Callable[[Rows, Rows], Rows], code: str
 ) -> None:
@@ -125,8 +132,11 @@ def test_the_row_that_is_wrong_is_named_with_its_line(task: TaskFolder, snapshot
     assert refusal(task).details["errors"][0]["examples"][0]["line"] == 8
 
 
-@pytest.mark.parametrize("line", [b'{"text": ', b"[1]", b'{"text": "\xff"}', b"5", b"x" * (9 << 20)],
-                         ids=["torn", "list", "bytes", "number", "huge"])
+@pytest.mark.parametrize(
+    "line",
+    [b'{"text": ', b"[1]", b'{"text": "\xff"}', b"5", b"x" * (9 << 20)],
+    ids=["torn", "list", "bytes", "number", "huge"],
+)
 def test_a_line_that_cannot_be_read_is_named(task: TaskFolder, snapshot: Snapshot, line: bytes) -> None:
     with (task.data / "train.jsonl").open("ab") as file:
         file.write(line + b"\n")
@@ -135,11 +145,17 @@ def test_a_line_that_cannot_be_read_is_named(task: TaskFolder, snapshot: Snapsho
 
 
 def test_the_benchmark_is_guarded_by_the_groups_of_its_split(task: TaskFolder, prepare: Prepare) -> None:
-    (task.root / "news.jsonl").write_bytes(dump_jsonl(
-        [{**row, "entity": row["entity"], "text": row["text"].replace("本季", f"在{chr(0x7532 + number)}地本季")}
-         for number, row in enumerate(sentences(60))]))
-    write_yaml(task.data_source_file, {"sources": [{"type": "file", "path": "news.jsonl"}],
-                                       "split": {"group_by": "skeleton"}})
+    (task.root / "news.jsonl").write_bytes(
+        dump_jsonl(
+            [
+                {**row, "entity": row["entity"], "text": row["text"].replace("本季", f"在{chr(0x7532 + number)}地本季")}
+                for number, row in enumerate(sentences(60))
+            ]
+        )
+    )
+    write_yaml(
+        task.data_source_file, {"sources": [{"type": "file", "path": "news.jsonl"}], "split": {"group_by": "skeleton"}}
+    )
     prepare()
     row = split(task, "test")[0]
     pattern = {**row, "text": row["text"].replace(row["entity"], "公司甲3"), "entity": "公司甲3"}

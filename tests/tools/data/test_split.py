@@ -24,11 +24,16 @@ def assignment(splits: dict[str, list[Row]]) -> dict[str, str]:
     return {each["id"]: name for name in SPLITS for each in splits[name]}
 
 
-rows_of = st.lists(st.tuples(st.integers(0, 400), st.sampled_from("abc"), st.integers(0, 40)), max_size=120,
-                   unique_by=lambda item: item[0]).map(
-    lambda items: [row(f"sentence {chr(0x4E00 + number)}", label, topic=f"t{topic}") for number, label, topic in items])
-policies = st.builds(SplitPolicy, seed=st.integers(0, 5), stratify=st.booleans(),
-                     group_by=st.sampled_from([None, "topic", "skeleton"]))
+rows_of = st.lists(
+    st.tuples(st.integers(0, 400), st.sampled_from("abc"), st.integers(0, 40)),
+    max_size=120,
+    unique_by=lambda item: item[0],
+).map(
+    lambda items: [row(f"sentence {chr(0x4E00 + number)}", label, topic=f"t{topic}") for number, label, topic in items]
+)
+policies = st.builds(
+    SplitPolicy, seed=st.integers(0, 5), stratify=st.booleans(), group_by=st.sampled_from([None, "topic", "skeleton"])
+)
 
 
 @given(rows_of, policies)
@@ -72,7 +77,8 @@ def test_no_row_of_a_benchmarks_group_is_trained_on(rows: list[Row], data: Any, 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 9))
 def test_each_label_is_shared_out_as_asked(many: int, few: int, seed: int) -> None:
     rows = [row(f"m{number}字", "many") for number in range(many * 20)] + [
-        row(f"f{number}字", "few") for number in range(few * 20)]
+        row(f"f{number}字", "few") for number in range(few * 20)
+    ]
     splits = split_rows(rows, SplitPolicy(seed=seed))
     counts = {name: Counter(each["label"] for each in splits[name]) for name in SPLITS}
 
@@ -119,8 +125,11 @@ def test_sentences_of_one_pattern_share_a_skeleton() -> None:
 
 
 def test_all_entities_are_masked_whichever_row_is_about_which() -> None:
-    rows = [row("甲公司併購乙公司", entity="甲公司"), row("甲公司併購乙公司", entity="乙公司"),
-            row("丙公司併購甲公司", entity="丙公司")]
+    rows = [
+        row("甲公司併購乙公司", entity="甲公司"),
+        row("甲公司併購乙公司", entity="乙公司"),
+        row("丙公司併購甲公司", entity="丙公司"),
+    ]
 
     assert len(set(group_keys(rows, "skeleton"))) == 1
 
@@ -140,8 +149,14 @@ def test_identity_ignores_width_and_space_and_nothing_else(text: str, more: str)
 
 
 def test_a_hundred_thousand_rows_split_in_a_few_seconds() -> None:
-    rows = [row(f"公司{number % 997}在第{number}次會議宣布消息{chr(0x4E00 + number % 5000)}", "abc"[number % 3],
-                entity=f"公司{number % 997}") for number in range(100_000)]
+    rows = [
+        row(
+            f"公司{number % 997}在第{number}次會議宣布消息{chr(0x4E00 + number % 5000)}",
+            "abc"[number % 3],
+            entity=f"公司{number % 997}",
+        )
+        for number in range(100_000)
+    ]
     started = time.process_time()
     splits = split_rows(rows, SplitPolicy(group_by="skeleton"))
 

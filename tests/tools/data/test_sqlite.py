@@ -22,16 +22,21 @@ def database(tmp_path: Path) -> Path:
     file = tmp_path / "news db.sqlite"
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("CREATE TABLE annotations (text, entity, label, marked)")
-        connection.executemany("INSERT INTO annotations VALUES (?, ?, ?, ?)", [
-            (row["text"], row["entity"], row["label"], f"2026-01-{number % 20 + 1:02}")
-            for number, row in enumerate(sentences(2500))])
+        connection.executemany(
+            "INSERT INTO annotations VALUES (?, ?, ?, ?)",
+            [
+                (row["text"], row["entity"], row["label"], f"2026-01-{number % 20 + 1:02}")
+                for number, row in enumerate(sentences(2500))
+            ],
+        )
         connection.commit()
     return file
 
 
 def records(file: Path, query: str = QUERY, **fields: Any) -> list[dict[str, Any]]:
-    source = source_kind(Source.model_validate(
-        {"type": "database", "connection": f"sqlite:///{file}", "query": query, **fields}), 0)
+    source = source_kind(
+        Source.model_validate({"type": "database", "connection": f"sqlite:///{file}", "query": query, **fields}), 0
+    )
     return [record for batch in source.batches(file.parent, "sources[0]") for record in batch]
 
 
@@ -42,11 +47,14 @@ def refusal(file: Path, query: str = QUERY, **fields: Any) -> DataSourceError:
     return caught.value
 
 
-def test_every_row_arrives_and_a_relative_path_starts_at_the_task(database: Path, task: TaskFolder, prepare: Any) -> None:
+def test_every_row_arrives_and_a_relative_path_starts_at_the_task(
+    database: Path, task: TaskFolder, prepare: Any
+) -> None:
     assert len(records(database)) == 2500
     database.rename(task.root / "news.db")
-    write_yaml(task.data_source_file, {"sources": [
-        {"type": "database", "connection": "sqlite:///news.db", "query": QUERY}]})
+    write_yaml(
+        task.data_source_file, {"sources": [{"type": "database", "connection": "sqlite:///news.db", "query": QUERY}]}
+    )
 
     assert sum(prepare()["counts"].values()) == 2500
 
@@ -59,12 +67,20 @@ def test_the_snapshot_date_is_bound(database: Path) -> None:
     assert refusal(database, query, snapshot_date="' OR 1=1").field == "sources[0].snapshot_date"
 
 
-@pytest.mark.parametrize("query", [
-    "DELETE FROM annotations", "INSERT INTO annotations (text) VALUES ('x') RETURNING text", "DROP TABLE annotations",
-    "UPDATE annotations SET label = 'x'", "CREATE TABLE more (x)", "PRAGMA query_only = OFF",
-    "ATTACH DATABASE '{folder}/other.db' AS other", "VACUUM INTO '{folder}/copy.db'",
-    "SELECT 1; DELETE FROM annotations",
-])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "DELETE FROM annotations",
+        "INSERT INTO annotations (text) VALUES ('x') RETURNING text",
+        "DROP TABLE annotations",
+        "UPDATE annotations SET label = 'x'",
+        "CREATE TABLE more (x)",
+        "PRAGMA query_only = OFF",
+        "ATTACH DATABASE '{folder}/other.db' AS other",
+        "VACUUM INTO '{folder}/copy.db'",
+        "SELECT 1; DELETE FROM annotations",
+    ],
+)
 def test_no_query_changes_anything(database: Path, query: str) -> None:
     before, files = sha256_file(database), sorted(database.parent.iterdir())
     error = refusal(database, query.format(folder=database.parent))
@@ -93,8 +109,10 @@ def test_texts_in_another_encoding_are_named_never_shown_and_read_once_it_is_sai
     texts = ["très déçu par le délai", "größer als erwartet", "¿Dónde está mi pedido?"]
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("CREATE TABLE t (text, label, raw)")
-        connection.executemany("INSERT INTO t VALUES (CAST(? AS TEXT), 'a', ?)",
-                               [(text.encode("cp1252"), text.encode("cp1252")) for text in texts])
+        connection.executemany(
+            "INSERT INTO t VALUES (CAST(? AS TEXT), 'a', ?)",
+            [(text.encode("cp1252"), text.encode("cp1252")) for text in texts],
+        )
         connection.commit()
     error = refusal(file, "SELECT text, label FROM t")
 

@@ -61,7 +61,9 @@ def prepare(job: Told, kept: Path, now: list[float], expected: int | None = None
     return list(job.left)
 
 
-def test_the_first_time_it_is_told_by_what_the_source_says_it_will_give(job: Told, tmp_path: Path, now: list[float]) -> None:
+def test_the_first_time_it_is_told_by_what_the_source_says_it_will_give(
+    job: Told, tmp_path: Path, now: list[float]
+) -> None:
     first, quarter, half, whole, *rest = prepare(job, tmp_path / "preparing.json", now, expected=1000)
     assert first is None and quarter and half and whole is not None
     assert quarter == pytest.approx(75, abs=3) and half == pytest.approx(50, abs=3) and whole < 3

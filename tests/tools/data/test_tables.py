@@ -22,12 +22,16 @@ def noted(path: Path, **fields: Any) -> tuple[list[dict[str, Any]], str]:
     source = source_kind(Source.model_validate({"type": "file", "path": str(path), **fields}), 0)
     rows = [record for batch in source.batches(path.parent, "sources[0]", watch) for record in batch]
     assert all(note.zh for note in watch.notes)
-    return rows, " ".join(note.en for note in watch.notes) + " ".join(one["en"] for one in watch.provenance.get("incomplete", []))
+    return rows, " ".join(note.en for note in watch.notes) + " ".join(
+        one["en"] for one in watch.provenance.get("incomplete", [])
+    )
 
 
 @pytest.mark.parametrize("line", ["sep=;\r\n", '"sep=;"\n', "SEP=;\n"])
 def test_the_line_that_names_the_separator_is_no_row(tmp_path: Path, line: str) -> None:
-    assert read(write(tmp_path / "a.csv", f"{line}text;label\nwell, yes;good\n")) == [{"text": "well, yes", "label": "good"}]
+    assert read(write(tmp_path / "a.csv", f"{line}text;label\nwell, yes;good\n")) == [
+        {"text": "well, yes", "label": "good"}
+    ]
 
 
 def test_a_table_without_a_header_says_so_and_keeps_its_first_row(tmp_path: Path) -> None:
@@ -49,23 +53,34 @@ def test_a_quote_between_tabs_is_a_letter_unless_all_of_them_close(tmp_path: Pat
     bare = 'text\tlabel\n"open quote\ta\nplain\tb\nclosing here"\ta\n5" screen\tb\n'
     closed = 'text\tlabel\n"a ""quoted"" word"\ta\n"two\nlines"\tb\n'
 
-    assert [row["text"] for row in read(write(tmp_path / "a.tsv", bare))] == ['"open quote', "plain", 'closing here"', '5" screen']
+    assert [row["text"] for row in read(write(tmp_path / "a.tsv", bare))] == [
+        '"open quote',
+        "plain",
+        'closing here"',
+        '5" screen',
+    ]
     assert [row["text"] for row in read(write(tmp_path / "b.tsv", closed))] == ['a "quoted" word', "two\nlines"]
 
 
 def test_a_quote_that_swallows_rows_is_told_with_its_line(tmp_path: Path) -> None:
-    swallowing = "text,label\nfine,a\nbad,b\n\"open,a\nfine,b\nclosed\",a\n"
+    swallowing = 'text,label\nfine,a\nbad,b\n"open,a\nfine,b\nclosed",a\n'
     path = write(tmp_path / "a.csv", swallowing)
 
     assert "Line 4 " in refusal(path).problem.en and "quotes: false" in refusal(path).fix.en
     assert len(read(path, quotes=False)) == 5
 
 
-@pytest.mark.parametrize(("name", "content"), [
-    ("a.json", "".join(json.dumps(row) + "\n" for row in ROWS)), ("a.jsonl", json.dumps(ROWS)),
-    ("b.jsonl", json.dumps(ROWS, indent=1)), ("b.json", json.dumps({"errors": [], "rows": ROWS})),
-    ("c.json", json.dumps({name: [row[name] for row in ROWS] for name in ROWS[0]})),
-    ("d.json", json.dumps({name: {str(at): row[name] for at, row in enumerate(ROWS)} for name in ROWS[0]}))])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.json", "".join(json.dumps(row) + "\n" for row in ROWS)),
+        ("a.jsonl", json.dumps(ROWS)),
+        ("b.jsonl", json.dumps(ROWS, indent=1)),
+        ("b.json", json.dumps({"errors": [], "rows": ROWS})),
+        ("c.json", json.dumps({name: [row[name] for row in ROWS] for name in ROWS[0]})),
+        ("d.json", json.dumps({name: {str(at): row[name] for at, row in enumerate(ROWS)} for name in ROWS[0]})),
+    ],
+)
 def test_json_is_read_by_what_it_holds(tmp_path: Path, name: str, content: str) -> None:
     assert read(write(tmp_path / name, content)) == ROWS
 
@@ -88,9 +103,18 @@ def sheet(path: Path, rows: list[list[Any]], merged: tuple[str, ...] = (), title
 
 
 def test_titles_merged_cells_and_two_rows_of_names(tmp_path: Path) -> None:
-    body: list[list[Any]] = [["good", "text 1", 1], [None, "text 2", 2], [None, "text 3", 3], ["bad", "text 4", 4], [None, "text 5", 5]]
-    path = sheet(tmp_path / "a.xlsx", [["客訴彙整 2026"], [], ["label", "detail", None], [None, "text", "points"], *body],
-                 ("A1:C1", "A3:A4", "B3:C3", "A5:A7", "A8:A9"))
+    body: list[list[Any]] = [
+        ["good", "text 1", 1],
+        [None, "text 2", 2],
+        [None, "text 3", 3],
+        ["bad", "text 4", 4],
+        [None, "text 5", 5],
+    ]
+    path = sheet(
+        tmp_path / "a.xlsx",
+        [["客訴彙整 2026"], [], ["label", "detail", None], [None, "text", "points"], *body],
+        ("A1:C1", "A3:A4", "B3:C3", "A5:A7", "A8:A9"),
+    )
     rows, said = noted(path)
 
     assert [row["label"] for row in rows] == ["good"] * 3 + ["bad"] * 2
@@ -101,8 +125,11 @@ def test_titles_merged_cells_and_two_rows_of_names(tmp_path: Path) -> None:
 def test_a_group_of_columns_above_their_names_is_no_header_and_a_name_over_two_columns_is_one(tmp_path: Path) -> None:
     body = [["包裹晚到", "物流"], ["螢幕刮傷", "品質"], ["又晚到了", "物流"], ["刮花", "品質"]]
     groups = sheet(tmp_path / "a.xlsx", [["客訴", None, "其他"], ["顧客的話", "歸類", None], *body], ("A1:B1",))
-    wide = sheet(tmp_path / "b.xlsx", [["顧客的話", None, "歸類"], *([text, None, label] for text, label in body)],
-                 ("A1:B1", "A2:B2", "A3:B3"))
+    wide = sheet(
+        tmp_path / "b.xlsx",
+        [["顧客的話", None, "歸類"], *([text, None, label] for text, label in body)],
+        ("A1:B1", "A2:B2", "A3:B3"),
+    )
 
     assert read(groups)[0] == {"顧客的話": "包裹晚到", "歸類": "物流", "其他": None}
     assert len(read(wide)) == 4 and read(wide)[0]["顧客的話"] == "包裹晚到"
@@ -131,7 +158,9 @@ def test_the_first_sheet_that_holds_rows_is_read_and_the_others_are_named(tmp_pa
 def test_a_sheet_larger_than_it_claims_is_read_whole(tmp_path: Path) -> None:
     import zipfile
 
-    whole = sheet(tmp_path / "whole.xlsx", [["text", "label"], *([f"text {number}", "ab"[number % 2]] for number in range(30))])
+    whole = sheet(
+        tmp_path / "whole.xlsx", [["text", "label"], *([f"text {number}", "ab"[number % 2]] for number in range(30))]
+    )
     path = tmp_path / "a.xlsx"
     with zipfile.ZipFile(whole) as source, zipfile.ZipFile(path, "w") as target:
         for name in source.namelist():

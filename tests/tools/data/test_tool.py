@@ -44,13 +44,17 @@ async def refused(client: Client, tool: str, **arguments: Any) -> str:
 
 def csv_file(folder: Path, header: str = "text,entity,label") -> Path:
     path = folder / "news.csv"
-    path.write_text(header + "\n" + "".join(
-        f"{row['text']},{row['entity']},{row['label']}\n" for row in sentences(60)), encoding="cp950")
+    path.write_text(
+        header + "\n" + "".join(f"{row['text']},{row['entity']},{row['label']}\n" for row in sentences(60)),
+        encoding="cp950",
+    )
     return path
 
 
 @pytest.mark.parametrize("path", ["/etc/shadow", "/srv/other/news.csv"])
-async def test_a_source_that_is_refused_leaves_the_one_that_stood(client: Client, task: TaskFolder, tmp_path: Path, path: str) -> None:
+async def test_a_source_that_is_refused_leaves_the_one_that_stood(
+    client: Client, task: TaskFolder, tmp_path: Path, path: str
+) -> None:
     await call(client, "set_data_source", sources=[{"type": "file", "path": str(csv_file(tmp_path))}])
     before = task.data_source_file.read_bytes()
     assert "(access)" in await refused(client, "set_data_source", sources=[{"type": "file", "path": path}])
@@ -84,22 +88,31 @@ async def test_columns_that_are_not_found_are_asked_about(client: Client, task: 
     assert preview["suggestions"] == {"text": "內容", "entity": "公司", "label": "情感"}
     assert answer["next_step"]["tool"] == "set_data_source" and "內容、公司、情感" in answer["message"]
 
-    answer = await call(client, "set_data_source", sources=[
-        {"type": "file", "path": str(path), "mapping": preview["suggestions"]}])
+    answer = await call(
+        client, "set_data_source", sources=[{"type": "file", "path": str(path), "mapping": preview["suggestions"]}]
+    )
     assert answer["next_step"]["tool"] == "prepare_data"
 
 
 async def test_a_file_without_a_header_keeps_its_first_row_and_its_columns_are_proposed_by_what_they_hold(
     client: Client, task: TaskFolder, tmp_path: Path
 ) -> None:
-    write_yaml(task.file, {"name": task.name, "type": "classification", "language": "zh-TW", "labels": ["正面", "中性", "負面"]})
+    write_yaml(
+        task.file,
+        {"name": task.name, "type": "classification", "language": "zh-TW", "labels": ["正面", "中性", "負面"]},
+    )
     path = csv_file(tmp_path)
     path.write_bytes(path.read_bytes().partition(b"\n")[2])
     answer = await call(client, "set_data_source", sources=[{"type": "file", "path": str(path)}])
     preview = answer["job"]["result"]["sources"][0]
 
-    assert preview["suggestions"] == {"text": "column_1", "label": "column_3"} and "column_1 到 column_3" in answer["message"]
-    await call(client, "set_data_source", sources=[{"type": "file", "path": str(path), "mapping": preview["suggestions"]}])
+    assert (
+        preview["suggestions"] == {"text": "column_1", "label": "column_3"}
+        and "column_1 到 column_3" in answer["message"]
+    )
+    await call(
+        client, "set_data_source", sources=[{"type": "file", "path": str(path), "mapping": preview["suggestions"]}]
+    )
     assert (await call(client, "prepare_data"))["job"]["result"]["fetched"] == 60
 
 
@@ -118,8 +131,11 @@ async def test_rows_of_which_none_can_be_used_are_said_so_with_the_reason(
 async def test_a_password_typed_in_moves_out_and_is_shown_nowhere(
     client: Client, task: TaskFolder, postgres: PostgresServer
 ) -> None:
-    source = {"type": "database", "connection": postgres.address(),
-              "query": "SELECT text, entity, label FROM annotations"}
+    source = {
+        "type": "database",
+        "connection": postgres.address(),
+        "query": "SELECT text, entity, label FROM annotations",
+    }
     answer = await call(client, "set_data_source", sources=[source])
 
     assert "secret set" in answer["message"]
@@ -134,23 +150,29 @@ async def test_a_wrong_password_still_says_that_it_was_moved(
     client: Client, task: TaskFolder, postgres: PostgresServer
 ) -> None:
     address = postgres.address(password="inline-typed")
-    said = await refused(client, "set_data_source", sources=[
-        {"type": "database", "connection": address, "query": "SELECT text, entity, label FROM annotations"}])
+    said = await refused(
+        client,
+        "set_data_source",
+        sources=[{"type": "database", "connection": address, "query": "SELECT text, entity, label FROM annotations"}],
+    )
 
     assert "密碼" in said and "secret set" in said and "inline-typed" not in said
     assert "${" in read_yaml(task.data_source_file)["sources"][0]["connection"]
     assert secrets.lookup(secrets.known_names()[0]) == "inline-typed"
 
 
-@pytest.mark.parametrize(("arguments", "said"), [
-    ({"sources": [{"type": "databse", "connection": "x", "query": "y"}]}, "「database」嗎"),
-    ({"sources": [{"type": "file"}]}, "path"),
-    ({"sources": [{"type": "file", "path": "/absent/news.csv"}]}, "/absent/news.csv"),
-    ({"sources": [{"path": "news.csv"}]}, "type"),
-    ({"split": {"train": 0.5}}, "加起來是 0.8"),
-    ({"split": {"train": 2}}, "split.train"),
-    ({"sources": [{"type": "llm_generated", "count": 5}]}, "prompt_template"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"sources": [{"type": "databse", "connection": "x", "query": "y"}]}, "「database」嗎"),
+        ({"sources": [{"type": "file"}]}, "path"),
+        ({"sources": [{"type": "file", "path": "/absent/news.csv"}]}, "/absent/news.csv"),
+        ({"sources": [{"path": "news.csv"}]}, "type"),
+        ({"split": {"train": 0.5}}, "加起來是 0.8"),
+        ({"split": {"train": 2}}, "split.train"),
+        ({"sources": [{"type": "llm_generated", "count": 5}]}, "prompt_template"),
+    ],
+)
 async def test_a_wrong_definition_is_refused_with_the_field(
     client: Client, task: TaskFolder, arguments: dict[str, Any], said: str
 ) -> None:
@@ -162,8 +184,14 @@ async def test_parts_of_the_definition_change_alone(client: Client, task: TaskFo
     await call(client, "set_data_source", sources=[{"type": "file", "path": "news.jsonl"}])
     answer = await call(client, "set_data_source", split={"group_by": "skeleton", "seed": 7})
 
-    assert answer["data_source"]["split"] == {"train": 0.7, "valid": 0.15, "test": 0.15, "seed": 7, "stratify": True,
-                                              "group_by": "skeleton"}
+    assert answer["data_source"]["split"] == {
+        "train": 0.7,
+        "valid": 0.15,
+        "test": 0.15,
+        "seed": 7,
+        "stratify": True,
+        "group_by": "skeleton",
+    }
     assert answer["data_source"]["sources"][0]["path"] == "news.jsonl"
 
 
@@ -178,8 +206,10 @@ async def test_on_premise_the_preview_shows_no_row(client: Client, task: TaskFol
     assert "公司甲" not in shown and "創下新高" not in shown
 
 
-@pytest.mark.parametrize(("language", "found", "absent"), [
-    ("zh-TW", "個來源都能讀取", "找不到檔案"), ("en", "can be read", "There is no file")])
+@pytest.mark.parametrize(
+    ("language", "found", "absent"),
+    [("zh-TW", "個來源都能讀取", "找不到檔案"), ("en", "can be read", "There is no file")],
+)
 async def test_the_answer_is_in_the_tasks_language(
     client: Client, task: TaskFolder, tmp_path: Path, language: Any, found: str, absent: str
 ) -> None:

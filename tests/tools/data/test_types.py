@@ -33,15 +33,21 @@ def test_a_type_speaks_both_languages_and_is_known_by_its_rows(kind: TaskType) -
     assert kind_of({"text": "…", "entity": "x" if "entity" in found.roles else "", found.key: []}) is found
 
 
-SPANS = [{"type": "公司", "text": "台積電", "start": 0, "end": 3}, {"type": "金額", "text": "500 億元", "start": 8, "end": 14}]
+SPANS = [
+    {"type": "公司", "text": "台積電", "start": 0, "end": 3},
+    {"type": "金額", "text": "500 億元", "start": 8, "end": 14},
+]
 
 
-@pytest.mark.parametrize("written", [
-    [{"start": 8, "end": 14, "label": "金額"}, {"start": 0, "end": 3, "label": "公司"}],
-    [{"type": "公司", "text": "台積電"}, {"entity_group": "金額", "word": "500 億元"}],
-    {"公司": ["台積電"], "金額": "500 億元"},
-    json.dumps({"公司": ["台積電"], "金額": ["500 億元"]}, ensure_ascii=False),
-])
+@pytest.mark.parametrize(
+    "written",
+    [
+        [{"start": 8, "end": 14, "label": "金額"}, {"start": 0, "end": 3, "label": "公司"}],
+        [{"type": "公司", "text": "台積電"}, {"entity_group": "金額", "word": "500 億元"}],
+        {"公司": ["台積電"], "金額": "500 億元"},
+        json.dumps({"公司": ["台積電"], "金額": ["500 億元"]}, ensure_ascii=False),
+    ],
+)
 def test_spans_are_understood_as_people_write_them(written: Any) -> None:
     assert fields("extraction", text=TEXT, spans=written)["spans"] == SPANS
 
@@ -51,15 +57,18 @@ def test_positions_count_in_the_cell_as_it_was() -> None:
     assert padded["spans"] == SPANS[:1]
 
 
-@pytest.mark.parametrize(("values", "code"), [
-    ({"text": TEXT, "spans": ""}, "spans"),
-    ({"text": "", "spans": "[]"}, "text"),
-    ({"text": TEXT, "spans": "台積電"}, "spans_unreadable"),
-    ({"text": TEXT, "spans": ["台積電"]}, "spans_unreadable"),
-    ({"text": TEXT, "spans": [{"text": "台積電"}]}, "spans_unreadable"),
-    ({"text": TEXT, "spans": {"公司": ["聯發科"]}}, "spans_not_in_text"),
-    ({"text": TEXT, "spans": [{"start": 10, "end": 99, "label": "公司"}]}, "spans_not_in_text"),
-])
+@pytest.mark.parametrize(
+    ("values", "code"),
+    [
+        ({"text": TEXT, "spans": ""}, "spans"),
+        ({"text": "", "spans": "[]"}, "text"),
+        ({"text": TEXT, "spans": "台積電"}, "spans_unreadable"),
+        ({"text": TEXT, "spans": ["台積電"]}, "spans_unreadable"),
+        ({"text": TEXT, "spans": [{"text": "台積電"}]}, "spans_unreadable"),
+        ({"text": TEXT, "spans": {"公司": ["聯發科"]}}, "spans_not_in_text"),
+        ({"text": TEXT, "spans": [{"start": 10, "end": 99, "label": "公司"}]}, "spans_not_in_text"),
+    ],
+)
 def test_a_record_with_broken_spans_makes_no_row(values: dict[str, Any], code: str) -> None:
     with pytest.raises(Unfit) as unfit:
         fields("extraction", **values)
@@ -72,18 +81,23 @@ def test_a_text_without_any_part_is_a_row_of_its_own_worth() -> None:
     assert answer_of(row) == "{}"
 
 
-@pytest.mark.parametrize(("answer", "same"), [
-    ('{"公司": ["台積電"], "金額": ["500 億元"]}', True),
-    ('```json\n{"金額": ["500  億元"], "公司": ["台積電", "台積電"]}\n```', True),
-    ('<think>hm</think>{"公司": "台積電", "金額": ["５００ 億元"]}', True),
-    ('{"公司": ["台積電"]}', False),
-])
+@pytest.mark.parametrize(
+    ("answer", "same"),
+    [
+        ('{"公司": ["台積電"], "金額": ["500 億元"]}', True),
+        ('```json\n{"金額": ["500  億元"], "公司": ["台積電", "台積電"]}\n```', True),
+        ('<think>hm</think>{"公司": "台積電", "金額": ["５００ 億元"]}', True),
+        ('{"公司": ["台積電"]}', False),
+    ],
+)
 def test_an_extraction_is_compared_by_its_parts(answer: str, same: bool) -> None:
     row = fields("extraction", text=TEXT, spans=SPANS)
     assert (read_answer(row, answer, []) == gold_of(row)) is same
 
 
-@pytest.mark.parametrize("answer", ["台積電", "[]", '{"公司": [["台積電"]]}', '{"公司": ["台積電"]', 'Here: {"公司": []}', ""])
+@pytest.mark.parametrize(
+    "answer", ["台積電", "[]", '{"公司": [["台積電"]]}', '{"公司": ["台積電"]', 'Here: {"公司": []}', ""]
+)
 def test_what_is_no_object_of_lists_is_no_extraction(answer: str) -> None:
     assert read_answer(fields("extraction", text=TEXT, spans=SPANS), answer, []) is None
 
@@ -101,8 +115,13 @@ def test_one_input_may_have_several_outputs() -> None:
 
 
 def test_a_conversation_is_asked_without_its_last_turn() -> None:
-    turns = [{"from": "human", "value": "你好"}, {"from": "gpt", "value": "您好"}, {"from": "human", "value": "再見"},
-             {"from": "gpt", "value": "慢走"}, {"from": "human", "value": "…"}]
+    turns = [
+        {"from": "human", "value": "你好"},
+        {"from": "gpt", "value": "您好"},
+        {"from": "human", "value": "再見"},
+        {"from": "gpt", "value": "慢走"},
+        {"from": "human", "value": "…"},
+    ]
     row = fields("chat", messages=turns)
     kind = task_kind("chat")
     assert kind.answer(row) == "慢走"
@@ -111,11 +130,17 @@ def test_a_conversation_is_asked_without_its_last_turn() -> None:
     assert row["text"] == "你好\n您好\n再見"
 
 
-@pytest.mark.parametrize(("messages", "code"), [
-    (None, "messages"), ("hello", "messages_unreadable"), ([{"role": "wizard", "content": "…"}], "messages_unreadable"),
-    ([{"role": "user", "content": "…"}], "no_answer"), ([{"role": "assistant", "content": "…"}], "no_answer"),
-    ([], "no_answer"),
-])
+@pytest.mark.parametrize(
+    ("messages", "code"),
+    [
+        (None, "messages"),
+        ("hello", "messages_unreadable"),
+        ([{"role": "wizard", "content": "…"}], "messages_unreadable"),
+        ([{"role": "user", "content": "…"}], "no_answer"),
+        ([{"role": "assistant", "content": "…"}], "no_answer"),
+        ([], "no_answer"),
+    ],
+)
 def test_a_conversation_needs_an_answer(messages: Any, code: str) -> None:
     with pytest.raises(Unfit) as unfit:
         fields("chat", messages=messages)

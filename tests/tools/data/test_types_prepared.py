@@ -29,19 +29,38 @@ def spelled(number: int) -> str:
 
 def invoice(number: int) -> dict[str, Any]:
     company, amount = f"公司{spelled(number)}", f"{number * 37 + 100} 元"
-    return {"內容": f"{company}在第 {number} 天開出發票，金額 {amount}，請儘速付款。",
-            "標註": json.dumps({"公司": [company], "金額": [amount]}, ensure_ascii=False)}
+    return {
+        "內容": f"{company}在第 {number} 天開出發票，金額 {amount}，請儘速付款。",
+        "標註": json.dumps({"公司": [company], "金額": [amount]}, ensure_ascii=False),
+    }
 
 
 WRITTEN: dict[str, Any] = {
     "extraction": (invoice, {"text": "內容", "spans": "標註"}, ["公司", "金額"]),
-    "generation": (lambda n: {"question": f"Turn {spelled(n)} around, please.", "reply": spelled(n)[::-1]},
-                   {"text": "question", "output": "reply"}, []),
-    "chat": (lambda n: {"conversations": [
-        {"from": "human", "value": f"客戶 {n * 7919 % 1000}：我的包裹 {spelled(n)} 還沒到"},
-        {"from": "gpt", "value": f"包裹 {spelled(n)} 明天送達"}]}, {"messages": "conversations"}, []),
-    "preference": (lambda n: {"prompt": f"Say {spelled(n * 7)} politely.", "chosen": f"{spelled(n)}, please.",
-                              "rejected": f"{spelled(n)}!"}, {"text": "prompt"}, []),
+    "generation": (
+        lambda n: {"question": f"Turn {spelled(n)} around, please.", "reply": spelled(n)[::-1]},
+        {"text": "question", "output": "reply"},
+        [],
+    ),
+    "chat": (
+        lambda n: {
+            "conversations": [
+                {"from": "human", "value": f"客戶 {n * 7919 % 1000}：我的包裹 {spelled(n)} 還沒到"},
+                {"from": "gpt", "value": f"包裹 {spelled(n)} 明天送達"},
+            ]
+        },
+        {"messages": "conversations"},
+        [],
+    ),
+    "preference": (
+        lambda n: {
+            "prompt": f"Say {spelled(n * 7)} politely.",
+            "chosen": f"{spelled(n)}, please.",
+            "rejected": f"{spelled(n)}!",
+        },
+        {"text": "prompt"},
+        [],
+    ),
 }
 
 
@@ -63,8 +82,9 @@ async def prepared(client: Client, workspace: Workspace, kind: str, rows: list[d
     await call(client, "create_task", title="A task", type=kind, language="en", name=f"a-{kind}", labels=labels)
     path = workspace.root / f"{kind}.jsonl"
     path.write_bytes(dump_jsonl(rows))
-    await call(client, "set_data_source", task=f"a-{kind}",
-               sources=[{"type": "file", "path": str(path), "mapping": mapping}])
+    await call(
+        client, "set_data_source", task=f"a-{kind}", sources=[{"type": "file", "path": str(path), "mapping": mapping}]
+    )
     done = await call(client, "prepare_data", task=f"a-{kind}")
     assert done["job"]["state"] == "succeeded", done
     return workspace.task(f"a-{kind}")
@@ -92,8 +112,15 @@ async def test_a_file_of_any_type_becomes_splits_and_rows_to_train_on(
 async def test_columns_that_do_not_fit_are_asked_for_by_the_names_there_are(
     client: Client, workspace: Workspace
 ) -> None:
-    await call(client, "create_task", title="A task", type="extraction", language="zh-TW", name="invoices",
-               labels=["公司", "金額"])
+    await call(
+        client,
+        "create_task",
+        title="A task",
+        type="extraction",
+        language="zh-TW",
+        name="invoices",
+        labels=["公司", "金額"],
+    )
     path = workspace.root / "invoices.jsonl"
     path.write_bytes(dump_jsonl([invoice(number) for number in range(3)]))
     answer = await call(client, "set_data_source", task="invoices", sources=[{"type": "file", "path": str(path)}])
@@ -112,8 +139,12 @@ async def test_rows_that_make_no_row_of_the_type_are_counted_and_the_others_kept
 
 async def test_an_unknown_kind_of_span_stops_the_preparation(client: Client, workspace: Workspace) -> None:
     with pytest.raises(AssertionError, match="日期"):
-        await prepared(client, workspace, "extraction", [
-            *map(invoice, range(60)), {"內容": "五月一日付款。", "標註": '{"日期": ["五月一日"]}'}])
+        await prepared(
+            client,
+            workspace,
+            "extraction",
+            [*map(invoice, range(60)), {"內容": "五月一日付款。", "標註": '{"日期": ["五月一日"]}'}],
+        )
 
 
 async def test_a_part_edited_out_of_its_text_is_an_error(client: Client, workspace: Workspace) -> None:
@@ -129,7 +160,9 @@ async def test_a_part_edited_out_of_its_text_is_an_error(client: Client, workspa
 async def test_several_answers_to_one_input_stay_in_one_split(client: Client, workspace: Workspace) -> None:
     make, *_ = WRITTEN["generation"]
     rows = [make(number) for number in range(60)]
-    task = await prepared(client, workspace, "generation", [*rows, *({**row, "reply": f"{row['reply']}!"} for row in rows)])
+    task = await prepared(
+        client, workspace, "generation", [*rows, *({**row, "reply": f"{row['reply']}!"} for row in rows)]
+    )
     snapshot = current_snapshot(task)
     where = {name: {row["text"] for row in snapshot.rows(name)} for name in ("train", "valid", "test")}
     assert sum(snapshot.counts.values()) > 100

@@ -30,13 +30,16 @@ SIMPLIFIED = "台积电今日公布第三季营收，金额创下历史新高，
 
 
 def article(text: str = NEWS, title: str = "營收創新高", meta: str = "") -> str:
-    return (f"<!doctype html><html><head>{meta}<title>{title}</title></head><body><nav><a href='/'>首頁</a></nav>"
-            f"<article><h1>{title}</h1><p>{text}</p><p>{text[::-1]}</p></article><footer>footer</footer></body></html>")
+    return (
+        f"<!doctype html><html><head>{meta}<title>{title}</title></head><body><nav><a href='/'>首頁</a></nav>"
+        f"<article><h1>{title}</h1><p>{text}</p><p>{text[::-1]}</p></article><footer>footer</footer></body></html>"
+    )
 
 
 def records(watch: Watch | None = None, **fields: Any) -> Rows:
-    source = source_kind(Source.model_validate({
-        "type": "web_scrape", "delay_seconds": 0, "retry_seconds": 0.01, **fields}), 0)
+    source = source_kind(
+        Source.model_validate({"type": "web_scrape", "delay_seconds": 0, "retry_seconds": 0.01, **fields}), 0
+    )
     return [record for batch in source.batches(Path(), "sources[0]", watch) for record in batch]
 
 
@@ -65,21 +68,33 @@ def test_the_seeds_keywords_keep_the_pages_that_contain_one(server: Peer) -> Non
 
 
 def test_selectors_pick_rows_and_labels(server: Peer) -> None:
-    page = ("<ul>" + "".join(f"<li class=r><b>評論 {n}</b><script>x()</script><i>{'好' if n % 2 else '壞'}</i></li>"
-                             for n in range(4)) + "</ul>")
+    page = (
+        "<ul>"
+        + "".join(
+            f"<li class=r><b>評論 {n}</b><script>x()</script><i>{'好' if n % 2 else '壞'}</i></li>" for n in range(4)
+        )
+        + "</ul>"
+    )
     url = server.serve("/list", as_page(page))
 
     rows = records(urls=[url], selectors={"row": "li.r", "text": "b", "label": "i"})
-    assert [(row["text"], row["label"]) for row in rows] == [("評論 0", "壞"), ("評論 1", "好"), ("評論 2", "壞"),
-                                                              ("評論 3", "好")]
+    assert [(row["text"], row["label"]) for row in rows] == [
+        ("評論 0", "壞"),
+        ("評論 1", "好"),
+        ("評論 2", "壞"),
+        ("評論 3", "好"),
+    ]
     assert "not CSS" in refusal(urls=[url], selectors={"text": "b[["}).problem.en
 
 
-@pytest.mark.parametrize(("fields", "field", "words"), [
-    ({"keywords": ["寵物"]}, "keywords", "holds one of the keywords: 寵物"),
-    ({"selectors": {"text": "h6.none"}}, "selectors", "text: h6.none"),
-    ({}, "selectors", "no main text"),
-])
+@pytest.mark.parametrize(
+    ("fields", "field", "words"),
+    [
+        ({"keywords": ["寵物"]}, "keywords", "holds one of the keywords: 寵物"),
+        ({"selectors": {"text": "h6.none"}}, "selectors", "text: h6.none"),
+        ({}, "selectors", "no main text"),
+    ],
+)
 def test_pages_that_leave_nothing_name_the_field_that_let_nothing_through(
     server: Peer, fields: dict[str, Any], field: str, words: str
 ) -> None:
@@ -155,8 +170,9 @@ def test_sitemaps_are_followed(server: Peer, packed: bool) -> None:
     space = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'
     inner = f"<urlset {space}>{''.join(f'<url><loc>{page}</loc></url>' for page in pages)}</urlset>".encode()
     inside = server.serve("/inner.xml.gz", Said(gzip.compress(inner) if packed else inner))
-    index = server.serve("/sitemap.xml", Said(
-        f"<sitemapindex {space}><sitemap><loc>{inside}</loc></sitemap></sitemapindex>".encode()))
+    index = server.serve(
+        "/sitemap.xml", Said(f"<sitemapindex {space}><sitemap><loc>{inside}</loc></sitemap></sitemapindex>".encode())
+    )
 
     assert [row["url"] for row in records(sitemaps=[index])] == pages
 
@@ -185,9 +201,13 @@ def test_sitemaps_without_end_are_stopped(server: Peer, wide: int, asked: int) -
 def test_a_sitemap_that_points_to_itself_is_read_once(server: Peer) -> None:
     page = server.serve("/1", as_page(article()))
     inner = server.serve("/inner.xml", Said(f"<urlset><url><loc>{page}</loc></url></urlset>".encode()))
-    index = server.serve("/sitemap.xml", lambda asked: Said(
-        f"<sitemapindex>{f'<sitemap><loc>{server.url}/sitemap.xml</loc></sitemap>' * 3}"
-        f"<sitemap><loc>{inner}</loc></sitemap></sitemapindex>".encode()))
+    index = server.serve(
+        "/sitemap.xml",
+        lambda asked: Said(
+            f"<sitemapindex>{f'<sitemap><loc>{server.url}/sitemap.xml</loc></sitemap>' * 3}"
+            f"<sitemap><loc>{inner}</loc></sitemap></sitemapindex>".encode()
+        ),
+    )
 
     assert [row["url"] for row in records(sitemaps=[index])] == [page]
     assert server.paths().count("/sitemap.xml") == 1
@@ -202,9 +222,14 @@ def test_a_list_of_pages_without_end_is_read_up_to_the_limit(server: Peer) -> No
     assert "max_pages" in told[-1].en and len(server.asked) == 5  # robots.txt and the sitemap too
 
 
-@pytest.mark.parametrize("bad", [
-    Said(b"<html>" * 99, headers={"Content-Type": "text/html"}, cut=50), Said(status=429, headers={"Retry-After": "0"}),
-    Said(status=502)])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        Said(b"<html>" * 99, headers={"Content-Type": "text/html"}, cut=50),
+        Said(status=429, headers={"Retry-After": "0"}),
+        Said(status=502),
+    ],
+)
 def test_a_page_that_comes_in_the_end_is_waited_for(server: Peer, bad: Said) -> None:
     watch = Watch()
     url = server.serve("/news", first(2, bad, as_page(article())))
@@ -239,8 +264,11 @@ def test_a_user_and_password_in_the_address_log_in_and_stay_on_that_host(server:
 
 def test_a_page_that_fails_is_told_and_the_others_are_read(server: Peer) -> None:
     told: list[Text] = []
-    urls = [server.url + "/gone", server.serve("/file", Said(b"%PDF", headers={"Content-Type": "application/pdf"})),
-            server.serve("/flaky", first(1, Said(status=500), as_page(article())))]
+    urls = [
+        server.url + "/gone",
+        server.serve("/file", Said(b"%PDF", headers={"Content-Type": "application/pdf"})),
+        server.serve("/flaky", first(1, Said(status=500), as_page(article()))),
+    ]
 
     assert [row["url"] for row in records(urls=urls, watch=Watch(warn=told.append))] == urls[2:]
     assert "404" in told[0].en and "application/pdf" in told[1].en
@@ -260,8 +288,15 @@ def test_what_was_read_before_an_outage_is_not_asked_for_again_and_anew_once_the
     server: Peer, tmp_path: Path
 ) -> None:
     out = True
-    urls = [server.serve(f"/{n}", lambda asked: Said(status=503) if out and asked.path > "/2" else as_page(article(
-        f"{NEWS}{asked.path}", asked.path))) for n in range(9)]
+    urls = [
+        server.serve(
+            f"/{n}",
+            lambda asked: (
+                Said(status=503) if out and asked.path > "/2" else as_page(article(f"{NEWS}{asked.path}", asked.path))
+            ),
+        )
+        for n in range(9)
+    ]
     refusal(Watch(keep=tmp_path / "kept"), urls=urls, retries=0)
     assert server.paths().count("/1") == 1 and list((tmp_path / "kept").rglob("*.json"))
     out, watch = False, Watch(keep=tmp_path / "kept")
@@ -295,7 +330,10 @@ def test_dead_and_forbidden_pages_in_a_row_are_no_outage(server: Peer) -> None:
     assert [row["url"] for row in records(watch, urls=[pages[0], *between, pages[1]])] == pages
     assert watch.provenance["failed"] == 14 and watch.provenance["forbidden"] == 7
     [said] = watch.provenance["incomplete"]
-    assert "Of 16 pages, 7 pages could not be read and 7 pages robots.txt forbids" in said["en"] and "7 頁 robots.txt" in said["zh"]
+    assert (
+        "Of 16 pages, 7 pages could not be read and 7 pages robots.txt forbids" in said["en"]
+        and "7 頁 robots.txt" in said["zh"]
+    )
 
 
 def test_forbidden_pages_between_do_not_hide_an_outage_and_dead_ones_show_that_the_site_answers(server: Peer) -> None:
@@ -335,9 +373,16 @@ def test_a_redirect_into_a_private_network_is_refused(server: Peer, target: str)
     assert "private network" in refusal(urls=[url]).problem.en
 
 
-@pytest.mark.parametrize(("url", "said"), [
-    ("http://169.254.169.254/latest", "its own keys"), ("http://10.0.0.1/", "private network"),
-    ("http://[::1]/", "private network"), ("ftp://x/", "not a web address"), ("https://...", "not known")])
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://169.254.169.254/latest", "its own keys"),
+        ("http://10.0.0.1/", "private network"),
+        ("http://[::1]/", "private network"),
+        ("ftp://x/", "not a web address"),
+        ("https://...", "not known"),
+    ],
+)
 def test_private_addresses_are_refused(url: str, said: str) -> None:
     assert said in refusal(urls=[url]).problem.en
 
@@ -374,11 +419,13 @@ def test_rows_without_a_label_are_kept_apart_and_train_nothing(server: Peer, tas
 
 
 def test_a_key_in_an_address_reaches_the_site_and_no_file(server: Peer, task: TaskFolder, prepare: Any) -> None:
-    url = server.serve("/news", lambda asked: as_page(article()) if asked.params.get("api_key") == "s3cret-value"
-                       else Said(status=403))
-    write_yaml(task.data_source_file, {"sources": [
-        {"type": "web_scrape", "urls": [f"{url}?api_key=s3cret-value"],
-         "delay_seconds": 0}]})
+    url = server.serve(
+        "/news", lambda asked: as_page(article()) if asked.params.get("api_key") == "s3cret-value" else Said(status=403)
+    )
+    write_yaml(
+        task.data_source_file,
+        {"sources": [{"type": "web_scrape", "urls": [f"{url}?api_key=s3cret-value"], "delay_seconds": 0}]},
+    )
 
     assert prepare()["unlabelled"] == 1
     written = "".join(path.read_text("utf-8") for path in task.root.rglob("*") if path.is_file())

@@ -27,10 +27,16 @@ LABELS = {"en": ["company", "amount"], "zh-TW": ["公司", "金額"]}
 WRONG: dict[str, list[tuple[Row, str]]] = {
     "classification": [({"label": "else"}, "unknown_label"), ({"label": ""}, "without_label")],
     "entity-classification": [({"entity": "nowhere"}, "entity_not_in_text"), ({"entity": ""}, "without_entity")],
-    "extraction": [({"spans": [{"type": "company", "text": "not in it"}]}, "spans_not_in_text"),
-                   ({"spans": "a, b"}, "spans_unreadable"), ({"spans": {"else": []}, "text": ""}, "without_text")],
+    "extraction": [
+        ({"spans": [{"type": "company", "text": "not in it"}]}, "spans_not_in_text"),
+        ({"spans": "a, b"}, "spans_unreadable"),
+        ({"spans": {"else": []}, "text": ""}, "without_text"),
+    ],
     "generation": [({"output": " "}, "without_output"), ({"output": None}, "without_output")],
-    "chat": [({"messages": [{"role": "user", "content": "hello"}]}, "no_answer"), ({"messages": "hi"}, "messages_unreadable")],
+    "chat": [
+        ({"messages": [{"role": "user", "content": "hello"}]}, "no_answer"),
+        ({"messages": "hi"}, "messages_unreadable"),
+    ],
     "preference": [({"chosen": ""}, "without_chosen"), ({"chosen": "same", "rejected": "same"}, "same_answers")],
 }
 
@@ -38,19 +44,26 @@ WRONG: dict[str, list[tuple[Row, str]]] = {
 def thing(number: int, language: str) -> str:
     """Something that no other row is about."""
     digest = hashlib.sha256(str(number).encode()).digest()
-    return "".join(chr(0x4E00 + one * 20) if language == "zh-TW" else "abcdefghijklmnop"[one % 16] for one in digest[:18])
+    return "".join(
+        chr(0x4E00 + one * 20) if language == "zh-TW" else "abcdefghijklmnop"[one % 16] for one in digest[:18]
+    )
 
 
 def row(kind: str, number: int, language: str) -> Row:
     """A good row of the type, in words of its own."""
     labels, about = LABELS[language], thing(number, language)
-    company, amount = (f"{about[:4]}公司", f"{number}億元") if language == "zh-TW" else (f"{about[:5]} Inc", f"{number} million")
+    company, amount = (
+        (f"{about[:4]}公司", f"{number}億元") if language == "zh-TW" else (f"{about[:5]} Inc", f"{number} million")
+    )
     text = f"{company}：{about}，{amount}。" if language == "zh-TW" else f"{company} says {about} costs {amount}."
     answer = f"回覆 {about}" if language == "zh-TW" else f"answer {about}"
     rows: dict[str, Row] = {
         "classification": {"text": text, "label": labels[number % 2]},
         "entity-classification": {"text": text, "entity": company, "label": labels[number % 2]},
-        "extraction": {"text": text, "spans": [{"type": labels[0], "text": company}, {"type": labels[1], "text": amount}]},
+        "extraction": {
+            "text": text,
+            "spans": [{"type": labels[0], "text": company}, {"type": labels[1], "text": amount}],
+        },
         "generation": {"text": text, "output": answer},
         "chat": {"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": answer}]},
         "preference": {"text": text, "chosen": answer, "rejected": "?"},
@@ -120,7 +133,9 @@ class TypedWriter:
 
     def __call__(self, asked: Asked) -> Said:
         system = json.loads(asked.body)["messages"][0]["content"]
-        label = next((one for one in LABELS[self._language] if f"「{one}」" in system or f"label {one!r}" in system), "")
+        label = next(
+            (one for one in LABELS[self._language] if f"「{one}」" in system or f"label {one!r}" in system), ""
+        )
         rows = []
         for _ in range(8):
             self._written += 1
@@ -136,9 +151,20 @@ async def test_an_endpoint_writes_rows_of_any_type_and_is_held_to_their_shape(
     client: Client, server: Peer, task: TaskFolder, kind: str, language: str
 ) -> None:
     server.serve("/v1/chat/completions", TypedWriter(kind, language))
-    looked = await call(client, "set_data_source", sources=[{
-        "type": "llm_generated", "prompt_template": "{count} rows", "model": "writer", "count": 24, "rows_per_request": 8,
-        "base_url": f"{server.url}/v1"}])
+    looked = await call(
+        client,
+        "set_data_source",
+        sources=[
+            {
+                "type": "llm_generated",
+                "prompt_template": "{count} rows",
+                "model": "writer",
+                "count": 24,
+                "rows_per_request": 8,
+                "base_url": f"{server.url}/v1",
+            }
+        ],
+    )
     assert len(looked["job"]["result"]["sources"][0]["rows"]) == 5 and len(server.asked) == 1
     result = (await call(client, "prepare_data"))["job"]["result"]
 
@@ -158,9 +184,21 @@ async def test_quotas_count_types_of_spans_and_are_refused_where_rows_carry_no_l
 ) -> None:
     server.serve("/v1/chat/completions", TypedWriter(kind, language))
     first = LABELS[language][0]
-    write_yaml(task.data_source_file, {"sources": [{
-        "type": "llm_generated", "prompt_template": "{count} of {label}", "model": "writer", "rows_per_request": 8,
-        "per_label": {first: 12}, "base_url": f"{server.url}/v1"}]})
+    write_yaml(
+        task.data_source_file,
+        {
+            "sources": [
+                {
+                    "type": "llm_generated",
+                    "prompt_template": "{count} of {label}",
+                    "model": "writer",
+                    "rows_per_request": 8,
+                    "per_label": {first: 12},
+                    "base_url": f"{server.url}/v1",
+                }
+            ]
+        },
+    )
     result = await client.call_tool("prepare_data", {"task": NAME})
     if kind == "generation":
         assert result.is_error and "sources[0].per_label" in result.content[0].text  # type: ignore[union-attr]
@@ -174,10 +212,21 @@ async def test_quotas_count_types_of_spans_and_are_refused_where_rows_carry_no_l
 async def test_an_answer_that_is_no_json_or_cut_off_ends_the_run_with_the_reason(
     client: Client, server: Peer, task: TaskFolder, kind: str, language: str
 ) -> None:
-    write_yaml(task.data_source_file, {"sources": [{
-        "type": "llm_generated", "prompt_template": "{count} rows", "model": "writer", "base_url": f"{server.url}/v1"}]})
+    write_yaml(
+        task.data_source_file,
+        {
+            "sources": [
+                {
+                    "type": "llm_generated",
+                    "prompt_template": "{count} rows",
+                    "model": "writer",
+                    "base_url": f"{server.url}/v1",
+                }
+            ]
+        },
+    )
     whole = json.dumps({"rows": [row(kind, 1, language)]}, ensure_ascii=False)
-    for content in ("I cannot help with that.", whole[:len(whole) // 3]):
+    for content in ("I cannot help with that.", whole[: len(whole) // 3]):
         server.serve("/v1/chat/completions", completion(content))
         result = await client.call_tool("prepare_data", {"task": NAME})
         assert result.is_error and "prompt_template" in result.content[0].text  # type: ignore[union-attr]

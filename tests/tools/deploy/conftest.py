@@ -66,8 +66,10 @@ def evaluated(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
             with rows.open("w", encoding="utf-8", newline="") as file:
                 writer = csv.writer(file)
                 writer.writerow(["text", "label"])
-                writer.writerows([f"{'rose' if number % 2 else 'fell'} by {number}", "good" if number % 2 else "bad"]
-                                 for number in range(ROWS))
+                writer.writerows(
+                    [f"{'rose' if number % 2 else 'fell'} by {number}", "good" if number % 2 else "bad"]
+                    for number in range(ROWS)
+                )
             _told(place / "workspace", tiny_model, rows)
             done.touch()
     return place / "workspace"
@@ -80,11 +82,22 @@ def _told(root: Path, base: Path, rows: Path) -> Path:
 
     async def tell() -> None:
         steps: list[tuple[str, dict[str, Any]]] = [
-            ("create_task", {"title": "Mood", "name": "mood", "type": "classification", "language": "en",
-                             "labels": ["good", "bad"]}),
+            (
+                "create_task",
+                {
+                    "title": "Mood",
+                    "name": "mood",
+                    "type": "classification",
+                    "language": "en",
+                    "labels": ["good", "bad"],
+                },
+            ),
             ("set_data_source", {"sources": [{"type": "file", "path": str(rows)}]}),
             ("prepare_data", {}),
-            ("plan_training", {"settings": {"base_model": str(base), "lora_r": 0, "epochs": 10, "learning_rate": 5e-3}}),
+            (
+                "plan_training",
+                {"settings": {"base_model": str(base), "lora_r": 0, "epochs": 10, "learning_rate": 5e-3}},
+            ),
             ("train", {"confirm": True}),
             ("evaluate", {}),
         ]
@@ -127,14 +140,22 @@ def ollama(worker: Path, tmp_path: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def llama_cpp(worker: Path) -> Path:
     """llama.cpp's converter, fetched once a machine; where it cannot be had the tests that need it are left out."""
-    probe = ("from pathlib import Path; import sys; from unittest.mock import MagicMock; "
-             "from nlp_skills.tools.deploy.llama_cpp import converter_folder; import xllamacpp; "
-             "print(converter_folder(MagicMock()))")
+    probe = (
+        "from pathlib import Path; import sys; from unittest.mock import MagicMock; "
+        "from nlp_skills.tools.deploy.llama_cpp import converter_folder; import xllamacpp; "
+        "print(converter_folder(MagicMock()))"
+    )
     environment = {**os.environ, "NLP_SKILLS_CACHE": os.environ.get("NLP_SKILLS_CACHE") or str(CACHE)}
     CACHE.mkdir(parents=True, exist_ok=True)
     with FileLock(CACHE / "llama_cpp.lock"):
-        found = subprocess.run([worker, "-c", probe], capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                               env=environment, check=False)
+        found = subprocess.run(
+            [worker, "-c", probe],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            env=environment,
+            check=False,
+        )
     if found.returncode:
         why = found.stderr.strip().splitlines()[-1]
         if os.environ.get("CI"):

@@ -48,7 +48,7 @@ class Ollama:
     def create(self, wanted: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield {"status": "parsing GGUF"}
         if self.fault == "unknown_architecture":
-            yield {"error": "unsupported architecture \"Qwen9ForCausalLM\""}
+            yield {"error": 'unsupported architecture "Qwen9ForCausalLM"'}
             return
         if self.fault == "full_disk":
             yield {"error": "write blobs: no space left on device"}
@@ -59,9 +59,13 @@ class Ollama:
             return
         name = tagged(wanted["model"])
         if not (self.fault == "keeps_old" and name in self.models):
-            model = {"blob": digest, "template": wanted.get("template", "{{ .Prompt }}"),
-                     "system": wanted.get("system", ""), "parameters": wanted.get("parameters", {}),
-                     "quantize": wanted.get("quantize")}
+            model = {
+                "blob": digest,
+                "template": wanted.get("template", "{{ .Prompt }}"),
+                "system": wanted.get("system", ""),
+                "parameters": wanted.get("parameters", {}),
+                "quantize": wanted.get("quantize"),
+            }
             if self.fault == "other_system":
                 model["system"] = "You are a friendly assistant."
             if self.fault == "no_template":
@@ -76,11 +80,24 @@ class Ollama:
         system = next((one["content"] for one in messages if one["role"] == "system"), model["system"])
         prompt = next(one["content"] for one in reversed(messages) if one["role"] == "user")
         rendered = rendered_template(model["template"], {"System": system, "Prompt": prompt})
-        settings = {"temperature": 1.0, "top_k": 40, "n_predict": 64, **{
-            {"num_predict": "n_predict"}.get(key, key): value for key, value in model["parameters"].items()
-            if key not in ("temperature", "num_ctx", "repeat_penalty")}, **options}
-        answer = httpx.post(f"{self._server(model['blob'])}/completion", json={"prompt": rendered, **settings},
-                            headers={"Authorization": f"Bearer {KEY}"}, timeout=120, trust_env=False)
+        settings = {
+            "temperature": 1.0,
+            "top_k": 40,
+            "n_predict": 64,
+            **{
+                {"num_predict": "n_predict"}.get(key, key): value
+                for key, value in model["parameters"].items()
+                if key not in ("temperature", "num_ctx", "repeat_penalty")
+            },
+            **options,
+        }
+        answer = httpx.post(
+            f"{self._server(model['blob'])}/completion",
+            json={"prompt": rendered, **settings},
+            headers={"Authorization": f"Bearer {KEY}"},
+            timeout=120,
+            trust_env=False,
+        )
         answer.raise_for_status()
         return str(answer.json()["content"])
 
@@ -107,7 +124,7 @@ def rendered_template(template: str, values: dict[str, str]) -> str:
     at = 0
     for action in _ACTION.finditer(template):
         if all(shown):
-            written += template[at:action.start()]
+            written += template[at : action.start()]
         at, said = action.end(), action[1]
         if said.startswith("if ."):
             shown.append(bool(values.get(said[4:])))
@@ -125,8 +142,13 @@ def rendered_template(template: str, values: dict[str, str]) -> str:
 @contextlib.contextmanager
 def apart(worker: Path, folder: Path, fault: str = "") -> Iterator[str]:
     """The address of one in a process of its own, in the environment that has llama.cpp."""
-    process = subprocess.Popen([worker, __file__, folder, fault], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(
+        [worker, __file__, folder, fault],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
     try:
         assert process.stdout is not None
         yield process.stdout.readline().strip()
@@ -161,9 +183,15 @@ def serving(folder: Path, fault: str = "", port: int = 0) -> Iterator[Ollama]:
 
         def do_GET(self) -> None:
             if self.path == "/api/tags":
-                self._send(200, {"models": [
-                    {"name": name, "model": name, "digest": model["digest"], "size": 1}
-                    for name, model in ollama.models.items()]})
+                self._send(
+                    200,
+                    {
+                        "models": [
+                            {"name": name, "model": name, "digest": model["digest"], "size": 1}
+                            for name, model in ollama.models.items()
+                        ]
+                    },
+                )
             elif self.path == "/v1/models":
                 self._send(200, {"data": [{"id": name, "object": "model"} for name in ollama.models]})
             else:
@@ -199,8 +227,14 @@ def serving(folder: Path, fault: str = "", port: int = 0) -> Iterator[Ollama]:
             if self.path == "/v1/chat/completions":
                 options = {key: asked[key] for key in ("temperature", "seed") if key in asked}
                 said = ollama.chat(name, asked["messages"], options)
-                return self._send(200, {"choices": [{"index": 0, "finish_reason": "stop",
-                                                     "message": {"role": "assistant", "content": said}}]})
+                return self._send(
+                    200,
+                    {
+                        "choices": [
+                            {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": said}}
+                        ]
+                    },
+                )
             return self._send(404, {"error": "not found"})
 
         def _stream(self, lines: Iterator[dict[str, Any]]) -> None:

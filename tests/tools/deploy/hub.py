@@ -26,7 +26,11 @@ class Hub:
     """
 
     def __init__(
-        self, token: str, xet: bool = False, uploads_left: int | None = None, read_only: bool = False,
+        self,
+        token: str,
+        xet: bool = False,
+        uploads_left: int | None = None,
+        read_only: bool = False,
         public: bool = False,
     ) -> None:
         self.token, self.xet, self.uploads_left, self.read_only = token, xet, uploads_left, read_only
@@ -52,11 +56,21 @@ class Hub:
             return 200, {"errors": [], "warnings": []}
         if "/preupload/" in path:
             wanted = json.loads(body)["files"]
-            return 200, {"files": [{"path": file["path"], "uploadMode": "lfs" if file["path"].endswith(LARGE) else
-                                    "regular", "shouldIgnore": False} for file in wanted]}
+            return 200, {
+                "files": [
+                    {
+                        "path": file["path"],
+                        "uploadMode": "lfs" if file["path"].endswith(LARGE) else "regular",
+                        "shouldIgnore": False,
+                    }
+                    for file in wanted
+                ]
+            }
         if path.endswith("/info/lfs/objects/batch"):
-            return 200, {"transfer": "basic", "objects": [
-                self._object(entry["oid"], entry["size"]) for entry in json.loads(body)["objects"]]}
+            return 200, {
+                "transfer": "basic",
+                "objects": [self._object(entry["oid"], entry["size"]) for entry in json.loads(body)["objects"]],
+            }
         if path == "/lfs/verify":
             return (200, {}) if json.loads(body)["oid"] in self.objects else (404, {"error": "no such object"})
         if "/commit/" in path:
@@ -85,8 +99,11 @@ class Hub:
     def look_up(self, path: str) -> tuple[int, dict[str, Any], dict[str, str]]:
         if "/xet-write-token/" in path and self.xet:
             place, until = f"{self.url}/cas", int(time.time()) + 3600
-            return 200, {"casUrl": place, "accessToken": CAS_TOKEN, "exp": until}, {
-                "X-Xet-Cas-Url": place, "X-Xet-Access-Token": CAS_TOKEN, "X-Xet-Token-Expiration": str(until)}
+            return (
+                200,
+                {"casUrl": place, "accessToken": CAS_TOKEN, "exp": until},
+                {"X-Xet-Cas-Url": place, "X-Xet-Access-Token": CAS_TOKEN, "X-Xet-Token-Expiration": str(until)},
+            )
         if path in ("/api/models/owner/mood", "/api/datasets/owner/mood"):
             return 200, {"id": "owner/mood", "private": not self.public, "siblings": []}, {}
         return 404, {"error": "nothing here"}, {}
@@ -102,8 +119,12 @@ class Hub:
     def _object(self, oid: str, size: int) -> dict[str, Any]:
         if oid in self.objects:  # it has arrived before: nothing to send
             return {"oid": oid, "size": size}
-        return {"oid": oid, "size": size, "authenticated": True, "actions": {
-            "upload": {"href": f"{self.url}/lfs/{oid}"}, "verify": {"href": f"{self.url}/lfs/verify"}}}
+        return {
+            "oid": oid,
+            "size": size,
+            "authenticated": True,
+            "actions": {"upload": {"href": f"{self.url}/lfs/{oid}"}, "verify": {"href": f"{self.url}/lfs/verify"}},
+        }
 
 
 @contextlib.contextmanager

@@ -54,11 +54,25 @@ def build(root: Path) -> VersionFolder:
     base = trained_base(root / "base", seed=0)
     folder = TaskFolder(root / "workspace" / "market")
     folder.root.mkdir(parents=True)
-    folder.save(Task(name="market", type="classification", labels=LABELS, language="en", prompt=PROMPT,
-                     success_criteria=SuccessCriteria(threshold=0.8)))
+    folder.save(
+        Task(
+            name="market",
+            type="classification",
+            labels=LABELS,
+            language="en",
+            prompt=PROMPT,
+            success_criteria=SuccessCriteria(threshold=0.8),
+        )
+    )
     snapshot = commit_snapshot(
-        folder, {"train": rows_of(60), "valid": rows_of(10, 60), "test": rows_of(40, 70)}, {"errors": []},
-        kind="generated", parent=None, raw=[], source_hash="ab" * 32, policy=SplitPolicy(),
+        folder,
+        {"train": rows_of(60), "valid": rows_of(10, 60), "test": rows_of(40, 70)},
+        {"errors": []},
+        kind="generated",
+        parent=None,
+        raw=[],
+        source_hash="ab" * 32,
+        policy=SplitPolicy(),
     )
     freeze(folder, snapshot.rows("test"), snapshot.hash)
     version = _version(folder, snapshot, base)
@@ -133,18 +147,27 @@ def _fit(model: Any, tokenizer: Any, *, opposite: bool, rate: float, seed: int) 
 
 def _version(task: TaskFolder, snapshot: Snapshot, base: Path) -> VersionFolder:
     folder = reserve_version(task)
-    write_yaml(folder.config_file, {"format": 1, "parent": None, "base_model": str(base), "method": "sft", "seed": 1,
-                                    "lora_r": 16})
+    write_yaml(
+        folder.config_file,
+        {"format": 1, "parent": None, "base_model": str(base), "method": "sft", "seed": 1, "lora_r": 16},
+    )
     write_json(folder.data_snapshot_file, snapshot.summary())
     adapter = adapter_on(base, folder.models / "adapter")
     write_json(folder.environment_file, {"threads": 1})
-    write_json(folder.model_info_file, {
-        "format": 1, "created": "2026-01-06T14:00:00Z", "method": "sft", "labels": LABELS,
-        "adapter": str(adapter.relative_to(task.root)), "model": None,
-        "base_model": {"name": str(base), "path": str(base), "hash": model_hash(base)},
-        "prompt": PROMPT.model_dump(),
-        "files": {str(path.relative_to(task.root)): sha256_file(path) for path in adapter.iterdir()},
-    })
+    write_json(
+        folder.model_info_file,
+        {
+            "format": 1,
+            "created": "2026-01-06T14:00:00Z",
+            "method": "sft",
+            "labels": LABELS,
+            "adapter": str(adapter.relative_to(task.root)),
+            "model": None,
+            "base_model": {"name": str(base), "path": str(base), "hash": model_hash(base)},
+            "prompt": PROMPT.model_dump(),
+            "files": {str(path.relative_to(task.root)): sha256_file(path) for path in adapter.iterdir()},
+        },
+    )
     return folder
 
 
@@ -153,10 +176,16 @@ def _evaluate(folder: VersionFolder) -> None:
     rows = benchmark.rows()
     found = predict(load_for_inference(paths.base, paths.adapter), rows, PROMPT, LABELS)
     figures = measured("label", [one.answered for one in found], LABELS, None)
-    commit_evaluation(folder, {
-        "benchmark": benchmark_reference(benchmark), "decoding": "free", **figures, "baselines": {},
-        "predictions_hash": keep_answers(folder, answer_rows(rows, found)),
-    })
+    commit_evaluation(
+        folder,
+        {
+            "benchmark": benchmark_reference(benchmark),
+            "decoding": "free",
+            **figures,
+            "baselines": {},
+            "predictions_hash": keep_answers(folder, answer_rows(rows, found)),
+        },
+    )
 
 
 def answers_of(folder: VersionFolder) -> dict[str, int]:

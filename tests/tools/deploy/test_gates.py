@@ -16,10 +16,14 @@ from nlp_skills.tools.deploy.overrides import Override, opened_gate
 from nlp_skills.tools.deploy.parity import Disagreement, Parity
 
 EVALUATION: dict[str, Any] = {
-    "metrics": {"macro_f1": {"value": 0.79996, "low": 0.7, "high": 0.9},
-                "invalid_rate": {"value": 0.02, "low": 0.0, "high": 0.05}},
-    "per_class": {label: {"recall": recall, "f1": 0.8, "intervals": {"recall": [0.6, 0.95], "f1": [0.7, 0.9]}}
-                  for label, recall in (("正面", 0.9), ("負面", 0.7))},
+    "metrics": {
+        "macro_f1": {"value": 0.79996, "low": 0.7, "high": 0.9},
+        "invalid_rate": {"value": 0.02, "low": 0.0, "high": 0.05},
+    },
+    "per_class": {
+        label: {"recall": recall, "f1": 0.8, "intervals": {"recall": [0.6, 0.95], "f1": [0.7, 0.9]}}
+        for label, recall in (("正面", 0.9), ("負面", 0.7))
+    },
 }
 
 
@@ -28,8 +32,12 @@ def version(evaluation: dict[str, Any] | None = EVALUATION) -> VersionFolder:
 
 
 def task(metric: str, threshold: float, **more: Any) -> Task:
-    return Task(name="news", labels=["正面", "負面"],
-                success_criteria=SuccessCriteria(metric=metric, threshold=threshold), **more)
+    return Task(
+        name="news",
+        labels=["正面", "負面"],
+        success_criteria=SuccessCriteria(metric=metric, threshold=threshold),
+        **more,
+    )
 
 
 @pytest.fixture
@@ -37,25 +45,30 @@ def folder(tmp_path: Path) -> VersionFolder:
     return VersionFolder(TaskFolder(tmp_path / "news"), 1)
 
 
-@pytest.mark.parametrize(("metric", "threshold"), [
-    ("macro_f1", 0.79), ("recall.正面", 0.9), ("invalid_rate", 0.02), ("invalid_rate", 0.05),
-])
+@pytest.mark.parametrize(
+    ("metric", "threshold"), [("macro_f1", 0.79), ("recall.正面", 0.9), ("invalid_rate", 0.02), ("invalid_rate", 0.05)]
+)
 def test_a_version_that_reaches_its_goal_passes(metric: str, threshold: float) -> None:
     assert criteria_gate(task(metric, threshold), version()) == []
 
 
-@pytest.mark.parametrize(("metric", "threshold", "said"), [
-    ("macro_f1", 0.8, "below your own success criteria: macro-F1 0.8000 < 0.8"),
-    ("recall.負面", 0.8, "below your own success criteria: recall of 負面 0.7000 < 0.8"),
-    ("invalid_rate", 0.01, "above your own success criteria: invalid answers 0.0200 > 0.01"),
-])
+@pytest.mark.parametrize(
+    ("metric", "threshold", "said"),
+    [
+        ("macro_f1", 0.8, "below your own success criteria: macro-F1 0.8000 < 0.8"),
+        ("recall.負面", 0.8, "below your own success criteria: recall of 負面 0.7000 < 0.8"),
+        ("invalid_rate", 0.01, "above your own success criteria: invalid answers 0.0200 > 0.01"),
+    ],
+)
 def test_a_version_that_misses_its_goal_needs_a_recorded_reason(
     metric: str, threshold: float, said: str, folder: VersionFolder
 ) -> None:
     with pytest.raises(DeploymentError) as refused:
         criteria_gate(task(metric, threshold), version())
     assert said in refused.value.problem.en and "成功標準" in refused.value.problem.zh
-    [override] = criteria_gate(task(metric, threshold), version(), Override(folder, "local", "for a demonstration", "success_criteria"))
+    [override] = criteria_gate(
+        task(metric, threshold), version(), Override(folder, "local", "for a demonstration", "success_criteria")
+    )
     assert override["gate"] == "success_criteria" and override["reason"] == "for a demonstration"
 
 

@@ -28,13 +28,16 @@ from tests.tools.deploy.conftest import Conversation
 pytestmark = pytest.mark.anyio
 
 # A deployment on a machine with a GPU that only the jobs of these tests believe in.
-DEPLOYS = HEAD + """
+DEPLOYS = (
+    HEAD
+    + """
 import sys
 from nlp_skills.tools.compute import turns
 from nlp_skills.tools.deploy import run
 turns.describe_machine = lambda workspace: machine(1)
 sys.exit(run.main(sys.argv[1:]))
 """
+)
 
 
 async def test_a_deployed_version_answers_as_evaluated_and_a_different_one_never_replaces_it(
@@ -43,10 +46,19 @@ async def test_a_deployed_version_answers_as_evaluated_and_a_different_one_never
     answer = await conversation.call("deploy", task="mood", version="v1")
     assert answer["job"]["state"] == "succeeded", answer
     live = deployments.current(task)
-    assert live is not None and live.parity and (live.parity["raw"], live.parity["label"]) == (1.0, 1.0) and live.parity["count"] > 5
+    assert (
+        live is not None
+        and live.parity
+        and (live.parity["raw"], live.parity["label"]) == (1.0, 1.0)
+        and live.parity["count"] > 5
+    )
     assert deployments.answers(live)
-    asked = httpx.post(f"{live.url}/v1/chat/completions", trust_env=False, timeout=60, json={
-        "model": live.model, "messages": [{"role": "user", "content": "rose by 3"}], "max_tokens": 4})
+    asked = httpx.post(
+        f"{live.url}/v1/chat/completions",
+        trust_env=False,
+        timeout=60,
+        json={"model": live.model, "messages": [{"role": "user", "content": "rose by 3"}], "max_tokens": 4},
+    )
     assert asked.status_code == 200
     assert task.state() == "deployed"
 
@@ -54,9 +66,13 @@ async def test_a_deployed_version_answers_as_evaluated_and_a_different_one_never
     version = VersionFolder(task, 1)
     evaluation = version.latest_evaluation()
     assert evaluation is not None
-    swapped = [{**row, "raw": "something else", "predicted": "good" if row["predicted"] == "bad" else "bad"}
-               for row in evaluated_answers(version, evaluation)]
-    older = {name: value for name, value in evaluation.items() if name != "formula"}  # else its figures would be refused first
+    swapped = [
+        {**row, "raw": "something else", "predicted": "good" if row["predicted"] == "bad" else "bad"}
+        for row in evaluated_answers(version, evaluation)
+    ]
+    older = {
+        name: value for name, value in evaluation.items() if name != "formula"
+    }  # else its figures would be refused first
     commit_evaluation(version, {**older, "predictions_hash": keep_answers(version, swapped)})
     refused = await conversation.call("deploy", task="mood", version="v1")
     assert "does not answer as v1 did" in refused["error"]
@@ -89,7 +105,9 @@ async def test_a_deployed_version_answers_as_evaluated_and_a_different_one_never
 async def test_a_version_below_the_success_criteria_is_refused_in_the_persons_language(
     conversation: Conversation, task: TaskFolder
 ) -> None:
-    await conversation.call("update_task", task="mood", changes={"success_criteria.threshold": 1.0, "language": "zh-TW"})
+    await conversation.call(
+        "update_task", task="mood", changes={"success_criteria.threshold": 1.0, "language": "zh-TW"}
+    )
     refused = await conversation.call("deploy", task="mood")
     assert "低於你設定的成功標準" in refused["error"] and "override_reason" in refused["error"]
     assert active_job(task.jobs, "deploy") is None and not task.deployments.exists()
@@ -104,9 +122,14 @@ async def test_an_unknown_target_offers_the_known_ones(conversation: Conversatio
 async def test_a_serve_job_left_by_a_killed_deployment_is_stopped_by_the_next(
     conversation: Conversation, workspace: Workspace, task: TaskFolder
 ) -> None:
-    left = jobs.submit(workspace, "serve", serve.ENTRY, [
-        "--model", str(task.root), "--port", str(serve.free_port()), "--task", str(task.root)],
-        python=worker_python(workspace), resumable=True)
+    left = jobs.submit(
+        workspace,
+        "serve",
+        serve.ENTRY,
+        ["--model", str(task.root), "--port", str(serve.free_port()), "--task", str(task.root)],
+        python=worker_python(workspace),
+        resumable=True,
+    )
     deployments.stop_unused(workspace, task, keep=None)
     assert left.state() in ("cancelled", "failed")
 
@@ -125,8 +148,15 @@ def test_a_deployment_stands_in_line_says_behind_which_job_and_goes_on_by_itself
     agreed(task.scripts / "deploys.py")
     training = line.submit("training", gpus=1)
     line.at_work("training")
-    deploying = jobs.submit(workspace, "deploy", ["scripts/deploys.py"], [str(task.root), "--version", "v1", "--target", "merged"],
-                            python=worker_python(workspace), task=task, resumable=True)
+    deploying = jobs.submit(
+        workspace,
+        "deploy",
+        ["scripts/deploys.py"],
+        [str(task.root), "--version", "v1", "--target", "merged"],
+        python=worker_python(workspace),
+        task=task,
+        resumable=True,
+    )
     line.waits(deploying, 1)
     for language, words in (("en", ("waiting for the GPU", "number 1 in line")), ("zh-TW", ("等待 GPU", "第 1 位"))):
         with speaking(language):  # type: ignore[arg-type]
@@ -141,12 +171,17 @@ def test_a_deployment_stands_in_line_says_behind_which_job_and_goes_on_by_itself
 
 def test_only_what_answers_on_this_machines_gpu_waits_for_it() -> None:
     settings = {"endpoint": {"url": "http://127.0.0.1:1", "model": "m"}}
-    waits = {name: target(name, settings.get(name, {})).waits_for_gpu for name in ("local", "merged", "endpoint", "vllm", "gguf")}
+    waits = {
+        name: target(name, settings.get(name, {})).waits_for_gpu
+        for name in ("local", "merged", "endpoint", "vllm", "gguf")
+    }
     assert waits == {"local": True, "merged": True, "endpoint": False, "vllm": False, "gguf": False}
     assert not target("local", {"device": "cpu"}).waits_for_gpu
 
 
-def test_an_endpoint_that_is_resumed_says_which_training_has_the_gpu(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endpoint_that_is_resumed_says_which_training_has_the_gpu(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
     gpu = Gpu(name="H100", memory=80, free=80, driver="1", uuid="GPU-0")
     machine = Machine(system="", cores=1, free_cores=1, memory=1, free_memory=1, disk_free=1, gpus=[gpu], device="cuda")
     monkeypatch.setattr(serve, "describe_machine", lambda workspace: machine)

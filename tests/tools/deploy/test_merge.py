@@ -38,8 +38,9 @@ def roomy(tmp_path: Path) -> VersionFolder:
 @pytest.fixture
 def version(roomy: VersionFolder) -> Iterator[VersionFolder]:
     """A version whose models stand on a small disk of their own."""
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", roomy.models], check=False,
-                          capture_output=True)
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", roomy.models], check=False, capture_output=True
+    )
     if made.returncode:
         pytest.skip("no file system can be mounted here")
     yield roomy
@@ -78,10 +79,14 @@ def test_merging_leaves_the_gpu_to_the_job_that_has_it(roomy: VersionFolder, mon
 def test_what_is_missing_is_named_with_the_command_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
     look = importlib.util.find_spec
     for name, settings, lacking, extra in (
-        ("local", {}, "uvicorn", "train"), ("merged", {}, "torch", "train"), ("gguf", {}, "xllamacpp", "gguf"),
+        ("local", {}, "uvicorn", "train"),
+        ("merged", {}, "torch", "train"),
+        ("gguf", {}, "xllamacpp", "gguf"),
         ("vllm", {"lora": False}, "peft", "train"),
     ):
-        monkeypatch.setattr(importlib.util, "find_spec", lambda wanted, gone=lacking: None if wanted == gone else look(wanted))
+        monkeypatch.setattr(
+            importlib.util, "find_spec", lambda wanted, gone=lacking: None if wanted == gone else look(wanted)
+        )
         with pytest.raises(MissingRequirement) as told:
             target(name, settings).check(Task(name="mood"))
         assert lacking in told.value.problem.en and f"-m pip install 'nlp-skills[{extra}]'" in told.value.fix.zh

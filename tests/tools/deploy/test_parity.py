@@ -55,7 +55,11 @@ def answering(answer: Callable[[Messages], str]) -> Iterator[tuple[str, list[Mes
 
 
 def evaluated(
-    place: Path, kind: Any, prompt: Prompt, rows: list[dict[str, Any]], answers: list[dict[str, Any]],
+    place: Path,
+    kind: Any,
+    prompt: Prompt,
+    rows: list[dict[str, Any]],
+    answers: list[dict[str, Any]],
     baselines: dict[str, dict[str, float]] | None = None,
 ) -> VersionFolder:
     """A version whose answers to those rows stand on record."""
@@ -63,29 +67,62 @@ def evaluated(
     task.root.mkdir(parents=True)
     task.save(Task(name="words", type=kind, language="en", labels=[]))
     splits = {name: [{**row, "id": f"{name}-{row['id']}"} for row in rows] for name in ("train", "valid")}
-    snapshot = commit_snapshot(task, {**splits, "test": rows}, {"errors": []}, kind="generated", parent=None, raw=[],
-                               source_hash="ab" * 32, policy=SplitPolicy())
+    snapshot = commit_snapshot(
+        task,
+        {**splits, "test": rows},
+        {"errors": []},
+        kind="generated",
+        parent=None,
+        raw=[],
+        source_hash="ab" * 32,
+        policy=SplitPolicy(),
+    )
     benchmark = freeze(task, rows, snapshot.hash)
     version = reserve_version(task)
     write_yaml(version.config_file, {"format": 1, "parent": None, "base_model": "b", "method": "sft", "seed": 1})
     write_json(version.data_snapshot_file, snapshot.summary())
     write_json(version.environment_file, {})
-    write_json(version.model_info_file, {
-        "format": 1, "created": "2026-01-06T14:00:00Z", "method": "sft", "labels": [], "files": {}, "adapter": None,
-        "model": "m", "base_model": {"name": "b", "path": "b"}, "prompt": prompt.model_dump()})
-    lines = [{"id": row["id"], "text": row["text"], "gold": "g", "correct": False, "predicted": given["raw"], **given}
-             for row, given in zip(rows, answers, strict=True)]
-    commit_evaluation(version, {
-        "benchmark": {"name": "main", "hash": benchmark.hash, "count": len(rows)}, "decoding": "free",
-        "metrics": {"chrf": {"value": 0.5, "low": 0.4, "high": 0.6}}, "per_class": {},
-        "baselines": baselines or {}, "predictions_hash": keep_answers(version, lines)})
+    write_json(
+        version.model_info_file,
+        {
+            "format": 1,
+            "created": "2026-01-06T14:00:00Z",
+            "method": "sft",
+            "labels": [],
+            "files": {},
+            "adapter": None,
+            "model": "m",
+            "base_model": {"name": "b", "path": "b"},
+            "prompt": prompt.model_dump(),
+        },
+    )
+    lines = [
+        {"id": row["id"], "text": row["text"], "gold": "g", "correct": False, "predicted": given["raw"], **given}
+        for row, given in zip(rows, answers, strict=True)
+    ]
+    commit_evaluation(
+        version,
+        {
+            "benchmark": {"name": "main", "hash": benchmark.hash, "count": len(rows)},
+            "decoding": "free",
+            "metrics": {"chrf": {"value": 0.5, "low": 0.4, "high": 0.6}},
+            "per_class": {},
+            "baselines": baselines or {},
+            "predictions_hash": keep_answers(version, lines),
+        },
+    )
     return version
 
 
 def test_free_text_agrees_word_for_word_and_what_the_evaluation_cut_short_as_far_as_it_goes(tmp_path: Path) -> None:
     rows = [{"id": f"{number}", "text": f"text {number}", "output": "o"} for number in range(3)]
-    version = evaluated(tmp_path, "generation", Prompt(system="Shorten it.", user="{text}"), rows,
-                        [{"raw": "short"}, {"raw": "on and on", "ended": False}, {"raw": "brief"}])
+    version = evaluated(
+        tmp_path,
+        "generation",
+        Prompt(system="Shorten it.", user="{text}"),
+        rows,
+        [{"raw": "short"}, {"raw": "on and on", "ended": False}, {"raw": "brief"}],
+    )
     said = {"text 0": "short", "text 1": "on and on and on", "text 2": "brief and more"}
     with answering(lambda messages: said[messages[-1]["content"]]) as (url, _asked):
         found = measure_parity(version, Endpoint(url=url, model="m"))
@@ -96,11 +133,18 @@ def test_free_text_agrees_word_for_word_and_what_the_evaluation_cut_short_as_far
 def test_a_baked_system_prompt_takes_nothing_else_out_of_a_conversation(tmp_path: Path) -> None:
     end = {"role": "assistant", "content": "Hello."}
     own = [{"role": "system", "content": "Answer in French."}, {"role": "user", "content": "hi"}]
-    rows = [{"id": "0", "text": "hi", "messages": [{"role": "user", "content": "hi"}, end]},
-            {"id": "1", "text": "hi", "messages": [*own, end]}]
+    rows = [
+        {"id": "0", "text": "hi", "messages": [{"role": "user", "content": "hi"}, end]},
+        {"id": "1", "text": "hi", "messages": [*own, end]},
+    ]
     for system, first in (("Be kind.", [{"role": "user", "content": "hi"}]), ("", [{"role": "user", "content": "hi"}])):
-        version = evaluated(tmp_path / (system or "none"), "chat", Prompt(system=system, user="{text}"), rows,
-                            [{"raw": "Hello."}, {"raw": "Bonjour."}])
+        version = evaluated(
+            tmp_path / (system or "none"),
+            "chat",
+            Prompt(system=system, user="{text}"),
+            rows,
+            [{"raw": "Hello."}, {"raw": "Bonjour."}],
+        )
         with answering(lambda messages: "Bonjour." if len(messages) > 1 else "Hello.") as (url, asked):
             found = measure_parity(version, Endpoint(url=url, model="m"), system_is_baked=True)
         assert asked == [first, own] and found.raw == found.label == 1.0
@@ -108,11 +152,14 @@ def test_a_baked_system_prompt_takes_nothing_else_out_of_a_conversation(tmp_path
 
 def test_the_card_of_a_version_without_labels_shows_its_own_metric(tmp_path: Path) -> None:
     rows = [{"id": "0", "text": "a", "output": "b"}]
-    version = evaluated(tmp_path, "generation", Prompt(system="", user="{text}"), rows, [{"raw": "b"}],
-                        {"nearest": {"chrf": 0.3}})
+    version = evaluated(
+        tmp_path, "generation", Prompt(system="", user="{text}"), rows, [{"raw": "b"}], {"nearest": {"chrf": 0.3}}
+    )
     track_version(version)
     card = model_card(version.task.load(), version, "merged")
-    assert "| chrf | 0.500 | 0.400 – 0.600 |" in card and "| the answer of the most similar training row | 0.300 |" in card
+    assert (
+        "| chrf | 0.500 | 0.400 – 0.600 |" in card and "| the answer of the most similar training row | 0.300 |" in card
+    )
     assert "type: text-generation" in card and "- Task: generation\n" in card and "| class |" not in card
 
 

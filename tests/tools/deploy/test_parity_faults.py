@@ -146,8 +146,13 @@ def test_an_older_model_under_the_same_name_is_caught(
 ) -> None:
     destination = target("ollama", {"url": "http://127.0.0.1:1", "replace": True})
     with fake_ollama.serving(tmp_path, "keeps_old") as ollama:
-        ollama.models["market:v1"] = {"blob": "sha256:" + "0" * 64, "digest": "older", "template": "", "system": "",
-                                      "parameters": {}}
+        ollama.models["market:v1"] = {
+            "blob": "sha256:" + "0" * 64,
+            "digest": "older",
+            "template": "",
+            "system": "",
+            "parameters": {},
+        }
         destination = target("ollama", {"url": ollama.url, "replace": True})
         live = destination.bring_up(workspace, version, job)
         with pytest.raises(DeploymentError, match="older model under the name market:v1"):
@@ -156,11 +161,17 @@ def test_an_older_model_under_the_same_name_is_caught(
         assert list(ollama.models) == ["market:v1"]
 
 
-@pytest.mark.parametrize(("name", "settings"), [
-    ("gguf", {"quantization": "f16"}), ("gguf", {"quantization": "q8_0"}), ("merged", {}), ("ollama", {}),
-])
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("gguf", {"quantization": "f16"}), ("gguf", {"quantization": "q8_0"}), ("merged", {}), ("ollama", {})],
+)
 def test_a_sound_deployment_passes(
-    version: VersionFolder, workspace: Workspace, job: RunningJob, llama_cpp: Path, tmp_path: Path, name: str,
+    version: VersionFolder,
+    workspace: Workspace,
+    job: RunningJob,
+    llama_cpp: Path,
+    tmp_path: Path,
+    name: str,
     settings: dict[str, Any],
 ) -> None:
     with fake_ollama.serving(tmp_path) as ollama:

@@ -41,8 +41,13 @@ def real_ollama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.skip("no Ollama: none answers at OLLAMA_HOST, and there is no `ollama` on PATH")
     url = f"http://127.0.0.1:{free_port()}"
     environment = {**os.environ, "OLLAMA_HOST": url, "OLLAMA_MODELS": str(tmp_path_factory.mktemp("ollama"))}
-    process = subprocess.Popen([program, "serve"], env=environment, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [program, "serve"],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         deadline = time.monotonic() + SECONDS
         while not _version(url):

@@ -15,8 +15,12 @@ pytestmark = [pytest.mark.anyio, pytest.mark.minutes]
 
 
 def ask(url: str | None, model: str) -> httpx.Response:
-    return httpx.post(f"{url}/v1/chat/completions", trust_env=False, timeout=60, json={
-        "model": model, "messages": [{"role": "user", "content": "rose by 3"}], "max_tokens": 4})
+    return httpx.post(
+        f"{url}/v1/chat/completions",
+        trust_env=False,
+        timeout=60,
+        json={"model": model, "messages": [{"role": "user", "content": "rose by 3"}], "max_tokens": 4},
+    )
 
 
 async def test_the_one_before_comes_back_at_its_address_without_its_gates_and_files_stay_ready(
@@ -36,8 +40,9 @@ async def test_the_one_before_comes_back_at_its_address_without_its_gates_and_fi
         assert answer.status_code == 200 and answer.json()["model"] == "v1", name
     refused = ask(first.url, "gpt-4o")
     assert refused.status_code == 404 and "v1, mood" in refused.text and str(task.root) not in refused.text
-    tried = await conversation.call("try_model", task="mood", model=f"endpoint:{task.models / 'v1' / 'merged'}", url=first.url,
-                                    text="rose by 3")
+    tried = await conversation.call(
+        "try_model", task="mood", model=f"endpoint:{task.models / 'v1' / 'merged'}", url=first.url, text="rose by 3"
+    )
     assert tried["job"]["state"] == "succeeded", tried
 
     await conversation.call("deploy", task="mood", target="local", settings={"device": "cpu"})
@@ -55,7 +60,11 @@ async def test_the_one_before_comes_back_at_its_address_without_its_gates_and_fi
     assert [folder.id for folder in deployments.serving_jobs(workspace, task)] == [live.job]
     rows = (await conversation.call("deploy", task="mood", action="list"))["deployments"]
     assert [(row["target"], row["standing"]) for row in rows] == [
-        ("local", "live"), ("local", "ended"), ("local", "ended"), ("merged", "ready")]
+        ("local", "live"),
+        ("local", "ended"),
+        ("local", "ended"),
+        ("merged", "ready"),
+    ]
 
 
 async def test_where_it_cannot_come_back_what_is_live_stays(

@@ -32,8 +32,9 @@ async def test_an_endpoint_that_runs_already_is_measured_and_a_broken_one_never_
 ) -> None:
     await conversation.call("deploy", task="mood", target="ollama", settings={"url": ollama})
     there = {"url": f"{ollama}/v1/", "model": "mood:v1"}
-    done = await conversation.call("deploy", task="mood", target="endpoint",
-                                   settings={**there, "system_is_baked": True})
+    done = await conversation.call(
+        "deploy", task="mood", target="endpoint", settings={**there, "system_is_baked": True}
+    )
     assert done["job"]["result"]["parity"]["raw"] == 1.0 and done["job"]["result"]["url"] == ollama
     # vLLM's files are written, and what was started from them is measured where it runs.
     done = await conversation.call("deploy", task="mood", target="vllm", settings={**there, "lora": False})
@@ -43,12 +44,15 @@ async def test_an_endpoint_that_runs_already_is_measured_and_a_broken_one_never_
 
     for fault, said in (("page", "no chat answer"), ("flood", "has no end"), ("cut", "cut in the middle")):
         with misbehaving(fault) as url:
-            refused = await conversation.call("deploy", task="mood", target="endpoint",
-                                              settings={"url": url, "model": MODEL})
+            refused = await conversation.call(
+                "deploy", task="mood", target="endpoint", settings={"url": url, "model": MODEL}
+            )
         assert said in refused["error"], fault
-    for settings, said in (({"url": ollama, "model": "moods:v1"}, "Did you mean “mood:v1”?"),
-                           ({"url": url, "model": MODEL}, "Nothing answers at"),
-                           ({**there, "api_key": "${NOWHERE_KEPT}"}, "nlp-skills secret set NOWHERE_KEPT")):
+    for settings, said in (
+        ({"url": ollama, "model": "moods:v1"}, "Did you mean “mood:v1”?"),
+        ({"url": url, "model": MODEL}, "Nothing answers at"),
+        ({**there, "api_key": "${NOWHERE_KEPT}"}, "nlp-skills secret set NOWHERE_KEPT"),
+    ):
         refused = await conversation.call("deploy", task="mood", target="endpoint", settings=settings)
         assert said in refused["error"]
     assert deployments.current(task) == live
@@ -70,8 +74,12 @@ async def test_what_was_killed_is_listed_as_down_and_brought_back(
     assert live is not None and live.job and (await standing(conversation))["standing"] == "live"
 
     # An endpoint named by hand that is our own is measured, and not stopped as one that was replaced.
-    await conversation.call("deploy", task="mood", target="endpoint", settings={
-        "url": live.url, "model": live.model, "api_key": live.api_key})
+    await conversation.call(
+        "deploy",
+        task="mood",
+        target="endpoint",
+        settings={"url": live.url, "model": live.model, "api_key": live.api_key},
+    )
     assert (await standing(conversation))["standing"] == "live"
 
     process = job_folder(workspace, live.job).process()

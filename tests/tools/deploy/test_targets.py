@@ -39,8 +39,15 @@ async def test_a_gguf_file_answers_as_evaluated_in_llama_cpp_and_only_with_its_k
     key = secrets.lookup("NLP_SKILLS_SERVING_KEY")
     allowed = httpx.post(address, json=asked, trust_env=False, timeout=60, headers={"Authorization": f"Bearer {key}"})
     assert allowed.status_code == 200
-    assert key and key not in "".join(lines) and not [path for path in workspace.root.rglob("*")
-                        if path.is_file() and path.stat().st_size < 1e6 and key.encode() in path.read_bytes()]
+    assert (
+        key
+        and key not in "".join(lines)
+        and not [
+            path
+            for path in workspace.root.rglob("*")
+            if path.is_file() and path.stat().st_size < 1e6 and key.encode() in path.read_bytes()
+        ]
+    )
 
 
 async def test_the_merged_folder_is_measured_and_then_left_alone(
@@ -55,7 +62,12 @@ async def test_the_merged_folder_is_measured_and_then_left_alone(
 
 
 async def test_ollama_takes_over_is_listed_as_healthy_and_rolled_back(
-    conversation: Conversation, workspace: Workspace, task: TaskFolder, llama_cpp: Path, ollama: str, tmp_path: Path,
+    conversation: Conversation,
+    workspace: Workspace,
+    task: TaskFolder,
+    llama_cpp: Path,
+    ollama: str,
+    tmp_path: Path,
     worker: Path,
 ) -> None:
     nothing = await conversation.call("deploy", task="mood", action="list")
@@ -65,8 +77,11 @@ async def test_ollama_takes_over_is_listed_as_healthy_and_rolled_back(
     assert first["job"]["state"] == "succeeded", first
 
     # What fails leaves the one before it answering.
-    for fault, said in (("unknown_architecture", "unsupported architecture"), ("full_disk", "no space left"),
-                        ("other_system", "does not answer as v1 did")):
+    for fault, said in (
+        ("unknown_architecture", "unsupported architecture"),
+        ("full_disk", "no space left"),
+        ("other_system", "does not answer as v1 did"),
+    ):
         with fake_ollama.apart(worker, tmp_path / fault, fault) as broken:
             refused = await conversation.call("deploy", task="mood", target="ollama", settings={"url": broken})
             assert said in refused["error"], fault

@@ -17,7 +17,11 @@ pytestmark = [pytest.mark.anyio, pytest.mark.minutes]
 
 
 async def test_a_gguf_file_and_an_ollama_model_answer_beside_a_version_and_are_measured_like_it(
-    conversation: Conversation, task: TaskFolder, llama_cpp: Path, ollama: str, tmp_path: Path,
+    conversation: Conversation,
+    task: TaskFolder,
+    llama_cpp: Path,
+    ollama: str,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OLLAMA_HOST", ollama)

@@ -24,15 +24,27 @@ TOKEN = "hf_a_token_for_tests_only"
 def _upload(
     worker: Path, task: TaskFolder, hub: Hub, *arguments: str, token: str = TOKEN
 ) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_TOKEN": token,
-                   "HF_HUB_DISABLE_TELEMETRY": "1", "NO_PROXY": "127.0.0.1"}
+    environment = {
+        **os.environ,
+        "HF_ENDPOINT": hub.url,
+        "HF_TOKEN": token,
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "NO_PROXY": "127.0.0.1",
+    }
     # The client's own retries would wait for seconds; its notes of what has arrived stay with the test.
     environment |= {"HF_XET_CLIENT_RETRY_MAX_ATTEMPTS": "1", "HF_HOME": str(task.root.parent / "hf")}
     if not hub.xet:
         environment["HF_HUB_DISABLE_XET"] = "1"
     environment.pop("HF_HUB_OFFLINE", None)
-    return subprocess.run([worker, "scripts/06_upload_hf.py", "--repo", "owner/mood", *arguments], cwd=task.root,
-                          env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [worker, "scripts/06_upload_hf.py", "--repo", "owner/mood", *arguments],
+        cwd=task.root,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_a_version_arrives_private_with_its_card_and_lineage(worker: Path, task: TaskFolder) -> None:
@@ -147,8 +159,9 @@ async def test_the_target_uploads_as_the_script_does_and_a_data_set_alone_is_not
         for name, value in {"HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN, "HF_HUB_DISABLE_XET": "1"}.items():
             monkeypatch.setenv(name, value)
         monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-        rows = await conversation.call("deploy", task="mood", target="huggingface",
-                                       settings={"repo": "owner/mood", "content": "dataset"})
+        rows = await conversation.call(
+            "deploy", task="mood", target="huggingface", settings={"repo": "owner/mood", "content": "dataset"}
+        )
         assert rows["job"]["result"]["files"] == [f"{hub.url}/datasets/owner/mood"], rows
         assert deployments.current(task) is None and task.state() == "evaluating"
         model = await conversation.call("deploy", task="mood", target="huggingface", settings={"repo": "owner/mood"})

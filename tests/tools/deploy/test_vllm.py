@@ -31,10 +31,16 @@ def version(tmp_path: Path) -> VersionFolder:
     base.mkdir()
     write_json(adapter / "adapter_config.json", {"r": 24})
     (adapter / "chat_template.jinja").write_text("{{ messages }}", encoding="utf-8")
-    write_json(folder.model_info_file, {
-        "adapter": str(adapter.relative_to(task.root)), "labels": ["正面", "負面"], "files": {},
-        "base_model": {"name": "Qwen/Qwen3-0.6B", "path": str(base)},
-        "prompt": {"system": "只回答：{labels}", "user": "文字：{text}"}})
+    write_json(
+        folder.model_info_file,
+        {
+            "adapter": str(adapter.relative_to(task.root)),
+            "labels": ["正面", "負面"],
+            "files": {},
+            "base_model": {"name": "Qwen/Qwen3-0.6B", "path": str(base)},
+            "prompt": {"system": "只回答：{labels}", "user": "文字：{text}"},
+        },
+    )
     return folder
 
 
@@ -56,8 +62,10 @@ def test_the_command_the_compose_file_and_the_request_say_the_same(version: Vers
     assert [part for part in inside if part != "serve"] == outside
     assert service["ports"] == ["127.0.0.1:8100:8100"] and "${VLLM_API_KEY" in service["environment"]["VLLM_API_KEY"]
     asked = read_json(request)
-    assert asked["messages"] == [{"role": "system", "content": "只回答：正面、負面"},
-                                 {"role": "user", "content": "文字：{text}"}]
+    assert asked["messages"] == [
+        {"role": "system", "content": "只回答：正面、負面"},
+        {"role": "user", "content": "文字：{text}"},
+    ]
 
 
 def test_an_on_premise_task_is_not_measured_at_an_address_outside(version: VersionFolder) -> None:
@@ -74,11 +82,16 @@ def test_an_on_premise_task_is_not_measured_at_an_address_outside(version: Versi
         target("endpoint", {"url": "http://9.9.9.9", "model": "m"}).check(task)
 
 
-@pytest.mark.parametrize(("name", "settings", "field"), [
-    ("vllm", {"gpu": 1}, "settings.gpu"), ("gguf", {"quantization": "q3"}, "settings.quantization"),
-    ("endpoint", {"url": "http://x"}, "settings.model"), ("huggingface", {"repo": "nobody"}, "settings.repo"),
-    ("ollama", {"name": "Not A Name"}, "settings.name"),
-])
+@pytest.mark.parametrize(
+    ("name", "settings", "field"),
+    [
+        ("vllm", {"gpu": 1}, "settings.gpu"),
+        ("gguf", {"quantization": "q3"}, "settings.quantization"),
+        ("endpoint", {"url": "http://x"}, "settings.model"),
+        ("huggingface", {"repo": "nobody"}, "settings.repo"),
+        ("ollama", {"name": "Not A Name"}, "settings.name"),
+    ],
+)
 def test_a_wrong_setting_is_named_with_those_there_are(name: str, settings: dict[str, str], field: str) -> None:
     with pytest.raises(DeploymentError) as refused:
         target(name, settings)

@@ -20,8 +20,11 @@ from nlp_skills.tools.data.store import Snapshot, commit_snapshot
 from tests.permissions import agreed
 
 LABELS = ["positive", "neutral", "negative"]
-_WORDS = {"positive": "rose surged gained record", "neutral": "met announced named held",
-          "negative": "fell dropped lost warned"}
+_WORDS = {
+    "positive": "rose surged gained record",
+    "neutral": "met announced named held",
+    "negative": "fell dropped lost warned",
+}
 # The task's own script, with the power to kill itself where the file `kill-at` says.
 _SCRIPT = """import os
 import signal
@@ -75,12 +78,23 @@ def make_task(tmp_path: Path) -> Callable[..., TaskFolder]:
         (folder.root / "scripts").mkdir(parents=True)
         (folder.root / "scripts" / "05_evaluate.py").write_text(_SCRIPT, encoding="utf-8")
         agreed(folder.root / "scripts" / "05_evaluate.py")
-        folder.save(Task(name="news", type="entity-classification", labels=LABELS, **{
-            "success_criteria": SuccessCriteria(threshold=0.8), "constraints": Constraints(), **fields,
-        }))
+        folder.save(
+            Task(
+                name="news",
+                type="entity-classification",
+                labels=LABELS,
+                **{"success_criteria": SuccessCriteria(threshold=0.8), "constraints": Constraints(), **fields},
+            )
+        )
         snapshot = commit_snapshot(
-            folder, {"train": rows_of(90, 1), "valid": rows_of(20, 2), "test": rows_of(test, 3)}, {"errors": []},
-            kind="generated", parent=None, raw=[], source_hash="ab" * 32, policy=SplitPolicy(),
+            folder,
+            {"train": rows_of(90, 1), "valid": rows_of(20, 2), "test": rows_of(test, 3)},
+            {"errors": []},
+            kind="generated",
+            parent=None,
+            raw=[],
+            source_hash="ab" * 32,
+            policy=SplitPolicy(),
         )
         freeze(folder, snapshot.rows("test"), snapshot.hash)
         return folder
@@ -93,8 +107,10 @@ def make_version(task: TaskFolder, base: Path, parent: str | None = None, **conf
     [place] = [path for path in task.snapshots.iterdir() if path.is_dir()]
     snapshot = Snapshot(place)
     folder = reserve_version(task)
-    write_yaml(folder.config_file, {"format": 1, "parent": parent, "base_model": str(base), "method": "sft",
-                                    "seed": 42, **config})
+    write_yaml(
+        folder.config_file,
+        {"format": 1, "parent": parent, "base_model": str(base), "method": "sft", "seed": 42, **config},
+    )
     write_json(folder.data_snapshot_file, snapshot.summary())
     model = folder.models / "model"
     model.mkdir(parents=True)
@@ -102,13 +118,20 @@ def make_version(task: TaskFolder, base: Path, parent: str | None = None, **conf
         (model / path.name).write_bytes(path.read_bytes())
     write_json(folder.environment_file, {"threads": 1})
     definition = task.load()
-    write_json(folder.model_info_file, {
-        "format": 1, "created": "2026-01-06T14:00:00Z", "adapter": None, "method": "sft",
-        "model": str(model.relative_to(task.root)), "labels": definition.labels,
-        "base_model": {"name": str(base), "path": str(base), "hash": model_hash(base)},
-        "prompt": {"system": "One label of: {labels}", "user": "{text} / {entity}"},
-        "files": {str(path.relative_to(task.root)): sha256_file(path) for path in model.iterdir()},
-    })
+    write_json(
+        folder.model_info_file,
+        {
+            "format": 1,
+            "created": "2026-01-06T14:00:00Z",
+            "adapter": None,
+            "method": "sft",
+            "model": str(model.relative_to(task.root)),
+            "labels": definition.labels,
+            "base_model": {"name": str(base), "path": str(base), "hash": model_hash(base)},
+            "prompt": {"system": "One label of: {labels}", "user": "{text} / {entity}"},
+            "files": {str(path.relative_to(task.root)): sha256_file(path) for path in model.iterdir()},
+        },
+    )
     return folder
 
 

@@ -43,8 +43,15 @@ def misbehaving(fault: str) -> Iterator[str]:
                 self._whole(503, b'{"error": "overloaded"}')
             else:
                 said: Any = json.dumps({"choices": [{"message": {"content": "good \ud83d"}}]})
-                self._whole(200, {"page": b"<html>It works!</html>", "other": b'{"choices": [{"text": "good"}]}',
-                                  "deep": b"[" * 200_000, "half_character": said.encode()}[fault])
+                self._whole(
+                    200,
+                    {
+                        "page": b"<html>It works!</html>",
+                        "other": b'{"choices": [{"text": "good"}]}',
+                        "deep": b"[" * 200_000,
+                        "half_character": said.encode(),
+                    }[fault],
+                )
 
         def _whole(self, status: int, content: bytes) -> None:
             self._begin(status, len(content))

@@ -23,12 +23,14 @@ def row(text: str, label: str, entity: str | None = None) -> Row:
 def test_the_majority_class_is_that_of_the_training_rows() -> None:
     train = [row("a", "x"), row("b", "y"), row("c", "y")]
     assert answers("majority", train, [], [row("d", "x")] * 3) == ["y"] * 3
-    assert answers("majority", train[:2], [], [row("d", "x")]) == ["x"], "of equally frequent labels the first in the alphabet"
+    assert answers("majority", train[:2], [], [row("d", "x")]) == ["x"], (
+        "of equally frequent labels the first in the alphabet"
+    )
 
 
-@pytest.mark.parametrize(("language", "good", "bad"), [
-    ("en", "profit rose", "profit fell"), ("zh-TW", "獲利成長", "獲利衰退"),
-])
+@pytest.mark.parametrize(
+    ("language", "good", "bad"), [("en", "profit rose", "profit fell"), ("zh-TW", "獲利成長", "獲利衰退")]
+)
 def test_tfidf_learns_what_the_words_give_away(language: str, good: str, bad: str) -> None:
     train = [row(f"{text} {number}", label) for number in range(20) for text, label in ((good, "good"), (bad, "bad"))]
     asked = [row(f"{good} 99", "good"), row(f"{bad} 98", "bad")]
@@ -41,8 +43,9 @@ def test_two_entities_of_one_sentence_are_told_apart_by_their_marks() -> None:
         up, down = f"A{number}co", f"B{number}co"
         for entity, label in ((up, "good"), (down, "bad")):
             train.append(row(f"{up} rose while {down} fell", label, entity))
-    asked = [row("Xenon rose while Yttrium fell", label, entity) for entity, label in (("Xenon", "good"),
-                                                                                       ("Yttrium", "bad"))]
+    asked = [
+        row("Xenon rose while Yttrium fell", label, entity) for entity, label in (("Xenon", "good"), ("Yttrium", "bad"))
+    ]
     assert answers("tfidf", train, train[:10], asked, "en") == ["good", "bad"]
 
 
@@ -65,28 +68,41 @@ def test_answers_are_computed_once_for_what_they_depend_on(tmp_path: Path) -> No
 
 
 def spans(text: str, **parts: str) -> Row:
-    return {"text": text, "spans": [{"type": kind, "text": part, "start": text.find(part), "end": 0}
-                                    for kind, part in parts.items()]}
+    return {
+        "text": text,
+        "spans": [{"type": kind, "text": part, "start": text.find(part), "end": 0} for kind, part in parts.items()],
+    }
 
 
 def test_the_dictionary_finds_the_longest_part_it_has_seen_and_no_piece_of_a_word() -> None:
-    train = [spans("Ann met Acme", PER="Ann", ORG="Acme"), spans("Acme Corp hired Bo", ORG="Acme Corp", PER="Bo"),
-             spans("台積電在新竹", ORG="台積電", LOC="新竹")]
+    train = [
+        spans("Ann met Acme", PER="Ann", ORG="Acme"),
+        spans("Acme Corp hired Bo", ORG="Acme Corp", PER="Bo"),
+        spans("台積電在新竹", ORG="台積電", LOC="新竹"),
+    ]
     asked = [spans("Annette and Ann left Acme Corp"), spans("新竹的台積電"), spans("nobody")]
     assert answers("dictionary", train, [], asked) == [
-        '{"ORG": ["Acme Corp"], "PER": ["Ann"]}', '{"LOC": ["新竹"], "ORG": ["台積電"]}', "{}"]
+        '{"ORG": ["Acme Corp"], "PER": ["Ann"]}',
+        '{"LOC": ["新竹"], "ORG": ["台積電"]}',
+        "{}",
+    ]
 
 
 def test_the_nearest_training_row_lends_its_answer() -> None:
-    train = [{"text": "how do I return a shirt", "output": "Within 30 days."},
-             {"text": "when do you open", "output": "At nine."}]
+    train = [
+        {"text": "how do I return a shirt", "output": "Within 30 days."},
+        {"text": "when do you open", "output": "At nine."},
+    ]
     asked = [{"text": "when do you open on Sunday", "output": "?"}, {"text": "return a shirt", "output": "?"}]
     assert answers("nearest", train, [], asked) == ["At nine.", "Within 30 days."]
     assert answers("copied", train, [], asked) == [one["text"] for one in asked]
 
 
 def test_the_longer_answer_wins_and_writes_nothing() -> None:
-    pairs = [{"text": "a", "chosen": "long answer", "rejected": "short"}, {"text": "b", "chosen": "a", "rejected": "bb"}]
+    pairs = [
+        {"text": "a", "chosen": "long answer", "rejected": "short"},
+        {"text": "b", "chosen": "a", "rejected": "bb"},
+    ]
     found = known_baselines()["longer"].answers([], [], pairs, "en")
     assert [one.margin for one in found] == [6.0, -1.0] and {one.raw for one in found} == {None}
 

@@ -12,8 +12,10 @@ from nlp_skills.tools.evaluate.between_splits import between_splits
 from nlp_skills.tools.evaluate.forms import forms_of
 from nlp_skills.tools.evaluate.giveaways import giveaways, is_code, without
 
-EVENTS = {"good": ("the soup was hot", "the bed was soft", "the guide was kind", "the train was early"),
-          "bad": ("the soup was cold", "the bed was broken", "the guide was rude", "the train was late")}
+EVENTS = {
+    "good": ("the soup was hot", "the bed was soft", "the guide was kind", "the train was early"),
+    "bad": ("the soup was cold", "the bed was broken", "the guide was rude", "the train was late"),
+}
 
 
 def rows(count: int, seed: int, write: Any = lambda text, label, source: text) -> list[Row]:
@@ -54,12 +56,19 @@ def test_a_text_without_its_signs_keeps_the_rest() -> None:
     assert without("GX-1234 the soup", ["GX-9999"]).strip() == "the soup"
 
 
-@pytest.mark.parametrize(("form", "write"), [
-    ("capitals", str.upper), ("markup", lambda text: f"<p>{text}</p>"), ("no_capitals", str.lower),
-    ("full_width", lambda text: text.replace("1", "１").replace("2", "２").replace("3", "３")),
-    ("lines", lambda text: text.replace(" ", "\n", 1)), ("no_punctuation", lambda text: text.replace(".", "")),
-    ("quoted", lambda text: f'"{text}"'), ("escaped", lambda text: text.replace(" ", "\\n", 1)),
-])
+@pytest.mark.parametrize(
+    ("form", "write"),
+    [
+        ("capitals", str.upper),
+        ("markup", lambda text: f"<p>{text}</p>"),
+        ("no_capitals", str.lower),
+        ("full_width", lambda text: text.replace("1", "１").replace("2", "２").replace("3", "３")),
+        ("lines", lambda text: text.replace(" ", "\n", 1)),
+        ("no_punctuation", lambda text: text.replace(".", "")),
+        ("quoted", lambda text: f'"{text}"'),
+        ("escaped", lambda text: text.replace(" ", "\\n", 1)),
+    ],
+)
 def test_a_form_that_only_one_side_has_is_found(form: str, write: Any) -> None:
     splits = {"train": rows(60, 1, lambda text, *_: write(f"On the 123 {text}")), "test": rows(60, 2)}
     shares = forms_of(splits)

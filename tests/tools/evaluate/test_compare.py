@@ -36,8 +36,13 @@ def right(accuracy: float, seed: int = 0) -> Callable[[int, str], str | None]:
 
 
 def answered(
-    folder: VersionFolder, answer: Callable[[int, str], str | None], benchmark: str | None = None, *,
-    decoding: str = "free", other: Callable[[int, str], str | None] | None = None, met: bool = False,
+    folder: VersionFolder,
+    answer: Callable[[int, str], str | None],
+    benchmark: str | None = None,
+    *,
+    decoding: str = "free",
+    other: Callable[[int, str], str | None] | None = None,
+    met: bool = False,
 ) -> None:
     """Commit an evaluation in which the version answered so."""
     frozen = frozen_benchmark(folder.task, benchmark)
@@ -45,18 +50,26 @@ def answered(
 
     def lines(said: Callable[[int, str], str | None]) -> list[dict[str, Any]]:
         given = [said(number, row["label"]) for number, row in enumerate(rows)]
-        return answer_rows(rows, [Prediction(row["id"], row["label"], one or "?", one)
-                                  for row, one in zip(rows, given, strict=True)])
+        return answer_rows(
+            rows, [Prediction(row["id"], row["label"], one or "?", one) for row, one in zip(rows, given, strict=True)]
+        )
 
     kept = lines(answer)
     beside = lines(other or answer)
-    commit_evaluation(folder, {
-        "benchmark": benchmark_reference(frozen), "decoding": decoding, "predictions_hash": keep_answers(folder, kept),
-        **measured("label", as_answered(kept), LABELS, None),
-        "other_decoding": {"decoding": "constrained" if decoding == "free" else "free",
-                           "predictions_hash": keep_answers(folder, beside)},
-        "verdict": {"met": met, "simplest_wins": False},
-    })
+    commit_evaluation(
+        folder,
+        {
+            "benchmark": benchmark_reference(frozen),
+            "decoding": decoding,
+            "predictions_hash": keep_answers(folder, kept),
+            **measured("label", as_answered(kept), LABELS, None),
+            "other_decoding": {
+                "decoding": "constrained" if decoding == "free" else "free",
+                "predictions_hash": keep_answers(folder, beside),
+            },
+            "verdict": {"met": met, "simplest_wins": False},
+        },
+    )
 
 
 @pytest.fixture

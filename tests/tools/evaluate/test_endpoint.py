@@ -16,22 +16,28 @@ SECONDS = 0.5
 ASKED = [{"role": "user", "content": "rose by 3"}]
 
 
-@pytest.mark.parametrize(("fault", "said"), [
-    ("page", "no chat answer"),
-    ("other", "no chat answer"),
-    ("deep", "no chat answer"),
-    ("silent", "no answer in time"),
-    ("drip", "no end after"),
-    ("flood", "no end: more than 8 MB"),
-    ("cut", "cut in the middle"),
-    ("busy", "HTTP 503"),
-])
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("page", "no chat answer"),
+        ("other", "no chat answer"),
+        ("deep", "no chat answer"),
+        ("silent", "no answer in time"),
+        ("drip", "no end after"),
+        ("flood", "no end: more than 8 MB"),
+        ("cut", "cut in the middle"),
+        ("busy", "HTTP 503"),
+    ],
+)
 def test_an_endpoint_that_answers_no_chat_request_is_told_and_never_waited_for_without_end(
     fault: str, said: str
 ) -> None:
     began = time.monotonic()
-    with misbehaving(fault) as url, Endpoint(url=url, model=MODEL).client(SECONDS) as client, \
-            pytest.raises(DeploymentError) as told:
+    with (
+        misbehaving(fault) as url,
+        Endpoint(url=url, model=MODEL).client(SECONDS) as client,
+        pytest.raises(DeploymentError) as told,
+    ):
         ask(client, MODEL, ASKED)
     assert said in told.value.problem.en and url in told.value.problem.zh and told.value.fix.en
     assert time.monotonic() - began < 20 * SECONDS

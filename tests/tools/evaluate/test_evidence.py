@@ -9,10 +9,13 @@ from nlp_skills.tools.evaluate.evidence import data_evidence
 pytestmark = pytest.mark.worker
 
 
-@pytest.mark.parametrize(("texts", "found"), [
-    ([f"The umbrella of order {number} may be returned." for number in range(100, 140)], 0),
-    ([f"The umbrella of order {number} may be returned wi" for number in range(100, 140)], 40),
-])
+@pytest.mark.parametrize(
+    ("texts", "found"),
+    [
+        ([f"The umbrella of order {number} may be returned." for number in range(100, 140)], 0),
+        ([f"The umbrella of order {number} may be returned wi" for number in range(100, 140)], 40),
+    ],
+)
 def test_texts_of_one_length_are_cut_off_only_where_they_stop_in_mid_sentence(
     tmp_path: Path, texts: list[str], found: int
 ) -> None:

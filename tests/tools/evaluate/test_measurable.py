@@ -51,7 +51,9 @@ def test_versions_measured_on_two_forms_are_never_compared(pair: Pair) -> None:
     write_json(b.model_info_file, {**info, "labels": ["positive", "neutral", "bad"]})
     with pytest.raises(EvaluationError) as caught:
         compare(a, b)
-    assert "negative → bad" in caught.value.problem.en and "evaluate(" not in caught.value.fix.en, "measuring v1 would say nothing"
+    assert "negative → bad" in caught.value.problem.en and "evaluate(" not in caught.value.fix.en, (
+        "measuring v1 would say nothing"
+    )
 
 
 def test_a_version_that_answers_with_labels_of_before_is_not_measured_on_those_of_today(pair: Pair) -> None:
@@ -77,9 +79,14 @@ def test_a_benchmark_with_labels_that_are_gone_says_how_they_come_along(make_tas
     assert "benchmark main" in caught.value.fix.en, "what is not in use does not follow"
 
 
-@pytest.mark.parametrize(("metric", "labels", "says"), [
-    ("accuracy", ["positive", "neutral"], "negative ("), ("macro_f1", ["positive", "neutral"], "More than 0.67"),
-    ("recall.mixed", ["positive", "neutral", "negative", "mixed"], "has the label mixed")])
+@pytest.mark.parametrize(
+    ("metric", "labels", "says"),
+    [
+        ("accuracy", ["positive", "neutral"], "negative ("),
+        ("macro_f1", ["positive", "neutral"], "More than 0.67"),
+        ("recall.mixed", ["positive", "neutral", "negative", "mixed"], "has the label mixed"),
+    ],
+)
 def test_a_goal_that_the_labels_leave_out_of_reach_is_said(
     make_task: MakeTask, metric: str, labels: list[str], says: str
 ) -> None:
@@ -98,7 +105,11 @@ def test_inputs_with_two_labels_bound_the_goal(make_task: MakeTask) -> None:
     task = make_task(test=30, success_criteria=SuccessCriteria(metric="accuracy", threshold=0.95))
     [snapshot] = [path for path in task.snapshots.iterdir() if path.is_dir()]
     write_json(task.data / "current.json", {"format": 1, "hash": read_json(snapshot / "manifest.json")["hash"]})
-    report: dict[str, Any] = {"errors": [], "figures": {"rows": 100}, "accepted": [{"code": "conflicting_labels", "count": 20}]}
+    report: dict[str, Any] = {
+        "errors": [],
+        "figures": {"rows": 100},
+        "accepted": [{"code": "conflicting_labels", "count": 20}],
+    }
     write_json(snapshot / "validation.json", report)
     [said] = goal_beyond_reach(task, task.load())
     assert "20 inputs of 100" in said.en and "0.90" in said.en

@@ -81,9 +81,10 @@ def test_a_metric_is_found_by_name_and_label() -> None:
     assert metric_title("recall.負面").zh == "「負面」的召回率"
 
 
-@pytest.mark.parametrize(("name", "offered"), [
-    ("macrof1", "macro_f1"), ("recall", "recall.positive"), ("recall.negativ", "recall.negative"), ("", "accuracy"),
-])
+@pytest.mark.parametrize(
+    ("name", "offered"),
+    [("macrof1", "macro_f1"), ("recall", "recall.positive"), ("recall.negativ", "recall.negative"), ("", "accuracy")],
+)
 def test_an_unknown_metric_offers_the_nearest(name: str, offered: str) -> None:
     with pytest.raises(EvaluationError) as caught:
         check_metric(name, LABELS)
@@ -142,7 +143,7 @@ def test_exact_match_makes_width_and_white_space_alike_but_not_case() -> None:
 
 def test_json_validity_counts_what_a_program_can_read_where_json_was_wanted() -> None:
     metric = known_metrics()["json_validity"]
-    rows = [Answered('{"a": 1}', said, said) for said in ('{"a": 2}', '```json\n[1]\n```', "a: 1")]
+    rows = [Answered('{"a": 1}', said, said) for said in ('{"a": 2}', "```json\n[1]\n```", "a: 1")]
     assert metric.applies(rows) and scored(metric, rows, []) == pytest.approx([2 / 3])
     assert not metric.applies([*rows, Answered("plain words", "plain words", "plain words")])
 

@@ -47,12 +47,13 @@ def test_constrained_decoding_takes_the_likeliest_allowed_token_at_every_step(lo
     from nlp_skills.tools.data.prompting import chat_messages
 
     answer = predict(loaded, ROWS[:1], PROMPT, LABELS, constrained=True)[0]
-    told = loaded.tokenizer.apply_chat_template(chat_messages(ROWS[0], PROMPT, LABELS), add_generation_prompt=True,
-                                                tokenize=False)
+    told = loaded.tokenizer.apply_chat_template(
+        chat_messages(ROWS[0], PROMPT, LABELS), add_generation_prompt=True, tokenize=False
+    )
     ids = loaded.tokenizer(told, add_special_tokens=False)["input_ids"]
     so_far: list[int] = []
     while not so_far or so_far[-1] not in loaded.end_ids:
-        allowed = sorted({tokens[len(so_far)] for tokens in written if tokens[:len(so_far)] == so_far})
+        allowed = sorted({tokens[len(so_far)] for tokens in written if tokens[: len(so_far)] == so_far})
         with torch.inference_mode():
             logits = loaded.model(torch.tensor([ids + so_far])).logits[0, -1]
         so_far.append(max(allowed, key=lambda token: float(logits[token])))
@@ -89,8 +90,9 @@ def test_a_killed_run_carries_on_from_its_last_whole_batch(loaded: LoadedModel, 
     lines = kept.read_bytes().splitlines(keepends=True)
     kept.write_bytes(b"".join(lines[:7]) + lines[7][:9])  # the kill fell inside the second batch's write
     started_at: list[int] = []
-    again = predict(loaded, ROWS, PROMPT, LABELS, batch_rows=5, kept=kept,
-                    report=lambda done, _: started_at.append(done))
+    again = predict(
+        loaded, ROWS, PROMPT, LABELS, batch_rows=5, kept=kept, report=lambda done, _: started_at.append(done)
+    )
     assert again == whole and started_at[0] == 5
     assert len(list(read_jsonl(kept))) == len(ROWS)
 

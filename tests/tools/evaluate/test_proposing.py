@@ -25,25 +25,38 @@ from nlp_skills.tools.evaluate.proposing import start
 from tests.permissions import agreed
 from tests.tools.compute.test_turns import HEAD, Line
 
-TEXTS = [{"text": f"{word} {number} {ending}", "entity": f"{word} {number}"} for number, (word, ending) in enumerate([
-    ("Hotel", "was wonderful, we loved every minute"), ("Phone", "broke after one day, a terrible purchase"),
-    ("Train", "arrived at noon as announced"), ("Soup", "was cold and the waiter rude"),
-    ("Concert", "was brilliant, the best in years"), ("Parcel", "came on Tuesday"),
-] * 3)]
+TEXTS = [
+    {"text": f"{word} {number} {ending}", "entity": f"{word} {number}"}
+    for number, (word, ending) in enumerate(
+        [
+            ("Hotel", "was wonderful, we loved every minute"),
+            ("Phone", "broke after one day, a terrible purchase"),
+            ("Train", "arrived at noon as announced"),
+            ("Soup", "was cold and the waiter rude"),
+            ("Concert", "was brilliant, the best in years"),
+            ("Parcel", "came on Tuesday"),
+        ]
+        * 3
+    )
+]
 
 # On a machine with a GPU that only the jobs of this test believe in.
-PROPOSES = HEAD + """
+PROPOSES = (
+    HEAD
+    + """
 import sys
 from nlp_skills.tools.compute import turns
 from nlp_skills.tools.evaluate import proposing
 turns.describe_machine = lambda workspace: machine(1)
 sys.exit(proposing.main(sys.argv[1:]))
 """
+)
 
 
 @pytest.fixture
-def waiting(make_task: Callable[..., TaskFolder], versions: Callable[..., VersionFolder], demo_base_model: Path,
-            tmp_path: Path) -> TaskFolder:
+def waiting(
+    make_task: Callable[..., TaskFolder], versions: Callable[..., VersionFolder], demo_base_model: Path, tmp_path: Path
+) -> TaskFolder:
     """A task with a version that has learnt to answer with labels, and rows that have none."""
     task = make_task()
     versions(task, demo_base_model)
@@ -79,8 +92,9 @@ def test_a_version_that_is_asked_on_the_gpu_waits_for_the_training_that_has_it(
     line = Line(workspace, waiting)
     line.submit("training", gpus=1)
     line.at_work("training")
-    proposing = jobs.submit(workspace, KIND, ["scripts/proposes.py"], [str(waiting.root), "--model", "v1"], python=worker,
-                            task=waiting)
+    proposing = jobs.submit(
+        workspace, KIND, ["scripts/proposes.py"], [str(waiting.root), "--model", "v1"], python=worker, task=waiting
+    )
     line.waits(proposing, 1)
     assert jobs.cancel(proposing) == "cancelled"
     line.end("training")

@@ -36,8 +36,10 @@ Answering = Callable[[int, str], str | None]
 def job_for(task: TaskFolder, name: str = "by-test") -> RunningJob:
     folder = JobFolder(task.jobs / name)
     folder.root.mkdir(parents=True, exist_ok=True)
-    write_json(folder.spec_file, {"id": name, "kind": "evaluate", "entry": run.ENTRY, "python": "python",
-                                  "created": "2026-01-06T14:00:00Z"})
+    write_json(
+        folder.spec_file,
+        {"id": name, "kind": "evaluate", "entry": run.ENTRY, "python": "python", "created": "2026-01-06T14:00:00Z"},
+    )
     return RunningJob(folder, task, by_hand=False)
 
 
@@ -50,13 +52,24 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Answer for the model: `free` and `base` say what is answered to a row's gold label."""
 
     def set_answers(free: Answering, base: Answering | None = None) -> None:
-        def predict(_loaded: Any, rows: list[dict[str, Any]], _prompt: Any, _labels: Any, constrained: bool = False,
-                    *, kept: Path, report: Callable[[int, int], None], **_: Any) -> list[Prediction]:
+        def predict(
+            _loaded: Any,
+            rows: list[dict[str, Any]],
+            _prompt: Any,
+            _labels: Any,
+            constrained: bool = False,
+            *,
+            kept: Path,
+            report: Callable[[int, int], None],
+            **_: Any,
+        ) -> list[Prediction]:
             chosen = base if base and kept.stem == "base" else free
             said = [chosen(number, row["label"]) for number, row in enumerate(rows)]
             report(len(rows), len(rows))
-            return [Prediction(row["id"], row["label"], answer or "whatever", answer)
-                    for row, answer in zip(rows, said, strict=True)]
+            return [
+                Prediction(row["id"], row["label"], answer or "whatever", answer)
+                for row, answer in zip(rows, said, strict=True)
+            ]
 
         monkeypatch.setattr(run, "predict", predict)
         monkeypatch.setattr(run, "load_for_inference", lambda *_: None)
@@ -120,15 +133,20 @@ def test_a_good_model_meets_its_goal_and_is_offered_for_deployment(
 
 
 def test_a_tie_with_the_simplest_method_is_said(
-    make_task: MakeTask, versions: MakeVersion, answering: Callable[..., None], tiny: Path,
+    make_task: MakeTask,
+    versions: MakeVersion,
+    answering: Callable[..., None],
+    tiny: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     folder = versions(make_task(), tiny)
     answering(lambda _, gold: gold, lambda *_: None)
 
     def but_for_the_first(_self: Any, _t: Any, _v: Any, rows: list[dict[str, Any]], _l: str) -> list[Answered]:
-        return [Answered(row["label"], row["label"] if number else LABELS[LABELS.index(row["label"]) - 1])
-                for number, row in enumerate(rows)]
+        return [
+            Answered(row["label"], row["label"] if number else LABELS[LABELS.index(row["label"]) - 1])
+            for number, row in enumerate(rows)
+        ]
 
     for kind in (Tfidf, Majority):
         monkeypatch.setattr(kind, "answers", but_for_the_first)
@@ -230,7 +248,10 @@ def test_an_unknown_benchmark_is_one_clear_error(make_task: MakeTask, versions: 
 
 
 def test_answers_without_a_record_are_not_an_evaluation(
-    make_task: MakeTask, versions: MakeVersion, answering: Callable[..., None], tiny: Path,
+    make_task: MakeTask,
+    versions: MakeVersion,
+    answering: Callable[..., None],
+    tiny: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Killed(BaseException):
@@ -316,7 +337,9 @@ def test_a_base_model_with_noise_in_it_is_no_baseline_any_more_and_one_never_rec
         verified_base(folder)
     evaluate(folder)
     assert "base_model" not in (folder.latest_evaluation() or {})["baselines"]
-    assert any("no longer the one v1 was trained on" in said for said in JobEvents(job_for(folder.task).folder).warnings())
+    assert any(
+        "no longer the one v1 was trained on" in said for said in JobEvents(job_for(folder.task).folder).warnings()
+    )
 
     info = folder.model_info()
     write_json(folder.model_info_file, {**info, "base_model": {"name": str(base), "path": str(base)}})

@@ -16,8 +16,10 @@ LABELS = ["a", "b", "c"]
 def answers(gold: list[str], accuracy: float, seed: int) -> list[str | None]:
     """Answers right with probability `accuracy`, else another label or no label."""
     source = random.Random(seed)
-    return [label if source.random() < accuracy else source.choice([*(x for x in LABELS if x != label), None])
-            for label in gold]
+    return [
+        label if source.random() < accuracy else source.choice([*(x for x in LABELS if x != label), None])
+        for label in gold
+    ]
 
 
 def rows(count: int, seed: int = 0) -> list[str]:
@@ -27,8 +29,11 @@ def rows(count: int, seed: int = 0) -> list[str]:
 
 def scores(gold: list[str], models: list[list[str | None]], groups: list[str] | None = None) -> Scores:
     """Of models that answered so."""
-    return Scores([[Answered(one, answer, answer or "?") for one, answer in zip(gold, model, strict=True)]
-                   for model in models], LABELS, groups)
+    return Scores(
+        [[Answered(one, answer, answer or "?") for one, answer in zip(gold, model, strict=True)] for model in models],
+        LABELS,
+        groups,
+    )
 
 
 def interval(found: Scores, name: str) -> Interval:

@@ -33,7 +33,9 @@ async def call(folder: TaskFolder, tool: str, **arguments: Any) -> dict[str, Any
     async with Client(build_server(Settings(workspace=workspace.root))) as client:
         result = await client.call_tool(tool, arguments)
         while not result.is_error and (result.structured_content or {}).get("job", {}).get("state") in (
-                "queued", "running"):
+            "queued",
+            "running",
+        ):
             job = dict(result.structured_content or {})["job"]["id"]
             result = await client.call_tool("job_status", {"job_id": job, "wait_seconds": 20})
     if result.is_error:
@@ -76,9 +78,7 @@ async def test_an_evaluation_killed_at_every_point_ends_as_one_that_was_not(
     assert not list(task.root.rglob("*.tmp"))
 
 
-async def test_versions_are_compared_through_the_tool(
-    make_task: MakeTask, versions: MakeVersion, tiny: Path
-) -> None:
+async def test_versions_are_compared_through_the_tool(make_task: MakeTask, versions: MakeVersion, tiny: Path) -> None:
     task = make_task(test=40, language="zh-TW")
     a, b = versions(task, tiny, lora_r=32), versions(task, tiny, parent="v1", lora_r=64)
     answer = await call(task, "compare_versions", task="news", a="v1", b="v2")
@@ -101,17 +101,38 @@ def _evaluated_by_hand(folder: VersionFolder, accuracy: float, source: random.Ra
     rows = []
     for row in frozen.rows():
         said = row["label"] if source.random() < accuracy else None
-        rows.append({"id": row["id"], "text": row["text"], "entity": row["entity"], "gold": row["label"],
-                     "predicted": said, "raw": said or "?", "correct": said == row["label"]})
+        rows.append(
+            {
+                "id": row["id"],
+                "text": row["text"],
+                "entity": row["entity"],
+                "gold": row["label"],
+                "predicted": said,
+                "raw": said or "?",
+                "correct": said == row["label"],
+            }
+        )
     content = dump_jsonl(rows)
     digest = sha256_bytes(content)
     write_atomic(folder.root / "predictions" / f"{digest[:16]}.jsonl", content)
-    write_json(folder.results_file, {"format": 1, "evaluations": [{
-        "id": "e1", "created": "2026-01-06T15:00:00Z", "decoding": "free", "predictions_hash": digest,
-        "benchmark": {"name": frozen.name, "hash": frozen.hash, "count": frozen.count}, "metrics": {},
-        "per_class": {label: {} for label in ("positive", "neutral", "negative")},
-        "verdict": {"met": True, "simplest_wins": False},
-    }]})
+    write_json(
+        folder.results_file,
+        {
+            "format": 1,
+            "evaluations": [
+                {
+                    "id": "e1",
+                    "created": "2026-01-06T15:00:00Z",
+                    "decoding": "free",
+                    "predictions_hash": digest,
+                    "benchmark": {"name": frozen.name, "hash": frozen.hash, "count": frozen.count},
+                    "metrics": {},
+                    "per_class": {label: {} for label in ("positive", "neutral", "negative")},
+                    "verdict": {"met": True, "simplest_wins": False},
+                }
+            ],
+        },
+    )
 
 
 async def test_what_cannot_be_evaluated_is_told_before_a_job_is_started(
@@ -135,6 +156,11 @@ def test_the_server_side_of_evaluation_imports_nothing_heavy() -> None:
         "from nlp_skills.tools.evaluate.metric import known_metrics, metric_title; metric_title('macro_f1'); "
         "print(sorted(set(sys.modules) & {'torch', 'transformers', 'sklearn', 'numpy', 'scipy', 'peft', 'pandas'}))"
     )
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
-                           env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    shown = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
     assert shown.stdout.strip() == "[]"

@@ -27,11 +27,20 @@ pytestmark = pytest.mark.minutes
 
 MakeTask = Callable[..., TaskFolder]
 MakeVersion = Callable[..., VersionFolder]
-needs_worker = pytest.mark.skipif("NLP_SKILLS_WORKER" not in os.environ,
-                                  reason="NLP_SKILLS_WORKER names no worker environment")
+needs_worker = pytest.mark.skipif(
+    "NLP_SKILLS_WORKER" not in os.environ, reason="NLP_SKILLS_WORKER names no worker environment"
+)
 KEY = "endpoint-test-key-1234"
-WORDS = {"rose": "positive", "surged": "positive", "gained": "positive", "record": "positive", "fell": "negative",
-         "dropped": "negative", "lost": "negative", "warned": "negative"}
+WORDS = {
+    "rose": "positive",
+    "surged": "positive",
+    "gained": "positive",
+    "record": "positive",
+    "fell": "negative",
+    "dropped": "negative",
+    "lost": "negative",
+    "warned": "negative",
+}
 
 
 class Peer:
@@ -98,8 +107,9 @@ async def test_an_endpoint_is_asked_measured_and_compared_with_a_version(
     folder = make_task()
     monkeypatch.setenv("TRIED_KEY", KEY)
     with serving("wise", picky=True) as peer:
-        asked = await call(folder, "try_model", task="news", model="wise", url=f"{peer.url}/v1", rows=2,
-                           api_key="${TRIED_KEY}")
+        asked = await call(
+            folder, "try_model", task="news", model="wise", url=f"{peer.url}/v1", rows=2, api_key="${TRIED_KEY}"
+        )
         assert [line["answers"]["endpoint:wise"]["read"] == line["gold"] for line in asked["job"]["result"]["rows"]]
         assert asked["next_step"]["arguments"]["action"] == "evaluate"
         typed = await call(folder, "try_model", task="news", model="wise", url=peer.url, rows=1, api_key=KEY)
@@ -116,8 +126,11 @@ async def test_an_endpoint_is_asked_measured_and_compared_with_a_version(
     assert result["met"] is True and result["metrics"]["macro_f1"]["value"] == 1.0
     record = TriedModel(folder, "endpoint:wise").latest_evaluation()
     assert record and record["model"]["source"] == "wise" and set(record["baselines"]) == {"majority", "tfidf"}
-    assert not [path for path in folder.root.rglob("*")
-                if path.is_file() and path.stat().st_size < 1e6 and KEY.encode() in path.read_bytes()]
+    assert not [
+        path
+        for path in folder.root.rglob("*")
+        if path.is_file() and path.stat().st_size < 1e6 and KEY.encode() in path.read_bytes()
+    ]
 
     versions(folder, tiny)
     lacking = await call(folder, "compare_versions", task="news", a="endpoint:wise", b="v1")
@@ -138,10 +151,16 @@ async def test_a_model_that_was_never_measured_is_not_compared(make_task: MakeTa
 async def test_what_cannot_be_tried_is_told_before_anything_starts(make_task: MakeTask, tmp_path: Path) -> None:
     folder = make_task(constraints=Constraints(privacy="on-premise"))
     refused = await call(folder, "try_model", task="news", model="gpt-x", url="https://8.8.8.8/v1")
-    assert "stays on-premise" in refused["error"] and "nlp-skills allow --rows-of news --host 8.8.8.8" in refused["error"]
+    assert (
+        "stays on-premise" in refused["error"] and "nlp-skills allow --rows-of news --host 8.8.8.8" in refused["error"]
+    )
     (tmp_path / "no.gguf").write_bytes(b"PK")
-    for model, said in ((str(tmp_path / "no.gguf"), "not a GGUF file"), ("endpoint:wise", "Give its address"),
-                        ("Qwen/Qwen3-0.6B", "set_up(what='base_model'"), ("v7", "no version")):
+    for model, said in (
+        (str(tmp_path / "no.gguf"), "not a GGUF file"),
+        ("endpoint:wise", "Give its address"),
+        ("Qwen/Qwen3-0.6B", "set_up(what='base_model'"),
+        ("v7", "no version"),
+    ):
         assert said in (await call(folder, "try_model", task="news", model=model))["error"]
     with serving("wise") as peer:
         near = await call(folder, "try_model", task="news", model="wize", url=peer.url)
@@ -160,7 +179,10 @@ async def test_an_endpoint_outside_may_charge_so_it_is_asked_after_a_yes_alone(m
     count = frozen_benchmark(folder).count
     for more, requests in (({"action": "evaluate"}, count), ({"rows": 2}, 2), ({"text": "Shares rose."}, 1)):
         asked = await call(folder, "try_model", **outside, **more)
-        assert f"gpt-x (models.invalid): {several(requests, 'request')}" in asked["error"] and "confirm=True" in asked["error"]
+        assert (
+            f"gpt-x (models.invalid): {several(requests, 'request')}" in asked["error"]
+            and "confirm=True" in asked["error"]
+        )
     assert not list(folder.jobs.glob("*try*"))
     gone_on = await call(folder, "try_model", **outside, rows=1, confirm=True)
     assert "Nothing answers at https://models.invalid" in str(gone_on)

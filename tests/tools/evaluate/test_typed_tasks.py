@@ -89,9 +89,7 @@ def evaluation(version: VersionFolder) -> dict[str, Any]:
     return found
 
 
-def test_extraction_tells_types_apart_where_a_dictionary_and_the_untuned_model_cannot(
-    measured: Measured
-) -> None:
+def test_extraction_tells_types_apart_where_a_dictionary_and_the_untuned_model_cannot(measured: Measured) -> None:
     version = measured.of("extraction")
     record = evaluation(version)
     own, beside = values(record, "entity_f1")
@@ -155,8 +153,18 @@ def test_texts_that_are_hardly_learnt_are_called_so_and_no_score_is_promised(mea
 def test_an_earlier_version_proposes_the_spans_of_new_texts(measured: Measured) -> None:
     task = measured.of("extraction").task
     rows = [visit(random.Random(seed)) for seed in range(7000, 7400)]  # some of them are in no split
-    keep_unlabelled(task, [{"id": row_id(row["text"]), "text": row["text"], "source": "new",
-                            "provenance": {"raw": "0" * 12, "line": 1}} for row in rows])
+    keep_unlabelled(
+        task,
+        [
+            {
+                "id": row_id(row["text"]),
+                "text": row["text"],
+                "source": "new",
+                "provenance": {"raw": "0" * 12, "line": 1},
+            }
+            for row in rows
+        ],
+    )
     job = act(measured.workspace, task, Wish("propose", by="v1"), start)
     assert isinstance(job, JobFolder) and jobs.wait(job, SECONDS) == "succeeded", job
     shown = act(measured.workspace, task, Wish("review", count=50), start)
@@ -164,7 +172,9 @@ def test_an_earlier_version_proposes_the_spans_of_new_texts(measured: Measured) 
     wanted = {row["text"]: {span["type"]: [span["text"]] for span in row["spans"]} for row in rows}
     right = [one for one in shown.rows if one.get("proposed") == wanted[one["text"]]]
     assert len(right) > len(shown.rows) / 2 and {one["by"] for one in right} == {"v1"}
-    assert all(part in one["text"] for one in shown.rows for parts in one.get("proposed", {}).values() for part in parts)
+    assert all(
+        part in one["text"] for one in shown.rows for parts in one.get("proposed", {}).values() for part in parts
+    )
 
 
 def test_a_half_trained_version_is_shown_to_be_worse_in_the_tasks_own_metric(measured: Measured) -> None:

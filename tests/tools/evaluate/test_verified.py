@@ -37,12 +37,32 @@ def version(tmp_path: Path) -> VersionFolder:
     folder = VersionFolder(task, 1)
     folder.root.mkdir(parents=True)
     write_json(folder.model_info_file, {"format": 1})
-    said = [None if number == 7 else LABELS[number % 3] if number % 5 == 0 else row["label"] for number, row in enumerate(rows)]
-    lines = [{"id": row["id"], "text": row["text"], "gold": row["label"], "predicted": answer, "raw": answer or "?",
-              "correct": answer == row["label"]} for row, answer in zip(rows, said, strict=True)]
-    commit_evaluation(folder, {
-        "benchmark": benchmark_reference(benchmark), "answers": "label", "formula": FORMULA, "decoding": "free",
-        **measured("label", as_answered(lines), LABELS, None), "predictions_hash": keep_answers(folder, lines)})
+    said = [
+        None if number == 7 else LABELS[number % 3] if number % 5 == 0 else row["label"]
+        for number, row in enumerate(rows)
+    ]
+    lines = [
+        {
+            "id": row["id"],
+            "text": row["text"],
+            "gold": row["label"],
+            "predicted": answer,
+            "raw": answer or "?",
+            "correct": answer == row["label"],
+        }
+        for row, answer in zip(rows, said, strict=True)
+    ]
+    commit_evaluation(
+        folder,
+        {
+            "benchmark": benchmark_reference(benchmark),
+            "answers": "label",
+            "formula": FORMULA,
+            "decoding": "free",
+            **measured("label", as_answered(lines), LABELS, None),
+            "predictions_hash": keep_answers(folder, lines),
+        },
+    )
     return folder
 
 
@@ -65,7 +85,9 @@ def test_what_was_measured_is_what_its_answers_give(version: VersionFolder) -> N
 
 
 @pytest.mark.parametrize("change", [{"score": 0.99}, {"recall": 1.0}])
-def test_a_figure_that_was_edited_is_refused_with_both_figures(version: VersionFolder, change: dict[str, float]) -> None:
+def test_a_figure_that_was_edited_is_refused_with_both_figures(
+    version: VersionFolder, change: dict[str, float]
+) -> None:
     edit(version, **change)
     with pytest.raises(EvaluationError, match="do not follow from its answers") as refused:
         latest_results(version)

@@ -34,28 +34,43 @@ _PROMPTS = {"extraction": "Parts: {labels}", "generation": "JSON", "chat": "", "
 def visit(source: random.Random) -> Row:
     """Who goes where: two types of parts."""
     person, place = source.sample(_NAMES, 2)
-    layout = source.choice(("{person} went to {place}.", "{person} lives in {place}.",
-                            "In {place} we met {person}.", "At {place} sits {person}."))
+    layout = source.choice(
+        (
+            "{person} went to {place}.",
+            "{person} lives in {place}.",
+            "In {place} we met {person}.",
+            "At {place} sits {person}.",
+        )
+    )
     text = layout.format(person=person, place=place)
-    found = [{"type": kind, "text": part, "start": text.find(part), "end": text.find(part) + len(part)}
-             for kind, part in (("person", person), ("place", place))]
+    found = [
+        {"type": kind, "text": part, "start": text.find(part), "end": text.find(part) + len(part)}
+        for kind, part in (("person", person), ("place", place))
+    ]
     return {"text": text, "spans": found}
 
 
 def order(source: random.Random) -> Row:
     """An order in words becomes JSON."""
     count, day, thing = source.randrange(len(_COUNTS)), source.choice(_DAYS), source.choice(_THINGS)
-    layout = source.choice(("please send {count} {thing} on {day}", "on {day} we need {count} {thing}",
-                            "{count} {thing} for {day}"))
-    return {"text": layout.format(count=_COUNTS[count], day=day, thing=thing),
-            "output": json.dumps({thing: count + 2, "day": day})}
+    layout = source.choice(
+        ("please send {count} {thing} on {day}", "on {day} we need {count} {thing}", "{count} {thing} for {day}")
+    )
+    return {
+        "text": layout.format(count=_COUNTS[count], day=day, thing=thing),
+        "output": json.dumps({thing: count + 2, "day": day}),
+    }
 
 
 def call(source: random.Random) -> Row:
     """The assistant remembers the caller's name from an earlier turn."""
     caller, day, opening = source.choice(_CALLERS), source.choice(_DAYS), source.choice(("Hello", "Hi", "Good day"))
-    said = [("user", f"{opening}, {caller} here."), ("assistant", f"{opening}!"), ("user", f"Open on {day}?"),
-            ("assistant", f"Yes {caller}, {day} is fine.")]
+    said = [
+        ("user", f"{opening}, {caller} here."),
+        ("assistant", f"{opening}!"),
+        ("user", f"Open on {day}?"),
+        ("assistant", f"Yes {caller}, {day} is fine."),
+    ]
     messages = [{"role": role, "content": content} for role, content in said]
     return {"text": "\n".join(content for _, content in said[:-1]), "messages": messages}
 
@@ -71,7 +86,10 @@ def reply(source: random.Random) -> Row:
 
 
 ROWS: dict[TaskType, Callable[[random.Random], Row]] = {
-    "extraction": visit, "generation": order, "chat": call, "preference": reply,
+    "extraction": visit,
+    "generation": order,
+    "chat": call,
+    "preference": reply,
 }
 
 
@@ -79,8 +97,17 @@ def write_typed_task(root: Path, kind: TaskType, sizes: Sequence[int] = (140, 20
     """A task of that type with its data as three files written by hand."""
     task, source = TaskFolder(root), random.Random(7)
     labels = ["person", "place"] if kind == "extraction" else []
-    write_yaml(task.file, {"name": root.name, "title": root.name, "type": kind, "labels": labels,
-                          "prompt": {"system": _PROMPTS[kind], "user": "{text}"}, **fields})
+    write_yaml(
+        task.file,
+        {
+            "name": root.name,
+            "title": root.name,
+            "type": kind,
+            "labels": labels,
+            "prompt": {"system": _PROMPTS[kind], "user": "{text}"},
+            **fields,
+        },
+    )
     for number, module in (("04_train", "train"), ("05_evaluate", "evaluate")):
         write_atomic(task.scripts / f"{number}.py", _SCRIPT.format(module=module))
         agreed(task.scripts / f"{number}.py")

@@ -42,8 +42,15 @@ def environment() -> dict[str, str]:
 @pytest.fixture
 def start_python(environment: dict[str, str]) -> Callable[[str], subprocess.Popen[str]]:
     def start(code: str) -> subprocess.Popen[str]:
-        return subprocess.Popen([sys.executable, "-c", code], env=environment, text=True, encoding="utf-8",
-                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return subprocess.Popen(
+            [sys.executable, "-c", code],
+            env=environment,
+            text=True,
+            encoding="utf-8",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
 
     return start
 
@@ -64,32 +71,65 @@ def make_version(task: TaskFolder) -> MakeVersion:
 
 
 def fill_data(task: TaskFolder) -> TaskFolder:
-    rows = [{"id": row_id(text, None), "text": text, "label": label}
-            for number in range(12) for text, label in ((f"good {number}", "good"), (f"bad {number}", "bad"))]
+    rows = [
+        {"id": row_id(text, None), "text": text, "label": label}
+        for number in range(12)
+        for text, label in ((f"good {number}", "good"), (f"bad {number}", "bad"))
+    ]
     snapshot = commit_snapshot(
-        task, {"train": rows[:16], "valid": rows[16:20], "test": rows[20:]}, {"errors": []}, kind="generated",
-        parent=None, raw=[], source_hash="ab" * 32, policy=SplitPolicy())
+        task,
+        {"train": rows[:16], "valid": rows[16:20], "test": rows[20:]},
+        {"errors": []},
+        kind="generated",
+        parent=None,
+        raw=[],
+        source_hash="ab" * 32,
+        policy=SplitPolicy(),
+    )
     with lock(task.data / "current.json"):
         adopt(task, snapshot)
     return task
 
 
 def write_version(
-    task: TaskFolder, macro_f1: float | None = None, *, size: int = 1000, benchmark: str = "aa" * 32,
-    base_model: str = "tiny", **config: object,
+    task: TaskFolder,
+    macro_f1: float | None = None,
+    *,
+    size: int = 1000,
+    benchmark: str = "aa" * 32,
+    base_model: str = "tiny",
+    **config: object,
 ) -> VersionFolder:
     folder = reserve_version(task)
-    write_yaml(folder.config_file, {"format": 1, "name": "plan", "parent": None, "base_model": base_model,
-                                    "method": "sft", "seed": 42, **config})
-    write_json(folder.data_snapshot_file, {"format": 1, "hash": "11" * 32, "counts": {"train": 16},
-                                           "label_counts": {"train": {"good": 8, "bad": 8}}, "file_hashes": {}})
+    write_yaml(
+        folder.config_file,
+        {"format": 1, "name": "plan", "parent": None, "base_model": base_model, "method": "sft", "seed": 42, **config},
+    )
+    write_json(
+        folder.data_snapshot_file,
+        {
+            "format": 1,
+            "hash": "11" * 32,
+            "counts": {"train": 16},
+            "label_counts": {"train": {"good": 8, "bad": 8}},
+            "file_hashes": {},
+        },
+    )
     model = folder.models / "adapter" / "weights.safetensors"
     model.parent.mkdir(parents=True)
     model.write_bytes(bytes([folder.number]) * size)
-    write_json(folder.model_info_file, {
-        "format": 1, "created": "2026-01-06T15:00:00Z", "adapter": f"models/{folder.name}/adapter", "model": None,
-        "base_model": {"name": base_model, "path": base_model, "hash": "44" * 32}, "training": {"seconds": 60.0},
-        "files": {model.relative_to(task.root).as_posix(): sha256_file(model)}})
+    write_json(
+        folder.model_info_file,
+        {
+            "format": 1,
+            "created": "2026-01-06T15:00:00Z",
+            "adapter": f"models/{folder.name}/adapter",
+            "model": None,
+            "base_model": {"name": base_model, "path": base_model, "hash": "44" * 32},
+            "training": {"seconds": 60.0},
+            "files": {model.relative_to(task.root).as_posix(): sha256_file(model)},
+        },
+    )
     if macro_f1 is not None:
         evaluate(folder, macro_f1, benchmark)
     return folder
@@ -97,12 +137,21 @@ def write_version(
 
 def evaluate(folder: VersionFolder, macro_f1: float, benchmark: str = "aa" * 32) -> None:
     figure = {"value": macro_f1, "low": macro_f1 - 0.05, "high": macro_f1 + 0.05}
-    write_json(folder.results_file, {"format": 1, "evaluations": [{
-        "id": "e1", "created": f"2026-01-06T15:00:0{folder.number}Z",
-        "benchmark": {"name": "main", "hash": benchmark, "count": 150},
-        "metrics": {"macro_f1": figure, "accuracy": figure, "invalid_rate": {"value": 0.0}},
-        "predictions_hash": "55" * 32,
-    }]})
+    write_json(
+        folder.results_file,
+        {
+            "format": 1,
+            "evaluations": [
+                {
+                    "id": "e1",
+                    "created": f"2026-01-06T15:00:0{folder.number}Z",
+                    "benchmark": {"name": "main", "hash": benchmark, "count": 150},
+                    "metrics": {"macro_f1": figure, "accuracy": figure, "invalid_rate": {"value": 0.0}},
+                    "predictions_hash": "55" * 32,
+                }
+            ],
+        },
+    )
 
 
 def deployed(task: TaskFolder, version: str) -> None:
@@ -111,5 +160,8 @@ def deployed(task: TaskFolder, version: str) -> None:
 
 def everything_below(root: Path) -> dict[str, bytes]:
     """Every file below a folder by its path; locks are not part of what stands."""
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(root.rglob("*"))
-            if path.is_file() and not path.name.endswith(".lock")}
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and not path.name.endswith(".lock")
+    }

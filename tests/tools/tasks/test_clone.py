@@ -49,7 +49,9 @@ def test_with_data_the_benchmark_comes_along_and_plans_build_on_nothing(
     assert (made.data / "train.jsonl").read_bytes() == (with_data.data / "train.jsonl").read_bytes()
 
 
-def test_the_lineage_of_a_clones_first_versions_says_where_it_comes_from(workspace: Workspace, task: TaskFolder) -> None:
+def test_the_lineage_of_a_clones_first_versions_says_where_it_comes_from(
+    workspace: Workspace, task: TaskFolder
+) -> None:
     made = clone(workspace, task, "other")
     assert load_lineage(write_version(made, 0.7))["cloned_from"]["task"] == "reviews"
     assert "cloned_from" not in load_lineage(write_version(made, 0.8, parent="v1"))

@@ -43,16 +43,29 @@ POINTS = {
 
 def test_the_whole_project_stands_with_the_names_of_the_seed(workspace: Workspace) -> None:
     created = create_task(
-        workspace, "財經新聞情緒", "entity-classification", "zh-TW", name="entity-sentiment", goal="看懂新聞",
-        pain_point="人工太慢", current_method="人工標記", impact="每天三小時", labels=["正面", "負面", "中立"],
+        workspace,
+        "財經新聞情緒",
+        "entity-classification",
+        "zh-TW",
+        name="entity-sentiment",
+        goal="看懂新聞",
+        pain_point="人工太慢",
+        current_method="人工標記",
+        impact="每天三小時",
+        labels=["正面", "負面", "中立"],
         success_criteria={"metric": "macro_f1", "threshold": 0.8, "baseline": 0.6},
         constraints={"privacy": "on-premise", "latency_ms": 200, "hardware": "CPU"},
     )
     root = created.folder.root
     assert root == workspace.root / "entity-sentiment" and not created.derived
     assert sorted(path.name for path in (root / "scripts").iterdir()) == [
-        "01_regenerate_data.py", "02_validate_data.py", "03_convert_format.py", "04_train.py", "05_evaluate.py",
-        "06_upload_hf.py"]
+        "01_regenerate_data.py",
+        "02_validate_data.py",
+        "03_convert_format.py",
+        "04_train.py",
+        "05_evaluate.py",
+        "06_upload_hf.py",
+    ]
     for folder in FOLDERS:
         assert (root / folder).is_dir()
     task = created.folder.load()
@@ -86,17 +99,20 @@ def test_a_folder_that_is_no_task_is_not_touched(workspace: Workspace) -> None:
     assert [path.name for path in (workspace.root / "reviews").iterdir()] == ["mine.txt"]
 
 
-@pytest.mark.parametrize(("wrong", "field", "hint"), [
-    ({"title": "  "}, "title", "few words"),
-    ({"name": "../x"}, "name", "name='x'"),
-    ({"labels": ["only"]}, "labels", "two labels"),
-    ({"success_criteria": {"treshold": 0.8}}, "success_criteria.treshold", "success_criteria.threshold"),
-    ({"success_criteria": {"threshold": 80}}, "success_criteria.threshold", "write 80 % as 0.8"),
-    ({"success_criteria": {"metric": "macrof1"}}, "success_criteria.metric", "macro_f1"),
-    ({"constraints": {"privacy": "onpremise"}}, "constraints.privacy", "value that fits"),
-    ({"constraints": {"deadine": "May"}}, "constraints.deadine", "constraints.deadline"),
-    ({"type": "clasification"}, "type", "value that fits"),
-])
+@pytest.mark.parametrize(
+    ("wrong", "field", "hint"),
+    [
+        ({"title": "  "}, "title", "few words"),
+        ({"name": "../x"}, "name", "name='x'"),
+        ({"labels": ["only"]}, "labels", "two labels"),
+        ({"success_criteria": {"treshold": 0.8}}, "success_criteria.treshold", "success_criteria.threshold"),
+        ({"success_criteria": {"threshold": 80}}, "success_criteria.threshold", "write 80 % as 0.8"),
+        ({"success_criteria": {"metric": "macrof1"}}, "success_criteria.metric", "macro_f1"),
+        ({"constraints": {"privacy": "onpremise"}}, "constraints.privacy", "value that fits"),
+        ({"constraints": {"deadine": "May"}}, "constraints.deadine", "constraints.deadline"),
+        ({"type": "clasification"}, "type", "value that fits"),
+    ],
+)
 def test_a_wrong_field_is_named_with_what_would_be_right_and_nothing_is_created(
     workspace: Workspace, wrong: dict[str, Any], field: str, hint: str
 ) -> None:
@@ -127,8 +143,9 @@ def test_a_creation_killed_at_any_point_leaves_no_half_task(
 
 
 def test_what_a_killed_creation_left_is_cleared_after_an_hour(workspace: Workspace) -> None:
-    old, young, other = (workspace.root / name for name in (
-        ".reviews.0123abcd.tmp", ".reviews.4567abcd.tmp", ".cache.tmp"))
+    old, young, other = (
+        workspace.root / name for name in (".reviews.0123abcd.tmp", ".reviews.4567abcd.tmp", ".cache.tmp")
+    )
     for folder in (old, young, other):
         folder.mkdir(parents=True)
     hour_ago = time.time() - 3700

@@ -86,7 +86,11 @@ async def test_tidying_is_previewed_and_the_next_step_does_it(client: Client, ma
     for _ in range(3):
         make_version(0.6)
     preview = await call(client, "manage_task", action="tidy", task="reviews")
-    assert not preview["done"] and spoken(client, preview, "Would free 5.0 MB", "可以騰出 5.0 MB") and first.models.is_dir()
+    assert (
+        not preview["done"]
+        and spoken(client, preview, "Would free 5.0 MB", "可以騰出 5.0 MB")
+        and first.models.is_dir()
+    )
     done = await step(client, preview)
     assert done["done"] and spoken(client, done, "Freed 5.0 MB", "已騰出 5.0 MB") and not first.models.exists()
     nothing = await call(client, "manage_task", action="tidy", task="reviews", confirm=True)
@@ -113,8 +117,9 @@ async def test_a_task_is_cloned_exported_and_imported_by_its_next_step(
     assert made["task"] == "second" and made["details"]["cloned_from"] == "reviews"
     written = await call(client, "manage_task", action="export", task="reviews", path=str(tmp_path / "r.zip"))
     assert written["details"]["sha256"] in written["message"] and not written["details"]["models"]
-    assert "confirm=true" in await refused(client, "manage_task", action="export", task="reviews",
-                                           path=str(tmp_path / "r.zip"))
+    assert "confirm=true" in await refused(
+        client, "manage_task", action="export", task="reviews", path=str(tmp_path / "r.zip")
+    )
     step_in = written["next_step"]
     assert "reviews-2" in await refused(client, step_in["tool"], **step_in["arguments"])
     read_in = await call(client, step_in["tool"], **step_in["arguments"], name="third")
@@ -153,8 +158,10 @@ async def test_tasks_are_set_side_by_side_and_only_ranked_where_they_were_measur
     write_version(news, 0.9, benchmark="bb" * 32)
     answer = await call(client, "list_tasks", compare=["reviews", "News"])
     comparison = answer["comparison"]
-    assert [(one["task"], one["best_score"], one["threshold"], one["met"], one["training_seconds"])
-            for one in comparison["tasks"]] == [("reviews", 0.75, 0.8, False, 60.0), ("news", 0.9, None, None, 60.0)]
+    assert [
+        (one["task"], one["best_score"], one["threshold"], one["met"], one["training_seconds"])
+        for one in comparison["tasks"]
+    ] == [("reviews", 0.75, 0.8, False, 60.0), ("news", 0.9, None, None, 60.0)]
     assert not comparison["rankable"] and spoken(client, answer, "cannot be ranked", "不能互相排名")
     write_version(news, 0.9)
     again = await call(client, "list_tasks", compare=["reviews", "news"])
@@ -166,8 +173,10 @@ async def test_tasks_are_set_side_by_side_and_only_ranked_where_they_were_measur
 async def test_two_clients_changing_one_field_are_told_and_different_fields_merge(
     workspace: Workspace, task: TaskFolder
 ) -> None:
-    async with Client(build_server(settings(workspace, "en"))) as ann, \
-            Client(build_server(settings(workspace, "zh-TW"))) as ben:
+    async with (
+        Client(build_server(settings(workspace, "en"))) as ann,
+        Client(build_server(settings(workspace, "zh-TW"))) as ben,
+    ):
         seen = (await call(ann, "update_task", task="reviews"))["revision"]
         assert (await call(ben, "update_task", task="reviews"))["revision"] == seen
         await call(ann, "update_task", task="reviews", changes={"goal": "Sort mail"}, revision=seen)
@@ -175,14 +184,21 @@ async def test_two_clients_changing_one_field_are_told_and_different_fields_merg
         assert merged["definition"]["goal"] == "Sort mail"
         said = await refused(ben, "update_task", task="reviews", changes={"goal": "分類郵件"}, revision=seen)
         assert '"Sort mail"' in said and '"分類郵件"' in said and "(conflict)" in said
-        insisted = await call(ben, "update_task", task="reviews", changes={"goal": "分類郵件"},
-                              revision=said.split("revision='")[1].split("'")[0])
+        insisted = await call(
+            ben,
+            "update_task",
+            task="reviews",
+            changes={"goal": "分類郵件"},
+            revision=said.split("revision='")[1].split("'")[0],
+        )
         assert insisted["definition"]["goal"] == "分類郵件"
 
 
 async def test_a_client_that_passes_no_revision_is_told_as_well(workspace: Workspace, task: TaskFolder) -> None:
-    async with Client(build_server(settings(workspace, "en"))) as ann, \
-            Client(build_server(settings(workspace, "en"))) as ben:
+    async with (
+        Client(build_server(settings(workspace, "en"))) as ann,
+        Client(build_server(settings(workspace, "en"))) as ben,
+    ):
         for one in (ann, ben):
             await call(one, "update_task", task="reviews")
         await call(ann, "update_task", task="reviews", changes={"goal": "first"})
@@ -196,8 +212,10 @@ async def test_clients_changing_at_once_never_lose_a_change_silently(workspace: 
 
     async def change(number: int) -> None:
         async with Client(build_server(settings(workspace, "en"))) as client:
-            answer = await client.call_tool("update_task", {
-                "task": "reviews", "changes": {"goal": f"goal {number}"}, "note": f"note {number}", "revision": seen})
+            answer = await client.call_tool(
+                "update_task",
+                {"task": "reviews", "changes": {"goal": f"goal {number}"}, "note": f"note {number}", "revision": seen},
+            )
             said.append("conflict" if answer.is_error else f"goal {number}")
 
     seen = task.revision()
@@ -207,11 +225,16 @@ async def test_clients_changing_at_once_never_lose_a_change_silently(workspace: 
     assert said.count("conflict") == 4 and task.load().goal in said and len(task.load().notes) == 1
 
 
-@pytest.mark.parametrize(("action", "uri"), [
-    ("promote", "nlp-skills://tasks/reviews/versions"), ("promote", "nlp-skills://tasks"),
-    ("archive", "nlp-skills://tasks/reviews"), ("archive", "nlp-skills://tasks/reviews/notes"),
-    ("tidy", "nlp-skills://tasks/reviews/versions"),
-])
+@pytest.mark.parametrize(
+    ("action", "uri"),
+    [
+        ("promote", "nlp-skills://tasks/reviews/versions"),
+        ("promote", "nlp-skills://tasks"),
+        ("archive", "nlp-skills://tasks/reviews"),
+        ("archive", "nlp-skills://tasks/reviews/notes"),
+        ("tidy", "nlp-skills://tasks/reviews/versions"),
+    ],
+)
 async def test_a_listening_client_hears_of_what_was_managed(
     workspace: Workspace, task: TaskFolder, make_version: MakeVersion, action: str, uri: str
 ) -> None:
@@ -226,8 +249,15 @@ async def test_a_listening_client_hears_of_what_was_managed(
 
 
 async def test_every_door_that_takes_a_task_offers_the_nearest(client: Client, task: TaskFolder) -> None:
-    needed = {"version": "v1", "a": "v1", "b": "v2", "action": "archive", "sources": [{"type": "file", "path": "/x"}],
-              "message": "", "model": "v1"}
+    needed = {
+        "version": "v1",
+        "a": "v1",
+        "b": "v2",
+        "action": "archive",
+        "sources": [{"type": "file", "path": "/x"}],
+        "message": "",
+        "model": "v1",
+    }
     asked = 0
     for tool in (await client.list_tools()).tools:
         properties = tool.input_schema["properties"]
@@ -237,29 +267,48 @@ async def test_every_door_that_takes_a_task_offers_the_nearest(client: Client, t
         given = {name: needed[name] for name in tool.input_schema.get("required", []) if name in needed}
         for name in ("reveiws", "revews 的任務"):
             said = await client.call_tool(tool.name, {**given, "task": name})
-            text = json.dumps(said.structured_content, ensure_ascii=False) if not said.is_error else "".join(
-                getattr(part, "text", "") for part in said.content)
+            text = (
+                json.dumps(said.structured_content, ensure_ascii=False)
+                if not said.is_error
+                else "".join(getattr(part, "text", "") for part in said.content)
+            )
             assert "reviews" in text, (tool.name, text)
     assert asked >= 13
 
 
 async def test_every_answer_fits_in_two_thousand_tokens(client: Client, workspace: Workspace, task: TaskFolder) -> None:
-    update_task(task, {"goal": "很長的目標" * 500, "labels": [f"label {number}" for number in range(300)],
-                       "notes": [f"note {number} " * 40 for number in range(200)]})
+    update_task(
+        task,
+        {
+            "goal": "很長的目標" * 500,
+            "labels": [f"label {number}" for number in range(300)],
+            "notes": [f"note {number} " * 40 for number in range(200)],
+        },
+    )
     for _ in range(40):
         write_version(task, 0.5)
     for number in range(12):
-        create_task(workspace, f"Another task with a rather long title number {number}", "classification", "en",
-                    name=f"another-task-with-a-long-name-{number}", goal="A goal in words")
+        create_task(
+            workspace,
+            f"Another task with a rather long title number {number}",
+            "classification",
+            "en",
+            name=f"another-task-with-a-long-name-{number}",
+            goal="A goal in words",
+        )
     await call(client, "manage_task", action="promote", task="reviews", version="v1")
     calls: list[tuple[str, dict[str, Any]]] = [
-        ("update_task", {"task": "reviews"}), ("update_task", {"task": "reviews", "note": "more"}),
-        ("list_tasks", {}), ("list_tasks", {"compare": ["reviews", *(f"another-task-with-a-long-name-{n}" for n in range(4))]}),
+        ("update_task", {"task": "reviews"}),
+        ("update_task", {"task": "reviews", "note": "more"}),
+        ("list_tasks", {}),
+        ("list_tasks", {"compare": ["reviews", *(f"another-task-with-a-long-name-{n}" for n in range(4))]}),
         ("manage_task", {"action": "tidy", "task": "reviews"}),
         ("manage_task", {"action": "tidy", "task": "reviews", "confirm": True}),
         ("manage_task", {"action": "export", "task": "reviews"}),
-        ("read_resource", {"search": "LoRA rank"}), ("read_resource", {"search": "類別不平衡怎麼辦"}),
-        ("read_resource", {"uri": "tasks/reviews/notes"}), ("read_resource", {"uri": "tasks/reviews/versions"}),
+        ("read_resource", {"search": "LoRA rank"}),
+        ("read_resource", {"search": "類別不平衡怎麼辦"}),
+        ("read_resource", {"uri": "tasks/reviews/notes"}),
+        ("read_resource", {"uri": "tasks/reviews/versions"}),
     ]
     for tool, arguments in calls:
         size = len(json.dumps(await call(client, tool, **arguments), ensure_ascii=False))

@@ -37,16 +37,18 @@ def test_a_name_is_taken_as_it_is_or_refused_with_one_that_would_do(name: str) -
             assert check_name(suggestion) == suggestion
 
 
-@pytest.mark.parametrize("name", [
-    "../x", "a/b", "a\\b", ".hidden", "con", "Aux", "entity sentiment", "情緒", "-x", "x" * 64])
+@pytest.mark.parametrize(
+    "name", ["../x", "a/b", "a\\b", ".hidden", "con", "Aux", "entity sentiment", "情緒", "-x", "x" * 64]
+)
 def test_names_that_are_not_portable_are_refused(name: str) -> None:
     with pytest.raises(TaskError):
         folder_name("Any", "classification", name)
 
 
-@pytest.mark.parametrize(("title", "name"), [
-    ("Entity sentiment", "entity-sentiment"), ("Café reviews!", "cafe-reviews"), ("BERT 情緒分析", "bert"),
-])
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [("Entity sentiment", "entity-sentiment"), ("Café reviews!", "cafe-reviews"), ("BERT 情緒分析", "bert")],
+)
 def test_a_title_with_ascii_words_is_named_by_them(title: str, name: str) -> None:
     assert folder_name(title, "classification") == name
 
@@ -71,10 +73,20 @@ def test_labels_are_trimmed_and_keep_their_order() -> None:
     assert checked_labels([]) == []
 
 
-@pytest.mark.parametrize("labels", [
-    ["positive"], ["positive", "positive "], ["very good", "very  good"], ["Positive", "positive"],
-    ["A1", "Ａ１"], ["good", ""], ["good", "  "], ["good", "bad\nworse"], ["good", "b" * 61],
-])
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["positive"],
+        ["positive", "positive "],
+        ["very good", "very  good"],
+        ["Positive", "positive"],
+        ["A1", "Ａ１"],
+        ["good", ""],
+        ["good", "  "],
+        ["good", "bad\nworse"],
+        ["good", "b" * 61],
+    ],
+)
 def test_labels_nobody_could_tell_apart_are_refused(labels: list[str]) -> None:
     with pytest.raises(TaskError) as caught:
         checked_labels(labels)

@@ -122,7 +122,9 @@ def test_version_control_leaves_out_raw_data_and_wheels_and_says_how_to_put_them
     kept_out = ["data/raw/0123456789ab/rows.jsonl", f"wheels/{WHEEL_NAME}"]
     subprocess.run(["git", "init", "-q", str(task.root)], check=True)
     asked = [*kept_out, "data/snapshots/0123456789ab/train.jsonl", "task.yaml", "scripts/03_train.py"]
-    ignored = subprocess.run(["git", "check-ignore", *asked], cwd=task.root, capture_output=True, text=True, check=False)
+    ignored = subprocess.run(
+        ["git", "check-ignore", *asked], cwd=task.root, capture_output=True, text=True, check=False
+    )
 
     assert ignored.stdout.splitlines() == kept_out
     assert "delete the next line" in written and "刪掉下一行" in written

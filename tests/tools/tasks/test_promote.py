@@ -26,7 +26,9 @@ def test_a_version_that_meets_the_goal_becomes_current_and_the_history_says_what
     assert version(task, "current").name == "v1"
 
 
-def test_below_the_goal_or_unmeasured_it_takes_a_reason_and_keeps_it(task: TaskFolder, make_version: MakeVersion) -> None:
+def test_below_the_goal_or_unmeasured_it_takes_a_reason_and_keeps_it(
+    task: TaskFolder, make_version: MakeVersion
+) -> None:
     update_task(task, {"success_criteria.threshold": 0.8})
     make_version(0.75)
     make_version()
@@ -63,7 +65,14 @@ def test_rolling_back_walks_down_the_versions_stood_behind(task: TaskFolder, mak
     promote(task, "v3")
     assert roll_back(task).version == "v1"
     assert [step.action for step in load_current(task).history] == [
-        "promote", "promote", "promote", "roll_back", "roll_back", "promote", "roll_back"]
+        "promote",
+        "promote",
+        "promote",
+        "roll_back",
+        "roll_back",
+        "promote",
+        "roll_back",
+    ]
     assert load_current(task).history[3].reason == "users complain"
 
 

@@ -17,8 +17,17 @@ NAMES = [script.file for script in SCRIPTS]
 
 
 def run(script: Path, environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *arguments], cwd=script.parents[1], env=environment, text=True,
-                          encoding="utf-8", capture_output=True, timeout=60, stdin=subprocess.DEVNULL, check=False)
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=script.parents[1],
+        env=environment,
+        text=True,
+        encoding="utf-8",
+        capture_output=True,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
 
 
 @pytest.fixture
@@ -69,8 +78,10 @@ def test_script_01_by_hand_fetches_all_sources_or_one(copied: Path, environment:
         (copied / f"{name}.jsonl").write_bytes(dump_jsonl(sentences(30, start)))
     with TaskFolder(copied).change() as task:
         task.type, task.labels = "entity-classification", ["正面", "中性", "負面"]
-    write_yaml(copied / "data_source.yaml", {"sources": [
-        {"type": "file", "path": "old.jsonl"}, {"type": "file", "path": "new.jsonl"}]})
+    write_yaml(
+        copied / "data_source.yaml",
+        {"sources": [{"type": "file", "path": "old.jsonl"}, {"type": "file", "path": "new.jsonl"}]},
+    )
     script = copied / "scripts" / "01_regenerate_data.py"
     whole = run(script, environment, str(script))
     assert whole.returncode == 0, whole.stderr

@@ -37,11 +37,13 @@ POINTS = {
     "after the record": "os.rename = die",
     "after the rename": "shutil.rmtree = die",
     "after the first version": "real = tidy._remove\ndone = []\n"
-                               "def second(*a):\n    die() if done else done.append(real(*a))\ntidy._remove = second",
+    "def second(*a):\n    die() if done else done.append(real(*a))\ntidy._remove = second",
 }
 
 
-def test_a_preview_says_what_would_go_and_how_much_and_touches_nothing(task: TaskFolder, make_version: MakeVersion) -> None:
+def test_a_preview_says_what_would_go_and_how_much_and_touches_nothing(
+    task: TaskFolder, make_version: MakeVersion
+) -> None:
     for number in range(5):
         make_version(0.5, size=1000 + number)
     (task.cache / "tokenised").mkdir(parents=True)
@@ -50,7 +52,10 @@ def test_a_preview_says_what_would_go_and_how_much_and_touches_nothing(task: Tas
     told = tidy(task)
     assert not told.done and everything_below(task.root) == before
     assert [(one.path, one.bytes) for one in told.removed] == [
-        ("models/v1", 1000), ("models/v2", 1001), (".cache", 500)]
+        ("models/v1", 1000),
+        ("models/v2", 1001),
+        (".cache", 500),
+    ]
     assert told.bytes == 2501 and [one.version for one in told.kept] == ["v5", "v4", "v3"]
 
 
@@ -95,7 +100,12 @@ def test_the_best_the_current_the_one_before_and_the_deployed_stay(task: TaskFol
     promote(task, "v4")
     deployed(task, "v1")
     assert {name: [why.en for why in reasons] for name, reasons in needed_versions(task, 1).items()} == {
-        "v6": ["recent"], "v4": ["current"], "v3": ["to roll back to"], "v2": ["best score"], "v1": ["deployed"]}
+        "v6": ["recent"],
+        "v4": ["current"],
+        "v3": ["to roll back to"],
+        "v2": ["best score"],
+        "v1": ["deployed"],
+    }
 
 
 def test_a_version_others_were_trained_on_stays_and_a_parent_of_settings_alone_does_not(
@@ -120,12 +130,17 @@ def test_checkpoints_and_the_merged_model_of_a_kept_version_go_but_not_of_the_de
     os.link(VersionFolder(task, 1).models / "merged" / "weights", VersionFolder(task, 1).models / "merged" / "again")
     deployed(task, "v2")
     assert [(one.path, one.bytes) for one in tidy(task, 2, confirm=True).removed] == [
-        ("models/v1/checkpoints", 100), ("models/v1/merged", 100), ("models/v2/checkpoints", 100)]
+        ("models/v1/checkpoints", 100),
+        ("models/v1/merged", 100),
+        ("models/v2/checkpoints", 100),
+    ]
     assert model_stands(VersionFolder(task, 1)) and not removal_file(VersionFolder(task, 1)).exists()
     assert (task.models / "v2" / "merged" / "weights").is_file()
 
 
-def test_a_failed_training_loses_its_checkpoints_and_a_running_one_nothing(task: TaskFolder, make_version: MakeVersion) -> None:
+def test_a_failed_training_loses_its_checkpoints_and_a_running_one_nothing(
+    task: TaskFolder, make_version: MakeVersion
+) -> None:
     failed, running = reserve_version(task), reserve_version(task)
     make_version(0.5)
     write_json(failed.failure_file, {"format": 1, "cancelled": False})
@@ -137,7 +152,9 @@ def test_a_failed_training_loses_its_checkpoints_and_a_running_one_nothing(task:
     assert not removal_file(failed).exists()
 
 
-def test_a_removed_model_is_told_by_name_with_the_call_that_brings_it_back(task: TaskFolder, make_version: MakeVersion) -> None:
+def test_a_removed_model_is_told_by_name_with_the_call_that_brings_it_back(
+    task: TaskFolder, make_version: MakeVersion
+) -> None:
     first = make_version(0.5)
     make_version(0.5)
     tidy(task, 1, confirm=True)
@@ -161,7 +178,9 @@ def test_nothing_goes_beside_a_job_at_work(task: TaskFolder, make_version: MakeV
     assert model_stands(VersionFolder(task, 1))
 
 
-def test_less_than_one_version_is_refused_and_the_words_are_the_calls(task: TaskFolder, make_version: MakeVersion) -> None:
+def test_less_than_one_version_is_refused_and_the_words_are_the_calls(
+    task: TaskFolder, make_version: MakeVersion
+) -> None:
     make_version(0.5)
     make_version(0.5)
     with pytest.raises(TaskError):

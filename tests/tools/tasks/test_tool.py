@@ -54,8 +54,9 @@ async def test_a_derived_folder_name_is_said(client: Client) -> None:
 async def test_a_task_is_shown_changed_archived_and_listed(client: Client) -> None:
     await call(client, "create_task", **REVIEWS)
     shown = await call(client, "update_task", task="reviews")
-    changed = await call(client, "update_task", task="reviews", changes={"goal": "Sort mail"},
-                         revision=shown["revision"])
+    changed = await call(
+        client, "update_task", task="reviews", changes={"goal": "Sort mail"}, revision=shown["revision"]
+    )
     assert changed["changed"] == ["goal"] and changed["definition"]["goal"] == "Sort mail"
     assert 'goal: nothing → "Sort mail"' in changed["message"]
     assert (await call(client, "list_tasks", state="archived"))["message"] == "No task is archived."
@@ -137,9 +138,10 @@ async def test_an_unknown_address_is_refused_with_all_kinds(client: Client) -> N
 
 async def test_the_tools_of_tasks_take_at_most_thirteen_hundred_tokens(client: Client) -> None:
     tools = (await client.list_tools()).tools
-    assert {tool.name for tool in tools} == {
-        "create_task", "update_task", "list_tasks", "manage_task", "read_resource"}
-    size = sum(len(tool.name) + len(tool.description or "") + len(json.dumps(tool.input_schema, ensure_ascii=False))
-               for tool in tools)
+    assert {tool.name for tool in tools} == {"create_task", "update_task", "list_tasks", "manage_task", "read_resource"}
+    size = sum(
+        len(tool.name) + len(tool.description or "") + len(json.dumps(tool.input_schema, ensure_ascii=False))
+        for tool in tools
+    )
     print(f"tools of tasks: {size / 4:.0f} tokens")
     assert size / 4 <= 1300

@@ -51,8 +51,9 @@ def other(tmp_path: Path) -> Workspace:
 def an_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A task with data and one version, with its model, in a file; made once."""
     place = tmp_path_factory.mktemp("export")
-    task = fill_data(create_task(Workspace(place / "workspace"), "Reviews", "classification", "en",
-                                 labels=["good", "bad"]).folder)
+    task = fill_data(
+        create_task(Workspace(place / "workspace"), "Reviews", "classification", "en", labels=["good", "bad"]).folder
+    )
     write_version(task, 0.8)
     return export(task, place / "reviews.zip", models=True).path
 
@@ -66,8 +67,14 @@ def exported(an_export: Path, tmp_path: Path) -> Path:
 def forge(exported: Path, tmp_path: Path) -> Forge:
     """A copy of the export with entries changed, added or left out, its manifest following where asked to."""
 
-    def forged(*, change: dict[str, bytes] | None = None, drop: str = "", manifest: dict[str, Any] | None = None,
-               follow: bool = False, infos: dict[str, zipfile.ZipInfo] | None = None) -> Path:
+    def forged(
+        *,
+        change: dict[str, bytes] | None = None,
+        drop: str = "",
+        manifest: dict[str, Any] | None = None,
+        follow: bool = False,
+        infos: dict[str, zipfile.ZipInfo] | None = None,
+    ) -> Path:
         path = tmp_path / "forged.zip"
         with zipfile.ZipFile(exported) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
             content = {name: source.read(name) for name in source.namelist() if name != drop} | (change or {})
@@ -92,7 +99,9 @@ def refused(workspace: Workspace, file: Path, name: str = "") -> NlpSkillsError:
     """The refusal of an import, after which nothing stands."""
     with pytest.raises(NlpSkillsError) as caught:
         import_task(workspace, file, name)
-    assert not workspace.root.exists() or (not list(workspace.root.glob("*")) and not list(workspace.root.glob(".*.tmp")))
+    assert not workspace.root.exists() or (
+        not list(workspace.root.glob("*")) and not list(workspace.root.glob(".*.tmp"))
+    )
     assert caught.value.problem.zh and caught.value.fix.zh
     return caught.value
 
@@ -152,12 +161,15 @@ def test_a_taken_name_is_refused_and_a_free_one_works(exported: Path, workspace:
         import_task(workspace, exported, "../outside")
 
 
-@pytest.mark.parametrize(("place", "content"), [
-    ("data_source.yaml", "sources:\n- {type: database, connection: 'postgresql://u:hunter22@h/d', query: q}\n"),
-    ("data_source.yaml", "sources:\n- {type: api, password: hunter22}\n"),
-    ("docs/how.md", "psql postgresql://u:hunter22@h/d\n"),
-    ("scripts/mine.py", "KEY = 'stored-value'\n"),
-])
+@pytest.mark.parametrize(
+    ("place", "content"),
+    [
+        ("data_source.yaml", "sources:\n- {type: database, connection: 'postgresql://u:hunter22@h/d', query: q}\n"),
+        ("data_source.yaml", "sources:\n- {type: api, password: hunter22}\n"),
+        ("docs/how.md", "psql postgresql://u:hunter22@h/d\n"),
+        ("scripts/mine.py", "KEY = 'stored-value'\n"),
+    ],
+)
 def test_a_file_that_holds_a_secret_is_named_and_nothing_is_written(
     task: TaskFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, content: str
 ) -> None:
@@ -175,8 +187,10 @@ def test_references_to_secrets_travel_and_their_values_do_not(
 ) -> None:
     monkeypatch.setenv("PG_PASSWORD", "stored-value")
     assert secrets.lookup("PG_PASSWORD") == "stored-value"
-    write_yaml(task.data_source_file, {"sources": [
-        {"type": "database", "connection": "postgresql://u:${PG_PASSWORD}@h/d", "query": "q"}]})
+    write_yaml(
+        task.data_source_file,
+        {"sources": [{"type": "database", "connection": "postgresql://u:${PG_PASSWORD}@h/d", "query": "q"}]},
+    )
     with zipfile.ZipFile(export(task, tmp_path / "r.zip").path) as archive:
         assert b"${PG_PASSWORD}" in archive.read("data_source.yaml")
         assert not [name for name in archive.namelist() if b"stored-value" in archive.read(name)]
@@ -237,11 +251,28 @@ def test_a_file_left_out_is_named(forge: Forge, other: Workspace) -> None:
     assert "task.yaml" in refused(other, forge(drop="task.yaml")).problem.en
 
 
-@pytest.mark.parametrize("name", [
-    "../outside.txt", "/etc/outside.txt", "a/../../outside.txt", "a\\..\\outside.txt", "C:/outside.txt", "docs//x.md",
-    "./x.md", "docs/con.txt", "docs/x.md ", "docs/\x07.md", ".git/hooks/pre-commit", ".env", "jobs/j/exit.json",
-    "deployments/current.json", "docs/", "versions/.hidden", "TASK.yaml",
-])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../outside.txt",
+        "/etc/outside.txt",
+        "a/../../outside.txt",
+        "a\\..\\outside.txt",
+        "C:/outside.txt",
+        "docs//x.md",
+        "./x.md",
+        "docs/con.txt",
+        "docs/x.md ",
+        "docs/\x07.md",
+        ".git/hooks/pre-commit",
+        ".env",
+        "jobs/j/exit.json",
+        "deployments/current.json",
+        "docs/",
+        "versions/.hidden",
+        "TASK.yaml",
+    ],
+)
 def test_a_path_no_export_holds_is_refused_by_name(forge: Forge, other: Workspace, tmp_path: Path, name: str) -> None:
     info = zipfile.ZipInfo("x")
     info.filename = info.orig_filename = name  # its constructor would mend some of them
@@ -261,8 +292,10 @@ def test_an_entry_that_the_manifest_does_not_name_is_refused(forge: Forge, other
     assert "not in its manifest" in refused(other, forge(change={"docs/more.md": b"x"})).problem.en
 
 
-@pytest.mark.parametrize("manifest", [{"format": 2}, {"kind": "other"}, {"files": {"task.yaml": {"bytes": -1}}},
-                                      {"task": 7}, {"task": "../outside"}])
+@pytest.mark.parametrize(
+    "manifest",
+    [{"format": 2}, {"kind": "other"}, {"files": {"task.yaml": {"bytes": -1}}}, {"task": 7}, {"task": "../outside"}],
+)
 def test_a_manifest_of_another_format_is_refused(forge: Forge, other: Workspace, manifest: dict[str, Any]) -> None:
     refused(other, forge(manifest=manifest))
 
@@ -300,7 +333,9 @@ def test_a_task_file_that_cannot_be_read_is_refused(forge: Forge, other: Workspa
 
 
 def test_somebodys_own_code_is_set_aside_and_ours_written_afresh(forge: Forge, other: Workspace) -> None:
-    made = import_task(other, forge(change={"scripts/04_train.py": b"import os\n", "scripts/more.py": b""}, follow=True))
+    made = import_task(
+        other, forge(change={"scripts/04_train.py": b"import os\n", "scripts/more.py": b""}, follow=True)
+    )
     assert made.set_aside == ["scripts/04_train.py", "scripts/more.py"]
     ours = made.folder.scripts / "04_train.py"
     assert is_generated("04_train.py", ours.read_bytes()) and not (made.folder.scripts / "more.py").exists()
@@ -328,8 +363,7 @@ def test_an_older_export_comes_in_without_a_word(forge: Forge, exported: Path, o
 
 
 @needs_sigkill
-@pytest.mark.parametrize("point", [
-    "os.replace = die", "zipfile.ZipFile.writestr = die", "exporting.sha256_file = die"])
+@pytest.mark.parametrize("point", ["os.replace = die", "zipfile.ZipFile.writestr = die", "exporting.sha256_file = die"])
 def test_an_export_killed_leaves_the_old_file_or_the_whole_new_one(
     task: TaskFolder, tmp_path: Path, start_python: Start, point: str, other: Workspace
 ) -> None:
@@ -353,8 +387,9 @@ exporting.export(TaskFolder(Path({str(task.root)!r})), Path({str(target)!r}))
 
 
 @needs_sigkill
-@pytest.mark.parametrize("point", ["importing.record_removal = die", "os.rename = die",
-                                   "importing.foreign.set_aside = die"])
+@pytest.mark.parametrize(
+    "point", ["importing.record_removal = die", "os.rename = die", "importing.foreign.set_aside = die"]
+)
 def test_an_import_killed_leaves_the_whole_task_or_none(
     with_data: TaskFolder, make_version: MakeVersion, tmp_path: Path, other: Workspace, start_python: Start, point: str
 ) -> None:

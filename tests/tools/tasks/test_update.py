@@ -18,10 +18,20 @@ Start = Callable[[str], "subprocess.Popen[str]"]
 
 
 def test_fields_are_changed_by_their_dotted_names(task: TaskFolder) -> None:
-    updated = update_task(task, {"goal": "Sort mail", "success_criteria.threshold": 0.85,
-                                 "constraints": {"deadline": "June", "latency_ms": 50}})
-    assert sorted(updated.changed) == ["constraints.deadline", "constraints.latency_ms", "goal",
-                                       "success_criteria.threshold"]
+    updated = update_task(
+        task,
+        {
+            "goal": "Sort mail",
+            "success_criteria.threshold": 0.85,
+            "constraints": {"deadline": "June", "latency_ms": 50},
+        },
+    )
+    assert sorted(updated.changed) == [
+        "constraints.deadline",
+        "constraints.latency_ms",
+        "goal",
+        "success_criteria.threshold",
+    ]
     loaded = task.load()
     assert loaded == updated.task
     assert (loaded.goal, loaded.success_criteria.threshold, loaded.constraints.deadline) == ("Sort mail", 0.85, "June")
@@ -36,7 +46,11 @@ def test_none_clears_an_optional_field(task: TaskFolder) -> None:
 
 def test_an_on_premise_task_is_opened_by_the_person_alone(task: TaskFolder) -> None:
     update_task(task, {"constraints.privacy": "on-premise"})
-    for changes in ({"constraints.privacy": "open"}, {"constraints": {"privacy": "open"}}, {"constraints.privacy": None}):
+    for changes in (
+        {"constraints.privacy": "open"},
+        {"constraints": {"privacy": "open"}},
+        {"constraints.privacy": None},
+    ):
         with pytest.raises(AccessError) as refused:
             update_task(task, changes)
     assert f"nlp-skills allow --rows-of {task.name}" in refused.value.fix.en
@@ -63,21 +77,24 @@ def test_fields_of_the_persons_own_are_kept_and_can_be_changed(task: TaskFolder)
     assert task.load().model_extra == {"owner": {"mail": "x@y.z"}}
 
 
-@pytest.mark.parametrize(("changes", "field", "hint"), [
-    ({"gaol": "x"}, "gaol", "Did you mean goal?"),
-    ({"sucess_criteria.threshold": 0.8}, "sucess_criteria.threshold", "Did you mean success_criteria.threshold?"),
-    ({"constraints.privcy": "open"}, "constraints.privcy", "Did you mean constraints.privacy?"),
-    ({"name": "other"}, "name", "keeps its name"),
-    ({"archived": "yes"}, "archived", "manage_task"),
-    ({"cloned_from.task": "x"}, "cloned_from.task", "keeps its name"),
-    ({"success_criteria.threshold": 85}, "success_criteria.threshold", "write 85 % as 0.85"),
-    ({"success_criteria.metric": "f1_macro"}, "success_criteria.metric", "macro_f1"),
-    ({"labels": ["up", "down"], "success_criteria.metric": "recall.dwn"}, "success_criteria.metric", "recall.down"),
-    ({"success_criteria.metric": "recall"}, "success_criteria.metric", "recall."),
-    ({"labels": ["a"]}, "labels", "two labels"),
-    ({"labels": "a, b"}, "labels", "value that fits"),
-    ({"decisions": ["why not"]}, "decisions[0]", "value that fits"),
-])
+@pytest.mark.parametrize(
+    ("changes", "field", "hint"),
+    [
+        ({"gaol": "x"}, "gaol", "Did you mean goal?"),
+        ({"sucess_criteria.threshold": 0.8}, "sucess_criteria.threshold", "Did you mean success_criteria.threshold?"),
+        ({"constraints.privcy": "open"}, "constraints.privcy", "Did you mean constraints.privacy?"),
+        ({"name": "other"}, "name", "keeps its name"),
+        ({"archived": "yes"}, "archived", "manage_task"),
+        ({"cloned_from.task": "x"}, "cloned_from.task", "keeps its name"),
+        ({"success_criteria.threshold": 85}, "success_criteria.threshold", "write 85 % as 0.85"),
+        ({"success_criteria.metric": "f1_macro"}, "success_criteria.metric", "macro_f1"),
+        ({"labels": ["up", "down"], "success_criteria.metric": "recall.dwn"}, "success_criteria.metric", "recall.down"),
+        ({"success_criteria.metric": "recall"}, "success_criteria.metric", "recall."),
+        ({"labels": ["a"]}, "labels", "two labels"),
+        ({"labels": "a, b"}, "labels", "value that fits"),
+        ({"decisions": ["why not"]}, "decisions[0]", "value that fits"),
+    ],
+)
 def test_a_wrong_change_is_named_and_changes_nothing(
     task: TaskFolder, changes: dict[str, Any], field: str, hint: str
 ) -> None:
@@ -238,7 +255,8 @@ except ConflictError:
     print("conflict")
 """
     revision = task.revision()
-    writers = [start_python(code.format(root=str(task.root), who=who, revision=revision))
-               for who in ("first", "second")]
+    writers = [
+        start_python(code.format(root=str(task.root), who=who, revision=revision)) for who in ("first", "second")
+    ]
     said = {writer.communicate(timeout=60)[0].strip() for writer in writers}
     assert said == {"conflict", task.load().goal}

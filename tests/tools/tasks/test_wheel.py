@@ -33,8 +33,12 @@ def test_the_same_files_give_the_same_bytes() -> None:
 
 def test_every_file_of_the_package_is_in_it_and_nothing_hidden(wheel: zipfile.ZipFile) -> None:
     names = {name for name in wheel.namelist() if not name.startswith(DIST_INFO)}
-    assert {"nlp_skills/__init__.py", "nlp_skills/py.typed", "nlp_skills/server/cli.py",
-            "nlp_skills/tools/compute/wheel.py"} <= names
+    assert {
+        "nlp_skills/__init__.py",
+        "nlp_skills/py.typed",
+        "nlp_skills/server/cli.py",
+        "nlp_skills/tools/compute/wheel.py",
+    } <= names
     for part in ("server", "tools", "resources", "prompts"):
         on_disk = {f"nlp_skills/{path.relative_to(PACKAGE).as_posix()}" for path in (PACKAGE / part).rglob("*.py")}
         assert on_disk <= names
@@ -42,8 +46,10 @@ def test_every_file_of_the_package_is_in_it_and_nothing_hidden(wheel: zipfile.Zi
 
 
 def test_its_record_holds_the_hash_and_size_of_every_file(wheel: zipfile.ZipFile) -> None:
-    rows = {name: (digest, size) for name, digest, size in csv.reader(
-        wheel.read(f"{DIST_INFO}/RECORD").decode().splitlines())}
+    rows = {
+        name: (digest, size)
+        for name, digest, size in csv.reader(wheel.read(f"{DIST_INFO}/RECORD").decode().splitlines())
+    }
     assert list(rows) == wheel.namelist()
     for name, (digest, size) in rows.items():
         if name != f"{DIST_INFO}/RECORD":
@@ -74,18 +80,38 @@ def test_it_installs_into_a_fresh_environment_and_runs_a_copied_folders_script(
     borrowed = {**outside, "PYTHONPATH": sysconfig.get_paths()["purelib"], "PYTHONUTF8": "1"}
 
     def run(*command: object, environment: dict[str, str]) -> str:
-        done = subprocess.run([str(part) for part in command], cwd=tmp_path, env=environment, text=True,
-                              encoding="utf-8", capture_output=True, timeout=120, stdin=subprocess.DEVNULL, check=False)
+        done = subprocess.run(
+            [str(part) for part in command],
+            cwd=tmp_path,
+            env=environment,
+            text=True,
+            encoding="utf-8",
+            capture_output=True,
+            timeout=120,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    run(python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", task.root / "wheels" / WHEEL_NAME,
-        environment=outside)
+    run(
+        python,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        task.root / "wheels" / WHEEL_NAME,
+        environment=outside,
+    )
     where = run(python, "-c", "import nlp_skills; print(nlp_skills.__file__)", environment=outside)
     assert Path(where.strip()).is_relative_to(fresh.resolve())
     assert __version__ in run(programs / "nlp-skills", "--version", environment=borrowed)
     assert "usage" in run(python, task.scripts / "02_validate_data.py", "--help", environment=borrowed)
-    repack = ("import io, zipfile; from nlp_skills.tools.compute.wheel import package_wheel; "
-              "print(*zipfile.ZipFile(io.BytesIO(package_wheel())).namelist(), sep='\\n')")
+    repack = (
+        "import io, zipfile; from nlp_skills.tools.compute.wheel import package_wheel; "
+        "print(*zipfile.ZipFile(io.BytesIO(package_wheel())).namelist(), sep='\\n')"
+    )
     with zipfile.ZipFile(task.root / "wheels" / WHEEL_NAME) as original:
         assert set(run(python, "-c", repack, environment=borrowed).split()) == set(original.namelist())

@@ -20,12 +20,15 @@ from tests.tools.compute.sshd import far_python as far_python
 from tests.tools.compute.sshd import proxy as proxy
 from tests.tools.compute.sshd import sshd as sshd
 
-LABELS = {"正面": ("營收創下新高", "獲利優於預期", "接獲大單"), "中性": ("召開股東會", "營收持平", "公布財報日期"),
-          "負面": ("營收大幅下滑", "由盈轉虧", "下修財測")}
+LABELS = {
+    "正面": ("營收創下新高", "獲利優於預期", "接獲大單"),
+    "中性": ("召開股東會", "營收持平", "公布財報日期"),
+    "負面": ("營收大幅下滑", "由盈轉虧", "下修財測"),
+}
 COMPANIES = ("台積電", "鴻海", "聯發科", "中華電", "台達電", "國泰金", "長榮", "統一")
 
 # The task's own script, with the power to kill itself where the test says.
-SCRIPT = '''
+SCRIPT = """
 import os, signal, sys
 from nlp_skills.resources.version import task_of_script
 from nlp_skills.tools.train import run
@@ -50,7 +53,7 @@ elif point == "pause":
         time.sleep(0.05 if state.global_step < 12 else 5))
 if __name__ == "__main__":
     sys.exit(run.main(task_of_script(__file__), sys.argv[1:]))
-'''
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -91,12 +94,21 @@ def write_task(root: Path, per_label: int = 20) -> TaskFolder:
     write_yaml(task.file, {"name": root.name, "title": "財經情緒", "language": "zh-TW", "labels": list(LABELS)})
     write_atomic(task.scripts / "04_train.py", SCRIPT)
     agreed(task.scripts / "04_train.py")
-    shares = {"train": range(0, per_label), "valid": range(per_label, per_label + 5),
-              "test": range(per_label + 5, per_label + 10)}
+    shares = {
+        "train": range(0, per_label),
+        "valid": range(per_label, per_label + 5),
+        "test": range(per_label + 5, per_label + 10),
+    }
     for split, numbers in shares.items():
-        write_atomic(task.data / f"{split}.jsonl", dump_jsonl(
-            {"id": row_id(text), "text": text, "label": label}
-            for number in numbers for label in LABELS if (text := sentence(label, number))))
+        write_atomic(
+            task.data / f"{split}.jsonl",
+            dump_jsonl(
+                {"id": row_id(text), "text": text, "label": label}
+                for number in numbers
+                for label in LABELS
+                if (text := sentence(label, number))
+            ),
+        )
     return task
 
 
@@ -107,8 +119,9 @@ def write_rows(root: Path, kind: TaskType, rows: dict[str, list[dict[str, object
     write_atomic(folder.scripts / "04_train.py", SCRIPT)
     agreed(folder.scripts / "04_train.py")
     for split, content in rows.items():
-        write_atomic(folder.data / f"{split}.jsonl", dump_jsonl(
-            {"id": task_kind(kind).id_of(row), **row} for row in content))
+        write_atomic(
+            folder.data / f"{split}.jsonl", dump_jsonl({"id": task_kind(kind).id_of(row), **row} for row in content)
+        )
     return folder
 
 

@@ -34,25 +34,76 @@ from nlp_skills.tools.train.planning import plan_training
 
 LABELS = ["praise", "notice", "complaint"]
 _EVENTS = {
-    "praise": ("the staff were wonderful", "the repair was done in an hour", "the soup was excellent",
-               "the screen is bright and sharp", "the room was spotless", "delivery came a day early",
-               "the guide was very funny", "the price was fair", "the app is a joy to use", "the bed was soft",
-               "the teacher was patient", "the view was splendid"),
-    "notice": ("the shop moves to another street", "opening hours change in June", "the menu is printed on paper",
-               "the box holds twelve pieces", "the course starts on Monday", "the bus stops at the station",
-               "the form has two pages", "the museum shows old maps", "the phone comes in grey",
-               "tickets are sold at the door", "the lobby is on the first floor", "the list has ten names"),
-    "complaint": ("the staff were rude", "the repair took three weeks", "the soup was cold",
-                  "the screen broke on the first day", "the room was filthy", "delivery never came",
-                  "the guide did not turn up", "the price was outrageous", "the app crashes all the time",
-                  "the bed was broken", "the teacher shouted at us", "the view was a brick wall"),
+    "praise": (
+        "the staff were wonderful",
+        "the repair was done in an hour",
+        "the soup was excellent",
+        "the screen is bright and sharp",
+        "the room was spotless",
+        "delivery came a day early",
+        "the guide was very funny",
+        "the price was fair",
+        "the app is a joy to use",
+        "the bed was soft",
+        "the teacher was patient",
+        "the view was splendid",
+    ),
+    "notice": (
+        "the shop moves to another street",
+        "opening hours change in June",
+        "the menu is printed on paper",
+        "the box holds twelve pieces",
+        "the course starts on Monday",
+        "the bus stops at the station",
+        "the form has two pages",
+        "the museum shows old maps",
+        "the phone comes in grey",
+        "tickets are sold at the door",
+        "the lobby is on the first floor",
+        "the list has ten names",
+    ),
+    "complaint": (
+        "the staff were rude",
+        "the repair took three weeks",
+        "the soup was cold",
+        "the screen broke on the first day",
+        "the room was filthy",
+        "delivery never came",
+        "the guide did not turn up",
+        "the price was outrageous",
+        "the app crashes all the time",
+        "the bed was broken",
+        "the teacher shouted at us",
+        "the view was a brick wall",
+    ),
 }
-_PLACES = ("Alder House", "Birch Lane", "Cedar Court", "Dove Street", "Elm Park", "Fern Hill", "Glen Bay", "Holly Inn",
-           "Iris Square", "Juniper Hall", "Kite Harbour", "Larch Corner")
+_PLACES = (
+    "Alder House",
+    "Birch Lane",
+    "Cedar Court",
+    "Dove Street",
+    "Elm Park",
+    "Fern Hill",
+    "Glen Bay",
+    "Holly Inn",
+    "Iris Square",
+    "Juniper Hall",
+    "Kite Harbour",
+    "Larch Corner",
+)
 _PEOPLE = ("Ann", "Ben", "Carla", "Dora", "Emil", "Fay", "Gus", "Hana", "Ida", "Jon", "Kim", "Leo")
-_ASIDES = ("I went there with my sister", "it had rained all morning", "we had booked by telephone",
-           "this is my second visit", "I write on behalf of a friend", "we came by train", "it was a weekday",
-           "there were six of us", "my cousin lives nearby", "I kept the receipt")
+_ASIDES = (
+    "I went there with my sister",
+    "it had rained all morning",
+    "we had booked by telephone",
+    "this is my second visit",
+    "I write on behalf of a friend",
+    "we came by train",
+    "it was a weekday",
+    "there were six of us",
+    "my cousin lives nearby",
+    "I kept the receipt",
+)
 
 
 def rows_of(count: int, seed: int, shares: tuple[float, float, float] = (1, 1, 1)) -> list[Row]:
@@ -99,8 +150,10 @@ def trained_from(task: TaskFolder, plan: str) -> VersionFolder:
 def _job(task: TaskFolder, kind: str) -> RunningJob:
     folder = JobFolder(task.jobs / kind)
     folder.root.mkdir(parents=True, exist_ok=True)
-    write_json(folder.spec_file, {"id": kind, "kind": kind, "entry": ["x"], "python": "python",
-                                  "created": "2026-11-06T14:00:00Z"})
+    write_json(
+        folder.spec_file,
+        {"id": kind, "kind": kind, "entry": ["x"], "python": "python", "created": "2026-11-06T14:00:00Z"},
+    )
     return RunningJob(folder, task, by_hand=False)
 
 
@@ -112,8 +165,9 @@ def _splits(seed: int, train: int = _TRAIN, shares: tuple[float, float, float] =
     rows = rows_of(train + _VALID, 10 * seed, shares)
     # What a training row all but repeats is no test, and the product would say so.
     drawn = rows_of(_TEST + 40, 10 * seed + 1)
-    alike = near_duplicates_of([row["text"] for row in rows], [row["text"] for row in drawn],
-                               [""] * len(rows), [""] * len(drawn))
+    alike = near_duplicates_of(
+        [row["text"] for row in rows], [row["text"] for row in drawn], [""] * len(rows), [""] * len(drawn)
+    )
     test = [row for row, near in zip(drawn, alike, strict=True) if near is None][:_TEST]
     return {"train": rows[:train], "valid": rows[train:], "test": test}
 
@@ -132,8 +186,15 @@ def too_few_epochs(root: Path, base: Path, seed: int) -> VersionFolder:
 
 def overfit(root: Path, base: Path, seed: int) -> VersionFolder:
     """Few rows, shown far too often, and the last epoch kept."""
-    return trained_and_evaluated(make_task(root, _splits(seed, train=60)), base, seed=seed, epochs=30,
-                                 keep_best="last", lora_r=0, scheduler="constant_with_warmup")
+    return trained_and_evaluated(
+        make_task(root, _splits(seed, train=60)),
+        base,
+        seed=seed,
+        epochs=30,
+        keep_best="last",
+        lora_r=0,
+        scheduler="constant_with_warmup",
+    )
 
 
 def label_noise(root: Path, base: Path, seed: int) -> VersionFolder:
@@ -159,7 +220,8 @@ def wrong_template(root: Path, base: Path, seed: int) -> VersionFolder:
         loaded = load(*arguments)
         loaded.tokenizer.chat_template = (
             "{%- for message in messages %}{{- '### ' + message['role'] + ':\\n' + message['content'] + '\\n\\n' }}"
-            "{%- endfor %}{%- if add_generation_prompt %}{{- '### Response:\\n' }}{%- endif %}")
+            "{%- endfor %}{%- if add_generation_prompt %}{{- '### Response:\\n' }}{%- endif %}"
+        )
         return loaded
 
     with mock.patch.object(evaluating, "load_for_inference", with_another):
@@ -183,8 +245,10 @@ def truncation(root: Path, base: Path, seed: int) -> VersionFolder:
     dataset = sft._dataset
 
     def cut(rows: Any, processes: int = 1) -> Any:
-        return dataset([type(row)(row.id, row.answer, row.input_ids[:limit], min(row.start, limit), row.context)
-                        for row in rows], processes)
+        return dataset(
+            [type(row)(row.id, row.answer, row.input_ids[:limit], min(row.start, limit), row.context) for row in rows],
+            processes,
+        )
 
     with _audit_ignored(), mock.patch.object(sft, "_dataset", cut):
         return trained_and_evaluated(make_task(root, _splits(seed)), base, seed=seed, max_length=limit)
@@ -199,9 +263,14 @@ def _audit_ignored() -> Iterator[None]:
 
 
 FAULTS: dict[str, Plant] = {
-    "rate_too_high": rate_too_high, "underfitting": too_few_epochs, "overfitting": overfit,
-    "label_noise": label_noise, "imbalance": imbalance, "wrong_template": wrong_template,
-    "end_of_turn": end_of_turn_untrained, "truncation": truncation,
+    "rate_too_high": rate_too_high,
+    "underfitting": too_few_epochs,
+    "overfitting": overfit,
+    "label_noise": label_noise,
+    "imbalance": imbalance,
+    "wrong_template": wrong_template,
+    "end_of_turn": end_of_turn_untrained,
+    "truncation": truncation,
 }
 
 

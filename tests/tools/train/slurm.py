@@ -105,15 +105,28 @@ class Slurm:
             (self.root / folder).mkdir()
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
         _CONFIG.parent.mkdir(exist_ok=True)
-        _CONFIG.write_text(_MARK + _SLURM.format(cluster=CLUSTER, host=socket.gethostname().partition(".")[0],
-                                                 root=self.root, cores=os.cpu_count(), memory=memory * 3 // 4))
+        _CONFIG.write_text(
+            _MARK
+            + _SLURM.format(
+                cluster=CLUSTER,
+                host=socket.gethostname().partition(".")[0],
+                root=self.root,
+                cores=os.cpu_count(),
+                memory=memory * 3 // 4,
+            )
+        )
         self._munge()
         self.begin("slurmctld", "-D")
         self.begin("slurmd", "-D")
         self.sshd = Sshd(self.root / "sshd", self.home, Path(self.account.pw_dir) / "queue")
-        for place, text in ((".slurm/config", f"Host {CLUSTER}\n  HostName 127.0.0.1\n  Port {self.sshd.port}\n"
-                             f"  User {USER}\n  IdentityFile {self.home}/.ssh/id_ed25519\n"),
-                            (_PERSON, secrets.token_hex(4))):
+        for place, text in (
+            (
+                ".slurm/config",
+                f"Host {CLUSTER}\n  HostName 127.0.0.1\n  Port {self.sshd.port}\n"
+                f"  User {USER}\n  IdentityFile {self.home}/.ssh/id_ed25519\n",
+            ),
+            (_PERSON, secrets.token_hex(4)),
+        ):
             (self.home / place).parent.mkdir()
             (self.home / place).write_text(text)
         self.sshd.config.unlink()
@@ -122,8 +135,15 @@ class Slurm:
     def begin(self, *command: str) -> None:
         """Start a process that ends with the node."""
         with (self.root / "daemons.log").open("ab") as log:
-            self.processes.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                                   env={**os.environ, _VARIABLE: str(self.root)}))
+            self.processes.append(
+                subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env={**os.environ, _VARIABLE: str(self.root)},
+                )
+            )
 
     def _profile(self) -> None:
         shims, version = self.root / "shims", f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -135,7 +155,11 @@ class Slurm:
         (shims / "curl").write_text(_CURL.format(uv=shims / "uv"))
         for shim in shims.iterdir():
             shim.chmod(0o755)
-        kept = [f"{name}={os.environ[name]}" for name in ("PIP_FIND_LINKS", "PIP_INDEX_URL", "SSL_CERT_FILE") if name in os.environ]
+        kept = [
+            f"{name}={os.environ[name]}"
+            for name in ("PIP_FIND_LINKS", "PIP_INDEX_URL", "SSL_CERT_FILE")
+            if name in os.environ
+        ]
         certificates = os.environ.get("PIP_CERT")
         kept += [f"SSL_CERT_FILE={certificates} UV_NATIVE_TLS=1"] if certificates else []
         kept += [f"UV_FIND_LINKS={os.environ['PIP_FIND_LINKS']}"] if "PIP_FIND_LINKS" in os.environ else []
@@ -156,9 +180,13 @@ class Slurm:
 
     def variables(self) -> dict[str, str]:
         """The person's environment: SkyPilot's server and its files belong to this run."""
-        return {_VARIABLE: str(self.root), "HOME": str(self.home), "TMPDIR": str(self.root / "tmp"),
-                "PATH": f"{os.environ['NLP_SKILLS_TEST_SKY']}{os.pathsep}{os.environ['PATH']}",
-                "SKYPILOT_DISABLE_USAGE_COLLECTION": "1"}
+        return {
+            _VARIABLE: str(self.root),
+            "HOME": str(self.home),
+            "TMPDIR": str(self.root / "tmp"),
+            "PATH": f"{os.environ['NLP_SKILLS_TEST_SKY']}{os.pathsep}{os.environ['PATH']}",
+            "SKYPILOT_DISABLE_USAGE_COLLECTION": "1",
+        }
 
     def jobs(self) -> list[str]:
         """What is allocated there."""
@@ -180,9 +208,17 @@ class Slurm:
 def _clear() -> None:
     """End every process of a run, and remove its account and files."""
     # An SSH server writes its title, which names its files, over its environment.
-    _end([one for one in psutil.process_iter(["name", "cmdline"]) if one.pid != os.getpid() and (
-        environment_value(one, _VARIABLE)
-        or (one.info["name"] == "sshd" and str(_ROOTS / _ROOT) in " ".join(one.info["cmdline"] or [])))])
+    _end(
+        [
+            one
+            for one in psutil.process_iter(["name", "cmdline"])
+            if one.pid != os.getpid()
+            and (
+                environment_value(one, _VARIABLE)
+                or (one.info["name"] == "sshd" and str(_ROOTS / _ROOT) in " ".join(one.info["cmdline"] or []))
+            )
+        ]
+    )
     if _CONFIG.is_file():
         require(_CONFIG.read_text().startswith(_MARK), f"{_CONFIG} is not the tests' own")
         _CONFIG.unlink()
@@ -232,8 +268,10 @@ def slurm_node() -> Iterator[Slurm]:
     with alone:
         _clear()
         with socket.socket() as probe:
-            require(probe.connect_ex(("127.0.0.1", SKY_PORT)) != 0,
-                    f"another SkyPilot server answers on port {SKY_PORT}: sky api stop")
+            require(
+                probe.connect_ex(("127.0.0.1", SKY_PORT)) != 0,
+                f"another SkyPilot server answers on port {SKY_PORT}: sky api stop",
+            )
         root = Path(tempfile.mkdtemp(prefix=_ROOT, dir=_ROOTS))
         root.chmod(0o755)
         node = Slurm(root, root / "home")

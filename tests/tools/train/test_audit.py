@@ -15,10 +15,16 @@ from tests.tiny_model import CHAT_TEMPLATE, TURN_END, build_tokenizer
 
 pytestmark = pytest.mark.worker
 ROWS = [
-    {"id": "a", "prompt": [{"role": "system", "content": "只回答標籤"}, {"role": "user", "content": "台積電營收新高"}],
-     "completion": [{"role": "assistant", "content": "正面"}]},
-    {"id": "b", "prompt": [{"role": "user", "content": "Profit fell " + "very " * 40}],
-     "completion": [{"role": "assistant", "content": "negative"}]},
+    {
+        "id": "a",
+        "prompt": [{"role": "system", "content": "只回答標籤"}, {"role": "user", "content": "台積電營收新高"}],
+        "completion": [{"role": "assistant", "content": "正面"}],
+    },
+    {
+        "id": "b",
+        "prompt": [{"role": "user", "content": "Profit fell " + "very " * 40}],
+        "completion": [{"role": "assistant", "content": "negative"}],
+    },
 ]
 Audited = Callable[..., dict[str, str]]
 

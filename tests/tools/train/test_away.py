@@ -37,8 +37,16 @@ from tests.tools.compute.working import eventually
 pytestmark = pytest.mark.minutes
 
 SECONDS = 180.0
-SETTINGS = {"epochs": 5, "batch_size": 8, "gradient_accumulation": 1, "save_every": 5, "threads": 1,
-            "lora_dropout": 0.1, "lora_r": 8, "learning_rate": 2e-3}
+SETTINGS = {
+    "epochs": 5,
+    "batch_size": 8,
+    "gradient_accumulation": 1,
+    "save_every": 5,
+    "threads": 1,
+    "lora_dropout": 0.1,
+    "lora_r": 8,
+    "learning_rate": 2e-3,
+}
 STEPS = 40
 HUB_NAME = f"somebody/tiny-{os.getpid()}"
 
@@ -154,12 +162,17 @@ def test_data_that_must_stay_inside_is_sent_only_after_a_yes(
     workspace: Workspace, task: TaskFolder, tiny_model: Path, machine: Ssh
 ) -> None:
     definition = task.load()
-    task.save(definition.model_copy(update={"constraints": definition.constraints.model_copy(
-        update={"privacy": "on-premise"})}))
+    task.save(
+        definition.model_copy(
+            update={"constraints": definition.constraints.model_copy(update={"privacy": "on-premise"})}
+        )
+    )
     plan_training(workspace, task, {"base_model": str(tiny_model), **SETTINGS}, "none", [], "first")
     with pytest.raises(AccessError) as asked:
         submit_away(workspace, task, "first", "gpubox", confirm=True)
-    assert "nlp-skills allow --rows-of" in asked.value.fix.en and [need.host for need in asked.value.needs] == [machine.host]
+    assert "nlp-skills allow --rows-of" in asked.value.fix.en and [need.host for need in asked.value.needs] == [
+        machine.host
+    ]
     # A yes to that machine is none to another one that takes its name.
     grant(asked.value.needs)
     other = f"{getpass.getuser()}@{machine.host}"

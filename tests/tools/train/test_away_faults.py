@@ -45,8 +45,15 @@ class Case:
         self.job: JobFolder
 
     def start(self) -> JobFolder:
-        self.job = jobs.submit(self.workspace, "machine", ["-m", "tests.tools.compute.errand"], [str(self.place)],
-                               python=sys.executable, resumable=True, machine="gpubox")
+        self.job = jobs.submit(
+            self.workspace,
+            "machine",
+            ["-m", "tests.tools.compute.errand"],
+            [str(self.place)],
+            python=sys.executable,
+            resumable=True,
+            machine="gpubox",
+        )
         return self.job
 
     @property
@@ -107,7 +114,10 @@ def test_a_link_cut_in_upload_at_work_and_in_fetching_goes_on_in_the_middle_of_t
     case.start()
     case.half_way()
     assert proxy.cuts == 1 and proxy.passed["there"] < INPUT_BYTES * 1.5
-    assert [event["kind"] for event in read_jsonl(case.job.events_file) if event["kind"] in ("cut", "linked")] == ["cut", "linked"]
+    assert [event["kind"] for event in read_jsonl(case.job.events_file) if event["kind"] in ("cut", "linked")] == [
+        "cut",
+        "linked",
+    ]
     assert case.job.state() == "running" and not JobEvents(case.job).warnings()
 
     proxy.down = True
@@ -159,7 +169,9 @@ def test_the_tending_process_killed_while_it_carries_goes_on_in_the_middle_of_th
     assert proxy.passed[way] - before < INPUT_BYTES * 1.6
 
 
-def test_a_machine_that_was_restarted_is_told_and_goes_on_from_its_checkpoint(case: Case, sshd: Sshd, proxy: Proxy) -> None:
+def test_a_machine_that_was_restarted_is_told_and_goes_on_from_its_checkpoint(
+    case: Case, sshd: Sshd, proxy: Proxy
+) -> None:
     case.start()
     case.half_way()
     sshd.stop()
@@ -196,12 +208,15 @@ def test_what_is_there_already_is_not_sent_again_and_what_is_damaged_is(case: Ca
 
 
 def test_two_jobs_on_one_machine_take_turns_there_and_the_second_is_queued_here(case: Case, tmp_path: Path) -> None:
-    waits = ("from nlp_skills.resources.workspace import Workspace\n"
-             "from nlp_skills.tools.compute.machine import describe_machine\n"
-             "from nlp_skills.tools.compute.turns import my_turn\n\n"
-             "def work(job):\n    with my_turn(job, describe_machine(Workspace())):\n        return really(job)\n\n")
+    waits = (
+        "from nlp_skills.resources.workspace import Workspace\n"
+        "from nlp_skills.tools.compute.machine import describe_machine\n"
+        "from nlp_skills.tools.compute.turns import my_turn\n\n"
+        "def work(job):\n    with my_turn(job, describe_machine(Workspace())):\n        return really(job)\n\n"
+    )
     (case.place / "far_work.py").write_text(
-        FAR_WORK.replace("def work(job):", "def really(job):").replace("sys.exit(", waits + "sys.exit("))
+        FAR_WORK.replace("def work(job):", "def really(job):").replace("sys.exit(", waits + "sys.exit(")
+    )
     case.start()
     case.half_way()
     second = Case(case.workspace, tmp_path / "second", case.far)
@@ -244,13 +259,16 @@ def test_the_tending_process_killed_here_finds_the_job_there_again(case: Case) -
 
 
 def test_the_server_killed_leaves_the_tending_process_at_work(case: Case) -> None:
-    submit = ("import sys; from pathlib import Path; from nlp_skills.resources.workspace import Workspace; "
-              "from nlp_skills.tools.compute import jobs; import time\n"
-              "job = jobs.submit(Workspace(Path(sys.argv[1])), 'machine', ['-m', 'tests.tools.compute.errand'], "
-              "[sys.argv[2]], python=sys.executable, resumable=True, machine='gpubox')\n"
-              "print(job.root, flush=True); time.sleep(600)")
-    with subprocess.Popen([sys.executable, "-c", submit, str(case.workspace.root), str(case.place)],
-                          stdout=subprocess.PIPE, text=True) as server:
+    submit = (
+        "import sys; from pathlib import Path; from nlp_skills.resources.workspace import Workspace; "
+        "from nlp_skills.tools.compute import jobs; import time\n"
+        "job = jobs.submit(Workspace(Path(sys.argv[1])), 'machine', ['-m', 'tests.tools.compute.errand'], "
+        "[sys.argv[2]], python=sys.executable, resumable=True, machine='gpubox')\n"
+        "print(job.root, flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", submit, str(case.workspace.root), str(case.place)], stdout=subprocess.PIPE, text=True
+    ) as server:
         assert server.stdout is not None
         try:
             case.job = JobFolder(Path(server.stdout.readline().strip()))
@@ -312,7 +330,9 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_file_is_told(
 ) -> None:
     """The disk was roomy when it was asked, and full a moment later."""
     case.far.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m,mode=777", "tmpfs", str(case.far)], check=False).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=3m,mode=777", "tmpfs", str(case.far)], check=False
+    ).returncode:
         pytest.skip("no file system can be mounted here")
     try:
         with machine.reached("gpubox") as far, pytest.raises((WorkspaceError, MachineError)) as told:
@@ -332,8 +352,7 @@ def test_a_python_that_is_too_old_or_not_there_is_refused_before_anything_is_sen
     old.write_text("#!/bin/sh\necho 3.9\n")
     old.chmod(0o755)
     for python, said in ((str(old), "3.9"), ("/no/python", "/no/python")):
-        with pytest.raises(MachineError) as told, \
-                machine.model_copy(update={"python": python}).reached("gpubox"):
+        with pytest.raises(MachineError) as told, machine.model_copy(update={"python": python}).reached("gpubox"):
             pass
         assert said in told.value.problem.en and told.value.field == "settings.python"
     assert not far_folder.exists()

@@ -36,23 +36,47 @@ from tests.tools.compute.working import eventually
 pytestmark = pytest.mark.minutes
 
 SECONDS = 240.0
-SETTINGS = {"epochs": 5, "batch_size": 8, "gradient_accumulation": 1, "save_every": 5, "threads": 1, "lora_r": 8,
-            "learning_rate": 2e-3}
+SETTINGS = {
+    "epochs": 5,
+    "batch_size": 8,
+    "gradient_accumulation": 1,
+    "save_every": 5,
+    "threads": 1,
+    "lora_r": 8,
+    "learning_rate": 2e-3,
+}
 PRICE = 1.01
 
 
 @pytest.fixture
 def clouds(
-    workspace: Workspace, task: TaskFolder, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    far_python: str, far_folder: Path, proxy: Proxy,
+    workspace: Workspace,
+    task: TaskFolder,
+    tiny_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    far_python: str,
+    far_folder: Path,
+    proxy: Proxy,
 ) -> Path:
     """A machine that can be rented, its price known, and a plan to train."""
     state = sky_on_path(tmp_path, monkeypatch, workspace)
     machine = Sky(infra="aws", gpus="A10G:1", folder=str(far_folder), python=far_python)
     keep_machine(workspace, "cloud", machine)
-    offer.keep(workspace, "cloud", offer.Offer(
-        infra="AWS (us-east-1)", instance="g5.xlarge", cores=4, memory_gb=16, gpus="A10G:1", price_per_hour=PRICE,
-        seen="2999-01-01T00:00:00Z", settings=offer.settings_hash(machine)))
+    offer.keep(
+        workspace,
+        "cloud",
+        offer.Offer(
+            infra="AWS (us-east-1)",
+            instance="g5.xlarge",
+            cores=4,
+            memory_gb=16,
+            gpus="A10G:1",
+            price_per_hour=PRICE,
+            seen="2999-01-01T00:00:00Z",
+            settings=offer.settings_hash(machine),
+        ),
+    )
     plan_training(workspace, task, {"base_model": str(tiny_model), **SETTINGS}, "none", [], "first")
     return state
 
@@ -102,8 +126,17 @@ def test_a_job_that_passes_its_budget_is_stopped_its_checkpoint_kept_and_goes_on
     job = submit_away(workspace, task, "first", "cloud", confirm=True)
     seals = f"{task.name}/models/v1/checkpoints/checkpoint-*/sealed.json"
     eventually(lambda: list((far_folder / "runs" / job.id).glob(seals)) or job.state() != "running", SECONDS)
-    append_jsonl(task.spending_file, {"time": "2026-01-01T00:00:00Z", "job": "another", "what": "x", "kind": "paid",
-                                      "amount": 1.0, "currency": "USD"})
+    append_jsonl(
+        task.spending_file,
+        {
+            "time": "2026-01-01T00:00:00Z",
+            "job": "another",
+            "what": "x",
+            "kind": "paid",
+            "amount": 1.0,
+            "currency": "USD",
+        },
+    )
     ends(job, "failed")
     error = jobs.failure(job)
     assert isinstance(error, BudgetError) and "budget.per_task" in error.fix.en and "action='resume'" in error.fix.en
@@ -117,7 +150,7 @@ def test_a_job_that_passes_its_budget_is_stopped_its_checkpoint_kept_and_goes_on
     ends(job, "succeeded")
     assert VersionFolder(task, 1).model_info()["training"]["steps"] == 40
     first = next(event for event in reversed(_events(job)) if event["kind"] == "resumed")
-    steps = [event["step"] for event in _events(job)[_events(job).index(first):] if event.get("total") == 40]
+    steps = [event["step"] for event in _events(job)[_events(job).index(first) :] if event.get("total") == 40]
     assert min(step for step in steps if step) > 5, "it went on from the checkpoint"
 
 
@@ -135,8 +168,10 @@ def test_nothing_is_rented_that_the_budget_or_another_currency_cannot_bear(
     assert other.value.field == "budget.currency" and not rented(clouds)
 
 
-@pytest.mark.parametrize(("trouble", "said"), [("no capacity", "InsufficientInstanceCapacity"),
-                                               ("setup fails", "No matching distribution found for torch")])
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [("no capacity", "InsufficientInstanceCapacity"), ("setup fails", "No matching distribution found for torch")],
+)
 def test_a_launch_that_fails_is_told_in_skypilots_words_and_leaves_nothing_rented(
     workspace: Workspace, task: TaskFolder, clouds: Path, trouble: str, said: str
 ) -> None:

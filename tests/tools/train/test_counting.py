@@ -26,18 +26,31 @@ TURN = {"role": "assistant", "content": "好。"}
 # For each type of task: the n-th row, and one that is far too long.
 KINDS: dict[TaskType, tuple[Any, dict[str, Any]]] = {
     "generation": (lambda n: {"text": f"第{n}題", "output": "好。"}, {"text": LONG, "output": "好。"}),
-    "chat": (lambda n: {"text": f"第{n}題", "messages": [{"role": "user", "content": f"第{n}題"}, TURN]},
-             {"text": LONG, "messages": [{"role": "user", "content": LONG}, TURN]}),
-    "preference": (lambda n: {"text": f"第{n}題", "chosen": "好。", "rejected": "壞。"},
-                   {"text": "長", "chosen": "好。", "rejected": LONG}),
-    "extraction": (lambda n: {"text": f"台積電第{n}號", "spans": [{"type": ("公司", "客戶")[n % 2], "text": "台積電", "start": 0, "end": 3}]},
-                   {"text": "台積電" + LONG, "spans": [{"type": "公司", "text": "台積電", "start": 0, "end": 3}]}),
+    "chat": (
+        lambda n: {"text": f"第{n}題", "messages": [{"role": "user", "content": f"第{n}題"}, TURN]},
+        {"text": LONG, "messages": [{"role": "user", "content": LONG}, TURN]},
+    ),
+    "preference": (
+        lambda n: {"text": f"第{n}題", "chosen": "好。", "rejected": "壞。"},
+        {"text": "長", "chosen": "好。", "rejected": LONG},
+    ),
+    "extraction": (
+        lambda n: {
+            "text": f"台積電第{n}號",
+            "spans": [{"type": ("公司", "客戶")[n % 2], "text": "台積電", "start": 0, "end": 3}],
+        },
+        {"text": "台積電" + LONG, "spans": [{"type": "公司", "text": "台積電", "start": 0, "end": 3}]},
+    ),
 }
 
 
 def made(workspace: Workspace, kind: TaskType, *more: dict[str, Any]) -> TaskFolder:
     row, _ = KINDS[kind]
-    rows = {"train": [*map(row, range(30)), *more], "valid": [*map(row, range(30, 36))], "test": [*map(row, range(36, 46))]}
+    rows = {
+        "train": [*map(row, range(30)), *more],
+        "valid": [*map(row, range(30, 36))],
+        "test": [*map(row, range(36, 46))],
+    }
     return write_rows(workspace.root / kind, kind, rows, labels=["公司", "客戶"] if kind == "extraction" else [])
 
 
@@ -51,7 +64,9 @@ def blocking(answer: PlanAnswer) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_row_too_long_blocks_the_plan_until_it_is_decided_on(workspace: Workspace, tiny_model: Path, kind: TaskType) -> None:
+def test_a_row_too_long_blocks_the_plan_until_it_is_decided_on(
+    workspace: Workspace, tiny_model: Path, kind: TaskType
+) -> None:
     task = made(workspace, kind, KINDS[kind][1])
     answer = plan(workspace, task, tiny_model)
     assert set(blocking(answer)) == {"long_rows"} and "1 row is longer" in blocking(answer)["long_rows"]
@@ -79,7 +94,9 @@ def test_a_row_that_the_chat_template_does_not_take_is_said_with_the_plan(
     assert "no system here" in blocking(plan(workspace, task, base))["label_audit"]
 
 
-def test_a_right_answer_that_could_never_be_rewarded_is_said_with_the_plan(workspace: Workspace, tiny_model: Path) -> None:
+def test_a_right_answer_that_could_never_be_rewarded_is_said_with_the_plan(
+    workspace: Workspace, tiny_model: Path
+) -> None:
     task = made(workspace, "generation", {"text": "長", "output": "好。" * 60})
     said = blocking(plan(workspace, task, tiny_model, method="grpo", max_completion_length=16, max_length=4096))
     assert "max_completion_length 16" in said["label_audit"]

@@ -25,8 +25,16 @@ from tests.tools.train import faults
 
 pytestmark = [pytest.mark.worker, pytest.mark.minutes]
 SEED = 7
-LONGEST_FIRST = ("rate_too_high", "overfitting", "label_noise", "imbalance", "wrong_template", "end_of_turn",
-                 "truncation", "underfitting")
+LONGEST_FIRST = (
+    "rate_too_high",
+    "overfitting",
+    "label_noise",
+    "imbalance",
+    "wrong_template",
+    "end_of_turn",
+    "truncation",
+    "underfitting",
+)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +44,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory, demo_base_model: Path) -
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn"), initializer=faults.quiet) as pool:
         running: list[Future[None]] = [
             pool.submit(faults.plant, name, root / f"{name}-{SEED}".replace("_", "-"), demo_base_model, SEED)
-            for name in LONGEST_FIRST]
+            for name in LONGEST_FIRST
+        ]
         for one in running:
             one.result()
     yield root

@@ -23,14 +23,24 @@ SETTINGS = {"epochs": 3, "batch_size": 8, "gradient_accumulation": 1, "save_ever
 
 def pair(number: int) -> dict[str, object]:
     asked = f"{COMPANIES[number % 8]}第{number}號客服來信：帳單為什麼多了{number * 7}元？"
-    return {"text": asked, "chosen": f"您好，已為您查詢第{number}號帳單，謝謝您。", "rejected": f"自己查第{number}號帳單。"}
+    return {
+        "text": asked,
+        "chosen": f"您好，已為您查詢第{number}號帳單，謝謝您。",
+        "rejected": f"自己查第{number}號帳單。",
+    }
 
 
 @pytest.fixture
 def tone(workspace: Workspace) -> TaskFolder:
-    return write_rows(workspace.root / "tone", "preference", {
-        "train": [pair(number) for number in range(48)], "valid": [pair(number) for number in range(48, 60)],
-        "test": [pair(number) for number in range(60, 66)]})
+    return write_rows(
+        workspace.root / "tone",
+        "preference",
+        {
+            "train": [pair(number) for number in range(48)],
+            "valid": [pair(number) for number in range(48, 60)],
+            "test": [pair(number) for number in range(60, 66)],
+        },
+    )
 
 
 @pytest.fixture
@@ -90,8 +100,11 @@ def test_a_pair_whose_rejected_answer_is_too_long_is_refused_before_there_is_a_v
     tone: TaskFolder, trainings: Trainings, tiny_model: Path
 ) -> None:
     long = {**pair(99), "rejected": "自己查。" * 60}
-    write_rows(tone.root, "preference", {"train": [long, *(pair(number) for number in range(20))],
-                                         "valid": [pair(50)], "test": [pair(60)]})
+    write_rows(
+        tone.root,
+        "preference",
+        {"train": [long, *(pair(number) for number in range(20))], "valid": [pair(50)], "test": [pair(60)]},
+    )
     with pytest.raises(TrainingError) as refused:
         trainings.start(tone, {"base_model": str(tiny_model), **SETTINGS, "max_length": 200})
     assert refused.value.field == "long_rows" and "1 row is longer" in refused.value.problem.en

@@ -22,26 +22,54 @@ def fit(tiny_model: Path, rows: list[dict[str, Any]], choice: LongRows | None) -
     ends = end_ids_of(tiny_model, tokenizer)
     rendered = [{"id": row["id"], **kind_of(row).rendered(row, PROMPT, [])} for row in rows]
     splits = {"train": tokenise(rendered, tokenizer, ends), "valid": []}
-    return fit_rows(splits, {row["id"]: row for row in rows}, PROMPT, [], tokenizer, ends, choice, LIMIT), tokenizer, ends
+    return (
+        fit_rows(splits, {row["id"]: row for row in rows}, PROMPT, [], tokenizer, ends, choice, LIMIT),
+        tokenizer,
+        ends,
+    )
 
 
 ROWS: dict[str, list[dict[str, Any]]] = {
-    "supervised": [{"id": "short", "text": "hello", "output": "yes"}, {"id": "long", "text": "rain " * 400, "output": "no"},
-                   {"id": "answer", "text": "hello", "output": "word " * 400}],
-    "pairs": [{"id": "short", "text": "hello", "chosen": "yes", "rejected": "no"},
-              {"id": "long", "text": "rain " * 400, "chosen": "yes", "rejected": "no"},
-              {"id": "answer", "text": "hello", "chosen": "yes", "rejected": "word " * 400}],
+    "supervised": [
+        {"id": "short", "text": "hello", "output": "yes"},
+        {"id": "long", "text": "rain " * 400, "output": "no"},
+        {"id": "answer", "text": "hello", "output": "word " * 400},
+    ],
+    "pairs": [
+        {"id": "short", "text": "hello", "chosen": "yes", "rejected": "no"},
+        {"id": "long", "text": "rain " * 400, "chosen": "yes", "rejected": "no"},
+        {"id": "answer", "text": "hello", "chosen": "yes", "rejected": "word " * 400},
+    ],
     "conversations": [
-        {"id": "short", "text": "hi", "messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yes"}]},
-        {"id": "long", "text": "hi", "messages": [
-            *({"role": role, "content": f"{role} {number} " + "rain " * 20} for number in range(8) for role in ("user", "assistant")),
-            {"role": "user", "content": "so?"}, {"role": "assistant", "content": "no"}]},
-        {"id": "answer", "text": "hi", "messages": [{"role": "user", "content": "hi"},
-                                                    {"role": "assistant", "content": "word " * 400}]}],
-    "extraction": [{"id": "short", "text": "hello", "spans": []},
-                   {"id": "long", "text": "Acme " + "rain " * 400, "spans": [{"type": "firm", "text": "Acme"}]},
-                   {"id": "answer", "text": "rain " * 400 + "Acme " + "rain " * 400,
-                    "spans": [{"type": "firm", "text": "Acme"}]}],
+        {
+            "id": "short",
+            "text": "hi",
+            "messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yes"}],
+        },
+        {
+            "id": "long",
+            "text": "hi",
+            "messages": [
+                *(
+                    {"role": role, "content": f"{role} {number} " + "rain " * 20}
+                    for number in range(8)
+                    for role in ("user", "assistant")
+                ),
+                {"role": "user", "content": "so?"},
+                {"role": "assistant", "content": "no"},
+            ],
+        },
+        {
+            "id": "answer",
+            "text": "hi",
+            "messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "word " * 400}],
+        },
+    ],
+    "extraction": [
+        {"id": "short", "text": "hello", "spans": []},
+        {"id": "long", "text": "Acme " + "rain " * 400, "spans": [{"type": "firm", "text": "Acme"}]},
+        {"id": "answer", "text": "rain " * 400 + "Acme " + "rain " * 400, "spans": [{"type": "firm", "text": "Acme"}]},
+    ],
 }
 
 
@@ -51,7 +79,11 @@ def test_dropped_rows_are_named_and_the_rest_passes_the_audit(tiny_model: Path, 
     assert found.left_out == ["answer", "long"] and {row.id for row in found.splits["train"]} == {"short"}
     assert audit(found.splits, tokenizer, ends, LIMIT).findings == []
     assert found.summary("drop", LIMIT)["long_rows"] == {
-        "choice": "drop", "max_length": LIMIT, "left_out": ["answer", "long"], "left_out_count": 2}
+        "choice": "drop",
+        "max_length": LIMIT,
+        "left_out": ["answer", "long"],
+        "left_out_count": 2,
+    }
 
 
 @pytest.mark.parametrize("kind", ROWS)

@@ -24,8 +24,10 @@ pytestmark = pytest.mark.minutes
 CACHE = Path(__file__).parents[3] / ".cache" / "tests"
 REQUIREMENT = "bitsandbytes==0.50.2"
 # Widths of 64 and more: 64 weights share a scale.
-_BUILD = "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; " \
+_BUILD = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; "
     "from tests.tiny_model import build_tiny_model; build_tiny_model(Path(sys.argv[2]), hidden=128)"
+)
 
 
 @pytest.fixture(scope="session")
@@ -37,8 +39,12 @@ def bitsandbytes() -> Path:
         if not (folder / "bitsandbytes").is_dir():
             uv = shutil.which("uv")
             install = [uv, "pip", "install"] if uv else [sys.executable, "-m", "pip", "install"]
-            done = subprocess.run([*install, "--quiet", "--no-deps", "--target", str(folder), REQUIREMENT],
-                                  capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                [*install, "--quiet", "--no-deps", "--target", str(folder), REQUIREMENT],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
             if done.returncode:
                 why = f"{REQUIREMENT} cannot be installed here: {done.stderr.strip()[-200:]}"
                 if os.environ.get("CI"):
@@ -58,15 +64,23 @@ def wide_model(worker: Path) -> Path:
 
 
 def test_lora_is_trained_beside_weights_in_four_bits_and_merges_into_the_whole_base(
-    workspace: Workspace, task: TaskFolder, worker: Path, wide_model: Path, bitsandbytes: Path,
-    monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace,
+    task: TaskFolder,
+    worker: Path,
+    wide_model: Path,
+    bitsandbytes: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([os.environ["PYTHONPATH"], str(bitsandbytes)]))
     trainings = Trainings(workspace, worker)
-    job = trainings.start(task, {"base_model": str(wide_model), "load_in_4bit": True, "epochs": 3, "batch_size": 8,
-                                 "learning_rate": 5e-3})
-    if trainings.ended(job) == "failed" and isinstance(error := jobs.failure(job), NlpSkillsError) \
-            and error.field == "load_in_4bit":
+    job = trainings.start(
+        task, {"base_model": str(wide_model), "load_in_4bit": True, "epochs": 3, "batch_size": 8, "learning_rate": 5e-3}
+    )
+    if (
+        trainings.ended(job) == "failed"
+        and isinstance(error := jobs.failure(job), NlpSkillsError)
+        and error.field == "load_in_4bit"
+    ):
         pytest.skip(str(error.problem.en))  # what a person is told, where this processor cannot
     version = trainings.task_version(task)
     assert version.status() == "trained", job.output_file.read_text(encoding="utf-8")
@@ -92,5 +106,7 @@ def test_without_bitsandbytes_the_plan_says_how_to_install_it(
 
 def test_every_weight_cannot_be_trained_in_four_bits(workspace: Workspace, task: TaskFolder, tiny_model: Path) -> None:
     with pytest.raises(TrainingError) as refused:
-        plan_training(workspace, task, {"base_model": str(tiny_model), "load_in_4bit": True, "lora_r": 0}, "none", [], None)
+        plan_training(
+            workspace, task, {"base_model": str(tiny_model), "load_in_4bit": True, "lora_r": 0}, "none", [], None
+        )
     assert refused.value.field == "load_in_4bit"

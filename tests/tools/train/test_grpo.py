@@ -20,8 +20,17 @@ from tests.tools.train.conftest import COMPANIES, found_from_every_folder, works
 from tests.tools.train.trained import Trainings, measures, weights
 
 pytestmark = pytest.mark.minutes
-GRPO = {"method": "grpo", "base_model": "words/v1", "epochs": 6, "batch_size": 8, "gradient_accumulation": 1,
-        "num_generations": 8, "max_completion_length": 8, "save_every": 4, "learning_rate": 1e-2}
+GRPO = {
+    "method": "grpo",
+    "base_model": "words/v1",
+    "epochs": 6,
+    "batch_size": 8,
+    "gradient_accumulation": 1,
+    "num_generations": 8,
+    "max_completion_length": 8,
+    "save_every": 4,
+    "learning_rate": 1e-2,
+}
 
 
 def asked(number: int) -> str:
@@ -44,22 +53,41 @@ def trainings(workspace: Workspace, worker: Path) -> Trainings:
 def words(workspace: Workspace, trainings: Trainings, tiny_model: Path) -> VersionFolder:
     """A model that says 好 or, more often, 壞 at random and ends there: free text, trained with sft on every weight."""
     chance = random.Random(7)
-    task = write_rows(workspace.root / "words", "generation", {
-        "train": [{"text": asked(number), "output": chance.choice("好好壞壞壞")} for number in range(64)],
-        "valid": [{"text": asked(number), "output": chance.choice("好好壞壞壞")} for number in range(64, 72)],
-        "test": [{"text": asked(number), "output": chance.choice("好好壞壞壞")} for number in range(72, 76)]})
-    return trainings.done(task, {"base_model": str(tiny_model), "lora_r": 0, "learning_rate": 1e-2, "epochs": 12,
-                                 "batch_size": 8, "gradient_accumulation": 1})
+    task = write_rows(
+        workspace.root / "words",
+        "generation",
+        {
+            "train": [{"text": asked(number), "output": chance.choice("好好壞壞壞")} for number in range(64)],
+            "valid": [{"text": asked(number), "output": chance.choice("好好壞壞壞")} for number in range(64, 72)],
+            "test": [{"text": asked(number), "output": chance.choice("好好壞壞壞")} for number in range(72, 76)],
+        },
+    )
+    return trainings.done(
+        task,
+        {
+            "base_model": str(tiny_model),
+            "lora_r": 0,
+            "learning_rate": 1e-2,
+            "epochs": 12,
+            "batch_size": 8,
+            "gradient_accumulation": 1,
+        },
+    )
 
 
 @pytest.fixture
 def good(workspace: Workspace) -> TaskFolder:
     """The same questions, to which 好 is right."""
     name = f"good-{len(list(workspace.root.glob('good-*')))}"
-    return write_rows(workspace.root / name, "generation", {
-        "train": [{"text": asked(number), "output": "好"} for number in range(100, 122)],
-        "valid": [{"text": asked(number), "output": "好"} for number in range(122, 130)],
-        "test": [{"text": asked(number), "output": "好"} for number in range(130, 134)]})
+    return write_rows(
+        workspace.root / name,
+        "generation",
+        {
+            "train": [{"text": asked(number), "output": "好"} for number in range(100, 122)],
+            "valid": [{"text": asked(number), "output": "好"} for number in range(122, 130)],
+            "test": [{"text": asked(number), "output": "好"} for number in range(130, 134)],
+        },
+    )
 
 
 def test_from_a_version_that_is_sometimes_right_the_reward_rises_and_a_killed_run_ends_with_the_same_weights(

@@ -20,19 +20,23 @@ from tests.tools.train.conftest import write_rows
 from tests.tools.train.test_planning import base as base
 from tests.tools.train.test_planning import plan, trained_version
 
-PAIRS: list[dict[str, object]] = [{"text": f"第{number}封來信", "chosen": f"您好，第{number}封已處理。", "rejected": f"不理第{number}封。"}
-                                  for number in range(40)]
+PAIRS: list[dict[str, object]] = [
+    {"text": f"第{number}封來信", "chosen": f"您好，第{number}封已處理。", "rejected": f"不理第{number}封。"}
+    for number in range(40)
+]
 
 
 @pytest.fixture
 def pairs(workspace: Workspace) -> TaskFolder:
-    return write_rows(workspace.root / "tone", "preference", {"train": PAIRS[:28], "valid": PAIRS[28:34],
-                                                              "test": PAIRS[34:]})
+    return write_rows(
+        workspace.root / "tone", "preference", {"train": PAIRS[:28], "valid": PAIRS[28:34], "test": PAIRS[34:]}
+    )
 
 
 def test_each_type_of_task_has_a_usual_method_that_accepts_it() -> None:
     assert {kind: usual_method(kind) for kind in task_kinds()} == {
-        kind: "dpo" if kind == "preference" else "sft" for kind in task_kinds()}
+        kind: "dpo" if kind == "preference" else "sft" for kind in task_kinds()
+    }
     for kind in task_kinds():
         make_method(usual_method(kind), {"base_model": "any"}).check_task(kind, [])
 
@@ -53,8 +57,10 @@ def test_labels_are_refused_by_name_for_preferences_in_both_languages(
 ) -> None:
     with pytest.raises(TrainingError) as refused:
         plan(workspace, task, {"base_model": str(base), "method": "dpo"})
-    assert refused.value.problem.en == ("dpo needs preference pairs (text, chosen, rejected); this task is of type "
-                                        "classification (one label for a text).")
+    assert refused.value.problem.en == (
+        "dpo needs preference pairs (text, chosen, rejected); this task is of type "
+        "classification (one label for a text)."
+    )
     assert "偏好配對（text、chosen、rejected）" in refused.value.problem.zh
     assert refused.value.fix.en.endswith("make a task of type preference.")
 
@@ -94,7 +100,9 @@ def test_rewards_go_on_from_the_version_that_another_method_trained(
 
 
 @pytest.mark.parametrize("name", ["v1", "news/v1"])
-def test_a_version_that_is_no_base_model_is_refused(workspace: Workspace, task: TaskFolder, base: Path, name: str) -> None:
+def test_a_version_that_is_no_base_model_is_refused(
+    workspace: Workspace, task: TaskFolder, base: Path, name: str
+) -> None:
     folder = trained_version(task, plan(workspace, task, {"base_model": str(base)}))
     folder.model_info_file.unlink()
     with pytest.raises(TrainingError) as refused:
@@ -115,12 +123,15 @@ def test_four_bits_quarter_the_frozen_weights_and_a_second_copy_doubles_them(
     assert weights(**pulled, beta=0.1) == 2 * weights(**pulled)
 
 
-@pytest.mark.parametrize(("settings", "field", "said"), [
-    ({"rewards": ["lable_match"]}, "rewards", "label_match"),
-    ({"rewards": ["json_validity"]}, "rewards", "exact_match, label_match"),
-    ({"rewards": ["label_match"], "reward_weights": [1.0, 2.0]}, "reward_weights", "one weight for each"),
-    ({"rewards": []}, "rewards", "rewards"),
-])
+@pytest.mark.parametrize(
+    ("settings", "field", "said"),
+    [
+        ({"rewards": ["lable_match"]}, "rewards", "label_match"),
+        ({"rewards": ["json_validity"]}, "rewards", "exact_match, label_match"),
+        ({"rewards": ["label_match"], "reward_weights": [1.0, 2.0]}, "reward_weights", "one weight for each"),
+        ({"rewards": []}, "rewards", "rewards"),
+    ],
+)
 def test_rewards_that_do_not_fit_are_named(
     workspace: Workspace, task: TaskFolder, base: Path, settings: dict[str, Any], field: str, said: str
 ) -> None:
@@ -137,12 +148,19 @@ def test_settings_that_count_labels_are_refused_where_there_are_none() -> None:
 
 
 def test_the_kept_epoch_is_judged_as_each_method_means_it() -> None:
-    dpo = [{"step": 1, "eval_loss": 0.5, "eval_rewards/accuracies": 0.9},
-           {"step": 2, "eval_loss": 0.4, "eval_rewards/accuracies": 0.8}]
+    dpo = [
+        {"step": 1, "eval_loss": 0.5, "eval_rewards/accuracies": 0.9},
+        {"step": 2, "eval_loss": 0.4, "eval_rewards/accuracies": 0.8},
+    ]
     grpo = [{"step": 1, "eval_reward": 0.5, "eval_ended": 1.0}, {"step": 2, "eval_reward": 0.5, "eval_ended": 0.9}]
     text = [{"step": 1, "eval_loss": 0.5, "eval_exact": 0.0}, {"step": 2, "eval_loss": 0.4, "eval_exact": 0.0}]
-    for kind, keep, history, best in (("dpo", "accuracy", dpo, 1), ("dpo", "loss", dpo, 2), ("grpo", "reward", grpo, 1),
-                                      ("grpo", "last", grpo, None), ("sft", "exact", text, 2)):
+    for kind, keep, history, best in (
+        ("dpo", "accuracy", dpo, 1),
+        ("dpo", "loss", dpo, 2),
+        ("grpo", "reward", grpo, 1),
+        ("grpo", "last", grpo, None),
+        ("sft", "exact", text, 2),
+    ):
         method = make_method(kind, {"base_model": "any", "keep_best": keep})
         assert method.best_step(history) == best, (kind, keep)  # type: ignore[attr-defined]
 
@@ -152,14 +170,23 @@ SPANS = {"text": "台積電在新竹", "spans": [{"type": "地點", "text": "新
 OBJECT = {"text": "王小明，30 歲", "output": '{"name": "王小明", "age": 30}'}
 
 
-@pytest.mark.parametrize(("reward", "row", "answer", "earned"), [
-    ("label_match", LABEL, "正面。", 1.0), ("label_match", LABEL, "不是正面", 0.0), ("label_match", LABEL, "", 0.0),
-    ("exact_match", SPANS, '{"地點": ["新竹"]}', 1.0), ("exact_match", SPANS, "{}", 0.0),
-    ("exact_match", OBJECT, '{"name": "王小明", "age": 30}', 1.0), ("exact_match", OBJECT, "王小明", 0.0),
-    ("json_validity", SPANS, "{}", 1.0), ("json_validity", SPANS, "新竹", 0.0),
-    ("json_validity", OBJECT, '```json\n{"age": 1, "name": ""}\n```', 1.0),
-    ("json_validity", OBJECT, '{"name": "王小明"}', 0.0), ("json_validity", OBJECT, '["王小明"]', 0.0),
-])
+@pytest.mark.parametrize(
+    ("reward", "row", "answer", "earned"),
+    [
+        ("label_match", LABEL, "正面。", 1.0),
+        ("label_match", LABEL, "不是正面", 0.0),
+        ("label_match", LABEL, "", 0.0),
+        ("exact_match", SPANS, '{"地點": ["新竹"]}', 1.0),
+        ("exact_match", SPANS, "{}", 0.0),
+        ("exact_match", OBJECT, '{"name": "王小明", "age": 30}', 1.0),
+        ("exact_match", OBJECT, "王小明", 0.0),
+        ("json_validity", SPANS, "{}", 1.0),
+        ("json_validity", SPANS, "新竹", 0.0),
+        ("json_validity", OBJECT, '```json\n{"age": 1, "name": ""}\n```', 1.0),
+        ("json_validity", OBJECT, '{"name": "王小明"}', 0.0),
+        ("json_validity", OBJECT, '["王小明"]', 0.0),
+    ],
+)
 def test_what_an_answer_earns(reward: str, row: dict[str, Any], answer: str, earned: float) -> None:
     assert rewards()[reward].score(row, answer, ["正面", "負面"]) == earned
 

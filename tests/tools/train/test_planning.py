@@ -29,8 +29,10 @@ from nlp_skills.tools.train.tokenise import TokenisedRow
 from tests.tools.train.conftest import write_task
 
 SHAPES = {
-    "model.embed_tokens.weight": [100, 8], "model.layers.0.self_attn.q_proj.weight": [8, 8],
-    "model.layers.0.mlp.up_proj.weight": [16, 8], "model.norm.weight": [8],
+    "model.embed_tokens.weight": [100, 8],
+    "model.layers.0.self_attn.q_proj.weight": [8, 8],
+    "model.layers.0.mlp.up_proj.weight": [16, 8],
+    "model.norm.weight": [8],
 }
 
 
@@ -42,11 +44,21 @@ def base(tmp_path: Path) -> Path:
 
 def write_base(folder: Path, shapes: dict[str, list[int]] = SHAPES, **config: Any) -> Path:
     folder.mkdir()
-    header = json.dumps({name: {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]}
-                         for name, shape in shapes.items()}).encode()
+    header = json.dumps(
+        {name: {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]} for name, shape in shapes.items()}
+    ).encode()
     (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
-    write_json(folder / "config.json", {"architectures": ["Qwen3ForCausalLM"], "hidden_size": 8, "vocab_size": 100,
-                                        "num_hidden_layers": 1, "max_position_embeddings": 512, **config})
+    write_json(
+        folder / "config.json",
+        {
+            "architectures": ["Qwen3ForCausalLM"],
+            "hidden_size": 8,
+            "vocab_size": 100,
+            "num_hidden_layers": 1,
+            "max_position_embeddings": 512,
+            **config,
+        },
+    )
     (folder / "tokenizer.json").write_text(json.dumps({"added_tokens": [{"content": "<|im_end|>", "special": True}]}))
     (folder / "chat_template.jinja").write_text("{{ messages }}")
     return folder
@@ -65,9 +77,15 @@ def trained_version(task: TaskFolder, answer: PlanAnswer) -> VersionFolder:
 
     folder = reserve_version(task, fill)
     base = read_base_model(Path(answer.settings["base_model"]))
-    write_json(folder.model_info_file, {
-        "base_model": {"hash": base.hash, "path": str(base.folder)}, "method": folder.config()["method"], "files": {},
-        "training": {"tokens_per_second": 1000.0}})
+    write_json(
+        folder.model_info_file,
+        {
+            "base_model": {"hash": base.hash, "path": str(base.folder)},
+            "method": folder.config()["method"],
+            "files": {},
+            "training": {"tokens_per_second": 1000.0},
+        },
+    )
     return folder
 
 
@@ -123,14 +141,17 @@ def test_a_plan_without_a_parent_starts_afresh(workspace: Workspace, task: TaskF
     assert answer.parent is None and answer.changes == [] and answer.settings["epochs"] == 8
 
 
-@pytest.mark.parametrize(("settings", "field", "said"), [
-    ({"learning_rat": 1e-4}, "learning_rat", "learning_rate"),
-    ({"epochs": 0}, "epochs", "epochs"),
-    ({"learning_rate": float("nan")}, "learning_rate", "learning_rate"),
-    ({"lora_r": "many"}, "lora_r", "lora_r"),
-    ({"method": "stf"}, "method", "sft"),
-    ({"max_seq_length": 512}, "max_seq_length", "max_length"),
-])
+@pytest.mark.parametrize(
+    ("settings", "field", "said"),
+    [
+        ({"learning_rat": 1e-4}, "learning_rat", "learning_rate"),
+        ({"epochs": 0}, "epochs", "epochs"),
+        ({"learning_rate": float("nan")}, "learning_rate", "learning_rate"),
+        ({"lora_r": "many"}, "lora_r", "lora_r"),
+        ({"method": "stf"}, "method", "sft"),
+        ({"max_seq_length": 512}, "max_seq_length", "max_length"),
+    ],
+)
 def test_a_setting_that_cannot_be_used_is_named_with_what_was_meant(
     workspace: Workspace, task: TaskFolder, base: Path, settings: dict[str, Any], field: str, said: str
 ) -> None:
@@ -171,10 +192,9 @@ def test_training_without_a_plan_or_data_says_what_comes_first(workspace: Worksp
     assert plan(workspace, bare, {"base_model": str(base)}).next_step.tool == "prepare_data"
 
 
-@pytest.mark.parametrize("folder", [
-    lambda place: write_base(place, architectures=["BertForMaskedLM"]),
-    lambda place: place.mkdir() or place,
-])
+@pytest.mark.parametrize(
+    "folder", [lambda place: write_base(place, architectures=["BertForMaskedLM"]), lambda place: place.mkdir() or place]
+)
 def test_what_is_no_causal_model_is_refused(
     workspace: Workspace, task: TaskFolder, tmp_path: Path, folder: Any
 ) -> None:
@@ -205,8 +225,7 @@ def test_a_model_too_large_for_the_memory_is_refused_and_a_tight_or_long_one_ask
 def test_nothing_is_downloaded_for_a_model_that_memory_cannot_hold(
     workspace: Workspace, task: TaskFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small = describe_machine(workspace).model_copy(
-        update={"gpus": [], "device": "cpu", "free_memory": 16_000_000_000})
+    small = describe_machine(workspace).model_copy(update={"gpus": [], "device": "cpu", "free_memory": 16_000_000_000})
     monkeypatch.setattr("nlp_skills.tools.train.preflight.describe_machine", lambda _workspace: small)
     answer = plan(workspace, task, {"base_model": "Qwen/Qwen3-8B"})
     assert {"base_model", "memory"} <= {found["code"] for found in answer.findings if found["level"] == "blocking"}
@@ -218,8 +237,10 @@ def test_a_plan_says_how_many_gpus_share_it_and_refuses_more_than_there_are(
     workspace: Workspace, task: TaskFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    cards = [Gpu(name=name, memory=memory * 10**9, free=free * 10**9, driver="1", uuid=f"GPU-{at}")
-             for at, (name, memory, free) in enumerate([("H100", 80, 80), ("H100", 80, 80), ("T400", 4, 4)])]
+    cards = [
+        Gpu(name=name, memory=memory * 10**9, free=free * 10**9, driver="1", uuid=f"GPU-{at}")
+        for at, (name, memory, free) in enumerate([("H100", 80, 80), ("H100", 80, 80), ("T400", 4, 4)])
+    ]
     two = describe_machine(workspace).model_copy(update={"gpus": cards, "device": "cuda"})
     monkeypatch.setattr("nlp_skills.tools.train.preflight.describe_machine", lambda _workspace: two)
     shared = plan(workspace, task, {"base_model": "Qwen/Qwen3-4B"})
@@ -260,8 +281,10 @@ def test_every_method_documents_itself_and_its_settings() -> None:
 
 
 def test_defaults_follow_rows_and_model_size() -> None:
-    chosen = {rows: sft().resolved(Situation(rows, 50, parameters=4_000_000_000))[0].model_dump()
-              for rows in (300, 2000, 20_000)}
+    chosen = {
+        rows: sft().resolved(Situation(rows, 50, parameters=4_000_000_000))[0].model_dump()
+        for rows in (300, 2000, 20_000)
+    }
     assert [settings["epochs"] for settings in chosen.values()] == [4, 3, 2]
     assert {settings["learning_rate"] for settings in chosen.values()} == {2e-4}
     assert chosen[20_000]["lora_r"] == 32
@@ -284,10 +307,10 @@ def test_oversampling_shows_every_label_equally_often() -> None:
     assert oversampled.rows_per_epoch(situation) == len(balanced)
 
 
-@pytest.mark.parametrize(("keep_best", "best", "stops"), [("recall", 3, False), ("loss", 2, True), ("last", None, False)])
-def test_the_kept_epoch_and_the_early_stop_follow_the_history(
-    keep_best: str, best: int | None, stops: bool
-) -> None:
+@pytest.mark.parametrize(
+    ("keep_best", "best", "stops"), [("recall", 3, False), ("loss", 2, True), ("last", None, False)]
+)
+def test_the_kept_epoch_and_the_early_stop_follow_the_history(keep_best: str, best: int | None, stops: bool) -> None:
     evaluations = [(1, 0.9, 0.5), (2, 0.4, 0.6), (3, 0.5, 0.7), (4, 0.6, 0.7)]
     history = [{"step": step, "eval_loss": loss, "eval_recall": recall} for step, loss, recall in evaluations]
     method = sft(keep_best=keep_best, early_stopping=2)
@@ -349,7 +372,13 @@ def test_other_base_models_are_offered_until_the_person_chose_one(workspace: Wor
 def test_a_known_card_narrows_the_time_and_an_unknown_one_widens_it() -> None:
     rows, shape = Rows(500, (100_000, 100_000), 300), outline("Qwen/Qwen3-4B")
     assert shape
-    settings = {"batch_size": 8, "gradient_accumulation": 2, "epochs": 3, "lora_r": 16, "activation_checkpointing": True}
+    settings = {
+        "batch_size": 8,
+        "gradient_accumulation": 2,
+        "epochs": 3,
+        "lora_r": 16,
+        "activation_checkpointing": True,
+    }
     known, unknown = (estimate(settings, shape, rows, 8, name, None).seconds for name in ("NVIDIA L4", "Other GPU"))
     assert known[1] / known[0] < unknown[1] / unknown[0]
 
@@ -359,7 +388,9 @@ def test_two_clients_that_plan_at_once_get_two_plans_and_the_same_again_is_the_s
 ) -> None:
     base = str(write_base(tmp_path / "base"))
     with ThreadPoolExecutor(2) as clients:
-        answers = list(clients.map(lambda epochs: plan(workspace, task, {"base_model": base, "epochs": epochs}), (3, 5)))
+        answers = list(
+            clients.map(lambda epochs: plan(workspace, task, {"base_model": base, "epochs": epochs}), (3, 5))
+        )
     assert {answer.plan for answer in answers} == {"plan-v1", "plan-v1-2"}
     for answer, epochs in zip(answers, (3, 5), strict=True):
         assert answer.plan and read_plan(task, answer.plan).settings.model_dump()["epochs"] == epochs
@@ -398,9 +429,18 @@ def test_four_bits_leave_the_head_in_its_precision_where_it_is_its_own(tmp_path:
     settings = {"lora_r": 16, "batch_size": 1, "load_in_4bit": True}
     rows = Rows(10, (100, 100), 10)
     shapes = {"model.embed_tokens.weight": [100_000, 512], "model.layers.0.mlp.up_proj.weight": [2048, 512]}
-    tied = read_base_model(write_base(tmp_path / "tied", shapes, hidden_size=512, vocab_size=100_000, tie_word_embeddings=True))
-    own = read_base_model(write_base(tmp_path / "own", {**shapes, "lm_head.weight": [100_000, 512]}, hidden_size=512,
-                                     vocab_size=100_000, tie_word_embeddings=False))
+    tied = read_base_model(
+        write_base(tmp_path / "tied", shapes, hidden_size=512, vocab_size=100_000, tie_word_embeddings=True)
+    )
+    own = read_base_model(
+        write_base(
+            tmp_path / "own",
+            {**shapes, "lm_head.weight": [100_000, 512]},
+            hidden_size=512,
+            vocab_size=100_000,
+            tie_word_embeddings=False,
+        )
+    )
     weights = [memory_by_parts(settings, base, rows, gpu=True, recompute=True)["weights"] for base in (tied, own)]
     assert weights[1] - weights[0] == pytest.approx(1.1 * 100_000 * 512 * 2, rel=1e-3)
     assert weights[0] == pytest.approx(1.1 * (100_000 * 512 * 2 + 2048 * 512 * 0.55), rel=1e-3)

@@ -22,8 +22,11 @@ INJECTED = list(read_jsonl(CASES / "25-special-tokens-in-text" / "inj.jsonl"))
 
 
 def rendered(row: dict[str, Any], number: int) -> dict[str, Any]:
-    return {"id": f"r{number}", "prompt": [{"role": "user", "content": row["text"]}],
-            "completion": [{"role": "assistant", "content": row["label"]}]}
+    return {
+        "id": f"r{number}",
+        "prompt": [{"role": "user", "content": row["text"]}],
+        "completion": [{"role": "assistant", "content": row["label"]}],
+    }
 
 
 @pytest.mark.worker
@@ -31,7 +34,9 @@ def test_no_control_token_comes_out_of_a_rows_text_and_the_audit_names_the_rows(
     tokenizer = build_tokenizer()
     turn, end = tokenizer.convert_tokens_to_ids([TURN_START, TURN_END])
     rows = tokenise([rendered(row, number) for number, row in enumerate(INJECTED)], tokenizer, {end})
-    assert {(row.input_ids.count(turn), row.input_ids.count(end)) for row in rows} == {(2, 2)}, "the question and the answer"
+    assert {(row.input_ids.count(turn), row.input_ids.count(end)) for row in rows} == {(2, 2)}, (
+        "the question and the answer"
+    )
     with_control = [f"r{number}" for number, row in enumerate(INJECTED) if TURN_START in row["text"]]
     seen = audit({"train": rows}, tokenizer, {end}, 512)
     assert with_control and seen.neutralised == with_control and not seen.findings
@@ -59,22 +64,31 @@ def test_the_control_tokens_are_those_of_the_files_and_of_the_tokenizer_alike(tm
 def test_a_clock_whose_format_is_not_written_out_is_stopped_too() -> None:
     told = without_clock("{% set format = '%Y' %}{{ strftime_now(format) }}{{ strftime_now(\"%H:%M\") }}")
     assert told.startswith("{%- macro strftime_now") and '"00:00"' in told
-    assert without_clock("{% if strftime_now is defined %}x{% endif %}") == "{% if strftime_now is defined %}x{% endif %}"
+    assert (
+        without_clock("{% if strftime_now is defined %}x{% endif %}") == "{% if strftime_now is defined %}x{% endif %}"
+    )
 
 
 def test_a_broken_token_is_broken_for_good_and_other_text_is_left_alone() -> None:
     tokens = ("<|im_end|>", "</s>", "<s>")
     assert plain("a <|im_end|></s> b < s>", tokens) == "a < |im_end|>< /s> b < s>"
     assert plain(plain("<s><s>", tokens), tokens) == "< s>< s>"
-    messages = [{"role": "user", "content": [{"type": "text", "text": "<s>"}, {"type": "image"}]}, {"role": "tool", "content": None}]
+    messages = [
+        {"role": "user", "content": [{"type": "text", "text": "<s>"}, {"type": "image"}]},
+        {"role": "tool", "content": None},
+    ]
     assert plain_messages(messages, tokens) == [
-        {"role": "user", "content": [{"type": "text", "text": "< s>"}, {"type": "image"}]}, {"role": "tool", "content": None}]
+        {"role": "user", "content": [{"type": "text", "text": "< s>"}, {"type": "image"}]},
+        {"role": "tool", "content": None},
+    ]
 
 
 TOOLS = CASES / "12-tool-turns" / "tools.jsonl"
-STRICT = ("{%- for turn in messages %}{%- if turn.role == 'system' %}{{ raise_exception('System role not supported') }}{%- endif %}"
-          "{{ '<|im_start|>' + turn.role + '\n' + turn.content + '<|im_end|>\n' }}{%- endfor %}"
-          "{%- if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{%- endif %}")
+STRICT = (
+    "{%- for turn in messages %}{%- if turn.role == 'system' %}{{ raise_exception('System role not supported') }}{%- endif %}"
+    "{{ '<|im_start|>' + turn.role + '\n' + turn.content + '<|im_end|>\n' }}{%- endfor %}"
+    "{%- if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{%- endif %}"
+)
 
 
 def conversations() -> list[dict[str, Any]]:
@@ -90,7 +104,9 @@ def test_tool_turns_reach_training_as_words_of_turns_that_every_template_takes()
     rows = tokenise(conversations(), tokenizer, {end})
     told = tokenizer.decode(rows[1].input_ids)
 
-    assert [tokenizer.decode(row.trained) for row in rows[:2]] == [f"Box {box} is in the depot.{TURN_END}" for box in (0, 1)]
+    assert [tokenizer.decode(row.trained) for row in rows[:2]] == [
+        f"Box {box} is in the depot.{TURN_END}" for box in (0, 1)
+    ]
     assert '<tool_call>\n{"name": "track", "arguments": {"box": 1}}\n</tool_call>' in told
     assert f"{TURN_START}user\n<tool_response>\nbox 1 in depot\n</tool_response>" in told
     assert not audit({"train": rows}, tokenizer, {end}, 512).findings

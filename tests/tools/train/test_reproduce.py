@@ -52,8 +52,9 @@ def version(workspace: Workspace, task: TaskFolder, tiny_model: Path, worker: Pa
     ended(jobs.submit(workspace, "train", ["scripts/04_train.py"], ["--plan", name], python=worker, task=task))
     write_atomic(task.scripts / "05_evaluate.py", _EVALUATE)
     agreed(task.scripts / "05_evaluate.py")
-    ended(jobs.submit(workspace, "evaluate", ["scripts/05_evaluate.py"], ["--skip-baselines"], python=worker,
-                      task=task))
+    ended(
+        jobs.submit(workspace, "evaluate", ["scripts/05_evaluate.py"], ["--skip-baselines"], python=worker, task=task)
+    )
     return VersionFolder(task, 1)
 
 
@@ -65,8 +66,16 @@ def test_a_version_is_reproduced_and_a_difference_is_found(
     result = replayed(workspace, task, worker)
     assert result["identical"] is True, result
     checks = {check["what"]: check for check in result["checks"]}  # type: ignore[attr-defined]
-    assert {"config", "snapshot", "split train", "split valid", "split test", "base model",
-            "models/v1/adapter/adapter_model.safetensors", "answers"} <= set(checks)
+    assert {
+        "config",
+        "snapshot",
+        "split train",
+        "split valid",
+        "split test",
+        "base model",
+        "models/v1/adapter/adapter_model.safetensors",
+        "answers",
+    } <= set(checks)
     assert checks["answers"]["rows"] == 15
     assert not (task.cache / "reproduce" / "v1").exists()
     assert {path: path.read_bytes() for path in version.root.rglob("*") if path.is_file()} == before

@@ -24,8 +24,14 @@ from tests.tools.compute.working import eventually
 pytestmark = pytest.mark.minutes
 
 SECONDS = 120.0
-SETTINGS = {"epochs": 3, "batch_size": 8, "gradient_accumulation": 1, "save_every": 5,
-            "lora_dropout": 0.1, "threads": 1}
+SETTINGS = {
+    "epochs": 3,
+    "batch_size": 8,
+    "gradient_accumulation": 1,
+    "save_every": 5,
+    "lora_dropout": 0.1,
+    "threads": 1,
+}
 
 
 @pytest.fixture
@@ -35,8 +41,9 @@ def submit(workspace: Workspace, task: TaskFolder, tiny_model: Path, worker: Pat
     def start(plan: str) -> JobFolder:
         plan_training(workspace, task, {"base_model": str(tiny_model), **SETTINGS}, "none", [], plan)
         name = ready_to_train(workspace, task, plan, confirm=False)
-        return jobs.submit(workspace, "train", ["scripts/04_train.py"], ["--plan", name], python=worker, task=task,
-                           resumable=True)
+        return jobs.submit(
+            workspace, "train", ["scripts/04_train.py"], ["--plan", name], python=worker, task=task, resumable=True
+        )
 
     return start
 
@@ -86,11 +93,16 @@ def test_a_training_killed_three_times_ends_with_the_weights_of_one_never_stoppe
     assert exact and exact.tokens[0] == exact.tokens[1] == VersionFolder(task, 2).model_info()["training"]["tokens"]
     assert not (version.models / "checkpoints").exists()
     uninterrupted, resumed = (
-        [(event["step"], event["measures"]["loss"]) for event in read_jsonl(VersionFolder(task, number).events_file)
-         if "loss" in event["measures"]] for number in (1, 2))
+        [
+            (event["step"], event["measures"]["loss"])
+            for event in read_jsonl(VersionFolder(task, number).events_file)
+            if "loss" in event["measures"]
+        ]
+        for number in (1, 2)
+    )
     assert resumed == uninterrupted and len(resumed) == 24
     resumed_steps = [event["step"] for event in read_jsonl(job.events_file) if event.get("measures", {}).get("loss")]
-    assert min(step for step in resumed_steps[resumed_steps.index(max(resumed_steps)):]) >= 10
+    assert min(step for step in resumed_steps[resumed_steps.index(max(resumed_steps)) :]) >= 10
 
 
 def _check_commit(task: TaskFolder, job: JobFolder) -> None:
@@ -116,7 +128,10 @@ def _check_commit(task: TaskFolder, job: JobFolder) -> None:
 
 
 def test_a_cancelled_training_keeps_its_number_and_goes_on_by_hand(
-    workspace: Workspace, task: TaskFolder, submit: Callable[[str], JobFolder], worker: Path,
+    workspace: Workspace,
+    task: TaskFolder,
+    submit: Callable[[str], JobFolder],
+    worker: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("KILL_AT", "pause")
@@ -130,15 +145,25 @@ def test_a_cancelled_training_keeps_its_number_and_goes_on_by_hand(
     assert version.status() == "cancelled" and read_json(version.failure_file)["job"] == job.id
 
     monkeypatch.delenv("KILL_AT")
-    by_hand = subprocess.run([str(worker), str(task.scripts / "04_train.py"), "--resume", "v1"], capture_output=True,
-                             text=True, encoding="utf-8", timeout=SECONDS, check=False)
+    by_hand = subprocess.run(
+        [str(worker), str(task.scripts / "04_train.py"), "--resume", "v1"],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=SECONDS,
+        check=False,
+    )
     assert by_hand.returncode == 0, by_hand.stderr
     assert version.status() == "trained" and not version.failure_file.exists()
     assert "[10" in by_hand.stdout and "[1/24]" not in by_hand.stdout
 
 
 def test_a_base_model_that_never_ends_its_turn_is_refused_before_there_is_a_version(
-    workspace: Workspace, task: TaskFolder, submit: Callable[[str], JobFolder], tiny_model: Path, tmp_path: Path,
+    workspace: Workspace,
+    task: TaskFolder,
+    submit: Callable[[str], JobFolder],
+    tiny_model: Path,
+    tmp_path: Path,
     worker: Path,
 ) -> None:
     endless = tmp_path / "endless"
@@ -158,7 +183,10 @@ def test_a_base_model_that_never_ends_its_turn_is_refused_before_there_is_a_vers
 
 
 def test_a_second_training_of_the_task_is_queued_with_its_version_and_its_data_and_starts_by_itself(
-    workspace: Workspace, task: TaskFolder, submit: Callable[[str], JobFolder], tiny_model: Path,
+    workspace: Workspace,
+    task: TaskFolder,
+    submit: Callable[[str], JobFolder],
+    tiny_model: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("KILL_AT", "pause")
@@ -169,7 +197,9 @@ def test_a_second_training_of_the_task_is_queued_with_its_version_and_its_data_a
     with pytest.raises(TrainingError, match=first.id):
         ready_to_train(workspace, task, "first", confirm=False)
 
-    answer = plan_training(workspace, task, {"base_model": str(tiny_model), **SETTINGS, "epochs": 1}, "none", [], "second")
+    answer = plan_training(
+        workspace, task, {"base_model": str(tiny_model), **SETTINGS, "epochs": 1}, "none", [], "second"
+    )
     (queue,) = [finding for finding in answer.findings if finding["code"] == "queue"]
     assert first.id in queue["problem"] and answer.next_step.tool == "train"
     second = submit("second")
@@ -177,7 +207,9 @@ def test_a_second_training_of_the_task_is_queued_with_its_version_and_its_data_a
     version = VersionFolder(task, 2)
     assert version.status() == "reserved" and version.data_snapshot()["counts"]["train"] == 60
     again = plan_training(workspace, task, {"base_model": str(tiny_model), **SETTINGS}, "none", [], "third")
-    assert not [finding for finding in again.findings if finding["code"] == "interrupted"], "it waits, and was not stopped"
+    assert not [finding for finding in again.findings if finding["code"] == "interrupted"], (
+        "it waits, and was not stopped"
+    )
     assert jobs.cancel(first) == "cancelled"
     assert ended(second) == "succeeded", jobs.failure(second)
     assert version.status() == "trained" and VersionFolder(task, 1).status() == "cancelled"

@@ -35,33 +35,50 @@ from tests.tools.compute.sshd import free_port
 from tests.tools.compute.working import eventually
 from tests.tools.train.slurm import USER, Slurm, slurm_node
 
-pytestmark = pytest.mark.skipif("NLP_SKILLS_TEST_SKY" not in os.environ, reason="make test-sky: needs Slurm and SkyPilot")
+pytestmark = pytest.mark.skipif(
+    "NLP_SKILLS_TEST_SKY" not in os.environ, reason="make test-sky: needs Slurm and SkyPilot"
+)
 
 SECONDS = 500.0
-SETTINGS = {"epochs": 5, "batch_size": 8, "gradient_accumulation": 1, "save_every": 5, "threads": 1, "lora_r": 8,
-            "learning_rate": 2e-3}
-GPU = "\"{{'Gpus': [{{'Name': '{0}', 'Manufacturer': 'NVIDIA', 'Count': 1, 'MemoryInfo': {{'SizeInMiB': 24576}}}}], " \
-      "'TotalGpuMemoryInMiB': 24576}}\""
+SETTINGS = {
+    "epochs": 5,
+    "batch_size": 8,
+    "gradient_accumulation": 1,
+    "save_every": 5,
+    "threads": 1,
+    "lora_r": 8,
+    "learning_rate": 2e-3,
+}
+GPU = (
+    "\"{{'Gpus': [{{'Name': '{0}', 'Manufacturer': 'NVIDIA', 'Count': 1, 'MemoryInfo': {{'SizeInMiB': 24576}}}}], "
+    "'TotalGpuMemoryInMiB': 24576}}\""
+)
 # In the form of SkyPilot's catalogs, which it fetches otherwise; the image is one that moto knows.
 CATALOGS = {
     "common/accelerators.csv": "AcceleratorName,Clouds\nA10G,aws\nL4,gcp\nRTX4090,runpod\n",
     "aws/vms.csv": "InstanceType,AcceleratorName,AcceleratorCount,vCPUs,MemoryGiB,GpuInfo,Price,SpotPrice,Region,"
-                   "AvailabilityZone,Arch\n" + "".join(
+    "AvailabilityZone,Arch\n"
+    + "".join(
         f"g5.xlarge,A10G,1.0,4.0,16.0,{GPU.format('A10G')},1.006,0.4,us-east-1,{zone},x86_64\n"
-        for zone in ("us-east-1a", *(f"use1-az{number}" for number in range(1, 7)))),
+        for zone in ("us-east-1a", *(f"use1-az{number}" for number in range(1, 7)))
+    ),
     "aws/images.csv": "Tag,Region,OS,OSVersion,ImageId,CreationDate,BaseImageId\n"
-                      "skypilot:custom-gpu-ubuntu-cuda13,us-east-1,ubuntu,22.04,ami-785db401,20260101,\n"
-                      "skypilot:custom-gpu-ubuntu,us-east-1,ubuntu,22.04,ami-785db401,20260101,\n",
+    "skypilot:custom-gpu-ubuntu-cuda13,us-east-1,ubuntu,22.04,ami-785db401,20260101,\n"
+    "skypilot:custom-gpu-ubuntu,us-east-1,ubuntu,22.04,ami-785db401,20260101,\n",
     "aws/instance_quota_mapping.csv": "InstanceType,SpotInstanceCode,OnDemandInstanceCode\ng5.xlarge,L-3819A6DF,L-DB2E81BA\n",
     "gcp/vms.csv": "InstanceType,vCPUs,MemoryGiB,AcceleratorName,AcceleratorCount,GpuInfo,Region,AvailabilityZone,Price,"
-                   "SpotPrice\ng2-standard-4,4.0,16.0,,,,us-central1,us-central1-a,0.15,0.05\n"
-                   f",,,L4,1.0,{GPU.format('L4')},us-central1,us-central1-a,0.56,0.2\n",
+    "SpotPrice\ng2-standard-4,4.0,16.0,,,,us-central1,us-central1-a,0.15,0.05\n"
+    f",,,L4,1.0,{GPU.format('L4')},us-central1,us-central1-a,0.56,0.2\n",
     "gcp/images.csv": "Tag,Region,OS,OSVersion,ImageId,CreationDate\n"
-                      "skypilot:gpu-debian-11,,debian,11,projects/x,20260101\n",
+    "skypilot:gpu-debian-11,,debian,11,projects/x,20260101\n",
     "runpod/vms.csv": "InstanceType,AcceleratorName,AcceleratorCount,vCPUs,MemoryGiB,GpuInfo,Region,AvailabilityZone,Price,"
-                      f"SpotPrice\n1x_RTX4090_SECURE,RTX4090,1.0,8.0,48.0,{GPU.format('RTX4090')},US,US-KS-2,0.69,\n",
+    f"SpotPrice\n1x_RTX4090_SECURE,RTX4090,1.0,8.0,48.0,{GPU.format('RTX4090')},US,US-KS-2,0.69,\n",
 }
-CLOUDS = {"aws": ("A10G:1", 1.006), "gcp": ("L4:1", 0.71), "runpod": ("RTX4090:1", 0.69)}  # what is asked for, its price
+CLOUDS = {
+    "aws": ("A10G:1", 1.006),
+    "gcp": ("L4:1", 0.71),
+    "runpod": ("RTX4090:1", 0.69),
+}  # what is asked for, its price
 # Run by SkyPilot's own interpreter. Its check of credentials is left out (GCP and RunPod cannot be asked without the
 # internet); loading, validating and choosing are its own.
 OPTIMISE = """
@@ -91,9 +108,11 @@ def node(worker: Path) -> Iterator[Slurm]:
     """Slurm, a SkyPilot that knows the catalogs, and an AWS that checks credentials (moto); HOME is the person's."""
     moto = free_port()
     with slurm_node() as slurm, pytest.MonkeyPatch.context() as patch:
-        files = {**{f".sky/catalogs/v8/{name}": text for name, text in CATALOGS.items()},
-                 ".aws/credentials": "[default]\naws_access_key_id = testing\naws_secret_access_key = testing\n",
-                 ".aws/config": "[default]\nregion = us-east-1\n"}
+        files = {
+            **{f".sky/catalogs/v8/{name}": text for name, text in CATALOGS.items()},
+            ".aws/credentials": "[default]\naws_access_key_id = testing\naws_secret_access_key = testing\n",
+            ".aws/config": "[default]\nregion = us-east-1\n",
+        }
         for name, text in files.items():
             (slurm.home / name).parent.mkdir(parents=True, exist_ok=True)
             (slurm.home / name).write_text(text)
@@ -107,10 +126,17 @@ def node(worker: Path) -> Iterator[Slurm]:
 def node_python(node: Slurm, worker: Path) -> str:
     """An interpreter of the node's account that sees the training libraries."""
     ask = "import sys, trl, sysconfig; print(trl.__path__[0]); print(sys._base_executable)"
-    trl, base = subprocess.run([str(worker), "-c", ask], capture_output=True, text=True, check=True).stdout.split("\n")[:2]
+    trl, base = subprocess.run([str(worker), "-c", ask], capture_output=True, text=True, check=True).stdout.split("\n")[
+        :2
+    ]
     place = node.root / "libraries"
     for python in (base, "/usr/bin/python3"):
-        if subprocess.run(["runuser", "-u", USER, "--", python, "-c", "pass"], capture_output=True, check=False).returncode == 0:
+        if (
+            subprocess.run(
+                ["runuser", "-u", USER, "--", python, "-c", "pass"], capture_output=True, check=False
+            ).returncode
+            == 0
+        ):
             subprocess.run([python, "-m", "venv", "--without-pip", str(place)], check=True)
             break
     next(place.glob("lib/python3*/site-packages")).joinpath("worker.pth").write_text(f"{Path(trl).parent}\n")
@@ -136,8 +162,12 @@ def priced(node: Slurm, node_python: str) -> Path:
         workspace = Workspace(node.root / "priced")
         patch.setenv("NLP_SKILLS_WORKSPACE", str(workspace.root))
         workspace.root.mkdir()
-        ends(price_of(workspace, "batch", {"infra": "slurm", "cpus": "1+", "python": node_python, "price_per_hour": 2.0}),
-             "succeeded")
+        ends(
+            price_of(
+                workspace, "batch", {"infra": "slurm", "cpus": "1+", "python": node_python, "price_per_hour": 2.0}
+            ),
+            "succeeded",
+        )
     return workspace.root
 
 
@@ -152,11 +182,18 @@ def chosen(node: Slurm, tmp_path_factory: pytest.TempPathFactory) -> dict[str, d
     """What SkyPilot chooses for each cloud, of our own task files."""
     place = tmp_path_factory.mktemp("clouds")
     shutil.copytree(node.home / ".sky" / "catalogs", place / "home" / ".sky" / "catalogs")
-    asked = [task_file.write_task_file(Sky(infra=infra, gpus=gpus), "job-1", place / infra, dearest=price * 1.02)
-             for infra, (gpus, price) in CLOUDS.items()]
+    asked = [
+        task_file.write_task_file(Sky(infra=infra, gpus=gpus), "job-1", place / infra, dearest=price * 1.02)
+        for infra, (gpus, price) in CLOUDS.items()
+    ]
     python = Path(os.environ["NLP_SKILLS_TEST_SKY"]) / "python"
-    told = subprocess.run([str(python), "-c", OPTIMISE, *map(str, asked)], check=True, capture_output=True, text=True,
-                          env={**os.environ, "HOME": str(place / "home"), "PYTHONPATH": ""}).stdout
+    told = subprocess.run(
+        [str(python), "-c", OPTIMISE, *map(str, asked)],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "HOME": str(place / "home"), "PYTHONPATH": ""},
+    ).stdout
     found = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
     return dict(zip(CLOUDS, found, strict=True))
 
@@ -213,15 +250,23 @@ def test_skypilots_own_dry_run_prices_aws_and_its_words_for_what_it_cannot_are_u
     ended = job.exit()
     assert ended and ended.result["offer"]["price_per_hour"] == pytest.approx(1.01, abs=0.01)
     assert ended.result["offer"]["instance"] == "g5.xlarge"
-    for name, settings, field in (("nogpu", {"infra": "aws", "gpus": "H100:8"}, "settings.gpus"),
-                                  ("noaccount", {"infra": "gcp", "gpus": "L4:1"}, "settings.infra"),
-                                  ("nocloud", {"infra": "nosuch"}, "settings.infra")):
+    for name, settings, field in (
+        ("nogpu", {"infra": "aws", "gpus": "H100:8"}, "settings.gpus"),
+        ("noaccount", {"infra": "gcp", "gpus": "L4:1"}, "settings.infra"),
+        ("nocloud", {"infra": "nosuch"}, "settings.infra"),
+    ):
         refused = jobs.failure(price_of(workspace, name, settings))
         assert isinstance(refused, MachineError) and refused.field == field, refused
 
 
-@pytest.mark.parametrize(("infra", "cloud", "instance", "down"), [
-    ("aws", "AWS", "g5.xlarge", False), ("gcp", "GCP", "g2-standard-4", False), ("runpod", "RunPod", "1x_RTX4090_SECURE", True)])
+@pytest.mark.parametrize(
+    ("infra", "cloud", "instance", "down"),
+    [
+        ("aws", "AWS", "g5.xlarge", False),
+        ("gcp", "GCP", "g2-standard-4", False),
+        ("runpod", "RunPod", "1x_RTX4090_SECURE", True),
+    ],
+)
 def test_skypilot_validates_our_task_files_and_chooses_for_each_cloud(
     chosen: dict[str, dict[str, object]], infra: str, cloud: str, instance: str, down: bool
 ) -> None:

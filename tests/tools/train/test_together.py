@@ -27,14 +27,24 @@ from tests.tools.compute.working import eventually
 pytestmark = [pytest.mark.worker, pytest.mark.minutes]
 SECONDS = 240.0
 # 60 rows in steps of 16: the last one of an epoch holds 12, which two processes share only with care.
-SETTINGS = {"epochs": 2, "batch_size": 8, "gradient_accumulation": 2, "save_every": 3, "threads": 2, "lora_r": 8,
-            "learning_rate": 2e-3}
+SETTINGS = {
+    "epochs": 2,
+    "batch_size": 8,
+    "gradient_accumulation": 2,
+    "save_every": 3,
+    "threads": 2,
+    "lora_r": 8,
+    "learning_rate": 2e-3,
+}
 
 
-def start(workspace: Workspace, task: TaskFolder, model: Path, worker: Path, name: str, **settings: object) -> JobFolder:
+def start(
+    workspace: Workspace, task: TaskFolder, model: Path, worker: Path, name: str, **settings: object
+) -> JobFolder:
     plan_training(workspace, task, {"base_model": str(model), **SETTINGS, **settings}, "none", [], name)
-    return jobs.submit(workspace, "train", ["scripts/04_train.py"], ["--plan", name], python=worker, task=task,
-                       resumable=True)
+    return jobs.submit(
+        workspace, "train", ["scripts/04_train.py"], ["--plan", name], python=worker, task=task, resumable=True
+    )
 
 
 def succeeds(job: JobFolder) -> None:
@@ -61,7 +71,9 @@ def test_two_processes_learn_what_one_learns(
     for measure in ("loss", "eval_loss"):
         assert losses(together, measure) == pytest.approx(losses(alone, measure), rel=1e-4), measure
     assert losses(together, "eval_recall") == losses(alone, "eval_recall")
-    mine, theirs = (load_file(version.models / "adapter" / "adapter_model.safetensors") for version in (alone, together))
+    mine, theirs = (
+        load_file(version.models / "adapter" / "adapter_model.safetensors") for version in (alone, together)
+    )
     moved = max(float(weight.abs().max()) for name, weight in mine.items() if "lora_B" in name)  # they begin at zero
     apart = max(float((mine[name] - theirs[name]).abs().max()) for name in mine)
     assert mine.keys() == theirs.keys() and moved > 5e-3 and apart < moved / 100, (moved, apart)
@@ -71,22 +83,27 @@ def test_two_processes_learn_what_one_learns(
     assert read_yaml(together.lineage_file)["environment"]["processes"] == 2
 
 
-@pytest.mark.parametrize(("rows", "batch", "accumulation", "processes"), [
-    (60, 8, 2, 2), (60, 16, 1, 2), (61, 8, 4, 4), (57, 4, 3, 3), (5, 8, 2, 2), (1, 4, 2, 2), (64, 8, 2, 2)])
+@pytest.mark.parametrize(
+    ("rows", "batch", "accumulation", "processes"),
+    [(60, 8, 2, 2), (60, 16, 1, 2), (61, 8, 4, 4), (57, 4, 3, 3), (5, 8, 2, 2), (1, 4, 2, 2), (64, 8, 2, 2)],
+)
 def test_each_step_of_several_processes_holds_the_rows_of_the_step_of_one(
     rows: int, batch: int, accumulation: int, processes: int
 ) -> None:
     from nlp_skills.tools.train.trainer import LikeLengths, Shared
 
     order = LikeLengths([10 + at % 7 for at in range(rows)], batch, 42, lambda: 0)
-    each, batches = Sft(base_model="x", batch_size=batch, gradient_accumulation=accumulation).shared_by(processes) or (0, 0)
+    each, batches = Sft(base_model="x", batch_size=batch, gradient_accumulation=accumulation).shared_by(processes) or (
+        0,
+        0,
+    )
     dealt = list(Shared(order, each, processes))
     assert len(dealt) == len(Shared(order, each, processes)) and len(dealt) % (each * processes) == 0
     alone, step = list(order), batch * accumulation
     together = each * processes * batches
     assert together == step
     for at in range(0, rows, step):
-        assert sorted(row for row in dealt[at:at + step] if row < rows) == sorted(alone[at:at + step])
+        assert sorted(row for row in dealt[at : at + step] if row < rows) == sorted(alone[at : at + step])
     assert all(row == rows for row in dealt if row >= rows), "only the row that teaches nothing makes up"
 
 
@@ -105,8 +122,10 @@ def test_killed_and_cancelled_in_the_middle_all_of_them_end_and_it_is_resumed(
 
     reached = max(sealed_checkpoints(version.models / "checkpoints"))
     jobs.resume(job, workspace)
-    eventually(lambda: ((known := sealed_checkpoints(version.models / "checkpoints")) and max(known) > reached)
-               or job.exit(), SECONDS)
+    eventually(
+        lambda: ((known := sealed_checkpoints(version.models / "checkpoints")) and max(known) > reached) or job.exit(),
+        SECONDS,
+    )
     assert jobs.cancel(job) == "cancelled" and not job.family()
     assert version.status() == "cancelled"
 

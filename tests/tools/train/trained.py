@@ -25,8 +25,15 @@ class Trainings:
     def start(self, task: TaskFolder, settings: dict[str, Any]) -> JobFolder:
         plan = plan_training(self.workspace, task, {"threads": 1, **settings}, "none", [], None).plan
         name = ready_to_train(self.workspace, task, plan, confirm=False)
-        return jobs.submit(self.workspace, "train", ["scripts/04_train.py"], ["--plan", name], python=self.worker,
-                           task=task, resumable=True)
+        return jobs.submit(
+            self.workspace,
+            "train",
+            ["scripts/04_train.py"],
+            ["--plan", name],
+            python=self.worker,
+            task=task,
+            resumable=True,
+        )
 
     def ended(self, job: JobFolder) -> str:
         state = jobs.wait(job, SECONDS)

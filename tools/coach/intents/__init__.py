@@ -15,11 +15,33 @@ from .foreign import folded, polite_line
 LONGEST_READ = 4_000  # characters; what a person wants stands near the beginning of a long message
 _VERSION = re.compile(r"(?<![a-z0-9-])v([1-9][0-9]{0,3})(?![0-9a-z])", re.IGNORECASE)
 _BEFORE_VERSION = re.compile(r"([a-z0-9][a-z0-9-]{1,62})\s*(?:的|'s)?\s*v[1-9]", re.IGNORECASE)
-_PATH = re.compile(r"(?<![A-Za-z0-9_.\-])(?:[A-Za-z]:[\\/]|~?/)[^\s，。；：「」"
-                   r"()（）\"'`]*\.(?:csv|tsv|jsonl?|ndjson|parquet)\b",
-                   re.IGNORECASE)
-_NOT_NAMES = {"and", "between", "compare", "comparing", "evaluate", "deploy", "of", "or", "than", "the", "to",
-              "version", "versions", "vs", "with", "is", "for", "reproduce", "my", "task"}
+_PATH = re.compile(
+    r"(?<![A-Za-z0-9_.\-])(?:[A-Za-z]:[\\/]|~?/)[^\s，。；：「」"
+    r"()（）\"'`]*\.(?:csv|tsv|jsonl?|ndjson|parquet)\b",
+    re.IGNORECASE,
+)
+_NOT_NAMES = {
+    "and",
+    "between",
+    "compare",
+    "comparing",
+    "evaluate",
+    "deploy",
+    "of",
+    "or",
+    "than",
+    "the",
+    "to",
+    "version",
+    "versions",
+    "vs",
+    "with",
+    "is",
+    "for",
+    "reproduce",
+    "my",
+    "task",
+}
 _PUNCTUATION = re.compile(r"[\s.?!…。？！～~，,、;；:：\-_*\U0001f300-\U0001faff]+")
 _LONGEST_NON_ANSWER = 40
 _MULTIPLES = {"k": 1_000, "K": 1_000, "千": 1_000, "萬": 10_000}
@@ -88,10 +110,18 @@ def understand(message: str | None) -> Said:
         path=path[0] if path else None,
         rows=next((count for rule in rules if (count := _count(rule.rows, text))), None),
         labels=next((count for rule in rules if (count := _count(rule.labels, text))), None),
-        unsure=answers_nothing(said), cut=len(whole) > LONGEST_READ,
+        unsure=answers_nothing(said),
+        cut=len(whole) > LONGEST_READ,
         foreign=polite_line(said) is not None,
-        type=next((kind for rule in rules for kind, patterns in rule.types.items()
-                   if any(pattern.search(text) for pattern in patterns)), None),
+        type=next(
+            (
+                kind
+                for rule in rules
+                for kind, patterns in rule.types.items()
+                if any(pattern.search(text) for pattern in patterns)
+            ),
+            None,
+        ),
         other_database=other[0] if other else None,
     )
 
@@ -106,11 +136,10 @@ def count_in(text: str) -> int | None:
 
 def answers_nothing(text: str) -> bool:
     """Whether the whole of `text` is no answer to any question: "?", "whatever", 「不知道」, 「隨便」."""
-    bare = _PUNCTUATION.sub(" ", folded(text[:_LONGEST_NON_ANSWER + 1])).strip()
+    bare = _PUNCTUATION.sub(" ", folded(text[: _LONGEST_NON_ANSWER + 1])).strip()
     if not bare:
         return bool(text.strip())
-    return len(bare) <= _LONGEST_NON_ANSWER and any(
-        _rules(language).unsure.fullmatch(bare) for language in LANGUAGES)
+    return len(bare) <= _LONGEST_NON_ANSWER and any(_rules(language).unsure.fullmatch(bare) for language in LANGUAGES)
 
 
 def heard(what: str, *texts: object) -> bool:
@@ -144,7 +173,8 @@ def _rules(language: Language) -> _Rules:
         intents=[(rule["intent"], [_compiled(pattern) for pattern in rule["patterns"]]) for rule in content["intents"]],
         types={kind: [_compiled(pattern) for pattern in patterns] for kind, patterns in content["types"].items()},
         other_database=_compiled(content["other_database"]),
-        rows=_compiled(content["rows"]), labels=_compiled(content["labels"]),
+        rows=_compiled(content["rows"]),
+        labels=_compiled(content["labels"]),
         unsure=_compiled(content["unsure"]),
         heard={what: _compiled(pattern) for what, pattern in content["heard"].items()},
     )

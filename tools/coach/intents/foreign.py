@@ -12,9 +12,15 @@ from ....resources.files import read_yaml
 from ....resources.language import Language, Text, detect_language
 
 _KANA = re.compile(r"[\u3040-\u30ff]")
-_SCRIPTS = {"HANGUL": Text("Korean", "韓文"), "THAI": Text("Thai", "泰文"), "ARABIC": Text("Arabic", "阿拉伯文"),
-            "CYRILLIC": Text("that script", "那種文字"), "GREEK": Text("Greek", "希臘文"),
-            "HEBREW": Text("Hebrew", "希伯來文"), "DEVANAGARI": Text("that script", "那種文字")}
+_SCRIPTS = {
+    "HANGUL": Text("Korean", "韓文"),
+    "THAI": Text("Thai", "泰文"),
+    "ARABIC": Text("Arabic", "阿拉伯文"),
+    "CYRILLIC": Text("that script", "那種文字"),
+    "GREEK": Text("Greek", "希臘文"),
+    "HEBREW": Text("Hebrew", "希伯來文"),
+    "DEVANAGARI": Text("that script", "那種文字"),
+}
 _FEWEST_WORDS = 2
 _LETTERS_LOOKED_AT = 400
 
@@ -52,8 +58,10 @@ def polite_line(text: str) -> Text | None:
     named = _foreign(text[:_LETTERS_LOOKED_AT])
     if named is None:
         return None
-    return Text(f"(I can only answer in English or Traditional Chinese; do go on writing in {named.en}.)",
-                f"（我只會用繁體中文或英文回答；你可以繼續用{named.zh}寫。）")
+    return Text(
+        f"(I can only answer in English or Traditional Chinese; do go on writing in {named.en}.)",
+        f"（我只會用繁體中文或英文回答；你可以繼續用{named.zh}寫。）",
+    )
 
 
 def _foreign(text: str) -> Text | None:

@@ -60,7 +60,9 @@ class MachineKind(BaseModel, ABC):
     shown_by: ClassVar[str] = "label"  # the setting that a list of machines shows
 
     label: str = Field("", description="What people call it.")
-    price_per_hour: float | None = Field(None, ge=0, description="What an hour of it costs in US dollars; none: nothing.")
+    price_per_hour: float | None = Field(
+        None, ge=0, description="What an hour of it costs in US dollars; none: nothing."
+    )
 
     @classmethod
     def __pydantic_init_subclass__(cls, **given: Any) -> None:
@@ -107,9 +109,11 @@ class LinkedMachine(MachineKind, ABC):
     rented: ClassVar[bool] = False  # for each job, and given back
 
     folder: Annotated[str, written_as(r"(~|/)[^\n]*", Text("~/folder or /folder", "~/資料夾 或 /資料夾"))] = Field(
-        "~/.nlp-skills-jobs", description="Where data, models and environments stand there; made when first needed.")
+        "~/.nlp-skills-jobs", description="Where data, models and environments stand there; made when first needed."
+    )
     python: Annotated[str | None, written_as(r"/\S+", Text("/path/to/python", "/路徑/python"))] = Field(
-        None, description="An interpreter there that has the training libraries; none: an environment is built.")
+        None, description="An interpreter there that has the training libraries; none: an environment is built."
+    )
     patience_hours: float = Field(24, gt=0, description="How long a broken link is tried again.")
 
     def place(self, name: str) -> str:
@@ -155,7 +159,10 @@ def named_machines(workspace: Workspace) -> dict[str, dict[str, Any]]:
     except (yaml.YAMLError, UnicodeDecodeError, AttributeError, TypeError, ValueError) as error:
         raise MachineError(
             Text(f"{path} cannot be read: {error}", f"{path} 無法讀取：{error}"),
-            Text("Mend it: machines: {name: {kind: ssh, host: …}}.", "請修正，格式為 machines: {名稱: {kind: ssh, host: …}}。"),
+            Text(
+                "Mend it: machines: {name: {kind: ssh, host: …}}.",
+                "請修正，格式為 machines: {名稱: {kind: ssh, host: …}}。",
+            ),
             field="machines.yaml",
         ) from error
 
@@ -172,12 +179,16 @@ def named_machine(workspace: Workspace, name: str) -> MachineKind:
     near = difflib.get_close_matches(name, known, n=1)
     offered = ", ".join(sorted(known))
     raise MachineError(
-        Text(f"There is no machine named {name[:60]!r}." + (f" Did you mean {near[0]!r}?" if near else ""),
-             f"沒有名為「{name[:60]}」的機器。" + (f"你是指「{near[0]}」嗎？" if near else "")),
-        Text((f"Known: {offered}. " if offered else "") + f"Add it with set_up(what='machine', name={name[:60]!r}, "
-             "settings={'kind': 'ssh', 'host': …}).",
-             (f"已有的機器：{offered}。" if offered else "") + f"新增請用 set_up(what='machine', name={name[:60]!r}, "
-             "settings={'kind': 'ssh', 'host': …})。"),
+        Text(
+            f"There is no machine named {name[:60]!r}." + (f" Did you mean {near[0]!r}?" if near else ""),
+            f"沒有名為「{name[:60]}」的機器。" + (f"你是指「{near[0]}」嗎？" if near else ""),
+        ),
+        Text(
+            (f"Known: {offered}. " if offered else "") + f"Add it with set_up(what='machine', name={name[:60]!r}, "
+            "settings={'kind': 'ssh', 'host': …}).",
+            (f"已有的機器：{offered}。" if offered else "") + f"新增請用 set_up(what='machine', name={name[:60]!r}, "
+            "settings={'kind': 'ssh', 'host': …})。",
+        ),
         field="machine",
     )
 
@@ -192,9 +203,13 @@ def linked_machine(workspace: Workspace, name: str) -> LinkedMachine:
     if isinstance(machine, LinkedMachine):
         return machine
     raise MachineError(
-        Text(f"Trainings cannot be sent to {name}, a machine of kind {machine.kind}.",
-             f"{name}（{machine.kind} 類機器）不能用來遠端訓練。"),
-        Text("Name another machine.", "請改用別台機器。"), field="machine")
+        Text(
+            f"Trainings cannot be sent to {name}, a machine of kind {machine.kind}.",
+            f"{name}（{machine.kind} 類機器）不能用來遠端訓練。",
+        ),
+        Text("Name another machine.", "請改用別台機器。"),
+        field="machine",
+    )
 
 
 def make_machine(name: str, settings: dict[str, Any]) -> MachineKind:
@@ -206,8 +221,12 @@ def make_machine(name: str, settings: dict[str, Any]) -> MachineKind:
     if not NAME_PATTERN.fullmatch(name) or name == LOCAL:
         raise MachineError(
             Text(f"{name[:60]!r} cannot be a machine's name.", f"「{name[:60]}」不能當機器名稱。"),
-            Text("Use lower-case letters, digits and hyphens, such as gpubox; 'local' is this machine.",
-                 "請用小寫英文字母、數字與連字號，例如 gpubox；local 指的是這台機器。"), field="name")
+            Text(
+                "Use lower-case letters, digits and hyphens, such as gpubox; 'local' is this machine.",
+                "請用小寫英文字母、數字與連字號，例如 gpubox；local 指的是這台機器。",
+            ),
+            field="name",
+        )
     given = dict(settings)
     kind = str(given.pop("kind", "ssh"))
     known = machine_kinds()
@@ -215,7 +234,8 @@ def make_machine(name: str, settings: dict[str, Any]) -> MachineKind:
         raise MachineError(
             Text(f"There is no kind of machine {kind[:40]!r}.", f"沒有「{kind[:40]}」這種機器。"),
             Text(f"Kinds: {', '.join(sorted(known))}.", f"可用的種類：{'、'.join(sorted(known))}。"),
-            field="settings.kind")
+            field="settings.kind",
+        )
     try:
         return known[kind].model_validate(given)
     except ValidationError as error:

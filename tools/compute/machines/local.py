@@ -63,8 +63,11 @@ def start(folder: JobFolder, workspace: Workspace) -> None:
         with describing_disk_errors(folder.output_file), folder.output_file.open("ab") as output:
             process = _detached(
                 [spec.python, *command_of(task.root if task else None, spec.entry), *spec.arguments],
-                cwd=task.root if task else folder.root, env=environment,
-                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                cwd=task.root if task else folder.root,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
             )
     except OSError as error:
         raise _not_started(folder, spec, error) from error
@@ -126,10 +129,14 @@ def _write_if_absent(path: Path, record: dict[str, Any]) -> None:
 
 def _not_started(folder: JobFolder, spec: JobSpec, error: OSError) -> NlpSkillsError:
     described = MissingRequirement(
-        Text(f"The job could not be started with {spec.python}: {reason_of(error).en}.",
-             f"無法用 {spec.python} 啟動工作：{reason_of(error).zh}。"),
-        Text("If the worker environment was removed, build it again with set_up(what='environment').",
-             "如果工作環境已被移除，請用 set_up(what='environment') 重新建立。"),
+        Text(
+            f"The job could not be started with {spec.python}: {reason_of(error).en}.",
+            f"無法用 {spec.python} 啟動工作：{reason_of(error).zh}。",
+        ),
+        Text(
+            "If the worker environment was removed, build it again with set_up(what='environment').",
+            "如果工作環境已被移除，請用 set_up(what='environment') 重新建立。",
+        ),
         details={"python": spec.python},
     )
     leave_exit(folder, JobExit(state="failed", ended=now(), error=described.to_dict()))

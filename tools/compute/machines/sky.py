@@ -37,32 +37,48 @@ class Sky(LinkedMachine):
     shown_by: ClassVar[str] = "infra"
     rented: ClassVar[bool] = True
 
-    infra: Annotated[str, written_as(r"([A-Za-z0-9][A-Za-z0-9_./*-]*)?", Text(
-        "aws or gcp/us-central1", "aws 或 gcp/us-central1"))] = Field("", description=
-                       "aws, gcp/us-central1, runpod, k8s, slurm/cluster, …; none: the cheapest of your clouds.")
+    infra: Annotated[
+        str, written_as(r"([A-Za-z0-9][A-Za-z0-9_./*-]*)?", Text("aws or gcp/us-central1", "aws 或 gcp/us-central1"))
+    ] = Field("", description="aws, gcp/us-central1, runpod, k8s, slurm/cluster, …; none: the cheapest of your clouds.")
     gpus: Annotated[str | None, written_as(r"[A-Za-z0-9-]+(:[0-9.]+)?", Text("L4 or H100:8", "L4 或 H100:8"))] = Field(
-        None, description="A10G:1, L4, H100:8, …; none: no GPU.")
+        None, description="A10G:1, L4, H100:8, …; none: no GPU."
+    )
     cpus: Annotated[str | None, _AT_LEAST] = Field(None, description="4+: at least 4.")
     memory: Annotated[str | None, _AT_LEAST] = Field(None, description="In GB; 16+: at least 16.")
     disk_gb: int = Field(100, ge=20, le=10_000)
-    spot: bool = Field(False, description="Cheaper, and may be taken away; resuming goes on from the last checkpoint kept.")
+    spot: bool = Field(
+        False, description="Cheaper, and may be taken away; resuming goes on from the last checkpoint kept."
+    )
     image: str | None = Field(None, description="docker:… or an image of the cloud.")
     idle_minutes: int = Field(30, ge=5, le=24 * 60, description="Stand idle so long, and it ends by itself.")
-    when_idle: Literal["stop", "down"] | None = Field(None, description=
-        "stop keeps the disk (AWS, GCP, Azure; the disk costs a little); down keeps nothing. None: stop where it can be.")
-    longest_hours: float | None = Field(None, gt=0, le=24 * 14, description=
-        "On a batch system: its time limit for the machine. None: the longest its queue allows.")
+    when_idle: Literal["stop", "down"] | None = Field(
+        None,
+        description="stop keeps the disk (AWS, GCP, Azure; the disk costs a little); down keeps nothing. None: stop where it can be.",
+    )
+    longest_hours: float | None = Field(
+        None,
+        gt=0,
+        le=24 * 14,
+        description="On a batch system: its time limit for the machine. None: the longest its queue allows.",
+    )
 
     @model_validator(mode="after")
     def _ends_by_itself(self) -> Sky:
         cloud = self.infra.partition("/")[0].lower()
         if cloud in _NEVER_ENDS:
-            raise ValueError(Text(
-                f"SkyPilot cannot end an idle machine of {cloud} by itself, so none is rented there",
-                f"SkyPilot 無法自動結束 {cloud} 的閒置機器，因此不在那裡租用"))
+            raise ValueError(
+                Text(
+                    f"SkyPilot cannot end an idle machine of {cloud} by itself, so none is rented there",
+                    f"SkyPilot 無法自動結束 {cloud} 的閒置機器，因此不在那裡租用",
+                )
+            )
         if self.when_idle == "stop" and (cloud not in _STOPPABLE or self.spot):
-            raise ValueError(Text("when_idle: stop needs aws, gcp or azure, and no spot machine",
-                                  "when_idle: stop 只適用 aws、gcp、azure，而且不能是 spot 機器"))
+            raise ValueError(
+                Text(
+                    "when_idle: stop needs aws, gcp or azure, and no spot machine",
+                    "when_idle: stop 只適用 aws、gcp、azure，而且不能是 spot 機器",
+                )
+            )
         return self
 
     @property
@@ -72,8 +88,14 @@ class Sky(LinkedMachine):
 
     def wanted(self) -> dict[str, Any]:
         """The machine in SkyPilot's words."""
-        asked = {"infra": self.infra or None, "accelerators": self.gpus, "cpus": self.cpus, "memory": self.memory,
-                 "image_id": self.image, "use_spot": self.spot or None}
+        asked = {
+            "infra": self.infra or None,
+            "accelerators": self.gpus,
+            "cpus": self.cpus,
+            "memory": self.memory,
+            "image_id": self.image,
+            "use_spot": self.spot or None,
+        }
         return {**{key: value for key, value in asked.items() if value is not None}, "disk_size": self.disk_gb}
 
     def set_up(self, workspace: Workspace, name: str, confirm: bool, extra: dict[str, Any]) -> SetUp | JobFolder:
@@ -92,9 +114,14 @@ class Sky(LinkedMachine):
                 "cloud accounts set up on this machine; nothing is rented yet.",
                 f"{name} 已記在 machines.yaml。租用需要 SkyPilot {program.VERSION}，目前還沒有安裝：下載約 "
                 f"{size(program.DOWNLOAD)}，占用磁碟約 {size(program.DISK)}，會裝在獨立的環境。它使用這台機器上設定好的"
-                "雲端帳號；現在還不會租用任何東西。")
-            return asks({"machine": name, "skypilot": program.VERSION, "download": program.DOWNLOAD,
-                         "disk": program.DISK}, words, "machine", name)
+                "雲端帳號；現在還不會租用任何東西。",
+            )
+            return asks(
+                {"machine": name, "skypilot": program.VERSION, "download": program.DOWNLOAD, "disk": program.DISK},
+                words,
+                "machine",
+                name,
+            )
         if (running := active_job(workspace.jobs, looking.KIND)) and running.spec().machine == name:
             return running
         return looking.look_for(workspace, name, install=missing)
@@ -107,8 +134,12 @@ class Sky(LinkedMachine):
         if known is None:
             raise MissingRequirement(
                 Text(f"What {name} costs today has not been looked up yet.", f"還沒查詢 {name} 今天的價格。"),
-                Text(f"Call set_up(what='machine', name={name!r}); then train again.",
-                     f"請先呼叫 set_up(what='machine', name={name!r})，再訓練一次。"), field="machine")
+                Text(
+                    f"Call set_up(what='machine', name={name!r}); then train again.",
+                    f"請先呼叫 set_up(what='machine', name={name!r})，再訓練一次。",
+                ),
+                field="machine",
+            )
         return Prospect(known.hardware(self.disk_gb), known.shown(), known.price_per_hour, rented=True)
 
     def lease(self, job: RunningJob, name: str, meter: Meter) -> Lease:
@@ -128,28 +159,44 @@ class Sky(LinkedMachine):
             found = program.require_program(name, self.infra)
             return [*leftovers.access(found, name, self), *leftovers.leftovers(Workspace(), found)]
         except MissingRequirement as error:
-            return [Standing("warning", Text(f"Machine {name}: {error.problem.en}", f"機器 {name}：{error.problem.zh}"),
-                             error.fix)]
+            return [
+                Standing(
+                    "warning",
+                    Text(f"Machine {name}: {error.problem.en}", f"機器 {name}：{error.problem.zh}"),
+                    error.fix,
+                )
+            ]
         except NlpSkillsError as error:
-            return [Standing("broken", Text(f"Machine {name}: {error.problem.en}", f"機器 {name}：{error.problem.zh}"),
-                             error.fix)]
+            return [
+                Standing(
+                    "broken", Text(f"Machine {name}: {error.problem.en}", f"機器 {name}：{error.problem.zh}"), error.fix
+                )
+            ]
 
     def _offered(self, workspace: Workspace, name: str, known: Offer) -> SetUp:
         words = said_of(name, known)
-        say = Text(f"Train there with train(task=…, machine={name!r}): the cost of that training is shown and asked first.",
-                   f"要在那裡訓練請呼叫 train(task=…, machine={name!r})：會先算出費用並徵求同意。")
-        return SetUp(message=str(words), plan={"machine": name, **known.model_dump(mode="json", exclude={"settings"})},
-                     next_step=NextStep(say=str(say), tool="train", arguments={"task": "<the task>", "machine": name}))
+        say = Text(
+            f"Train there with train(task=…, machine={name!r}): the cost of that training is shown and asked first.",
+            f"要在那裡訓練請呼叫 train(task=…, machine={name!r})：會先算出費用並徵求同意。",
+        )
+        return SetUp(
+            message=str(words),
+            plan={"machine": name, **known.model_dump(mode="json", exclude={"settings"})},
+            next_step=NextStep(say=str(say), tool="train", arguments={"task": "<the task>", "machine": name}),
+        )
 
 
 def said_of(name: str, known: Offer) -> Text:
     """What it is and costs, in a sentence."""
     price = amount(known.price_per_hour)
-    kind = Text("spot price, which moves, and the machine may be taken away", "spot 價格，會浮動，機器也可能被收回") \
-        if known.spot else Text("on demand", "隨選價格")
-    return Text(f"{name}: SkyPilot would rent {known.shown()} for {price} USD an hour ({kind.en}; as of {known.seen}). Nothing is "
-                "rented before a training is confirmed.",
-                f"{name}：SkyPilot 會租用 {known.shown()}，每小時 {price} 美元（{kind.zh}；{known.seen} 查得）。"
-                "在你確認訓練之前，不會租用任何東西。")
-
-
+    kind = (
+        Text("spot price, which moves, and the machine may be taken away", "spot 價格，會浮動，機器也可能被收回")
+        if known.spot
+        else Text("on demand", "隨選價格")
+    )
+    return Text(
+        f"{name}: SkyPilot would rent {known.shown()} for {price} USD an hour ({kind.en}; as of {known.seen}). Nothing is "
+        "rented before a training is confirmed.",
+        f"{name}：SkyPilot 會租用 {known.shown()}，每小時 {price} 美元（{kind.zh}；{known.seen} 查得）。"
+        "在你確認訓練之前，不會租用任何東西。",
+    )

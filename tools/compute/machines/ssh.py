@@ -37,8 +37,9 @@ class Ssh(LinkedMachine):
     answers: ClassVar[tuple[str, ...]] = ("fingerprint",)
     shown_by: ClassVar[str] = "host"
 
-    host: Annotated[str, written_as(r"[^\s\x00-\x1f-][^\s\x00-\x1f]*", Text("user@host or an alias", "user@host 或別名"))] = Field(
-        description="An alias of ~/.ssh/config, or user@host:port.")
+    host: Annotated[
+        str, written_as(r"[^\s\x00-\x1f-][^\s\x00-\x1f]*", Text("user@host or an alias", "user@host 或別名"))
+    ] = Field(description="An alias of ~/.ssh/config, or user@host:port.")
 
     @field_validator("host")
     @classmethod
@@ -46,12 +47,16 @@ class Ssh(LinkedMachine):
         user, at, _ = host.rpartition("@")
         if at and ":" in user.rpartition("/")[2]:
             raise MachineError(
-                Text("The host holds a password; passwords are not used to log in.",
-                     "host 裡有密碼；這裡不用密碼登入。"),
-                Text("Put your key on that machine (ssh-copy-id user@host), then name user@host alone; change the password "
-                     "if it was typed into a chat.",
-                     "請用 ssh-copy-id user@host 把金鑰放上那台機器，再只填 user@host；密碼若打在對話裡，請更換。"),
-                field="settings.host")
+                Text(
+                    "The host holds a password; passwords are not used to log in.", "host 裡有密碼；這裡不用密碼登入。"
+                ),
+                Text(
+                    "Put your key on that machine (ssh-copy-id user@host), then name user@host alone; change the password "
+                    "if it was typed into a chat.",
+                    "請用 ssh-copy-id user@host 把金鑰放上那台機器，再只填 user@host；密碼若打在對話裡，請更換。",
+                ),
+                field="settings.host",
+            )
         return host
 
     @contextmanager
@@ -80,8 +85,13 @@ class Ssh(LinkedMachine):
                         raise
                     download, disk = needed_disk(far)
                 else:
-                    return stands(Text(f"{name} is ready: {worker} ({far.libraries_shown()}).",
-                                       f"{name} 可以使用了：{worker}（{far.libraries_shown()}）。"), worker)
+                    return stands(
+                        Text(
+                            f"{name} is ready: {worker} ({far.libraries_shown()}).",
+                            f"{name} 可以使用了：{worker}（{far.libraries_shown()}）。",
+                        ),
+                        worker,
+                    )
                 if confirm and not fingerprint:  # the yes to a host key is not one to an installation
                     return build_there(workspace, name)
                 return _asks_to_install(name, far, download, disk)
@@ -109,43 +119,87 @@ class Ssh(LinkedMachine):
             spending.closed(task, job.id, name)
 
     def _asks_for_trust(self, name: str, unknown: UnknownHostKey) -> SetUp:
-        step = NextStep(say=str(unknown.fix), tool="set_up", arguments={
-            "what": "machine", "name": name, "confirm": True,
-            "settings": {"kind": self.kind, **self.model_dump(mode="json", exclude_defaults=True),
-                         "fingerprint": unknown.details["fingerprint"]}})
+        step = NextStep(
+            say=str(unknown.fix),
+            tool="set_up",
+            arguments={
+                "what": "machine",
+                "name": name,
+                "confirm": True,
+                "settings": {
+                    "kind": self.kind,
+                    **self.model_dump(mode="json", exclude_defaults=True),
+                    "fingerprint": unknown.details["fingerprint"],
+                },
+            },
+        )
         return SetUp(message=str(unknown.problem), plan={"machine": name, **unknown.details}, next_step=step)
 
     def examine(self, name: str) -> list[Standing]:
         try:
             with self.reached(name) as far:
                 return list(self._standing(name, far))
-        except (AccessError, UnknownHostKey, ChangedHostKey, MachineUnreachable, MachineError, MissingRequirement) as error:
-            return [Standing("broken", Text(f"Machine {name}: {error.problem.en}", f"機器 {name}：{error.problem.zh}"),
-                             _mend(name, error))]
+        except (
+            AccessError,
+            UnknownHostKey,
+            ChangedHostKey,
+            MachineUnreachable,
+            MachineError,
+            MissingRequirement,
+        ) as error:
+            return [
+                Standing(
+                    "broken",
+                    Text(f"Machine {name}: {error.problem.en}", f"機器 {name}：{error.problem.zh}"),
+                    _mend(name, error),
+                )
+            ]
 
     def _standing(self, name: str, far: Far) -> Iterator[Standing]:
         hardware = far.machine
         gpus = ", ".join(gpu.name for gpu in hardware.gpus)
-        yield Standing("ok", Text(
-            f"Machine {name}: {self.host} answers, host key trusted; Python {far.python_version}, "
-            f"{several(hardware.cores, 'core')}, {size(hardware.free_memory)} of memory free, "
-            f"{f'GPU {gpus}' if gpus else 'no NVIDIA GPU'}",
-            f"機器 {name}：{self.host} 有回應，主機金鑰可信；Python {far.python_version}、{hardware.cores} 核心、"
-            f"可用記憶體 {size(hardware.free_memory)}、{f'GPU：{gpus}' if gpus else '沒有 NVIDIA GPU'}"),
-            hardware=hardware, libraries=far.libraries)
-        room = Text(f"Machine {name}: {size(hardware.disk_free)} of disk free in {far.folder}",
-                    f"機器 {name}：{far.folder} 可用磁碟 {size(hardware.disk_free)}")
-        yield Standing("ok", room) if hardware.disk_free >= _ROOMY_DISK else Standing(
-            "warning", room, Text("Free some space there, or set its folder to a larger disk.",
-                                  "請在該機器清出空間，或把 folder 設到較大的磁碟。"))
+        yield Standing(
+            "ok",
+            Text(
+                f"Machine {name}: {self.host} answers, host key trusted; Python {far.python_version}, "
+                f"{several(hardware.cores, 'core')}, {size(hardware.free_memory)} of memory free, "
+                f"{f'GPU {gpus}' if gpus else 'no NVIDIA GPU'}",
+                f"機器 {name}：{self.host} 有回應，主機金鑰可信；Python {far.python_version}、{hardware.cores} 核心、"
+                f"可用記憶體 {size(hardware.free_memory)}、{f'GPU：{gpus}' if gpus else '沒有 NVIDIA GPU'}",
+            ),
+            hardware=hardware,
+            libraries=far.libraries,
+        )
+        room = Text(
+            f"Machine {name}: {size(hardware.disk_free)} of disk free in {far.folder}",
+            f"機器 {name}：{far.folder} 可用磁碟 {size(hardware.disk_free)}",
+        )
+        yield (
+            Standing("ok", room)
+            if hardware.disk_free >= _ROOMY_DISK
+            else Standing(
+                "warning",
+                room,
+                Text(
+                    "Free some space there, or set its folder to a larger disk.",
+                    "請在該機器清出空間，或把 folder 設到較大的磁碟。",
+                ),
+            )
+        )
         try:
             far.require_worker()
         except NlpSkillsError as error:
-            yield Standing("warning", Text(f"Machine {name}: {error.problem.en}", f"機器 {name}：{error.problem.zh}"),
-                           error.fix)
+            yield Standing(
+                "warning", Text(f"Machine {name}: {error.problem.en}", f"機器 {name}：{error.problem.zh}"), error.fix
+            )
             return
-        yield Standing("ok", Text(f"Machine {name}: worker environment {far.worker}: {far.libraries_shown()}",
-                                  f"機器 {name}：工作環境 {far.worker}：{far.libraries_shown()}"))
+        yield Standing(
+            "ok",
+            Text(
+                f"Machine {name}: worker environment {far.worker}: {far.libraries_shown()}",
+                f"機器 {name}：工作環境 {far.worker}：{far.libraries_shown()}",
+            ),
+        )
         for warning in hardware.warnings():
             yield Standing("warning", Text(f"Machine {name}: {warning.en}", f"機器 {name}：{warning.zh}"))
 
@@ -157,14 +211,23 @@ def _asks_to_install(name: str, far: Far, download: int, disk: int) -> SetUp:
         f"{size(disk)} on disk ({size(far.machine.disk_free)} free) in {far.folder}.",
         f"{name} 有回應（Python {far.python_version}、{far.machine.cores} 核心、{len(far.machine.gpus)} 張 GPU），"
         f"已記在 machines.yaml。它還沒有工作環境：下載約 {size(download)}，占用磁碟約 {size(disk)}"
-        f"（可用 {size(far.machine.disk_free)}），位置 {far.folder}。")
-    plan = {"machine": name, "folder": far.folder, "download": download, "disk": disk,
-            "disk_free": far.machine.disk_free, "gpus": [gpu.name for gpu in far.machine.gpus]}
+        f"（可用 {size(far.machine.disk_free)}），位置 {far.folder}。",
+    )
+    plan = {
+        "machine": name,
+        "folder": far.folder,
+        "download": download,
+        "disk": disk,
+        "disk_free": far.machine.disk_free,
+        "gpus": [gpu.name for gpu in far.machine.gpus],
+    }
     return asks(plan, words, "machine", name)
 
 
 def _mend(name: str, error: Any) -> Text:
     if isinstance(error, UnknownHostKey):
-        return Text(f"In the client, ask for set_up(what='machine', name={name!r}).",
-                    f"請在用戶端要求執行 set_up(what='machine', name={name!r})。")
+        return Text(
+            f"In the client, ask for set_up(what='machine', name={name!r}).",
+            f"請在用戶端要求執行 set_up(what='machine', name={name!r})。",
+        )
     return Text(error.fix.en, error.fix.zh)

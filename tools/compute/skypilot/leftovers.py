@@ -32,12 +32,18 @@ def access(program: Program, name: str, machine: Sky) -> Iterator[Standing]:
     enabled = [line.strip() for line in said.text.splitlines() if ": enabled" in line]
     if enabled and (not cloud or any(cloud in line.lower() or cloud == "k8s" for line in enabled)):
         shown = "; ".join(line.replace(": enabled", "") for line in enabled)
-        yield Standing("ok", Text(f"Machine {name}: SkyPilot may use {shown}", f"機器 {name}：SkyPilot 可以使用 {shown}"))
+        yield Standing(
+            "ok", Text(f"Machine {name}: SkyPilot may use {shown}", f"機器 {name}：SkyPilot 可以使用 {shown}")
+        )
         return
-    yield Standing("warning",
-                   Text(f"Machine {name}: SkyPilot may not use {cloud or 'any cloud'} yet: {said.last()}",
-                        f"機器 {name}：SkyPilot 還不能使用 {cloud or '任何雲端'}：{said.last()}"),
-                   Text(f"In a terminal: sky check {cloud}", f"請在終端機執行：sky check {cloud}"))
+    yield Standing(
+        "warning",
+        Text(
+            f"Machine {name}: SkyPilot may not use {cloud or 'any cloud'} yet: {said.last()}",
+            f"機器 {name}：SkyPilot 還不能使用 {cloud or '任何雲端'}：{said.last()}",
+        ),
+        Text(f"In a terminal: sky check {cloud}", f"請在終端機執行：sky check {cloud}"),
+    )
 
 
 def leftovers(workspace: Workspace, program: Program) -> Iterator[Standing]:
@@ -57,9 +63,14 @@ def _standing(cluster: dict[str, Any], job: JobFolder | None) -> Standing:
     says = Text(f"Still rented, and no job is running on it: {where}.", f"仍在租用，但沒有工作在執行：{where}。")
     if job is None:
         return Standing("warning", says, Text(f"In a terminal: sky down {name}", f"請在終端機執行：sky down {name}"))
-    return Standing("warning", says, Text(
-        f"manage_job(job_id={job.id!r}, action='resume') fetches what it made; action='cancel' gives it back.",
-        f"manage_job(job_id={job.id!r}, action='resume') 會取回成果；action='cancel' 則直接退租。"))
+    return Standing(
+        "warning",
+        says,
+        Text(
+            f"manage_job(job_id={job.id!r}, action='resume') fetches what it made; action='cancel' gives it back.",
+            f"manage_job(job_id={job.id!r}, action='resume') 會取回成果；action='cancel' 則直接退租。",
+        ),
+    )
 
 
 def _prefix(workspace: Workspace) -> str:

@@ -36,8 +36,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--machine", required=True, help="a name of machines.yaml, of kind sky")
     parser.add_argument("--install", action="store_true", help="install SkyPilot where it lacks")
     given = parser.parse_args(arguments)
-    return run_job(KIND, lambda job: look(job, given.machine, given.install), entry=ENTRY, arguments=arguments,
-                   resumable=True)
+    return run_job(
+        KIND, lambda job: look(job, given.machine, given.install), entry=ENTRY, arguments=arguments, resumable=True
+    )
 
 
 def look(job: RunningJob, name: str, may_install: bool) -> dict[str, Any]:
@@ -56,13 +57,25 @@ def look(job: RunningJob, name: str, may_install: bool) -> dict[str, Any]:
     keep(workspace, name, offer)
     left = [standing for standing in leftovers(workspace, program) if standing.state != "ok"]
     for standing in left:
-        job.warn(Text(f"{standing.says.en} {standing.mends.en if standing.mends else ''}",
-                      f"{standing.says.zh}{standing.mends.zh if standing.mends else ''}"))
-    return {"machine": name, "offer": offer.model_dump(mode="json", exclude={"settings"}),
-            "message": said_of(name, offer)._asdict(),
-            "next_step": {"tool": "train", "arguments": {"task": "<the task>", "machine": name}, "say": Text(
+        job.warn(
+            Text(
+                f"{standing.says.en} {standing.mends.en if standing.mends else ''}",
+                f"{standing.says.zh}{standing.mends.zh if standing.mends else ''}",
+            )
+        )
+    return {
+        "machine": name,
+        "offer": offer.model_dump(mode="json", exclude={"settings"}),
+        "message": said_of(name, offer)._asdict(),
+        "next_step": {
+            "tool": "train",
+            "arguments": {"task": "<the task>", "machine": name},
+            "say": Text(
                 f"Train there with train(task=…, machine={name!r}): the cost of that training is shown and asked first.",
-                f"要在那裡訓練請呼叫 train(task=…, machine={name!r})：會先算出費用並徵求同意。")._asdict()}}
+                f"要在那裡訓練請呼叫 train(task=…, machine={name!r})：會先算出費用並徵求同意。",
+            )._asdict(),
+        },
+    }
 
 
 if __name__ == "__main__":

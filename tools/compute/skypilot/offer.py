@@ -51,13 +51,27 @@ class Offer(BaseModel):
         name, _, count = self.gpus.partition(":")
         known = gpu_of(name.replace("-", " "), 0.0) if name else None
         gigabytes = _memory_in(name) or (known.memory_gb if known else None) or _UNKNOWN_GPU_GB
-        gpus = [Gpu(name=name, memory=int(gigabytes * 1e9), free=int(gigabytes * 1e9), driver="", uuid="")
-                for _ in range(max(1, int(float(count or 1))))] if name else []
+        gpus = (
+            [
+                Gpu(name=name, memory=int(gigabytes * 1e9), free=int(gigabytes * 1e9), driver="", uuid="")
+                for _ in range(max(1, int(float(count or 1))))
+            ]
+            if name
+            else []
+        )
         memory = int((self.memory_gb or 8.0) * 1e9)
         device = "cuda" if gpus else "cpu"
         return Machine(
-            system="Linux", cores=max(1, int(self.cores or 1)), free_cores=max(1, int(self.cores or 1)), memory=memory,
-            free_memory=memory, disk_free=int(disk_gb * 1e9 - _SPARE_DISK), gpus=gpus, accelerator=device, device=device)
+            system="Linux",
+            cores=max(1, int(self.cores or 1)),
+            free_cores=max(1, int(self.cores or 1)),
+            memory=memory,
+            free_memory=memory,
+            disk_free=int(disk_gb * 1e9 - _SPARE_DISK),
+            gpus=gpus,
+            accelerator=device,
+            device=device,
+        )
 
     def shown(self) -> str:
         """`AWS (us-east-1) g5.xlarge, A10G:1, spot`; on demand where it does not say so."""
@@ -85,21 +99,34 @@ def look_up(program: Program, name: str, machine: Sky, task_file: Path) -> Offer
     if spot != machine.spot and cloud_of(machine.infra) not in _WITHOUT_SPOT:
         raise _other_pricing(name, machine, row, price)
     return Offer(
-        infra=row["INFRA"], instance=row["INSTANCE"].replace(_SPOT, "").strip("-"), spot=spot, cores=_number(row["vCPUs"]),
-        memory_gb=_number(row["Mem(GB)"]), gpus=row["GPUS"].strip("-"),
-        price_per_hour=machine.price_per_hour or price, seen=now(), settings=settings_hash(machine))
+        infra=row["INFRA"],
+        instance=row["INSTANCE"].replace(_SPOT, "").strip("-"),
+        spot=spot,
+        cores=_number(row["vCPUs"]),
+        memory_gb=_number(row["Mem(GB)"]),
+        gpus=row["GPUS"].strip("-"),
+        price_per_hour=machine.price_per_hour or price,
+        seen=now(),
+        settings=settings_hash(machine),
+    )
 
 
 def _other_pricing(name: str, machine: Sky, row: dict[str, str], price: float) -> MachineError:
     """Why an offer that is priced in another way than was asked for is not taken."""
     kinds = (Text("on demand", "隨選"), Text("spot", "spot"))
-    asked, offered = (kinds if machine.spot is False else kinds[::-1])
+    asked, offered = kinds if machine.spot is False else kinds[::-1]
     where = f"{row['INFRA']} {row['INSTANCE']}"
     return MachineError(
-        Text(f"{name} is to be rented {asked.en}, and SkyPilot offers {where} {offered.en} ({price} USD an hour).",
-             f"{name} 設定為{asked.zh}租用，但 SkyPilot 提供的是{offered.zh}的 {where}（每小時 {price} 美元）。"),
-        Text(f"Choose with set_up(what='machine', name={name!r}, settings={{'spot': …}}), or another infra.",
-             f"請用 set_up(what='machine', name={name!r}, settings={{'spot': …}}) 選擇，或換 infra。"), field="settings.spot")
+        Text(
+            f"{name} is to be rented {asked.en}, and SkyPilot offers {where} {offered.en} ({price} USD an hour).",
+            f"{name} 設定為{asked.zh}租用，但 SkyPilot 提供的是{offered.zh}的 {where}（每小時 {price} 美元）。",
+        ),
+        Text(
+            f"Choose with set_up(what='machine', name={name!r}, settings={{'spot': …}}), or another infra.",
+            f"請用 set_up(what='machine', name={name!r}, settings={{'spot': …}}) 選擇，或換 infra。",
+        ),
+        field="settings.spot",
+    )
 
 
 def chosen_row(text: str) -> dict[str, str] | None:
@@ -119,27 +146,48 @@ def explained(name: str, machine: Sky, said: Said) -> MachineError:
     text, cloud = said.text.lower(), cloud_of(machine.infra)
     if re.search(r"no cloud access|not enabled|no enabled|is not set up|run `?sky check|credential", text):
         return MachineError(
-            Text(f"SkyPilot has no access to {cloud or 'any cloud'} yet: {said.last()}",
-                 f"SkyPilot 還不能使用 {cloud or '任何雲端'}：{said.last()}"),
-            Text(f"In a terminal: sky check {cloud}; it names the credentials it wants (they stay yours, nlp-skills never "
-                 f"reads them). Then set_up(what='machine', name={name!r}).",
-                 f"請在終端機執行 sky check {cloud}，它會說明需要哪些憑證（憑證由你保管，nlp-skills 不會讀取）。"
-                 f"之後再呼叫 set_up(what='machine', name={name!r})。"), field="settings.infra")
-    if re.search(r"field\(s\): \$\.infra|is not supported|unknown cloud|cloud .* not found|invalid (infra|cloud)|is not a valid cloud", text):
+            Text(
+                f"SkyPilot has no access to {cloud or 'any cloud'} yet: {said.last()}",
+                f"SkyPilot 還不能使用 {cloud or '任何雲端'}：{said.last()}",
+            ),
+            Text(
+                f"In a terminal: sky check {cloud}; it names the credentials it wants (they stay yours, nlp-skills never "
+                f"reads them). Then set_up(what='machine', name={name!r}).",
+                f"請在終端機執行 sky check {cloud}，它會說明需要哪些憑證（憑證由你保管，nlp-skills 不會讀取）。"
+                f"之後再呼叫 set_up(what='machine', name={name!r})。",
+            ),
+            field="settings.infra",
+        )
+    if re.search(
+        r"field\(s\): \$\.infra|is not supported|unknown cloud|cloud .* not found|invalid (infra|cloud)|is not a valid cloud",
+        text,
+    ):
         return MachineError(
-            Text(f"SkyPilot knows no {machine.infra!r}: {said.last()}", f"SkyPilot 不認得「{machine.infra}」：{said.last()}"),
-            Text("infra is a cloud, or cloud/region: aws, gcp/us-central1, runpod, k8s, slurm/mycluster, …",
-                 "infra 是雲端名稱，或「雲端/區域」：aws、gcp/us-central1、runpod、k8s、slurm/mycluster 等。"),
-            field="settings.infra")
-    if re.search(r"no launchable resource|catalog does not contain|no resource satisfying|not found in|no cluster is able",
-                 text):
+            Text(
+                f"SkyPilot knows no {machine.infra!r}: {said.last()}",
+                f"SkyPilot 不認得「{machine.infra}」：{said.last()}",
+            ),
+            Text(
+                "infra is a cloud, or cloud/region: aws, gcp/us-central1, runpod, k8s, slurm/mycluster, …",
+                "infra 是雲端名稱，或「雲端/區域」：aws、gcp/us-central1、runpod、k8s、slurm/mycluster 等。",
+            ),
+            field="settings.infra",
+        )
+    if re.search(
+        r"no launchable resource|catalog does not contain|no resource satisfying|not found in|no cluster is able", text
+    ):
         wanted = ", ".join(f"{key}={value}" for key, value in machine.wanted().items())
         return MachineError(
-            Text(f"{machine.infra or 'No enabled cloud'} offers no machine with {wanted}: {said.last()}",
-                 f"{machine.infra or '已啟用的雲端'} 沒有符合 {wanted} 的機器：{said.last()}"),
-            Text("sky gpus list shows what there is; change gpus, cpus, memory or infra with set_up(settings=…).",
-                 "sky gpus list 會列出可租的 GPU；請用 set_up(settings=…) 修改 gpus、cpus、memory 或 infra。"),
-            field="settings.gpus")
+            Text(
+                f"{machine.infra or 'No enabled cloud'} offers no machine with {wanted}: {said.last()}",
+                f"{machine.infra or '已啟用的雲端'} 沒有符合 {wanted} 的機器：{said.last()}",
+            ),
+            Text(
+                "sky gpus list shows what there is; change gpus, cpus, memory or infra with set_up(settings=…).",
+                "sky gpus list 會列出可租的 GPU；請用 set_up(settings=…) 修改 gpus、cpus、memory 或 infra。",
+            ),
+            field="settings.gpus",
+        )
     return refused("launch --dryrun", said)
 
 
@@ -154,7 +202,11 @@ def kept(workspace: Workspace, name: str, machine: Sky) -> Offer | None:
     except (FileNotFoundError, ValueError):
         return None
     age = (datetime.now(UTC) - datetime.fromisoformat(offer.seen)).total_seconds()
-    return offer if age < _FRESH_SECONDS and offer.settings == settings_hash(machine) and _as_asked(offer, machine) else None
+    return (
+        offer
+        if age < _FRESH_SECONDS and offer.settings == settings_hash(machine) and _as_asked(offer, machine)
+        else None
+    )
 
 
 def _as_asked(offer: Offer, machine: Sky) -> bool:

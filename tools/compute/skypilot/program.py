@@ -32,8 +32,16 @@ _ASK_SECONDS = 90.0
 _POLL_SECONDS = 0.5
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _TROUBLE = re.compile(r"(?i)error|fail|denied|not found|unable|invalid|no cloud|quota|insufficient|capacity")
-_NOT_HANDED_ON = (JOB_VARIABLE, FAMILY_VARIABLE, "PYTHONPATH", "PYTHONSAFEPATH", "PYTHONUNBUFFERED", "VIRTUAL_ENV",
-                  "OMP_WAIT_POLICY", "__PYVENV_LAUNCHER__")
+_NOT_HANDED_ON = (
+    JOB_VARIABLE,
+    FAMILY_VARIABLE,
+    "PYTHONPATH",
+    "PYTHONSAFEPATH",
+    "PYTHONUNBUFFERED",
+    "VIRTUAL_ENV",
+    "OMP_WAIT_POLICY",
+    "__PYVENV_LAUNCHER__",
+)
 # What each kind of place needs beside SkyPilot itself; others have the name of their cloud.
 _EXTRAS = {"k8s": "kubernetes"}
 
@@ -69,16 +77,29 @@ class Program:
         """
         with tempfile.TemporaryFile() as output:  # what it starts may outlive it and hold a pipe open
             try:
-                done = subprocess.run([*self.command, *arguments], stdin=subprocess.DEVNULL, stdout=output,
-                                      stderr=subprocess.STDOUT, timeout=seconds, check=False, env=_environment())
+                done = subprocess.run(
+                    [*self.command, *arguments],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    timeout=seconds,
+                    check=False,
+                    env=_environment(),
+                )
             except subprocess.TimeoutExpired as error:
                 raise _silent(arguments[0]) from error
             except OSError as error:
                 raise MachineError(
-                    Text(f"{self.command[0]} cannot be started: {reason_of(error).en}.",
-                         f"無法啟動 {self.command[0]}：{reason_of(error).zh}。"),
-                    Text("Install SkyPilot again with set_up(what='machine', name=…, confirm=True).",
-                         "請以 set_up(what='machine', name=…, confirm=True) 重新安裝 SkyPilot。"), field="machine") from error
+                    Text(
+                        f"{self.command[0]} cannot be started: {reason_of(error).en}.",
+                        f"無法啟動 {self.command[0]}：{reason_of(error).zh}。",
+                    ),
+                    Text(
+                        "Install SkyPilot again with set_up(what='machine', name=…, confirm=True).",
+                        "請以 set_up(what='machine', name=…, confirm=True) 重新安裝 SkyPilot。",
+                    ),
+                    field="machine",
+                ) from error
             return Said(done.returncode, _read(output))
 
     def told(self, *arguments: str) -> Any:
@@ -100,15 +121,20 @@ class Program:
             Cancelled: the person asked the job to stop; what the command began in SkyPilot's server goes on.
         """
         with tempfile.TemporaryFile() as output:
-            process = subprocess.Popen([*self.command, *arguments], stdin=subprocess.DEVNULL, stdout=output,
-                                       stderr=subprocess.STDOUT, env=_environment())
+            process = subprocess.Popen(
+                [*self.command, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=_environment(),
+            )
             seen = ""
             try:
                 while True:
                     ended = process.poll() is not None
                     whole = _read(output)
                     whole = whole if ended else whole[: whole.rfind("\n") + 1]
-                    for line in whole[len(seen):].splitlines():
+                    for line in whole[len(seen) :].splitlines():
                         print(line, flush=True)
                         if line.strip():
                             tell(line.strip())
@@ -141,12 +167,18 @@ def require_program(name: str, infra: str) -> Program:
     if (found := find_program()) and not lacks(found, infra):
         return found
     raise MissingRequirement(
-        Text(f"{name} is rented through SkyPilot {VERSION}, which is not installed for {cloud_of(infra) or 'any cloud'}.",
-             f"{name} 要透過 SkyPilot {VERSION} 租用，但還沒有安裝（{cloud_of(infra) or '任何雲端'}）。"),
-        Text(f"Call set_up(what='machine', name={name!r}, confirm=True): it goes into an environment of its own. Or: uv tool "
-             f"install 'skypilot[{extra_of(infra)}]=={VERSION}'.",
-             f"請呼叫 set_up(what='machine', name={name!r}, confirm=True)，會裝在獨立的環境裡；或執行 uv tool install "
-             f"'skypilot[{extra_of(infra)}]=={VERSION}'。"), field="machine")
+        Text(
+            f"{name} is rented through SkyPilot {VERSION}, which is not installed for {cloud_of(infra) or 'any cloud'}.",
+            f"{name} 要透過 SkyPilot {VERSION} 租用，但還沒有安裝（{cloud_of(infra) or '任何雲端'}）。",
+        ),
+        Text(
+            f"Call set_up(what='machine', name={name!r}, confirm=True): it goes into an environment of its own. Or: uv tool "
+            f"install 'skypilot[{extra_of(infra)}]=={VERSION}'.",
+            f"請呼叫 set_up(what='machine', name={name!r}, confirm=True)，會裝在獨立的環境裡；或執行 uv tool install "
+            f"'skypilot[{extra_of(infra)}]=={VERSION}'。",
+        ),
+        field="machine",
+    )
 
 
 def lacks(program: Program, infra: str) -> str | None:
@@ -169,18 +201,26 @@ def install(job: RunningJob, infra: str) -> Program:
     python, uv = str(interpreter(place)), shutil.which("uv")
     wanted = f"skypilot[{','.join(extras)}]=={VERSION}"
     told = any(os.environ.get(name) for name in ("PIP_FIND_LINKS", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"))
-    steps = [[uv, "venv", "--python", sys.executable, str(place)],
-             [uv, "pip", "install", "--python", python, wanted]] if uv and not told else [
-        [sys.executable, "-m", "venv", str(place)],
-        [python, "-m", "pip", "install", "--progress-bar", "off", "--disable-pip-version-check", wanted]]
+    steps = (
+        [[uv, "venv", "--python", sys.executable, str(place)], [uv, "pip", "install", "--python", python, wanted]]
+        if uv and not told
+        else [
+            [sys.executable, "-m", "venv", str(place)],
+            [python, "-m", "pip", "install", "--progress-bar", "off", "--disable-pip-version-check", wanted],
+        ]
+    )
     for number, step in enumerate(steps if not before else steps[1:]):
         job.progress(number, len(steps), Text(f"installing SkyPilot {VERSION}", f"安裝 SkyPilot {VERSION}"), even=False)
         said = Program(step[:1]).follow(job, lambda line: None, *step[1:])
         if said.code:
             raise JobError(
                 Text(f"SkyPilot could not be installed: {said.last()}", f"SkyPilot 安裝失敗：{said.last()}"),
-                Text("Mend that and resume the job, or install it yourself so that `sky` is found on PATH.",
-                     "排除後接續這個工作，或自行安裝，讓 PATH 找得到 sky。"), field="machine")
+                Text(
+                    "Mend that and resume the job, or install it yourself so that `sky` is found on PATH.",
+                    "排除後接續這個工作，或自行安裝，讓 PATH 找得到 sky。",
+                ),
+                field="machine",
+            )
     write_json(place / "whole.json", {"format": 1, "version": VERSION, "extras": extras})
     found = find_program()
     assert found is not None
@@ -201,15 +241,23 @@ def refused(what: str, said: Said) -> MachineError:
     """SkyPilot's own words as an error."""
     return MachineError(
         Text(f"SkyPilot's `{what}` failed: {said.last()}", f"SkyPilot 的 {what} 失敗：{said.last()}"),
-        Text("Mend what it names; `sky check` in a terminal tells more. Then call the same tool again.",
-             "請依其說明排除；在終端機執行 sky check 可看到更多。之後再呼叫同一個工具。"), field="machine")
+        Text(
+            "Mend what it names; `sky check` in a terminal tells more. Then call the same tool again.",
+            "請依其說明排除；在終端機執行 sky check 可看到更多。之後再呼叫同一個工具。",
+        ),
+        field="machine",
+    )
 
 
 def _silent(what: str) -> MachineError:
     return MachineError(
         Text(f"SkyPilot's `{what}` did not answer in time.", f"SkyPilot 的 {what} 沒有在時限內回應。"),
-        Text("Look at its server: sky api info; sky api stop starts it anew at the next call.",
-             "請檢查它的伺服器：sky api info；sky api stop 之後，下一次呼叫會重新啟動。"), field="machine")
+        Text(
+            "Look at its server: sky api info; sky api stop starts it anew at the next call.",
+            "請檢查它的伺服器：sky api info；sky api stop 之後，下一次呼叫會重新啟動。",
+        ),
+        field="machine",
+    )
 
 
 def _built() -> Path:
@@ -232,5 +280,3 @@ def _read(output: Any) -> str:
     """All that was written; the place where the process writes on is shared, and stays."""
     written = os.pread(output.fileno(), os.fstat(output.fileno()).st_size, 0)
     return _COLOURS.sub("", written.decode(errors="replace").replace("\r", "\n"))
-
-

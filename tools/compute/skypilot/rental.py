@@ -61,8 +61,9 @@ class Rental(Lease):
         """
         folder = self.owner.root / "sky"
         agreed = self.meter.cost.per_hour if self.meter.cost and not self.machine.price_per_hour else None
-        task_file = write_task_file(self.machine, self.owner.id, folder, self.meter.seconds_left(),
-                                    agreed and agreed * _DEARER + _ROUNDED)
+        task_file = write_task_file(
+            self.machine, self.owner.id, folder, self.meter.seconds_left(), agreed and agreed * _DEARER + _ROUNDED
+        )
         self._agreed(look_up(self.program, self.name, self.machine, task_file).price_per_hour)
         self.meter.start()
         assert self.pinned is not None
@@ -102,8 +103,14 @@ class Rental(Lease):
     def ready(self, tended: Tending) -> None:
         looked = time.monotonic()
         while not tended.verb("look", events=0, log=0)["attended"]:
-            tended.job.progress(0, None, Text(f"{self.name} stands; the training libraries are being installed there",
-                                              f"{self.name} 已就緒，正在那裡安裝訓練套件"))
+            tended.job.progress(
+                0,
+                None,
+                Text(
+                    f"{self.name} stands; the training libraries are being installed there",
+                    f"{self.name} 已就緒，正在那裡安裝訓練套件",
+                ),
+            )
             if time.monotonic() - looked > _QUEUE_SECONDS:
                 self._see_to_attendant()
                 looked = time.monotonic()
@@ -121,10 +128,13 @@ class Rental(Lease):
             print(said.text, flush=True)
             raise MachineError(
                 Text(f"{self.name} could not be made ready: {said.last()}", f"{self.name} 無法準備就緒：{said.last()}"),
-                Text("The job's log holds the rest. Mend it (another image, a machine with Python 3.11 or newer, python=…), "
-                     "and train again.",
-                     "其餘內容在這個工作的紀錄裡。請排除（換 image、選有 Python 3.11 以上的機器、設定 python），再訓練一次。"),
-                field="machine")
+                Text(
+                    "The job's log holds the rest. Mend it (another image, a machine with Python 3.11 or newer, python=…), "
+                    "and train again.",
+                    "其餘內容在這個工作的紀錄裡。請排除（換 image、選有 Python 3.11 以上的機器、設定 python），再訓練一次。",
+                ),
+                field="machine",
+            )
 
     def attend(self) -> None:
         again = self.owner.root / "sky" / "again.yaml"
@@ -132,10 +142,16 @@ class Rental(Lease):
         said = self.program.ask("exec", "-d", self.host, str(again))
         if said.code:
             raise MachineError(
-                Text(f"SkyPilot could not begin the work on {self.name}: {said.last()}",
-                     f"SkyPilot 無法在 {self.name} 上啟動工作：{said.last()}"),
-                Text(f"sky queue {self.host} tells more; resume the job later.",
-                     f"可用 sky queue {self.host} 查看；稍後再接續這個工作。"), field="machine")
+                Text(
+                    f"SkyPilot could not begin the work on {self.name}: {said.last()}",
+                    f"SkyPilot 無法在 {self.name} 上啟動工作：{said.last()}",
+                ),
+                Text(
+                    f"sky queue {self.host} tells more; resume the job later.",
+                    f"可用 sky queue {self.host} 查看；稍後再接續這個工作。",
+                ),
+                field="machine",
+            )
 
     def unreachable(self) -> None:
         if time.monotonic() - self._looked < _GONE_SECONDS:
@@ -148,10 +164,16 @@ class Rental(Lease):
             self.meter.stop()
             self._gone = True
             raise MachineError(
-                Text(f"{self.name} stood idle for {self.machine.idle_minutes} minutes and stopped by itself; its disk is kept.",
-                     f"{self.name} 閒置 {self.machine.idle_minutes} 分鐘後自動停機，磁碟仍保留。"),
-                Text(f"manage_job(job_id={self.owner.id!r}, action='resume') starts it again and fetches what it made.",
-                     f"manage_job(job_id={self.owner.id!r}, action='resume') 會重新開機並取回成果。"), field="machine")
+                Text(
+                    f"{self.name} stood idle for {self.machine.idle_minutes} minutes and stopped by itself; its disk is kept.",
+                    f"{self.name} 閒置 {self.machine.idle_minutes} 分鐘後自動停機，磁碟仍保留。",
+                ),
+                Text(
+                    f"manage_job(job_id={self.owner.id!r}, action='resume') starts it again and fetches what it made.",
+                    f"manage_job(job_id={self.owner.id!r}, action='resume') 會重新開機並取回成果。",
+                ),
+                field="machine",
+            )
 
     def end(self, tended: Tending, error: BaseException | None) -> None:
         if self._gone:
@@ -159,12 +181,20 @@ class Rental(Lease):
         if isinstance(error, Cancelled) and not goes_on(tended, error):
             return  # given back by a job of its own, see `give_back_later`
         if goes_on(tended, error) or (isinstance(error, WorkspaceError) and not tended.failed_there):
-            ends = Text("the batch system's time limit ends it", "批次系統的時限到了就會結束") \
-                if cloud_of(self.machine.infra) in BY_TIME else Text(
+            ends = (
+                Text("the batch system's time limit ends it", "批次系統的時限到了就會結束")
+                if cloud_of(self.machine.infra) in BY_TIME
+                else Text(
                     f"once it stands idle for {self.machine.idle_minutes} minutes it ends by itself",
-                    f"閒置 {self.machine.idle_minutes} 分鐘後會自動結束")
-            tended.job.warn(Text(f"{self.name} stays rented ({self.host}); {ends.en}.",
-                                 f"{self.name} 仍在租用（{self.host}）；{ends.zh}。"))
+                    f"閒置 {self.machine.idle_minutes} 分鐘後會自動結束",
+                )
+            )
+            tended.job.warn(
+                Text(
+                    f"{self.name} stays rented ({self.host}); {ends.en}.",
+                    f"{self.name} 仍在租用（{self.host}）；{ends.zh}。",
+                )
+            )
             return
         if error is not None:
             tended.keep()
@@ -182,19 +212,29 @@ class Rental(Lease):
             last = said.last()
         except NlpSkillsError as error:
             last = error.problem.en
-        self.job.warn(Text(f"{self.name} could not be given back and may still cost money: {last}. In a terminal: sky down "
-                           f"{self.host}",
-                           f"{self.name} 無法退租，可能仍在計費：{last}。請在終端機執行 sky down {self.host}"))
+        self.job.warn(
+            Text(
+                f"{self.name} could not be given back and may still cost money: {last}. In a terminal: sky down "
+                f"{self.host}",
+                f"{self.name} 無法退租，可能仍在計費：{last}。請在終端機執行 sky down {self.host}",
+            )
+        )
 
     def _agreed(self, price: float) -> None:
         agreed = self.meter.cost.per_hour if self.meter.cost else 0.0
         if price <= agreed * _DEARER + 1e-9:
             return
         raise BudgetError(
-            Text(f"{self.name} now costs {amount(price)} USD an hour; {amount(agreed)} was agreed to. Nothing was rented.",
-                 f"{self.name} 現在每小時 {amount(price)} 美元，而先前同意的是 {amount(agreed)}。沒有租用任何東西。"),
-            Text(f"Look it up again with set_up(what='machine', name={self.name!r}), and train again if the person agrees.",
-                 f"請以 set_up(what='machine', name={self.name!r}) 重新查價，使用者同意後再訓練一次。"), field="machine")
+            Text(
+                f"{self.name} now costs {amount(price)} USD an hour; {amount(agreed)} was agreed to. Nothing was rented.",
+                f"{self.name} 現在每小時 {amount(price)} 美元，而先前同意的是 {amount(agreed)}。沒有租用任何東西。",
+            ),
+            Text(
+                f"Look it up again with set_up(what='machine', name={self.name!r}), and train again if the person agrees.",
+                f"請以 set_up(what='machine', name={self.name!r}) 重新查價，使用者同意後再訓練一次。",
+            ),
+            field="machine",
+        )
 
     def _lost(self) -> MachineError:
         self._gone = True
@@ -202,14 +242,20 @@ class Rental(Lease):
         self.meter.stop()
         price = amount(self.meter.cost.per_hour if self.meter.cost else 0.0)
         return MachineError(
-            Text(f"The machine rented for this job ({self.host}) is gone: it stood idle and ended by itself, was taken away by "
-                 "its cloud, or was ended by hand. What had not been fetched from it is lost.",
-                 f"為這個工作租用的機器（{self.host}）已經不在：可能閒置後自動結束、被雲端收回，或有人手動結束。"
-                 "還沒取回的內容已經遺失。"),
-            Text(f"manage_job(job_id={self.owner.id!r}, action='resume') rents another one for about {price} USD an hour and "
-                 "goes on from the last checkpoint kept here, else from the start: ask the person first.",
-                 f"manage_job(job_id={self.owner.id!r}, action='resume') 會另租一台（每小時約 {price} 美元），從留在這裡的"
-                 "最後檢查點接續，沒有的話就從頭開始；請先徵求使用者同意。"), field="machine")
+            Text(
+                f"The machine rented for this job ({self.host}) is gone: it stood idle and ended by itself, was taken away by "
+                "its cloud, or was ended by hand. What had not been fetched from it is lost.",
+                f"為這個工作租用的機器（{self.host}）已經不在：可能閒置後自動結束、被雲端收回，或有人手動結束。"
+                "還沒取回的內容已經遺失。",
+            ),
+            Text(
+                f"manage_job(job_id={self.owner.id!r}, action='resume') rents another one for about {price} USD an hour and "
+                "goes on from the last checkpoint kept here, else from the start: ask the person first.",
+                f"manage_job(job_id={self.owner.id!r}, action='resume') 會另租一台（每小時約 {price} 美元），從留在這裡的"
+                "最後檢查點接續，沒有的話就從頭開始；請先徵求使用者同意。",
+            ),
+            field="machine",
+        )
 
     def _follow(self, *arguments: str) -> Said:
         def tell(line: str) -> None:
@@ -226,8 +272,9 @@ def rent(job: RunningJob, name: str, machine: Sky, meter: Meter) -> Rental:
     """
     record = Record.read(job.folder)
     standing = record if record and record.up else None
-    rental = Rental(job, job.folder, name, machine, meter, require_program(name, machine.infra),
-                    standing or _new(job.folder, name))
+    rental = Rental(
+        job, job.folder, name, machine, meter, require_program(name, machine.infra), standing or _new(job.folder, name)
+    )
     if standing:
         rental.take_up()
     else:
@@ -243,11 +290,25 @@ def give_back_later(name: str, job: JobFolder) -> None:
     spec, task, closing = job.spec(), job.task(), giving_back(job)
     if closing is None:
         closing = jobs.submit(
-            Workspace(job.root.parents[2]), GIVE_BACK, spec.entry, [*spec.arguments, "--give-back", job.id],
-            python=spec.python, task=task, resumable=True)
-    append_jsonl(job.events_file, {"time": now(), "kind": "warning", "message": Text(
-        f"{name} is being given back by job {closing.id}: see job_status(job_id={closing.id!r}).",
-        f"工作 {closing.id} 正在退租 {name}：請看 job_status(job_id={closing.id!r})。")._asdict()})
+            Workspace(job.root.parents[2]),
+            GIVE_BACK,
+            spec.entry,
+            [*spec.arguments, "--give-back", job.id],
+            python=spec.python,
+            task=task,
+            resumable=True,
+        )
+    append_jsonl(
+        job.events_file,
+        {
+            "time": now(),
+            "kind": "warning",
+            "message": Text(
+                f"{name} is being given back by job {closing.id}: see job_status(job_id={closing.id!r}).",
+                f"工作 {closing.id} 正在退租 {name}：請看 job_status(job_id={closing.id!r})。",
+            )._asdict(),
+        },
+    )
 
 
 def give_back(job: RunningJob, owner: JobFolder, name: str, machine: Sky, meter: Meter, keep: Keep) -> dict[str, Any]:
@@ -271,10 +332,16 @@ def give_back(job: RunningJob, owner: JobFolder, name: str, machine: Sky, meter:
         if rental.record.up:
             raise MachineError(
                 Text(f"{name} ({record.cluster}) could not be given back.", f"{name}（{record.cluster}）無法退租。"),
-                Text(f"In a terminal: sky down {record.cluster}; or resume this job.",
-                     f"請在終端機執行 sky down {record.cluster}，或接續這個工作。"), field="machine")
-    done = Text(f"{name} was given back; nothing is rented for job {owner.id} any more.",
-                f"{name} 已退租，工作 {owner.id} 不再租用任何機器。")
+                Text(
+                    f"In a terminal: sky down {record.cluster}; or resume this job.",
+                    f"請在終端機執行 sky down {record.cluster}，或接續這個工作。",
+                ),
+                field="machine",
+            )
+    done = Text(
+        f"{name} was given back; nothing is rented for job {owner.id} any more.",
+        f"{name} 已退租，工作 {owner.id} 不再租用任何機器。",
+    )
     return {"machine": name, "message": done._asdict()}
 
 
@@ -282,15 +349,19 @@ def not_launched(name: str, machine: Sky, said: Said) -> MachineError:
     """Why there is no machine to be had, in SkyPilot's own words."""
     where = machine.infra or "the enabled clouds"
     return MachineError(
-        Text(f"SkyPilot could not rent {name} ({where}): {said.last()}. What was begun was given back.",
-             f"SkyPilot 租不到 {name}（{machine.infra or '已啟用的雲端'}）：{said.last()}。已開始的部分都已退租。"),
-        Text("The job's log holds the rest. Where capacity or quota is missing: other gpus, another infra, spot=true or later; "
-             f"set_up(what='machine', name={name!r}, settings=…), and train again.",
-             "其餘內容在這個工作的紀錄裡。如果是沒有餘量或配額：換 gpus、換 infra、spot=true 或晚點再試；"
-             f"請用 set_up(what='machine', name={name!r}, settings=…) 修改，再訓練一次。"), field="machine")
+        Text(
+            f"SkyPilot could not rent {name} ({where}): {said.last()}. What was begun was given back.",
+            f"SkyPilot 租不到 {name}（{machine.infra or '已啟用的雲端'}）：{said.last()}。已開始的部分都已退租。",
+        ),
+        Text(
+            "The job's log holds the rest. Where capacity or quota is missing: other gpus, another infra, spot=true or later; "
+            f"set_up(what='machine', name={name!r}, settings=…), and train again.",
+            "其餘內容在這個工作的紀錄裡。如果是沒有餘量或配額：換 gpus、換 infra、spot=true 或晚點再試；"
+            f"請用 set_up(what='machine', name={name!r}, settings=…) 修改，再訓練一次。",
+        ),
+        field="machine",
+    )
 
 
 def _new(owner: JobFolder, name: str) -> Record:
     return Record(machine=name, cluster=cluster_name(Workspace(owner.root.parents[2]), owner.id), asked=now())
-
-

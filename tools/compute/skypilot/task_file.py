@@ -69,27 +69,47 @@ def write_task_file(
     write_atomic(place / "far_side.py", Path(far_side.__file__).read_bytes())
     write_atomic(place / WHEEL_NAME, own_wheel())
     path = place / "sky.yaml"
-    write_atomic(path, dump_yaml({**content(machine, run, seconds, dearest), "file_mounts": {
-        f"{_THERE}/far_side.py": str(place / "far_side.py"), f"{_THERE}/{WHEEL_NAME}": str(place / WHEEL_NAME)}}))
+    write_atomic(
+        path,
+        dump_yaml(
+            {
+                **content(machine, run, seconds, dearest),
+                "file_mounts": {
+                    f"{_THERE}/far_side.py": str(place / "far_side.py"),
+                    f"{_THERE}/{WHEEL_NAME}": str(place / WHEEL_NAME),
+                },
+            }
+        ),
+    )
     return path
 
 
-def content(
-    machine: Sky, run: str, seconds: float | None = None, dearest: float | None = None
-) -> dict[str, Any]:
+def content(machine: Sky, run: str, seconds: float | None = None, dearest: float | None = None) -> dict[str, Any]:
     """What SkyPilot is asked for, without the files."""
     limit = min(machine.longest_hours * 3600, seconds or float("inf")) if machine.longest_hours else None
-    options = {"config": {"slurm": {"sbatch_options": {"time": _clock(limit)}}}} \
-        if limit and cloud_of(machine.infra) in BY_TIME else {}
-    return {"name": "nlp-skills", "num_nodes": 1, "resources": resources(machine, dearest), **options,
-            "setup": setup_script(machine), "run": run_script(machine, run)}
+    options = (
+        {"config": {"slurm": {"sbatch_options": {"time": _clock(limit)}}}}
+        if limit and cloud_of(machine.infra) in BY_TIME
+        else {}
+    )
+    return {
+        "name": "nlp-skills",
+        "num_nodes": 1,
+        "resources": resources(machine, dearest),
+        **options,
+        "setup": setup_script(machine),
+        "run": run_script(machine, run),
+    }
 
 
 def resources(machine: Sky, dearest: float | None = None) -> dict[str, Any]:
     """The machine itself, with what ends it when it stands idle."""
     bound = {"max_hourly_cost": round(dearest, 4)} if dearest else {}
-    idle = {} if cloud_of(machine.infra) in BY_TIME else {
-        "autostop": {"idle_minutes": machine.idle_minutes, "down": machine.ends_idle == "down"}}
+    idle = (
+        {}
+        if cloud_of(machine.infra) in BY_TIME
+        else {"autostop": {"idle_minutes": machine.idle_minutes, "down": machine.ends_idle == "down"}}
+    )
     return {**machine.wanted(), **bound, **idle}
 
 
@@ -97,14 +117,24 @@ def setup_script(machine: Sky) -> str:
     """Installs our own wheel with the training libraries, unless the person names an interpreter that has them."""
     if machine.python:
         return _head(machine) + f"[ -x {shlex.quote(machine.python)} ]\n"
-    note = json.dumps({"key": environment_key(), "wheel": WHEEL_NAME, "extra": "[train]", "check": list(_CHECKED),
-                       "flavour": "cuda" if machine.gpus else "cpu", "constraints": pins_of_here(Workspace())})
+    note = json.dumps(
+        {
+            "key": environment_key(),
+            "wheel": WHEEL_NAME,
+            "extra": "[train]",
+            "check": list(_CHECKED),
+            "flavour": "cuda" if machine.gpus else "cpu",
+            "constraints": pins_of_here(Workspace()),
+        }
+    )
     return _head(machine) + _BUILD.format(key=environment_key(), wheel=WHEEL_NAME, there=_THERE, note=shlex.quote(note))
 
 
 def run_script(machine: Sky, run: str) -> str:
     """Attends the run: SkyPilot counts the machine as busy while it trains, and idle afterwards."""
-    return _head(machine) + f'exec "$python" -I {_THERE}/far_side.py attend "$folder" {shlex.quote(run)} {_WAIT_SECONDS}\n'
+    return (
+        _head(machine) + f'exec "$python" -I {_THERE}/far_side.py attend "$folder" {shlex.quote(run)} {_WAIT_SECONDS}\n'
+    )
 
 
 def _head(machine: Sky) -> str:

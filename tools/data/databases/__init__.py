@@ -58,10 +58,15 @@ Reader = Callable[[Query], Generator[list[Record], None, None]]
 
 
 # What stands in quotes or comments is left alone; what is never closed goes to the end.
-QUOTED = (r"'(?:[^'\\]|\\.|'')*+(?:'|\\?\Z)|\"(?:[^\"\\]|\\.|\"\")*+(?:\"|\\?\Z)|`[^`]*(?:`|\Z)"
-          r"|/\*.*?(?:\*/|\Z)")
-_DATE = re.compile(rf"{QUOTED}|--[^\n]*"
-                   r"|(?P<date>(?<![:\w]):snapshot_date\b|\$1\b)", re.DOTALL)
+QUOTED = (
+    r"'(?:[^'\\]|\\.|'')*+(?:'|\\?\Z)|\"(?:[^\"\\]|\\.|\"\")*+(?:\"|\\?\Z)|`[^`]*(?:`|\Z)"
+    r"|/\*.*?(?:\*/|\Z)"
+)
+_DATE = re.compile(
+    rf"{QUOTED}|--[^\n]*"
+    r"|(?P<date>(?<![:\w]):snapshot_date\b|\$1\b)",
+    re.DOTALL,
+)
 
 
 def uses_date(query: Query) -> bool:
@@ -82,7 +87,9 @@ def moment_of(query: Query) -> dates.datetime:
     except ValueError as error:
         raise DataSourceError(
             Text(f"snapshot_date is not a date: {value[:40]!r}.", f"snapshot_date 不是日期：「{value[:40]}」。"),
-            Text("Write it as 2026-01-06.", "請寫成 2026-01-06。"), field=f"{query.field}.snapshot_date") from error
+            Text("Write it as 2026-01-06.", "請寫成 2026-01-06。"),
+            field=f"{query.field}.snapshot_date",
+        ) from error
 
 
 def date_text(query: Query) -> str:
@@ -94,16 +101,25 @@ def date_text(query: Query) -> str:
 def without_date(query: Query) -> DataSourceError:
     """The error of a query that asks for a date nobody gave."""
     return DataSourceError(
-        Text("The query has parameters that nothing fills: only the snapshot_date is known.",
-             "查詢裡有無法代入的參數：只支援 snapshot_date。"),
-        Text("Add snapshot_date: 2026-01-06, or write the values into the query.",
-             "請加上 snapshot_date: 2026-01-06，或把值直接寫進查詢。"),
-        field=f"{query.field}.snapshot_date")
+        Text(
+            "The query has parameters that nothing fills: only the snapshot_date is known.",
+            "查詢裡有無法代入的參數：只支援 snapshot_date。",
+        ),
+        Text(
+            "Add snapshot_date: 2026-01-06, or write the values into the query.",
+            "請加上 snapshot_date: 2026-01-06，或把值直接寫進查詢。",
+        ),
+        field=f"{query.field}.snapshot_date",
+    )
 
 
 def writes(field: str) -> DataSourceError:
     """The error of a query that would change the database."""
     return DataSourceError(
-        Text("The query writes to the database; data is only ever read, so it was refused and nothing was changed.",
-             "這個查詢會寫入資料庫；這裡只允許讀取，因此已拒絕，資料庫沒有任何變動。"),
-        Text("Use a SELECT.", "請改用 SELECT。"), field=f"{field}.query")
+        Text(
+            "The query writes to the database; data is only ever read, so it was refused and nothing was changed.",
+            "這個查詢會寫入資料庫；這裡只允許讀取，因此已拒絕，資料庫沒有任何變動。",
+        ),
+        Text("Use a SELECT.", "請改用 SELECT。"),
+        field=f"{field}.query",
+    )

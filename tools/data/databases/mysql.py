@@ -38,9 +38,12 @@ def read(query: Query) -> Generator[list[Record], None, None]:
         import pymysql  # type: ignore[import-untyped, import-not-found, unused-ignore]
     except ImportError as error:
         raise MissingRequirement(
-            Text("Reading MySQL or MariaDB needs PyMySQL, and the environment of this job lacks it.",
-                 "讀取 MySQL 或 MariaDB 需要 PyMySQL，但執行此工作的環境沒有安裝。"),
-            Text("Install it: pip install 'nlp-skills[mysql]'.", "請安裝：pip install 'nlp-skills[mysql]'。")) from error
+            Text(
+                "Reading MySQL or MariaDB needs PyMySQL, and the environment of this job lacks it.",
+                "讀取 MySQL 或 MariaDB 需要 PyMySQL，但執行此工作的環境沒有安裝。",
+            ),
+            Text("Install it: pip install 'nlp-skills[mysql]'.", "請安裝：pip install 'nlp-skills[mysql]'。"),
+        ) from error
     from pymysql.cursors import SSDictCursor  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
     text = _with_date(query)
@@ -82,10 +85,20 @@ def _connected(query: Query) -> Connection[Any]:
     parts = urlsplit(query.address)
     options = {name.lower().replace("_", "-"): value for name, value in parse_qsl(parts.query)}
     connection = pymysql.connect(
-        host=parts.hostname or "127.0.0.1", port=parts.port or 3306, user=unquote(parts.username or ""),
-        password=unquote(parts.password or "").encode(), database=unquote(parts.path.strip("/")) or None, charset="utf8mb4",
-        connect_timeout=max(1, round(query.connect_seconds)), read_timeout=max(1, round(query.batch_seconds)),
-        autocommit=False, local_infile=False, program_name="nlp-skills", defer_connect=True, **_tls(options))
+        host=parts.hostname or "127.0.0.1",
+        port=parts.port or 3306,
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or "").encode(),
+        database=unquote(parts.path.strip("/")) or None,
+        charset="utf8mb4",
+        connect_timeout=max(1, round(query.connect_seconds)),
+        read_timeout=max(1, round(query.batch_seconds)),
+        autocommit=False,
+        local_infile=False,
+        program_name="nlp-skills",
+        defer_connect=True,
+        **_tls(options),
+    )
     connection.connect(_socket(parts.hostname or "127.0.0.1", parts.port or 3306, query))
     return connection
 
@@ -147,34 +160,63 @@ def _described(error: Exception, query: Query, part: str) -> DataSourceError:
     if code in _WRITES:
         return writes(query.field)
     told = {
-        _LOGIN: (Text(f"{where} refuses this user and password.", f"{where} 拒絕了這組帳號密碼。"),
-                 Text("Store the right password with nlp-skills secret set NAME (the name after `user:` in "
-                      "connection), and check the user's name.",
-                      "請用 nlp-skills secret set 名稱（connection 裡 `user:` 後面的名稱）存入正確的密碼，並確認帳號。")),
-        (_NO_DATABASE,): (Text(f"There is no such database: {where}.", f"資料庫不存在：{where}。"),
-                          Text("Correct the name at the end of connection.", "請修正 connection 結尾的資料庫名稱。")),
-        _UNREACHABLE: (Text(f"{where} cannot be reached.", f"無法連上 {where}。"),
-                       Text("Check that the server runs, and host, port, firewall and VPN.",
-                            "請確認伺服器已啟動，並檢查主機、連接埠、防火牆與 VPN。")),
-        _RIGHTS: (Text(f"This user may not read that: {said}", f"這個帳號沒有讀取權限：{said}"),
-                  Text("Ask for SELECT on the table, or use another user.", "請申請該表的 SELECT 權限，或改用別的帳號。")),
-        _QUERY: (Text(f"The server does not accept the query: {said}", f"伺服器不接受這個查詢：{said}"),
-                 Text("Correct the query; try it in the mysql client first.", "請修正查詢，可以先在 mysql 用戶端試。")),
-        _LOST: (Text(f"{where} closed the connection, or did not answer in time.",
-                     f"{where} 中斷了連線，或沒有在時限內回應。"),
-                Text("Call the same tool again; the earlier data is untouched.",
-                     "請再呼叫同一個工具；先前的資料沒有變動。")),
-        _TIMES: (Text("The query ran into the server's time limit.", "查詢超過了伺服器的時間限制。"),
-                 Text("Narrow it (a date range, a LIMIT).", "請縮小範圍（日期區間、LIMIT）。")),
-        _FULL: (Text(f"{where} has no free connection.", f"{where} 的連線數已滿。"),
-                Text("Try again later.", "請稍後再試。")),
+        _LOGIN: (
+            Text(f"{where} refuses this user and password.", f"{where} 拒絕了這組帳號密碼。"),
+            Text(
+                "Store the right password with nlp-skills secret set NAME (the name after `user:` in "
+                "connection), and check the user's name.",
+                "請用 nlp-skills secret set 名稱（connection 裡 `user:` 後面的名稱）存入正確的密碼，並確認帳號。",
+            ),
+        ),
+        (_NO_DATABASE,): (
+            Text(f"There is no such database: {where}.", f"資料庫不存在：{where}。"),
+            Text("Correct the name at the end of connection.", "請修正 connection 結尾的資料庫名稱。"),
+        ),
+        _UNREACHABLE: (
+            Text(f"{where} cannot be reached.", f"無法連上 {where}。"),
+            Text(
+                "Check that the server runs, and host, port, firewall and VPN.",
+                "請確認伺服器已啟動，並檢查主機、連接埠、防火牆與 VPN。",
+            ),
+        ),
+        _RIGHTS: (
+            Text(f"This user may not read that: {said}", f"這個帳號沒有讀取權限：{said}"),
+            Text("Ask for SELECT on the table, or use another user.", "請申請該表的 SELECT 權限，或改用別的帳號。"),
+        ),
+        _QUERY: (
+            Text(f"The server does not accept the query: {said}", f"伺服器不接受這個查詢：{said}"),
+            Text("Correct the query; try it in the mysql client first.", "請修正查詢，可以先在 mysql 用戶端試。"),
+        ),
+        _LOST: (
+            Text(
+                f"{where} closed the connection, or did not answer in time.",
+                f"{where} 中斷了連線，或沒有在時限內回應。",
+            ),
+            Text(
+                "Call the same tool again; the earlier data is untouched.", "請再呼叫同一個工具；先前的資料沒有變動。"
+            ),
+        ),
+        _TIMES: (
+            Text("The query ran into the server's time limit.", "查詢超過了伺服器的時間限制。"),
+            Text("Narrow it (a date range, a LIMIT).", "請縮小範圍（日期區間、LIMIT）。"),
+        ),
+        _FULL: (
+            Text(f"{where} has no free connection.", f"{where} 的連線數已滿。"),
+            Text("Try again later.", "請稍後再試。"),
+        ),
     }
     for codes, (problem, fix) in told.items():
         if code in codes:
             passes = codes in (_UNREACHABLE, _FULL) or (codes == _LOST and part == "connection")
             return (PassingTrouble if passes else DataSourceError)(problem, fix, field=field)
     return DataSourceError(
-        Text(f"Reading {where} failed (MySQL error {code or type(error).__name__}).",
-             f"讀取 {where} 失敗（MySQL 錯誤 {code or type(error).__name__}）。"),
-        Text("Correct connection or query; try them in the mysql client.",
-             "請修正 connection 或 query，可以先在 mysql 用戶端試。"), field=field)
+        Text(
+            f"Reading {where} failed (MySQL error {code or type(error).__name__}).",
+            f"讀取 {where} 失敗（MySQL 錯誤 {code or type(error).__name__}）。",
+        ),
+        Text(
+            "Correct connection or query; try them in the mysql client.",
+            "請修正 connection 或 query，可以先在 mysql 用戶端試。",
+        ),
+        field=field,
+    )

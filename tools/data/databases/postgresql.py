@@ -54,7 +54,9 @@ async def _stream(query: Query) -> AsyncIterator[list[Record]]:
 
     try:
         connection = await asyncpg.connect(
-            **_place(query.address), timeout=query.connect_seconds, command_timeout=query.batch_seconds,
+            **_place(query.address),
+            timeout=query.connect_seconds,
+            command_timeout=query.batch_seconds,
             server_settings={"default_transaction_read_only": "on", "application_name": "nlp-skills"},
         )
     except (OSError, ssl.SSLError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
@@ -76,9 +78,14 @@ def _place(address: str) -> dict[str, Any]:
     of passwords, which nobody allowed to be sent there."""
     parts = urlsplit(address)
     user = unquote(parts.username or "") or getpass.getuser()
-    return {"host": parts.hostname or "localhost", "port": parts.port or 5432, "user": user,
-            "password": unquote(parts.password or ""), "database": unquote(parts.path.strip("/")) or user,
-            "dsn": "postgresql://" + (f"?{parts.query}" if parts.query else "")}  # for its options alone
+    return {
+        "host": parts.hostname or "localhost",
+        "port": parts.port or 5432,
+        "user": user,
+        "password": unquote(parts.password or ""),
+        "database": unquote(parts.path.strip("/")) or user,
+        "dsn": "postgresql://" + (f"?{parts.query}" if parts.query else ""),
+    }  # for its options alone
 
 
 async def _batches(connection: Connection, query: Query) -> AsyncIterator[list[Record]]:
@@ -110,8 +117,7 @@ def _arguments(statement: PreparedStatement[Any], query: Query) -> list[Any]:
     moment = moment_of(query)
     if kind == "date":
         return [moment.date()]
-    return [moment.replace(tzinfo=moment.tzinfo or dates.UTC) if kind == "timestamptz"
-            else moment.replace(tzinfo=None)]
+    return [moment.replace(tzinfo=moment.tzinfo or dates.UTC) if kind == "timestamptz" else moment.replace(tzinfo=None)]
 
 
 async def _close(connection: Connection) -> None:

@@ -31,14 +31,18 @@ def file_of(address: str, folder: Path) -> Path:
 
 def read(query: Query) -> Generator[list[Record], None, None]:
     """The rows of the query; `:snapshot_date` in it stands for the snapshot date."""
-    file = readable(file_of(query.address, query.folder), f"{query.field}.connection",
-                    task=query.folder, suffixes=SUFFIXES)
+    file = readable(
+        file_of(query.address, query.folder), f"{query.field}.connection", task=query.folder, suffixes=SUFFIXES
+    )
     if not file.is_file():
         raise DataSourceError(
             Text(f"There is no SQLite file {file}.", f"找不到 SQLite 檔案 {file}。"),
-            Text("Write sqlite:////absolute/path.db, or sqlite:///path.db from the task's folder.",
-                 "請寫成 sqlite:////絕對路徑.db，或從任務資料夾起算的 sqlite:///路徑.db。"),
-            field=f"{query.field}.connection")
+            Text(
+                "Write sqlite:////absolute/path.db, or sqlite:///path.db from the task's folder.",
+                "請寫成 sqlite:////絕對路徑.db，或從任務資料夾起算的 sqlite:///路徑.db。",
+            ),
+            field=f"{query.field}.connection",
+        )
     try:
         connection = sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True, timeout=query.connect_seconds)
     except sqlite3.Error as error:
@@ -108,16 +112,26 @@ def _not_utf8(connection: sqlite3.Connection, file: Path, query: Query) -> DataS
     where = Text(f"The texts in column {names} of {file} are not UTF-8", f"{file} 的「{names}」欄不是 UTF-8")
     if query.encoding:
         return DataSourceError(
-            Text(f"{where.en}, and not all of them are {query.encoding} either.", f"{where.zh}，也不全是 {query.encoding}。"),
-            Text("Name another encoding, or leave it out to see what they look like.",
-                 "請改用別的 encoding，或不填以查看可能的編碼。"), field=f"{query.field}.encoding")
+            Text(
+                f"{where.en}, and not all of them are {query.encoding} either.",
+                f"{where.zh}，也不全是 {query.encoding}。",
+            ),
+            Text(
+                "Name another encoding, or leave it out to see what they look like.",
+                "請改用別的 encoding，或不填以查看可能的編碼。",
+            ),
+            field=f"{query.field}.encoding",
+        )
     likely, first = likely_encodings(odd), possible(odd)[0]
     return DataSourceError(
         Text(f"{where.en}; they look like {likely.en}.", f"{where.zh}，看起來是 {likely.zh}。"),
-        Text(f"If that is right, set encoding: {first} on the source, and look at the preview with the person; or have the "
-             "database's texts converted to UTF-8.",
-             f"如果正確，請在來源設 encoding: {first}，再和使用者看預覽；或請管理者把資料庫的文字轉成 UTF-8。"),
-        field=f"{query.field}.encoding")
+        Text(
+            f"If that is right, set encoding: {first} on the source, and look at the preview with the person; or have the "
+            "database's texts converted to UTF-8.",
+            f"如果正確，請在來源設 encoding: {first}，再和使用者看預覽；或請管理者把資料庫的文字轉成 UTF-8。",
+        ),
+        field=f"{query.field}.encoding",
+    )
 
 
 def _is_utf8(content: bytes) -> bool:
@@ -148,18 +162,29 @@ def _described(error: sqlite3.Error | sqlite3.Warning, file: Path, query: Query,
         return DataSourceError(
             Text(f"{file} is not a sound SQLite database: {shown}.", f"{file} 不是完好的 SQLite 資料庫：{shown}。"),
             Text("Check the path, or restore the file from a backup.", "請檢查路徑，或從備份還原。"),
-            field=f"{query.field}.connection")
+            field=f"{query.field}.connection",
+        )
     if "locked" in said:
         return DataSourceError(
             Text(f"{file} is being written by another program.", f"{file} 正被其他程式寫入。"),
-            Text("Try again when it has finished; the earlier data is untouched.", "等它完成後再試；先前的資料沒有變動。"),
-            field=f"{query.field}.connection")
+            Text(
+                "Try again when it has finished; the earlier data is untouched.", "等它完成後再試；先前的資料沒有變動。"
+            ),
+            field=f"{query.field}.connection",
+        )
     if "interrupted" in said:
         return DataSourceError(
-            Text(f"The query took longer than {query.batch_seconds:g} seconds.",
-                 f"查詢超過 {query.batch_seconds:g} 秒。"),
-            Text("Narrow it, or raise batch_timeout_seconds.", "請縮小範圍，或調高 batch_timeout_seconds。"), field=field)
+            Text(
+                f"The query took longer than {query.batch_seconds:g} seconds.", f"查詢超過 {query.batch_seconds:g} 秒。"
+            ),
+            Text("Narrow it, or raise batch_timeout_seconds.", "請縮小範圍，或調高 batch_timeout_seconds。"),
+            field=field,
+        )
     return DataSourceError(
         Text(f"SQLite does not accept the query: {shown[:300]}", f"SQLite 不接受這個查詢：{shown[:300]}"),
-        Text("Correct the query; try it in sqlite3 first. One statement only.",
-             "請修正查詢，可以先在 sqlite3 試；只能有一句。"), field=field)
+        Text(
+            "Correct the query; try it in sqlite3 first. One statement only.",
+            "請修正查詢，可以先在 sqlite3 試；只能有一句。",
+        ),
+        field=field,
+    )

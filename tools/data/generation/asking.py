@@ -53,8 +53,16 @@ class Endpoint:
     """
 
     def __init__(
-        self, *, model: str, base_url: str | None, key: str, temperature: float, timeout: float, retries: int,
-        wishes: dict[str, Any], field: str,
+        self,
+        *,
+        model: str,
+        base_url: str | None,
+        key: str,
+        temperature: float,
+        timeout: float,
+        retries: int,
+        wishes: dict[str, Any],
+        field: str,
     ) -> None:
         self.model, self.base_url = model, base_url
         self._temperature, self._field, self._wishes = temperature, field, wishes
@@ -84,8 +92,10 @@ class Endpoint:
         return Said(
             redact(written),
             getattr(usage, "prompt_tokens", None) or sum(tokens_of(message["content"]) for message in messages),
-            getattr(usage, "completion_tokens", None) or tokens_of(written), confidence=_confidence(choices[0]) if choices else None,
-            model=completion.model)
+            getattr(usage, "completion_tokens", None) or tokens_of(written),
+            confidence=_confidence(choices[0]) if choices else None,
+            model=completion.model,
+        )
 
     def _completion(self, messages: list[dict[str, str]], most_tokens: int | None) -> Any:
         import openai
@@ -112,43 +122,76 @@ class Endpoint:
 
         where, field = self.base_url or "api.openai.com", self._field
         status = getattr(error, "status_code", None)  # the answer's body stays unsaid: anybody may have written it
-        said = f"HTTP {status}" if status else redact(str(error))[:200] if isinstance(error, ValueError) else type(error).__name__
+        said = (
+            f"HTTP {status}"
+            if status
+            else redact(str(error))[:200]
+            if isinstance(error, ValueError)
+            else type(error).__name__
+        )
         if isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
             return DataSourceError(
                 Text(f"{where} does not accept the key.", f"{where} 不接受這組金鑰。"),
-                Text("Store the right one: nlp-skills secret set OPENAI_API_KEY (or the name in api_key). Without a key, "
-                     "the model in this chat can write the rows.",
-                     "請存入正確的金鑰：nlp-skills secret set OPENAI_API_KEY（或 api_key 裡的名稱）。"
-                     "沒有金鑰時，可以請這個對話的模型寫。"), field=f"{field}.api_key")
+                Text(
+                    "Store the right one: nlp-skills secret set OPENAI_API_KEY (or the name in api_key). Without a key, "
+                    "the model in this chat can write the rows.",
+                    "請存入正確的金鑰：nlp-skills secret set OPENAI_API_KEY（或 api_key 裡的名稱）。"
+                    "沒有金鑰時，可以請這個對話的模型寫。",
+                ),
+                field=f"{field}.api_key",
+            )
         if isinstance(error, openai.NotFoundError):
             return DataSourceError(
-                Text(f"{where} has no model {self.model!r}, or is not an OpenAI-compatible address.",
-                     f"{where} 沒有模型「{self.model}」，或不是 OpenAI 相容的位址。"),
-                Text("Check model, and that base_url ends as the server says (often /v1).",
-                     "請檢查 model，以及 base_url 的結尾（通常是 /v1）。"), field=f"{field}.model")
+                Text(
+                    f"{where} has no model {self.model!r}, or is not an OpenAI-compatible address.",
+                    f"{where} 沒有模型「{self.model}」，或不是 OpenAI 相容的位址。",
+                ),
+                Text(
+                    "Check model, and that base_url ends as the server says (often /v1).",
+                    "請檢查 model，以及 base_url 的結尾（通常是 /v1）。",
+                ),
+                field=f"{field}.model",
+            )
         if isinstance(error, openai.RateLimitError):
             refused = DataSourceError(
-                Text(f"{where} says that too much was asked for, or that the credit is used up: {said}",
-                     f"{where} 表示請求太多，或額度已用完：{said}"),
-                Text("Check the account, then call the same tool again; answers received are kept and not paid again.",
-                     "請檢查帳戶，再呼叫同一個工具；已收到的回答會保留，不會重複計費。"), field=f"{field}.base_url")
+                Text(
+                    f"{where} says that too much was asked for, or that the credit is used up: {said}",
+                    f"{where} 表示請求太多，或額度已用完：{said}",
+                ),
+                Text(
+                    "Check the account, then call the same tool again; answers received are kept and not paid again.",
+                    "請檢查帳戶，再呼叫同一個工具；已收到的回答會保留，不會重複計費。",
+                ),
+                field=f"{field}.base_url",
+            )
             wait = retry_after(error.response.headers)
             return asked_to_wait(refused, wait) if wait else refused
         if isinstance(error, openai.APITimeoutError):
             return DataSourceError(
                 Text(f"{where} did not answer in time.", f"{where} 沒有在時限內回應。"),
-                Text("Lower rows_per_request or raise timeout_seconds; answers received are kept.",
-                     "請調低 rows_per_request 或調高 timeout_seconds；已收到的回答會保留。"), field=f"{field}.base_url")
+                Text(
+                    "Lower rows_per_request or raise timeout_seconds; answers received are kept.",
+                    "請調低 rows_per_request 或調高 timeout_seconds；已收到的回答會保留。",
+                ),
+                field=f"{field}.base_url",
+            )
         if isinstance(error, openai.APIConnectionError):
             return DataSourceError(
                 Text(f"{where} cannot be reached.", f"無法連上 {where}。"),
-                Text("Start the server (Ollama: http://localhost:11434/v1) or check base_url; answers received are kept.",
-                     "請啟動伺服器（Ollama：http://localhost:11434/v1）或檢查 base_url；已收到的回答會保留。"),
-                field=f"{field}.base_url")
+                Text(
+                    "Start the server (Ollama: http://localhost:11434/v1) or check base_url; answers received are kept.",
+                    "請啟動伺服器（Ollama：http://localhost:11434/v1）或檢查 base_url；已收到的回答會保留。",
+                ),
+                field=f"{field}.base_url",
+            )
         return DataSourceError(
             Text(f"{where} failed: {said}", f"{where} 發生錯誤：{said}"),
-            Text("Try again later; answers received are kept and not paid again.",
-                 "請稍後再試；已收到的回答會保留，不會重複計費。"), field=f"{field}.model")
+            Text(
+                "Try again later; answers received are kept and not paid again.",
+                "請稍後再試；已收到的回答會保留，不會重複計費。",
+            ),
+            field=f"{field}.model",
+        )
 
 
 class KeptAnswers:
@@ -177,9 +220,17 @@ class KeptAnswers:
         """
         said, request = endpoint.ask(messages, most_tokens), self._request(messages, number)
         self._folder.mkdir(parents=True, exist_ok=True)
-        write_json(self._file(request), {"format": 1, "request": request, "answer": said.text, "usage": {
-            "prompt_tokens": said.prompt_tokens, "completion_tokens": said.completion_tokens},
-            "model": said.model, "created": now()})
+        write_json(
+            self._file(request),
+            {
+                "format": 1,
+                "request": request,
+                "answer": said.text,
+                "usage": {"prompt_tokens": said.prompt_tokens, "completion_tokens": said.completion_tokens},
+                "model": said.model,
+                "created": now(),
+            },
+        )
         return said
 
     def _request(self, messages: list[dict[str, str]], number: int) -> dict[str, Any]:
@@ -203,14 +254,21 @@ def _client(base_url: str | None, key: str, timeout: float, retries: int) -> Ope
         import openai
     except ImportError as error:
         raise MissingRequirement(
-            Text("Having rows written by a model needs the openai client, and the environment of this job lacks it.",
-                 "請模型寫資料需要 openai 套件，但執行此工作的環境沒有安裝。"),
-            Text("Install it: pip install 'nlp-skills[generate]'.", "請安裝：pip install 'nlp-skills[generate]'。")
+            Text(
+                "Having rows written by a model needs the openai client, and the environment of this job lacks it.",
+                "請模型寫資料需要 openai 套件，但執行此工作的環境沒有安裝。",
+            ),
+            Text("Install it: pip install 'nlp-skills[generate]'.", "請安裝：pip install 'nlp-skills[generate]'。"),
         ) from error
     address = resolve_address(base_url) if base_url else OPENAI_URL
     check_host(address, "base_url")
-    return openai.OpenAI(api_key=key, base_url=address, timeout=timeout, max_retries=retries,
-                         http_client=openai.DefaultHttpxClient(transport=guarded_httpx2_transport()))
+    return openai.OpenAI(
+        api_key=key,
+        base_url=address,
+        timeout=timeout,
+        max_retries=retries,
+        http_client=openai.DefaultHttpxClient(transport=guarded_httpx2_transport()),
+    )
 
 
 def needed(base_url: str | None, api_key: str | None, field: str) -> list[Need]:

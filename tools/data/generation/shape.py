@@ -31,6 +31,9 @@ def columns(kind: TaskKind) -> str:
 
 def _schema(sample: Any) -> dict[str, Any]:
     if isinstance(sample, dict):
-        return {"type": "object", "required": list(sample), "properties": {
-            name: _schema(value) for name, value in sample.items()}}
+        return {
+            "type": "object",
+            "required": list(sample),
+            "properties": {name: _schema(value) for name, value in sample.items()},
+        }
     return {"type": "array", "items": _schema(sample[0])} if isinstance(sample, list) else {"type": "string"}

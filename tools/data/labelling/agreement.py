@@ -22,7 +22,7 @@ def agreement(pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
     count = len(pairs)
     alike = sum(one == other for one, other in pairs) / count
     left, right = Counter(one for one, _ in pairs), Counter(other for _, other in pairs)
-    chance = sum(left[label] * right[label] for label in left) / count ** 2
+    chance = sum(left[label] * right[label] for label in left) / count**2
     kappa = None if chance == 1 or count < _FEWEST_FOR_KAPPA else round((alike - chance) / (1 - chance), 3)
     return {"rows": count, "agreement": round(alike, 3), "kappa": kappa}
 
@@ -38,17 +38,24 @@ def agreements(decided: Mapping[str, Decided], kind: TaskKind) -> dict[str, Any]
         for line in row.lines:
             if not line.get("bulk") and not line.get("settles"):
                 first.setdefault(line["reviewer"], line)
-        said = {reviewer: _LEFT_OUT if line["label"] is None else _compared(kind, line["label"])
-                for reviewer, line in first.items()}
+        said = {
+            reviewer: _LEFT_OUT if line["label"] is None else _compared(kind, line["label"])
+            for reviewer, line in first.items()
+        }
         for reviewer, line in first.items():
             if line["proposed"]:
                 proposed.setdefault(line["proposed"]["by"], []).append(
-                    (_compared(kind, line["proposed"]["label"]), said[reviewer]))
+                    (_compared(kind, line["proposed"]["label"]), said[reviewer])
+                )
         for one, other in combinations(sorted(said), 2):
             between.setdefault(f"{one} · {other}", []).append((said[one], said[other]))
-    return {name: {who: agreement(pairs) if kind.one_label else {**agreement(pairs), "kappa": None}
-                   for who, pairs in sorted(found.items())}
-            for name, found in (("proposers", proposed), ("reviewers", between))}
+    return {
+        name: {
+            who: agreement(pairs) if kind.one_label else {**agreement(pairs), "kappa": None}
+            for who, pairs in sorted(found.items())
+        }
+        for name, found in (("proposers", proposed), ("reviewers", between))
+    }
 
 
 def _compared(kind: TaskKind, answer: str) -> str:

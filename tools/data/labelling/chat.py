@@ -29,8 +29,14 @@ def batch(here: Labelling, ids: Sequence[str], count: int, proposals: bool = Fal
         if rows and len(shown) > left:
             break
         left -= len(shown)
-        rows.append({"id": number, "text": shown, **({"entity": row["entity"]} if row.get("entity") else {}),
-                     **(_beside(here, number) if proposals else {})})
+        rows.append(
+            {
+                "id": number,
+                "text": shown,
+                **({"entity": row["entity"]} if row.get("entity") else {}),
+                **(_beside(here, number) if proposals else {}),
+            }
+        )
     return rows
 
 
@@ -39,12 +45,17 @@ def _beside(here: Labelling, number: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if proposal := here.proposals.get(number):
         kind = here.pool.kind
-        found = {"proposed": kind.shown(proposal.label), "by": proposal.by,
-                 **({} if proposal.confidence is None else {"confidence": proposal.confidence}),
-                 **({"rivals": list(map(kind.shown, proposal.rivals))} if proposal.rivals else {}),
-                 **({"proposed_entity": proposal.entity} if proposal.entity else {})}
+        found = {
+            "proposed": kind.shown(proposal.label),
+            "by": proposal.by,
+            **({} if proposal.confidence is None else {"confidence": proposal.confidence}),
+            **({"rivals": list(map(kind.shown, proposal.rivals))} if proposal.rivals else {}),
+            **({"proposed_entity": proposal.entity} if proposal.entity else {}),
+        }
     if (decided := here.decided.get(number)) and decided.standing == "disputed":
-        found["said"] = {who: line["label"] and here.pool.kind.shown(line["label"]) for who, line in decided.latest.items()}
+        found["said"] = {
+            who: line["label"] and here.pool.kind.shown(line["label"]) for who, line in decided.latest.items()
+        }
     return found
 
 
@@ -63,9 +74,14 @@ def record_proposals(here: Labelling, given: Sequence[Mapping[str, Any]]) -> tup
             continue
         confidence = one.get("confidence")
         entity = as_text(one.get("entity"))
-        lines.append({"id": one["id"], "label": label,
-                      **({"confidence": round(float(confidence), 4)} if confidence is not None else {}),
-                      **({"entity": entity} if entity and not here.pool.rows[one["id"]].get("entity") else {})})
+        lines.append(
+            {
+                "id": one["id"],
+                "label": label,
+                **({"confidence": round(float(confidence), 4)} if confidence is not None else {}),
+                **({"entity": entity} if entity and not here.pool.rows[one["id"]].get("entity") else {}),
+            }
+        )
     if lines:
         Proposer(here.folder, "chat", {"labels": list(here.pool.task.labels)}).add(lines)
     return len(lines), refused
@@ -87,7 +103,10 @@ def _label(here: Labelling, one: Mapping[str, Any]) -> str | Text:
     if confidence is not None and not (isinstance(confidence, int | float) and 0 <= confidence <= 1):
         return Text("confidence is a number between 0 and 1", "confidence 要介於 0 與 1")
     entity = as_text(one.get("entity"))
-    if here.pool.needs_entity and not row.get("entity") and (
-            not entity or normalised(entity).casefold() not in normalised(row["text"]).casefold()):
+    if (
+        here.pool.needs_entity
+        and not row.get("entity")
+        and (not entity or normalised(entity).casefold() not in normalised(row["text"]).casefold())
+    ):
         return Text("the row needs an entity that stands in its text", "這一列需要 entity，而且要出現在文字裡")
     return label

@@ -67,8 +67,14 @@ class Decision:
 
 
 def record(
-    task: TaskFolder, decisions: Sequence[Decision], reviewer: str, via: str, shown: dict[str, Proposal],
-    *, settling: bool = False, in_bulk: bool = False,
+    task: TaskFolder,
+    decisions: Sequence[Decision],
+    reviewer: str,
+    via: str,
+    shown: dict[str, Proposal],
+    *,
+    settling: bool = False,
+    in_bulk: bool = False,
 ) -> None:
     """Append the decisions in one write.
 
@@ -86,15 +92,26 @@ def record(
             before = standing.get(decision.row["id"])
             proposal = shown.get(decision.row["id"])
             origin = {key: decision.row[key] for key in decision.row if key not in ("id", "text", "entity", "label")}
-            lines.append({
-                "id": decision.row["id"], "text": decision.row["text"],
-                **({"entity": entity} if (entity := decision.entity or decision.row.get("entity")) else {}),
-                **origin, "label": decision.label,
-                "proposed": proposal.record() if proposal else None, "reviewer": reviewer, "at": moment, "via": via,
-                **({"bulk": True} if in_bulk else {}),
-                **({"settles": True} if settling and before and before.standing == "disputed" else {}),
-                **({"before": {key: before.lines[-1][key] for key in ("label", "reviewer", "at")}} if before else {}),
-            })
+            lines.append(
+                {
+                    "id": decision.row["id"],
+                    "text": decision.row["text"],
+                    **({"entity": entity} if (entity := decision.entity or decision.row.get("entity")) else {}),
+                    **origin,
+                    "label": decision.label,
+                    "proposed": proposal.record() if proposal else None,
+                    "reviewer": reviewer,
+                    "at": moment,
+                    "via": via,
+                    **({"bulk": True} if in_bulk else {}),
+                    **({"settles": True} if settling and before and before.standing == "disputed" else {}),
+                    **(
+                        {"before": {key: before.lines[-1][key] for key in ("label", "reviewer", "at")}}
+                        if before
+                        else {}
+                    ),
+                }
+            )
         close_torn_line(path)
         with path.open("ab", buffering=0) as file:
             file.write(dump_jsonl(lines))
@@ -109,7 +126,11 @@ def accepted_records(task: TaskFolder) -> list[dict[str, Any]]:
             continue
         last = decided.lines[-1]
         own = {key: value for key, value in last.items() if key not in _BOOKKEEPING}
-        found[row_id(last["text"], last.get("entity"))] = {**own, kind.key: last["label"], "labelled": _labelled(decided)}
+        found[row_id(last["text"], last.get("entity"))] = {
+            **own,
+            kind.key: last["label"],
+            "labelled": _labelled(decided),
+        }
     return [found[number] for number in sorted(found)]
 
 
@@ -120,12 +141,23 @@ def _labelled(decided: Decided) -> dict[str, Any]:
     """Who proposed, with what, when; who accepted; what it was before; where the text came from."""
     last = decided.lines[-1]
     proposed, label = last["proposed"], last["label"]
-    how = "bulk" if last.get("bulk") else "labelled" if proposed is None else (
-        "accepted" if proposed["label"] == label else "changed")
-    return {"how": how, "by": sorted(decided.latest), "at": last["at"], "via": last["via"], "proposed": proposed,
-            **({"before": last["before"]} if "before" in last else {}),
-            **({"settled": True} if last.get("settles") else {}),
-            "from": {"source": last.get("source"), **(last.get("provenance") or {})}}
+    how = (
+        "bulk"
+        if last.get("bulk")
+        else "labelled"
+        if proposed is None
+        else ("accepted" if proposed["label"] == label else "changed")
+    )
+    return {
+        "how": how,
+        "by": sorted(decided.latest),
+        "at": last["at"],
+        "via": last["via"],
+        "proposed": proposed,
+        **({"before": last["before"]} if "before" in last else {}),
+        **({"settled": True} if last.get("settles") else {}),
+        "from": {"source": last.get("source"), **(last.get("provenance") or {})},
+    }
 
 
 def any_accepted(task: TaskFolder) -> bool:

@@ -48,7 +48,9 @@ class EndpointSettings(BaseModel):
     base_url: str | None = None
     api_key: str | None = None
     limit: int | None = Field(None, gt=0, description="rows of this call")
-    up_to: int | None = Field(None, gt=0, description="answers there should be in all, so that a resumed job knows its end")
+    up_to: int | None = Field(
+        None, gt=0, description="answers there should be in all, so that a resumed job knows its end"
+    )
     price_per_million_input: float | None = Field(None, ge=0)
     price_per_million_output: float | None = Field(None, ge=0)
     max_total_tokens: int = Field(1_000_000, gt=0)
@@ -80,8 +82,12 @@ def read_settings(given: dict[str, Any], task: Task) -> EndpointSettings:
         place, said = ".".join(["settings", *map(str, first["loc"])]), problem_in_words(first)
         raise DataError(
             Text(f"{place}: {said.en}.", f"{place}：{said.zh}。"),
-            Text(f"settings of an endpoint: {', '.join(EndpointSettings.model_fields)}.",
-                 f"端點的 settings 有：{'、'.join(EndpointSettings.model_fields)}。"), field=place) from None
+            Text(
+                f"settings of an endpoint: {', '.join(EndpointSettings.model_fields)}.",
+                f"端點的 settings 有：{'、'.join(EndpointSettings.model_fields)}。",
+            ),
+            field=place,
+        ) from None
     address = settings.base_url or OPENAI_URL
     if needs := [*needed(settings.base_url, settings.api_key, "settings"), *needs_to_leave(task, address)]:
         require(refusal(needs, "settings.base_url"))
@@ -90,17 +96,27 @@ def read_settings(given: dict[str, Any], task: Task) -> EndpointSettings:
 
 def proposer_of(task: TaskFolder, definition: Task, settings: EndpointSettings) -> Proposer:
     """Who proposes: the model, its address, and the prompt and labels it is asked with."""
-    return Proposer(task, settings.model, {
-        "model": settings.model, "base_url": settings.base_url, "labels": list(definition.labels),
-        "prompt": task_prompt(definition).model_dump(mode="json")})
+    return Proposer(
+        task,
+        settings.model,
+        {
+            "model": settings.model,
+            "base_url": settings.base_url,
+            "labels": list(definition.labels),
+            "prompt": task_prompt(definition).model_dump(mode="json"),
+        },
+    )
 
 
 def to_ask(here: Labelling, settings: EndpointSettings) -> list[Row]:
     """The rows this model has not answered about yet."""
     known = proposer_of(here.folder, here.pool.task, settings).answered()
-    rows = [here.pool.rows[number] for number in here.open if number not in known
-            and (here.pool.rows[number].get("entity") or not here.pool.needs_entity)]
-    return rows if settings.up_to is None else rows[:max(0, settings.up_to - len(known))]
+    rows = [
+        here.pool.rows[number]
+        for number in here.open
+        if number not in known and (here.pool.rows[number].get("entity") or not here.pool.needs_entity)
+    ]
+    return rows if settings.up_to is None else rows[: max(0, settings.up_to - len(known))]
 
 
 def with_end(here: Labelling, settings: EndpointSettings) -> EndpointSettings:
@@ -118,8 +134,16 @@ def expense(here: Labelling, settings: EndpointSettings) -> Expense:
     kind = here.pool.kind
     asked = sum(tokens_of(message["content"]) for row in rows for message in kind.messages(row, prompt, task.labels))
     written = len(rows) * (2 + max(tokens_of(label) for label in task.labels) if kind.one_label else kind.row_tokens)
-    return Expense.of(settings.model, settings.prices, rows=len(rows), requests=len(rows), asked=asked, written=written,
-                      most=settings.max_total_tokens, currency=task.budget.money)
+    return Expense.of(
+        settings.model,
+        settings.prices,
+        rows=len(rows),
+        requests=len(rows),
+        asked=asked,
+        written=written,
+        most=settings.max_total_tokens,
+        currency=task.budget.money,
+    )
 
 
 def main(arguments: list[str]) -> int:
@@ -152,17 +176,32 @@ def propose(task: TaskFolder, job: RunningJob, settings: EndpointSettings) -> di
     used = useless = 0
     wishes = {"max_tokens": _MOST_TOKENS, "logprobs": True}
     key = key_for(settings.base_url, settings.api_key)
-    with Endpoint(model=settings.model, base_url=settings.base_url, key=key, temperature=0,
-                  timeout=settings.timeout_seconds, retries=settings.retries, wishes=wishes,
-                  field="settings") as endpoint, ThreadPoolExecutor(settings.parallel) as pool:
+    with (
+        Endpoint(
+            model=settings.model,
+            base_url=settings.base_url,
+            key=key,
+            temperature=0,
+            timeout=settings.timeout_seconds,
+            retries=settings.retries,
+            wishes=wishes,
+            field="settings",
+        ) as endpoint,
+        ThreadPoolExecutor(settings.parallel) as pool,
+    ):
         for begin in range(0, len(rows), settings.parallel):
             job.progress(begin, len(rows), Text(f"asking {settings.model}", f"詢問 {settings.model}"))
             purse.check()
             if used >= settings.max_total_tokens:
                 raise _used_up(used, settings)
-            batch = rows[begin:begin + settings.parallel]
-            lines, failure = _answers(endpoint, pool, batch, [
-                here.pool.kind.messages(row, prompt, definition.labels) for row in batch], here.pool)
+            batch = rows[begin : begin + settings.parallel]
+            lines, failure = _answers(
+                endpoint,
+                pool,
+                batch,
+                [here.pool.kind.messages(row, prompt, definition.labels) for row in batch],
+                here.pool,
+            )
             if lines:
                 proposer.add(lines)
                 purse.pay(*(sum(line["tokens"][side] for line in lines) for side in (0, 1)))
@@ -178,8 +217,7 @@ def propose(task: TaskFolder, job: RunningJob, settings: EndpointSettings) -> di
 
 
 def _answers(
-    endpoint: Endpoint, pool: ThreadPoolExecutor, rows: Sequence[Row], asked: Sequence[list[dict[str, str]]],
-    of: Pool,
+    endpoint: Endpoint, pool: ThreadPoolExecutor, rows: Sequence[Row], asked: Sequence[list[dict[str, str]]], of: Pool
 ) -> tuple[list[dict[str, Any]], Exception | None]:
     """What was answered, and the first failure: answers beside a failed one were paid for and are kept."""
     lines, failure = [], None
@@ -194,9 +232,13 @@ def _answers(
 
 def _line(row: Row, said: Said, of: Pool) -> dict[str, Any]:
     label = of.kind.proposed(row["text"], said.text, of.task.labels)
-    return {"id": row["id"], "label": label, **({} if said.confidence is None else {"confidence": said.confidence}),
-            **({} if label is not None else {"raw": said.text[:200]}),
-            "tokens": [said.prompt_tokens, said.completion_tokens]}
+    return {
+        "id": row["id"],
+        "label": label,
+        **({} if said.confidence is None else {"confidence": said.confidence}),
+        **({} if label is not None else {"raw": said.text[:200]}),
+        "tokens": [said.prompt_tokens, said.completion_tokens],
+    }
 
 
 def _told(task: TaskFolder, proposer: Proposer, settings: EndpointSettings) -> dict[str, Any]:
@@ -204,37 +246,57 @@ def _told(task: TaskFolder, proposer: Proposer, settings: EndpointSettings) -> d
     asked, written = (sum(line["tokens"][side] for line in lines) for side in (0, 1))
     cost, money = settings.prices.cost(asked, written), task.load().budget.money
     labelled = sum(line["label"] is not None for line in lines)
-    spent = {"requests": len(lines), "input_tokens": asked, "output_tokens": written,
-             **({} if cost is None else {"cost": cost})}
+    spent = {
+        "requests": len(lines),
+        "input_tokens": asked,
+        "output_tokens": written,
+        **({} if cost is None else {"cost": cost}),
+    }
     paid = f", {amount(cost)} {money}" if cost else ""
     say, tool, arguments = next_call(look(task))
     return {
-        "proposed": labelled, "no_label": len(lines) - labelled, "spent": spent, "proposals": proposer.key,
+        "proposed": labelled,
+        "no_label": len(lines) - labelled,
+        "spent": spent,
+        "proposals": proposer.key,
         "message": Text(
             f"{settings.model} proposed {several(labelled, 'answer')}; {len(lines) - labelled} of what it said was none. "
             f"Counted: {several(asked, 'token')} asked, {written} written{paid}.",
             f"{settings.model} 提出 {labelled} 個答案，另有 {len(lines) - labelled} 個回答無法採用。實際用量："
-            f"輸入 {asked}、輸出 {written} 個 token{paid}。")._asdict(),
+            f"輸入 {asked}、輸出 {written} 個 token{paid}。",
+        )._asdict(),
         "next_step": {"tool": tool, "arguments": arguments, "say": say._asdict()},
     }
 
 
 def _used_up(used: int, settings: EndpointSettings) -> DataError:
     return DataError(
-        Text(f"{used} tokens were used, the most this run may use is {settings.max_total_tokens}.",
-             f"已用掉 {used} 個 token，這次執行的上限是 {settings.max_total_tokens}。"),
-        Text("What was answered is kept: raise settings.max_total_tokens, or review what there is.",
-             "已得到的回答會保留：請調高 settings.max_total_tokens，或先審閱現有的提案。"), field="settings.max_total_tokens")
+        Text(
+            f"{used} tokens were used, the most this run may use is {settings.max_total_tokens}.",
+            f"已用掉 {used} 個 token，這次執行的上限是 {settings.max_total_tokens}。",
+        ),
+        Text(
+            "What was answered is kept: raise settings.max_total_tokens, or review what there is.",
+            "已得到的回答會保留：請調高 settings.max_total_tokens，或先審閱現有的提案。",
+        ),
+        field="settings.max_total_tokens",
+    )
 
 
 def _no_labels(settings: EndpointSettings, raw: str, task: Task) -> DataError:
     kind = task_kind(task.type)
     shown = "" if task.constraints.privacy == "on-premise" else raw[:80]
     return DataError(
-        Text(f"{_USELESS_IN_A_ROW} answers of {settings.model} in a row were no {kind.key}{f', such as {shown!r}' if shown else ''}.",
-             f"{settings.model} 連續 {_USELESS_IN_A_ROW} 個回答都不是{ROLE_TITLES[kind.key].zh}{f'，例如「{shown}」' if shown else ''}。"),
-        Text("Use a larger model, or make the task's prompt clearer (update_task prompt.system).",
-             "請改用較大的模型，或把任務的提示詞寫清楚（update_task prompt.system）。"), field="settings.model")
+        Text(
+            f"{_USELESS_IN_A_ROW} answers of {settings.model} in a row were no {kind.key}{f', such as {shown!r}' if shown else ''}.",
+            f"{settings.model} 連續 {_USELESS_IN_A_ROW} 個回答都不是{ROLE_TITLES[kind.key].zh}{f'，例如「{shown}」' if shown else ''}。",
+        ),
+        Text(
+            "Use a larger model, or make the task's prompt clearer (update_task prompt.system).",
+            "請改用較大的模型，或把任務的提示詞寫清楚（update_task prompt.system）。",
+        ),
+        field="settings.model",
+    )
 
 
 if __name__ == "__main__":

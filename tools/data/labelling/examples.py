@@ -52,8 +52,14 @@ def add_examples(
         for place, example in enumerate(examples, start=1):
             row = checks.checked(dict(example))
             if isinstance(row, Refused):
-                refused.append({"example": place, "reason": row.code, "why": str(row.why),
-                                "text": as_text(example.get("text"))[:60]})
+                refused.append(
+                    {
+                        "example": place,
+                        "reason": row.code,
+                        "why": str(row.why),
+                        "text": as_text(example.get("text"))[:60],
+                    }
+                )
             else:
                 kept.append({"id": kind.id_of(row), **row, "by": by, "at": now()})
         close_torn_line(path)
@@ -68,20 +74,34 @@ def _check(task: Task, examples: Sequence[Mapping[str, Any]]) -> None:
     if kind.needs_labels and not task.labels:
         raise DataError(
             Text("The task names no labels yet.", "任務還沒有列出標籤。"),
-            Text("Ask the person which labels there are, then update_task(changes={'labels': [...]}).",
-                 "請問對方有哪些標籤，再用 update_task(changes={'labels': [...]}) 記下來。"), field="labels")
+            Text(
+                "Ask the person which labels there are, then update_task(changes={'labels': [...]}).",
+                "請問對方有哪些標籤，再用 update_task(changes={'labels': [...]}) 記下來。",
+            ),
+            field="labels",
+        )
     if not examples or len(examples) > MOST_AT_ONCE:
         raise DataError(
             Text(f"{len(examples)} examples are given.", f"給了 {len(examples)} 筆例子。"),
-            Text(f"Give 1 to {MOST_AT_ONCE} at once, each {columns(kind)}.",
-                 f"一次給 1 到 {MOST_AT_ONCE} 筆，每筆是 {columns(kind)}。"), field="examples")
+            Text(
+                f"Give 1 to {MOST_AT_ONCE} at once, each {columns(kind)}.",
+                f"一次給 1 到 {MOST_AT_ONCE} 筆，每筆是 {columns(kind)}。",
+            ),
+            field="examples",
+        )
     for place, example in enumerate(examples):
         if strange := sorted(set(example) - {*kind.roles, *kind.optional}):
             raise DataError(
-                Text(f"examples[{place}] has a field {strange[0]!r}.", f"examples[{place}] 有多餘的欄位「{strange[0]}」。"),
-                Text(f"An example is {columns(kind)}. To decide on rows by their id, use action='review'.",
-                     f"例子的寫法是 {columns(kind)}；要依編號決定資料列，請用 action='review'。"),
-                field=f"examples[{place}].{strange[0]}")
+                Text(
+                    f"examples[{place}] has a field {strange[0]!r}.",
+                    f"examples[{place}] 有多餘的欄位「{strange[0]}」。",
+                ),
+                Text(
+                    f"An example is {columns(kind)}. To decide on rows by their id, use action='review'.",
+                    f"例子的寫法是 {columns(kind)}；要依編號決定資料列，請用 action='review'。",
+                ),
+                field=f"examples[{place}].{strange[0]}",
+            )
 
 
 def _known(task: TaskFolder) -> NearCopies:
@@ -96,8 +116,11 @@ def example_records(task: TaskFolder) -> list[dict[str, Any]]:
     """The rows written so far as a source gives them; those of labels the task no longer has are left out."""
     definition = task.load()
     kind = task_kind(definition.type)
-    return [{**record_of(kind, row), "written": {"by": row["by"], "at": row["at"]}} for row in _kept(task)
-            if set(kind.labels_of(row)) <= set(definition.labels)]
+    return [
+        {**record_of(kind, row), "written": {"by": row["by"], "at": row["at"]}}
+        for row in _kept(task)
+        if set(kind.labels_of(row)) <= set(definition.labels)
+    ]
 
 
 def lacking(task: TaskFolder, per_label: Mapping[str, int] | None = None) -> dict[str, int]:
@@ -114,14 +137,20 @@ def lacking(task: TaskFolder, per_label: Mapping[str, int] | None = None) -> dic
     labels, kind = definition.labels, task_kind(definition.type)
     if strange := [label for label in per_label or {} if label not in labels]:
         raise DataError(
-            Text(f"per_label names {strange[0]!r}, which is none of the task's labels.",
-                 f"per_label 的「{strange[0]}」不是任務的標籤。"),
-            Text(f"The labels are: {', '.join(labels)}.", f"任務的標籤有：{'、'.join(labels)}。") if labels else
-            Text("Leave it out: rows of this task carry none.", "請拿掉：這個任務的資料沒有標籤。"), field="settings.per_label")
+            Text(
+                f"per_label names {strange[0]!r}, which is none of the task's labels.",
+                f"per_label 的「{strange[0]}」不是任務的標籤。",
+            ),
+            Text(f"The labels are: {', '.join(labels)}.", f"任務的標籤有：{'、'.join(labels)}。")
+            if labels
+            else Text("Leave it out: rows of this task carry none.", "請拿掉：這個任務的資料沒有標籤。"),
+            field="settings.per_label",
+        )
     if not kind.needs_labels:
         return {}
-    have = Counter(label for row in snapshot_rows(task, ("train",)) if not row.get("synthetic")
-                   for label in kind.labels_of(row))
+    have = Counter(
+        label for row in snapshot_rows(task, ("train",)) if not row.get("synthetic") for label in kind.labels_of(row)
+    )
     have.update(label for row in _kept(task) for label in kind.labels_of(row))
     most = max([*(have[label] for label in labels), round(figure("rows_per_label"))])
     wanted = dict(per_label) if per_label else dict.fromkeys(labels, most)

@@ -50,8 +50,12 @@ def import_sheet(here: Labelling, path: str, reviewer: str, confirm: bool) -> tu
     if not known:
         raise DataError(
             Text(f"{file} is no sheet that was written for this task.", f"{file} 不是這個任務產生的審閱表。"),
-            Text("Keep the column sheet as it is; action='sheet' writes a new one.",
-                 "請保留 sheet 欄位的內容；要新的審閱表請用 action='sheet'。"), field="path")
+            Text(
+                "Keep the column sheet as it is; action='sheet' writes a new one.",
+                "請保留 sheet 欄位的內容；要新的審閱表請用 action='sheet'。",
+            ),
+            field="path",
+        )
     on_sheet: dict[str, Row] = {row["id"]: row for settings in known for row in settings["rows"]}
     given, names, empty, who = [], [], 0, set[str]()
     wrong: list[Text] = []
@@ -72,17 +76,33 @@ def import_sheet(here: Labelling, path: str, reviewer: str, confirm: bool) -> tu
         raise _wrong(file, wrong)
     if len(who) > 1:
         raise DataError(
-            Text(f"The sheet names several reviewers: {', '.join(sorted(who))}.",
-                 f"表上有好幾位審閱者：{'、'.join(sorted(who))}。"),
-            Text("One sheet, one reviewer: give each a copy.", "一份表一位審閱者，請各給一份。"), field="path")
+            Text(
+                f"The sheet names several reviewers: {', '.join(sorted(who))}.",
+                f"表上有好幾位審閱者：{'、'.join(sorted(who))}。",
+            ),
+            Text("One sheet, one reviewer: give each a copy.", "一份表一位審閱者，請各給一份。"),
+            field="path",
+        )
     if not given:
         raise DataError(
             Text(f"Nothing is decided in {file}: the column decision is empty.", f"{file} 的 decision 欄全是空的。"),
-            Text("Write a label, yes (the proposal is right) or no (leave the row out) there, save, and give it again.",
-                 "請填標籤、是（提案正確）或否（不採用），存檔後再給一次。"), field="path")
+            Text(
+                "Write a label, yes (the proposal is right) or no (leave the row out) there, save, and give it again.",
+                "請填標籤、是（提案正確）或否（不採用），存檔後再給一次。",
+            ),
+            field="path",
+        )
     name, settling = who.pop(), all(settings["which"] == "disputed" for settings in known)
-    counted = decide(here, given, name, via=f"sheet:{known[0]['sheet']}", confirm=confirm, settling=settling, names=names,
-                     rows=on_sheet)
+    counted = decide(
+        here,
+        given,
+        name,
+        via=f"sheet:{known[0]['sheet']}",
+        confirm=confirm,
+        settling=settling,
+        names=names,
+        rows=on_sheet,
+    )
     return counted, name, empty, sum(number not in on_sheet for number in here.open)
 
 
@@ -91,7 +111,9 @@ def _row_of(record: dict[str, Any], rows: dict[str, Row]) -> str:
     number = row_id_in(record.get("id"))
     if number in rows or not _NUMBER.fullmatch(number):
         return number
-    alike = [one for one, row in rows.items() if _LIKE_A_NUMBER.fullmatch(one) and same_text(record.get("text"), row["text"])]
+    alike = [
+        one for one, row in rows.items() if _LIKE_A_NUMBER.fullmatch(one) and same_text(record.get("text"), row["text"])
+    ]
     return alike[0] if len(alike) == 1 else number
 
 
@@ -115,20 +137,27 @@ def _misplaced(record: dict[str, Any], rows: dict[str, Row]) -> Text | None:
     number = as_text(record.get("id"))
     row = rows.get(number)
     if row is None:
-        return Text(f"the id {number[:24] or '(empty)'!r} is not on this sheet", f"編號「{number[:24] or '（空白）'}」不在這份表上")
+        return Text(
+            f"the id {number[:24] or '(empty)'!r} is not on this sheet",
+            f"編號「{number[:24] or '（空白）'}」不在這份表上",
+        )
     text = unharmed(as_text(record.get("text")))
     if text and not same_text(text, row["text"]):
-        return Text(f"its text is not that of {number}: were cells moved without their row, or was it saved in an "
-                    "encoding that lacks characters?",
-                    f"文字和 {number} 的不同：是不是只移動了部分儲存格，或存成缺字的編碼？")
+        return Text(
+            f"its text is not that of {number}: were cells moved without their row, or was it saved in an "
+            "encoding that lacks characters?",
+            f"文字和 {number} 的不同：是不是只移動了部分儲存格，或存成缺字的編碼？",
+        )
     return None
 
 
 def _records(task: TaskFolder, file: Path) -> list[dict[str, Any]]:
     if not file.is_file():
-        raise DataError(Text(f"There is no file {file}.", f"找不到檔案 {file}。"),
-                        Text("Give the absolute path of the file the person gave back.", "請給對方交回的檔案絕對路徑。"),
-                        field="path")
+        raise DataError(
+            Text(f"There is no file {file}.", f"找不到檔案 {file}。"),
+            Text("Give the absolute path of the file the person gave back.", "請給對方交回的檔案絕對路徑。"),
+            field="path",
+        )
     if file.suffix.lower() == ".json":
         return _saved_by_page(file)
     return filled_rows(task, file, _NEEDED, "path", lambda rows: _fits(task, rows))
@@ -138,26 +167,46 @@ def _fits(task: TaskFolder, rows: list[dict[str, Any]]) -> bool:
     """Whether the sheet's texts are those that went out."""
     names = {as_text(row.get("sheet")) for row in rows} - {""}
     texts = {row["id"]: row["text"] for name in names for row in (sheet_settings(task, name) or {}).get("rows", ())}
-    return all(same_text(row.get("text"), texts[number]) for row in rows if (number := row_id_in(row.get("id"))) in texts)
+    return all(
+        same_text(row.get("text"), texts[number]) for row in rows if (number := row_id_in(row.get("id"))) in texts
+    )
 
 
 def _saved_by_page(file: Path) -> list[dict[str, Any]]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        return [{"sheet": content["sheet"], "reviewer": content.get("reviewer"), "row": entry.get("row"),
-                 "id": entry["id"], "entity": entry.get("entity"), "decision": entry["decision"]}
-                for entry in content["decisions"]]
+        return [
+            {
+                "sheet": content["sheet"],
+                "reviewer": content.get("reviewer"),
+                "row": entry.get("row"),
+                "id": entry["id"],
+                "entity": entry.get("entity"),
+                "decision": entry["decision"],
+            }
+            for entry in content["decisions"]
+        ]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
             Text(f"{file} is not what the review page saves.", f"{file} 不是審閱頁存下來的檔案。"),
-            Text("Open the page again and save anew; what was filled in is still there.",
-                 "請重新打開審閱頁再存一次，填過的內容還在。"), field="path") from error
+            Text(
+                "Open the page again and save anew; what was filled in is still there.",
+                "請重新打開審閱頁再存一次，填過的內容還在。",
+            ),
+            field="path",
+        ) from error
 
 
 def _wrong(file: Path, wrong: list[Text]) -> DataError:
     more = f" (+{len(wrong) - _NAMED})" if len(wrong) > _NAMED else ""
     return DataError(
-        Text(f"{file}: {'; '.join(one.en for one in wrong[:_NAMED])}{more}. Nothing was recorded.",
-             f"{file}：{'；'.join(one.zh for one in wrong[:_NAMED])}{more}。什麼都沒有記錄。"),
-        Text("Correct these rows, or take the sheet anew (action='sheet') and fill it again.",
-             "請修正這些列；或重新取得審閱表（action='sheet'）再填。"), field="path")
+        Text(
+            f"{file}: {'; '.join(one.en for one in wrong[:_NAMED])}{more}. Nothing was recorded.",
+            f"{file}：{'；'.join(one.zh for one in wrong[:_NAMED])}{more}。什麼都沒有記錄。",
+        ),
+        Text(
+            "Correct these rows, or take the sheet anew (action='sheet') and fill it again.",
+            "請修正這些列；或重新取得審閱表（action='sheet'）再填。",
+        ),
+        field="path",
+    )

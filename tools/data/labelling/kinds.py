@@ -29,7 +29,7 @@ class LabelledRows(SourceKind):
     def batches(self, folder: Path, field: str, watch: Watch | None = None) -> Generator[list[Record], None, None]:
         records = accepted_records(TaskFolder(folder))
         for begin in range(0, len(records), _BATCH):
-            yield records[begin:begin + _BATCH]
+            yield records[begin : begin + _BATCH]
 
 
 class ExampleRows(SourceKind):
@@ -44,7 +44,7 @@ class ExampleRows(SourceKind):
     def batches(self, folder: Path, field: str, watch: Watch | None = None) -> Generator[list[Record], None, None]:
         records = example_records(TaskFolder(folder))
         for begin in range(0, len(records), _BATCH):
-            yield records[begin:begin + _BATCH]
+            yield records[begin : begin + _BATCH]
 
 
 def labelling_kinds(task: TaskFolder) -> list[SourceKind]:

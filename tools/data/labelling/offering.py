@@ -36,7 +36,8 @@ def only_unlabelled(task: TaskFolder, fetched: int, files: Sequence[Path]) -> di
             f"{several(apart['unlabelled'], 'row is', 'rows are')} kept in {task.data / 'unlabelled'}; the data to train on is "
             "as it was.",
             f"擷取 {fetched} 筆，都沒有{lacking.zh}。{apart['unlabelled']} 列已保存在 {task.data / 'unlabelled'}；"
-            "可訓練的資料維持原狀。")._asdict(),
+            "可訓練的資料維持原狀。",
+        )._asdict(),
         "next_step": _step(task),
     }
 
@@ -45,6 +46,9 @@ def _step(task: TaskFolder) -> dict[str, Any]:
     try:
         say, tool, arguments = next_call(look(task))
     except DataError as error:
-        return {"tool": "update_task" if error.field == "labels" else "coach", "arguments": {"task": task.name},
-                "say": error.fix._asdict()}
+        return {
+            "tool": "update_task" if error.field == "labels" else "coach",
+            "arguments": {"task": task.name},
+            "say": error.fix._asdict(),
+        }
     return {"tool": tool, "arguments": arguments, "say": say._asdict()}

@@ -28,8 +28,11 @@ _LARGEST_PROGRAM = 50_000  # RE2's instructions: with more, one text takes secon
 _SURROGATES = re.compile("[\ud800-\udfff]")
 # What Python's classes hold, in RE2's words. A class cannot stand negated within another, so some have no second form.
 _CLASSES = {"d": r"\p{Nd}", "w": r"_\p{L}\p{N}", "s": r"\t-\r\x1c- \x{85}\x{a0}\p{Z}"}
-_NEGATED = {"D": r"\P{Nd}", "S": r"\x00-\x08\x0e-\x1b!-\x{84}\x{86}-\x{9f}\x{a1}-\x{167f}\x{1681}-\x{1fff}\x{200b}-\x{2027}"
-            r"\x{202a}-\x{202e}\x{2030}-\x{205e}\x{2060}-\x{2fff}\x{3001}-\x{10ffff}"}
+_NEGATED = {
+    "D": r"\P{Nd}",
+    "S": r"\x00-\x08\x0e-\x1b!-\x{84}\x{86}-\x{9f}\x{a1}-\x{167f}\x{1681}-\x{1fff}\x{200b}-\x{2027}"
+    r"\x{202a}-\x{202e}\x{2030}-\x{205e}\x{2060}-\x{2fff}\x{3001}-\x{10ffff}",
+}
 _SAME = frozenset("nrtfva")  # escapes that both read alike
 _GROUP = re.compile(r"\((?:\?(?:P<[A-Za-z_][A-Za-z0-9_]*>|[ims]*:)|(?!\?))")
 _FLAGS = re.compile(r"\(\?[ims]+\)")
@@ -68,7 +71,9 @@ class Patterns:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._apart:
             self._apart.kill()
             self._apart.communicate()
@@ -89,8 +94,11 @@ class Patterns:
         linear = in_linear_time(pattern)
         # Python's `$` also stands before a line's end at the end of the text, RE2's does not.
         if linear is None or ("$" in pattern and any(text.endswith("\n") for text in texts)):
-            found = [spans for at in range(0, len(texts), _TEXTS_AT_ONCE)
-                     for spans in self._places_apart(pattern, texts[at:at + _TEXTS_AT_ONCE])]
+            found = [
+                spans
+                for at in range(0, len(texts), _TEXTS_AT_ONCE)
+                for spans in self._places_apart(pattern, texts[at : at + _TEXTS_AT_ONCE])
+            ]
         else:
             end, found = begun + self._left, []
             for text in texts:
@@ -122,13 +130,20 @@ class Patterns:
             raise _too_slow(pattern)
         answer = json.loads(line)
         if isinstance(answer, str):
-            raise PatternProblem(Text(f"the pattern cannot be read: {answer}", f"pattern 不是有效的正規表示式：{answer}"))
+            raise PatternProblem(
+                Text(f"the pattern cannot be read: {answer}", f"pattern 不是有效的正規表示式：{answer}")
+            )
         return [[(start, end) for start, end in spans] for spans in answer]
 
     def _started(self) -> subprocess.Popen[str]:
         if self._apart is None or self._apart.poll() is not None:
-            self._apart = subprocess.Popen([sys.executable, "-I", "-S", "-c", _PROGRAM], stdin=subprocess.PIPE,
-                                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="ascii")
+            self._apart = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", _PROGRAM],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                encoding="ascii",
+            )
         return self._apart
 
 
@@ -164,7 +179,7 @@ def _as_re2_writes(pattern: str) -> str | None:
         elif one == "(":
             group = _GROUP.match(pattern, at)
             part, at = (group[0], group.end()) if group else (None, at)
-        elif one == "{" and re.match(r"\{,\d*\}", pattern[at:at + 12]):
+        elif one == "{" and re.match(r"\{,\d*\}", pattern[at : at + 12]):
             return None
         else:
             part, at = one, at + 1
@@ -178,7 +193,7 @@ def _escape(pattern: str, at: int, *, within: bool = False) -> tuple[str | None,
     """The escape that begins there, and where it ends; `within`: a class."""
     if code := _CODE.match(pattern, at):
         return rf"\x{{{code[1] or code[2] or code[3]}}}", code.end()
-    letter, end = pattern[at + 1:at + 2], at + 2
+    letter, end = pattern[at + 1 : at + 2], at + 2
     if letter in _CLASSES:
         return _CLASSES[letter] if within else f"[{_CLASSES[letter]}]", end
     if letter.lower() in _CLASSES:
@@ -204,11 +219,13 @@ def _class(pattern: str, at: int) -> tuple[str | None, int]:
         if one == "\\":
             part, end = _escape(pattern, at, within=True)
             # `a-\w` is no range, and RE2 could take the class's first character for its end.
-            if part is None or (len(part) > 2 and not part.startswith(r"\x{") and pattern[at - 1] == "-" and at > first):
+            if part is None or (
+                len(part) > 2 and not part.startswith(r"\x{") and pattern[at - 1] == "-" and at > first
+            ):
                 return None, at
             parts.append(part)
             at = end
-        elif one == "[" and pattern[at + 1:at + 2] == ":":
+        elif one == "[" and pattern[at + 1 : at + 2] == ":":
             return None, at
         else:
             parts.append("\\[" if one == "[" else one)
@@ -218,6 +235,9 @@ def _class(pattern: str, at: int) -> tuple[str | None, int]:
 
 def _too_slow(pattern: str) -> PatternProblem:
     shown = pattern if len(pattern) <= 60 else f"{pattern[:60]}…"
-    return PatternProblem(Text(
-        f"the pattern {shown} takes too long: write it without a repetition inside a repetition, or as keywords",
-        f"pattern「{shown}」花的時間太久：請不要在重複裡再放重複，或改用 keywords"))
+    return PatternProblem(
+        Text(
+            f"the pattern {shown} takes too long: write it without a repetition inside a repetition, or as keywords",
+            f"pattern「{shown}」花的時間太久：請不要在重複裡再放重複，或改用 keywords",
+        )
+    )

@@ -45,8 +45,12 @@ def load_pool(task: TaskFolder) -> Pool:
     if task_kind(definition.type).needs_labels and not definition.labels:
         raise DataError(
             Text("The task names no labels yet, so none can be proposed.", "任務還沒有列出標籤，無從標起。"),
-            Text("Ask the person which labels there are, then update_task(changes={'labels': [...]}).",
-                 "請問對方有哪些標籤，再用 update_task(changes={'labels': [...]}) 記下來。"), field="labels")
+            Text(
+                "Ask the person which labels there are, then update_task(changes={'labels': [...]}).",
+                "請問對方有哪些標籤，再用 update_task(changes={'labels': [...]}) 記下來。",
+            ),
+            field="labels",
+        )
     rows = {row["id"]: row for row in unlabelled_rows(task)}
     if rows:
         settled = {asked_id(row) for row in snapshot_rows(task) if "labelled" not in row}
@@ -59,8 +63,13 @@ def check_type(task: Task) -> None:
     """Raise `DataError` where answers to rows of that type of task are not proposed and reviewed."""
     if instead := task_kind(task.type).no_proposals:
         raise DataError(
-            Text(f"Rows of a task of type {task.type} are not labelled row by row.", f"{task.type} 類型的任務不逐列標註。"),
-            instead, field="task")
+            Text(
+                f"Rows of a task of type {task.type} are not labelled row by row.",
+                f"{task.type} 類型的任務不逐列標註。",
+            ),
+            instead,
+            field="task",
+        )
 
 
 def asked_id(row: Mapping[str, Any]) -> str:
@@ -84,5 +93,3 @@ def any_unlabelled(task: TaskFolder) -> bool:
         return False
     current = folder / "current.json"
     return bool(read_json(current)["raw"]) if current.is_file() else any(folder.glob("*.jsonl"))
-
-

@@ -46,8 +46,13 @@ class Proposal:
 
     def record(self) -> dict[str, Any]:
         """What a decision keeps of it."""
-        return {"label": self.label, "by": self.by, "key": self.key, "at": self.at,
-                **({} if self.confidence is None else {"confidence": self.confidence})}
+        return {
+            "label": self.label,
+            "by": self.by,
+            "key": self.key,
+            "at": self.at,
+            **({} if self.confidence is None else {"confidence": self.confidence}),
+        }
 
     @property
     def doubt(self) -> float:
@@ -105,8 +110,9 @@ def current_proposals(task: TaskFolder, labels: Sequence[str]) -> dict[str, Prop
         for line in read_jsonl(file):
             own.pop(line["id"], None)
             if line["label"] is not None and kind.holds(line["label"], labels):
-                own[line["id"]] = Proposal(line["id"], line["label"], by, file.stem, line["at"], line.get("confidence"),
-                                           line.get("entity"))
+                own[line["id"]] = Proposal(
+                    line["id"], line["label"], by, file.stem, line["at"], line.get("confidence"), line.get("entity")
+                )
         for proposal in own.values():
             newest.setdefault(proposal.id, []).append(proposal)
     return {number: _leading(found) for number, found in newest.items()}

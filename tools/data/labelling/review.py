@@ -29,12 +29,19 @@ def pick(here: Labelling, which: str, reviewer: str) -> list[str]:
     if which == "disputed":
         return here.disputed
     if which == "second":
-        return [number for number, row in sorted(here.decided.items())
-                if reviewer not in {line["reviewer"] for line in row.lines}]
+        return [
+            number
+            for number, row in sorted(here.decided.items())
+            if reviewer not in {line["reviewer"] for line in row.lines}
+        ]
     raise DataError(
         Text(f"{which[:40]!r} are no rows that can be asked for.", f"沒有「{which[:40]}」這種列。"),
-        Text("Use which: open, second (rows another reviewer decided) or disputed.",
-             "which 可以是 open、second（其他人審過的列）或 disputed（意見不同的列）。"), field="settings.which")
+        Text(
+            "Use which: open, second (rows another reviewer decided) or disputed.",
+            "which 可以是 open、second（其他人審過的列）或 disputed（意見不同的列）。",
+        ),
+        field="settings.which",
+    )
 
 
 def row_of(here: Labelling, number: str) -> Row | None:
@@ -48,8 +55,15 @@ def row_of(here: Labelling, number: str) -> Row | None:
 
 
 def decide(
-    here: Labelling, given: Sequence[Mapping[str, Any]], reviewer: str, *, via: str = "chat", confirm: bool = False,
-    settling: bool = True, names: Sequence[str] | None = None, rows: Mapping[str, Row] | None = None,
+    here: Labelling,
+    given: Sequence[Mapping[str, Any]],
+    reviewer: str,
+    *,
+    via: str = "chat",
+    confirm: bool = False,
+    settling: bool = True,
+    names: Sequence[str] | None = None,
+    rows: Mapping[str, Row] | None = None,
 ) -> dict[str, int]:
     """Record what a reviewer decided.
 
@@ -86,17 +100,30 @@ def decide(
         if own and not (settling and before and before.standing == "disputed"):
             differing.append(f"{number} ({own['label'] or '-'} → {found.label or '-'})")
         proposal = here.proposals.get(number)
-        counted["left_out" if found.label is None else "labelled" if proposal is None else
-                "accepted" if proposal.label == found.label else "changed"] += 1
+        counted[
+            "left_out"
+            if found.label is None
+            else "labelled"
+            if proposal is None
+            else "accepted"
+            if proposal.label == found.label
+            else "changed"
+        ] += 1
         decisions.append(found)
     _refuse(wrong, len(given), here.pool.kind.key)
     if differing and not confirm:
         shown = ", ".join(differing[:_NAMED])
         raise ConflictError(
-            Text(f"{reviewer} decided {len(differing)} of these rows otherwise before: {shown}.",
-                 f"{reviewer} 先前對其中 {len(differing)} 列的決定不同：{shown}。"),
-            Text("Ask which decision holds. If the new ones do, repeat the call with confirm=true; nothing was recorded.",
-                 "請問以哪一個為準；若以新的為準，帶 confirm=true 再呼叫一次。目前什麼都沒有記錄。"), field="confirm")
+            Text(
+                f"{reviewer} decided {len(differing)} of these rows otherwise before: {shown}.",
+                f"{reviewer} 先前對其中 {len(differing)} 列的決定不同：{shown}。",
+            ),
+            Text(
+                "Ask which decision holds. If the new ones do, repeat the call with confirm=true; nothing was recorded.",
+                "請問以哪一個為準；若以新的為準，帶 confirm=true 再呼叫一次。目前什麼都沒有記錄。",
+            ),
+            field="confirm",
+        )
     if decisions:
         record(here.folder, decisions, reviewer, via, here.proposals, settling=settling)
     return counted
@@ -116,20 +143,33 @@ def accept_rest(here: Labelling, by: str, reviewer: str, confirm: bool, least: f
         DataError: too few of its proposals were reviewed to know how good they are.
     """
     agreed = here.figures().get("agreement", {}).get("proposers", {})
-    taken = [number for number in here.proposed if by in ("", here.proposals[number].by)
-             and not here.proposals[number].rivals and (here.proposals[number].confidence or 0.0) >= least]
+    taken = [
+        number
+        for number in here.proposed
+        if by in ("", here.proposals[number].by)
+        and not here.proposals[number].rivals
+        and (here.proposals[number].confidence or 0.0) >= least
+    ]
     whose = {here.proposals[number].by for number in taken}
     unknown = sorted(who for who in whose if agreed.get(who, {}).get("rows", 0) < _ENOUGH_REVIEWED)
     if unknown:
         raise DataError(
-            Text(f"Of what {unknown[0]} proposed, {agreed.get(unknown[0], {}).get('rows', 0)} rows were reviewed: too few to "
-                 "accept the rest unseen.",
-                 f"{unknown[0]} 的提案只審過 {agreed.get(unknown[0], {}).get('rows', 0)} 列，不足以直接接受其餘的。"),
-            Text(f"Review at least {_ENOUGH_REVIEWED} of them first (action='review').",
-                 f"請先審閱至少 {_ENOUGH_REVIEWED} 列（action='review'）。"), field="action")
+            Text(
+                f"Of what {unknown[0]} proposed, {agreed.get(unknown[0], {}).get('rows', 0)} rows were reviewed: too few to "
+                "accept the rest unseen.",
+                f"{unknown[0]} 的提案只審過 {agreed.get(unknown[0], {}).get('rows', 0)} 列，不足以直接接受其餘的。",
+            ),
+            Text(
+                f"Review at least {_ENOUGH_REVIEWED} of them first (action='review').",
+                f"請先審閱至少 {_ENOUGH_REVIEWED} 列（action='review'）。",
+            ),
+            field="action",
+        )
     if confirm and taken:
-        rows = [Decision(here.pool.rows[number], here.proposals[number].label, here.proposals[number].entity)
-                for number in taken]
+        rows = [
+            Decision(here.pool.rows[number], here.proposals[number].label, here.proposals[number].entity)
+            for number in taken
+        ]
         record(here.folder, rows, reviewer, "bulk", here.proposals, in_bulk=True)
     return len(taken), {who: agreed[who] for who in sorted(whose)}
 
@@ -139,15 +179,19 @@ def _decision(here: Labelling, one: Mapping[str, Any], named: str, rows: Mapping
     number = as_text(one.get("id"))
     row = row_of(here, number) or rows.get(number)
     if row is None:
-        return Text(f"{named}: no row to label has the id {number[:24] or '(empty)'!r}",
-                    f"{named}：沒有編號「{number[:24] or '（空白）'}」的待標列")
+        return Text(
+            f"{named}: no row to label has the id {number[:24] or '(empty)'!r}",
+            f"{named}：沒有編號「{number[:24] or '（空白）'}」的待標列",
+        )
     kind = here.pool.kind
     label, entity = one.get(kind.key, one.get("label", ...)), as_text(one.get("entity")) or None
     proposal = here.proposals.get(number)
     if label is ...:
         if proposal is None:
-            return Text(f"{named}: row {number} has no proposal to accept; give its {kind.key}",
-                        f"{named}：{number} 沒有提案可以接受，請給 {kind.key}")
+            return Text(
+                f"{named}: row {number} has no proposal to accept; give its {kind.key}",
+                f"{named}：{number} 沒有提案可以接受，請給 {kind.key}",
+            )
         label, entity = proposal.label, entity or proposal.entity
     if label is None:
         return Decision(row, None)
@@ -159,31 +203,50 @@ def _decision(here: Labelling, one: Mapping[str, Any], named: str, rows: Mapping
         why = kind.wrong(unfit.code)
         return Text(f"{named}: {why.en}", f"{named}：{why.zh}")
     entity = entity if not row.get("entity") else None
-    if here.pool.needs_entity and not row.get("entity") and (
-            entity is None or normalised(entity).casefold() not in normalised(row["text"]).casefold()):
-        return Text(f"{named}: row {number} needs an entity that stands in its text",
-                    f"{named}：{number} 需要 entity，而且要出現在文字裡")
+    if (
+        here.pool.needs_entity
+        and not row.get("entity")
+        and (entity is None or normalised(entity).casefold() not in normalised(row["text"]).casefold())
+    ):
+        return Text(
+            f"{named}: row {number} needs an entity that stands in its text",
+            f"{named}：{number} 需要 entity，而且要出現在文字裡",
+        )
     return Decision(row, label, entity)
 
 
 def _unknown_label(here: Labelling, named: str, label: str) -> Text:
     labels = here.pool.task.labels
     near = difflib.get_close_matches(label, labels, n=1, cutoff=0.5)
-    return Text(f"{named}: {label[:40]!r} is no label of this task" + (f" (did you mean {near[0]!r}?)" if near else ""),
-                f"{named}：「{label[:40]}」不是這個任務的標籤" + (f"（是不是「{near[0]}」？）" if near else ""))
+    return Text(
+        f"{named}: {label[:40]!r} is no label of this task" + (f" (did you mean {near[0]!r}?)" if near else ""),
+        f"{named}：「{label[:40]}」不是這個任務的標籤" + (f"（是不是「{near[0]}」？）" if near else ""),
+    )
 
 
 def _refuse(wrong: Sequence[Text], given: int, key: str) -> None:
     if not given:
-        raise DataError(Text("There is no decision in it.", "裡面沒有任何決定。"),
-                        Text(f"Give {{id, {key}}} for each row.", f"請對每一列給 {{id, {key}}}。"), field="examples")
+        raise DataError(
+            Text("There is no decision in it.", "裡面沒有任何決定。"),
+            Text(f"Give {{id, {key}}} for each row.", f"請對每一列給 {{id, {key}}}。"),
+            field="examples",
+        )
     if not wrong:
         return
-    more = Text(f" (and {len(wrong) - _NAMED} more)", f"（另有 {len(wrong) - _NAMED} 處）") if len(wrong) > _NAMED \
+    more = (
+        Text(f" (and {len(wrong) - _NAMED} more)", f"（另有 {len(wrong) - _NAMED} 處）")
+        if len(wrong) > _NAMED
         else Text("", "")
+    )
     raise DataError(
-        Text("; ".join(one.en for one in wrong[:_NAMED]) + f"{more.en}. Nothing was recorded.",
-             "；".join(one.zh for one in wrong[:_NAMED]) + f"{more.zh}。什麼都沒有記錄。"),
-        Text(f"Correct these and give all of them again. {key}: as the task wants it; null leaves the row out; left out it "
-             "accepts the proposal.",
-             f"請修正後整批再給一次。{key} 要符合任務的規定；null 表示不採用這一列；省略表示接受提案。"), field="examples")
+        Text(
+            "; ".join(one.en for one in wrong[:_NAMED]) + f"{more.en}. Nothing was recorded.",
+            "；".join(one.zh for one in wrong[:_NAMED]) + f"{more.zh}。什麼都沒有記錄。",
+        ),
+        Text(
+            f"Correct these and give all of them again. {key}: as the task wants it; null leaves the row out; left out it "
+            "accepts the proposal.",
+            f"請修正後整批再給一次。{key} 要符合任務的規定；null 表示不採用這一列；省略表示接受提案。",
+        ),
+        field="examples",
+    )

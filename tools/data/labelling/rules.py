@@ -31,8 +31,9 @@ class Rule(BaseModel):
 
     label: str
     keywords: tuple[Annotated[str, Field(max_length=_LONGEST_KEYWORD)], ...] = ()
-    pattern: str | None = Field(None, max_length=LONGEST_PATTERN,
-                                description="a regular expression, upper and lower case alike")
+    pattern: str | None = Field(
+        None, max_length=LONGEST_PATTERN, description="a regular expression, upper and lower case alike"
+    )
 
     @model_validator(mode="after")
     def _says_something(self) -> Rule:
@@ -68,10 +69,14 @@ def read_rules(given: Any, labels: Sequence[str], field: str) -> list[Rule]:
     if not isinstance(given, list) or not given:
         raise DataError(
             Text("No rules are given.", "沒有給任何規則。"),
-            Text("Give settings={rules: [{label, keywords: [...]}, {label, pattern: '…'}]}, or write them under "
-                 "labelling: rules: in data_source.yaml.",
-                 "請給 settings={rules: [{label, keywords: [...]}, {label, pattern: '…'}]}，或寫在 data_source.yaml 的 "
-                 "labelling: rules:。"), field=field)
+            Text(
+                "Give settings={rules: [{label, keywords: [...]}, {label, pattern: '…'}]}, or write them under "
+                "labelling: rules: in data_source.yaml.",
+                "請給 settings={rules: [{label, keywords: [...]}, {label, pattern: '…'}]}，或寫在 data_source.yaml 的 "
+                "labelling: rules:。",
+            ),
+            field=field,
+        )
     rules = []
     for number, content in enumerate(given):
         try:
@@ -82,14 +87,21 @@ def read_rules(given: Any, labels: Sequence[str], field: str) -> list[Rule]:
             said = problem_in_words(first)
             raise DataError(
                 Text(f"{place}: {said.en}.", f"{place}：{said.zh}。"),
-                Text("A rule is {label, keywords: [...]} or {label, pattern: 'regular expression'}.",
-                     "規則的寫法是 {label, keywords: [...]} 或 {label, pattern: '正規表示式'}。"), field=place) from None
+                Text(
+                    "A rule is {label, keywords: [...]} or {label, pattern: 'regular expression'}.",
+                    "規則的寫法是 {label, keywords: [...]} 或 {label, pattern: '正規表示式'}。",
+                ),
+                field=place,
+            ) from None
         if rule.label not in labels:
             raise DataError(
-                Text(f"{field}[{number}] names {rule.label!r}, which is none of the task's labels.",
-                     f"{field}[{number}] 的「{rule.label}」不是任務的標籤。"),
+                Text(
+                    f"{field}[{number}] names {rule.label!r}, which is none of the task's labels.",
+                    f"{field}[{number}] 的「{rule.label}」不是任務的標籤。",
+                ),
                 Text(f"The labels are: {', '.join(labels)}.", f"任務的標籤有：{'、'.join(labels)}。"),
-                field=f"{field}[{number}].label")
+                field=f"{field}[{number}].label",
+            )
         rules.append(rule)
     with Patterns() as patterns:
         for number, rule in enumerate(rules):
@@ -104,8 +116,12 @@ def require_rules(pool: Pool) -> None:
     if pool.kind.answers not in _PROPOSE:
         raise DataError(
             Text(f"Rules cannot write the {pool.kind.key} of a row.", f"規則寫不出一列的 {pool.kind.key}。"),
-            Text("Let the model in this chat (by='chat'), an endpoint (by='endpoint') or a version (by='v1') propose.",
-                 "請改由這個對話的模型（by='chat'）、端點（by='endpoint'）或版本（by='v1'）提案。"), field="by")
+            Text(
+                "Let the model in this chat (by='chat'), an endpoint (by='endpoint') or a version (by='v1') propose.",
+                "請改由這個對話的模型（by='chat'）、端點（by='endpoint'）或版本（by='v1'）提案。",
+            ),
+            field="by",
+        )
 
 
 def propose_by_rules(task: TaskFolder, pool: Pool, rows: Sequence[Row], rules: Sequence[Rule]) -> tuple[int, int]:
@@ -133,8 +149,12 @@ def _named(field: str) -> Iterator[None]:
     except PatternProblem as problem:
         raise DataError(
             Text(f"{field}: {problem.said.en}.", f"{field}：{problem.said.zh}。"),
-            Text("A rule is {label, keywords: [...]} or {label, pattern: 'regular expression'}.",
-                 "規則的寫法是 {label, keywords: [...]} 或 {label, pattern: '正規表示式'}。"), field=field) from None
+            Text(
+                "A rule is {label, keywords: [...]} or {label, pattern: 'regular expression'}.",
+                "規則的寫法是 {label, keywords: [...]} 或 {label, pattern: '正規表示式'}。",
+            ),
+            field=field,
+        ) from None
 
 
 def _spans(rows: Sequence[Row], rules: Sequence[Rule], pool: Pool, patterns: Patterns) -> list[dict[str, Any]]:
@@ -144,10 +164,19 @@ def _spans(rows: Sequence[Row], rules: Sequence[Rule], pool: Pool, patterns: Pat
     found = [rule.places(texts, patterns) for rule in rules]
     lines = []
     for number, row in enumerate(rows):
-        places = sorted({(end - start, -start, rule.label) for rule, spans in zip(rules, found, strict=True)
-                         for start, end in spans[number] if end > start}, reverse=True)
+        places = sorted(
+            {
+                (end - start, -start, rule.label)
+                for rule, spans in zip(rules, found, strict=True)
+                for start, end in spans[number]
+                if end > start
+            },
+            reverse=True,
+        )
         spans = _apart(row["text"], places)
-        lines.append({"id": row["id"], "label": pool.kind.taken(row["text"], spans, pool.task.labels) if spans else None})
+        lines.append(
+            {"id": row["id"], "label": pool.kind.taken(row["text"], spans, pool.task.labels) if spans else None}
+        )
     return lines
 
 
@@ -165,8 +194,9 @@ def _labels(rows: Sequence[Row], rules: Sequence[Rule], _pool: Pool, patterns: P
     """For each row the label most rules speak for, and their share; none where two labels have as many."""
     texts = [normalised(row["text"]).casefold() for row in rows]
     spoken = [(rule.label, rule.fits(texts, patterns)) for rule in rules]
-    return [_label(row["id"], Counter(label for label, fits in spoken if fits[number]))
-            for number, row in enumerate(rows)]
+    return [
+        _label(row["id"], Counter(label for label, fits in spoken if fits[number])) for number, row in enumerate(rows)
+    ]
 
 
 def _label(row_id: str, votes: Counter[str]) -> dict[str, Any]:
@@ -179,4 +209,6 @@ def _label(row_id: str, votes: Counter[str]) -> dict[str, Any]:
 
 
 _PROPOSE: Mapping[Answers, Callable[[Sequence[Row], Sequence[Rule], Pool, Patterns], list[dict[str, Any]]]] = {
-    "label": _labels, "spans": _spans}
+    "label": _labels,
+    "spans": _spans,
+}

@@ -35,18 +35,38 @@ def write_sheet(here: Labelling, ids: Sequence[str], rows: Sequence[Row], which:
     key = json.dumps([which, blind, here.pool.task.labels, content, said], sort_keys=True, ensure_ascii=False)
     name = sha256_bytes(key.encode())[:10]
     folder = folder_of(here.folder, name)
-    settings = {"format": 1, "sheet": name, "which": which, "blind": blind, "created": now(),
-                "labels": list(here.pool.task.labels), "rows": [
-                    {key: row[key] for key in ("id", "text", "entity", "source", "provenance") if key in row} for row in rows]}
+    settings = {
+        "format": 1,
+        "sheet": name,
+        "which": which,
+        "blind": blind,
+        "created": now(),
+        "labels": list(here.pool.task.labels),
+        "rows": [
+            {key: row[key] for key in ("id", "text", "entity", "source", "provenance") if key in row} for row in rows
+        ],
+    }
 
     def fill(place: Path) -> None:
         write_json(place / "sheet.json", settings)
         (place / "sheet.csv").write_bytes(_csv(name, content))
-        (place / "sheet.html").write_text(page({
-            "sheet": name, "task": here.folder.name, "labels": list(here.pool.task.labels) if here.pool.kind.one_label else [],
-            "answer": here.pool.kind.key, "rows": [
-                {**entry, **({"said": said[entry["id"]]} if entry["id"] in said else {})} for entry in content],
-            "entity": here.pool.needs_entity, "language": spoken_language(), "columns": COLUMNS}), encoding="utf-8")
+        (place / "sheet.html").write_text(
+            page(
+                {
+                    "sheet": name,
+                    "task": here.folder.name,
+                    "labels": list(here.pool.task.labels) if here.pool.kind.one_label else [],
+                    "answer": here.pool.kind.key,
+                    "rows": [
+                        {**entry, **({"said": said[entry["id"]]} if entry["id"] in said else {})} for entry in content
+                    ],
+                    "entity": here.pool.needs_entity,
+                    "language": spoken_language(),
+                    "columns": COLUMNS,
+                }
+            ),
+            encoding="utf-8",
+        )
 
     commit_folder(folder, fill)
     return folder
@@ -63,16 +83,25 @@ def folder_of(task: TaskFolder, name: str) -> Path:
 
 
 def _entry(row: Row, proposal: Proposal | None) -> dict[str, Any]:
-    return {"id": row["id"], "text": row["text"], "entity": row.get("entity") or "",
-            "proposed": proposal.label if proposal else "",
-            "confidence": proposal.confidence if proposal and proposal.confidence is not None else ""}
+    return {
+        "id": row["id"],
+        "text": row["text"],
+        "entity": row.get("entity") or "",
+        "proposed": proposal.label if proposal else "",
+        "confidence": proposal.confidence if proposal and proposal.confidence is not None else "",
+    }
 
 
 def _earlier(here: Labelling, ids: Sequence[str]) -> dict[str, str]:
     """Who said what about rows in dispute."""
     none = Text("leave out", "不採用")
-    return {number: ", ".join(f"{who}: {line['label'] or none}" for who, line in sorted(here.decided[number].latest.items()))
-            for number in ids if number in here.decided}
+    return {
+        number: ", ".join(
+            f"{who}: {line['label'] or none}" for who, line in sorted(here.decided[number].latest.items())
+        )
+        for number in ids
+        if number in here.decided
+    }
 
 
 def _csv(name: str, content: Sequence[dict[str, Any]]) -> bytes:
@@ -80,6 +109,17 @@ def _csv(name: str, content: Sequence[dict[str, Any]]) -> bytes:
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
     for place, entry in enumerate(content, start=1):
-        writer.writerow([name, place, sheet_id(entry["id"]), harmless(entry["text"]), harmless(entry["entity"]),
-                         harmless(entry["proposed"]), entry["confidence"], "", ""])
+        writer.writerow(
+            [
+                name,
+                place,
+                sheet_id(entry["id"]),
+                harmless(entry["text"]),
+                harmless(entry["entity"]),
+                harmless(entry["proposed"]),
+                entry["confidence"],
+                "",
+                "",
+            ]
+        )
     return b"\xef\xbb\xbf" + out.getvalue().encode()

@@ -29,8 +29,9 @@ class Labelling:
     def open(self) -> list[str]:
         """The ids nobody has decided on, those to look at first in front."""
         waiting = [number for number in self.pool.rows if number not in self.decided]
-        return sorted(waiting, key=lambda number: (-(self.proposals[number].doubt if number in self.proposals else -1),
-                                                   number))
+        return sorted(
+            waiting, key=lambda number: (-(self.proposals[number].doubt if number in self.proposals else -1), number)
+        )
 
     @property
     def proposed(self) -> list[str]:
@@ -47,18 +48,24 @@ class Labelling:
     def unprepared(self) -> int:
         """Accepted rows that the current data does not have, or has with another label."""
         kind = self.pool.kind
-        there = {asked_id(row): kind.answer(row) for row in snapshot_rows(self.folder)} if self.count("accepted") else {}
-        return sum(row.standing == "accepted" and there.get(asked_id(row.lines[-1])) != row.label
-                   for row in self.decided.values())
+        there = (
+            {asked_id(row): kind.answer(row) for row in snapshot_rows(self.folder)} if self.count("accepted") else {}
+        )
+        return sum(
+            row.standing == "accepted" and there.get(asked_id(row.lines[-1])) != row.label
+            for row in self.decided.values()
+        )
 
     def figures(self) -> dict[str, Any]:
         """Counts of rows, and how well proposers and reviewers agree."""
         open_rows = self.open
         found: dict[str, Any] = {
-            "unlabelled": len(self.pool.rows), "open": len(open_rows),
+            "unlabelled": len(self.pool.rows),
+            "open": len(open_rows),
             "proposed": sum(number in self.proposals for number in open_rows),
             **{standing: self.count(standing) for standing in ("accepted", "rejected", "disputed")},
-            "not_in_data_yet": self.unprepared}
+            "not_in_data_yet": self.unprepared,
+        }
         agreed = {name: value for name, value in agreements(self.decided, self.pool.kind).items() if value}
         return {**found, **({"agreement": agreed} if agreed else {})}
 
@@ -82,23 +89,46 @@ def next_call(here: Labelling) -> tuple[Text, str, dict[str, Any]]:
     """What to say, the tool and its arguments: settle, review, propose, prepare."""
     task, name, private = here.pool.task, here.folder.name, hidden(here.pool.task)
     if here.disputed:
-        return (Text("Reviewers disagree about some rows: let the person settle them; their decision counts for all.",
-                     "審閱者對某些列意見不同：請由對方裁決，之後以裁決為準。"), "add_examples",
-                {"task": name, "action": "sheet" if private else "review", "settings": {"which": "disputed"}})
+        return (
+            Text(
+                "Reviewers disagree about some rows: let the person settle them; their decision counts for all.",
+                "審閱者對某些列意見不同：請由對方裁決，之後以裁決為準。",
+            ),
+            "add_examples",
+            {"task": name, "action": "sheet" if private else "review", "settings": {"which": "disputed"}},
+        )
     unprepared = here.unprepared
     if here.proposed:
         if private:
-            return (Text("Write a sheet; the person fills it on their own machine and gives the file back.",
-                         "產生審閱表，請對方在自己的電腦填好、交回檔案。"), "add_examples", {"task": name, "action": "sheet"})
-        return (Text("Show the person the proposals and let them decide; you never decide for them.",
-                     "把提案給對方看，由對方決定；不要替他決定。"), "add_examples", {"task": name, "action": "review"})
+            return (
+                Text(
+                    "Write a sheet; the person fills it on their own machine and gives the file back.",
+                    "產生審閱表，請對方在自己的電腦填好、交回檔案。",
+                ),
+                "add_examples",
+                {"task": name, "action": "sheet"},
+            )
+        return (
+            Text(
+                "Show the person the proposals and let them decide; you never decide for them.",
+                "把提案給對方看，由對方決定；不要替他決定。",
+            ),
+            "add_examples",
+            {"task": name, "action": "review"},
+        )
     if unprepared and (not here.open or unprepared >= figure("rows_to_start")):
-        return (Text("Prepare the data: the accepted rows come in.", "準備資料：接受的列會加進去。"),
-                "prepare_data", {"task": name})
+        return (
+            Text("Prepare the data: the accepted rows come in.", "準備資料：接受的列會加進去。"),
+            "prepare_data",
+            {"task": name},
+        )
     if here.open:
         return first_call(here.folder, task)
-    return (Text("Nothing waits for a label; the coach says what comes next.", "沒有等著標註的列；接下來請看教練怎麼說。"),
-            "coach", {"task": name})
+    return (
+        Text("Nothing waits for a label; the coach says what comes next.", "沒有等著標註的列；接下來請看教練怎麼說。"),
+        "coach",
+        {"task": name},
+    )
 
 
 def first_call(folder: TaskFolder, task: Task) -> tuple[Text, str, dict[str, Any]]:
@@ -108,18 +138,40 @@ def first_call(folder: TaskFolder, task: Task) -> tuple[Text, str, dict[str, Any
     kind = task_kind(task.type)
     what, rules = ROLE_TITLES[kind.key], kind.answers != "text"
     if trained:
-        return (Text(f"Let v{trained[-1]} propose the {what.en}; a person reviews them afterwards.",
-                     f"請 v{trained[-1]} 提案{what.zh}，之後由人審閱。"), "add_examples", {**arguments, "by": f"v{trained[-1]}"})
+        return (
+            Text(
+                f"Let v{trained[-1]} propose the {what.en}; a person reviews them afterwards.",
+                f"請 v{trained[-1]} 提案{what.zh}，之後由人審閱。",
+            ),
+            "add_examples",
+            {**arguments, "by": f"v{trained[-1]}"},
+        )
     if hidden(task):
-        also = Text(", or propose by rules first (by='rules', settings={rules})", "；也可以先用規則提案（by='rules'、settings={rules}）") \
-            if rules else Text("", "")
-        return (Text(f"Write a sheet for people to fill{also.en}.", f"產生標註表給人填{also.zh}。"), "add_examples",
-                {"task": folder.name, "action": "sheet"})
-    also = Text("Rules (by='rules') or an endpoint", "規則（by='rules'）或端點") if rules else Text("An endpoint", "端點")
-    return (Text(f"Propose the {what.en} yourself: this shows a batch of texts. {also.en} (by='endpoint') can propose too; "
-                 "a person reviews them in any case.",
-                 f"由你先提案{what.zh}：這個呼叫會列出一批文字。也可以用{also.zh}（by='endpoint'）；"
-                 "無論如何都要由人審閱。"), "add_examples", {**arguments, "by": "chat"})
+        also = (
+            Text(
+                ", or propose by rules first (by='rules', settings={rules})",
+                "；也可以先用規則提案（by='rules'、settings={rules}）",
+            )
+            if rules
+            else Text("", "")
+        )
+        return (
+            Text(f"Write a sheet for people to fill{also.en}.", f"產生標註表給人填{also.zh}。"),
+            "add_examples",
+            {"task": folder.name, "action": "sheet"},
+        )
+    also = (
+        Text("Rules (by='rules') or an endpoint", "規則（by='rules'）或端點") if rules else Text("An endpoint", "端點")
+    )
+    return (
+        Text(
+            f"Propose the {what.en} yourself: this shows a batch of texts. {also.en} (by='endpoint') can propose too; "
+            "a person reviews them in any case.",
+            f"由你先提案{what.zh}：這個呼叫會列出一批文字。也可以用{also.zh}（by='endpoint'）；無論如何都要由人審閱。",
+        ),
+        "add_examples",
+        {**arguments, "by": "chat"},
+    )
 
 
 def hidden(task: Task) -> bool:

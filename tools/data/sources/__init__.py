@@ -35,11 +35,14 @@ class SourceKind(BaseModel, ABC):
     type: str
     name: str | None = Field(None, description="A name for people; the kind and its number, where none is given.")
     mapping: dict[str, str] = Field(
-        default_factory=dict, description="Which column holds text, label, entity: {text: 內容, label: 標籤}.")
+        default_factory=dict, description="Which column holds text, label, entity: {text: 內容, label: 標籤}."
+    )
     label_values: dict[str, str] = Field(
-        default_factory=dict, description="What the label column's values mean: {'1': positive, '0': negative}.")
+        default_factory=dict, description="What the label column's values mean: {'1': positive, '0': negative}."
+    )
     unlabelled: bool = Field(
-        False, description="Keep rows without a label apart, in data/unlabelled/, instead of leaving them out.")
+        False, description="Keep rows without a label apart, in data/unlabelled/, instead of leaving them out."
+    )
 
     synthetic: bool = Field(False, description="The rows were written by a model: they only ever train.")
 
@@ -115,8 +118,10 @@ def source_kind(source: Source, number: int) -> SourceKind:
         within, group = _group(kind, first["loc"])
         raise DataSourceError(
             Text(f"{place}: {said.en}.", f"{place}：{said.zh}。"),
-            Text(f"{_unknown(given, kind).en}The fields of {within or source.type} are: {_fields(group)}.",
-                 f"{_unknown(given, kind).zh}{within or source.type} 的欄位有：{_fields(group)}。"),
+            Text(
+                f"{_unknown(given, kind).en}The fields of {within or source.type} are: {_fields(group)}.",
+                f"{_unknown(given, kind).zh}{within or source.type} 的欄位有：{_fields(group)}。",
+            ),
             field=place,
         ) from None  # the validation error would carry the value, which may be a secret
 
@@ -151,7 +156,9 @@ def unknown_in_source(given: Mapping[str, Any], kind: type[SourceKind], field: s
     mapping = given.get("mapping")
     mapping = mapping if isinstance(mapping, Mapping) else {}
     for role in mapping:
-        near = difflib.get_close_matches(str(role), [known for known in ROLE_TITLES if known not in mapping], n=1, cutoff=_NEAR)
+        near = difflib.get_close_matches(
+            str(role), [known for known in ROLE_TITLES if known not in mapping], n=1, cutoff=_NEAR
+        )
         if role not in ROLE_TITLES and near:
             found.append(Unknown(f"{field}.mapping.{role}", near[0], tuple(ROLE_TITLES)))
     return found
@@ -166,8 +173,18 @@ def _group(kind: type[BaseModel], place: Sequence[int | str]) -> tuple[str, type
     names: list[str] = []
     for part in place[:-1]:
         field = kind.model_fields.get(str(part))
-        inner = next((one for one in (field.annotation, *get_args(field.annotation))
-                      if isinstance(one, type) and issubclass(one, BaseModel)), None) if field else None
+        inner = (
+            next(
+                (
+                    one
+                    for one in (field.annotation, *get_args(field.annotation))
+                    if isinstance(one, type) and issubclass(one, BaseModel)
+                ),
+                None,
+            )
+            if field
+            else None
+        )
         if inner is None:
             break
         names.append(str(part))

@@ -103,8 +103,9 @@ class ApiSource(SourceKind):
     auth: Auth | None = Field(None, description="bearer, basic or key; values as ${NAME}.")
     encoding: str | None = Field(None, description="Of an answer that is text; recognised where it is left out.")
     records: str | None = Field(None, description="Where the rows are: data.items. Found alone where unmistakable.")
-    pagination: Pagination = Field(default_factory=Pagination,
-                                   description="{type: page | offset | cursor | link | none, …}")
+    pagination: Pagination = Field(
+        default_factory=Pagination, description="{type: page | offset | cursor | link | none, …}"
+    )
     max_rows: int = Field(1_000_000, gt=0)
     max_pages: int = Field(10_000, gt=0)
     max_answer_mb: float = Field(32, gt=0)
@@ -120,9 +121,13 @@ class ApiSource(SourceKind):
     def batches(self, folder: Path, field: str, watch: Watch | None = None) -> Generator[list[Record], None, None]:
         watch = watch or Watch()
         limits = Limits(
-            answer_bytes=int(self.max_answer_mb * (1 << 20)), answer_seconds=self.timeout_seconds,
-            total_seconds=self.max_seconds, retries=self.retries, retry_seconds=self.retry_seconds,
-            between_seconds=1 / self.requests_per_second if self.requests_per_second else 0.0)
+            answer_bytes=int(self.max_answer_mb * (1 << 20)),
+            answer_seconds=self.timeout_seconds,
+            total_seconds=self.max_seconds,
+            retries=self.retries,
+            retry_seconds=self.retry_seconds,
+            between_seconds=1 / self.requests_per_second if self.requests_per_second else 0.0,
+        )
         with Web(limits, f"{field}.endpoint", watch) as web:
             yield from self._pages(web, field, watch)
 
@@ -163,8 +168,12 @@ class ApiSource(SourceKind):
             except ValueError:  # the address of the next page is none
                 raise refused(shown(self.endpoint), f"{field}.pagination") from None
             if rows >= self.max_rows and (following or (not fruitless and len(kept) < len(records))):
-                watch.incomplete(Text(f"{shown(self.endpoint)}: stopped at max_rows ({self.max_rows}); there may be more.",
-                                f"{shown(self.endpoint)}：到 max_rows（{self.max_rows}）為止，後面可能還有資料。"))
+                watch.incomplete(
+                    Text(
+                        f"{shown(self.endpoint)}: stopped at max_rows ({self.max_rows}); there may be more.",
+                        f"{shown(self.endpoint)}：到 max_rows（{self.max_rows}）為止，後面可能還有資料。",
+                    )
+                )
                 return
             if following is None:
                 last = _given(held[: self.max_rows - rows], watch)
@@ -177,10 +186,16 @@ class ApiSource(SourceKind):
             else:
                 paged, link = following, None
         raise DataSourceError(
-            Text(f"{shown(self.endpoint)} has more than {self.max_pages} pages.",
-                 f"{shown(self.endpoint)} 超過 {self.max_pages} 頁。"),
-            Text("Ask for larger pages, or raise max_pages if that is right.",
-                 "請加大每頁筆數；若頁數正常，可調高 max_pages。"), field=f"{field}.max_pages")
+            Text(
+                f"{shown(self.endpoint)} has more than {self.max_pages} pages.",
+                f"{shown(self.endpoint)} 超過 {self.max_pages} 頁。",
+            ),
+            Text(
+                "Ask for larger pages, or raise max_pages if that is right.",
+                "請加大每頁筆數；若頁數正常，可調高 max_pages。",
+            ),
+            field=f"{field}.max_pages",
+        )
 
     def _ask(self, address: _Address, paged: Mapping[str, Any], link: str | None) -> Ask:
         in_body = self.pagination.place == "body"
@@ -191,11 +206,21 @@ class ApiSource(SourceKind):
         if link is not None:
             same = urlsplit(link)[:2] == urlsplit(address.url)[:2]  # scheme and host
             url = _with_params(link, address.auth_params) if same else link
-            return Ask(url, self.method if same else "GET", address.headers, private if same else {},
-                       body if self.method == "POST" and same else None)
+            return Ask(
+                url,
+                self.method if same else "GET",
+                address.headers,
+                private if same else {},
+                body if self.method == "POST" and same else None,
+            )
         params = {**address.params, **({} if in_body else paged), **address.auth_params}
-        return Ask(_with_params(address.url, params), self.method, address.headers, private,
-                   (body if body is not None else {}) if self.method == "POST" else None)
+        return Ask(
+            _with_params(address.url, params),
+            self.method,
+            address.headers,
+            private,
+            (body if body is not None else {}) if self.method == "POST" else None,
+        )
 
     def _parsed(self, answer: Answer, field: str, watch: Watch) -> Any:
         content = unpacked(answer, int(self.max_answer_mb * (1 << 20)), field)
@@ -205,24 +230,37 @@ class ApiSource(SourceKind):
         where = shown(answer.url)
         if text is None:
             raise DataSourceError(
-                Text(f"{where} answers in an encoding other than it says ({answer.charset or 'none named'}).",
-                     f"{where} 的回應編碼與宣告的不符（{answer.charset or '未宣告'}）。"),
-                Text("JSON is UTF-8: ask whoever runs the API to mend it, or save the data as a file and name its "
-                     "encoding there.", "JSON 應為 UTF-8：請管理者修正，或把資料存成檔案並指定 encoding。"),
-                field=f"{field}.endpoint")
+                Text(
+                    f"{where} answers in an encoding other than it says ({answer.charset or 'none named'}).",
+                    f"{where} 的回應編碼與宣告的不符（{answer.charset or '未宣告'}）。",
+                ),
+                Text(
+                    "JSON is UTF-8: ask whoever runs the API to mend it, or save the data as a file and name its "
+                    "encoding there.",
+                    "JSON 應為 UTF-8：請管理者修正，或把資料存成檔案並指定 encoding。",
+                ),
+                field=f"{field}.endpoint",
+            )
         try:
             return json.loads(text)
         except (ValueError, RecursionError):
             html = "html" in answer.media_type or text.lstrip()[:1] == "<"
             raise DataSourceError(
-                Text(f"{where} answers with {'a web page' if html else answer.media_type or 'text'} instead of JSON.",
-                     f"{where} 回應的是{'網頁' if html else f'「{answer.media_type or chr(32)}」'}，不是 JSON。"),
-                Text("It may want a login or another address: look at it in a browser; pages are read by type "
-                     "web_scrape." if html else "Check the address, and ask for JSON (headers: {Accept: "
-                     "application/json}).",
-                     "可能需要登入或換網址：請用瀏覽器看看；若要抓網頁請用 web_scrape。" if html
-                     else "請檢查網址，並要求 JSON（headers: {Accept: application/json}）。"),
-                field=f"{field}.endpoint") from None
+                Text(
+                    f"{where} answers with {'a web page' if html else answer.media_type or 'text'} instead of JSON.",
+                    f"{where} 回應的是{'網頁' if html else f'「{answer.media_type or chr(32)}」'}，不是 JSON。",
+                ),
+                Text(
+                    "It may want a login or another address: look at it in a browser; pages are read by type "
+                    "web_scrape."
+                    if html
+                    else "Check the address, and ask for JSON (headers: {Accept: application/json}).",
+                    "可能需要登入或換網址：請用瀏覽器看看；若要抓網頁請用 web_scrape。"
+                    if html
+                    else "請檢查網址，並要求 JSON（headers: {Accept: application/json}）。",
+                ),
+                field=f"{field}.endpoint",
+            ) from None
 
     def _records(self, content: Any, place: tuple[str, ...] | None, field: str, watch: Watch) -> list[Record]:
         if self.records is not None:
@@ -234,58 +272,87 @@ class ApiSource(SourceKind):
         else:
             found = content
         if isinstance(found, list) and (nulls := sum(row is None for row in found)):
-            watch.incomplete(Text(
-                f"{shown(self.endpoint)}: of {len(found):,} rows in its answer {nulls:,} {'is' if nulls == 1 else 'are'} null and "
-                "left out.",
-                f"{shown(self.endpoint)}：回應的 {len(found):,} 列裡有 {nulls:,} 列是 null，已略過。"))
+            watch.incomplete(
+                Text(
+                    f"{shown(self.endpoint)}: of {len(found):,} rows in its answer {nulls:,} {'is' if nulls == 1 else 'are'} null and "
+                    "left out.",
+                    f"{shown(self.endpoint)}：回應的 {len(found):,} 列裡有 {nulls:,} 列是 null，已略過。",
+                )
+            )
             found = [row for row in found if row is not None]
         if isinstance(found, list) and all(isinstance(row, dict) for row in found):
             return [_flat(plain_value(row)) for row in found]
         there = ", ".join(_lists(content)[:10])
         raise DataSourceError(
-            Text(f"No rows {f'at {self.records!r}' if self.records else 'were found'} in the answer of "
-                 f"{shown(self.endpoint)}.",
-                 f"{shown(self.endpoint)} 的回應裡{f'，「{self.records}」' if self.records else ''}找不到資料列。"),
-            Text(f"Set records to where the list of rows is; lists in the answer: {there or 'none'}.",
-                 f"請把 records 設成資料列所在的位置；回應裡的清單有：{there or '沒有'}。"),
-            field=f"{field}.records")
+            Text(
+                f"No rows {f'at {self.records!r}' if self.records else 'were found'} in the answer of "
+                f"{shown(self.endpoint)}.",
+                f"{shown(self.endpoint)} 的回應裡{f'，「{self.records}」' if self.records else ''}找不到資料列。",
+            ),
+            Text(
+                f"Set records to where the list of rows is; lists in the answer: {there or 'none'}.",
+                f"請把 records 設成資料列所在的位置；回應裡的清單有：{there or '沒有'}。",
+            ),
+            field=f"{field}.records",
+        )
 
     def _same_again(self, page: int, field: str, watch: Watch) -> None:
         """A page without anything new: the parameter is ignored by the server, or it repeats its last page."""
         if page == 2 and self.pagination.type in ("page", "offset", "cursor"):
             raise DataSourceError(
-                Text(f"{shown(self.endpoint)} gives the same rows for every page.",
-                     f"{shown(self.endpoint)} 每一頁都給相同的資料。"),
-                Text("The server does not know that parameter: correct pagination (type, param), or set "
-                     "{type: none} for one page.",
-                     "伺服器不認得這個參數：請修正 pagination（type、param），或設成 {type: none} 只讀一頁。"),
-                field=f"{field}.pagination")
-        watch.warn(Text(f"{shown(self.endpoint)}: page {page} repeats earlier rows; reading ended there.",
-                        f"{shown(self.endpoint)}：第 {page} 頁都是先前的資料，讀取到此為止。"))
+                Text(
+                    f"{shown(self.endpoint)} gives the same rows for every page.",
+                    f"{shown(self.endpoint)} 每一頁都給相同的資料。",
+                ),
+                Text(
+                    "The server does not know that parameter: correct pagination (type, param), or set "
+                    "{type: none} for one page.",
+                    "伺服器不認得這個參數：請修正 pagination（type、param），或設成 {type: none} 只讀一頁。",
+                ),
+                field=f"{field}.pagination",
+            )
+        watch.warn(
+            Text(
+                f"{shown(self.endpoint)}: page {page} repeats earlier rows; reading ended there.",
+                f"{shown(self.endpoint)}：第 {page} 頁都是先前的資料，讀取到此為止。",
+            )
+        )
 
     def _notice_total(self, total: int, rows: int, watch: Watch) -> bool:
         """Whether the API says that it has more rows than it gave, and the person was told."""
         if total <= rows:
             return False
-        watch.incomplete(Text(
-            f"{shown(self.endpoint)} says it has {total:,} rows and gave {rows:,}: {total - rows:,} are missing. Set pagination "
-            "as its documentation says, such as {type: page, param: page}, {type: offset} or {type: cursor, next: …}.",
-            f"{shown(self.endpoint)} 自稱有 {total:,} 筆，只給了 {rows:,} 筆：少了 {total - rows:,} 筆。"
-            "請依它的文件設定 pagination，例如 {type: page, param: page}、{type: offset} 或 {type: cursor, next: …}。"))
+        watch.incomplete(
+            Text(
+                f"{shown(self.endpoint)} says it has {total:,} rows and gave {rows:,}: {total - rows:,} are missing. Set pagination "
+                "as its documentation says, such as {type: page, param: page}, {type: offset} or {type: cursor, next: …}.",
+                f"{shown(self.endpoint)} 自稱有 {total:,} 筆，只給了 {rows:,} 筆：少了 {total - rows:,} 筆。"
+                "請依它的文件設定 pagination，例如 {type: page, param: page}、{type: offset} 或 {type: cursor, next: …}。",
+            )
+        )
         return True
 
     def _notice_more(self, content: Any, page: int, watch: Watch) -> None:
         if page > 1 or self.pagination != Pagination() or not isinstance(content, dict):
             return
-        hints = [f"{place}{name}" for place, inner in [("", content), *(
-            (f"{key}.", value) for key, value in content.items() if isinstance(value, dict))]
-            for name in _MORE if inner.get(name)]
+        hints = [
+            f"{place}{name}"
+            for place, inner in [
+                ("", content),
+                *((f"{key}.", value) for key, value in content.items() if isinstance(value, dict)),
+            ]
+            for name in _MORE
+            if inner.get(name)
+        ]
         if hints:
-            watch.incomplete(Text(
-                f"{shown(self.endpoint)}: only the first page was read; the answer points to more ({hints[0]}). "
-                f"Set pagination, perhaps {{type: cursor, param: …, next: {hints[0]}}}.",
-                f"{shown(self.endpoint)}：只讀了第一頁，但回應顯示還有更多（{hints[0]}）。"
-                f"請設定 pagination，例如 {{type: cursor, param: …, next: {hints[0]}}}。"))
+            watch.incomplete(
+                Text(
+                    f"{shown(self.endpoint)}: only the first page was read; the answer points to more ({hints[0]}). "
+                    f"Set pagination, perhaps {{type: cursor, param: …, next: {hints[0]}}}.",
+                    f"{shown(self.endpoint)}：只讀了第一頁，但回應顯示還有更多（{hints[0]}）。"
+                    f"請設定 pagination，例如 {{type: cursor, param: …, next: {hints[0]}}}。",
+                )
+            )
 
 
 class _Standing(NamedTuple):
@@ -324,12 +391,17 @@ class _Address:
         auth, headers = source.auth, _resolved(source.headers, host)
         for name, value in headers.items():
             if name.lower() == "cookie":  # a server may repeat one of several
-                remember(*(cookie.partition("=")[2].strip() for cookie in str(value).split(";") if len(cookie) >= _LONG))
+                remember(
+                    *(cookie.partition("=")[2].strip() for cookie in str(value).split(";") if len(cookie) >= _LONG)
+                )
         return cls(
             url=resolve_address(source.endpoint),
-            params=_resolved(source.params, host), auth_params=auth.params(host) if auth else {},
+            params=_resolved(source.params, host),
+            auth_params=auth.params(host) if auth else {},
             headers={"Accept": "application/json"},
-            private={**headers, **(auth.headers(host) if auth else {})}, body=_resolved(source.body, host))
+            private={**headers, **(auth.headers(host) if auth else {})},
+            body=_resolved(source.body, host),
+        )
 
 
 def _resolved(value: Any, host: str) -> Any:
@@ -344,8 +416,12 @@ def _with_params(url: str, params: Mapping[str, Any]) -> str:
     """`url` with `params` added to its query, replacing those of the same name."""
     parts = urlsplit(url)
     kept = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name not in params]
-    added = [(name, _written(one)) for name, value in params.items() if value is not None
-             for one in (value if isinstance(value, list) else [value])]
+    added = [
+        (name, _written(one))
+        for name, value in params.items()
+        if value is not None
+        for one in (value if isinstance(value, list) else [value])
+    ]
     return urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode(kept + added), ""))
 
 
@@ -368,14 +444,19 @@ def _place_of_rows(content: Any, before: tuple[str, ...] | None) -> tuple[str, .
     """Where the one list of rows stands: where it stood on the page `before`, else the only full one of the shallowest
     objects that hold any, else the only empty one, unless errors stand beside it; None where there is no telling."""
     complains = isinstance(content, dict) and any(
-        value and isinstance(value, list) for key, value in content.items() if key.lower() in _ABOUT_ITSELF)
+        value and isinstance(value, list) for key, value in content.items() if key.lower() in _ABOUT_ITSELF
+    )
     if before is not None and isinstance(there := _within(content, before), list) and (there or not complains):
         return before
     level: list[tuple[tuple[str, ...], Any]] = [((), content)] if isinstance(content, dict) else []
     empty: list[tuple[str, ...]] = []
     for _ in range(_DEEPEST):
-        values = [((*path, key), value) for path, found in level for key, value in found.items()
-                  if key.lower() not in _ABOUT_ITSELF]
+        values = [
+            ((*path, key), value)
+            for path, found in level
+            for key, value in found.items()
+            if key.lower() not in _ABOUT_ITSELF
+        ]
         lists = [(path, value) for path, value in values if isinstance(value, list)]
         full = [path for path, value in lists if value]
         if len(full) > 1:
@@ -399,5 +480,8 @@ def _lists(value: Any, path: str = "", depth: int = 0) -> list[str]:
         return [path or "(top)"] if value and isinstance(value[0], dict) else []
     if not isinstance(value, dict) or depth > _DEEPEST:
         return []
-    return [found for key, inner in value.items()
-            for found in _lists(inner, f"{path}.{key}" if path else str(key), depth + 1)]
+    return [
+        found
+        for key, inner in value.items()
+        for found in _lists(inner, f"{path}.{key}" if path else str(key), depth + 1)
+    ]

@@ -25,7 +25,10 @@ from ..web.needs import needs_of
 from . import Record, SourceKind
 
 _READERS: dict[str, Reader] = {
-    "postgresql": postgresql.read, "postgres": postgresql.read, "mysql": mysql.read, "mariadb": mysql.read,
+    "postgresql": postgresql.read,
+    "postgres": postgresql.read,
+    "mysql": mysql.read,
+    "mariadb": mysql.read,
     "sqlite": sqlite.read,
 }
 _HERE = "localhost"  # where an address without a host leads
@@ -41,10 +44,12 @@ class DatabaseSource(SourceKind):
     """
 
     connection: str = Field(
-        min_length=1, description="postgresql://user:${DB_PASSWORD}@host:5432/database, mysql://…, sqlite:////path.db")
-    query: str = Field(
-        min_length=1, description="One SELECT. `:snapshot_date` in it stands for snapshot_date.")
-    snapshot_date: str | None = Field(None, description="The day the rows are taken as of; bound where the query uses it.")
+        min_length=1, description="postgresql://user:${DB_PASSWORD}@host:5432/database, mysql://…, sqlite:////path.db"
+    )
+    query: str = Field(min_length=1, description="One SELECT. `:snapshot_date` in it stands for snapshot_date.")
+    snapshot_date: str | None = Field(
+        None, description="The day the rows are taken as of; bound where the query uses it."
+    )
     encoding: str | None = Field(None, description="Of bytes, and of SQLite's texts, that are not UTF-8: cp1252, big5.")
     connect_timeout_seconds: float = Field(10, gt=0)
     batch_timeout_seconds: float = Field(300, gt=0)
@@ -57,10 +62,17 @@ class DatabaseSource(SourceKind):
         watch = watch or Watch()
         address = self._address(field)
         query = Query(
-            address=address, text=self.query.strip().rstrip(";"), snapshot_date=self.snapshot_date,
-            connect_seconds=self.connect_timeout_seconds, batch_seconds=self.batch_timeout_seconds,
-            where=self.origin(folder), field=field, folder=folder,
-            encoding=known_encoding(self.encoding, field) if self.encoding else None, private=is_on_premise(folder))
+            address=address,
+            text=self.query.strip().rstrip(";"),
+            snapshot_date=self.snapshot_date,
+            connect_seconds=self.connect_timeout_seconds,
+            batch_seconds=self.batch_timeout_seconds,
+            where=self.origin(folder),
+            field=field,
+            folder=folder,
+            encoding=known_encoding(self.encoding, field) if self.encoding else None,
+            private=is_on_premise(folder),
+        )
         if urlsplit(address).scheme != "sqlite":
             check_host(address, f"{field}.connection", _HERE)
         read = _READERS[urlsplit(address).scheme]
@@ -82,11 +94,14 @@ class DatabaseSource(SourceKind):
         if uses_date(query):
             watch.provenance["snapshot_date"] = self.snapshot_date
         else:
-            watch.warn(Text(
-                f"The query does not use snapshot_date: the rows are as of now, not as of {self.snapshot_date}. Write "
-                ":snapshot_date where the day counts.",
-                f"查詢沒有用到 snapshot_date：讀到的是目前的資料，不是 {self.snapshot_date} 當天的。"
-                "請在需要日期的地方寫 :snapshot_date。"))
+            watch.warn(
+                Text(
+                    f"The query does not use snapshot_date: the rows are as of now, not as of {self.snapshot_date}. Write "
+                    ":snapshot_date where the day counts.",
+                    f"查詢沒有用到 snapshot_date：讀到的是目前的資料，不是 {self.snapshot_date} 當天的。"
+                    "請在需要日期的地方寫 :snapshot_date。",
+                )
+            )
 
     def origin(self, folder: Path) -> str:
         """Host and database, without user and password."""
@@ -102,8 +117,9 @@ class DatabaseSource(SourceKind):
     def needs(self, folder: Path, field: str) -> list[Need]:
         if not self.connection.strip().lower().startswith("sqlite:"):
             return needs_of(self.connection, f"{field}.connection", default_host=_HERE)
-        need = unmet_need(sqlite.file_of(self.connection, folder), f"{field}.connection",
-                          task=folder, suffixes=sqlite.SUFFIXES)
+        need = unmet_need(
+            sqlite.file_of(self.connection, folder), f"{field}.connection", task=folder, suffixes=sqlite.SUFFIXES
+        )
         return [need] if need else []
 
     def _address(self, field: str) -> str:
@@ -116,12 +132,16 @@ class DatabaseSource(SourceKind):
             known = False
         if not known:
             raise DataSourceError(
-                Text("The connection is not the address of a PostgreSQL, MySQL, MariaDB or SQLite database.",
-                     "connection 不是 PostgreSQL、MySQL、MariaDB 或 SQLite 的連線位址。"),
-                Text("Write postgresql://user:${DB_PASSWORD}@host:5432/database, mysql://… likewise, or "
-                     "sqlite:////path/to/file.db.",
-                     "請寫成 postgresql://user:${DB_PASSWORD}@host:5432/database，mysql:// 同理，"
-                     "或 sqlite:////路徑/檔案.db。"),
+                Text(
+                    "The connection is not the address of a PostgreSQL, MySQL, MariaDB or SQLite database.",
+                    "connection 不是 PostgreSQL、MySQL、MariaDB 或 SQLite 的連線位址。",
+                ),
+                Text(
+                    "Write postgresql://user:${DB_PASSWORD}@host:5432/database, mysql://… likewise, or "
+                    "sqlite:////path/to/file.db.",
+                    "請寫成 postgresql://user:${DB_PASSWORD}@host:5432/database，mysql:// 同理，"
+                    "或 sqlite:////路徑/檔案.db。",
+                ),
                 field=f"{field}.connection",
             )
         return address
@@ -133,11 +153,18 @@ def _check_options(address: SplitResult, field: str) -> None:
     if address.scheme == "sqlite" or not (strange or "," in address.netloc.rpartition("@")[2]):
         return
     raise DataSourceError(
-        Text(f"The connection's option {strange[0][:40]} is not taken." if strange else
-             "The connection names several hosts.",
-             f"connection 不接受選項 {strange[0][:40]}。" if strange else "connection 寫了好幾個主機。"),
-        Text(f"Write one host before the database's name; options may be: {', '.join(sorted(_OPTIONS))}.",
-             f"請在資料庫名稱前寫一個主機；可用的選項：{'、'.join(sorted(_OPTIONS))}。"), field=f"{field}.connection")
+        Text(
+            f"The connection's option {strange[0][:40]} is not taken."
+            if strange
+            else "The connection names several hosts.",
+            f"connection 不接受選項 {strange[0][:40]}。" if strange else "connection 寫了好幾個主機。",
+        ),
+        Text(
+            f"Write one host before the database's name; options may be: {', '.join(sorted(_OPTIONS))}.",
+            f"請在資料庫名稱前寫一個主機；可用的選項：{'、'.join(sorted(_OPTIONS))}。",
+        ),
+        field=f"{field}.connection",
+    )
 
 
 def _decoded(row: Record, encoding: str) -> Record:

@@ -27,8 +27,17 @@ from . import Record, SourceKind
 
 FileFormat = Literal["csv", "tsv", "json", "jsonl", "parquet", "xlsx"]
 _SUFFIXES: dict[str, FileFormat] = {
-    ".csv": "csv", ".txt": "csv", ".tsv": "tsv", ".tab": "tsv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl",
-    ".parquet": "parquet", ".pq": "parquet", ".xlsx": "xlsx", ".xlsm": "xlsx",
+    ".csv": "csv",
+    ".txt": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
 }
 _READ_SUFFIXES = (*_SUFFIXES, ".gz", ".zst")
 _WHOLE = ("parquet", "xlsx")  # packed already, read from their end
@@ -44,13 +53,18 @@ class FileSource(SourceKind):
 
     path: str = Field(
         min_length=1,
-        description="A file, a folder or a pattern (data/*.csv.gz): absolute, below ~, or from the task's folder.")
+        description="A file, a folder or a pattern (data/*.csv.gz): absolute, below ~, or from the task's folder.",
+    )
     format: FileFormat | None = Field(None, description="Taken from the file's ending where it is left out.")
     encoding: str | None = Field(None, description="Recognised where it is left out.")
     delimiter: str | None = Field(None, min_length=1, max_length=1, description="Of a CSV; recognised otherwise.")
     sheet: str | None = Field(None, description="Of an Excel file; the first that holds anything where it is left out.")
     header: int | None = Field(
-        None, ge=0, le=1000, description="The row that names the columns, counted from 1; 0: none does. Recognised otherwise.")
+        None,
+        ge=0,
+        le=1000,
+        description="The row that names the columns, counted from 1; 0: none does. Recognised otherwise.",
+    )
     quotes: bool | None = Field(None, description="Whether cells of a CSV may stand in quotes. Recognised otherwise.")
 
     def batches(self, folder: Path, field: str, watch: Watch | None = None) -> Generator[list[Record], None, None]:
@@ -90,20 +104,29 @@ class FileSource(SourceKind):
         if path.is_file():
             return [path], False
         if path.is_dir():
-            found = [file for file in files_below(path, field) if self._format(file)
-                     and not any(part.startswith((".", "~$")) for part in file.relative_to(path).parts)]
+            found = [
+                file
+                for file in files_below(path, field)
+                if self._format(file) and not any(part.startswith((".", "~$")) for part in file.relative_to(path).parts)
+            ]
         elif any(sign in self.path for sign in WILD):
             found = [file for file in files_like(path, field) if not file.name.startswith((".", "~$"))]
         else:
             raise DataSourceError(
                 Text(f"There is no file {path}.", f"找不到檔案 {path}。"),
-                Text("Give its absolute path.", "請給檔案的絕對路徑。"), field=f"{field}.path")
+                Text("Give its absolute path.", "請給檔案的絕對路徑。"),
+                field=f"{field}.path",
+            )
         found = [file for file in found if not is_protected(file)]
         if not found:
             raise DataSourceError(
                 Text(f"No file at {path} can be read.", f"{path} 沒有可讀取的檔案。"),
-                Text(f"Files with these endings are read: {', '.join(_SUFFIXES)}, packed as .gz or .zst too.",
-                     f"可讀取的副檔名：{'、'.join(_SUFFIXES)}，也可以是 .gz 或 .zst。"), field=f"{field}.path")
+                Text(
+                    f"Files with these endings are read: {', '.join(_SUFFIXES)}, packed as .gz or .zst too.",
+                    f"可讀取的副檔名：{'、'.join(_SUFFIXES)}，也可以是 .gz 或 .zst。",
+                ),
+                field=f"{field}.path",
+            )
         for file in found:  # a link in the folder may lead out of it
             readable(file, f"{field}.path", task=folder, suffixes=_READ_SUFFIXES)
         return sorted(found), True
@@ -118,19 +141,38 @@ class FileSource(SourceKind):
         if kind in _WHOLE and unpacked_name(path) != path:
             raise DataSourceError(
                 Text(f"{path.name} cannot be read while it is packed.", f"{path.name} 不能在壓縮狀態下讀取。"),
-                Text("Unpack it first.", "請先解壓縮。"), field=f"{field}.path")
+                Text("Unpack it first.", "請先解壓縮。"),
+                field=f"{field}.path",
+            )
         if kind == "parquet":
             return _counted(parquet_records(path, field), places)
         if kind == "xlsx":
-            return excel_records(path, self.sheet, field, places, header=self.header, private=is_on_premise(folder),
-                                 note=watch.note, missed=watch.incomplete)
+            return excel_records(
+                path,
+                self.sheet,
+                field,
+                places,
+                header=self.header,
+                private=is_on_premise(folder),
+                note=watch.note,
+                missed=watch.incomplete,
+            )
         encoding = self._encoding(path, folder, field, watch)
         if kind == "json":
             return json_records(path, encoding, field, places)
         if kind == "jsonl":
             return jsonl_records(path, encoding, field, places)
-        return delimited_records(path, encoding, self.delimiter or ("\t" if kind == "tsv" else None), field, places,
-                                 header=self.header, quotes=self.quotes, private=is_on_premise(folder), note=watch.note)
+        return delimited_records(
+            path,
+            encoding,
+            self.delimiter or ("\t" if kind == "tsv" else None),
+            field,
+            places,
+            header=self.header,
+            quotes=self.quotes,
+            private=is_on_premise(folder),
+            note=watch.note,
+        )
 
     def _encoding(self, path: Path, folder: Path, field: str, watch: Watch) -> str:
         if self.encoding:
@@ -143,29 +185,53 @@ class FileSource(SourceKind):
 
 
 _OTHER_FORMATS = {
-    **dict.fromkeys((".xls", ".xlsb", ".ods", ".numbers"), Text(
-        "Open it in the program it comes from and save it as .xlsx or 'CSV UTF-8'.",
-        "請用原來的程式開啟，另存成 .xlsx 或「CSV UTF-8」。")),
-    **dict.fromkeys((".doc", ".docx", ".odt", ".pdf", ".rtf", ".pages", ".ppt", ".pptx"), Text(
-        "That is a document, not a table: put its texts into a table (.xlsx or .csv), one to a row.",
-        "這是文件，不是表格：請把內容整理成表格（.xlsx 或 .csv），一列一筆。")),
-    **dict.fromkeys((".zip", ".7z", ".rar", ".tar", ".tgz"), Text(
-        "Unpack it first, and name the file or the folder that comes out.", "請先解壓縮，再指定解出來的檔案或資料夾。")),
-    **dict.fromkeys((".db", ".sqlite", ".sqlite3"), Text(
-        "That is a database: set a source of type database, {connection: sqlite:///<absolute path>, query: SELECT …}.",
-        "這是資料庫：請把來源設成 database，{connection: sqlite:///<絕對路徑>, query: SELECT …}。")),
+    **dict.fromkeys(
+        (".xls", ".xlsb", ".ods", ".numbers"),
+        Text(
+            "Open it in the program it comes from and save it as .xlsx or 'CSV UTF-8'.",
+            "請用原來的程式開啟，另存成 .xlsx 或「CSV UTF-8」。",
+        ),
+    ),
+    **dict.fromkeys(
+        (".doc", ".docx", ".odt", ".pdf", ".rtf", ".pages", ".ppt", ".pptx"),
+        Text(
+            "That is a document, not a table: put its texts into a table (.xlsx or .csv), one to a row.",
+            "這是文件，不是表格：請把內容整理成表格（.xlsx 或 .csv），一列一筆。",
+        ),
+    ),
+    **dict.fromkeys(
+        (".zip", ".7z", ".rar", ".tar", ".tgz"),
+        Text(
+            "Unpack it first, and name the file or the folder that comes out.",
+            "請先解壓縮，再指定解出來的檔案或資料夾。",
+        ),
+    ),
+    **dict.fromkeys(
+        (".db", ".sqlite", ".sqlite3"),
+        Text(
+            "That is a database: set a source of type database, {connection: sqlite:///<absolute path>, query: SELECT …}.",
+            "這是資料庫：請把來源設成 database，{connection: sqlite:///<絕對路徑>, query: SELECT …}。",
+        ),
+    ),
 }
 
 
 def _unknown_format(path: Path, field: str) -> DataSourceError:
     other = _OTHER_FORMATS.get(path.suffix.lower())
     if other:
-        return DataSourceError(Text(f"{path.name} is of a kind that is not read as a file.", f"{path.name} 這種檔案不能直接讀取。"),
-                               other, field=f"{field}.path")
+        return DataSourceError(
+            Text(f"{path.name} is of a kind that is not read as a file.", f"{path.name} 這種檔案不能直接讀取。"),
+            other,
+            field=f"{field}.path",
+        )
     return DataSourceError(
         Text(f"The ending of {path.name} does not say its format.", f"從副檔名看不出 {path.name} 的格式。"),
-        Text("Add format: csv, tsv, json, jsonl, xlsx or parquet.", "請加上 format：csv、tsv、json、jsonl、xlsx 或 parquet。"),
-        field=f"{field}.format")
+        Text(
+            "Add format: csv, tsv, json, jsonl, xlsx or parquet.",
+            "請加上 format：csv、tsv、json、jsonl、xlsx 或 parquet。",
+        ),
+        field=f"{field}.format",
+    )
 
 
 def _counted(records: Iterator[Record], places: Places) -> Iterator[Record]:
@@ -177,6 +243,9 @@ def _counted(records: Iterator[Record], places: Places) -> Iterator[Record]:
 
 def _checked(path: Path, field: str) -> Path:
     if not path.stat().st_size:
-        raise DataError(Text(f"{path} is empty.", f"{path} 是空檔案。"),
-                        Text("Export the data again.", "請重新匯出資料。"), field=f"{field}.path")
+        raise DataError(
+            Text(f"{path} is empty.", f"{path} 是空檔案。"),
+            Text("Export the data again.", "請重新匯出資料。"),
+            field=f"{field}.path",
+        )
     return path

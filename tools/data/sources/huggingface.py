@@ -40,7 +40,8 @@ class HuggingfaceSource(SourceKind):
     """
 
     dataset: Annotated[str, written_as(r"[\w.-]+(/[\w.-]+)?", Text("owner/name", "owner/name"))] = Field(
-        description="owner/name, as in the hub's address.")
+        description="owner/name, as in the hub's address."
+    )
     revision: str | None = Field(None, description="A commit of the hub; main as it stands now where left out.")
     config: str | None = Field(None, description="A folder or name part of the files, such as a language.")
     split: str | None = Field("train", description="Name part of the files; train+test for two, null for all of them.")
@@ -56,13 +57,18 @@ class HuggingfaceSource(SourceKind):
         token = resolve(self.token, host=host_of(_endpoint())) if self.token else lookup(_TOKEN)
         commit, paths, unread = patiently(lambda: self._files(token, field), self.retries, self.retry_seconds, watch)
         if self.revision is None:
-            watch.warn(Text(f"{self.dataset} is read as of now; add revision: {commit} to read the same again.",
-                            f"{self.dataset} 讀的是目前的內容；加上 revision: {commit} 才能再讀到相同的資料。"))
+            watch.warn(
+                Text(
+                    f"{self.dataset} is read as of now; add revision: {commit} to read the same again.",
+                    f"{self.dataset} 讀的是目前的內容；加上 revision: {commit} 才能再讀到相同的資料。",
+                )
+            )
         watch.provenance |= {"revision": commit, "files": paths, **({"unread_splits": unread} if unread else {})}
         for path in paths:
             watch.check()
-            file = patiently(partial(self._downloaded, path, commit, token, field), self.retries, self.retry_seconds,
-                             watch)
+            file = patiently(
+                partial(self._downloaded, path, commit, token, field), self.retries, self.retry_seconds, watch
+            )
             reader = FileSource(type="file", path=str(file))
             watch.places.begin(file=path)
             for batch in reader.read([file], False, folder, field, watch):
@@ -85,37 +91,54 @@ class HuggingfaceSource(SourceKind):
         if not wanted:
             data = ", ".join(path for path in there if _is_data(path))[:300]
             raise DataSourceError(
-                Text(f"{self.dataset} has no file for split {self.split!r}"
-                     f"{f' and config {self.config!r}' if self.config else ''} that can be read.",
-                     f"{self.dataset} 沒有 split「{self.split}」"
-                     f"{f'、config「{self.config}」' if self.config else ''}可讀取的檔案。"),
-                Text(f"Set split, config or files to fit one of: {data or 'none of its files is parquet, jsonl, csv'}.",
-                     f"請調整 split、config 或 files；現有檔案：{data or '沒有 parquet、jsonl、csv'}。"),
-                field=f"{field}.split")
+                Text(
+                    f"{self.dataset} has no file for split {self.split!r}"
+                    f"{f' and config {self.config!r}' if self.config else ''} that can be read.",
+                    f"{self.dataset} 沒有 split「{self.split}」"
+                    f"{f'、config「{self.config}」' if self.config else ''}可讀取的檔案。",
+                ),
+                Text(
+                    f"Set split, config or files to fit one of: {data or 'none of its files is parquet, jsonl, csv'}.",
+                    f"請調整 split、config 或 files；現有檔案：{data or '沒有 parquet、jsonl、csv'}。",
+                ),
+                field=f"{field}.split",
+            )
         return str(info.sha), sorted(wanted), self._unread(there)
 
     def _wanted(self, path: str) -> bool:
         if self.files is not None:
             return fnmatch.fnmatchcase(path, self.files)
-        return self._of_config(path) and (self.split is None or bool({*self.split.lower().split("+")} & {*_words(path)}))
+        return self._of_config(path) and (
+            self.split is None or bool({*self.split.lower().split("+")} & {*_words(path)})
+        )
 
     def _of_config(self, path: str) -> bool:
         return _is_data(path) and (
-            self.config is None or self.config.lower() in (*_words(path), *path.lower().split("/")))
+            self.config is None or self.config.lower() in (*_words(path), *path.lower().split("/"))
+        )
 
     def _unread(self, there: list[str]) -> list[str]:
         if self.files is not None or self.split is None:
             return []
         read = self.split.lower().split("+")
-        found = {word for path in there if self._of_config(path) for word in _words(path) if split_called(word) == "test"}
-        return sorted(found.difference(read)) if "train" in read and not any(split_called(word) == "test" for word in read) else []
+        found = {
+            word for path in there if self._of_config(path) for word in _words(path) if split_called(word) == "test"
+        }
+        return (
+            sorted(found.difference(read))
+            if "train" in read and not any(split_called(word) == "test" for word in read)
+            else []
+        )
 
     def _downloaded(self, path: str, commit: str, token: str | None, field: str) -> Path:
         with _described(self.dataset, self.revision, field):
             from huggingface_hub import hf_hub_download
 
-            return Path(hf_hub_download(self.dataset, path, repo_type="dataset", revision=commit, token=token or False,
-                                        endpoint=_endpoint()))
+            return Path(
+                hf_hub_download(
+                    self.dataset, path, repo_type="dataset", revision=commit, token=token or False, endpoint=_endpoint()
+                )
+            )
 
 
 def _endpoint() -> str:
@@ -143,8 +166,14 @@ def _words(path: str) -> list[str]:
 
 def _best(paths: list[str]) -> str | None:
     """Of the same rows in several formats one is read."""
-    return next((ending for ending in _ENDINGS if any(
-        str(unpacked_name(Path(path))).lower().endswith(ending) for path in paths)), None)
+    return next(
+        (
+            ending
+            for ending in _ENDINGS
+            if any(str(unpacked_name(Path(path))).lower().endswith(ending) for path in paths)
+        ),
+        None,
+    )
 
 
 class _described:
@@ -161,10 +190,16 @@ class _described:
             return
         if isinstance(error, ImportError):
             raise MissingRequirement(
-                Text("Reading from the hub needs huggingface_hub, and the environment of this job lacks it.",
-                     "從 Hugging Face Hub 讀取需要 huggingface_hub，但執行此工作的環境沒有安裝。"),
-                Text("Build the worker environment with set_up(what='environment').",
-                     "請用 set_up(what='environment') 建立工作環境。"), field=self._field) from error
+                Text(
+                    "Reading from the hub needs huggingface_hub, and the environment of this job lacks it.",
+                    "從 Hugging Face Hub 讀取需要 huggingface_hub，但執行此工作的環境沒有安裝。",
+                ),
+                Text(
+                    "Build the worker environment with set_up(what='environment').",
+                    "請用 set_up(what='environment') 建立工作環境。",
+                ),
+                field=self._field,
+            ) from error
         status = getattr(getattr(error, "response", None), "status_code", None)
         for names, problem, fix, part in self._causes():
             if status in names or any(base.__name__ in names for base in type(error).__mro__):
@@ -172,22 +207,45 @@ class _described:
         if isinstance(error, OSError) or type(error).__module__.startswith(("httpx", "httpcore", "huggingface_hub")):
             passes = status is None or status == 429 or status >= 500
             raise (PassingTrouble if passes else DataSourceError)(
-                Text(f"The hub cannot be read: {redact(str(error))[:200]}", f"無法讀取 Hub：{redact(str(error))[:200]}"),
-                Text("Check the network and try again; files that came are kept.",
-                     "請檢查網路後再試；已下載的檔案會保留。"), field=f"{self._field}.dataset") from None
+                Text(
+                    f"The hub cannot be read: {redact(str(error))[:200]}", f"無法讀取 Hub：{redact(str(error))[:200]}"
+                ),
+                Text(
+                    "Check the network and try again; files that came are kept.",
+                    "請檢查網路後再試；已下載的檔案會保留。",
+                ),
+                field=f"{self._field}.dataset",
+            ) from None
 
     def _causes(self) -> Iterator[tuple[tuple[str | int, ...], Text, Text, str]]:
         """Names of the client's errors or statuses, what they mean, what helps, and the field."""
-        yield (("GatedRepoError",),
-               Text(f"{self._dataset} asks for its terms to be accepted.", f"{self._dataset} 需要先同意條款。"),
-               Text(f"Accept them at {_endpoint()}/datasets/{self._dataset}, then: nlp-skills secret set {_TOKEN}.",
-                    f"請在 {_endpoint()}/datasets/{self._dataset} 同意，再執行：nlp-skills secret set {_TOKEN}。"), "token")
-        yield (("RevisionNotFoundError",),
-               Text(f"{self._dataset} has no revision {self._revision!r}.",
-                    f"{self._dataset} 沒有 revision「{self._revision}」。"),
-               Text("Copy the commit from the data set's history on the hub.", "請從 Hub 的歷史紀錄複製 commit。"), "revision")
-        yield (("RepositoryNotFoundError", "EntryNotFoundError", 401, 403, 404),
-               Text(f"The hub has no data set {self._dataset}, or it is private.",
-                    f"Hub 沒有資料集 {self._dataset}，或它是私有的。"),
-               Text(f"Check owner/name; for a private one: nlp-skills secret set {_TOKEN}.",
-                    f"請檢查 owner/name；私有的資料集請先執行：nlp-skills secret set {_TOKEN}。"), "dataset")
+        yield (
+            ("GatedRepoError",),
+            Text(f"{self._dataset} asks for its terms to be accepted.", f"{self._dataset} 需要先同意條款。"),
+            Text(
+                f"Accept them at {_endpoint()}/datasets/{self._dataset}, then: nlp-skills secret set {_TOKEN}.",
+                f"請在 {_endpoint()}/datasets/{self._dataset} 同意，再執行：nlp-skills secret set {_TOKEN}。",
+            ),
+            "token",
+        )
+        yield (
+            ("RevisionNotFoundError",),
+            Text(
+                f"{self._dataset} has no revision {self._revision!r}.",
+                f"{self._dataset} 沒有 revision「{self._revision}」。",
+            ),
+            Text("Copy the commit from the data set's history on the hub.", "請從 Hub 的歷史紀錄複製 commit。"),
+            "revision",
+        )
+        yield (
+            ("RepositoryNotFoundError", "EntryNotFoundError", 401, 403, 404),
+            Text(
+                f"The hub has no data set {self._dataset}, or it is private.",
+                f"Hub 沒有資料集 {self._dataset}，或它是私有的。",
+            ),
+            Text(
+                f"Check owner/name; for a private one: nlp-skills secret set {_TOKEN}.",
+                f"請檢查 owner/name；私有的資料集請先執行：nlp-skills secret set {_TOKEN}。",
+            ),
+            "dataset",
+        )

@@ -67,8 +67,12 @@ class LlmGeneratedSource(SourceKind):
     @model_validator(mode="after")
     def _trains_only(self) -> LlmGeneratedSource:
         if not self.synthetic:
-            raise ValueError(Text("synthetic must stay true: rows a model wrote are never tested on",
-                                  "synthetic 必須是 true：模型寫的資料不會拿來測試"))
+            raise ValueError(
+                Text(
+                    "synthetic must stay true: rows a model wrote are never tested on",
+                    "synthetic 必須是 true：模型寫的資料不會拿來測試",
+                )
+            )
         return self
 
     def batches(self, folder: Path, field: str, watch: Watch | None = None) -> Generator[list[Record], None, None]:
@@ -77,8 +81,13 @@ class LlmGeneratedSource(SourceKind):
         definition = task.load()
         checks = self._checks(task, definition)
         with Endpoint(
-            model=self.model, base_url=self.base_url, key=self._key(), temperature=self.temperature,
-            timeout=self.timeout_seconds, retries=self.retries, field=field,
+            model=self.model,
+            base_url=self.base_url,
+            key=self._key(),
+            temperature=self.temperature,
+            timeout=self.timeout_seconds,
+            retries=self.retries,
+            field=field,
             wishes={"response_format": response_format(task_kind(definition.type))},
         ) as endpoint:
             run = _Run(self, watch, task, endpoint, field)
@@ -101,16 +110,25 @@ class LlmGeneratedSource(SourceKind):
         if self.per_label is not None:
             if not kind.needs_labels:
                 raise DataSourceError(
-                    Text(f"Rows of a task of type {task.type} carry no labels to share out.",
-                         f"{task.type} 類型的資料沒有標籤可以分配。"),
-                    Text("Leave per_label out; count says how many rows are wanted.", "請拿掉 per_label；列數由 count 決定。"),
-                    field=f"{field}.per_label")
+                    Text(
+                        f"Rows of a task of type {task.type} carry no labels to share out.",
+                        f"{task.type} 類型的資料沒有標籤可以分配。",
+                    ),
+                    Text(
+                        "Leave per_label out; count says how many rows are wanted.",
+                        "請拿掉 per_label；列數由 count 決定。",
+                    ),
+                    field=f"{field}.per_label",
+                )
             if strange := [label for label in self.per_label if task.labels and label not in task.labels]:
                 raise DataSourceError(
-                    Text(f"per_label names {strange[0]!r}, which is none of the task's labels.",
-                         f"per_label 的「{strange[0]}」不是任務的標籤。"),
+                    Text(
+                        f"per_label names {strange[0]!r}, which is none of the task's labels.",
+                        f"per_label 的「{strange[0]}」不是任務的標籤。",
+                    ),
                     Text(f"The labels are: {', '.join(task.labels)}.", f"任務的標籤有：{'、'.join(task.labels)}。"),
-                    field=f"{field}.per_label")
+                    field=f"{field}.per_label",
+                )
             return dict(self.per_label)
         if not kind.one_label or not task.labels:
             return {"": self.count}
@@ -147,8 +165,16 @@ class LlmGeneratedSource(SourceKind):
         if seen.rows:
             tokens = math.ceil(tokens * seen.asked / seen.reckoned)
         a_row = seen.written / seen.rows if seen.rows else task_kind(task.type).row_tokens
-        return Expense.of(self.model, self.prices, rows=rows, requests=len(asked), asked=tokens,
-                          written=math.ceil(rows * a_row), most=self.max_total_tokens, currency=task.budget.money)
+        return Expense.of(
+            self.model,
+            self.prices,
+            rows=rows,
+            requests=len(asked),
+            asked=tokens,
+            written=math.ceil(rows * a_row),
+            most=self.max_total_tokens,
+            currency=task.budget.money,
+        )
 
     @property
     def prices(self) -> Prices:
@@ -172,9 +198,10 @@ class LlmGeneratedSource(SourceKind):
         except SecretError as error:
             if self.api_key is not None:
                 raise
-            error.fix = Text(f"{error.fix.en} Or name a local endpoint as base_url; or let the model in this chat write "
-                             "the rows.",
-                             f"{error.fix.zh}也可以把 base_url 設為本機端點，或請這個對話的模型寫。")
+            error.fix = Text(
+                f"{error.fix.en} Or name a local endpoint as base_url; or let the model in this chat write the rows.",
+                f"{error.fix.zh}也可以把 base_url 設為本機端點，或請這個對話的模型寫。",
+            )
             raise
 
     def _of_label(self, run: _Run, task: Task, label: str, wanted: int, checks: RowChecks) -> Iterator[list[Record]]:
@@ -183,9 +210,12 @@ class LlmGeneratedSource(SourceKind):
             said = run.answer(self._messages(task, label, share.number, size), share.number, size)
             if said is None:
                 return
-            rows = [row for given in parsed_rows(said.text, kind.sample)
-                    if (row := run.counted(checks.checked(given, label), label))]
-            kept = rows[:wanted - share.have]
+            rows = [
+                row
+                for given in parsed_rows(said.text, kind.sample)
+                if (row := run.counted(checks.checked(given, label), label))
+            ]
+            kept = rows[: wanted - share.have]
             share.took(len(rows))
             run.have[label] += len(kept)
             yield [record_of(kind, row) for row in kept]
@@ -194,12 +224,17 @@ class LlmGeneratedSource(SourceKind):
             return  # a few rows that do not come, or one label of several, are a shortfall
         of = Text(f" for {label}", f"寫「{label}」時") if label else Text("", "")
         raise DataSourceError(
-            Text(f"{self.model} gave {_USELESS_IN_A_ROW} answers in a row without a usable row{of.en} ({run.reasons().en}).",
-                 f"{self.model} {of.zh}連續 {_USELESS_IN_A_ROW} 次回答都沒有可用的資料（{run.reasons().zh}）。"),
-            Text("Say in prompt_template what a row looks like, or use a larger model; the answers are in "
-                 "data/generation.",
-                 "請在 prompt_template 說明一筆資料的樣子，或改用較大的模型；回答保存在 data/generation。"),
-            field=f"{run.field}.prompt_template")
+            Text(
+                f"{self.model} gave {_USELESS_IN_A_ROW} answers in a row without a usable row{of.en} ({run.reasons().en}).",
+                f"{self.model} {of.zh}連續 {_USELESS_IN_A_ROW} 次回答都沒有可用的資料（{run.reasons().zh}）。",
+            ),
+            Text(
+                "Say in prompt_template what a row looks like, or use a larger model; the answers are in "
+                "data/generation.",
+                "請在 prompt_template 說明一筆資料的樣子，或改用較大的模型；回答保存在 data/generation。",
+            ),
+            field=f"{run.field}.prompt_template",
+        )
 
     def _messages(self, task: Task, label: str, number: int, rows: int) -> list[dict[str, str]]:
         template = self.prompt_template
@@ -214,8 +249,12 @@ class LlmGeneratedSource(SourceKind):
             said(Text(f"Answer with JSON alone: {shape(kind)}.", f"只回答 JSON：{shape(kind)}。")),
             said(kind.wanted(rows, label)),
             *(filled(said(hint), {"text": ""}, task.labels) for hint in kind.hints),
-            said(Text("Vary situation, length and wording from row to row.",
-                      "使用臺灣繁體中文，每筆的情境、長短與用詞都要不同。")),
+            said(
+                Text(
+                    "Vary situation, length and wording from row to row.",
+                    "使用臺灣繁體中文，每筆的情境、長短與用詞都要不同。",
+                )
+            ),
             said(Text(f"(Batch {self.round}-{number + 1}.)", f"（第 {self.round}-{number + 1} 批）")),
         ]
         return [{"role": "system", "content": "\n".join(rules)}, {"role": "user", "content": template}]
@@ -265,7 +304,9 @@ class _Share:
 class _Run:
     """One reading: what is asked, what it took so far, and what the provenance says of it."""
 
-    def __init__(self, source: LlmGeneratedSource, watch: Watch, task: TaskFolder, endpoint: Endpoint, field: str) -> None:
+    def __init__(
+        self, source: LlmGeneratedSource, watch: Watch, task: TaskFolder, endpoint: Endpoint, field: str
+    ) -> None:
         self._source, self.watch, self._task, self._endpoint, self.field = source, watch, task, endpoint, field
         self._answers = source.answers(task)
         self._purse = Purse(task, watch.allowance.job or f"generate-{now()}", source.model, source.prices)
@@ -300,9 +341,13 @@ class _Run:
         self.watch.count("answers_kept" if said.kept else "requests")
         self._asked, self._written = self._asked + said.prompt_tokens, self._written + said.completion_tokens
         cost = self._source.prices.cost(self._asked, self._written)
-        self.watch.provenance |= {"input_tokens": self._asked, "output_tokens": self._written,
-                                  "rejected": self._rejected, "rejected_by_label": self._rejected_by_label,
-                                  **({} if cost is None else {"cost": cost})}
+        self.watch.provenance |= {
+            "input_tokens": self._asked,
+            "output_tokens": self._written,
+            "rejected": self._rejected,
+            "rejected_by_label": self._rejected_by_label,
+            **({} if cost is None else {"cost": cost}),
+        }
         return said
 
     def _most_written(self, more: Expense) -> int | None:
@@ -322,11 +367,16 @@ class _Run:
         self._purse.check()
         if self._new >= source.max_total_tokens:
             raise DataSourceError(
-                Text(f"{self._new} tokens were used, the most this run may use is {source.max_total_tokens}.",
-                     f"已用掉 {self._new} 個 token，這次執行的上限是 {source.max_total_tokens}。"),
-                Text("Answers received are kept: raise max_total_tokens, or ask for fewer rows, and run it again.",
-                     "已收到的回答會保留：請調高 max_total_tokens 或減少 count，再執行一次。"),
-                field=f"{self.field}.max_total_tokens")
+                Text(
+                    f"{self._new} tokens were used, the most this run may use is {source.max_total_tokens}.",
+                    f"已用掉 {self._new} 個 token，這次執行的上限是 {source.max_total_tokens}。",
+                ),
+                Text(
+                    "Answers received are kept: raise max_total_tokens, or ask for fewer rows, and run it again.",
+                    "已收到的回答會保留：請調高 max_total_tokens 或減少 count，再執行一次。",
+                ),
+                field=f"{self.field}.max_total_tokens",
+            )
 
     def counted(self, checked: Row | Refused, label: str) -> Row | None:
         """The row that was let through; None, its reason counted, where it was refused."""
@@ -349,10 +399,19 @@ class _Run:
             return
         model, whole, have = self._source.model, sum(quotas.values()), sum(self.have.values())
         lacks = {label: quotas[label] - self.have[label] for label in short if label}
-        said = [f"{label}: {self.have[label]} of {quotas[label]}, {lack} missing{self._of(label).en}" for label, lack in lacks.items()]
-        said_zh = [f"{label} {quotas[label]} 列只有 {self.have[label]} 列，缺 {lack} 列{self._of(label).zh}" for label, lack in lacks.items()]
-        why, why_zh = ("; ".join(said), "；".join(said_zh)) if said else (
-            f"rejected: {self.reasons().en}", f"剔除：{self.reasons().zh}")
+        said = [
+            f"{label}: {self.have[label]} of {quotas[label]}, {lack} missing{self._of(label).en}"
+            for label, lack in lacks.items()
+        ]
+        said_zh = [
+            f"{label} {quotas[label]} 列只有 {self.have[label]} 列，缺 {lack} 列{self._of(label).zh}"
+            for label, lack in lacks.items()
+        ]
+        why, why_zh = (
+            ("; ".join(said), "；".join(said_zh))
+            if said
+            else (f"rejected: {self.reasons().en}", f"剔除：{self.reasons().zh}")
+        )
         ended = Text("", "")
         if self._stopped:
             spent, most = amount(self.watch.allowance.spent), amount(self.watch.allowance.most)
@@ -360,11 +419,16 @@ class _Run:
             ended = Text(
                 f" Asking ended as more would pass the {most} {money} agreed to ({spent} {money} spent); the answers are kept, "
                 "so that preparing again asks only for the rest.",
-                f"再問就會超過同意的 {most} {money}（已花 {spent} {money}），因此停止；回答都已保留，再準備一次只會問其餘的。")
-        told = Text(f"{model} wrote {have} of {whole} rows ({why}).{ended.en}",
-                    f"{model} 應寫 {whole} 列，得到 {have} 列（{why_zh}）。{ended.zh}")
+                f"再問就會超過同意的 {most} {money}（已花 {spent} {money}），因此停止；回答都已保留，再準備一次只會問其餘的。",
+            )
+        told = Text(
+            f"{model} wrote {have} of {whole} rows ({why}).{ended.en}",
+            f"{model} 應寫 {whole} 列，得到 {have} 列（{why_zh}）。{ended.zh}",
+        )
         if self._stopped and not have:
-            raise DataSourceError(told, Text("Agree to more, or ask for fewer rows.", "請同意較高的金額，或減少列數。"), field="confirm")
+            raise DataSourceError(
+                told, Text("Agree to more, or ask for fewer rows.", "請同意較高的金額，或減少列數。"), field="confirm"
+            )
         self.watch.incomplete(told)
 
     def _of(self, label: str) -> Text:
@@ -379,5 +443,7 @@ class _Run:
 
     def _in_words(self, rejected: Counter[str]) -> Text:
         common = [(self._why[code], count) for code, count in rejected.most_common(4)]
-        return Text("; ".join(f"{count} because {why.en}" for why, count in common),
-                    "、".join(f"{count} 列{why.zh}" for why, count in common))
+        return Text(
+            "; ".join(f"{count} because {why.en}" for why, count in common),
+            "、".join(f"{count} 列{why.zh}" for why, count in common),
+        )

@@ -50,7 +50,8 @@ class WebScrapeSource(SourceKind):
     keywords: list[str] = Field(default_factory=list, description="Keep rows that contain at least one of these.")
     selectors: dict[str, str] = Field(
         default_factory=dict,
-        description="column: CSS selector, instead of the main text; row: what repeats on the page.")
+        description="column: CSS selector, instead of the main text; row: what repeats on the page.",
+    )
     per: Literal["page", "paragraph"] = Field("page", description="One row for each page, or for each paragraph.")
     max_pages: int = Field(1000, gt=0)
     delay_seconds: float = Field(1.0, ge=0, description="Between two pages of one host; more where robots.txt says.")
@@ -72,9 +73,13 @@ class WebScrapeSource(SourceKind):
     def batches(self, folder: Path, field: str, watch: Watch | None = None) -> Generator[list[Record], None, None]:
         watch = watch or Watch()
         limits = Limits(
-            answer_bytes=int(self.max_answer_mb * (1 << 20)), answer_seconds=self.timeout_seconds,
-            total_seconds=self.max_seconds, retries=self.retries, retry_seconds=self.retry_seconds,
-            between_seconds=self.delay_seconds)
+            answer_bytes=int(self.max_answer_mb * (1 << 20)),
+            answer_seconds=self.timeout_seconds,
+            total_seconds=self.max_seconds,
+            retries=self.retries,
+            retry_seconds=self.retry_seconds,
+            between_seconds=self.delay_seconds,
+        )
         asked = self.model_dump(include={"urls", "sitemaps", "selectors", "per"})
         with Web(limits, f"{field}.urls", watch) as web:
             yield from self._pages(web, Robots(web), field, watch, KeptPages(watch.keep, asked))
@@ -91,14 +96,20 @@ class WebScrapeSource(SourceKind):
         named = [*self.urls, *self.sitemaps]
         return shown(named[0]) + (f" (+{len(named) - 1})" if len(named) > 1 else "")
 
-    def _pages(self, web: Web, robots: Robots, field: str, watch: Watch, before: KeptPages) -> Generator[list[Record], None, None]:
+    def _pages(
+        self, web: Web, robots: Robots, field: str, watch: Watch, before: KeptPages
+    ) -> Generator[list[Record], None, None]:
         failed: list[DataSourceError | AccessError] = []
         silent = Counter[str]()  # pages without an answer since the last answer, by host
         read = kept = answered = 0
         for number, url in enumerate(self._addresses(web, failed)):
             if number >= self.max_pages:
-                watch.incomplete(Text(f"Stopped at max_pages ({self.max_pages}); there are more pages.",
-                                      f"到 max_pages（{self.max_pages}）為止，後面還有頁面。"))
+                watch.incomplete(
+                    Text(
+                        f"Stopped at max_pages ({self.max_pages}); there are more pages.",
+                        f"到 max_pages（{self.max_pages}）為止，後面還有頁面。",
+                    )
+                )
                 break
             try:
                 rows = self._rows(web, robots, url, field, watch, before)
@@ -141,53 +152,86 @@ class WebScrapeSource(SourceKind):
         if not read:
             return error
         return type(error)(
-            Text(f"The site no longer answers: {error.problem.en} {several(read, 'page')} had been read.",
-                 f"網站不再回應：{error.problem.zh}在那之前讀了 {read} 頁。"),
-            Text(f"{error.fix.en} They are kept: call prepare_data again and only the others are asked for. Or take what was "
-                 f"read and leave the rest: max_pages: {answered} on the source.",
-                 f"{error.fix.zh}讀到的都保留：再呼叫一次 prepare_data，只會讀其餘的頁面。也可以只用已讀到的：在來源設 max_pages: {answered}。"),
-            field=error.field, details=error.details)
+            Text(
+                f"The site no longer answers: {error.problem.en} {several(read, 'page')} had been read.",
+                f"網站不再回應：{error.problem.zh}在那之前讀了 {read} 頁。",
+            ),
+            Text(
+                f"{error.fix.en} They are kept: call prepare_data again and only the others are asked for. Or take what was "
+                f"read and leave the rest: max_pages: {answered} on the source.",
+                f"{error.fix.zh}讀到的都保留：再呼叫一次 prepare_data，只會讀其餘的頁面。也可以只用已讀到的：在來源設 max_pages: {answered}。",
+            ),
+            field=error.field,
+            details=error.details,
+        )
 
     def _notice_end(self, error: DataSourceError | AccessError, read: int, watch: Watch) -> None:
         """Say that the reading ended before its pages did, and why."""
-        watch.incomplete(Text(
-            f"Reading ended early: {error.problem.en} The rows of {several(read, 'page')} read until then are kept; later pages "
-            f"were not asked for. {error.fix.en}",
-            f"讀取提早結束：{error.problem.zh}在那之前讀到的 {read} 頁已保留，後面的頁面沒有再讀。{error.fix.zh}"))
+        watch.incomplete(
+            Text(
+                f"Reading ended early: {error.problem.en} The rows of {several(read, 'page')} read until then are kept; later pages "
+                f"were not asked for. {error.fix.en}",
+                f"讀取提早結束：{error.problem.zh}在那之前讀到的 {read} 頁已保留，後面的頁面沒有再讀。{error.fix.zh}",
+            )
+        )
 
     def _notice_lost(self, read: int, failed: list[DataSourceError | AccessError], watch: Watch) -> None:
         """Say how many pages gave nothing: they could not be read, must not be, or hold no text."""
-        empty, forbidden = watch.provenance.get("without_text", 0), sum(isinstance(error, _Forbidden) for error in failed)
-        what = [Text(f"{several(len(failed) - forbidden, 'page')} could not be read", f"{len(failed) - forbidden} 頁無法讀取"),
-                Text(f"{several(forbidden, 'page')} robots.txt forbids", f"{forbidden} 頁 robots.txt 不允許讀取"),
-                Text(f"{several(empty, 'page')} had no main text", f"{empty} 頁找不到內文")]
+        empty, forbidden = (
+            watch.provenance.get("without_text", 0),
+            sum(isinstance(error, _Forbidden) for error in failed),
+        )
+        what = [
+            Text(
+                f"{several(len(failed) - forbidden, 'page')} could not be read", f"{len(failed) - forbidden} 頁無法讀取"
+            ),
+            Text(f"{several(forbidden, 'page')} robots.txt forbids", f"{forbidden} 頁 robots.txt 不允許讀取"),
+            Text(f"{several(empty, 'page')} had no main text", f"{empty} 頁找不到內文"),
+        ]
         lost = [said for said, count in zip(what, (len(failed) - forbidden, forbidden, empty), strict=True) if count]
         if lost and read > empty:
             whole = read + len(failed)
-            watch.incomplete(Text(f"Of {several(whole, 'page')}, {' and '.join(said.en for said in lost)}.",
-                                  f"{whole} 頁裡，{'、'.join(said.zh for said in lost)}。"))
+            watch.incomplete(
+                Text(
+                    f"Of {several(whole, 'page')}, {' and '.join(said.en for said in lost)}.",
+                    f"{whole} 頁裡，{'、'.join(said.zh for said in lost)}。",
+                )
+            )
 
     def _nothing_found(self, pages: int, field: str) -> DataSourceError:
         """The error of pages that were read and left nothing: which field let nothing through."""
         if self.keywords:
             return DataSourceError(
-                Text(f"None of the pages read ({pages}) holds one of the keywords: {', '.join(self.keywords[:10])}.",
-                     f"讀了 {pages} 頁，沒有一頁含有關鍵字：{'、'.join(self.keywords[:10])}。"),
-                Text("Take other keywords, or leave them out.", "請換關鍵字，或不設 keywords。"), field=f"{field}.keywords")
+                Text(
+                    f"None of the pages read ({pages}) holds one of the keywords: {', '.join(self.keywords[:10])}.",
+                    f"讀了 {pages} 頁，沒有一頁含有關鍵字：{'、'.join(self.keywords[:10])}。",
+                ),
+                Text("Take other keywords, or leave them out.", "請換關鍵字，或不設 keywords。"),
+                field=f"{field}.keywords",
+            )
         if self.selectors:
             looked = ", ".join(f"{column}: {css}" for column, css in self.selectors.items())
             return DataSourceError(
-                Text(f"The selectors ({looked}) find nothing on the pages read ({pages}).",
-                     f"讀了 {pages} 頁，選擇器（{looked}）都找不到內容。"),
-                Text("Look the element up in a browser's inspector; what a script writes into the page is not there. "
-                     "Without selectors the main text is taken.",
-                     "請用瀏覽器的檢查工具確認元素；由指令碼產生的內容讀不到。不設 selectors 就取主要文字。"),
-                field=f"{field}.selectors")
+                Text(
+                    f"The selectors ({looked}) find nothing on the pages read ({pages}).",
+                    f"讀了 {pages} 頁，選擇器（{looked}）都找不到內容。",
+                ),
+                Text(
+                    "Look the element up in a browser's inspector; what a script writes into the page is not there. "
+                    "Without selectors the main text is taken.",
+                    "請用瀏覽器的檢查工具確認元素；由指令碼產生的內容讀不到。不設 selectors 就取主要文字。",
+                ),
+                field=f"{field}.selectors",
+            )
         return DataSourceError(
             Text(f"The pages read ({pages}) have no main text.", f"讀了 {pages} 頁，都找不到主要文字。"),
-            Text("Say where it stands with selectors: {text: 'article p'}; what a script writes into the page cannot be "
-                 "read.", "請用 selectors 指出位置，例如 {text: 'article p'}；由指令碼產生的內容讀不到。"),
-            field=f"{field}.selectors")
+            Text(
+                "Say where it stands with selectors: {text: 'article p'}; what a script writes into the page cannot be "
+                "read.",
+                "請用 selectors 指出位置，例如 {text: 'article p'}；由指令碼產生的內容讀不到。",
+            ),
+            field=f"{field}.selectors",
+        )
 
     def _addresses(self, web: Web, failed: list[DataSourceError | AccessError]) -> Iterator[str]:
         """The pages, each once; a sitemap that cannot be read is among the `failed`."""
@@ -204,12 +248,14 @@ class WebScrapeSource(SourceKind):
                         yield url
             except (DataSourceError, AccessError) as error:
                 failed.append(error)
-                web.watch.incomplete(Text(f"A sitemap was not read to its end: {error.problem.en}",
-                                          f"有網站地圖沒有讀完：{error.problem.zh}"))
+                web.watch.incomplete(
+                    Text(
+                        f"A sitemap was not read to its end: {error.problem.en}",
+                        f"有網站地圖沒有讀完：{error.problem.zh}",
+                    )
+                )
 
-    def _rows(
-        self, web: Web, robots: Robots, url: str, field: str, watch: Watch, before: KeptPages
-    ) -> list[Record]:
+    def _rows(self, web: Web, robots: Robots, url: str, field: str, watch: Watch, before: KeptPages) -> list[Record]:
         web.check(url)
         rows = before.get(url)
         if rows is None:
@@ -238,25 +284,34 @@ class WebScrapeSource(SourceKind):
             return
         watch.count("forbidden")
         raise _Forbidden(
-            Text(f"The robots.txt of {urlsplit(url).netloc} forbids reading {shown(url)}; it was not read.",
-                 f"{urlsplit(url).netloc} 的 robots.txt 不允許讀取 {shown(url)}，因此沒有讀。"),
-            Text("Leave the page out, or ask the site's owner for the data.",
-                 "請移除該頁，或向網站管理者索取資料。"), field=f"{field}.urls")
+            Text(
+                f"The robots.txt of {urlsplit(url).netloc} forbids reading {shown(url)}; it was not read.",
+                f"{urlsplit(url).netloc} 的 robots.txt 不允許讀取 {shown(url)}，因此沒有讀。",
+            ),
+            Text("Leave the page out, or ask the site's owner for the data.", "請移除該頁，或向網站管理者索取資料。"),
+            field=f"{field}.urls",
+        )
 
     def _records(self, answer: Answer, field: str) -> list[Record]:
         if answer.media_type not in _PAGES:
             raise DataSourceError(
-                Text(f"{shown(answer.url)} is not a page but {answer.media_type}.",
-                     f"{shown(answer.url)} 不是網頁，而是 {answer.media_type}。"),
+                Text(
+                    f"{shown(answer.url)} is not a page but {answer.media_type}.",
+                    f"{shown(answer.url)} 不是網頁，而是 {answer.media_type}。",
+                ),
                 Text("Download it and add it as a source of type file.", "請下載後以 file 類型加入。"),
-                field=f"{field}.urls")
+                field=f"{field}.urls",
+            )
         text = page_text(answer.content, answer.charset)
         if text is None:
             raise DataSourceError(
-                Text(f"{shown(answer.url)} is in no encoding that can be recognised.",
-                     f"無法判斷 {shown(answer.url)} 的文字編碼。"),
+                Text(
+                    f"{shown(answer.url)} is in no encoding that can be recognised.",
+                    f"無法判斷 {shown(answer.url)} 的文字編碼。",
+                ),
                 Text("Save the page as a UTF-8 file and add that.", "請把網頁另存成 UTF-8 檔案再加入。"),
-                field=f"{field}.urls")
+                field=f"{field}.urls",
+            )
         url = redact(answer.url)
         if self.selectors:
             rows = selected(text, url, self.selectors, field)
@@ -276,7 +331,7 @@ class WebScrapeSource(SourceKind):
     def _wanted(self, row: Record) -> bool:
         if not self.keywords:
             return True
-        whole = normalised(" ".join(str(value) for column, value in row.items() if value and column != "url")).casefold()
+        whole = normalised(
+            " ".join(str(value) for column, value in row.items() if value and column != "url")
+        ).casefold()
         return any(normalised(keyword).casefold() in whole for keyword in self.keywords)
-
-

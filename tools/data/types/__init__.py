@@ -25,9 +25,14 @@ Answers = Literal["label", "spans", "text", "pair"]
 
 # What the columns are called where people read of them.
 ROLE_TITLES = {
-    "text": Text("text", "文字"), "entity": Text("entity", "對象"), "label": Text("label", "標籤"),
-    "spans": Text("spans", "片段標註"), "output": Text("output", "輸出"), "messages": Text("messages", "對話訊息"),
-    "chosen": Text("chosen", "較佳回答"), "rejected": Text("rejected", "較差回答"),
+    "text": Text("text", "文字"),
+    "entity": Text("entity", "對象"),
+    "label": Text("label", "標籤"),
+    "spans": Text("spans", "片段標註"),
+    "output": Text("output", "輸出"),
+    "messages": Text("messages", "對話訊息"),
+    "chosen": Text("chosen", "較佳回答"),
+    "rejected": Text("rejected", "較差回答"),
 }
 
 # What may be wrong with a row that can be read.
@@ -43,8 +48,10 @@ _HAN = re.compile(r"[\u3400-\u9fff]")
 
 # What may be wrong with a record of any type.
 _ANY_PROBLEM = {
-    "formula": Text("a cell holds a formula whose result the file does not have, or an error such as #N/A",
-                    "儲存格是沒有存下結果的公式，或是 #N/A 之類的錯誤值"),
+    "formula": Text(
+        "a cell holds a formula whose result the file does not have, or an error such as #N/A",
+        "儲存格是沒有存下結果的公式，或是 #N/A 之類的錯誤值",
+    ),
     "annotators_differ": Text("its annotators do not agree", "標註者的答案不一致"),
     "disliked": Text("its answer is marked as a bad one (label: false)", "回答被標為不好（label: false）"),
     "binary": Text("a cell holds bytes that are no UTF-8 text", "儲存格是二進位內容，不是 UTF-8 文字"),
@@ -157,8 +164,10 @@ class TaskKind(ABC):
 
     def rendered(self, row: Mapping[str, Any], prompt: Prompt, labels: Sequence[str]) -> dict[str, Any]:
         """The row as a trainer eats it."""
-        return {"prompt": self.messages(row, prompt, labels),
-                "completion": [{"role": "assistant", "content": self.answer(row)}]}
+        return {
+            "prompt": self.messages(row, prompt, labels),
+            "completion": [{"role": "assistant", "content": self.answer(row)}],
+        }
 
     def shortened(self, row: Mapping[str, Any], characters: int) -> Row:
         """The row with so many characters of its input, the middle left out, and its answer whole."""
@@ -176,7 +185,11 @@ class TaskKind(ABC):
 
     def wrong(self, code: str) -> Text:
         """What the code of an `Unfit` or a fault says."""
-        return self.problems.get(code) or FAULTS.get(code) or Text(f"{code} is missing or empty", f"缺少 {code} 或內容是空的")
+        return (
+            self.problems.get(code)
+            or FAULTS.get(code)
+            or Text(f"{code} is missing or empty", f"缺少 {code} 或內容是空的")
+        )
 
     def taken(self, text: str, said: Any, labels: Sequence[str]) -> str:
         """What somebody says is the answer to a text, as it is kept: as the model should give it.

@@ -35,7 +35,7 @@ class Chat(TaskKind):
     inputs: ClassVar[tuple[str, ...]] = ("messages",)
     context: ClassVar[tuple[str, ...]] = ("system", "tools")
     aliases: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "messages": ("conversation", "conversations", "dialog", "dialogue", "chat", "turns", "對話", "訊息"),
+        "messages": ("conversation", "conversations", "dialog", "dialogue", "chat", "turns", "對話", "訊息")
     }
     answers: ClassVar[Answers] = "text"
     key: ClassVar[str] = "messages"
@@ -43,22 +43,32 @@ class Chat(TaskKind):
     no_proposals: ClassVar[Text | None] = Text(
         "A conversation comes whole: write some with add_examples(examples=[{messages}]), or connect a file of them with "
         "set_data_source.",
-        "對話要整段提供：用 add_examples(examples=[{messages}]) 撰寫，或用 set_data_source 接上對話檔案。")
-    sample: ClassVar[Mapping[str, Any]] = {"messages": [{"role": "user", "content": "…"},
-                                                        {"role": "assistant", "content": "…"}]}
+        "對話要整段提供：用 add_examples(examples=[{messages}]) 撰寫，或用 set_data_source 接上對話檔案。",
+    )
+    sample: ClassVar[Mapping[str, Any]] = {
+        "messages": [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]
+    }
     hints: ClassVar[tuple[Text, ...]] = (
-        Text("messages is a conversation of user and assistant in turn; it ends with the assistant.",
-             "messages 是 user 和 assistant 輪流說話的對話，最後一則是 assistant。"),)
+        Text(
+            "messages is a conversation of user and assistant in turn; it ends with the assistant.",
+            "messages 是 user 和 assistant 輪流說話的對話，最後一則是 assistant。",
+        ),
+    )
     row_tokens: ClassVar[int] = 300
     prompts: ClassVar[Mapping[Language, Prompt]] = {
-        "en": Prompt(system="", user="{text}"), "zh-TW": Prompt(system="", user="{text}"),
+        "en": Prompt(system="", user="{text}"),
+        "zh-TW": Prompt(system="", user="{text}"),
     }
     problems: ClassVar[Mapping[str, Text]] = {
-        "messages_unreadable": Text("messages is no JSON list of {role, content}",
-                                    "messages 不是由 {role, content} 組成的 JSON 串列"),
-        "not_text": Text("a turn holds a picture or sound, which a text model cannot read", "對話裡有圖片或聲音，文字模型讀不到"),
-        "no_answer": Text("the conversation holds no turn of the assistant that answers a user",
-                          "對話裡沒有助理回覆使用者的一輪"),
+        "messages_unreadable": Text(
+            "messages is no JSON list of {role, content}", "messages 不是由 {role, content} 組成的 JSON 串列"
+        ),
+        "not_text": Text(
+            "a turn holds a picture or sound, which a text model cannot read", "對話裡有圖片或聲音，文字模型讀不到"
+        ),
+        "no_answer": Text(
+            "the conversation holds no turn of the assistant that answers a user", "對話裡沒有助理回覆使用者的一輪"
+        ),
     }
 
     def fields(self, values: Mapping[str, Any], spelling: Spelling) -> Row:
@@ -109,4 +119,5 @@ def tools_in_words(count: int) -> Text:
         "(<tool_call>, <tool_response>), the way Qwen and Hermes write them, so that every base model takes them. Serve with a "
         "parser of that form (vLLM: --tool-call-parser hermes).",
         f"有 {count} 段對話用到工具：訓練和提問時會寫成文字（<tool_call>、<tool_response>），和 Qwen、Hermes 的格式相同，任何基底模型都能用。"
-        "部署時請選同格式的解析器（vLLM：--tool-call-parser hermes）。")
+        "部署時請選同格式的解析器（vLLM：--tool-call-parser hermes）。",
+    )

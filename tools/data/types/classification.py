@@ -26,17 +26,22 @@ class Classification(TaskKind):
     prompts: ClassVar[Mapping[Language, Prompt]] = {
         "en": Prompt(
             system="Read the text and decide which label fits it.\nLabels: {labels}\nAnswer with exactly one label.",
-            user="Text: {text}"),
-        "zh-TW": Prompt(system="請閱讀文字，判斷它屬於哪一個標籤。\n標籤：{labels}\n只回答一個標籤。", user="文字：{text}"),
+            user="Text: {text}",
+        ),
+        "zh-TW": Prompt(
+            system="請閱讀文字，判斷它屬於哪一個標籤。\n標籤：{labels}\n只回答一個標籤。", user="文字：{text}"
+        ),
     }
 
     problems: ClassVar[Mapping[str, Text]] = {
-        "several_labels": Text("it carries several labels, and a row has one", "同一列有好幾個標籤，但每列只能有一個"),
+        "several_labels": Text("it carries several labels, and a row has one", "同一列有好幾個標籤，但每列只能有一個")
     }
 
     def fields(self, values: Mapping[str, Any], spelling: Spelling) -> Row:
-        needed = {role: self.required({role: _only_one(values.get(role)) if role == "label" else values.get(role)}, role)
-                  for role in self.roles}
+        needed = {
+            role: self.required({role: _only_one(values.get(role)) if role == "label" else values.get(role)}, role)
+            for role in self.roles
+        }
         row = {"text": needed["text"]}
         if entity := as_text(values.get("entity")):
             row["entity"] = entity
@@ -58,7 +63,9 @@ class Classification(TaskKind):
     def wanted(self, rows: int, label: str) -> Text:
         if not label:
             return super().wanted(rows, label)
-        return Text(f"Write {several(rows, 'row')}, each with the label {label!r}.", f"寫 {rows} 筆，label 一律是「{label}」。")
+        return Text(
+            f"Write {several(rows, 'row')}, each with the label {label!r}.", f"寫 {rows} 筆，label 一律是「{label}」。"
+        )
 
     def answer(self, row: Mapping[str, Any]) -> str:
         return str(row["label"])

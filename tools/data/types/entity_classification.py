@@ -17,15 +17,18 @@ class EntityClassification(Classification):
     inputs: ClassVar[tuple[str, ...]] = ("text", "entity")
     sample: ClassVar[Mapping[str, Any]] = {"text": "…", "entity": "…", "label": "…"}
     hints: ClassVar[tuple[Text, ...]] = (
-        Text("entity is what the text is about, as it stands in it.", "entity 是 text 裡出現的對象。"),)
+        Text("entity is what the text is about, as it stands in it.", "entity 是 text 裡出現的對象。"),
+    )
     prompts: ClassVar[Mapping[Language, Prompt]] = {
         "en": Prompt(
             system="Read the text and decide which label fits the given entity.\nLabels: {labels}\n"
-                   "Answer with exactly one label.",
-            user="Entity: {entity}\nText: {text}"),
+            "Answer with exactly one label.",
+            user="Entity: {entity}\nText: {text}",
+        ),
         "zh-TW": Prompt(
             system="請閱讀文字，判斷指定對象屬於哪一個標籤。\n標籤：{labels}\n只回答一個標籤。",
-            user="對象：{entity}\n文字：{text}"),
+            user="對象：{entity}\n文字：{text}",
+        ),
     }
 
     def fault(self, row: Mapping[str, Any], labels: Sequence[str], wanted: str = "") -> str | None:

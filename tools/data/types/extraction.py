@@ -29,30 +29,38 @@ class Extraction(TaskKind):
     title: ClassVar[Text] = Text("the parts of a text that are of given types", "從文字裡擷取指定種類的片段")
     roles: ClassVar[tuple[str, ...]] = ("text", "spans")
     aliases: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "spans": ("entities", "ner", "label", "labels", "annotations", "marks", "slots", "實體", "標註", "擷取", "欄位"),
+        "spans": ("entities", "ner", "label", "labels", "annotations", "marks", "slots", "實體", "標註", "擷取", "欄位")
     }
     answers: ClassVar[Answers] = "spans"
     key: ClassVar[str] = "spans"
     needs_labels: ClassVar[bool] = True
     sample: ClassVar[Mapping[str, Any]] = {"text": "…", "spans": [{"type": "…", "text": "…"}]}
     hints: ClassVar[tuple[Text, ...]] = (
-        Text("spans names every part of text that is one of these types, copied letter by letter: {labels}; [] where there "
-             "is none.", "spans 列出 text 裡屬於這些種類的每個片段，逐字照抄：{labels}；沒有就是 []。"),)
+        Text(
+            "spans names every part of text that is one of these types, copied letter by letter: {labels}; [] where there "
+            "is none.",
+            "spans 列出 text 裡屬於這些種類的每個片段，逐字照抄：{labels}；沒有就是 []。",
+        ),
+    )
     row_tokens: ClassVar[int] = 120
     prompts: ClassVar[Mapping[Language, Prompt]] = {
         "en": Prompt(
             system="Copy from the text every part that is one of these types: {labels}\nAnswer with a JSON object of "
-                   "lists by type, such as {\"type\": [\"part\"]}; {} where there is none.",
-            user="Text: {text}"),
+            'lists by type, such as {"type": ["part"]}; {} where there is none.',
+            user="Text: {text}",
+        ),
         "zh-TW": Prompt(
             system="請從文字裡逐字擷取屬於這些種類的片段：{labels}\n"
-                   "以 JSON 物件回答，依種類列出，例如 {\"種類\": [\"片段\"]}；沒有就回答 {}。",
-            user="文字：{text}"),
+            '以 JSON 物件回答，依種類列出，例如 {"種類": ["片段"]}；沒有就回答 {}。',
+            user="文字：{text}",
+        ),
     }
     problems: ClassVar[Mapping[str, Text]] = {
         "spans_unreadable": Text("spans is no JSON list or object of spans", "spans 不是由片段組成的 JSON 串列或物件"),
-        "spans_not_in_text": Text("spans names a part that the text does not contain (or positions outside of it)",
-                                  "spans 標出的片段不在文字裡（或位置超出範圍）"),
+        "spans_not_in_text": Text(
+            "spans names a part that the text does not contain (or positions outside of it)",
+            "spans 標出的片段不在文字裡（或位置超出範圍）",
+        ),
     }
 
     def fields(self, values: Mapping[str, Any], spelling: Spelling) -> Row:
@@ -89,8 +97,10 @@ class Extraction(TaskKind):
     def wanted(self, rows: int, label: str) -> Text:
         if not label:
             return super().wanted(rows, label)
-        return Text(f"Write {several(rows, 'row')}, each with at least one part of the type {label!r}.",
-                    f"寫 {rows} 筆，每筆至少有一個「{label}」的片段。")
+        return Text(
+            f"Write {several(rows, 'row')}, each with at least one part of the type {label!r}.",
+            f"寫 {rows} 筆，每筆至少有一個「{label}」的片段。",
+        )
 
     def answerable(self, row: Mapping[str, Any]) -> bool:
         return all(span["text"] in row["text"] for span in row["spans"])
@@ -133,8 +143,11 @@ def _listed(found: Any) -> list[dict[str, Any]]:
     if isinstance(found, dict) and isinstance(found.get("entities"), list):
         found = found["entities"]
     if isinstance(found, dict):
-        return [{"type": kind, "text": part} for kind, parts in found.items()
-                for part in (parts if isinstance(parts, list) else [parts])]
+        return [
+            {"type": kind, "text": part}
+            for kind, parts in found.items()
+            for part in (parts if isinstance(parts, list) else [parts])
+        ]
     return [_named(span) for span in found]
 
 
@@ -171,8 +184,9 @@ def _located(span: Mapping[str, Any], text: str, shift: int, spelling: Spelling)
 
 def _positions(span: Mapping[str, Any], shift: int) -> tuple[int, int]:
     """Where a span stands in the trimmed text, as far as it says so; (-1, -1) where it does not."""
-    start, end = (next((span[name] for name in names if span.get(name) is not None), None)
-                  for names in (_START_NAMES, _END_NAMES))
+    start, end = (
+        next((span[name] for name in names if span.get(name) is not None), None) for names in (_START_NAMES, _END_NAMES)
+    )
     if isinstance(start, int) and end is None and isinstance(length := span.get("length"), int):
         end = start + length
     return (start - shift, end - shift) if isinstance(start, int) and isinstance(end, int) else (-1, -1)

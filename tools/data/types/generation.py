@@ -22,31 +22,51 @@ class Generation(TaskKind):
     roles: ClassVar[tuple[str, ...]] = ("text", "output")
     aliases: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "text": ("input", "instruction", "prompt", "question", "source", "輸入", "指令", "問題", "原文"),
-        "output": ("response", "completion", "answer", "target", "summary", "translation", "reply", "label",
-                   "輸出", "回答", "答案", "摘要", "譯文", "回覆"),
+        "output": (
+            "response",
+            "completion",
+            "answer",
+            "target",
+            "summary",
+            "translation",
+            "reply",
+            "label",
+            "輸出",
+            "回答",
+            "答案",
+            "摘要",
+            "譯文",
+            "回覆",
+        ),
     }
     answers: ClassVar[Answers] = "text"
     key: ClassVar[str] = "output"
     one_answer: ClassVar[bool] = False
     sample: ClassVar[Mapping[str, Any]] = {"text": "…", "output": "…"}
     hints: ClassVar[tuple[Text, ...]] = (
-        Text("text is what comes in, output the answer to it.", "text 是輸入，output 是對它的回答。"),)
+        Text("text is what comes in, output the answer to it.", "text 是輸入，output 是對它的回答。"),
+    )
     prompts: ClassVar[Mapping[Language, Prompt]] = {
         "en": Prompt(system="Read the input and write the answer it asks for.", user="{text}"),
         "zh-TW": Prompt(system="請閱讀輸入的內容，寫出它需要的回答。", user="{text}"),
     }
 
     problems: ClassVar[Mapping[str, Text]] = {
-        "history": Text("it has earlier turns (history), which a task of type chat is asked with",
-                        "有先前的對話（history），要用 chat 類型的任務才會一起提問"),
+        "history": Text(
+            "it has earlier turns (history), which a task of type chat is asked with",
+            "有先前的對話（history），要用 chat 類型的任務才會一起提問",
+        )
     }
 
     def fields(self, values: Mapping[str, Any], spelling: Spelling) -> Row:
         if as_structure(values.get("history")):
             raise Unfit("history")
         system = as_text(values.get("system"))
-        return {"text": self.required(values, "text"), **({"system": system} if system else {}),
-                "output": self.required(values, "output")}
+        return {
+            "text": self.required(values, "text"),
+            **({"system": system} if system else {}),
+            "output": self.required(values, "output"),
+        }
 
     def id_of(self, row: Mapping[str, Any]) -> str:
         return row_id(row["text"], self.answer(row), row.get("system"))

@@ -34,21 +34,31 @@ class Preference(TaskKind):
     no_proposals: ClassVar[Text | None] = Text(
         "A preference needs two answers that somebody compared: write pairs with add_examples(examples=[{text, chosen, "
         "rejected}]), or connect a file of them with set_data_source.",
-        "偏好需要有人比較過的兩個回答：用 add_examples(examples=[{text, chosen, rejected}]) 撰寫，或用 set_data_source 接上檔案。")
+        "偏好需要有人比較過的兩個回答：用 add_examples(examples=[{text, chosen, rejected}]) 撰寫，或用 set_data_source 接上檔案。",
+    )
     sample: ClassVar[Mapping[str, Any]] = {"text": "…", "chosen": "…", "rejected": "…"}
     hints: ClassVar[tuple[Text, ...]] = (
-        Text("chosen and rejected both answer text; chosen is plainly the better one.",
-             "chosen 和 rejected 都是對 text 的回答，chosen 明顯比較好。"),)
+        Text(
+            "chosen and rejected both answer text; chosen is plainly the better one.",
+            "chosen 和 rejected 都是對 text 的回答，chosen 明顯比較好。",
+        ),
+    )
     row_tokens: ClassVar[int] = 300
     prompts: ClassVar[Mapping[Language, Prompt]] = {
         "en": Prompt(system="Read the input and write the answer it asks for.", user="{text}"),
         "zh-TW": Prompt(system="請閱讀輸入的內容，寫出它需要的回答。", user="{text}"),
     }
     problems: ClassVar[Mapping[str, Text]] = {
-        "pairs_diverge": Text("chosen and rejected differ before their last turn", "chosen 和 rejected 在最後一輪之前就不同"),
-        "no_prompt": Text("chosen and rejected are answers alone, and nothing says what they answer",
-                          "chosen 和 rejected 只有回答，看不出是回答什麼"),
-        "not_text": Text("a turn holds a picture or sound, which a text model cannot read", "對話裡有圖片或聲音，文字模型讀不到"),
+        "pairs_diverge": Text(
+            "chosen and rejected differ before their last turn", "chosen 和 rejected 在最後一輪之前就不同"
+        ),
+        "no_prompt": Text(
+            "chosen and rejected are answers alone, and nothing says what they answer",
+            "chosen 和 rejected 只有回答，看不出是回答什麼",
+        ),
+        "not_text": Text(
+            "a turn holds a picture or sound, which a text model cannot read", "對話裡有圖片或聲音，文字模型讀不到"
+        ),
         "messages_unreadable": Text("a conversation has turns that cannot be read", "對話裡有無法讀取的一輪"),
         "same_answers": Text("chosen and rejected are the same answer", "chosen 和 rejected 是同一個回答"),
     }
@@ -113,8 +123,10 @@ class Preference(TaskKind):
         return without_reasoning(answer) or None
 
     def rendered(self, row: Mapping[str, Any], prompt: Prompt, labels: Sequence[str]) -> dict[str, Any]:
-        return {"prompt": self.messages(row, prompt, labels),
-                **{role: [{"role": "assistant", "content": str(row[role])}] for role in ("chosen", "rejected")}}
+        return {
+            "prompt": self.messages(row, prompt, labels),
+            **{role: [{"role": "assistant", "content": str(row[role])}] for role in ("chosen", "rejected")},
+        }
 
 
 def _shared(chosen: list[Turn] | None, rejected: list[Turn] | None) -> list[Turn]:

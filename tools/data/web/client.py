@@ -122,8 +122,12 @@ class Web:
             current = self._redirected(current, answer, location)
         raise DataSourceError(
             Text(f"{shown(ask.url)} redirects round in a circle.", f"{shown(ask.url)} 一直轉址，沒有盡頭。"),
-            Text("Open it in a browser and use the address it ends at; it may want a login.",
-                 "請用瀏覽器開啟，改用最後停下來的網址；可能需要登入。"), field=self.source)
+            Text(
+                "Open it in a browser and use the address it ends at; it may want a login.",
+                "請用瀏覽器開啟，改用最後停下來的網址；可能需要登入。",
+            ),
+            field=self.source,
+        )
 
     def _redirected(self, ask: Ask, answer: Answer, location: str) -> Ask:
         target = self._joined(answer.url, location)
@@ -133,10 +137,13 @@ class Web:
             target = target.copy_with(userinfo=httpx.URL(answer.url).userinfo)
         if not same and method != "GET":
             raise DataSourceError(
-                Text(f"{shown(ask.url)} wants the request's body sent on to {target.host}; it was not sent.",
-                     f"{shown(ask.url)} 要把請求內容轉送到 {target.host}；沒有送出。"),
+                Text(
+                    f"{shown(ask.url)} wants the request's body sent on to {target.host}; it was not sent.",
+                    f"{shown(ask.url)} 要把請求內容轉送到 {target.host}；沒有送出。",
+                ),
                 Text("If that host is right, name it as the endpoint.", "如果那個主機才對，請直接寫成 endpoint。"),
-                field=self.source)
+                field=self.source,
+            )
         return Ask(str(target), method, ask.headers, ask.private if same else {}, ask.json if method != "GET" else None)
 
     def _joined(self, url: str, location: str) -> httpx.URL:
@@ -162,8 +169,11 @@ class Web:
                 failure = Failure(error, retry_after(answer.headers))
             if attempt >= self.limits.retries or not failure.worth_retrying:
                 raise failure.final()
-            wait = failure.after if failure.after is not None else min(
-                self.limits.retry_seconds * 2**attempt * random.uniform(0.75, 1.25), _LONGEST_BACKOFF)
+            wait = (
+                failure.after
+                if failure.after is not None
+                else min(self.limits.retry_seconds * 2**attempt * random.uniform(0.75, 1.25), _LONGEST_BACKOFF)
+            )
             if wait > _LONGEST_WAIT or time.monotonic() + wait > self._ends:
                 raise failure.final()
             attempt += 1
@@ -177,9 +187,19 @@ class Web:
         headers = {"User-Agent": AGENT, "Accept-Encoding": "gzip, deflate", **_login(url), **ask.headers, **ask.private}
         try:
             request = httpx.Request(
-                ask.method, ask.url, headers=headers, json=ask.json,
-                extensions={"timeout": {"connect": limits.connect_seconds, "read": limits.answer_seconds,
-                                        "write": limits.answer_seconds, "pool": limits.connect_seconds}})
+                ask.method,
+                ask.url,
+                headers=headers,
+                json=ask.json,
+                extensions={
+                    "timeout": {
+                        "connect": limits.connect_seconds,
+                        "read": limits.answer_seconds,
+                        "write": limits.answer_seconds,
+                        "pool": limits.connect_seconds,
+                    }
+                },
+            )
             with closing(self._transport.handle_request(request)) as response:
                 content = self._content(response, where)
         except RefusedAddress as error:
@@ -202,17 +222,26 @@ class Web:
             return collected(timely(), response.headers.get("content-encoding", ""), self.limits.answer_bytes)
         except TooLarge:
             raise DataSourceError(
-                Text(f"One answer of {where} is larger than {self.limits.answer_bytes >> 20 or 1} MB unpacked; it was "
-                     "not read on.",
-                     f"{where} 的一次回應解壓後超過 {self.limits.answer_bytes >> 20 or 1} MB，已停止讀取。"),
-                Text("Ask for smaller pages (limit), or raise max_answer_mb if the size is right.",
-                     "請縮小每頁筆數（limit）；若大小正常，可調高 max_answer_mb。"), field=self.source) from None
+                Text(
+                    f"One answer of {where} is larger than {self.limits.answer_bytes >> 20 or 1} MB unpacked; it was "
+                    "not read on.",
+                    f"{where} 的一次回應解壓後超過 {self.limits.answer_bytes >> 20 or 1} MB，已停止讀取。",
+                ),
+                Text(
+                    "Ask for smaller pages (limit), or raise max_answer_mb if the size is right.",
+                    "請縮小每頁筆數（limit）；若大小正常，可調高 max_answer_mb。",
+                ),
+                field=self.source,
+            ) from None
         except ValueError as error:
             raise DataSourceError(
-                Text(f"{where} answers packed as {str(error)[:20]!r}, which was not asked for.",
-                     f"{where} 用沒有要求的方式「{str(error)[:20]}」壓縮回應。"),
+                Text(
+                    f"{where} answers packed as {str(error)[:20]!r}, which was not asked for.",
+                    f"{where} 用沒有要求的方式「{str(error)[:20]}」壓縮回應。",
+                ),
                 Text("Ask whoever runs it for gzip or plain answers.", "請管理者改用 gzip 或不壓縮。"),
-                field=self.source) from None
+                field=self.source,
+            ) from None
 
     def check(self, url: str) -> httpx.URL:
         """`url` as a web address; raises `DataSourceError` where it is none."""
@@ -227,10 +256,13 @@ class Web:
     def _take_turn(self, host: str) -> None:
         if time.monotonic() > self._ends:
             raise TimeIsUp(
-                Text(f"Reading took longer than {self.limits.total_seconds:g} seconds.",
-                     f"讀取超過 {self.limits.total_seconds:g} 秒。"),
+                Text(
+                    f"Reading took longer than {self.limits.total_seconds:g} seconds.",
+                    f"讀取超過 {self.limits.total_seconds:g} 秒。",
+                ),
                 Text("Narrow what is asked for, or raise max_seconds.", "請縮小範圍，或調高 max_seconds。"),
-                field=self.source)
+                field=self.source,
+            )
         self.watch.pause(max(0.0, self._next.get(host, 0.0) - time.monotonic()))
         between = max(self.limits.between_seconds, self._delays.get(host, 0.0))
         self._next[host] = time.monotonic() + between

@@ -43,34 +43,66 @@ class Failure(Exception):
         """The failure a broken or missing answer is."""
         said = redact(str(error))[:200]
         if isinstance(error, httpx.TimeoutException):
-            return cls(Outage(
-                Text(f"{where} did not answer in time.", f"{where} 沒有在時限內回應。"),
-                Text(f"Try again later, or ask for less at once; {_UNTOUCHED.en}.",
-                     f"請稍後再試，或一次要少一點；{_UNTOUCHED.zh}。"), field=field))
+            return cls(
+                Outage(
+                    Text(f"{where} did not answer in time.", f"{where} 沒有在時限內回應。"),
+                    Text(
+                        f"Try again later, or ask for less at once; {_UNTOUCHED.en}.",
+                        f"請稍後再試，或一次要少一點；{_UNTOUCHED.zh}。",
+                    ),
+                    field=field,
+                )
+            )
         if "is not known" in said or "Name or service" in said:
-            return cls(Outage(
-                Text(f"The host of {where} is not known.", f"找不到主機：{where}。"),
-                Text("Check its spelling, and that you are on the right network or VPN.",
-                     "請檢查拼字，以及網路或 VPN 是否正確。"), field=field), worth_retrying=False)
+            return cls(
+                Outage(
+                    Text(f"The host of {where} is not known.", f"找不到主機：{where}。"),
+                    Text(
+                        "Check its spelling, and that you are on the right network or VPN.",
+                        "請檢查拼字，以及網路或 VPN 是否正確。",
+                    ),
+                    field=field,
+                ),
+                worth_retrying=False,
+            )
         if isinstance(error.__context__, ssl.SSLError) or "CERTIFICATE" in said.upper() or "SSL" in said:
-            return cls(Outage(
-                Text(f"The secure connection to {where} failed: {said}", f"與 {where} 的加密連線失敗：{said}"),
-                Text("Check the address (https or http) and the server's certificate.",
-                     "請檢查網址（https 或 http）與伺服器憑證。"), field=field), worth_retrying=False)
+            return cls(
+                Outage(
+                    Text(f"The secure connection to {where} failed: {said}", f"與 {where} 的加密連線失敗：{said}"),
+                    Text(
+                        "Check the address (https or http) and the server's certificate.",
+                        "請檢查網址（https 或 http）與伺服器憑證。",
+                    ),
+                    field=field,
+                ),
+                worth_retrying=False,
+            )
         if isinstance(error, httpx.ConnectError):
-            return cls(Outage(
-                Text(f"{where} cannot be reached.", f"無法連上 {where}。"),
-                Text("Check that the server runs, and host, port and firewall.",
-                     "請確認伺服器已啟動，並檢查主機、連接埠與防火牆。"), field=field))
-        return cls(Outage(
-            Text(f"{where} broke the connection in the middle of an answer.", f"{where} 在回應途中斷線。"),
-            Text(f"Call the same tool again; {_UNTOUCHED.en}.", f"請再呼叫同一個工具；{_UNTOUCHED.zh}。"), field=field))
+            return cls(
+                Outage(
+                    Text(f"{where} cannot be reached.", f"無法連上 {where}。"),
+                    Text(
+                        "Check that the server runs, and host, port and firewall.",
+                        "請確認伺服器已啟動，並檢查主機、連接埠與防火牆。",
+                    ),
+                    field=field,
+                )
+            )
+        return cls(
+            Outage(
+                Text(f"{where} broke the connection in the middle of an answer.", f"{where} 在回應途中斷線。"),
+                Text(f"Call the same tool again; {_UNTOUCHED.en}.", f"請再呼叫同一個工具；{_UNTOUCHED.zh}。"),
+                field=field,
+            )
+        )
 
 
 def refused(where: str, field: str) -> DataSourceError:
     return DataSourceError(
         Text(f"{where or 'This'} is not a web address.", f"「{where}」不是網址。"),
-        Text("Write https://host/path.", "請寫成 https://host/path。"), field=field)
+        Text("Write https://host/path.", "請寫成 https://host/path。"),
+        field=field,
+    )
 
 
 def status_error(answer: Answer, where: str, field: str) -> DataSourceError:
@@ -78,25 +110,35 @@ def status_error(answer: Answer, where: str, field: str) -> DataSourceError:
     status = answer.status
     if status in (401, 407):
         problem = Text(f"{where} does not accept the key ({status}).", f"{where} 不接受這組金鑰（{status}）。")
-        fix = Text("Store the right one with nlp-skills secret set NAME and refer to it in auth as ${NAME}.",
-                   "請用 nlp-skills secret set 名稱 存入正確的金鑰，並在 auth 寫成 ${名稱}。")
+        fix = Text(
+            "Store the right one with nlp-skills secret set NAME and refer to it in auth as ${NAME}.",
+            "請用 nlp-skills secret set 名稱 存入正確的金鑰，並在 auth 寫成 ${名稱}。",
+        )
     elif status == 403:
         problem = Text(f"{where} forbids this request (403).", f"{where} 拒絕這個請求（403）。")
-        fix = Text("Ask whoever runs it for permission, or check the key's rights.", "請向管理者申請權限，或檢查金鑰的權限。")
+        fix = Text(
+            "Ask whoever runs it for permission, or check the key's rights.", "請向管理者申請權限，或檢查金鑰的權限。"
+        )
     elif status in (404, 410):
         problem = Text(f"There is nothing at {where} ({status}).", f"{where} 沒有內容（{status}）。")
         fix = Text("Check the address.", "請檢查網址。")
     elif status == 429:
-        problem = Text(f"{where} keeps saying that it is asked too often (429).", f"{where} 一直回應請求太頻繁（429）。")
-        fix = Text(f"Set a lower requests_per_second or try later; {_UNTOUCHED.en}.",
-                   f"請調低 requests_per_second，或稍後再試；{_UNTOUCHED.zh}。")
+        problem = Text(
+            f"{where} keeps saying that it is asked too often (429).", f"{where} 一直回應請求太頻繁（429）。"
+        )
+        fix = Text(
+            f"Set a lower requests_per_second or try later; {_UNTOUCHED.en}.",
+            f"請調低 requests_per_second，或稍後再試；{_UNTOUCHED.zh}。",
+        )
     elif status >= 500:
         problem = Text(f"{where} keeps failing ({status}).", f"{where} 持續發生錯誤（{status}）。")
         fix = Text(f"Try again later; {_UNTOUCHED.en}.", f"請稍後再試；{_UNTOUCHED.zh}。")
     else:
         problem = Text(f"{where} does not accept the request ({status}).", f"{where} 不接受這個請求（{status}）。")
-        fix = Text("Check method, params, headers and body against its documentation.",
-                   "請對照它的文件檢查 method、params、headers 與 body。")
+        fix = Text(
+            "Check method, params, headers and body against its documentation.",
+            "請對照它的文件檢查 method、params、headers 與 body。",
+        )
     kind = Outage if status == 429 or status >= 500 else DataSourceError
     return kind(problem, fix, field=field, details={"status": status})
 
@@ -110,6 +152,10 @@ def asked_to_wait(error: DataSourceError, seconds: float) -> DataSourceError:
     hour = f"{then:%Y-%m-%d %H:%M} ({then:%Z})"
     return type(error)(
         error.problem,
-        Text(f"It asks to be left alone until {hour}: call the same tool again then; {_UNTOUCHED.en}.",
-             f"對方要求 {hour} 之後再試：請到時再呼叫同一個工具；{_UNTOUCHED.zh}。"),
-        field=error.field, details={**error.details, "again": then.isoformat(timespec="minutes")})
+        Text(
+            f"It asks to be left alone until {hour}: call the same tool again then; {_UNTOUCHED.en}.",
+            f"對方要求 {hour} 之後再試：請到時再呼叫同一個工具；{_UNTOUCHED.zh}。",
+        ),
+        field=error.field,
+        details={**error.details, "again": then.isoformat(timespec="minutes")},
+    )

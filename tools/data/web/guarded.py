@@ -19,7 +19,8 @@ class GuardedTransport(httpx.HTTPTransport):
 
     def __init__(self) -> None:
         self._pool = httpcore.ConnectionPool(
-            ssl_context=ssl.create_default_context(), network_backend=network(httpcore)(), max_connections=4)
+            ssl_context=ssl.create_default_context(), network_backend=network(httpcore)(), max_connections=4
+        )
 
 
 def guarded_httpx2_transport() -> Any:
@@ -30,7 +31,8 @@ def guarded_httpx2_transport() -> Any:
     class Transport(httpx2.HTTPTransport):
         def __init__(self) -> None:
             self._pool = httpcore2.ConnectionPool(
-                ssl_context=ssl.create_default_context(), network_backend=network(httpcore2)(), max_connections=20)
+                ssl_context=ssl.create_default_context(), network_backend=network(httpcore2)(), max_connections=20
+            )
 
     return Transport()
 
@@ -43,8 +45,14 @@ def network(core: ModuleType) -> Any:
         def __init__(self) -> None:
             self._network = core.SyncBackend()
 
-        def connect_tcp(self, host: str, port: int, timeout: float | None = None, local_address: str | None = None,
-                        socket_options: Any = None) -> Any:
+        def connect_tcp(
+            self,
+            host: str,
+            port: int,
+            timeout: float | None = None,
+            local_address: str | None = None,
+            socket_options: Any = None,
+        ) -> Any:
             name = plain_host(host)
             try:
                 addresses = checked(name, port)

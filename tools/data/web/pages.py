@@ -21,8 +21,7 @@ def main_text(html: str, url: str) -> Record | None:
         import trafilatura
     except ImportError as error:
         raise missing("trafilatura") from error
-    found = trafilatura.bare_extraction(html, url=url, include_comments=False, with_metadata=True,
-                                        favor_precision=True)
+    found = trafilatura.bare_extraction(html, url=url, include_comments=False, with_metadata=True, favor_precision=True)
     if found is None or not (text := str(_of(found, "text") or "").strip()):
         return None
     return {"url": url, "title": _of(found, "title"), "date": _of(found, "date"), "text": text}
@@ -44,28 +43,45 @@ def selected(html: str, url: str, selectors: Mapping[str, str], field: str) -> l
     except ImportError as error:
         raise missing("cssselect") from error
     try:
-        page = lxml.html.document_fromstring(html.encode("utf-8", "replace"),
-                                             parser=lxml.html.HTMLParser(encoding="utf-8", huge_tree=False))
+        page = lxml.html.document_fromstring(
+            html.encode("utf-8", "replace"), parser=lxml.html.HTMLParser(encoding="utf-8", huge_tree=False)
+        )
     except (lxml.etree.ParserError, lxml.etree.XMLSyntaxError, ValueError):
         return []
     for hidden in page.xpath("//script|//style|//noscript|//template"):
         hidden.drop_tree()
     try:
         rows = page.cssselect(selectors["row"]) if "row" in selectors else [page]
-        return [{"url": url, **record} for row in rows if any((record := {
-            column: _joined(row.cssselect(css)) for column, css in selectors.items() if column != "row"}).values())]
+        return [
+            {"url": url, **record}
+            for row in rows
+            if any(
+                (
+                    record := {
+                        column: _joined(row.cssselect(css)) for column, css in selectors.items() if column != "row"
+                    }
+                ).values()
+            )
+        ]
     except SelectorError as error:
         raise DataSourceError(
             Text(f"A selector is not CSS: {str(error)[:120]}", f"有選擇器不是有效的 CSS：{str(error)[:120]}"),
-            Text("Write it as in a browser's inspector: article p, .headline, #content.",
-                 "請照瀏覽器檢查工具的寫法：article p、.headline、#content。"), field=f"{field}.selectors") from None
+            Text(
+                "Write it as in a browser's inspector: article p, .headline, #content.",
+                "請照瀏覽器檢查工具的寫法：article p、.headline、#content。",
+            ),
+            field=f"{field}.selectors",
+        ) from None
 
 
 def missing(library: str) -> MissingRequirement:
     return MissingRequirement(
-        Text(f"Reading web pages needs {library}, and the environment of this job lacks it.",
-             f"讀取網頁需要 {library}，但執行此工作的環境沒有安裝。"),
-        Text("Install it: pip install 'nlp-skills[web]'.", "請安裝：pip install 'nlp-skills[web]'。"))
+        Text(
+            f"Reading web pages needs {library}, and the environment of this job lacks it.",
+            f"讀取網頁需要 {library}，但執行此工作的環境沒有安裝。",
+        ),
+        Text("Install it: pip install 'nlp-skills[web]'.", "請安裝：pip install 'nlp-skills[web]'。"),
+    )
 
 
 def _of(found: Any, name: str) -> Any:

@@ -10,7 +10,9 @@ from urllib.parse import urljoin
 from pydantic import BaseModel, ConfigDict, Field
 
 # White space is read in one way only, so that a header cannot be read in more ways than it has characters.
-_LINK = re.compile(r"<([^<>]*)>((?:\s*;\s*[\w!#$&+.^`|~-]+(?:\s*=\s*(?:\"(?:[^\"\\]|\\.)*\"|[^\s\",;<]+))?)*)\s*(?:,|$)")
+_LINK = re.compile(
+    r"<([^<>]*)>((?:\s*;\s*[\w!#$&+.^`|~-]+(?:\s*=\s*(?:\"(?:[^\"\\]|\\.)*\"|[^\s\",;<]+))?)*)\s*(?:,|$)"
+)
 _PARAMETER = re.compile(r";\s*([\w!#$&+.^`|~-]+)\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s\",;]+))")
 _LONGEST_HEADER = 8_000  # characters
 

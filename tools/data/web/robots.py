@@ -67,9 +67,12 @@ class Robots:
             delay = max(delay, rate.seconds / rate.requests)
         if delay > _LONGEST_DELAY:
             self._closed[site] = DataSourceError(
-                Text(f"{site} asks robots to wait {delay:.0f} seconds between pages.",
-                     f"{site} 要求機器人每頁之間等待 {delay:.0f} 秒。"),
+                Text(
+                    f"{site} asks robots to wait {delay:.0f} seconds between pages.",
+                    f"{site} 要求機器人每頁之間等待 {delay:.0f} 秒。",
+                ),
                 Text("Ask its owner for the data, or for permission.", "請向網站管理者索取資料或取得同意。"),
-                field=self._web.source)
+                field=self._web.source,
+            )
             raise self._closed[site]
         self._web.slow_down(host, delay)

@@ -74,22 +74,34 @@ def _places(content: bytes, claimed: str | None) -> tuple[str, list[str]]:
         found = [line for line in lines if line.startswith(("http://", "https://"))]
         return ("urlset" if found and len(found) == len([line for line in lines if line]) else ""), found
     return etree.QName(tree).localname, [
-        element.text.strip() for element in tree.iterfind(".//{*}loc")
-        if element.text and etree.QName(element.getparent()).localname in ("url", "sitemap")]
+        element.text.strip()
+        for element in tree.iterfind(".//{*}loc")
+        if element.text and etree.QName(element.getparent()).localname in ("url", "sitemap")
+    ]
 
 
 def _endless(web: Web, url: str) -> DataSourceError:
     host = urlsplit(url).netloc.rpartition("@")[2]
     return DataSourceError(
-        Text(f"The sitemap of {host} does not end: it points to more than {_MOST} further sitemaps, or to sitemaps of "
-             "sitemaps of sitemaps.",
-             f"{host} 的網站地圖沒有盡頭：指向超過 {_MOST} 個子地圖，或一層又一層。"),
-        Text("Name the one that lists the pages you want, or list the pages in urls.",
-             "請指定真正列出所需頁面的那一個，或直接把頁面列在 urls。"), field=web.source)
+        Text(
+            f"The sitemap of {host} does not end: it points to more than {_MOST} further sitemaps, or to sitemaps of "
+            "sitemaps of sitemaps.",
+            f"{host} 的網站地圖沒有盡頭：指向超過 {_MOST} 個子地圖，或一層又一層。",
+        ),
+        Text(
+            "Name the one that lists the pages you want, or list the pages in urls.",
+            "請指定真正列出所需頁面的那一個，或直接把頁面列在 urls。",
+        ),
+        field=web.source,
+    )
 
 
 def _no_sitemap(web: Web, url: str) -> DataSourceError:
     return DataSourceError(
         Text(f"{shown(url)} is not a sitemap.", f"{shown(url)} 不是網站地圖（sitemap）。"),
-        Text("Look for a Sitemap line in the site's /robots.txt, or list the pages in urls.",
-             "請在網站的 /robots.txt 找 Sitemap 那一行，或直接把頁面列在 urls。"), field=web.source)
+        Text(
+            "Look for a Sitemap line in the site's /robots.txt, or list the pages in urls.",
+            "請在網站的 /robots.txt 找 Sitemap 那一行，或直接把頁面列在 urls。",
+        ),
+        field=web.source,
+    )

@@ -23,15 +23,40 @@ from .client import Answer, shown
 
 _GZIP = b"\x1f\x8b"
 _BY_TYPE = {
-    "application/x-ndjson": "jsonl", "application/ndjson": "jsonl", "application/jsonl": "jsonl", "application/x-jsonl": "jsonl",
-    "application/jsonlines": "jsonl", "application/x-jsonlines": "jsonl", "application/json-lines": "jsonl",
-    "application/json-seq": "jsonl", "text/csv": "csv", "application/csv": "csv", "text/x-csv": "csv",
-    "text/comma-separated-values": "csv", "text/tab-separated-values": "tsv",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx", "application/vnd.apache.parquet": "parquet",
-    "application/x-parquet": "parquet"}
-_BY_SUFFIX = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".xlsx": "xlsx",
-              ".parquet": "parquet"}
-_SILENT = ("", "text/plain", "application/octet-stream", "binary/octet-stream", "application/gzip", "application/x-gzip")
+    "application/x-ndjson": "jsonl",
+    "application/ndjson": "jsonl",
+    "application/jsonl": "jsonl",
+    "application/x-jsonl": "jsonl",
+    "application/jsonlines": "jsonl",
+    "application/x-jsonlines": "jsonl",
+    "application/json-lines": "jsonl",
+    "application/json-seq": "jsonl",
+    "text/csv": "csv",
+    "application/csv": "csv",
+    "text/x-csv": "csv",
+    "text/comma-separated-values": "csv",
+    "text/tab-separated-values": "tsv",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+    "application/vnd.apache.parquet": "parquet",
+    "application/x-parquet": "parquet",
+}
+_BY_SUFFIX = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".xlsx": "xlsx",
+    ".parquet": "parquet",
+}
+_SILENT = (
+    "",
+    "text/plain",
+    "application/octet-stream",
+    "binary/octet-stream",
+    "application/gzip",
+    "application/x-gzip",
+)
 
 
 def unpacked(answer: Answer, limit: int, field: str) -> bytes:
@@ -50,15 +75,22 @@ def unpacked(answer: Answer, limit: int, field: str) -> bytes:
         return collected([answer.content], "gzip", limit)
     except TooLarge:
         raise DataSourceError(
-            Text(f"The packed answer of {where} is larger than {limit >> 20 or 1} MB unpacked; it was not read on.",
-                 f"{where} 的壓縮回應解開後超過 {limit >> 20 or 1} MB，已停止讀取。"),
-            Text("Ask for smaller pages, or raise max_answer_mb if the size is right.",
-                 "請縮小每頁筆數；若大小正常，可調高 max_answer_mb。"), field=f"{field}.endpoint") from None
+            Text(
+                f"The packed answer of {where} is larger than {limit >> 20 or 1} MB unpacked; it was not read on.",
+                f"{where} 的壓縮回應解開後超過 {limit >> 20 or 1} MB，已停止讀取。",
+            ),
+            Text(
+                "Ask for smaller pages, or raise max_answer_mb if the size is right.",
+                "請縮小每頁筆數；若大小正常，可調高 max_answer_mb。",
+            ),
+            field=f"{field}.endpoint",
+        ) from None
     except Truncated:
         raise DataSourceError(
             Text(f"The packed answer of {where} is damaged or cut off.", f"{where} 的壓縮回應損壞或不完整。"),
             Text("Try again; the earlier data is untouched.", "請再試一次；先前的資料沒有變動。"),
-            field=f"{field}.endpoint") from None
+            field=f"{field}.endpoint",
+        ) from None
 
 
 def table_format(answer: Answer, content: bytes) -> str | None:

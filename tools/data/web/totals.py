@@ -7,8 +7,24 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 _FILTERED = ("recordsfiltered", "totalfiltered", "filteredcount")  # of what was asked for, beside a total of everything
-_TOTALS = ("total", "totalcount", "totalresults", "totalitems", "totalrecords", "totalrows", "totalelements", "totalhits",
-           "totalsize", "numfound", "recordstotal", "recordcount", "rowcount", "odatacount", "總筆數", "總數")
+_TOTALS = (
+    "total",
+    "totalcount",
+    "totalresults",
+    "totalitems",
+    "totalrecords",
+    "totalrows",
+    "totalelements",
+    "totalhits",
+    "totalsize",
+    "numfound",
+    "recordstotal",
+    "recordcount",
+    "rowcount",
+    "odatacount",
+    "總筆數",
+    "總數",
+)
 _COUNTS = ("count",)  # of the page in some APIs: it says something only where it is more than was given
 _HEADERS = ("x-total-count", "x-total", "total-count", "x-total-results", "x-wp-total")
 _RANGE = re.compile(r"[^/]*/\s*(\d+)\s*")  # Content-Range: items 0-24/130

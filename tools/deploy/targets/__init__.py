@@ -137,8 +137,10 @@ def target(name: str, settings: Mapping[str, Any] | None = None) -> Target:
         near = difflib.get_close_matches(name, targets(), n=1)
         raise DeploymentError(
             Text(f"There is no deployment target {name[:40]!r}.", f"沒有「{name[:40]}」這個部署目標。"),
-            Text((f"Did you mean {near[0]!r}? " if near else "") + f"Available: {', '.join(targets())}.",
-                 (f"你是指「{near[0]}」嗎？" if near else "") + f"可用的目標：{'、'.join(targets())}。"),
+            Text(
+                (f"Did you mean {near[0]!r}? " if near else "") + f"Available: {', '.join(targets())}.",
+                (f"你是指「{near[0]}」嗎？" if near else "") + f"可用的目標：{'、'.join(targets())}。",
+            ),
             field="target",
         )
     kind = targets()[name]

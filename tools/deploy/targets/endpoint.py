@@ -32,8 +32,9 @@ class Endpoint(Target):
 
     def bring_up(self, workspace: Workspace, version: VersionFolder, job: RunningJob) -> Live:
         check_listed(Asked(url=self.url, model=self.model, api_key=self.api_key))
-        return Live(url=base_url(self.url), model=self.model, api_key=self.api_key,
-                    system_is_baked=self.system_is_baked)
+        return Live(
+            url=base_url(self.url), model=self.model, api_key=self.api_key, system_is_baked=self.system_is_baked
+        )
 
     def healthy(self, live: Live) -> Text | None:
         return answers_at(live)

@@ -50,8 +50,7 @@ class Local(Target):
     def _serve(self, workspace: Workspace, version: VersionFolder, job: RunningJob, port: int | None) -> Live:
         job.progress(0, None, Text("Merging the adapter into the base model", "將轉接器合併進基礎模型"))
         model = merged_model(version, "afresh")
-        return serve_merged(workspace, version, model, job, port=port, device=self.device,
-                            seconds=self.start_seconds)
+        return serve_merged(workspace, version, model, job, port=port, device=self.device, seconds=self.start_seconds)
 
     def take_down(self, workspace: Workspace, live: Live) -> None:
         if live.job:

@@ -23,8 +23,9 @@ class Merged(Target):
     It is served for a moment, only to ask it the benchmark again.
     """
 
-    device: str = Field("auto", description="auto, cpu, cuda:0, mps: where parity is measured; only cpu does not wait for "
-                                            "the GPU")
+    device: str = Field(
+        "auto", description="auto, cpu, cuda:0, mps: where parity is measured; only cpu does not wait for the GPU"
+    )
     start_seconds: float = Field(START_SECONDS, gt=0, description="how long the model may take to load")
 
     @property

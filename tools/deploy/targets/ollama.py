@@ -47,9 +47,13 @@ class Ollama(Target):
     Modelfile in `models/vN/ollama`.
     """
 
-    name: Annotated[str | None, written_as(r"[a-z0-9][\w.-]*(/[\w.-]+)?(:[\w.-]+)?", Text(
-        "model:tag, beginning with a small letter or a digit", "model:tag，以小寫字母或數字開頭"))] = Field(
-        None, description="the model's name; TASK:vN by default")
+    name: Annotated[
+        str | None,
+        written_as(
+            r"[a-z0-9][\w.-]*(/[\w.-]+)?(:[\w.-]+)?",
+            Text("model:tag, beginning with a small letter or a digit", "model:tag，以小寫字母或數字開頭"),
+        ),
+    ] = Field(None, description="the model's name; TASK:vN by default")
     url: str | None = Field(None, description="where Ollama listens; OLLAMA_HOST or this machine by default")
     quantization: Literal["f16", "q8_0", "q4_K_M", "q4_K_S"] = Field("f16", description="done by Ollama")
     replace: bool = Field(False, description="take a name that stands for a model not deployed from here")
@@ -72,14 +76,18 @@ class Ollama(Target):
         with self._client(_CREATE_SECONDS) as client:
             self._send_blob(client, file, digest, job)
             job.progress(0, None, Text(f"Ollama builds {candidate}", f"Ollama 正在建立 {candidate}"))
-            request = {"model": candidate, "files": {file.name: digest}, "template": model.template,
-                       "parameters": model.parameters, "stream": True}
+            request = {
+                "model": candidate,
+                "files": {file.name: digest},
+                "template": model.template,
+                "parameters": model.parameters,
+                "stream": True,
+            }
             if model.system is not None:
                 request["system"] = model.system
             if self.quantization != "f16":
                 request["quantize"] = self.quantization
-            live = Live(url=self._url(), model=candidate, files=[str(place)],
-                        system_is_baked=model.system is not None)
+            live = Live(url=self._url(), model=candidate, files=[str(place)], system_is_baked=model.system is not None)
             try:
                 self._create(client, request, job)
                 self._check_content(client, candidate, digest)
@@ -114,8 +122,10 @@ class Ollama(Target):
         if found is None:
             return Text(f"Ollama no longer has {live.model}.", f"Ollama 已經沒有 {live.model}。")
         if found != live.digest:
-            return Text(f"{live.model} in Ollama is another model now than the one that was deployed.",
-                        f"Ollama 裡的 {live.model} 已經不是當初部署的那一個。")
+            return Text(
+                f"{live.model} in Ollama is another model now than the one that was deployed.",
+                f"Ollama 裡的 {live.model} 已經不是當初部署的那一個。",
+            )
         return None
 
     def _name(self, version: VersionFolder) -> str:
@@ -131,8 +141,12 @@ class Ollama(Target):
         from ...data.web.guarded import GuardedTransport
 
         check_host(self._url(), "url")
-        return httpx.Client(base_url=self._url(), timeout=httpx.Timeout(seconds, connect=_ASK_SECONDS),
-                            transport=GuardedTransport(), trust_env=False)
+        return httpx.Client(
+            base_url=self._url(),
+            timeout=httpx.Timeout(seconds, connect=_ASK_SECONDS),
+            transport=GuardedTransport(),
+            trust_env=False,
+        )
 
     def _digests(self) -> dict[str, str]:
         """The digest of every model it has, by name.
@@ -150,10 +164,12 @@ class Ollama(Target):
         except (httpx.HTTPError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise MissingRequirement(
                 Text(f"Ollama does not answer at {self._url()}.", f"Ollama 沒有在 {self._url()} 回應。"),
-                Text("Start it (ollama serve, or its app; https://ollama.com/download brings it), or name another "
-                     "address in settings.url.",
-                     "請啟動它（ollama serve 或應用程式，可從 https://ollama.com/download 取得），"
-                     "或在 settings.url 指定別的位址。"),
+                Text(
+                    "Start it (ollama serve, or its app; https://ollama.com/download brings it), or name another "
+                    "address in settings.url.",
+                    "請啟動它（ollama serve 或應用程式，可從 https://ollama.com/download 取得），"
+                    "或在 settings.url 指定別的位址。",
+                ),
                 field="settings.url",
             ) from error
 
@@ -162,10 +178,14 @@ class Ollama(Target):
         ours = {deployment.digest for deployment in history(version.task) if deployment.model == name}
         if standing is not None and standing not in ours and not self.replace:
             raise DeploymentError(
-                Text(f"Ollama has a model {name} that was not deployed from here.",
-                     f"Ollama 已經有一個名為 {name} 的模型，不是從這裡部署的。"),
-                Text("Choose another settings.name, or set settings.replace to true to put this one in its place.",
-                     "請換一個 settings.name；確定要取代它，就把 settings.replace 設為 true。"),
+                Text(
+                    f"Ollama has a model {name} that was not deployed from here.",
+                    f"Ollama 已經有一個名為 {name} 的模型，不是從這裡部署的。",
+                ),
+                Text(
+                    "Choose another settings.name, or set settings.replace to true to put this one in its place.",
+                    "請換一個 settings.name；確定要取代它，就把 settings.replace 設為 true。",
+                ),
                 field="settings.name",
             )
 
@@ -224,10 +244,14 @@ class Ollama(Target):
 
     def _stale(self, name: str) -> DeploymentError:
         return DeploymentError(
-            Text(f"Ollama has an older model under the name {name}, not the one just sent.",
-                 f"Ollama 裡名為 {name} 的仍是舊模型，不是剛送去的這一個。"),
-            Text(f"Remove it (ollama rm {name}) and deploy again, or choose another settings.name.",
-                 f"請移除它（ollama rm {name}）後再部署，或換一個 settings.name。"),
+            Text(
+                f"Ollama has an older model under the name {name}, not the one just sent.",
+                f"Ollama 裡名為 {name} 的仍是舊模型，不是剛送去的這一個。",
+            ),
+            Text(
+                f"Remove it (ollama rm {name}) and deploy again, or choose another settings.name.",
+                f"請移除它（ollama rm {name}）後再部署，或換一個 settings.name。",
+            ),
             field="settings.name",
         )
 
@@ -235,9 +259,11 @@ class Ollama(Target):
         said = redact(why)[:300]
         return DeploymentError(
             Text(f"Ollama could not make the model: {said}", f"Ollama 無法建立模型：{said}"),
-            Text("What was live before still answers. Its own log says more; an architecture it does not know needs a "
-                 "newer Ollama, a full disk needs room.",
-                 "先前的部署仍在服務。Ollama 自己的紀錄有更多說明；不認得的架構要更新 Ollama，磁碟滿了要清出空間。"),
+            Text(
+                "What was live before still answers. Its own log says more; an architecture it does not know needs a "
+                "newer Ollama, a full disk needs room.",
+                "先前的部署仍在服務。Ollama 自己的紀錄有更多說明；不認得的架構要更新 Ollama，磁碟滿了要清出空間。",
+            ),
             field="target",
         )
 

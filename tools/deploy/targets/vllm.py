@@ -74,22 +74,43 @@ class Vllm(Target):
         mounted = {"model": "/models/base", "adapter": "/models/adapter", "template": "/models/chat_template.jinja"}
         here = {"model": str(model), "adapter": str(adapter), "template": str(folder / "chat_template.jinja")}
         command = ["vllm", *self._arguments(name, here, adapter), "--host", "127.0.0.1"]
-        script = ("#!/usr/bin/env bash\n# Needs a CUDA GPU and: pip install vllm\n"
-                  "# Set VLLM_API_KEY to the key that clients shall carry.\nset -eu\n"
-                  f'exec {shlex.join(command)}\n')
+        script = (
+            "#!/usr/bin/env bash\n# Needs a CUDA GPU and: pip install vllm\n"
+            "# Set VLLM_API_KEY to the key that clients shall carry.\nset -eu\n"
+            f"exec {shlex.join(command)}\n"
+        )
         write_atomic(folder / "serve.sh", script, mode=0o755)
         volumes = [f"{model}:{mounted['model']}:ro", f"./chat_template.jinja:{mounted['template']}:ro"]
         if adapter:
             volumes.append(f"{adapter}:{mounted['adapter']}:ro")
-        write_atomic(folder / "compose.yaml", dump_yaml({"services": {name: {
-            "image": self.image, "command": self._arguments(name, mounted, adapter)[1:], "ipc": "host",
-            "ports": [f"127.0.0.1:{self.port}:{self.port}"], "volumes": volumes,
-            "environment": {"VLLM_API_KEY": "${VLLM_API_KEY:?set the key that clients shall carry}",
-                            "HF_HUB_OFFLINE": "1"},
-            "deploy": {"resources": {"reservations": {"devices": [
-                {"driver": "nvidia", "count": self.gpus, "capabilities": ["gpu"]}]}}},
-            "restart": "unless-stopped",
-        }}}))
+        write_atomic(
+            folder / "compose.yaml",
+            dump_yaml(
+                {
+                    "services": {
+                        name: {
+                            "image": self.image,
+                            "command": self._arguments(name, mounted, adapter)[1:],
+                            "ipc": "host",
+                            "ports": [f"127.0.0.1:{self.port}:{self.port}"],
+                            "volumes": volumes,
+                            "environment": {
+                                "VLLM_API_KEY": "${VLLM_API_KEY:?set the key that clients shall carry}",
+                                "HF_HUB_OFFLINE": "1",
+                            },
+                            "deploy": {
+                                "resources": {
+                                    "reservations": {
+                                        "devices": [{"driver": "nvidia", "count": self.gpus, "capabilities": ["gpu"]}]
+                                    }
+                                }
+                            },
+                            "restart": "unless-stopped",
+                        }
+                    }
+                }
+            ),
+        )
         prompt, labels = Prompt.model_validate(info["prompt"]), list(info["labels"])
         row = {"text": "{text}", "entity": "{entity}"}
         messages = [one for one in chat_messages(row, prompt, labels) if one["content"]]
@@ -98,8 +119,18 @@ class Vllm(Target):
 
     def _arguments(self, name: str, places: dict[str, str], adapter: Path | None) -> list[str]:
         """`serve MODEL …` with the paths of this machine or of the container."""
-        found = ["serve", places["model"], "--port", str(self.port), "--chat-template", places["template"],
-                 "--generation-config", "vllm", "--override-generation-config", json.dumps(_GREEDY)]
+        found = [
+            "serve",
+            places["model"],
+            "--port",
+            str(self.port),
+            "--chat-template",
+            places["template"],
+            "--generation-config",
+            "vllm",
+            "--override-generation-config",
+            json.dumps(_GREEDY),
+        ]
         if self.gpus > 1:
             found += ["--tensor-parallel-size", str(self.gpus)]
         if self.max_length:
@@ -108,8 +139,16 @@ class Vllm(Target):
             return [*found, "--served-model-name", name]
         rank = int(read_json(adapter / "adapter_config.json").get("r") or _RANKS[0])
         taken = next((known for known in _RANKS if known >= rank), rank)
-        return [*found, "--tokenizer", places["adapter"], "--enable-lora", "--max-lora-rank", str(taken),
-                "--lora-modules", f"{name}={places['adapter']}"]
+        return [
+            *found,
+            "--tokenizer",
+            places["adapter"],
+            "--enable-lora",
+            "--max-lora-rank",
+            str(taken),
+            "--lora-modules",
+            f"{name}={places['adapter']}",
+        ]
 
 
 def _chat_template(model: Path) -> str:

@@ -35,9 +35,7 @@ class Baseline(ABC):
         return True
 
     @abstractmethod
-    def answers(
-        self, train: Sequence[Row], valid: Sequence[Row], rows: Sequence[Row], language: str
-    ) -> list[Answered]:
+    def answers(self, train: Sequence[Row], valid: Sequence[Row], rows: Sequence[Row], language: str) -> list[Answered]:
         """Its answer to every one of `rows`, learnt from the training and validation rows."""
 
 
@@ -49,8 +47,9 @@ def known_baselines() -> dict[str, Baseline]:
 
 def baselines_for(answers: Answers, train: Sequence[Row]) -> dict[str, Baseline]:
     """The simple methods that fit answers of a kind, and such rows."""
-    return {name: one for name, one in known_baselines().items()
-            if answers in one.fits and train and one.makes_sense(train)}
+    return {
+        name: one for name, one in known_baselines().items() if answers in one.fits and train and one.makes_sense(train)
+    }
 
 
 def baseline_title(name: str) -> Text:
@@ -70,7 +69,10 @@ def fitted_title(name: str, figures: Mapping[str, Any]) -> Text:
     title, rows = baseline_title(name), (figures.get("fitted_on") or {}).get("rows")
     if rows is None:
         return title
-    return Text(f"{title.en} fitted on {several(rows, 'row')}", f"以 {rows} 筆訓練的{' ' if title.zh[0].isascii() else ''}{title.zh}")
+    return Text(
+        f"{title.en} fitted on {several(rows, 'row')}",
+        f"以 {rows} 筆訓練的{' ' if title.zh[0].isascii() else ''}{title.zh}",
+    )
 
 
 def said(row: Row, answer: str) -> Answered:

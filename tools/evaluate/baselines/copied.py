@@ -19,7 +19,5 @@ class Copied(Baseline):
     def makes_sense(self, train: Sequence[Row]) -> bool:
         return "output" in train[0]  # of a conversation nobody would repeat what was said so far
 
-    def answers(
-        self, train: Sequence[Row], valid: Sequence[Row], rows: Sequence[Row], language: str
-    ) -> list[Answered]:
+    def answers(self, train: Sequence[Row], valid: Sequence[Row], rows: Sequence[Row], language: str) -> list[Answered]:
         return [said(row, str(row["text"])) for row in rows]

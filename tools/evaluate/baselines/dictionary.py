@@ -22,9 +22,7 @@ class Dictionary(Baseline):
     title: ClassVar[Text] = Text("a dictionary of the parts seen in training", "訓練資料的詞典比對")
     fits: ClassVar[tuple[Answers, ...]] = ("spans",)
 
-    def answers(
-        self, train: Sequence[Row], valid: Sequence[Row], rows: Sequence[Row], language: str
-    ) -> list[Answered]:
+    def answers(self, train: Sequence[Row], valid: Sequence[Row], rows: Sequence[Row], language: str) -> list[Answered]:
         seen: dict[str, Counter[str]] = {}
         for row in train:
             for span in row["spans"]:

@@ -16,8 +16,7 @@ class Longer(Baseline):
     title: ClassVar[Text] = Text("the longer answer wins", "選較長的回答")
     fits: ClassVar[tuple[Answers, ...]] = ("pair",)
 
-    def answers(
-        self, train: Sequence[Row], valid: Sequence[Row], rows: Sequence[Row], language: str
-    ) -> list[Answered]:
-        return [Answered(str(row["chosen"]), None, None, float(len(row["chosen"]) - len(row["rejected"])))
-                for row in rows]
+    def answers(self, train: Sequence[Row], valid: Sequence[Row], rows: Sequence[Row], language: str) -> list[Answered]:
+        return [
+            Answered(str(row["chosen"]), None, None, float(len(row["chosen"]) - len(row["rejected"]))) for row in rows
+        ]

@@ -17,9 +17,7 @@ class Majority(Baseline):
     title: ClassVar[Text] = Text("the majority class", "多數類別")
     fits: ClassVar[tuple[Answers, ...]] = ("label",)
 
-    def answers(
-        self, train: Sequence[Row], valid: Sequence[Row], rows: Sequence[Row], language: str
-    ) -> list[Answered]:
+    def answers(self, train: Sequence[Row], valid: Sequence[Row], rows: Sequence[Row], language: str) -> list[Answered]:
         counts = Counter(str(row["label"]) for row in train)
         most = min(counts, key=lambda label: (-counts[label], label))
         return [Answered(str(row["label"]), most, most) for row in rows]

@@ -18,9 +18,7 @@ class Nearest(Baseline):
     title: ClassVar[Text] = Text("the answer of the most similar training row", "最相似訓練資料的回答")
     fits: ClassVar[tuple[Answers, ...]] = ("text",)
 
-    def answers(
-        self, train: Sequence[Row], valid: Sequence[Row], rows: Sequence[Row], language: str
-    ) -> list[Answered]:
+    def answers(self, train: Sequence[Row], valid: Sequence[Row], rows: Sequence[Row], language: str) -> list[Answered]:
         features = text_features(language)
         known = features.fit_transform([marked(row) for row in train])
         places, _ = nearest_rows(known, features.transform([marked(row) for row in rows]))

@@ -23,9 +23,7 @@ class Tfidf(Baseline):
     title: ClassVar[Text] = Text("TF-IDF + logistic regression", "TF-IDF＋邏輯迴歸")
     fits: ClassVar[tuple[Answers, ...]] = ("label",)
 
-    def answers(
-        self, train: Sequence[Row], valid: Sequence[Row], rows: Sequence[Row], language: str
-    ) -> list[Answered]:
+    def answers(self, train: Sequence[Row], valid: Sequence[Row], rows: Sequence[Row], language: str) -> list[Answered]:
         from sklearn.linear_model import LogisticRegression
         from sklearn.metrics import f1_score
         from threadpoolctl import threadpool_limits
@@ -36,8 +34,10 @@ class Tfidf(Baseline):
         features = text_features(language)
         known = features.fit_transform([marked(row) for row in train])
         with threadpool_limits(1):  # more threads spend their time waiting for each other on problems this small
-            fitted = [LogisticRegression(C=strength, max_iter=2000).fit(known, labels)
-                      for strength in (_STRENGTHS if valid else _STRENGTHS[1:2])]
+            fitted = [
+                LogisticRegression(C=strength, max_iter=2000).fit(known, labels)
+                for strength in (_STRENGTHS if valid else _STRENGTHS[1:2])
+            ]
         best = fitted[0]
         if valid:
             held_out = features.transform([marked(row) for row in valid])

@@ -197,8 +197,12 @@ class Case:
         try:
             return evaluated_answers(self.folder, evaluation)
         except (EvaluationError, KeyError) as error:
-            raise NotKnown(Text(f"the answers of {self.folder.name} were changed or are gone; evaluate it again",
-                                f"{self.folder.name} 的逐列回答被改過或不見了，請重新評估")) from error
+            raise NotKnown(
+                Text(
+                    f"the answers of {self.folder.name} were changed or are gone; evaluate it again",
+                    f"{self.folder.name} 的逐列回答被改過或不見了，請重新評估",
+                )
+            ) from error
 
     # ---- what follows from both ---------------------------------------------------------------------------------
 
@@ -219,8 +223,12 @@ class Case:
         """
         found = self.seen_in_evaluation.get("between")
         if not found:
-            raise NotKnown(Text("no evaluation has compared the training rows with the test rows yet",
-                                "還沒有評估比對過訓練資料和測試資料"))
+            raise NotKnown(
+                Text(
+                    "no evaluation has compared the training rows with the test rows yet",
+                    "還沒有評估比對過訓練資料和測試資料",
+                )
+            )
         return dict(found)
 
     @cached_property
@@ -269,8 +277,9 @@ class Case:
         sure = self.suspects.get("sure") or {}
         if sure.get("rows", 0) < _SURE_ROWS:
             return 0.0
-        return (ramp(sure["denied"] / sure["rows"], _SOME_DENIED, _MANY_DENIED)
-                * ramp(len(self.doubted) / asked, _SOME_DOUBTED, _MANY_DOUBTED))
+        return ramp(sure["denied"] / sure["rows"], _SOME_DENIED, _MANY_DENIED) * ramp(
+            len(self.doubted) / asked, _SOME_DOUBTED, _MANY_DOUBTED
+        )
 
     def expects(self, low: float, high: float, because: Text) -> Expectation | None:
         """Where the headline metric should come to stand; None where it was never measured.
@@ -293,8 +302,10 @@ class Case:
         value, ceiling = self.result.value, max(simple, self.result.value)
         simplest = self.result.simplest or {"name": "tfidf"}
         name = fitted_title(str(simplest["name"]), simplest)
-        said = because or Text(f"On the same rows {name.en} reaches {simple:.2f}, so that much can be learnt from them.",
-                               f"在同一批資料上，{name.zh}可以到 {simple:.2f}，至少這些是學得到的。")
+        said = because or Text(
+            f"On the same rows {name.en} reaches {simple:.2f}, so that much can be learnt from them.",
+            f"在同一批資料上，{name.zh}可以到 {simple:.2f}，至少這些是學得到的。",
+        )
         return self.expects(value + (ceiling - value) / 2, max(ceiling + 0.03, value + (1 - value) / 2), said)
 
     def train_texts(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -360,9 +371,14 @@ class Case:
 
     def plan_again(self) -> dict[str, Any]:
         """The call that plans on another base model."""
-        return {"tool": "plan_training", "arguments": {
-            "task": self.folder.task.name, "parent": self.folder.name,
-            "settings": {"base_model": "<another base model>"}}}
+        return {
+            "tool": "plan_training",
+            "arguments": {
+                "task": self.folder.task.name,
+                "parent": self.folder.name,
+                "settings": {"base_model": "<another base model>"},
+            },
+        }
 
 
 def _begins(longer: str, shorter: str) -> bool:

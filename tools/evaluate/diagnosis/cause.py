@@ -109,8 +109,13 @@ class CauseKind(ABC):
         return min(share, _NO_FAULT) if met else share
 
     def found(
-        self, share: float, figures: Mapping[str, Any], reasons: Sequence[Text], remedy: Remedy,
-        rows: Sequence[Mapping[str, Any]] = (), gain: float | None = None,
+        self,
+        share: float,
+        figures: Mapping[str, Any],
+        reasons: Sequence[Text],
+        remedy: Remedy,
+        rows: Sequence[Mapping[str, Any]] = (),
+        gain: float | None = None,
     ) -> Cause | None:
         """The cause, where its evidence is worth a word.
 
@@ -119,8 +124,20 @@ class CauseKind(ABC):
         """
         if share < WORTH_A_WORD:
             return None
-        return Cause(self.name, self.title, self.page, round(min(share, 1.0), 3), dict(figures), list(reasons),
-                     remedy.say, remedy.settings, remedy.call, remedy.expects, [dict(row) for row in rows], gain)
+        return Cause(
+            self.name,
+            self.title,
+            self.page,
+            round(min(share, 1.0), 3),
+            dict(figures),
+            list(reasons),
+            remedy.say,
+            remedy.settings,
+            remedy.call,
+            remedy.expects,
+            [dict(row) for row in rows],
+            gain,
+        )
 
 
 @cache

@@ -18,7 +18,10 @@ from .standing import Result, best_of, result_of
 
 _TEXT = 120
 _POINTED_AT = 0.15
-_USUAL_GAIN, _LEAST_GAIN = 0.1, 0.02  # where nothing says how far the score would move, and at least; choices of this project
+_USUAL_GAIN, _LEAST_GAIN = (
+    0.1,
+    0.02,
+)  # where nothing says how far the score would move, and at least; choices of this project
 _CONTRARY = ("overfitting", "underfitting")
 _BY_ROW_TEXT = ("answer",)
 
@@ -81,9 +84,15 @@ def diagnose(version: VersionFolder, complaint: str = "", *, texts: bool = True)
     result = case.result
     best = _best(case)
     return Diagnosis(
-        version=version, standing=result.standing if result else None, result=result, best=best,
-        beside_best=_beside(result, best), causes=accused, advice=advice,
-        signs=[cause for cause in ranked if cause not in accused], unknown=unknown,
+        version=version,
+        standing=result.standing if result else None,
+        result=result,
+        best=best,
+        beside_best=_beside(result, best),
+        causes=accused,
+        advice=advice,
+        signs=[cause for cause in ranked if cause not in accused],
+        unknown=unknown,
     )
 
 
@@ -100,16 +109,23 @@ def _rank(cause: Cause, complaint: str, value: float | None) -> tuple[bool, floa
     if gain is None and cause.expects is not None and value is not None:
         gain = abs((cause.expects.low + cause.expects.high) / 2 - value)
     pointed_at = any(word in said for word in kind.words)
-    return not (kind.says_why or pointed_at), -(cause.share + _POINTED_AT * pointed_at) * (max(gain, _LEAST_GAIN) if gain is not None else _USUAL_GAIN)
+    return not (kind.says_why or pointed_at), -(cause.share + _POINTED_AT * pointed_at) * (
+        max(gain, _LEAST_GAIN) if gain is not None else _USUAL_GAIN
+    )
 
 
 def _best(case: Case) -> Result | None:
     """The best version on this one's benchmark, this one among them."""
     if case.result is None:
         return None
-    others = [VersionFolder(case.folder.task, number) for number in version_numbers(case.folder.task)
-              if number != case.folder.number]
-    results = [result for other in others if other.model_info_file.is_file() and (result := result_of(case.task, other))]
+    others = [
+        VersionFolder(case.folder.task, number)
+        for number in version_numbers(case.folder.task)
+        if number != case.folder.number
+    ]
+    results = [
+        result for other in others if other.model_info_file.is_file() and (result := result_of(case.task, other))
+    ]
     return best_of([*results, case.result])
 
 

@@ -30,10 +30,17 @@ def by_rewards(case: Case) -> Remedy | None:
     valid = {"rewards": ["exact_match", "json_validity"]} if _metric(case) == "json_validity" else {}
     name = case.folder.name
     return Remedy(
-        Text(f"Train {name} on with rewards (grpo)", f"讓 {name} 接著做獎勵訓練（grpo）"), {"method": "grpo", **valid},
-        expects=case.expects(value, value + (1 - value) / 2, Text(
-            "Rewards make it find more surely what it finds sometimes; they add no knowledge.",
-            "獎勵訓練讓它更穩定地答出偶爾答得出的；不會增加知識。")))
+        Text(f"Train {name} on with rewards (grpo)", f"讓 {name} 接著做獎勵訓練（grpo）"),
+        {"method": "grpo", **valid},
+        expects=case.expects(
+            value,
+            value + (1 - value) / 2,
+            Text(
+                "Rewards make it find more surely what it finds sometimes; they add no knowledge.",
+                "獎勵訓練讓它更穩定地答出偶爾答得出的；不會增加知識。",
+            ),
+        ),
+    )
 
 
 def reasons(case: Case) -> list[Text]:
@@ -41,15 +48,21 @@ def reasons(case: Case) -> list[Text]:
     seconds, name, right = case.training.get("seconds"), case.folder.name, _right(case) or 0.0
     took = Text(f" {name} took {duration(seconds)}.", f"{name} 花了 {duration(seconds)}。") if seconds else Text("", "")
     return [
-        Text(f"A program can check these answers, and {right:.0%} are right: sometimes right and sometimes wrong is what "
-             f"rewards learn from ({PAGE}).",
-             f"這類回答可以用程式檢查，目前答對 {right:.0%}：有對有錯，獎勵訓練才學得到東西（{PAGE}）。"),
-        Text(f"It is slow: {_ANSWERS} answers are written to each of {case.train_rows} questions in every epoch, which takes "
-             f"many times as long as sft.{took.en} The plan tells the time; nothing starts before your yes.",
-             f"它很慢：每輪要為 {case.train_rows} 個問題各寫 {_ANSWERS} 個回答，時間是 sft 的好幾倍。{took.zh}"
-             "計畫會列出時間，你同意之前不會開始。"),
-        Text("More rows like its mistakes are the other way, and teach what it does not know at all.",
-             "另一條路是補和它答錯的情況相似的資料，那才能教它完全不會的東西。"),
+        Text(
+            f"A program can check these answers, and {right:.0%} are right: sometimes right and sometimes wrong is what "
+            f"rewards learn from ({PAGE}).",
+            f"這類回答可以用程式檢查，目前答對 {right:.0%}：有對有錯，獎勵訓練才學得到東西（{PAGE}）。",
+        ),
+        Text(
+            f"It is slow: {_ANSWERS} answers are written to each of {case.train_rows} questions in every epoch, which takes "
+            f"many times as long as sft.{took.en} The plan tells the time; nothing starts before your yes.",
+            f"它很慢：每輪要為 {case.train_rows} 個問題各寫 {_ANSWERS} 個回答，時間是 sft 的好幾倍。{took.zh}"
+            "計畫會列出時間，你同意之前不會開始。",
+        ),
+        Text(
+            "More rows like its mistakes are the other way, and teach what it does not know at all.",
+            "另一條路是補和它答錯的情況相似的資料，那才能教它完全不會的東西。",
+        ),
     ]
 
 

@@ -59,19 +59,30 @@ def result_of(task: Task, version: VersionFolder) -> Result | None:
     if found is None:
         return None
     metric = task.metric if headline(evaluation, task.metric) else usual
-    per_class = {label: figures["f1"] for label, figures in (evaluation.get("per_class") or {}).items()
-                 if figures.get("support") and not figures.get("too_few")}
+    per_class = {
+        label: figures["f1"]
+        for label, figures in (evaluation.get("per_class") or {}).items()
+        if figures.get("support") and not figures.get("too_few")
+    }
     weakest = min(per_class, key=lambda label: per_class[label]) if len(per_class) > 1 else None
     config = version.config() if version.config_file.is_file() else {}
     parent = config.get("parent")
     return Result(
-        version=version, metric=metric, value=float(found["value"]), low=found.get("low"), high=found.get("high"),
-        rows=int(evaluation["benchmark"].get("count") or 0), benchmark=str(evaluation["benchmark"]["hash"]),
-        standing=_standing(metric, found, task.success_criteria.threshold), threshold=task.success_criteria.threshold,
-        weakest=weakest, weakest_f1=per_class[weakest] if weakest else 0.0,
+        version=version,
+        metric=metric,
+        value=float(found["value"]),
+        low=found.get("low"),
+        high=found.get("high"),
+        rows=int(evaluation["benchmark"].get("count") or 0),
+        benchmark=str(evaluation["benchmark"]["hash"]),
+        standing=_standing(metric, found, task.success_criteria.threshold),
+        threshold=task.success_criteria.threshold,
+        weakest=weakest,
+        weakest_f1=per_class[weakest] if weakest else 0.0,
         weakest_rows=train_counts(version).get(weakest) if weakest else None,
         invalid_rate=float(((evaluation.get("metrics") or {}).get("invalid_rate") or {}).get("value") or 0.0),
-        simplest=_simplest(evaluation, metric, float(found["value"])), parent=str(parent) if parent else None,
+        simplest=_simplest(evaluation, metric, float(found["value"])),
+        parent=str(parent) if parent else None,
         before=_value_on(version, str(parent), metric, evaluation) if parent else None,
     )
 
@@ -79,27 +90,37 @@ def result_of(task: Task, version: VersionFolder) -> Result | None:
 def where_it_stands(result: Result) -> Text:
     """The score against the person's own goal, in one sentence or two."""
     title, value, name = metric_title(result.metric), f"{result.value:.3f}", result.version.name
-    around = Text("", "") if result.low is None or result.high is None else Text(
-        f" ({result.low:.2f}–{result.high:.2f})", f"（{result.low:.2f}–{result.high:.2f}）")
+    around = (
+        Text("", "")
+        if result.low is None or result.high is None
+        else Text(f" ({result.low:.2f}–{result.high:.2f})", f"（{result.low:.2f}–{result.high:.2f}）")
+    )
     goal = "–" if result.threshold is None else f"{result.threshold:.3f}"
     tail = {
         "met": Text(f": your goal of {goal} is met.", f"，已達到你訂的 {goal}。"),
-        "close": Text(f": close to your goal of {goal}, within what this test can tell apart.",
-                      f"，接近你訂的 {goal}，差距在這個測試集分不出來的範圍內。"),
+        "close": Text(
+            f": close to your goal of {goal}, within what this test can tell apart.",
+            f"，接近你訂的 {goal}，差距在這個測試集分不出來的範圍內。",
+        ),
         "gap": Text(f": still short of your goal of {goal}.", f"，離你訂的 {goal} 還有一段距離。"),
-        "no_goal": Text("; no threshold is set yet, so only you can say whether that is enough.",
-                        "；還沒有訂門檻，夠不夠用只有你能決定。"),
+        "no_goal": Text(
+            "; no threshold is set yet, so only you can say whether that is enough.",
+            "；還沒有訂門檻，夠不夠用只有你能決定。",
+        ),
     }[result.standing]
-    return Text(f"{name} reaches {title.en} {value}{around.en} on {several(result.rows, 'row')} it has never seen{tail.en}",
-                f"{name} 在 {result.rows} 筆沒看過的資料上，{title.zh} 是 {value}{around.zh}{tail.zh}")
+    return Text(
+        f"{name} reaches {title.en} {value}{around.en} on {several(result.rows, 'row')} it has never seen{tail.en}",
+        f"{name} 在 {result.rows} 筆沒看過的資料上，{title.zh} 是 {value}{around.zh}{tail.zh}",
+    )
 
 
 def best_of(results: Sequence[Result]) -> Result | None:
     """The best of those measured on the benchmark of the newest one."""
     if not results:
         return None
-    comparable = [result for result in results
-                  if (result.benchmark, result.metric) == (results[-1].benchmark, results[-1].metric)]
+    comparable = [
+        result for result in results if (result.benchmark, result.metric) == (results[-1].benchmark, results[-1].metric)
+    ]
     sign = 1 if higher_is_better(results[-1].metric) else -1
     return max(comparable, key=lambda result: (sign * result.value, result.version.number))
 
@@ -147,11 +168,14 @@ def against_the_simplest(result: Result) -> Text | None:
         return None
     title, value = fitted_title(result.simplest["name"], result.simplest), f"{result.simplest['value']:.3f}"
     if result.simplest["outcome"] == "wins":
-        return Text(f"Honestly: {title.en} scores {value} on the same rows, trains in seconds and needs no GPU. As it "
-                    "stands, the simple method is the better choice.",
-                    f"老實說：{title.zh}在同一批資料上得到 {value}，幾秒就訓練好、不需要 GPU。以目前的結果，"
-                    "簡單的方法比較好。")
-    return Text(f"It is not shown to beat {title.en} ({value}).", f"還沒有證據顯示它優於最簡單的方法：{title.zh}（{value}）。")
+        return Text(
+            f"Honestly: {title.en} scores {value} on the same rows, trains in seconds and needs no GPU. As it "
+            "stands, the simple method is the better choice.",
+            f"老實說：{title.zh}在同一批資料上得到 {value}，幾秒就訓練好、不需要 GPU。以目前的結果，簡單的方法比較好。",
+        )
+    return Text(
+        f"It is not shown to beat {title.en} ({value}).", f"還沒有證據顯示它優於最簡單的方法：{title.zh}（{value}）。"
+    )
 
 
 def _simplest(evaluation: Mapping[str, Any], metric: str, value: float) -> Mapping[str, Any] | None:
@@ -159,14 +183,21 @@ def _simplest(evaluation: Mapping[str, Any], metric: str, value: float) -> Mappi
     verdict = evaluation.get("verdict") or {}
     if verdict.get("simplest") and verdict.get("metric", metric) == metric:
         return dict(verdict["simplest"])
-    known = {name: float(figures[metric]) for name, figures in (evaluation.get("baselines") or {}).items()
-             if name != BASE_MODEL and isinstance(figures.get(metric), int | float)}
+    known = {
+        name: float(figures[metric])
+        for name, figures in (evaluation.get("baselines") or {}).items()
+        if name != BASE_MODEL and isinstance(figures.get(metric), int | float)
+    }
     if not known:
         return None
     name = max(known, key=lambda one: known[one])
     fitted = evaluation["baselines"][name].get("fitted_on")
-    return {"name": name, "value": known[name], "outcome": "wins" if known[name] >= value else "loses",
-            **({"fitted_on": fitted} if fitted else {})}
+    return {
+        "name": name,
+        "value": known[name],
+        "outcome": "wins" if known[name] >= value else "loses",
+        **({"fitted_on": fitted} if fitted else {}),
+    }
 
 
 def _value_on(version: VersionFolder, parent: str, metric: str, evaluation: Mapping[str, Any]) -> float | None:

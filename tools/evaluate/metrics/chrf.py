@@ -24,7 +24,8 @@ class Chrf(MeanMetric):
     explained: ClassVar[Text] = Text(
         "chrF: how many character sequences the answers share with those wanted; 1 is word for word, other wordings of "
         "the same cost points.",
-        "chrF：回答與標準答案共有的字元序列比例；1 代表一字不差，意思相同但用字不同也會扣分。")
+        "chrF：回答與標準答案共有的字元序列比例；1 代表一字不差，意思相同但用字不同也會扣分。",
+    )
     answers: ClassVar[tuple[Answers, ...]] = ("text", "pair")
 
     def applies(self, answers: Sequence[Answered]) -> bool:
@@ -37,7 +38,11 @@ class Chrf(MeanMetric):
         return [_counted(row) for row in answers]
 
     def measure(self, sums: Sequence[float]) -> list[float]:
-        reached = [(said, wanted, shared) for said, wanted, shared in zip(sums[::3], sums[1::3], sums[2::3], strict=True) if said and wanted]
+        reached = [
+            (said, wanted, shared)
+            for said, wanted, shared in zip(sums[::3], sums[1::3], sums[2::3], strict=True)
+            if said and wanted
+        ]
         precision = ratio(sum(shared / said for said, _, shared in reached), len(reached))
         recall = ratio(sum(shared / wanted for _, wanted, shared in reached), len(reached))
         return [ratio((1 + _BETA**2) * precision * recall, _BETA**2 * precision + recall)]
@@ -61,4 +66,4 @@ def _counted(row: Answered) -> Counts:
 
 
 def _grams(text: str, size: int) -> Counter[str]:
-    return Counter(text[at:at + size] for at in range(len(text) - size + 1))
+    return Counter(text[at : at + size] for at in range(len(text) - size + 1))

@@ -16,7 +16,8 @@ class EntityF1(ClassMetric, F1Metric):
     title: ClassVar[Text] = Text("entity F1", "實體 F1")
     explained: ClassVar[Text] = Text(
         "Entity F1: of the parts it named and the parts it should have named, how many agree exactly, type and text.",
-        "實體 F1：模型擷取的片段和應該擷取的片段，種類與文字都完全相同的比例。")
+        "實體 F1：模型擷取的片段和應該擷取的片段，種類與文字都完全相同的比例。",
+    )
     answers: ClassVar[tuple[Answers, ...]] = ("spans",)
 
     def shares(self, columns: int) -> list[Share]:

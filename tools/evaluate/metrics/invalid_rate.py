@@ -14,7 +14,8 @@ class InvalidRate(ShareMetric):
     title: ClassVar[Text] = Text("invalid answers", "無效回答比例")
     explained: ClassVar[Text] = Text(
         "Invalid answers: no label, no JSON of parts, or empty; each counts as wrong.",
-        "無效回答：不是標籤、不是 JSON 或空白的回答，都算錯。")
+        "無效回答：不是標籤、不是 JSON 或空白的回答，都算錯。",
+    )
     answers: ClassVar[tuple[Answers, ...]] = ("label", "spans", "text", "pair")
     higher_is_better: ClassVar[bool] = False
 

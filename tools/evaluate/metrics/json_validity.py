@@ -13,8 +13,10 @@ class JsonValidity(ShareMetric):
     """The share of answers that are JSON, whatever they say; fits parts of a text, and texts that should be JSON."""
 
     title: ClassVar[Text] = Text("valid JSON", "JSON 有效率")
-    explained: ClassVar[Text] = Text("Valid JSON: the share of answers a program can read, right or wrong.",
-                                     "JSON 有效率：程式讀得懂的回答比例，不論內容對錯。")
+    explained: ClassVar[Text] = Text(
+        "Valid JSON: the share of answers a program can read, right or wrong.",
+        "JSON 有效率：程式讀得懂的回答比例，不論內容對錯。",
+    )
     answers: ClassVar[tuple[Answers, ...]] = ("spans", "text")
 
     def applies(self, answers: Sequence[Answered]) -> bool:

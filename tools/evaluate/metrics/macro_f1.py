@@ -17,7 +17,8 @@ class MacroF1(MeanOfClasses):
     title: ClassVar[Text] = Text("macro-F1", "macro-F1")
     explained: ClassVar[Text] = Text(
         "macro-F1: the mean of every label's F1; a small label counts as much as a large one.",
-        "macro-F1：各標籤 F1 的平均，小類別和大類別一樣重要。")
+        "macro-F1：各標籤 F1 的平均，小類別和大類別一樣重要。",
+    )
 
     def weights(self, sums: Sequence[float]) -> list[float]:
         return [float(counts) for counts in counted_labels(sums[1:-3:3])]

@@ -28,8 +28,12 @@ def main(arguments: list[str]) -> int:
         if known is None:
             raise EvaluationError(
                 Text(f"{folder.name} has not been evaluated yet.", f"{folder.name} 還沒有評估過。"),
-                Text(f"Call evaluate(task={folder.task.name!r}, version={folder.name!r}) first.",
-                     f"請先呼叫 evaluate(task={folder.task.name!r}, version={folder.name!r})。"), field="version")
+                Text(
+                    f"Call evaluate(task={folder.task.name!r}, version={folder.name!r}) first.",
+                    f"請先呼叫 evaluate(task={folder.task.name!r}, version={folder.name!r})。",
+                ),
+                field="version",
+            )
         print(write_report(folder, known.record))
     except NlpSkillsError as error:
         print(error, file=sys.stderr)

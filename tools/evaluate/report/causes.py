@@ -15,18 +15,36 @@ from .material import Material
 def causes(material: Material) -> Html:
     found = material.diagnosis
     if found is None:
-        return tag("p", Text("Only the newest evaluation is diagnosed; this is an earlier one.",
-                             "只會診斷最新的評估，這是較早的一次。"))
+        return tag(
+            "p",
+            Text(
+                "Only the newest evaluation is diagnosed; this is an earlier one.",
+                "只會診斷最新的評估，這是較早的一次。",
+            ),
+        )
     if isinstance(found, NlpSkillsError):
         return paragraphs([found.problem, found.fix])
     listed = [*found.causes, *found.signs]
     if not listed:
-        told = tag("p", Text("Nothing stands out in the curves, the labels, the data or the answers.",
-                             "曲線、標籤、資料與回答都沒有明顯的問題。"))
+        told = tag(
+            "p",
+            Text(
+                "Nothing stands out in the curves, the labels, the data or the answers.",
+                "曲線、標籤、資料與回答都沒有明顯的問題。",
+            ),
+        )
     else:
-        told = html(tag("p", Text("The likeliest first, each with what speaks for it. Change one thing at a time.",
-                                  "可能性由高到低，並列出依據。一次只改一件事。"), class_="note"),
-                    tag("ol", (_cause(cause) for cause in listed), class_="causes"))
+        told = html(
+            tag(
+                "p",
+                Text(
+                    "The likeliest first, each with what speaks for it. Change one thing at a time.",
+                    "可能性由高到低，並列出依據。一次只改一件事。",
+                ),
+                class_="note",
+            ),
+            tag("ol", (_cause(cause) for cause in listed), class_="causes"),
+        )
     return html(told, _unknown(found.unknown))
 
 
@@ -34,7 +52,8 @@ def _cause(cause: Cause) -> Html:
     strength = Text(f"evidence {cause.share:.0%}", f"證據強度 {cause.share:.0%}")
     weak = None if cause.accused else Text(" · a sign, no more", " · 只是跡象")
     return tag(
-        "li", tag("h3", cause.title, " ", tag("span", strength, weak, class_="soft")),
+        "li",
+        tag("h3", cause.title, " ", tag("span", strength, weak, class_="soft")),
         tag("ul", (tag("li", reason) for reason in cause.reasons)),
         tag("p", Text("What to change: ", "怎麼改："), tag("b", cause.say)),
         tag("p", expected(cause), class_="predicted") if cause.expects else None,
@@ -47,8 +66,10 @@ def expected(cause: Cause) -> Text | None:
         return None
     title, low, high = metric_title(cause.expects.metric), cause.expects.low, cause.expects.high
     because = cause.expects.because
-    return Text(f"Predicted: {title.en} between {low:.3f} and {high:.3f}. {because.en}",
-                f"預測：{title.zh} 介於 {low:.3f} 到 {high:.3f}。{because.zh}")
+    return Text(
+        f"Predicted: {title.en} between {low:.3f} and {high:.3f}. {because.en}",
+        f"預測：{title.zh} 介於 {low:.3f} 到 {high:.3f}。{because.zh}",
+    )
 
 
 def _unknown(found: dict[str, Text]) -> Html | None:
@@ -56,5 +77,8 @@ def _unknown(found: dict[str, Text]) -> Html | None:
         return None
     titles = {kind.name: kind.title for kind in known_causes()}
     listed = [tag("li", titles[name], Text(": ", "："), because) for name, because in found.items() if name in titles]
-    return tag("details", tag("summary", Text(f"What could not be looked at ({len(listed)})",
-                                              f"無法檢查的項目（{len(listed)}）")), tag("ul", listed))
+    return tag(
+        "details",
+        tag("summary", Text(f"What could not be looked at ({len(listed)})", f"無法檢查的項目（{len(listed)}）")),
+        tag("ul", listed),
+    )

@@ -25,20 +25,39 @@ _SCALE = 1000
 def curves(material: Material) -> Html:
     folder = material.folder
     points = JobEvents(JobFolder(folder.root)).points() if folder.events_file.is_file() else {}
-    points = {name: sound for name, values in points.items()
-              if (sound := [(step, value) for step, value in values if math.isfinite(value)])}
+    points = {
+        name: sound
+        for name, values in points.items()
+        if (sound := [(step, value) for step, value in values if math.isfinite(value)])
+    }
     losses = {name: values for name, values in points.items() if name.endswith("loss")}
-    scores = {name: values for name, values in points.items()
-              if name.startswith(("eval_", "valid_")) and name not in losses and _is_share(values)}
+    scores = {
+        name: values
+        for name, values in points.items()
+        if name.startswith(("eval_", "valid_")) and name not in losses and _is_share(values)
+    }
     rates = {name: values for name, values in points.items() if name == "learning_rate"}
     steps = [step for values in points.values() for step, _ in values]
     if not losses and not scores:
         return tag("p", Text("The training left no curves here.", "這裡沒有訓練曲線的紀錄。"))
     kept = (json_or_empty(folder.model_info_file).get("training") or {}).get("best_step")
     drawn = [
-        *([_chart("loss", panel_of(Text("Loss (less is better)", "損失（越低越好）"), losses, steps), kept)] if losses else []),
-        *([_chart("scores", panel_of(Text("Scores on validation rows", "驗證資料上的分數"), scores, steps, 0.0, 1.0), kept)]
-          if scores else []),
+        *(
+            [_chart("loss", panel_of(Text("Loss (less is better)", "損失（越低越好）"), losses, steps), kept)]
+            if losses
+            else []
+        ),
+        *(
+            [
+                _chart(
+                    "scores",
+                    panel_of(Text("Scores on validation rows", "驗證資料上的分數"), scores, steps, 0.0, 1.0),
+                    kept,
+                )
+            ]
+            if scores
+            else []
+        ),
         *([_chart("rate", panel_of(Text("Learning rate", "學習率"), rates, steps), None)] if rates else []),
     ]
     said = Text(f"The model kept is that of step {kept}.", f"保留的是第 {kept} 步的模型。") if kept else Text("", "")
@@ -63,8 +82,9 @@ def _chart(name: str, drawn: Panel, kept: int | None) -> Html:
         title = measure_name(series.name)
         if noisy:
             width = _width(series.points)
-            title = Text(f"{title.en} (thin), its mean over {width} points (bold)",
-                         f"{title.zh}（細線），{width} 點平均（粗線）")
+            title = Text(
+                f"{title.en} (thin), its mean over {width} points (bold)", f"{title.zh}（細線），{width} 點平均（粗線）"
+            )
         legend.append(tag("li", tag("i", style=f"background:{colour}", class_=f"dash-{place % 4 + 1}"), title))
         data.append({"en": measure_name(series.name).en, "zh": measure_name(series.name).zh, "points": series.points})
     mark = None
@@ -73,22 +93,45 @@ def _chart(name: str, drawn: Panel, kept: int | None) -> Html:
         mark = tag("line", x1=x, x2=x, y1=0, y2=_SCALE, class_="kept")
     heights = [_at(drawn, drawn.x_ticks[0], tick)[1] for tick in drawn.y_ticks]
     grid = [tag("line", x1=0, x2=_SCALE, y1=y, y2=y, class_="grid") for y in heights]
-    svg = tag("svg", grid, mark, lines, viewBox=f"0 0 {_SCALE} {_SCALE}", preserveAspectRatio="none",
-              aria_hidden="true")
-    ys = [tag("span", tick_label(tick, drawn.y_ticks), style=f"top:{y / 10:.2f}%")
-          for tick, y in zip(drawn.y_ticks, heights, strict=True)]
-    xs = [tag("span", tick_label(tick, drawn.x_ticks), style=f"left:{_at(drawn, tick, drawn.y_ticks[0])[0] / 10:.2f}%")
-          for tick in drawn.x_ticks]
+    svg = tag(
+        "svg", grid, mark, lines, viewBox=f"0 0 {_SCALE} {_SCALE}", preserveAspectRatio="none", aria_hidden="true"
+    )
+    ys = [
+        tag("span", tick_label(tick, drawn.y_ticks), style=f"top:{y / 10:.2f}%")
+        for tick, y in zip(drawn.y_ticks, heights, strict=True)
+    ]
+    xs = [
+        tag("span", tick_label(tick, drawn.x_ticks), style=f"left:{_at(drawn, tick, drawn.y_ticks[0])[0] / 10:.2f}%")
+        for tick in drawn.x_ticks
+    ]
     extent = {"x": [drawn.x_ticks[0], drawn.x_ticks[-1]], "y": [drawn.y_ticks[0], drawn.y_ticks[-1]], "series": data}
-    plot = tag("div", tag("div", ys, class_="y", aria_hidden="true"),
-               tag("div", svg, tag("i", class_="cursor", hidden=True), class_="area", tabindex=0, role="group",
-                   aria_label=Text(f"{drawn.title.en}: arrow keys read the values",
-                                   f"{drawn.title.zh}：用方向鍵讀取數值")),
-               tag("div", xs, class_="x", aria_hidden="true"), class_="plot")
-    return tag("figure", tag("figcaption", drawn.title), plot,
-               tag("p", Text("step", "步驟"), class_="axis-title"), tag("ul", legend, class_="legend"),
-               tag("p", class_="reading", aria_live="polite"), _values(drawn),
-               json_script(f"chart-{name}", extent), class_="chart", data_chart=f"chart-{name}")
+    plot = tag(
+        "div",
+        tag("div", ys, class_="y", aria_hidden="true"),
+        tag(
+            "div",
+            svg,
+            tag("i", class_="cursor", hidden=True),
+            class_="area",
+            tabindex=0,
+            role="group",
+            aria_label=Text(f"{drawn.title.en}: arrow keys read the values", f"{drawn.title.zh}：用方向鍵讀取數值"),
+        ),
+        tag("div", xs, class_="x", aria_hidden="true"),
+        class_="plot",
+    )
+    return tag(
+        "figure",
+        tag("figcaption", drawn.title),
+        plot,
+        tag("p", Text("step", "步驟"), class_="axis-title"),
+        tag("ul", legend, class_="legend"),
+        tag("p", class_="reading", aria_live="polite"),
+        _values(drawn),
+        json_script(f"chart-{name}", extent),
+        class_="chart",
+        data_chart=f"chart-{name}",
+    )
 
 
 def _at(drawn: Panel, step: float, value: float) -> tuple[float, float]:
@@ -117,7 +160,7 @@ def _mean(points: Points) -> Points:
     found = []
     for place, (step, _) in enumerate(points):
         reach = min(half, place, len(points) - 1 - place)
-        near = [value for _, value in points[place - reach:place + reach + 1]]
+        near = [value for _, value in points[place - reach : place + reach + 1]]
         found.append((step, sum(near) / len(near)))
     return found
 
@@ -132,9 +175,19 @@ def _values(drawn: Panel) -> Html:
     every = math.ceil(len(steps) / _TABLE_ROWS)
     rare = {step for series in drawn.series if len(series.points) <= _TABLE_ROWS for step, _ in series.points}
     chosen = [step for place, step in enumerate(steps) if step in rare or (len(steps) - 1 - place) % every == 0]
-    head = [tag("th", Text("step", "步驟"), scope="col", class_="n"),
-            *(tag("th", measure_name(series.name), scope="col", class_="n") for series in drawn.series)]
-    rows = [tag("tr", tag("td", step, class_="n"),
-                (tag("td", f"{by_step[step][series.name]:.4g}" if series.name in by_step[step] else "", class_="n")
-                 for series in drawn.series)) for step in chosen]
+    head = [
+        tag("th", Text("step", "步驟"), scope="col", class_="n"),
+        *(tag("th", measure_name(series.name), scope="col", class_="n") for series in drawn.series),
+    ]
+    rows = [
+        tag(
+            "tr",
+            tag("td", step, class_="n"),
+            (
+                tag("td", f"{by_step[step][series.name]:.4g}" if series.name in by_step[step] else "", class_="n")
+                for series in drawn.series
+            ),
+        )
+        for step in chosen
+    ]
     return tag("details", tag("summary", Text("As a table", "以表格顯示")), table(head, rows, drawn.title))

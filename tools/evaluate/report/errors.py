@@ -40,30 +40,56 @@ def errors(material: Material) -> Html:
         return html(tag("p", problem.problem), tag("p", problem.fix, class_="soft"))
     answers = material.answers
     wrong = [answer for answer in answers if not answer["correct"]]
-    told = Text(f"Answered wrongly: {len(wrong):,} of {several(len(answers), 'row', form=',')}.",
-                f"{len(answers):,} 列中答錯 {len(wrong):,} 列。")
+    told = Text(
+        f"Answered wrongly: {len(wrong):,} of {several(len(answers), 'row', form=',')}.",
+        f"{len(answers):,} 列中答錯 {len(wrong):,} 列。",
+    )
     if not wrong:
-        told = Text(f"Nothing: all {len(answers):,} rows of this benchmark are right.",
-                    f"沒有：這個評估基準的 {len(answers):,} 列全部答對。")
-    embedded, left = _embedded(material) if material.record.get("confusion") else written(
-        material, _PAGE, _MOST_CHARACTERS, _LONGEST_TEXT)
-    cut = tag("p", Text(f"{several(left, 'row is', 'rows are', ',')} left out of this file; every one stands in "
-                        "predictions.jsonl.",
-                        f"為了控制檔案大小，有 {left:,} 列沒有放進來；完整內容在 predictions.jsonl。"),
-              class_="note") if left else None
+        told = Text(
+            f"Nothing: all {len(answers):,} rows of this benchmark are right.",
+            f"沒有：這個評估基準的 {len(answers):,} 列全部答對。",
+        )
+    embedded, left = (
+        _embedded(material)
+        if material.record.get("confusion")
+        else written(material, _PAGE, _MOST_CHARACTERS, _LONGEST_TEXT)
+    )
+    cut = (
+        tag(
+            "p",
+            Text(
+                f"{several(left, 'row is', 'rows are', ',')} left out of this file; every one stands in "
+                "predictions.jsonl.",
+                f"為了控制檔案大小，有 {left:,} 列沒有放進來；完整內容在 predictions.jsonl。",
+            ),
+            class_="note",
+        )
+        if left
+        else None
+    )
     wanted, answered = COLUMNS[material.record.get("answers", "label")]
-    head = [tag("th", Text("text", "文字"), scope="col"), tag("th", wanted, scope="col"),
-            tag("th", answered, scope="col")]
+    head = [
+        tag("th", Text("text", "文字"), scope="col"),
+        tag("th", wanted, scope="col"),
+        tag("th", answered, scope="col"),
+    ]
     earlier = next((one for one in material.compared if one.answers), None)
     if earlier:
         head.append(tag("th", Text(f"{earlier.name} said", f"{earlier.name} 的回答"), scope="col"))
     body = [_row(material, answer, earlier) for answer in wrong[:_PAGE]]
-    shown = tag("table", tag("thead", tag("tr", head)), tag("tbody", body), class_="errors",
-                aria_label=Text("Answers", "回答"))
+    shown = tag(
+        "table", tag("thead", tag("tr", head)), tag("tbody", body), class_="errors", aria_label=Text("Answers", "回答")
+    )
     marks = MARKS.get(str(material.record.get("answers")))
-    return html(tag("p", told), tag("p", marks, class_="note") if marks else None, _filters(material, earlier.name if earlier else None),
-                tag("div", shown, tag("p", class_="soft", id="nothing", hidden=True)), _pager(), cut,
-                json_script("answers", embedded))
+    return html(
+        tag("p", told),
+        tag("p", marks, class_="note") if marks else None,
+        _filters(material, earlier.name if earlier else None),
+        tag("div", shown, tag("p", class_="soft", id="nothing", hidden=True)),
+        _pager(),
+        cut,
+        json_script("answers", embedded),
+    )
 
 
 def _embedded(material: Material) -> tuple[dict[str, Any], int]:
@@ -81,7 +107,10 @@ def _embedded(material: Material) -> tuple[dict[str, Any], int]:
             left += 1
             continue
         row: dict[str, Any] = {
-            "n": number + 1, "id": str(answer["id"]), "t": text[:_LONGEST_TEXT], "g": golds.get(str(answer["gold"]), -1),
+            "n": number + 1,
+            "id": str(answer["id"]),
+            "t": text[:_LONGEST_TEXT],
+            "g": golds.get(str(answer["gold"]), -1),
             "p": answers.get(str(answer["predicted"]), none) if answer["predicted"] else none,
         }
         if len(text) > _LONGEST_TEXT:
@@ -100,19 +129,36 @@ def _embedded(material: Material) -> tuple[dict[str, Any], int]:
 
 def _filters(material: Material, earlier: str | None) -> Html:
     found = material.record.get("confusion") or {"labels": [], "predicted": []}
-    shown = [("wrong", Text("wrong answers", "答錯的")), ("right", Text("right answers", "答對的")),
-             ("all", Text("all answers", "全部"))]
+    shown = [
+        ("wrong", Text("wrong answers", "答錯的")),
+        ("right", Text("right answers", "答對的")),
+        ("all", Text("all answers", "全部")),
+    ]
     if earlier:
-        shown += [("broken", Text(f"wrong now, right in {earlier}", f"{earlier} 答對、現在答錯")),
-                  ("fixed", Text(f"right now, wrong in {earlier}", f"{earlier} 答錯、現在答對"))]
-    orders = [("n", Text("as in the benchmark", "依評估基準順序")),
-              ("short", Text("shortest first", "由短到長")), ("long", Text("longest first", "由長到短"))]
+        shown += [
+            ("broken", Text(f"wrong now, right in {earlier}", f"{earlier} 答對、現在答錯")),
+            ("fixed", Text(f"right now, wrong in {earlier}", f"{earlier} 答錯、現在答對")),
+        ]
+    orders = [
+        ("n", Text("as in the benchmark", "依評估基準順序")),
+        ("short", Text("shortest first", "由短到長")),
+        ("long", Text("longest first", "由長到短")),
+    ]
     numbered = list(enumerate(found["labels"]))
-    by_label = [
-        _choice("gold", Text("Label", "正解"), [("", Text("any", "不限")), *((str(n), name) for n, name in numbered)]),
-        _choice("said", Text("Answer", "回答"), [("", Text("any", "不限")), *(
-            (str(n), said(name)) for n, name in enumerate(found["predicted"]))]),
-    ] if numbered else []
+    by_label = (
+        [
+            _choice(
+                "gold", Text("Label", "正解"), [("", Text("any", "不限")), *((str(n), name) for n, name in numbered)]
+            ),
+            _choice(
+                "said",
+                Text("Answer", "回答"),
+                [("", Text("any", "不限")), *((str(n), said(name)) for n, name in enumerate(found["predicted"]))],
+            ),
+        ]
+        if numbered
+        else []
+    )
     if by_label:
         orders += [("g", Text("by label", "依正解")), ("p", Text("by answer", "依回答"))]
     return tag(
@@ -121,7 +167,9 @@ def _filters(material: Material, earlier: str | None) -> Html:
         by_label,
         _choice("order", Text("Order", "排序"), orders),
         tag("label", tag("span", Text("Search", "搜尋")), tag("input", id="find", type="search", autocomplete="off")),
-        id="filters", hidden=True, aria_label=Text("Filter the answers", "篩選回答"),
+        id="filters",
+        hidden=True,
+        aria_label=Text("Filter the answers", "篩選回答"),
     )
 
 
@@ -140,10 +188,15 @@ def _pager() -> Html:
     def step(name: str, title: Text, sign: str) -> Html:
         return tag("button", sign, type="button", id=name, aria_label=title)
 
-    return tag("nav", step("previous", Text("Previous page", "上一頁"), "←"),
-               tag("span", id="count", role="status", aria_live="polite"),
-               step("following", Text("Next page", "下一頁"), "→"), id="pager", hidden=True,
-               aria_label=Text("Pages of answers", "回答的頁次"))
+    return tag(
+        "nav",
+        step("previous", Text("Previous page", "上一頁"), "←"),
+        tag("span", id="count", role="status", aria_live="polite"),
+        step("following", Text("Next page", "下一頁"), "→"),
+        id="pager",
+        hidden=True,
+        aria_label=Text("Pages of answers", "回答的頁次"),
+    )
 
 
 def _row(material: Material, answer: dict[str, Any], earlier: Compared | None) -> Html:
@@ -156,8 +209,9 @@ def _row(material: Material, answer: dict[str, Any], earlier: Compared | None) -
     else:
         wanted, answered = cells(material, answer)
         before = WORDS["right" if earlier and name in earlier.right else "wrong"]
-    return tag("tr", tag("td", _marked(answer)), tag("td", wanted), tag("td", answered),
-               tag("td", before) if earlier else None)
+    return tag(
+        "tr", tag("td", _marked(answer)), tag("td", wanted), tag("td", answered), tag("td", before) if earlier else None
+    )
 
 
 def _answered(answer: dict[str, Any]) -> Content:

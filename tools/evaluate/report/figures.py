@@ -23,8 +23,10 @@ class Point(NamedTuple):
 def forest(points: Sequence[Point], label: Text, goal: float | None = None) -> Html:
     """The points below each other on one axis, the goal as a line through all of them."""
     shown = [one for point in points for one in (point.value, point.low, point.high) if one is not None]
-    marks = ticks(max(0.0, min([*shown, *([goal] if goal is not None else [])]) - 0.02),
-                  min(1.0, max([*shown, *([goal] if goal is not None else [])]) + 0.02))
+    marks = ticks(
+        max(0.0, min([*shown, *([goal] if goal is not None else [])]) - 0.02),
+        min(1.0, max([*shown, *([goal] if goal is not None else [])]) + 0.02),
+    )
     marks = [mark for mark in marks if -1e-9 <= mark <= 1 + 1e-9]
     first, last = marks[0], marks[-1]
 
@@ -38,15 +40,30 @@ def forest(points: Sequence[Point], label: Text, goal: float | None = None) -> H
         if point.low is not None and point.high is not None:
             drawn.append(tag("i", class_="interval", style=f"left:{at(point.low)};right:calc(100% - {at(point.high)})"))
         drawn.append(tag("i", class_="point", style=f"left:{at(point.value)}"))
-        rows.append(tag("tr", tag("th", point.title, scope="row"), tag("td", tag("div", drawn, class_="track")),
-                        tag("td", number(point.value), class_="n"),
-                        tag("td", interval(point.low, point.high), class_="n soft"),
-                        class_="own" if point.own else None))
-    axis = tag("div", (tag("span", tick_label(mark, marks), style=f"left:{at(mark)}") for mark in marks),
-               class_="axis", aria_hidden="true")
+        rows.append(
+            tag(
+                "tr",
+                tag("th", point.title, scope="row"),
+                tag("td", tag("div", drawn, class_="track")),
+                tag("td", number(point.value), class_="n"),
+                tag("td", interval(point.low, point.high), class_="n soft"),
+                class_="own" if point.own else None,
+            )
+        )
+    axis = tag(
+        "div",
+        (tag("span", tick_label(mark, marks), style=f"left:{at(mark)}") for mark in marks),
+        class_="axis",
+        aria_hidden="true",
+    )
     foot = tag("tr", tag("td"), tag("td", axis), tag("td"), tag("td"), class_="foot")
-    head = tag("tr", tag("td"), tag("td"), tag("th", Text("value", "分數"), scope="col", class_="n"),
-               tag("th", Text("95 % interval", "95% 信賴區間"), scope="col", class_="n"))
+    head = tag(
+        "tr",
+        tag("td"),
+        tag("td"),
+        tag("th", Text("value", "分數"), scope="col", class_="n"),
+        tag("th", Text("95 % interval", "95% 信賴區間"), scope="col", class_="n"),
+    )
     return tag("table", tag("thead", head), tag("tbody", rows), tag("tfoot", foot), class_="forest", aria_label=label)
 
 

@@ -27,11 +27,26 @@ def lineage(material: Material) -> Html:
     order = [str(one["version"]) for one in chain]
     lanes = lanes_of(order, parents)
     width = (max(lanes.values()) + 1) * _LANE
-    items = [tag("li", _rail(order, parents, lanes, place, width), _version(material, one),
-                 class_="own" if one["version"] == material.folder.name else None) for place, one in enumerate(chain)]
-    return html(tag("ol", items, class_="lineage", style=f"--rail:{width}px"),
-                tag("p", Text("Oldest first; a line leads from each version to those made from it.",
-                              "由舊到新；線條從每個版本連到由它產生的版本。"), class_="note"))
+    items = [
+        tag(
+            "li",
+            _rail(order, parents, lanes, place, width),
+            _version(material, one),
+            class_="own" if one["version"] == material.folder.name else None,
+        )
+        for place, one in enumerate(chain)
+    ]
+    return html(
+        tag("ol", items, class_="lineage", style=f"--rail:{width}px"),
+        tag(
+            "p",
+            Text(
+                "Oldest first; a line leads from each version to those made from it.",
+                "由舊到新；線條從每個版本連到由它產生的版本。",
+            ),
+            class_="note",
+        ),
+    )
 
 
 def lanes_of(order: Sequence[str], parents: dict[str, Any]) -> dict[str, int]:
@@ -58,8 +73,14 @@ def lanes_of(order: Sequence[str], parents: dict[str, Any]) -> dict[str, int]:
         parent = str(parents.get(line[0]))
         first = place[parent] if _stands(place, parent, line[0]) else place[line[0]]
         span = first, place[line[-1]]
-        column = next((number for number, spans in enumerate(taken)
-                       if all(span[1] < start or end < span[0] for start, end in spans)), len(taken))
+        column = next(
+            (
+                number
+                for number, spans in enumerate(taken)
+                if all(span[1] < start or end < span[0] for start, end in spans)
+            ),
+            len(taken),
+        )
         taken += [[]] if column == len(taken) else []
         taken[column].append(span)
         columns.append(column)
@@ -70,9 +91,7 @@ def _stands(place: dict[str, int], parent: str, child: str) -> bool:
     return parent in place and place[parent] < place[child]
 
 
-def _rail(
-    order: Sequence[str], parents: dict[str, Any], lanes: dict[str, int], row: int, width: int
-) -> Html:
+def _rail(order: Sequence[str], parents: dict[str, Any], lanes: dict[str, int], row: int, width: int) -> Html:
     """The piece of the tree in one row: lines that pass, the line that arrives, those that leave, and the node."""
     place = {name: number for number, name in enumerate(order)}
     name = order[row]
@@ -89,8 +108,15 @@ def _rail(
             lines.append(tag("line", x1=x, x2=x, y1=0, y2=_NODE))
         elif place[parent] == row:
             lines += [tag("line", x1=here, x2=x, y1=_NODE, y2=_NODE), tag("line", x1=x, x2=x, y1=_NODE, y2="100%")]
-    return tag("svg", lines, tag("circle", cx=here, cy=_NODE, r=6), class_="rail", width=width, height="100%",
-               aria_hidden="true")
+    return tag(
+        "svg",
+        lines,
+        tag("circle", cx=here, cy=_NODE, r=6),
+        class_="rail",
+        width=width,
+        height="100%",
+        aria_hidden="true",
+    )
 
 
 def _x(lane: int) -> float:
@@ -113,20 +139,35 @@ def _version(material: Material, one: dict[str, Any]) -> Html:
     said: list[Content] = [*[sentence for sentence in changes if sentence not in rendered], *found]
     left = len(said) - _MOST_CHANGES
     return tag(
-        "div", tag("h3", title, " ", tag("span", origin, class_="soft")), tag("p", _outcome(material, folder, one)),
+        "div",
+        tag("h3", title, " ", tag("span", origin, class_="soft")),
+        tag("p", _outcome(material, folder, one)),
         _predicted(one),
-        tag("ul", (tag("li", change) for change in said[:_MOST_CHANGES]),
-            tag("li", Text(f"and {left} more", f"還有 {left} 項")) if left > 0 else None) if said else None,
+        tag(
+            "ul",
+            (tag("li", change) for change in said[:_MOST_CHANGES]),
+            tag("li", Text(f"and {left} more", f"還有 {left} 項")) if left > 0 else None,
+        )
+        if said
+        else None,
     )
 
 
 def _outcome(material: Material, folder: VersionFolder, one: dict[str, Any]) -> Content:
     """Its score in the goal's metric on this report's benchmark, else how it stands."""
-    record = material.record if folder.number == material.folder.number else folder.latest_evaluation(
-        material.record["benchmark"]["hash"])
+    record = (
+        material.record
+        if folder.number == material.folder.number
+        else folder.latest_evaluation(material.record["benchmark"]["hash"])
+    )
     if found := score(record, material.metric):
-        return html(metric_title(material.metric), " ", tag("b", number(found["value"])), " ",
-                    tag("span", interval(found["low"], found["high"]), class_="soft"))
+        return html(
+            metric_title(material.metric),
+            " ",
+            tag("b", number(found["value"])),
+            " ",
+            tag("span", interval(found["low"], found["high"]), class_="soft"),
+        )
     if folder.latest_evaluation():
         return Text("evaluated on another benchmark only", "只在其他評估基準上評估過")
     status = str(one.get("status") or "")
@@ -139,12 +180,17 @@ def _predicted(one: dict[str, Any]) -> Html | None:
     if not found:
         return None
     title = metric_title(str(found["metric"]))
-    foretold = Text(f"Predicted: {title.en} between {found['low']:.3f} and {found['high']:.3f}",
-                    f"預測：{title.zh} 介於 {found['low']:.3f} 到 {found['high']:.3f}")
+    foretold = Text(
+        f"Predicted: {title.en} between {found['low']:.3f} and {found['high']:.3f}",
+        f"預測：{title.zh} 介於 {found['low']:.3f} 到 {found['high']:.3f}",
+    )
     came = _OUTCOMES[found["outcome"]]
     value = "" if found["value"] is None else f"{found['value']:.3f}"
-    return tag("p", Text(f"{foretold.en}; {came.en.format(value=value)}.", f"{foretold.zh}；{came.zh.format(value=value)}。"),
-               class_="predicted")
+    return tag(
+        "p",
+        Text(f"{foretold.en}; {came.en.format(value=value)}.", f"{foretold.zh}；{came.zh.format(value=value)}。"),
+        class_="predicted",
+    )
 
 
 _OUTCOMES = {

@@ -73,8 +73,9 @@ def in_script(content: str) -> str:
 
 def definitions(facts: Mapping[Text, Content]) -> Html:
     """A list of terms with what is known of each; those with nothing are left out."""
-    return tag("dl", (tag("div", tag("dt", term), tag("dd", said)) for term, said in facts.items()
-                      if said not in (None, "")))
+    return tag(
+        "dl", (tag("div", tag("dt", term), tag("dd", said)) for term, said in facts.items() if said not in (None, ""))
+    )
 
 
 def table(head: Iterable[Content], rows: Iterable[Html], label: Text, class_: str | None = None) -> Html:
@@ -102,7 +103,7 @@ def _shown(text: str) -> str:
     parts, end = [], 0
     text = text.replace("\r\n", "\n")
     for found in CONCEALED.finditer(text):
-        parts += [escape(text[end:found.start()]), f'<span class="concealed">U+{ord(found[0]):04X}</span>']
+        parts += [escape(text[end : found.start()]), f'<span class="concealed">U+{ord(found[0]):04X}</span>']
         end = found.end()
     return "".join([*parts, escape(text[end:])])
 

@@ -82,8 +82,15 @@ def gather(folder: VersionFolder, record: Mapping[str, Any]) -> Material:
     except NlpSkillsError as error:
         problem = error
     return Material(
-        folder, folder.task.load(), record, answers, problem, load_lineage(folder), lineage_chain(folder.task),
-        [_compared(earlier, folder, record) for earlier in _earlier(folder, record)], _snapshot(folder),
+        folder,
+        folder.task.load(),
+        record,
+        answers,
+        problem,
+        load_lineage(folder),
+        lineage_chain(folder.task),
+        [_compared(earlier, folder, record) for earlier in _earlier(folder, record)],
+        _snapshot(folder),
         _diagnosis(folder, record),
     )
 
@@ -101,8 +108,11 @@ def _earlier(folder: VersionFolder, record: Mapping[str, Any]) -> list[VersionFo
     """The parent, and the newest version before this one that was evaluated on the same benchmark."""
     parent = parent_of(folder)
     found = [parent] if parent and parent.evaluations() else []
-    before = (VersionFolder(folder.task, number) for number in reversed(version_numbers(folder.task))
-              if number < folder.number)
+    before = (
+        VersionFolder(folder.task, number)
+        for number in reversed(version_numbers(folder.task))
+        if number < folder.number
+    )
     previous = next((one for one in before if one.latest_evaluation(record["benchmark"]["hash"])), None)
     return [*found, *([previous] if previous and all(previous.number != one.number for one in found) else [])]
 

@@ -18,6 +18,7 @@ _DECODINGS = {
     "free": Text("writing freely", "自由生成"),
 }
 
+
 def measures(material: Material) -> Html:
     record, metric, usual = material.record, material.metric, USUAL_METRICS[material.task.type]
     names = list(dict.fromkeys([metric, *sorted(record["metrics"], key=lambda name: name != usual)]))
@@ -28,20 +29,36 @@ def measures(material: Material) -> Html:
     rows = [_row(own, {name: score(record, name) for name in names}, own=True)]
     if other := record.get("other_decoding"):
         said = _DECODINGS.get(other["decoding"], Text(other["decoding"], other["decoding"]))
-        rows.append(_row(Text(f"{version}, {said.en}", f"{version}，{said.zh}"),
-                         {name: other["metrics"].get(name) for name in names}))
+        rows.append(
+            _row(
+                Text(f"{version}, {said.en}", f"{version}，{said.zh}"),
+                {name: other["metrics"].get(name) for name in names},
+            )
+        )
     for name, figures in (record.get("baselines") or {}).items():
         intervals = figures.get("intervals") or {}
-        rows.append(_row(fitted_title(name, figures), {
-            kind: {"value": figures[kind], **_bounds(intervals.get(kind))} if kind in figures else None
-            for kind in names}))
+        rows.append(
+            _row(
+                fitted_title(name, figures),
+                {
+                    kind: {"value": figures[kind], **_bounds(intervals.get(kind))} if kind in figures else None
+                    for kind in names
+                },
+            )
+        )
     known = known_metrics()
     explained = [words for name in names if name in known and (words := known[name].explained)]
-    return html(table(head, rows, Text("Metrics", "各項指標"), "measures"),
-                tag("ul", (tag("li", one) for one in explained), class_="note"),
-                _fitted(record.get("baselines") or {}), _simplified(record.get("simplified")),
-                None if record.get("baselines") else tag("p", Text(
-                    "No other method was measured with this evaluation.", "這次評估沒有測量其他方法。"), class_="note"))
+    return html(
+        table(head, rows, Text("Metrics", "各項指標"), "measures"),
+        tag("ul", (tag("li", one) for one in explained), class_="note"),
+        _fitted(record.get("baselines") or {}),
+        _simplified(record.get("simplified")),
+        None
+        if record.get("baselines")
+        else tag(
+            "p", Text("No other method was measured with this evaluation.", "這次評估沒有測量其他方法。"), class_="note"
+        ),
+    )
 
 
 def _fitted(baselines: Mapping[str, Mapping[str, Any]]) -> Html | None:
@@ -50,21 +67,29 @@ def _fitted(baselines: Mapping[str, Mapping[str, Any]]) -> Html | None:
     if fitted is None:
         return None
     rows, data = fitted["rows"], str(fitted["snapshot"])[:8]
-    return tag("p", Text(
-        f"The simple methods were fitted on the {several(rows, 'training row')} of data {data}. Beside a version that was "
-        "trained on other rows they are fitted on those, and score otherwise.",
-        f"簡單的方法是以資料 {data} 的 {rows} 筆訓練資料訓練的；版本用的資料不同，它們就用那批資料重新訓練，分數也會不同。"),
-        class_="note")
+    return tag(
+        "p",
+        Text(
+            f"The simple methods were fitted on the {several(rows, 'training row')} of data {data}. Beside a version that was "
+            "trained on other rows they are fitted on those, and score otherwise.",
+            f"簡單的方法是以資料 {data} 的 {rows} 筆訓練資料訓練的；版本用的資料不同，它們就用那批資料重新訓練，分數也會不同。",
+        ),
+        class_="note",
+    )
 
 
 def _simplified(found: Mapping[str, Any] | None) -> Html | None:
     """How many answers of a Traditional Chinese task hold Simplified characters."""
     if not found:
         return None
-    said = Text(f"Answers with Simplified characters: {found['rate']:.1%} ({found['answers']}",
-                f"含有簡體字的回答：{found['rate']:.1%}（{found['answers']} 列")
+    said = Text(
+        f"Answers with Simplified characters: {found['rate']:.1%} ({found['answers']}",
+        f"含有簡體字的回答：{found['rate']:.1%}（{found['answers']} 列",
+    )
     shown = str(found["characters"])
-    return tag("p", Text(f"{said.en}{f': {shown}' if shown else ''}).", f"{said.zh}{f'：{shown}' if shown else ''}）。"))
+    return tag(
+        "p", Text(f"{said.en}{f': {shown}' if shown else ''}).", f"{said.zh}{f'：{shown}' if shown else ''}）。")
+    )
 
 
 def _bounds(bounds: list[float] | None) -> dict[str, float]:
@@ -75,5 +100,7 @@ def _row(title: Content, figures: Mapping[str, Any], own: bool = False) -> Html:
     cells = []
     for found in figures.values():
         low, high = (found.get("low"), found.get("high")) if found else (None, None)
-        cells.append(tag("td", number(found["value"] if found else None), tag("small", interval(low, high)), class_="n"))
+        cells.append(
+            tag("td", number(found["value"] if found else None), tag("small", interval(low, high)), class_="n")
+        )
     return tag("tr", tag("th", title, scope="row"), cells, class_="own" if own else None)

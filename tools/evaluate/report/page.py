@@ -42,8 +42,9 @@ _SECTIONS: dict[str, tuple[Text, Callable[[Material], Html]]] = {
 
 def _sections(material: Material) -> dict[str, tuple[Text, Callable[[Material], Html]]]:
     """Those that have something to show for answers of this kind."""
-    left_out = {name for name, part in (("labels", "per_class"), ("confusion", "confusion"))
-                if not material.record.get(part)}
+    left_out = {
+        name for name, part in (("labels", "per_class"), ("confusion", "confusion")) if not material.record.get(part)
+    }
     return {name: section for name, section in _SECTIONS.items() if name not in left_out}
 
 
@@ -61,52 +62,107 @@ def write_report(folder: VersionFolder, record: Mapping[str, Any]) -> Path:
 def _page(material: Material) -> str:
     title = f"{visible(material.task.title or material.task.name)} · {material.folder.name}"
     words = {name: [word.en, word.zh] for name, word in WORDS.items()}
-    return "<!doctype html>\n" + tag(
-        "html",
-        tag("head", tag("meta", charset="utf-8"),
-            tag("meta", name="viewport", content="width=device-width,initial-scale=1"),
-            tag("meta", name="color-scheme", content="light dark"), tag("title", title),
-            Html(f"<style>{_packaged('style.css')}</style>")),
-        "\n", tag("body", _head(material), "\n", tag("main", [_section(name, material) for name in _sections(material)]), "\n",
-                  tag("footer", tag("p", Text(f"Written {day(now())} by nlp-skills.",
-                                              f"由 nlp-skills 產生於 {day(now())}。"))),
-                  json_script("words", words), Html(f"<script>{_packaged('script.js')}</script>")),
-        lang=material.task.language,
-    ) + "\n"
+    return (
+        "<!doctype html>\n"
+        + tag(
+            "html",
+            tag(
+                "head",
+                tag("meta", charset="utf-8"),
+                tag("meta", name="viewport", content="width=device-width,initial-scale=1"),
+                tag("meta", name="color-scheme", content="light dark"),
+                tag("title", title),
+                Html(f"<style>{_packaged('style.css')}</style>"),
+            ),
+            "\n",
+            tag(
+                "body",
+                _head(material),
+                "\n",
+                tag("main", [_section(name, material) for name in _sections(material)]),
+                "\n",
+                tag(
+                    "footer",
+                    tag("p", Text(f"Written {day(now())} by nlp-skills.", f"由 nlp-skills 產生於 {day(now())}。")),
+                ),
+                json_script("words", words),
+                Html(f"<script>{_packaged('script.js')}</script>"),
+            ),
+            lang=material.task.language,
+        )
+        + "\n"
+    )
 
 
 def _head(material: Material) -> Html:
     benchmark = material.record["benchmark"]
-    about = Text(f"Evaluation report of {material.folder.name} on {several(benchmark['count'], 'row', form=',')} of "
-                 f"benchmark {benchmark['name']}",
-                 f"{material.folder.name} 的評估報告，評估基準 {benchmark['name']}，共 {benchmark['count']:,} 列")
-    private = tag("p", Text("On-premise: this file holds the task's own rows. It was written to this disk and sent "
-                            "nowhere; keep it inside.",
-                            "內部資料：這份檔案含有任務的原始資料，只寫在這台機器的磁碟上，沒有傳到任何地方，請勿外流。"),
-                  class_="private") if material.task.constraints.privacy == "on-premise" else None
+    about = Text(
+        f"Evaluation report of {material.folder.name} on {several(benchmark['count'], 'row', form=',')} of "
+        f"benchmark {benchmark['name']}",
+        f"{material.folder.name} 的評估報告，評估基準 {benchmark['name']}，共 {benchmark['count']:,} 列",
+    )
+    private = (
+        tag(
+            "p",
+            Text(
+                "On-premise: this file holds the task's own rows. It was written to this disk and sent "
+                "nowhere; keep it inside.",
+                "內部資料：這份檔案含有任務的原始資料，只寫在這台機器的磁碟上，沒有傳到任何地方，請勿外流。",
+            ),
+            class_="private",
+        )
+        if material.task.constraints.privacy == "on-premise"
+        else None
+    )
     links = tag("ul", (tag("li", tag("a", title, href=f"#{name}")) for name, (title, _) in _sections(material).items()))
-    return tag("header", _controls(), tag("h1", material.task.title or material.task.name, " ",
-                                          tag("span", material.folder.name, class_="version")),
-               tag("p", about, class_="soft"), private, tag("nav", links, aria_label=Text("Contents", "目錄")))
+    return tag(
+        "header",
+        _controls(),
+        tag("h1", material.task.title or material.task.name, " ", tag("span", material.folder.name, class_="version")),
+        tag("p", about, class_="soft"),
+        private,
+        tag("nav", links, aria_label=Text("Contents", "目錄")),
+    )
 
 
 def _controls() -> Html:
     """The switches for language and light, shown where scripts run."""
-    def switch(name: str, value: str, *content: Html | Text | str, **attributes: Text | str) -> Html:
-        return tag("button", *content, type="button", data_switch=name, data_value=value, aria_pressed="false",
-                   **attributes)
 
-    languages = tag("div", switch("language", "en", "English", lang="en"),
-                    switch("language", "zh-TW", "中文", lang="zh-TW"), role="group", aria_label=Text("Language", "語言"))
-    themes = tag("div", switch("theme", "", Text("Auto", "自動")), switch("theme", "light", Text("Light", "淺色")),
-                 switch("theme", "dark", Text("Dark", "深色")), role="group", aria_label=Text("Appearance", "外觀"))
+    def switch(name: str, value: str, *content: Html | Text | str, **attributes: Text | str) -> Html:
+        return tag(
+            "button", *content, type="button", data_switch=name, data_value=value, aria_pressed="false", **attributes
+        )
+
+    languages = tag(
+        "div",
+        switch("language", "en", "English", lang="en"),
+        switch("language", "zh-TW", "中文", lang="zh-TW"),
+        role="group",
+        aria_label=Text("Language", "語言"),
+    )
+    themes = tag(
+        "div",
+        switch("theme", "", Text("Auto", "自動")),
+        switch("theme", "light", Text("Light", "淺色")),
+        switch("theme", "dark", Text("Dark", "深色")),
+        role="group",
+        aria_label=Text("Appearance", "外觀"),
+    )
     return tag("div", languages, themes, class_="controls", hidden=True)
 
 
 def _section(name: str, material: Material) -> Html:
     title, write = _SECTIONS[name]
-    return html(tag("section", tag("h2", title, id=f"{name}-title"), tag("div", write(material), class_="content"),
-                    id=name, aria_labelledby=f"{name}-title"), "\n")
+    return html(
+        tag(
+            "section",
+            tag("h2", title, id=f"{name}-title"),
+            tag("div", write(material), class_="content"),
+            id=name,
+            aria_labelledby=f"{name}-title",
+        ),
+        "\n",
+    )
 
 
 @cache

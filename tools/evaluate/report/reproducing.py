@@ -21,21 +21,43 @@ def reproducing(material: Material) -> Html:
     environment = json_or_empty(folder.environment_file)
     model = json_or_empty(folder.model_info_file)
     return html(
-        tag("p", both(f"Say to your assistant: “Reproduce {folder.name} of {task}.” Or by hand:",
-                      f"對助理說：「重現 {task} 的 {folder.name}」，或自己執行：")),
-        tag("pre", f"python -m nlp_skills.tools.train.reproduce {folder.task.root} {folder.name}\n"
-                   f"python scripts/05_evaluate.py --version {folder.name}"),
-        _training(model, material.lineage.get("cost")), definitions(_facts(material, environment)),
+        tag(
+            "p",
+            both(
+                f"Say to your assistant: “Reproduce {folder.name} of {task}.” Or by hand:",
+                f"對助理說：「重現 {task} 的 {folder.name}」，或自己執行：",
+            ),
+        ),
+        tag(
+            "pre",
+            f"python -m nlp_skills.tools.train.reproduce {folder.task.root} {folder.name}\n"
+            f"python scripts/05_evaluate.py --version {folder.name}",
+        ),
+        _training(model, material.lineage.get("cost")),
+        definitions(_facts(material, environment)),
         _folded(Text("Settings", "設定"), _settings(folder.config() if folder.config_file.is_file() else {})),
         _folded(Text("Prompt", "提示詞"), _prompt(model.get("prompt") or {})),
-        _folded(Text("Hashes", "雜湊"), _pairs({
-            **{str(name): value for name, value in (material.lineage.get("hashes") or {}).items()},
-            "snapshot": (material.lineage.get("data") or {}).get("snapshot"),
-            "benchmark": record["benchmark"]["hash"], "predictions": record.get("predictions_hash"),
-        })),
-        _folded(Text("Packages", "套件版本"), _pairs({
-            "nlp-skills": environment.get("nlp_skills"), "python": environment.get("python"),
-            **(environment.get("packages") or {})})),
+        _folded(
+            Text("Hashes", "雜湊"),
+            _pairs(
+                {
+                    **{str(name): value for name, value in (material.lineage.get("hashes") or {}).items()},
+                    "snapshot": (material.lineage.get("data") or {}).get("snapshot"),
+                    "benchmark": record["benchmark"]["hash"],
+                    "predictions": record.get("predictions_hash"),
+                }
+            ),
+        ),
+        _folded(
+            Text("Packages", "套件版本"),
+            _pairs(
+                {
+                    "nlp-skills": environment.get("nlp_skills"),
+                    "python": environment.get("python"),
+                    **(environment.get("packages") or {}),
+                }
+            ),
+        ),
     )
 
 
@@ -49,8 +71,9 @@ def _training(model: Mapping[str, Any], cost: Mapping[str, Any] | None) -> Html 
         Text("Time", "訓練時間"): both(*_times(seconds)) if seconds else None,
         Text("Cost", "費用"): _cost(cost) if cost else None,
         Text("Tokens", "token 數"): f"{training['tokens']:,}" if "tokens" in training else None,
-        Text("Trained parameters", "訓練的參數"):
-            f"{parameters['trainable']:,} / {parameters['total']:,}" if "trainable" in parameters else None,
+        Text("Trained parameters", "訓練的參數"): f"{parameters['trainable']:,} / {parameters['total']:,}"
+        if "trainable" in parameters
+        else None,
     }
     return definitions(facts)
 
@@ -58,7 +81,9 @@ def _training(model: Mapping[str, Any], cost: Mapping[str, Any] | None) -> Html 
 def _cost(cost: Mapping[str, Any]) -> Text:
     """What its machine has cost, beside what was expected when it was agreed to."""
     spent, low, high = (amount(value) for value in (cost["spent"], *cost["estimate"]))
-    return Text(f"{spent} {cost['currency']} (estimated {low}–{high})", f"{spent} {cost['currency']}（預估 {low}–{high}）")
+    return Text(
+        f"{spent} {cost['currency']} (estimated {low}–{high})", f"{spent} {cost['currency']}（預估 {low}–{high}）"
+    )
 
 
 def _times(seconds: float) -> tuple[str, str]:
@@ -71,11 +96,19 @@ def _times(seconds: float) -> tuple[str, str]:
 def _facts(material: Material, environment: Mapping[str, Any]) -> dict[Text, Content]:
     hardware = environment.get("hardware") or {}
     memory = hardware.get("memory_bytes")
-    gpus = ", ".join(str(gpu.get("name", gpu)) if isinstance(gpu, dict) else str(gpu)
-                     for gpu in hardware.get("gpus") or [])
-    machine = " · ".join(str(one) for one in (
-        hardware.get("system"), several(hardware["cores"], "core") if hardware.get("cores") else None,
-        f"{memory / _GIB:.0f} GiB" if memory else None, gpus or hardware.get("device")) if one)
+    gpus = ", ".join(
+        str(gpu.get("name", gpu)) if isinstance(gpu, dict) else str(gpu) for gpu in hardware.get("gpus") or []
+    )
+    machine = " · ".join(
+        str(one)
+        for one in (
+            hardware.get("system"),
+            several(hardware["cores"], "core") if hardware.get("cores") else None,
+            f"{memory / _GIB:.0f} GiB" if memory else None,
+            gpus or hardware.get("device"),
+        )
+        if one
+    )
     seed = material.lineage.get("seed")
     lineage_config = material.lineage.get("config") or {}
     return {
@@ -88,8 +121,9 @@ def _facts(material: Material, environment: Mapping[str, Any]) -> dict[Text, Con
 
 def _settings(config: dict[str, Any]) -> Html | None:
     shown = {name: value for name, value in settings_of(config).items() if name not in ("prompt", "expects")}
-    return _pairs({name: ", ".join(map(str, value)) if isinstance(value, list) else value
-                   for name, value in shown.items()})
+    return _pairs(
+        {name: ", ".join(map(str, value)) if isinstance(value, list) else value for name, value in shown.items()}
+    )
 
 
 def _prompt(prompt: Mapping[str, Any]) -> Html | None:
@@ -97,8 +131,11 @@ def _prompt(prompt: Mapping[str, Any]) -> Html | None:
 
 
 def _pairs(values: Mapping[str, Any]) -> Html | None:
-    rows = [tag("tr", tag("th", name, scope="row"), tag("td", tag("code", str(value))))
-            for name, value in values.items() if value is not None]
+    rows = [
+        tag("tr", tag("th", name, scope="row"), tag("td", tag("code", str(value))))
+        for name, value in values.items()
+        if value is not None
+    ]
     if not rows:
         return None
     head = [tag("th", Text("name", "名稱"), scope="col"), tag("th", Text("value", "內容"), scope="col")]

@@ -28,13 +28,18 @@ def summary(material: Material) -> Html:
     if task.pain_point:
         goal.append(tag("p", Text("The trouble it started from: ", "起因："), task.pain_point, class_="soft"))
     return html(
-        goal, tag("p", _standing(material), class_="lead"),
-        forest(list(_points(material)), Text("This version beside the others", "這個版本與其他方法"),
-               material.threshold),
+        goal,
+        tag("p", _standing(material), class_="lead"),
+        forest(
+            list(_points(material)), Text("This version beside the others", "這個版本與其他方法"), material.threshold
+        ),
         _legend(material),
-        tag("h3", Text("What it means", "這代表什麼")), tag("p", _meaning(material)),
-        tag("h3", Text("Is it better than …", "比其他方法好嗎？")), _better(material),
-        tag("h3", Text("What to do next", "接下來做什麼")), _next(material),
+        tag("h3", Text("What it means", "這代表什麼")),
+        tag("p", _meaning(material)),
+        tag("h3", Text("Is it better than …", "比其他方法好嗎？")),
+        _better(material),
+        tag("h3", Text("What to do next", "接下來做什麼")),
+        _next(material),
         tag("p", Text(f"Evaluated {day(record['created'])}.", f"評估時間：{day(record['created'])}。"), class_="soft"),
     )
 
@@ -42,8 +47,12 @@ def summary(material: Material) -> Html:
 def standing(material: Material) -> str:
     """`met`, `close`, `gap` or `no_goal`: as the diagnosis has it, unless the goal was another at the time."""
     found = material.diagnosis
-    if isinstance(found, Diagnosis) and found.result and found.standing and (
-            found.result.metric, found.result.threshold) == (material.metric, material.threshold):
+    if (
+        isinstance(found, Diagnosis)
+        and found.result
+        and found.standing
+        and (found.result.metric, found.result.threshold) == (material.metric, material.threshold)
+    ):
         return found.standing
     met, threshold = material.record["verdict"]["met"], material.threshold
     if met is None or threshold is None:
@@ -67,18 +76,34 @@ def _standing(material: Material) -> Content:
     value, title = number(material.record["verdict"]["value"]), material.metric_title()
     verdict = tag("strong", _STANDINGS[stands], class_=f"standing {stands}")
     if material.threshold is None:
-        return html(verdict, both(" ", ""), Text(f"{version} scores {value} in {title.en}; without a threshold nothing says "
-                                       "whether that is enough.",
-                                       f"{version} 的{_joined(title.zh)}是 {value}；沒有門檻，就無法判斷是否足夠。"))
+        return html(
+            verdict,
+            both(" ", ""),
+            Text(
+                f"{version} scores {value} in {title.en}; without a threshold nothing says whether that is enough.",
+                f"{version} 的{_joined(title.zh)}是 {value}；沒有門檻，就無法判斷是否足夠。",
+            ),
+        )
     wanted = f"{material.threshold:.3f}"
     at_least = Text("at least", "至少") if material.higher_is_better else Text("at most", "最多")
     found = score(material.record, material.metric)
     across = found is not None and found["low"] is not None and found["low"] <= material.threshold <= found["high"]
-    doubt = Text(" The interval reaches across the goal, so another set of rows might say otherwise.",
-                 "信賴區間跨過目標，換一批資料結論可能不同。") if across else Text("", "")
-    return html(verdict, both(" ", ""), Text(
-        f"{version} scores {value} in {title.en}; you asked for {at_least.en} {wanted}.{doubt.en}",
-        f"{version} 的{_joined(title.zh)}是 {value}，你的目標是{at_least.zh} {wanted}。{doubt.zh}"))
+    doubt = (
+        Text(
+            " The interval reaches across the goal, so another set of rows might say otherwise.",
+            "信賴區間跨過目標，換一批資料結論可能不同。",
+        )
+        if across
+        else Text("", "")
+    )
+    return html(
+        verdict,
+        both(" ", ""),
+        Text(
+            f"{version} scores {value} in {title.en}; you asked for {at_least.en} {wanted}.{doubt.en}",
+            f"{version} 的{_joined(title.zh)}是 {value}，你的目標是{at_least.zh} {wanted}。{doubt.zh}",
+        ),
+    )
 
 
 def _joined(title: str) -> str:
@@ -105,19 +130,36 @@ def _points(material: Material) -> Iterator[Point]:
 
 def _legend(material: Material) -> Html:
     title = material.metric_title()
-    goal = Text("", "") if material.threshold is None else Text(
-        f" The upright line is the goal, {material.threshold:.3f}.", f"直線是目標 {material.threshold:.3f}。")
-    return tag("p", Text(f"{title.en} on the same rows; the bars are 95 % intervals.{goal.en}",
-                         f"橫線是同一批資料上{_joined(title.zh)}的 95% 信賴區間。{goal.zh}"), class_="note")
+    goal = (
+        Text("", "")
+        if material.threshold is None
+        else Text(f" The upright line is the goal, {material.threshold:.3f}.", f"直線是目標 {material.threshold:.3f}。")
+    )
+    return tag(
+        "p",
+        Text(
+            f"{title.en} on the same rows; the bars are 95 % intervals.{goal.en}",
+            f"橫線是同一批資料上{_joined(title.zh)}的 95% 信賴區間。{goal.zh}",
+        ),
+        class_="note",
+    )
 
 
 _OF_A_HUNDRED = {
-    "accuracy": (Text("Of 100 new rows like these it labels about", "每 100 筆類似的新資料，大約會標對"),
-                 Text("rightly", "筆")),
-    "exact_match": (Text("Of 100 new rows like these it answers about", "每 100 筆類似的新資料，大約有"),
-                    Text("exactly as wanted", "筆和標準答案完全相同")),
-    "preference_accuracy": (Text("Of 100 new pairs like these it prefers the answer people prefer in about",
-                                 "每 100 組類似的新資料，大約有"), Text("", "組和人的偏好一致")),
+    "accuracy": (
+        Text("Of 100 new rows like these it labels about", "每 100 筆類似的新資料，大約會標對"),
+        Text("rightly", "筆"),
+    ),
+    "exact_match": (
+        Text("Of 100 new rows like these it answers about", "每 100 筆類似的新資料，大約有"),
+        Text("exactly as wanted", "筆和標準答案完全相同"),
+    ),
+    "preference_accuracy": (
+        Text(
+            "Of 100 new pairs like these it prefers the answer people prefer in about", "每 100 組類似的新資料，大約有"
+        ),
+        Text("", "組和人的偏好一致"),
+    ),
 }
 
 
@@ -127,17 +169,28 @@ def _meaning(material: Material) -> Content:
     for name, (before, after) in _OF_A_HUNDRED.items():
         if share := record["metrics"].get(name):
             value, low, high = (round(100 * share[edge]) for edge in ("value", "low", "high"))
-            said.append(Text(f"{before.en} {value} {after.en} (between {low} and {high}). ",
-                             f"{before.zh} {value} {after.zh}（介於 {low} 到 {high} 之間）。"))
-    measured = {label: figures for label, figures in record["per_class"].items()
-                if figures["support"] and not figures.get("too_few")}
+            said.append(
+                Text(
+                    f"{before.en} {value} {after.en} (between {low} and {high}). ",
+                    f"{before.zh} {value} {after.zh}（介於 {low} 到 {high} 之間）。",
+                )
+            )
+    measured = {
+        label: figures
+        for label, figures in record["per_class"].items()
+        if figures["support"] and not figures.get("too_few")
+    }
     if len(measured) > 1:
         best, worst = (choose(measured, key=lambda one: measured[one]["f1"]) for choose in (max, min))
         if measured[best]["f1"] != measured[worst]["f1"]:
-            said.append(Text(f"It is surest on {best} (F1 {number(measured[best]['f1'])}) and weakest on {worst} "
-                             f"({number(measured[worst]['f1'])}). ",
-                             f"表現最好的是「{best}」（F1 {number(measured[best]['f1'])}），"
-                             f"最弱的是「{worst}」（{number(measured[worst]['f1'])}）。"))
+            said.append(
+                Text(
+                    f"It is surest on {best} (F1 {number(measured[best]['f1'])}) and weakest on {worst} "
+                    f"({number(measured[worst]['f1'])}). ",
+                    f"表現最好的是「{best}」（F1 {number(measured[best]['f1'])}），"
+                    f"最弱的是「{worst}」（{number(measured[worst]['f1'])}）。",
+                )
+            )
     said += [_mistake(*found) for found in mistakes(record)[:_MOST_MISTAKES]]
     if few := too_few_said(record, material.metric):
         said.append(Text(f"{few.en} ", few.zh))
@@ -145,31 +198,42 @@ def _meaning(material: Material) -> Content:
         said.append(Text(f"{told.en} ", told.zh) if (told := best.said()) else "")
     leaked = record.get("trained_on")
     if leaked:
-        said.append(Text(f"Careful: it was trained on {leaked} of these rows, so the figures are too good.",
-                         f"注意：訓練時用過其中 {leaked} 列，分數會偏高。"))
+        said.append(
+            Text(
+                f"Careful: it was trained on {leaked} of these rows, so the figures are too good.",
+                f"注意：訓練時用過其中 {leaked} 列，分數會偏高。",
+            )
+        )
     return html(said)
 
 
 def mistakes(record: Any) -> list[tuple[str, str, int, int]]:
     """(label, answer, rows, rows of the label) wherever they differ, the most frequent first."""
     confusion = record.get("confusion") or {"labels": [], "matrix": [], "predicted": []}
-    found = [(label, answer, count, sum(counts))
-             for label, counts in zip(confusion["labels"], confusion["matrix"], strict=True)
-             for answer, count in zip(confusion["predicted"], counts, strict=True) if count and answer != label]
+    found = [
+        (label, answer, count, sum(counts))
+        for label, counts in zip(confusion["labels"], confusion["matrix"], strict=True)
+        for answer, count in zip(confusion["predicted"], counts, strict=True)
+        if count and answer != label
+    ]
     return sorted(found, key=lambda one: -one[2])
 
 
 def _mistake(label: str, answer: str, count: int, total: int) -> Text:
     if answer == INVALID:
-        return Text(f"Its most frequent mistake: {count} of {several(total, f'{label} row')} got an answer that is no "
-                    "label. ",
-                    f"最常見的錯誤：「{label}」的 {total} 列中有 {count} 列的回答不是任何標籤。")
-    return Text(f"Its most frequent mistake: {count} of {several(total, f'{label} row')} called {answer}. ",
-                f"最常見的錯誤：「{label}」的 {total} 列中有 {count} 列被當成「{answer}」。")
+        return Text(
+            f"Its most frequent mistake: {count} of {several(total, f'{label} row')} got an answer that is no label. ",
+            f"最常見的錯誤：「{label}」的 {total} 列中有 {count} 列的回答不是任何標籤。",
+        )
+    return Text(
+        f"Its most frequent mistake: {count} of {several(total, f'{label} row')} called {answer}. ",
+        f"最常見的錯誤：「{label}」的 {total} 列中有 {count} 列被當成「{answer}」。",
+    )
 
 
 _ANSWERS = {
-    "better": Text("Yes", "是"), "worse": Text("No, it is worse", "否，反而較差"),
+    "better": Text("Yes", "是"),
+    "worse": Text("No, it is worse", "否，反而較差"),
     "not_shown": Text("Not shown; it may be chance", "未能證明，可能只是運氣"),
 }
 
@@ -185,14 +249,29 @@ def _better(material: Material) -> Html:
             rows.append(_row(asked, material.margins[name], True))
         elif name in baselines:
             value = baselines[name].get(material.metric)
-            rows.append(tag("div", tag("dt", asked), tag("dd", Text(
-                f"It scores {number(value)}; this record holds no paired test.",
-                f"分數是 {number(value)}；這份紀錄沒有成對檢定。"))))
+            rows.append(
+                tag(
+                    "div",
+                    tag("dt", asked),
+                    tag(
+                        "dd",
+                        Text(
+                            f"It scores {number(value)}; this record holds no paired test.",
+                            f"分數是 {number(value)}；這份紀錄沒有成對檢定。",
+                        ),
+                    ),
+                )
+            )
     for compared in material.compared:
         if compared.result:
             verdict = compared.result["verdict"]
-            rows.append(_row(Text(compared.name, compared.name),
-                             {**verdict["difference"], "outcome": verdict["outcome"]}, material.higher_is_better))
+            rows.append(
+                _row(
+                    Text(compared.name, compared.name),
+                    {**verdict["difference"], "outcome": verdict["outcome"]},
+                    material.higher_is_better,
+                )
+            )
     if not rows:
         return tag("p", Text("There is nothing to compare it with yet.", "目前還沒有可以比較的對象。"))
     return tag("dl", rows, class_="questions")
@@ -200,9 +279,11 @@ def _better(material: Material) -> Html:
 
 def _row(asked: Content, found: dict[str, Any], higher_is_better: bool) -> Html:
     outcome = found.get("outcome") or outcome_of(found, higher_is_better)
-    return tag("div", tag("dt", asked),
-               tag("dd", tag("strong", _ANSWERS[outcome], class_=outcome),
-                                        tag("span", difference(found), class_="gapped")))
+    return tag(
+        "div",
+        tag("dt", asked),
+        tag("dd", tag("strong", _ANSWERS[outcome], class_=outcome), tag("span", difference(found), class_="gapped")),
+    )
 
 
 def outcome_of(found: dict[str, float], higher_is_better: bool = True) -> str:
@@ -216,25 +297,51 @@ def _next(material: Material) -> Html:
     name, verdict = material.folder.name, material.record["verdict"]
     if verdict.get("simplest_wins"):
         title = baseline_title(verdict["simplest"]["name"])
-        return tag("p", Text(
-            f"Use {title.en}: it scores at least as well, takes seconds and needs no GPU. Keep the model only if it "
-            "brings you something else.",
-            f"直接用{title.zh}：分數不輸，只要幾秒、不需要 GPU。除非模型另有好處，否則不必用它。"))
+        return tag(
+            "p",
+            Text(
+                f"Use {title.en}: it scores at least as well, takes seconds and needs no GPU. Keep the model only if it "
+                "brings you something else.",
+                f"直接用{title.zh}：分數不輸，只要幾秒、不需要 GPU。除非模型另有好處，否則不必用它。",
+            ),
+        )
     stands = standing(material)
     if stands == "met":
-        return tag("p", Text(f"It is ready to be tried. Say to your assistant: “Deploy {name}.”",
-                             f"可以試用了。對助理說：「部署 {name}」。"))
+        return tag(
+            "p",
+            Text(
+                f"It is ready to be tried. Say to your assistant: “Deploy {name}.”",
+                f"可以試用了。對助理說：「部署 {name}」。",
+            ),
+        )
     if stands == "no_goal":
         title = material.metric_title()
-        return tag("p", Text(f"Settle what is good enough. Say to your assistant: “The goal is {title.en} 0.8.”",
-                             f"先決定多好才算夠。對助理說：「目標是 {title.zh} 0.8」。"))
+        return tag(
+            "p",
+            Text(
+                f"Settle what is good enough. Say to your assistant: “The goal is {title.en} 0.8.”",
+                f"先決定多好才算夠。對助理說：「目標是 {title.zh} 0.8」。",
+            ),
+        )
     found = material.diagnosis
     if isinstance(found, Diagnosis) and found.causes:
         likeliest = found.causes[0]
         return html(
-            tag("p", Text("The likeliest cause: ", "最可能的原因："), likeliest.title, Text(". ", "。"),
-                tag("b", likeliest.say), Text(".", "。")),
+            tag(
+                "p",
+                Text("The likeliest cause: ", "最可能的原因："),
+                likeliest.title,
+                Text(". ", "。"),
+                tag("b", likeliest.say),
+                Text(".", "。"),
+            ),
             tag("p", foretold, class_="predicted") if (foretold := expected(likeliest)) else None,
-            tag("p", Text("Say to your assistant: “Why is it not good enough?”", "對助理說：「為什麼效果不夠好？」")))
-    return tag("p", Text("Read the mistakes below, then say to your assistant: “Why is it not good enough?”",
-                         "先看看下面答錯的資料，再對助理說：「為什麼效果不夠好？」"))
+            tag("p", Text("Say to your assistant: “Why is it not good enough?”", "對助理說：「為什麼效果不夠好？」")),
+        )
+    return tag(
+        "p",
+        Text(
+            "Read the mistakes below, then say to your assistant: “Why is it not good enough?”",
+            "先看看下面答錯的資料，再對助理說：「為什麼效果不夠好？」",
+        ),
+    )

@@ -21,13 +21,19 @@ COLUMNS = {
     "pair": (Text("preferred answer", "較佳的回答"), Text("rejected answer", "較差的回答")),
 }
 MARKS = {
-    "spans": Text("Marked on the left: parts it missed; on the right: parts that are wrong.",
-                  "左欄標記的是漏掉的片段，右欄標記的是多出或錯誤的片段。"),
-    "text": Text("Marked on the left: what the answer lacks; on the right: what was not wanted.",
-                 "左欄標記的是回答缺少的部分，右欄標記的是多出的部分。"),
-    "pair": Text("The figure says by how much the preferred answer is held likelier (mean log-likelihood of a token); "
-                 "below 0 it is wrong.",
-                 "數字是模型認為較佳回答更有可能的程度（每個 token 的平均對數機率差）；小於 0 就是判斷錯誤。"),
+    "spans": Text(
+        "Marked on the left: parts it missed; on the right: parts that are wrong.",
+        "左欄標記的是漏掉的片段，右欄標記的是多出或錯誤的片段。",
+    ),
+    "text": Text(
+        "Marked on the left: what the answer lacks; on the right: what was not wanted.",
+        "左欄標記的是回答缺少的部分，右欄標記的是多出的部分。",
+    ),
+    "pair": Text(
+        "The figure says by how much the preferred answer is held likelier (mean log-likelihood of a token); "
+        "below 0 it is wrong.",
+        "數字是模型認為較佳回答更有可能的程度（每個 token 的平均對數機率差）；小於 0 就是判斷錯誤。",
+    ),
 }
 _LONGEST = 2_000
 _TOKEN = re.compile(r"[A-Za-z0-9]+|\s+|.", re.DOTALL)
@@ -44,8 +50,14 @@ def written(material: Material, page: int, most_characters: int, longest_text: i
         if characters > most_characters:
             left += 1
             continue
-        row = {"n": number + 1, "id": str(answer["id"]), "t": text[:longest_text], "ok": bool(answer["correct"]),
-               "G": wanted, "P": said}
+        row = {
+            "n": number + 1,
+            "id": str(answer["id"]),
+            "t": text[:longest_text],
+            "ok": bool(answer["correct"]),
+            "G": wanted,
+            "P": said,
+        }
         if len(text) > longest_text:
             row["l"] = len(text)
         if earlier is not None:
@@ -71,8 +83,10 @@ def sides(material: Material, answer: Mapping[str, Any]) -> tuple[Segments, Segm
         wanted = _parts(answer["gold"], set()) if kind == "spans" else [(_cut(answer["gold"]), False)]
         return wanted, [(_cut(answer.get("raw") or ""), True)]
     if kind == "spans":
-        return (_parts(answer["gold"], parts_of(answer["predicted"])),
-                _parts(answer["predicted"], parts_of(answer["gold"])))
+        return (
+            _parts(answer["gold"], parts_of(answer["predicted"])),
+            _parts(answer["predicted"], parts_of(answer["gold"])),
+        )
     return _differences(_cut(answer["gold"]), _cut(answer["predicted"]))
 
 

@@ -152,11 +152,16 @@ class Method(BaseModel):
         types = [name for name, known in task_kinds().items() if known.answers in self.accepts]
         title = task_kind(kind).title
         raise TrainingError(
-            Text(f"{self.kind} needs {self.wants.en}; this task is of type {kind} ({title.en}).",
-                 f"{self.kind} 需要{self.wants.zh}；這個任務的類型是 {kind}（{title.zh}）。"),
-            Text(f"Use {usual} (settings={{'method': '{usual}'}}), or make a task of type {' or '.join(types)}.",
-                 f"請改用 {usual}（settings={{'method': '{usual}'}}），或另建 {'、'.join(types)} 類型的任務。"),
-            field="method")
+            Text(
+                f"{self.kind} needs {self.wants.en}; this task is of type {kind} ({title.en}).",
+                f"{self.kind} 需要{self.wants.zh}；這個任務的類型是 {kind}（{title.zh}）。",
+            ),
+            Text(
+                f"Use {usual} (settings={{'method': '{usual}'}}), or make a task of type {' or '.join(types)}.",
+                f"請改用 {usual}（settings={{'method': '{usual}'}}），或另建 {'、'.join(types)} 類型的任務。",
+            ),
+            field="method",
+        )
 
     def demand(self) -> Demand:
         """What resolved settings take, for estimates."""
@@ -222,7 +227,8 @@ def method_class(kind: str) -> type[Method]:
     offered = ", ".join(difflib.get_close_matches(kind, known, n=1) or known)
     raise TrainingError(
         Text(f"There is no training method {kind[:40]!r}.", f"沒有「{kind[:40]}」這種訓練方法。"),
-        Text(f"Did you mean {offered}?", f"是不是要用 {offered}？"), field="method",
+        Text(f"Did you mean {offered}?", f"是不是要用 {offered}？"),
+        field="method",
     )
 
 
@@ -239,8 +245,10 @@ def make_method(kind: str, settings: dict[str, Any]) -> Method:
             listed = ", ".join(near or sorted(cls.model_fields))
             raise TrainingError(
                 Text(f"{kind} has no setting {name[:40]!r}.", f"{kind} 沒有「{name[:40]}」這個設定。"),
-                Text(f"Did you mean {listed}?" if near else f"Its settings: {listed}.",
-                     f"是不是要用 {listed}？" if near else f"可用的設定：{listed}。"),
+                Text(
+                    f"Did you mean {listed}?" if near else f"Its settings: {listed}.",
+                    f"是不是要用 {listed}？" if near else f"可用的設定：{listed}。",
+                ),
                 field=name[:40],
             )
     try:
@@ -251,8 +259,12 @@ def make_method(kind: str, settings: dict[str, Any]) -> Method:
         given = "" if first["type"] == "missing" else f" = {str(first.get('input'))[:60]!r}"
         wanted = problem_in_words(first)
         raise TrainingError(
-            Text(f"The setting {name}{given} cannot be used: {wanted.en}.", f"設定 {name}{given} 不能用：{wanted.zh}。"),
-            Text(f"Give {name} another value, or leave it out: the default suits the data.",
-                 f"請把 {name} 改成別的值，或省略它：預設值會依資料決定。"),
+            Text(
+                f"The setting {name}{given} cannot be used: {wanted.en}.", f"設定 {name}{given} 不能用：{wanted.zh}。"
+            ),
+            Text(
+                f"Give {name} another value, or leave it out: the default suits the data.",
+                f"請把 {name} 改成別的值，或省略它：預設值會依資料決定。",
+            ),
             field=name,
         ) from error

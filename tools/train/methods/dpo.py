@@ -17,10 +17,14 @@ from . import Demand, Situation, TrainingRun
 
 Pair = tuple[TokenisedRow, TokenisedRow]
 _EFFECTIVE_BATCH = 16
-_kept = kept_by("accuracy", Text(
-    "After each epoch the validation pairs are scored; the epoch is kept that prefers the chosen answer, against the model it "
-    "began as, in most of them.",
-    "每輪結束會用驗證資料評分，保留和訓練前相比最常偏好 chosen 回答的一輪。"))
+_kept = kept_by(
+    "accuracy",
+    Text(
+        "After each epoch the validation pairs are scored; the epoch is kept that prefers the chosen answer, against the model it "
+        "began as, in most of them.",
+        "每輪結束會用驗證資料評分，保留和訓練前相比最常偏好 chosen 回答的一輪。",
+    ),
+)
 
 
 class Dpo(FineTuning):
@@ -36,32 +40,55 @@ class Dpo(FineTuning):
     accepts: ClassVar[tuple[Answers, ...]] = ("pair",)
     usual_for: ClassVar[tuple[Answers, ...]] = ("pair",)
     wants: ClassVar[Text] = Text("preference pairs (text, chosen, rejected)", "偏好配對（text、chosen、rejected）")
-    pages: ClassVar[dict[str, str]] = {**FineTuning.pages, "beta": "preference-methods",
-                                       "loss_type": "preference-methods", "learning_rate": "preference-methods",
-                                       "epochs": "preference-methods"}
+    pages: ClassVar[dict[str, str]] = {
+        **FineTuning.pages,
+        "beta": "preference-methods",
+        "loss_type": "preference-methods",
+        "learning_rate": "preference-methods",
+        "epochs": "preference-methods",
+    }
     judged_by: ClassVar[str] = "eval_loss"
     logged: ClassVar[dict[str, str]] = {
-        "rewards/chosen": "rewards_chosen", "rewards/rejected": "rewards_rejected", "rewards/margins": "rewards_margin",
-        "rewards/accuracies": "rewards_accuracy"}
-    validated: ClassVar[dict[str, str]] = {"eval_loss": "valid_loss", "eval_rewards/accuracies": "valid_accuracy",
-                                           "eval_rewards/chosen": "valid_rewards_chosen"}
+        "rewards/chosen": "rewards_chosen",
+        "rewards/rejected": "rewards_rejected",
+        "rewards/margins": "rewards_margin",
+        "rewards/accuracies": "rewards_accuracy",
+    }
+    validated: ClassVar[dict[str, str]] = {
+        "eval_loss": "valid_loss",
+        "eval_rewards/accuracies": "valid_accuracy",
+        "eval_rewards/chosen": "valid_rewards_chosen",
+    }
 
     beta: float = Field(0.1, gt=0, le=10, description="How strongly it is held to the model it began as.")
     loss_type: Literal["sigmoid", "hinge", "ipo", "robust", "sigmoid_norm", "apo_zero", "apo_down"] = Field(
-        "sigmoid", description="TRL's name of the loss: sigmoid is DPO's own; ipo for few, nearly certain preferences; "
-                               "robust for pairs of which some are the wrong way round.")
-    label_smoothing: float = Field(0.0, ge=0, lt=0.5, description="With robust: the share of pairs thought to be wrong.")
-    sft_weight: float = Field(0.0, ge=0, le=10, description="Weight of sft's loss on the chosen answer, added to keep it "
-                                                            "from becoming less likely too.")
+        "sigmoid",
+        description="TRL's name of the loss: sigmoid is DPO's own; ipo for few, nearly certain preferences; "
+        "robust for pairs of which some are the wrong way round.",
+    )
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=0.5, description="With robust: the share of pairs thought to be wrong."
+    )
+    sft_weight: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        description="Weight of sft's loss on the chosen answer, added to keep it from becoming less likely too.",
+    )
     keep_best: Literal["accuracy", "loss", "last"] | None = Field(
-        None, description="Which epoch's model is kept: by accuracy or loss on the validation pairs, or the last.")
+        None, description="Which epoch's model is kept: by accuracy or loss on the validation pairs, or the last."
+    )
 
     def choose(self, choice: Choice, situation: Situation) -> None:
         choice("keep_best", *_kept(situation.valid_rows))
-        choice.reasons["beta"] = Text(
-            "TRL's and the paper's usual value; raise it where the chosen answers become less likely too.",
-            "TRL 與論文的常用值；如果 chosen 也跟著變得不可能，就調高。") if self.beta == 0.1 else Text(
-                "As given.", "依你的指定。")
+        choice.reasons["beta"] = (
+            Text(
+                "TRL's and the paper's usual value; raise it where the chosen answers become less likely too.",
+                "TRL 與論文的常用值；如果 chosen 也跟著變得不可能，就調高。",
+            )
+            if self.beta == 0.1
+            else Text("As given.", "依你的指定。")
+        )
 
     def demand(self) -> Demand:
         # With LoRA the reference is asked beside every step; else once before the first.
@@ -69,45 +96,61 @@ class Dpo(FineTuning):
 
     def spoken(self, rows: int) -> Text:
         times = "once" if self.epochs == 1 else f"{self.epochs} times"
-        return Text(f"preferences (dpo, beta {self.beta:g}), {self.how().en}, {rows} pairs {times} at learning rate "
-                    f"{self.learning_rate:g}",
-                    f"偏好訓練（dpo，beta {self.beta:g}）、{self.how().zh}，{rows} 組配對訓練 {self.epochs} 輪，"
-                    f"學習率 {self.learning_rate:g}")
+        return Text(
+            f"preferences (dpo, beta {self.beta:g}), {self.how().en}, {rows} pairs {times} at learning rate "
+            f"{self.learning_rate:g}",
+            f"偏好訓練（dpo，beta {self.beta:g}）、{self.how().zh}，{rows} 組配對訓練 {self.epochs} 輪，"
+            f"學習率 {self.learning_rate:g}",
+        )
 
     @classmethod
     def scored(cls, training: Mapping[str, Any]) -> Text:
         accuracy = training.get("valid_accuracy")
         if accuracy is None:
             return Text("", "")
-        return Text(f"Measured against the model it began as, it prefers the chosen answer in {accuracy:.0%} of the validation "
-                    f"pairs (step {training['best_step']}); evaluation says whether it prefers it outright.",
-                    f"和訓練前相比，驗證配對中有 {accuracy:.0%} 變得更偏好 chosen 的回答（第 {training['best_step']} 步）；"
-                    "是否真的偏好，要看評估結果。")
+        return Text(
+            f"Measured against the model it began as, it prefers the chosen answer in {accuracy:.0%} of the validation "
+            f"pairs (step {training['best_step']}); evaluation says whether it prefers it outright.",
+            f"和訓練前相比，驗證配對中有 {accuracy:.0%} 變得更偏好 chosen 的回答（第 {training['best_step']} 步）；"
+            "是否真的偏好，要看評估結果。",
+        )
 
     @classmethod
     def usual_rate(cls, lora: bool, tiny: bool) -> tuple[float, Text]:
         if tiny:
-            return (1e-3 if lora else 2e-4), Text("A base model this small needs large steps (measured).",
-                                                  "這麼小的基礎模型需要較大的步伐（實測）。")
+            return (1e-3 if lora else 2e-4), Text(
+                "A base model this small needs large steps (measured).", "這麼小的基礎模型需要較大的步伐（實測）。"
+            )
         if lora:
-            return 1e-5, Text("Ten times the rate of full fine-tuning with preferences; larger steps unlearn more than "
-                              "they teach.", "偏好訓練時全參數學習率的十倍；步伐再大，忘掉的會比學到的多。")
+            return 1e-5, Text(
+                "Ten times the rate of full fine-tuning with preferences; larger steps unlearn more than they teach.",
+                "偏好訓練時全參數學習率的十倍；步伐再大，忘掉的會比學到的多。",
+            )
         return 1e-6, Text("TRL's default where every weight moves.", "TRL 在所有權重一起訓練時的預設值。")
 
     @classmethod
     def usual_epochs(cls, rows: int, tiny: bool) -> tuple[int, Text]:
         if tiny:
-            return 3, Text("A base model this small needs to see the pairs more often (measured).",
-                           "這麼小的基礎模型需要多看幾遍（實測）。")
-        return 1, Text("Preferences are learnt by heart fast: one epoch, rarely two.", "偏好很快就會背起來：一輪，很少兩輪。")
+            return 3, Text(
+                "A base model this small needs to see the pairs more often (measured).",
+                "這麼小的基礎模型需要多看幾遍（實測）。",
+            )
+        return 1, Text(
+            "Preferences are learnt by heart fast: one epoch, rarely two.", "偏好很快就會背起來：一輪，很少兩輪。"
+        )
 
     @classmethod
     def usual_batch(cls, situation: Situation, tiny: bool) -> tuple[int, int, Text]:
         size = 8 if tiny else 4 if situation.gpu_bytes and (situation.parameters or LARGE) <= LARGE else 2
-        return size, _EFFECTIVE_BATCH, Text(
-            f"{size} pairs at once are {2 * size} answers, each asked of the model and the reference; accumulation makes "
-            "up the rest of the step.",
-            f"一次 {size} 組就是 {2 * size} 個回答，模型與參考模型都要算；其餘靠累積補足。")
+        return (
+            size,
+            _EFFECTIVE_BATCH,
+            Text(
+                f"{size} pairs at once are {2 * size} answers, each asked of the model and the reference; accumulation makes "
+                "up the rest of the step.",
+                f"一次 {size} 組就是 {2 * size} 個回答，模型與參考模型都要算；其餘靠累積補足。",
+            ),
+        )
 
     def goodness(self, entry: Mapping[str, Any]) -> tuple[float, ...] | None:
         if self.keep_best == "last":
@@ -120,8 +163,15 @@ class Dpo(FineTuning):
     def shown(self, train: list[TokenisedRow]) -> list[Pair]:
         return list(zip(train[::2], train[1::2], strict=True))
 
-    def trainer(self, run: TrainingRun, shown: list[Pair], valid: list[TokenisedRow], end_ids: list[int],
-                common: dict[str, Any], arguments: dict[str, Any]) -> Any:
+    def trainer(
+        self,
+        run: TrainingRun,
+        shown: list[Pair],
+        valid: list[TokenisedRow],
+        end_ids: list[int],
+        common: dict[str, Any],
+        arguments: dict[str, Any],
+    ) -> Any:
         from trl import DPOConfig
 
         from ..pair_trainer import PairTrainer
@@ -130,18 +180,30 @@ class Dpo(FineTuning):
         if self.sft_weight:
             losses, weights = [*losses, "sft"], [*weights, self.sft_weight]
         return PairTrainer(
-            **common, train_dataset=_dataset(shown), eval_dataset=_dataset(self.shown(valid)) if valid else None,
-            args=DPOConfig(**{
-                **arguments, "beta": self.beta, "loss_type": losses, "loss_weights": weights,
-                "label_smoothing": self.label_smoothing, "per_device_eval_batch_size": 2 * (self.batch_size or 1),
-                # Pairs come tokenised and audited; nothing may be cut or dropped after that.
-                "max_length": None, "precompute_ref_log_probs": not self.lora_r,
-            }))
+            **common,
+            train_dataset=_dataset(shown),
+            eval_dataset=_dataset(self.shown(valid)) if valid else None,
+            args=DPOConfig(
+                **{
+                    **arguments,
+                    "beta": self.beta,
+                    "loss_type": losses,
+                    "loss_weights": weights,
+                    "label_smoothing": self.label_smoothing,
+                    "per_device_eval_batch_size": 2 * (self.batch_size or 1),
+                    # Pairs come tokenised and audited; nothing may be cut or dropped after that.
+                    "max_length": None,
+                    "precompute_ref_log_probs": not self.lora_r,
+                }
+            ),
+        )
 
     def figures(self, history: Log, chosen: Mapping[str, Any]) -> dict[str, Any]:
         return {
-            "preference_loss": tail_mean(history, "loss"), "valid_preference_loss": chosen.get("eval_loss"),
-            "valid_accuracy": chosen.get("eval_rewards/accuracies"), "rewards_chosen": tail_mean(history, "rewards/chosen"),
+            "preference_loss": tail_mean(history, "loss"),
+            "valid_preference_loss": chosen.get("eval_loss"),
+            "valid_accuracy": chosen.get("eval_rewards/accuracies"),
+            "rewards_chosen": tail_mean(history, "rewards/chosen"),
             "rewards_rejected": tail_mean(history, "rewards/rejected"),
         }
 
@@ -155,7 +217,11 @@ class Dpo(FineTuning):
 def _dataset(pairs: Sequence[Pair]) -> Any:
     from datasets import Dataset
 
-    return Dataset.from_dict({
-        "prompt_ids": [chosen.input_ids[:chosen.start] for chosen, _ in pairs],
-        "chosen_ids": [chosen.trained for chosen, _ in pairs], "rejected_ids": [rejected.trained for _, rejected in pairs],
-        "length": [max(len(chosen.input_ids), len(rejected.input_ids)) for chosen, rejected in pairs]})
+    return Dataset.from_dict(
+        {
+            "prompt_ids": [chosen.input_ids[: chosen.start] for chosen, _ in pairs],
+            "chosen_ids": [chosen.trained for chosen, _ in pairs],
+            "rejected_ids": [rejected.trained for _, rejected in pairs],
+            "length": [max(len(chosen.input_ids), len(rejected.input_ids)) for chosen, rejected in pairs],
+        }
+    )

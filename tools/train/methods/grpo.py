@@ -24,9 +24,13 @@ from . import Demand, Situation, TrainingRun
 
 _QUESTIONS_A_STEP = 8
 _ROOM = {"label": 32, "spans": 256, "text": 512}
-_kept = kept_by("reward", Text(
-    "After each epoch the validation rows are answered greedily; the epoch with the best mean reward is kept.",
-    "每輪結束會讓模型回答驗證資料，保留平均獎勵最高的一輪。"))
+_kept = kept_by(
+    "reward",
+    Text(
+        "After each epoch the validation rows are answered greedily; the epoch with the best mean reward is kept.",
+        "每輪結束會讓模型回答驗證資料，保留平均獎勵最高的一輪。",
+    ),
+)
 
 
 class Grpo(FineTuning):
@@ -41,18 +45,30 @@ class Grpo(FineTuning):
     accepts: ClassVar[tuple[Answers, ...]] = ("label", "spans", "text")
     wants: ClassVar[Text] = Text("rows whose answers a program can check", "程式可以檢查答案的資料")
     pages: ClassVar[dict[str, str]] = {
-        **FineTuning.pages, "rewards": "reward-methods", "num_generations": "reward-methods", "beta": "reward-methods",
-        "max_completion_length": "reward-methods", "learning_rate": "reward-methods", "epochs": "reward-methods"}
+        **FineTuning.pages,
+        "rewards": "reward-methods",
+        "num_generations": "reward-methods",
+        "beta": "reward-methods",
+        "max_completion_length": "reward-methods",
+        "learning_rate": "reward-methods",
+        "epochs": "reward-methods",
+    }
     judged_by: ClassVar[str] = "eval_reward"
     measured_before: ClassVar[bool] = True
     trains_on_answers: ClassVar[bool] = False
     logged: ClassVar[dict[str, str]] = {
-        "reward": "reward", "reward_std": "reward_std", "completions/mean_length": "completion_length",
-        "completions/clipped_ratio": "answers_cut", "frac_reward_zero_std": "groups_alike", "kl": "kl"}
+        "reward": "reward",
+        "reward_std": "reward_std",
+        "completions/mean_length": "completion_length",
+        "completions/clipped_ratio": "answers_cut",
+        "frac_reward_zero_std": "groups_alike",
+        "kl": "kl",
+    }
     validated: ClassVar[dict[str, str]] = {"eval_reward": "valid_reward", "eval_ended": "valid_ended"}
 
-    rewards: list[str] | None = Field(None, min_length=1, description="label_match, exact_match, json_validity; the "
-                                                                      "task's usual ones where left out.")
+    rewards: list[str] | None = Field(
+        None, min_length=1, description="label_match, exact_match, json_validity; the task's usual ones where left out."
+    )
     reward_weights: list[float] | None = Field(None, description="A weight for each reward, all 1 where left out.")
     num_generations: int | None = Field(None, ge=2, le=64, description="Answers written to each question.")
     max_completion_length: int | None = Field(None, ge=1, le=65_536, description="Longest answer written, in tokens.")
@@ -60,91 +76,141 @@ class Grpo(FineTuning):
     beta: float = Field(0.0, ge=0, le=10, description="Pull to the model it began as; 0 needs no reference.")
     loss_type: Literal["dapo", "grpo", "dr_grpo", "bnpo"] = Field("dapo", description="TRL's name of the loss.")
     scale_rewards: Literal["group", "batch", "none"] = Field(
-        "group", description="Rewards are divided by the spread of their group, of the batch, or not.")
+        "group", description="Rewards are divided by the spread of their group, of the batch, or not."
+    )
     num_iterations: int = Field(1, ge=1, le=16, description="Steps taken with the same answers.")
     epsilon: float = Field(0.2, gt=0, lt=1, description="With several iterations: how far one may move.")
     batch_size: int | None = Field(None, ge=1, le=1024, description="Questions at once, each with all its answers.")
     keep_best: Literal["reward", "last"] | None = Field(
-        None, description="Which epoch's model is kept: by mean reward on the validation rows, or the last.")
+        None, description="Which epoch's model is kept: by mean reward on the validation rows, or the last."
+    )
 
     def choose(self, choice: Choice, situation: Situation) -> None:
-        names = choice("rewards", usual_rewards(situation.type), Text(
-            f"What answers of a {situation.type} task can be checked by.", f"{situation.type} 任務的回答能用它檢查。"))
+        names = choice(
+            "rewards",
+            usual_rewards(situation.type),
+            Text(
+                f"What answers of a {situation.type} task can be checked by.",
+                f"{situation.type} 任務的回答能用它檢查。",
+            ),
+        )
         chosen_rewards(names, situation.type)
         if self.reward_weights is not None and len(self.reward_weights) != len(names):
             raise TrainingError(
-                Text(f"There are {len(self.reward_weights)} weights for {len(names)} rewards ({', '.join(names)}).",
-                     f"獎勵有 {len(names)} 個（{'、'.join(names)}），權重卻有 {len(self.reward_weights)} 個。"),
-                Text("Give one weight for each reward, or leave reward_weights out.",
-                     "請為每個獎勵各給一個權重，或省略 reward_weights。"), field="reward_weights")
-        choice("num_generations", 8, Text("TRL's default: enough to be right in some and wrong in others.",
-                                          "TRL 的預設值：夠多，才會有對有錯。"))
+                Text(
+                    f"There are {len(self.reward_weights)} weights for {len(names)} rewards ({', '.join(names)}).",
+                    f"獎勵有 {len(names)} 個（{'、'.join(names)}），權重卻有 {len(self.reward_weights)} 個。",
+                ),
+                Text(
+                    "Give one weight for each reward, or leave reward_weights out.",
+                    "請為每個獎勵各給一個權重，或省略 reward_weights。",
+                ),
+                field="reward_weights",
+            )
+        choice(
+            "num_generations",
+            8,
+            Text(
+                "TRL's default: enough to be right in some and wrong in others.", "TRL 的預設值：夠多，才會有對有錯。"
+            ),
+        )
         room = _ROOM[situation.answers]
-        choice("max_completion_length", room, Text(
-            f"Room for the right answers of such a task; one that does not fit in {room} tokens stops the training before "
-            "it begins.", f"這類任務的答案放得下；有任何正確答案超過 {room} 個 token 就不會開始訓練。"))
+        choice(
+            "max_completion_length",
+            room,
+            Text(
+                f"Room for the right answers of such a task; one that does not fit in {room} tokens stops the training before "
+                "it begins.",
+                f"這類任務的答案放得下；有任何正確答案超過 {room} 個 token 就不會開始訓練。",
+            ),
+        )
         choice("keep_best", *_kept(situation.valid_rows))
 
     def warnings(self, situation: Situation) -> list[Text]:
         found = super().warnings(situation)
         if self.rewards == ["json_validity"]:
-            found.append(Text("json_validity alone is earned by an answer without content: put exact_match beside it.",
-                              "只有 json_validity 的話，空洞的回答也能得分：請加上 exact_match。"))
+            found.append(
+                Text(
+                    "json_validity alone is earned by an answer without content: put exact_match beside it.",
+                    "只有 json_validity 的話，空洞的回答也能得分：請加上 exact_match。",
+                )
+            )
         if self.num_iterations == 1 and self.epsilon != 0.2:
-            found.append(Text("epsilon only counts with num_iterations above 1.", "num_iterations 大於 1 時 epsilon 才有作用。"))
+            found.append(
+                Text("epsilon only counts with num_iterations above 1.", "num_iterations 大於 1 時 epsilon 才有作用。")
+            )
         return found
 
     def demand(self) -> Demand:
         answers, room = self.num_generations or 8, self.max_completion_length or 0
-        return Demand(answers=answers, forward=1 if self.beta else 0, copies=1 if self.beta and not self.lora_r else 0,
-                      written=(answers * min(4.0, room), float(answers * room)))
+        return Demand(
+            answers=answers,
+            forward=1 if self.beta else 0,
+            copies=1 if self.beta and not self.lora_r else 0,
+            written=(answers * min(4.0, room), float(answers * room)),
+        )
 
     def spoken(self, rows: int) -> Text:
         times = "once" if self.epochs == 1 else f"{self.epochs} times"
         named = ", ".join(self.rewards or [])
-        return Text(f"rewards (grpo: {named}), {self.how().en}, {several(rows, 'question')} {times}, {self.num_generations} "
-                    f"answers each, at learning rate {self.learning_rate:g}",
-                    f"獎勵訓練（grpo：{named}）、{self.how().zh}，{rows} 個問題訓練 {self.epochs} 輪、每題 "
-                    f"{self.num_generations} 個回答，學習率 {self.learning_rate:g}")
+        return Text(
+            f"rewards (grpo: {named}), {self.how().en}, {several(rows, 'question')} {times}, {self.num_generations} "
+            f"answers each, at learning rate {self.learning_rate:g}",
+            f"獎勵訓練（grpo：{named}）、{self.how().zh}，{rows} 個問題訓練 {self.epochs} 輪、每題 "
+            f"{self.num_generations} 個回答，學習率 {self.learning_rate:g}",
+        )
 
     @classmethod
     def scored(cls, training: Mapping[str, Any]) -> Text:
         reward, before = training.get("valid_reward"), training.get("valid_reward_before")
         if reward is None or before is None:
             return Text("", "")
-        figures = Text(f"Mean reward on the validation rows: {reward:.2f} (step {training['best_step']}), {before:.2f} "
-                       "before the first step",
-                       f"驗證資料的平均獎勵：{reward:.2f}（第 {training['best_step']} 步），訓練前是 {before:.2f}")
+        figures = Text(
+            f"Mean reward on the validation rows: {reward:.2f} (step {training['best_step']}), {before:.2f} "
+            "before the first step",
+            f"驗證資料的平均獎勵：{reward:.2f}（第 {training['best_step']} 步），訓練前是 {before:.2f}",
+        )
         if reward > before:
             return Text(f"{figures.en}.", f"{figures.zh}。")
-        return Text(f"{figures.en}: nothing was gained. Plan again with a learning_rate a fifth as large, or with more epochs.",
-                    f"{figures.zh}：沒有進步。請用五分之一的 learning_rate 或更多 epochs 重新規劃。")
+        return Text(
+            f"{figures.en}: nothing was gained. Plan again with a learning_rate a fifth as large, or with more epochs.",
+            f"{figures.zh}：沒有進步。請用五分之一的 learning_rate 或更多 epochs 重新規劃。",
+        )
 
     @classmethod
     def usual_rate(cls, lora: bool, tiny: bool) -> tuple[float, Text]:
         if tiny:
-            return (2e-3 if lora else 5e-4), Text("A base model this small needs large steps (measured).",
-                                                  "這麼小的基礎模型需要較大的步伐（實測）。")
+            return (2e-3 if lora else 5e-4), Text(
+                "A base model this small needs large steps (measured).", "這麼小的基礎模型需要較大的步伐（實測）。"
+            )
         if lora:
             return 1e-5, Text("Ten times the rate of full fine-tuning with rewards.", "獎勵訓練時全參數學習率的十倍。")
         return 1e-6, Text("TRL's default where every weight moves.", "TRL 在所有權重一起訓練時的預設值。")
 
     @classmethod
     def usual_epochs(cls, rows: int, tiny: bool) -> tuple[int, Text]:
-        return (2 if tiny else 1), Text("Each question is answered many times in one epoch already.",
-                                        "一輪裡每個問題就已經回答很多次了。")
+        return (2 if tiny else 1), Text(
+            "Each question is answered many times in one epoch already.", "一輪裡每個問題就已經回答很多次了。"
+        )
 
     @classmethod
     def usual_batch(cls, situation: Situation, tiny: bool) -> tuple[int, int, Text]:
         size = _QUESTIONS_A_STEP if tiny else 1
-        return size, _QUESTIONS_A_STEP, Text(
-            f"{several(size, 'question')} at once with all the answers; accumulation makes up the rest of the step.",
-            f"一次 {size} 個問題、連同它的所有回答；其餘靠累積補足。")
+        return (
+            size,
+            _QUESTIONS_A_STEP,
+            Text(
+                f"{several(size, 'question')} at once with all the answers; accumulation makes up the rest of the step.",
+                f"一次 {size} 個問題、連同它的所有回答；其餘靠累積補足。",
+            ),
+        )
 
     @classmethod
     def usual_rank(cls, rows: int) -> tuple[int, Text]:
-        return 16, Text("Rewards say little for each answer: small LoRA matrices hold all of it.",
-                        "每個回答的獎勵資訊很少，小型 LoRA 矩陣就夠。")
+        return 16, Text(
+            "Rewards say little for each answer: small LoRA matrices hold all of it.",
+            "每個回答的獎勵資訊很少，小型 LoRA 矩陣就夠。",
+        )
 
     def goodness(self, entry: Mapping[str, Any]) -> tuple[float, ...] | None:
         return None if self.keep_best == "last" else (float(entry["eval_reward"]), float(entry["eval_ended"]))
@@ -164,8 +230,9 @@ class Grpo(FineTuning):
         if self.rewards:
             chosen_rewards(self.rewards, kind)
 
-    def audited(self, run: TrainingRun, splits: dict[str, list[TokenisedRow]], tokenizer: Any,
-                end_ids: set[int]) -> Audit:
+    def audited(
+        self, run: TrainingRun, splits: dict[str, list[TokenisedRow]], tokenizer: Any, end_ids: set[int]
+    ) -> Audit:
         # The model is asked as it will be, and the right answer is never trained: the prompt is as at inference.
         asked = {split: [replace(row, context=row.start) for row in rows] for split, rows in splits.items()}
         checked = super().audited(run, asked, tokenizer, end_ids)
@@ -179,21 +246,31 @@ class Grpo(FineTuning):
         if room and (long := sorted(row for row, tokens in answer_tokens.items() if tokens > room)):
             longest = max(answer_tokens.values())
             return TrainingError(
-                Text(f"In {several(len(long), 'row')} the right answer does not fit in max_completion_length {room} (the "
-                     f"longest has {longest} tokens), so it could never be rewarded: {', '.join(long[:5])}",
-                     f"有 {len(long)} 列的正確答案放不進 max_completion_length {room}（最長 {longest} 個 token），"
-                     f"永遠拿不到獎勵：{'、'.join(long[:5])}"),
-                Text(f"Plan with max_completion_length {longest} or more.",
-                     f"請以 max_completion_length {longest} 以上重新規劃。"), field="max_completion_length",
-                details={"rows": long[:5]})
+                Text(
+                    f"In {several(len(long), 'row')} the right answer does not fit in max_completion_length {room} (the "
+                    f"longest has {longest} tokens), so it could never be rewarded: {', '.join(long[:5])}",
+                    f"有 {len(long)} 列的正確答案放不進 max_completion_length {room}（最長 {longest} 個 token），"
+                    f"永遠拿不到獎勵：{'、'.join(long[:5])}",
+                ),
+                Text(
+                    f"Plan with max_completion_length {longest} or more.",
+                    f"請以 max_completion_length {longest} 以上重新規劃。",
+                ),
+                field="max_completion_length",
+                details={"rows": long[:5]},
+            )
         rewards = chosen_rewards(self.rewards or [], task.type)
         for row in rows:
             for reward in rewards:
                 if why := reward.unfit(row):
                     return TrainingError(
-                        Text(f"The reward {reward.name} cannot judge row {row['id']}: {why.en}.",
-                             f"獎勵 {reward.name} 無法評判 {row['id']} 這一列：{why.zh}。"),
-                        Text("Plan with other rewards, or take such rows out.", "請換獎勵，或移除這樣的列。"), field="rewards")
+                        Text(
+                            f"The reward {reward.name} cannot judge row {row['id']}: {why.en}.",
+                            f"獎勵 {reward.name} 無法評判 {row['id']} 這一列：{why.zh}。",
+                        ),
+                        Text("Plan with other rewards, or take such rows out.", "請換獎勵，或移除這樣的列。"),
+                        field="rewards",
+                    )
         return None
 
     def _canonical(self, run: TrainingRun) -> dict[str, Row]:
@@ -203,8 +280,15 @@ class Grpo(FineTuning):
     def shown(self, train: list[TokenisedRow]) -> list[TokenisedRow]:
         return train
 
-    def trainer(self, run: TrainingRun, shown: list[TokenisedRow], valid: list[TokenisedRow], end_ids: list[int],
-                common: dict[str, Any], arguments: dict[str, Any]) -> Any:
+    def trainer(
+        self,
+        run: TrainingRun,
+        shown: list[TokenisedRow],
+        valid: list[TokenisedRow],
+        end_ids: list[int],
+        common: dict[str, Any],
+        arguments: dict[str, Any],
+    ) -> Any:
         from trl import GRPOConfig
 
         from ..reward_trainer import Judge, RewardTrainer
@@ -213,32 +297,56 @@ class Grpo(FineTuning):
         answers, batch = self.num_generations or 8, self.batch_size or 1
         judge = Judge(chosen_rewards(self.rewards or [], run.task.type), self.reward_weights, rows, run.labels, end_ids)
         return RewardTrainer(
-            **common, judge=judge, train_dataset=_dataset(shown, rows, run, common["processing_class"]), eval_rows=valid,
-            args=GRPOConfig(**{
-                **arguments, "per_device_train_batch_size": batch * answers, "num_generations": answers,
-                "max_completion_length": self.max_completion_length, "temperature": self.temperature, "beta": self.beta,
-                "loss_type": self.loss_type, "scale_rewards": self.scale_rewards, "num_iterations": self.num_iterations,
-                "epsilon": self.epsilon, "disable_dropout": True,
-                "reward_weights": self.reward_weights or [1.0] * len(judge.rewards),
-            }))
+            **common,
+            judge=judge,
+            train_dataset=_dataset(shown, rows, run, common["processing_class"]),
+            eval_rows=valid,
+            args=GRPOConfig(
+                **{
+                    **arguments,
+                    "per_device_train_batch_size": batch * answers,
+                    "num_generations": answers,
+                    "max_completion_length": self.max_completion_length,
+                    "temperature": self.temperature,
+                    "beta": self.beta,
+                    "loss_type": self.loss_type,
+                    "scale_rewards": self.scale_rewards,
+                    "num_iterations": self.num_iterations,
+                    "epsilon": self.epsilon,
+                    "disable_dropout": True,
+                    "reward_weights": self.reward_weights or [1.0] * len(judge.rewards),
+                }
+            ),
+        )
 
     def out_of_memory(self) -> TrainingError:
         batch, answers = self.batch_size or 1, self.num_generations or 8
         less = f"batch_size {batch // 2}" if batch > 1 else f"num_generations {max(2, answers // 2)}"
         return TrainingError(
-            Text(f"The memory did not suffice for {several(batch, 'question')} with {answers} answers each.",
-                 f"記憶體不足以一次處理 {batch} 個問題、每題 {answers} 個回答。"),
-            Text(f"Plan again with {less}, a shorter max_completion_length, activation_checkpointing: true, or a smaller "
-                 "base model.", f"請重新規劃：改為 {less}、縮短 max_completion_length、activation_checkpointing: true，"
-                 "或換小一點的基礎模型。"), field="batch_size")
+            Text(
+                f"The memory did not suffice for {several(batch, 'question')} with {answers} answers each.",
+                f"記憶體不足以一次處理 {batch} 個問題、每題 {answers} 個回答。",
+            ),
+            Text(
+                f"Plan again with {less}, a shorter max_completion_length, activation_checkpointing: true, or a smaller "
+                "base model.",
+                f"請重新規劃：改為 {less}、縮短 max_completion_length、activation_checkpointing: true，"
+                "或換小一點的基礎模型。",
+            ),
+            field="batch_size",
+        )
 
     def figures(self, history: Log, chosen: Mapping[str, Any]) -> dict[str, Any]:
         first = next((entry["reward"] for entry in history if "reward" in entry), None)
         before = next((entry for entry in history if self.judged_by in entry and not entry["step"]), {})
-        return {"first_reward": first, "reward": tail_mean(history, "reward"), "valid_reward": chosen.get("eval_reward"),
-                "valid_reward_before": before.get("eval_reward"),
-                "groups_alike": tail_mean(history, "frac_reward_zero_std"),
-                "completion_length": tail_mean(history, "completions/mean_length")}
+        return {
+            "first_reward": first,
+            "reward": tail_mean(history, "reward"),
+            "valid_reward": chosen.get("eval_reward"),
+            "valid_reward_before": before.get("eval_reward"),
+            "groups_alike": tail_mean(history, "frac_reward_zero_std"),
+            "completion_length": tail_mean(history, "completions/mean_length"),
+        }
 
     def seen(self, trainer: Any, train: Sequence[TokenisedRow], history: Log, kept: Path) -> dict[str, Any]:
         return {"validations": validations_of(history, trainer.steps_per_epoch, self.judged_by, self.validated)}
@@ -256,6 +364,9 @@ def _dataset(
     from ...data.prompting import chat_messages
 
     tokens = tokens_of(tokenizer)
-    return Dataset.from_dict({"prompt": [plain_messages(chat_messages(rows[row.id], run.prompt, run.labels), tokens)
-                                         for row in shown],
-                              "id": [row.id for row in shown]})
+    return Dataset.from_dict(
+        {
+            "prompt": [plain_messages(chat_messages(rows[row.id], run.prompt, run.labels), tokens) for row in shown],
+            "id": [row.id for row in shown],
+        }
+    )

@@ -42,7 +42,8 @@ def rewards() -> dict[str, Reward]:
 def usual_rewards(kind: TaskType) -> list[str]:
     """The rewards of a task of that type where nobody names any."""
     return {"label": ["label_match"], "spans": ["exact_match", "json_validity"]}.get(
-        task_kind(kind).answers, ["exact_match"])
+        task_kind(kind).answers, ["exact_match"]
+    )
 
 
 def chosen_rewards(names: Iterable[str], kind: TaskType) -> list[Reward]:
@@ -59,13 +60,19 @@ def chosen_rewards(names: Iterable[str], kind: TaskType) -> list[Reward]:
             offered = ", ".join(difflib.get_close_matches(name, known, n=1) or fitting)
             raise TrainingError(
                 Text(f"There is no reward {name[:40]!r}.", f"沒有「{name[:40]}」這種獎勵。"),
-                Text(f"Did you mean {offered}?", f"是不是要用 {offered}？"), field="rewards")
+                Text(f"Did you mean {offered}?", f"是不是要用 {offered}？"),
+                field="rewards",
+            )
         if name not in fitting:
             title = task_kind(kind).title
             raise TrainingError(
-                Text(f"The reward {name} ({known[name].title.en}) cannot judge the answers of a {kind} task "
-                     f"({title.en}).",
-                     f"獎勵 {name}（{known[name].title.zh}）無法評判 {kind} 任務（{title.zh}）的回答。"),
-                Text(f"Use: {', '.join(fitting)}.", f"可用的獎勵：{'、'.join(fitting)}。"), field="rewards")
+                Text(
+                    f"The reward {name} ({known[name].title.en}) cannot judge the answers of a {kind} task "
+                    f"({title.en}).",
+                    f"獎勵 {name}（{known[name].title.zh}）無法評判 {kind} 任務（{title.zh}）的回答。",
+                ),
+                Text(f"Use: {', '.join(fitting)}.", f"可用的獎勵：{'、'.join(fitting)}。"),
+                field="rewards",
+            )
         found.append(known[name])
     return found

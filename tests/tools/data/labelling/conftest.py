@@ -17,10 +17,16 @@ from nlp_skills.tools.data.regenerate import regenerate
 from nlp_skills.tools.evaluate.proposing import start
 
 LABELS = ["complaint", "praise", "question"]
-ENDINGS = {"complaint": "arrived broken and I want my money back", "praise": "is wonderful, thank you",
-           "question": "comes in which colours"}
-RULES = [{"label": "complaint", "keywords": ["broken"]}, {"label": "praise", "pattern": r"wonder\w+"},
-         {"label": "question", "keywords": ["which"]}]
+ENDINGS = {
+    "complaint": "arrived broken and I want my money back",
+    "praise": "is wonderful, thank you",
+    "question": "comes in which colours",
+}
+RULES = [
+    {"label": "complaint", "keywords": ["broken"]},
+    {"label": "praise", "pattern": r"wonder\w+"},
+    {"label": "question", "keywords": ["which"]},
+]
 Do = Callable[..., LabellingAnswer]
 
 
@@ -35,8 +41,9 @@ def kind_of(text: str) -> str:
 
 
 def _thing(number: int) -> str:
-    return "".join("bcdfghklmnprstvz"[(number * 7919 + at * 104_729) % 16] + "aeiou"[(number + at * 3) % 5]
-                   for at in range(5)) + str(number)
+    return "".join(
+        "bcdfghklmnprstvz"[(number * 7919 + at * 104_729) % 16] + "aeiou"[(number + at * 3) % 5] for at in range(5)
+    ) + str(number)
 
 
 @pytest.fixture
@@ -64,6 +71,7 @@ def prepared(mails: TaskFolder, job: RunningJob) -> TaskFolder:
 @pytest.fixture
 def do(workspace: Workspace, prepared: TaskFolder) -> Do:
     """An action on the prepared task, in English."""
+
     def done(action: Any, **wish: Any) -> LabellingAnswer:
         with speaking("en"):
             answer = act(workspace, prepared, Wish(action, **wish), start)

@@ -44,7 +44,9 @@ def waiting(task: TaskFolder, kind: str, language: str) -> None:
 
 def known(kind: str, language: str) -> dict[str, Any]:
     """What a careful person answers to each text, in the column of the type."""
-    rows = [row(kind if kind in ("extraction", "generation") else "generation", number, language) for number in range(COUNT)]
+    rows = [
+        row(kind if kind in ("extraction", "generation") else "generation", number, language) for number in range(COUNT)
+    ]
     return {one["text"]: one.get("spans") or one["output"] for one in rows}
 
 
@@ -72,8 +74,14 @@ async def proposed_in_chat(client: Client, kind: str, language: str) -> None:
     batch = await call(client, "add_examples", action="propose", by="chat", count=50)
     while batch["rows"]:
         assert key in batch["next_step"]["say"]
-        batch = await call(client, "add_examples", action="propose", by="chat", count=50, examples=[
-            {"id": one["id"], key: answers[one["text"]]} for one in batch["rows"]])
+        batch = await call(
+            client,
+            "add_examples",
+            action="propose",
+            by="chat",
+            count=50,
+            examples=[{"id": one["id"], key: answers[one["text"]]} for one in batch["rows"]],
+        )
 
 
 async def test_the_chat_proposes_a_person_decides_and_what_was_accepted_trains(
@@ -81,16 +89,25 @@ async def test_the_chat_proposes_a_person_decides_and_what_was_accepted_trains(
 ) -> None:
     fetched = await call(client, "prepare_data")
     assert fetched["job"]["result"]["to_label"] == COUNT and fetched["next_step"]["tool"] == "add_examples"
-    lacks = {"en": f"No {'spans' if kind == 'extraction' else 'output'} came with the {COUNT} records fetched. {COUNT} rows are",
-             "zh-TW": f"{COUNT} 筆，都沒有{'片段標註' if kind == 'extraction' else '輸出'}"}
+    lacks = {
+        "en": f"No {'spans' if kind == 'extraction' else 'output'} came with the {COUNT} records fetched. {COUNT} rows are",
+        "zh-TW": f"{COUNT} 筆，都沒有{'片段標註' if kind == 'extraction' else '輸出'}",
+    }
     assert lacks[language] in fetched["message"]
     first = (await call(client, "add_examples", action="propose", by="chat"))["rows"][0]
-    for wrong in ([{"type": LABELS[language][0], "text": "nowhere"}], [{"type": "else", "text": first["text"][:3]}], "no JSON") \
-            if kind == "extraction" else ("", None, "   "):
+    for wrong in (
+        ([{"type": LABELS[language][0], "text": "nowhere"}], [{"type": "else", "text": first["text"][:3]}], "no JSON")
+        if kind == "extraction"
+        else ("", None, "   ")
+    ):
         key = task_kind(kind).key  # type: ignore[arg-type]
-        answer = await call(client, "add_examples", action="propose", by="chat", examples=[{"id": first["id"], key: wrong}])
+        answer = await call(
+            client, "add_examples", action="propose", by="chat", examples=[{"id": first["id"], key: wrong}]
+        )
         assert len(answer["refused"]) == 1 and answer["figures"]["proposed"] == 0
-        assert any("\u4e00" <= character <= "\u9fff" for character in answer["refused"][0]["why"]) == (language == "zh-TW")
+        assert any("\u4e00" <= character <= "\u9fff" for character in answer["refused"][0]["why"]) == (
+            language == "zh-TW"
+        )
 
     await proposed_in_chat(client, kind, language)
     rows = await shown(client)
@@ -99,8 +116,18 @@ async def test_the_chat_proposes_a_person_decides_and_what_was_accepted_trains(
     decisions: list[Row] = [{"id": one["id"]} for one in rows]
     decisions[0] |= {key: changed}
     decisions[1] |= {key: None}
-    assert "[examples]" in await refused(client, "add_examples", action="review", by="Ann", examples=[
-        {"id": rows[0]["id"], key: [{"type": LABELS[language][0], "text": "nowhere"}] if kind == "extraction" else ""}])
+    assert "[examples]" in await refused(
+        client,
+        "add_examples",
+        action="review",
+        by="Ann",
+        examples=[
+            {
+                "id": rows[0]["id"],
+                key: [{"type": LABELS[language][0], "text": "nowhere"}] if kind == "extraction" else "",
+            }
+        ],
+    )
     decided = await call(client, "add_examples", action="review", by="Ann", examples=decisions)
     assert (decided["figures"]["accepted"], decided["figures"]["rejected"]) == (len(rows) - 1, 1)
     agreed = decided["figures"]["agreement"]["proposers"]["chat"]
@@ -117,15 +144,26 @@ async def test_the_chat_proposes_a_person_decides_and_what_was_accepted_trains(
     assert expected[rows[0]["text"]][key] == changed
     for text, one in expected.items():
         if text != rows[0]["text"]:
-            got = [{"type": span["type"], "text": span["text"]} for span in one[key]] if kind == "extraction" else one[key]
+            got = (
+                [{"type": span["type"], "text": span["text"]} for span in one[key]]
+                if kind == "extraction"
+                else one[key]
+            )
             assert got == answers[text] and one["labelled"]["by"] == ["Ann"]
     assert (await call(client, "add_examples", action="status"))["figures"]["not_in_data_yet"] == 0
 
 
 def spoken(content: str) -> Said:
-    return as_json({"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [
-        {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": content}}],
-        "usage": {"prompt_tokens": 40, "completion_tokens": 20, "total_tokens": 60}})
+    return as_json(
+        {
+            "id": "1",
+            "object": "chat.completion",
+            "created": 1,
+            "model": "m",
+            "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": content}}],
+            "usage": {"prompt_tokens": 40, "completion_tokens": 20, "total_tokens": 60},
+        }
+    )
 
 
 async def test_an_endpoint_proposes_and_what_is_no_answer_is_counted_not_kept(
@@ -145,17 +183,28 @@ async def test_an_endpoint_proposes_and_what_is_no_answer_is_counted_not_kept(
 
     server.serve("/v1/chat/completions", model)
     await call(client, "prepare_data")
-    done = await call(client, "add_examples", action="propose", by="endpoint", settings={
-        "model": "m", "base_url": f"{server.url}/v1", "parallel": 1})
+    done = await call(
+        client,
+        "add_examples",
+        action="propose",
+        by="endpoint",
+        settings={"model": "m", "base_url": f"{server.url}/v1", "parallel": 1},
+    )
     none = 1 if kind == "generation" else 3
     assert (done["job"]["result"]["proposed"], done["job"]["result"]["no_label"]) == (COUNT - none, none)
     system = json.loads(server.asked[0].body)["messages"][0]["content"]
     assert ("JSON" in system) == (kind == "extraction")
     rows = await shown(client)
     proposed = [one for one in rows if "proposed" in one]
-    assert proposed and all(one["proposed"] == (
-        {span["type"]: [span["text"]] for span in answers[one["text"]]} if kind == "extraction" else answers[one["text"]])
-        for one in proposed)
+    assert proposed and all(
+        one["proposed"]
+        == (
+            {span["type"]: [span["text"]] for span in answers[one["text"]]}
+            if kind == "extraction"
+            else answers[one["text"]]
+        )
+        for one in proposed
+    )
 
 
 async def test_a_model_behind_an_address_proposes_as_an_earlier_version_would(
@@ -166,8 +215,11 @@ async def test_a_model_behind_an_address_proposes_as_an_earlier_version_would(
     def model(asked: Asked) -> Said:
         user = json.loads(asked.body)["messages"][-1]["content"]
         answer = next(answer for text, answer in answers.items() if text in user)
-        return spoken(json.dumps({span["type"]: [span["text"]] for span in answer}, ensure_ascii=False)
-                      if kind == "extraction" else answer)
+        return spoken(
+            json.dumps({span["type"]: [span["text"]] for span in answer}, ensure_ascii=False)
+            if kind == "extraction"
+            else answer
+        )
 
     server.serve("/v1/chat/completions", model)
     server.serve("/v1/models", as_json({"object": "list", "data": [{"id": "tuned", "object": "model"}]}))
@@ -176,13 +228,15 @@ async def test_a_model_behind_an_address_proposes_as_an_earlier_version_would(
     assert done["job"]["result"]["proposed"] == COUNT and done["next_step"]["arguments"]["action"] == "review"
 
 
-async def test_a_dictionary_finds_spans_and_rules_write_no_text(
-    client: Client, kind: str, language: str
-) -> None:
+async def test_a_dictionary_finds_spans_and_rules_write_no_text(client: Client, kind: str, language: str) -> None:
     company, amount = LABELS[language]
-    rules = [{"label": company, "pattern": r"\w{5} Inc" if language == "en" else r"^.{4}公司"},
-             {"label": amount, "keywords": ["12 MILLION", "2 million", "1 million"] if language == "en" else
-              ["12億元", "2億元", "1億元"]}]
+    rules = [
+        {"label": company, "pattern": r"\w{5} Inc" if language == "en" else r"^.{4}公司"},
+        {
+            "label": amount,
+            "keywords": ["12 MILLION", "2 million", "1 million"] if language == "en" else ["12億元", "2億元", "1億元"],
+        },
+    ]
     await call(client, "prepare_data")
     if kind == "generation":
         said = await refused(client, "add_examples", action="propose", by="rules", settings={"rules": rules})
@@ -191,9 +245,13 @@ async def test_a_dictionary_finds_spans_and_rules_write_no_text(
     answer = await call(client, "add_examples", action="propose", by="rules", settings={"rules": rules})
     assert answer["figures"]["proposed"] == COUNT
     rows = {one["text"]: one["proposed"] for one in await shown(client)}
-    [(text, found)] = [(text, found) for text, found in rows.items() if ("12 million" if language == "en" else "12億元") in text]
-    assert found == {company: [text[:len(found[company][0])]],
-                     amount: ["12 million" if language == "en" else "12億元"]}  # the longer one of two that overlap
+    [(text, found)] = [
+        (text, found) for text, found in rows.items() if ("12 million" if language == "en" else "12億元") in text
+    ]
+    assert found == {
+        company: [text[: len(found[company][0])]],
+        amount: ["12 million" if language == "en" else "12億元"],
+    }  # the longer one of two that overlap
 
 
 async def test_sheets_take_corrected_answers_and_reviewers_are_compared_in_the_types_own_sense(
@@ -209,8 +267,9 @@ async def test_sheets_take_corrected_answers_and_reviewers_are_compared_in_the_t
         out = io.StringIO()
         writer = csv.DictWriter(out, rows[0])
         writer.writeheader()
-        writer.writerows({**one, "decision": decision, "reviewer": reviewer}
-                         for one, decision in zip(rows, decisions, strict=True))
+        writer.writerows(
+            {**one, "decision": decision, "reviewer": reviewer} for one, decision in zip(rows, decisions, strict=True)
+        )
         (tmp_path / name).write_text(out.getvalue(), "utf-8")
         return str(tmp_path / name)
 
@@ -221,15 +280,24 @@ async def test_sheets_take_corrected_answers_and_reviewers_are_compared_in_the_t
     broken = filled("broken.csv", "Ann", ['[{"type": 1}' if kind == "extraction" else "yes", *["yes"] * (COUNT - 1)])
     if kind == "extraction":
         assert ("row 1" if language == "en" else "第 1 列") in await refused(
-            client, "add_examples", action="import", path=broken)
+            client, "add_examples", action="import", path=broken
+        )
     decisions = ["yes", "no", corrected, *["是"] * (COUNT - 3)]
     first = await call(client, "add_examples", action="import", path=filled("ann.csv", "Ann", decisions))
     assert (first["figures"]["accepted"], first["figures"]["rejected"], first["figures"]["open"]) == (COUNT - 1, 1, 0)
-    second = await call(client, "add_examples", action="import", path=filled(
-        "ben.csv", "Ben", ["yes", "no", other, *["yes"] * (COUNT - 3)]))
+    second = await call(
+        client,
+        "add_examples",
+        action="import",
+        path=filled("ben.csv", "Ben", ["yes", "no", other, *["yes"] * (COUNT - 3)]),
+    )
     differing = 0 if kind == "extraction" else 1
     agreed = second["figures"]["agreement"]["reviewers"]["Ann · Ben"]
-    assert (agreed["rows"], agreed["agreement"], agreed["kappa"]) == (COUNT, round((COUNT - differing) / COUNT, 3), None)
+    assert (agreed["rows"], agreed["agreement"], agreed["kappa"]) == (
+        COUNT,
+        round((COUNT - differing) / COUNT, 3),
+        None,
+    )
     assert second["figures"]["disputed"] == differing
 
 

@@ -27,12 +27,28 @@ from tests.tools.data.misbehaving import Asked, Peer, Said, as_json, first
 
 
 def answered(content: str, probability: float | None = None, tokens: int = 2) -> Said:
-    logprobs = None if probability is None else {"content": [
-        {"token": content, "logprob": probability, "bytes": None, "top_logprobs": []}]}
-    return as_json({"id": "1", "object": "chat.completion", "created": 1, "model": "labeller-1", "choices": [
-        {"index": 0, "finish_reason": "stop", "logprobs": logprobs,
-         "message": {"role": "assistant", "content": content}}],
-        "usage": {"prompt_tokens": 40, "completion_tokens": tokens, "total_tokens": 40 + tokens}})
+    logprobs = (
+        None
+        if probability is None
+        else {"content": [{"token": content, "logprob": probability, "bytes": None, "top_logprobs": []}]}
+    )
+    return as_json(
+        {
+            "id": "1",
+            "object": "chat.completion",
+            "created": 1,
+            "model": "labeller-1",
+            "choices": [
+                {
+                    "index": 0,
+                    "finish_reason": "stop",
+                    "logprobs": logprobs,
+                    "message": {"role": "assistant", "content": content},
+                }
+            ],
+            "usage": {"prompt_tokens": 40, "completion_tokens": tokens, "total_tokens": 40 + tokens},
+        }
+    )
 
 
 def labeller(asked: Asked) -> Said:
@@ -48,8 +64,9 @@ def run(task: TaskFolder, job: RunningJob, **given: Any) -> dict[str, Any]:
     return propose(task, job, read_settings(given, task.load()))
 
 
-def test_the_cost_is_told_before_asked_for_and_counted_after(prepared: TaskFolder, do: Do, server: Peer,
-                                                             workspace: Workspace) -> None:
+def test_the_cost_is_told_before_asked_for_and_counted_after(
+    prepared: TaskFolder, do: Do, server: Peer, workspace: Workspace
+) -> None:
     server.serve("/v1/chat/completions", labeller)
     priced = settings(server, price_per_million_input=10, price_per_million_output=100, limit=12)
     asked = do("propose", by="endpoint", settings=priced)
@@ -75,8 +92,16 @@ def test_a_model_of_this_machine_needs_no_yes_and_one_elsewhere_does_whatever_it
 ) -> None:
     asked = do("propose", by="endpoint", settings={"model": "gpt-4o"})
     assert "not known here" in asked.message and asked.next_step.arguments["confirm"] is True
-    free = do("propose", by="endpoint", settings={"model": "m", "base_url": "https://llm.example/v1",
-                                                  "price_per_million_input": 0, "price_per_million_output": 0})
+    free = do(
+        "propose",
+        by="endpoint",
+        settings={
+            "model": "m",
+            "base_url": "https://llm.example/v1",
+            "price_per_million_input": 0,
+            "price_per_million_output": 0,
+        },
+    )
     assert "free of charge" in free.message and "may be sent there" in free.next_step.say
 
     server.serve("/v1/chat/completions", labeller)
@@ -125,13 +150,16 @@ def test_a_server_that_is_busy_or_trips_is_asked_again_when_it_says(
     assert result["proposed"] == 30 and server.asked[1].at - server.asked[0].at >= 0.9
 
 
-@pytest.mark.parametrize("bad", [
-    Said(b'{"choices": [{"mess', headers={"Content-Type": "application/json"}),
-    Said(b"<html>a login page</html>", headers={"Content-Type": "text/html"}),
-    Said(b'{"id": "1", "choices": []' + b" " * 500 + b"}", cut=30, headers={"Content-Type": "application/json"}),
-    as_json({"object": "list", "data": []}),
-    as_json({"error": {"message": "broken"}}, 500),
-])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        Said(b'{"choices": [{"mess', headers={"Content-Type": "application/json"}),
+        Said(b"<html>a login page</html>", headers={"Content-Type": "text/html"}),
+        Said(b'{"id": "1", "choices": []' + b" " * 500 + b"}", cut=30, headers={"Content-Type": "application/json"}),
+        as_json({"object": "list", "data": []}),
+        as_json({"error": {"message": "broken"}}, 500),
+    ],
+)
 def test_what_breaks_on_the_way_ends_the_run_and_what_was_answered_stays(
     prepared: TaskFolder, job: RunningJob, server: Peer, bad: Said
 ) -> None:
@@ -150,10 +178,14 @@ def test_a_model_that_only_chats_is_stopped_early(prepared: TaskFolder, job: Run
     server.serve("/v1/chat/completions", answered("As a language model I would say it depends."))
     with pytest.raises(NlpSkillsError) as failed:
         run(prepared, job, **settings(server))
-    assert failed.value.field == "settings.model" and "it depends" in failed.value.problem.en and len(server.asked) == 12
+    assert (
+        failed.value.field == "settings.model" and "it depends" in failed.value.problem.en and len(server.asked) == 12
+    )
 
 
-def test_the_budget_ends_the_run_and_a_higher_one_carries_on(prepared: TaskFolder, job: RunningJob, server: Peer) -> None:
+def test_the_budget_ends_the_run_and_a_higher_one_carries_on(
+    prepared: TaskFolder, job: RunningJob, server: Peer
+) -> None:
     server.serve("/v1/chat/completions", labeller)
     with pytest.raises(NlpSkillsError) as failed:
         run(prepared, job, **settings(server, max_total_tokens=300))
@@ -162,8 +194,12 @@ def test_the_budget_ends_the_run_and_a_higher_one_carries_on(prepared: TaskFolde
 
 
 def test_a_server_that_knows_no_logprobs_is_asked_without(prepared: TaskFolder, job: RunningJob, server: Peer) -> None:
-    server.serve("/v1/chat/completions", lambda asked: as_json({"error": {"message": "unknown field"}}, 400)
-                 if b"logprobs" in asked.body else labeller(asked))
+    server.serve(
+        "/v1/chat/completions",
+        lambda asked: (
+            as_json({"error": {"message": "unknown field"}}, 400) if b"logprobs" in asked.body else labeller(asked)
+        ),
+    )
     assert run(prepared, job, **settings(server, parallel=1))["proposed"] == 30 and len(server.asked) == 31
 
 
@@ -179,8 +215,11 @@ def test_a_job_killed_half_way_carries_on_where_it_was(
         return labeller(asked) if asked.body else Said(status=400)  # what a killed client left half sent
 
     server.serve("/v1/chat/completions", stalling)
-    with subprocess.Popen([sys.executable, "-m", MODULE, str(prepared.root), json.dumps(settings(server))],
-                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        [sys.executable, "-m", MODULE, str(prepared.root), json.dumps(settings(server))],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    ) as process:
         assert reached.wait(30)
         process.kill()
     go_on.set()

@@ -25,8 +25,10 @@ from tests.tools.data.labelling.conftest import Do, kind_of, texts
 
 def examples(count: int, begin: int = 900) -> list[dict[str, Any]]:
     """Labelled rows, each in words of its own."""
-    return [{"text": f"{row['text']} {words(number)}", "label": kind_of(row["text"])}
-            for number, row in enumerate(texts(count, begin), start=begin)]
+    return [
+        {"text": f"{row['text']} {words(number)}", "label": kind_of(row["text"])}
+        for number, row in enumerate(texts(count, begin), start=begin)
+    ]
 
 
 def words(number: int) -> str:
@@ -58,15 +60,30 @@ def test_each_refused_example_is_named_with_its_reason(labelled: TaskFolder, do:
     real = current_snapshot(labelled).rows("train")[0]
     tested = frozen_benchmark(labelled).rows()[0]
     good = examples(1)[0]
-    answer = do("add", examples=[
-        good, {"text": f"{good['text']}!", "label": good["label"]}, {"text": real["text"], "label": "praise"},
-        {"text": f"{tested['text']} ", "label": "praise"}, {"text": "A wholly new one", "label": "anger"},
-        {"text": "no label"}, {"text": "x", "label": "praise"}, {"text": "y" * 5000, "label": "praise"}])
+    answer = do(
+        "add",
+        examples=[
+            good,
+            {"text": f"{good['text']}!", "label": good["label"]},
+            {"text": real["text"], "label": "praise"},
+            {"text": f"{tested['text']} ", "label": "praise"},
+            {"text": "A wholly new one", "label": "anger"},
+            {"text": "no label"},
+            {"text": "x", "label": "praise"},
+            {"text": "y" * 5000, "label": "praise"},
+        ],
+    )
 
     assert answer.figures["kept"] == 1
     assert [(one["example"], one["reason"]) for one in answer.refused] == [
-        (2, "near_copy"), (3, "near_copy"), (4, "near_copy"), (5, "unknown_label"), (6, "without_label"), (7, "too_short"),
-        (8, "too_long")]
+        (2, "near_copy"),
+        (3, "near_copy"),
+        (4, "near_copy"),
+        (5, "unknown_label"),
+        (6, "without_label"),
+        (7, "too_short"),
+        (8, "too_long"),
+    ]
     assert do("add", examples=[good]).figures["kept"] == 0  # said twice is kept once
 
 
@@ -79,11 +96,16 @@ def test_written_rows_only_train_are_marked_and_a_tenth_is_reviewed(
 
     snapshot = current_snapshot(labelled)
     written = [row for row in snapshot.rows("train") if row.get("synthetic")]
-    assert len(written) > 100 and not any(row.get("synthetic") for name in ("valid", "test") for row in snapshot.rows(name))
+    assert len(written) > 100 and not any(
+        row.get("synthetic") for name in ("valid", "test") for row in snapshot.rows(name)
+    )
     assert snapshot.rows("test") == tested and written[0]["written"]["by"] == "claude"
     assert written[0]["source"] == "examples"
-    raw = next(source for path in result["raw"] if (source := read_json(Path(path) / "source.json"))["source"]["type"]
-               == "examples")
+    raw = next(
+        source
+        for path in result["raw"]
+        if (source := read_json(Path(path) / "source.json"))["source"]["type"] == "examples"
+    )
     assert raw["count"] == 120
     [sheet] = map(Path, result["review"])
     rows = list(csv.DictReader(sheet.read_text("utf-8-sig").splitlines()))
@@ -92,8 +114,9 @@ def test_written_rows_only_train_are_marked_and_a_tenth_is_reviewed(
     assert sum(regenerate(labelled, job)["counts"].values()) == sum(result["counts"].values()) - 1
     do("add", examples=examples(40, 3000))
     later = regenerate(labelled, job)
-    asked = [row["id"] for path in later["review"] for row in csv.DictReader(
-        Path(path).read_text("utf-8-sig").splitlines())]
+    asked = [
+        row["id"] for path in later["review"] for row in csv.DictReader(Path(path).read_text("utf-8-sig").splitlines())
+    ]
     assert not {rows[0]["id"]} & set(asked)  # nobody is asked about a row twice
 
 
@@ -102,19 +125,30 @@ def test_in_chinese_with_an_entity(workspace: Workspace, task: TaskFolder, job: 
 
     rows = sentences(6, 100)
     with speaking("zh-TW"):
-        answer = act(workspace, task, Wish("add", [*rows, {**rows[0], "text": "另一句完全不同的話在這裡", "entity": "不在文中"}]), start)
+        answer = act(
+            workspace,
+            task,
+            Wish("add", [*rows, {**rows[0], "text": "另一句完全不同的話在這裡", "entity": "不在文中"}]),
+            start,
+        )
     told = answer.message  # type: ignore[union-attr]
     assert "收下 6 列" in told and "還缺" in told
     assert answer.refused[0]["why"] == "對象沒有出現在文字裡"  # type: ignore[union-attr]
     result = regenerate(task, job)  # no other source is named, and none is needed
-    assert result["counts"]["train"] == 6 and json.loads(
-        (task.data / "train.jsonl").read_text("utf-8").splitlines()[0])["synthetic"] is True
+    assert (
+        result["counts"]["train"] == 6
+        and json.loads((task.data / "train.jsonl").read_text("utf-8").splitlines()[0])["synthetic"] is True
+    )
 
 
-@pytest.mark.parametrize(("given", "field"), [
-    ([], "examples"), ([{"text": "a b c", "label": "praise"}] * 201, "examples"),
-    ([{"id": "1", "label": "praise"}], "examples[0].id"),
-])
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ([], "examples"),
+        ([{"text": "a b c", "label": "praise"}] * 201, "examples"),
+        ([{"id": "1", "label": "praise"}], "examples[0].id"),
+    ],
+)
 def test_what_is_no_example_is_refused_whole(do: Do, given: list[Any], field: str) -> None:
     with pytest.raises(DataError) as refused:
         do("add", examples=given)

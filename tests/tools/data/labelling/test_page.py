@@ -31,7 +31,11 @@ def test_a_person_reviews_offline_and_what_the_page_saves_is_taken(
     do("propose", settings={"rules": RULES})
     page = Path(do("sheet").files["page"])
     browser.open(page)
-    assert browser.complaints == [] and browser.requests == [page.as_uri()] and "taken" not in browser.run("document.title")
+    assert (
+        browser.complaints == []
+        and browser.requests == [page.as_uri()]
+        and "taken" not in browser.run("document.title")
+    )
     assert browser.run("document.querySelectorAll('article').length") == 8
     assert browser.run("document.documentElement.scrollWidth") <= 1280
 
@@ -46,5 +50,5 @@ def test_a_person_reviews_offline_and_what_the_page_saves_is_taken(
     assert from_json.figures["accepted"] == 7
     from_csv = do("import", path=written(tmp_path / "back.csv", browser.run("review.asCsv()")))
     assert "8 already so" in from_csv.message
-    assert "\"'=1+1 is broken\"" in browser.run("review.asCsv()")
+    assert '"\'=1+1 is broken"' in browser.run("review.asCsv()")
     assert len(json.loads(browser.run("review.asJson()"))["decisions"]) == 8

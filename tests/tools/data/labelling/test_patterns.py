@@ -14,18 +14,69 @@ from nlp_skills.tools.data.labelling.patterns import LONGEST_TEXT, PatternProble
 
 re2 = pytest.importorskip("re2")
 
-TEXTS = ["台積電 TSMC 股價漲 3.5%，ok?", "Straße ﬁn aA__bB\t12 ١٢ Ⅷ 　x", "", "line one\nline two", "[a]-z{2}^$ \\w é\u0301 ß ſ K",
-         "password: x, 09-1234-5678 \x1c\x85\u2028end"]
-_CLASS_ITEMS = st.sampled_from(["a", "0", "-", "_", "^", "]a", "[", "台", "a-f", r"\d", r"\w", r"\s", r"\S", r"\D", r"\W", r"\]", r"\-", r"\u53f0"])
+TEXTS = [
+    "台積電 TSMC 股價漲 3.5%，ok?",
+    "Straße ﬁn aA__bB\t12 ١٢ Ⅷ 　x",
+    "",
+    "line one\nline two",
+    "[a]-z{2}^$ \\w é\u0301 ß ſ K",
+    "password: x, 09-1234-5678 \x1c\x85\u2028end",
+]
+_CLASS_ITEMS = st.sampled_from(
+    ["a", "0", "-", "_", "^", "]a", "[", "台", "a-f", r"\d", r"\w", r"\s", r"\S", r"\D", r"\W", r"\]", r"\-", r"\u53f0"]
+)
 _ATOMS = st.one_of(
-    st.sampled_from(["a", "台", "x", "1", ".", r"\d", r"\w", r"\s", r"\S", r"\D", r"\W", r"\.", r"\?", r"\x41", r"\u7a4d", r"\_", "_",
-                     "漲", "^", r"\A", "-", "]", "{", "}", r"\t", r"\，"]),
-    st.builds(lambda negated, items: f"[{negated}{''.join(items)}]", st.sampled_from(["", "^"]), st.lists(_CLASS_ITEMS, min_size=1, max_size=4)))
+    st.sampled_from(
+        [
+            "a",
+            "台",
+            "x",
+            "1",
+            ".",
+            r"\d",
+            r"\w",
+            r"\s",
+            r"\S",
+            r"\D",
+            r"\W",
+            r"\.",
+            r"\?",
+            r"\x41",
+            r"\u7a4d",
+            r"\_",
+            "_",
+            "漲",
+            "^",
+            r"\A",
+            "-",
+            "]",
+            "{",
+            "}",
+            r"\t",
+            r"\，",
+        ]
+    ),
+    st.builds(
+        lambda negated, items: f"[{negated}{''.join(items)}]",
+        st.sampled_from(["", "^"]),
+        st.lists(_CLASS_ITEMS, min_size=1, max_size=4),
+    ),
+)
 _PATTERNS = st.recursive(
-    st.lists(st.builds("{}{}".format, _ATOMS, st.sampled_from(["", "", "*", "+", "?", "*?", "{1,2}", "{2}", "{,2}"])), min_size=1,
-             max_size=3).map("".join),
-    lambda inner: st.builds("({}{}|{}){}".format, st.sampled_from(["", "?:", "?P<name>", "?i:"]), inner, inner, st.sampled_from(["", "+", "?"])),
-    max_leaves=3)
+    st.lists(
+        st.builds("{}{}".format, _ATOMS, st.sampled_from(["", "", "*", "+", "?", "*?", "{1,2}", "{2}", "{,2}"])),
+        min_size=1,
+        max_size=3,
+    ).map("".join),
+    lambda inner: st.builds(
+        "({}{}|{}){}".format,
+        st.sampled_from(["", "?:", "?P<name>", "?i:"]),
+        inner,
+        inner,
+        st.sampled_from(["", "+", "?"]),
+    ),
+    max_leaves=3,
+)
 
 
 @given(_PATTERNS, st.sampled_from(TEXTS))
@@ -41,14 +92,26 @@ def test_what_runs_in_linear_time_finds_what_python_finds(pattern: str, text: st
         assert [match.span() for match in linear.finditer(text)] == expected
 
 
-@pytest.mark.parametrize("pattern", [r"漲|跌", r"\d+(?:\.\d+)?%", r"[\s\S]+", r"[^，。]+", r"(?i)tsmc", r"\w+", r"(?P<code>[A-Z]{4})", r"\u53f0積電"])
+@pytest.mark.parametrize(
+    "pattern",
+    [r"漲|跌", r"\d+(?:\.\d+)?%", r"[\s\S]+", r"[^，。]+", r"(?i)tsmc", r"\w+", r"(?P<code>[A-Z]{4})", r"\u53f0積電"],
+)
 def test_ordinary_patterns_run_in_linear_time(pattern: str) -> None:
     assert in_linear_time(pattern) is not None
 
 
-@pytest.mark.parametrize(("pattern", "text", "found"), [
-    (r"\bTSMC\b", "the TSMC share", ["TSMC"]), (r"\bTSMC\b", "台積電TSMC股價", []), (r"(?<=股價)漲", "股價漲了", ["漲"]),
-    (r"(.)\1", "aabb", ["aa", "bb"]), (r"漲(?!停)", "漲停 漲了", ["漲"]), (r"end$", "the end\n", ["end"]), (r"a++b", "aaab", ["aaab"])])
+@pytest.mark.parametrize(
+    ("pattern", "text", "found"),
+    [
+        (r"\bTSMC\b", "the TSMC share", ["TSMC"]),
+        (r"\bTSMC\b", "台積電TSMC股價", []),
+        (r"(?<=股價)漲", "股價漲了", ["漲"]),
+        (r"(.)\1", "aabb", ["aa", "bb"]),
+        (r"漲(?!停)", "漲停 漲了", ["漲"]),
+        (r"end$", "the end\n", ["end"]),
+        (r"a++b", "aaab", ["aaab"]),
+    ],
+)
 def test_what_the_linear_engine_does_not_know_is_not_refused(pattern: str, text: str, found: list[str]) -> None:
     with Patterns() as patterns:
         assert [text[start:end] for start, end in patterns.places(pattern, [text])[0]] == found

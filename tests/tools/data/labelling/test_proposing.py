@@ -22,25 +22,38 @@ def test_rules_propose_with_the_share_of_rules_that_agree(prepared: TaskFolder, 
     rows = {row["id"]: row["text"] for row in _pool(prepared)}
     assert len(found) == 30 and all(proposal.label == kind_of(rows[number]) for number, proposal in found.items())
     assert {proposal.label: proposal.confidence for proposal in found.values()} == {
-        "complaint": 0.6667, "praise": 1.0, "question": 1.0}
+        "complaint": 0.6667,
+        "praise": 1.0,
+        "question": 1.0,
+    }
     assert answer.next_step.arguments == {"task": "mails", "action": "review"}
 
 
 def test_rules_of_the_file_are_used_and_rules_that_contradict_propose_nothing(prepared: TaskFolder, do: Do) -> None:
     content = read_yaml(prepared.data_source_file)
-    write_yaml(prepared.data_source_file, {**content, "labelling": {"rules": [
-        {"label": "complaint", "keywords": ["broken"]}, {"label": "praise", "keywords": ["broken"]}]}})
+    write_yaml(
+        prepared.data_source_file,
+        {
+            **content,
+            "labelling": {
+                "rules": [{"label": "complaint", "keywords": ["broken"]}, {"label": "praise", "keywords": ["broken"]}]
+            },
+        },
+    )
     answer = do("propose")
 
     assert "for 0 rows" in answer.message and current_proposals(prepared, LABELS) == {}
 
 
-@pytest.mark.parametrize(("rules", "field"), [
-    ([{"label": "anger", "keywords": ["x"]}], "settings.rules[0].label"),
-    ([{"label": "praise", "pattern": "(("}], "settings.rules[0]"),
-    ([{"label": "praise"}], "settings.rules[0]"),
-    ([{"label": "praise", "words": ["x"]}], "settings.rules[0].words"),
-])
+@pytest.mark.parametrize(
+    ("rules", "field"),
+    [
+        ([{"label": "anger", "keywords": ["x"]}], "settings.rules[0].label"),
+        ([{"label": "praise", "pattern": "(("}], "settings.rules[0]"),
+        ([{"label": "praise"}], "settings.rules[0]"),
+        ([{"label": "praise", "words": ["x"]}], "settings.rules[0].words"),
+    ],
+)
 def test_a_rule_that_cannot_be_meant_is_named(do: Do, rules: list[Any], field: str) -> None:
     with pytest.raises(DataError) as refused:
         do("propose", by="rules", settings={"rules": rules})
@@ -51,8 +64,17 @@ def test_the_model_in_the_chat_proposes_batch_by_batch(prepared: TaskFolder, do:
     shown = do("propose", by="chat", count=12)
     assert len(shown.rows) == 12 and set(shown.rows[0]) == {"id", "text"}
     given = [{"id": row["id"], "label": kind_of(row["text"]), "confidence": 0.9} for row in shown.rows]
-    following = do("propose", by="chat", count=50, examples=[
-        *given[:9], {**given[9], "label": "anger"}, {**given[10], "id": "nope"}, {**given[11], "confidence": 7}])
+    following = do(
+        "propose",
+        by="chat",
+        count=50,
+        examples=[
+            *given[:9],
+            {**given[9], "label": "anger"},
+            {**given[10], "id": "nope"},
+            {**given[11], "confidence": 7},
+        ],
+    )
 
     assert [one["example"] for one in following.refused] == [10, 11, 12]
     assert "complaint, praise, question" in following.refused[0]["why"]
@@ -74,7 +96,9 @@ def test_data_that_grew_is_proposed_for_without_touching_what_stands(
     assert read_json(file.with_suffix(".json"))["by"] == "rules"
 
 
-def test_a_source_that_was_replaced_takes_its_rows_out_of_the_pool(prepared: TaskFolder, do: Do, job: RunningJob) -> None:
+def test_a_source_that_was_replaced_takes_its_rows_out_of_the_pool(
+    prepared: TaskFolder, do: Do, job: RunningJob
+) -> None:
     unlabelled(prepared, texts(5, 100))
     regenerate(prepared, job)
     assert do("status").figures["open"] == 5

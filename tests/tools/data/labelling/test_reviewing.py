@@ -29,9 +29,15 @@ def test_only_what_people_accepted_trains_and_says_how_it_came_about(
     shown = do("review", by="Ann", count=30).rows
     changed, left_out = shown[0], shown[1]
     other = next(label for label in LABELS if label != changed["proposed"])
-    answer = do("review", by="Ann", examples=[
-        {"id": changed["id"], "label": other}, {"id": left_out["id"], "label": None},
-        *({"id": row["id"]} for row in shown[2:25])])
+    answer = do(
+        "review",
+        by="Ann",
+        examples=[
+            {"id": changed["id"], "label": other},
+            {"id": left_out["id"], "label": None},
+            *({"id": row["id"]} for row in shown[2:25]),
+        ],
+    )
     assert "23 accepted as proposed, 1 changed, 0 labelled" in answer.message and answer.figures["open"] == 5
     result = regenerate(prepared, job)
 
@@ -58,14 +64,21 @@ def test_accepted_rows_survive_a_source_that_lost_them_and_the_same_decisions_ar
     later = regenerate(prepared, job, accept={"source_shrank": "the others were answered"})
 
     assert sum(later["counts"].values()) == 30 and later["to_label"] == 3
-    assert later["labels"] == LABELS and first["snapshot"] == later["snapshot"].replace(later["snapshot"], first["snapshot"])
+    assert later["labels"] == LABELS and first["snapshot"] == later["snapshot"].replace(
+        later["snapshot"], first["snapshot"]
+    )
 
 
 def test_the_most_uncertain_proposals_come_first(do: Do) -> None:
     rows = do("propose", by="chat", count=50).rows
     doubts = {row["id"]: number / 100 for number, row in enumerate(rows)}
-    do("propose", by="chat", examples=[
-        {"id": row["id"], "label": kind_of(row["text"]), "confidence": 1 - doubts[row["id"]]} for row in rows])
+    do(
+        "propose",
+        by="chat",
+        examples=[
+            {"id": row["id"], "label": kind_of(row["text"]), "confidence": 1 - doubts[row["id"]]} for row in rows
+        ],
+    )
     do("propose", by="rules", settings={"rules": [{"label": "praise", "keywords": [rows[4]["text"][:12]]}]})
 
     shown = do("review", count=50).rows
@@ -115,18 +128,23 @@ def test_a_decision_is_never_replaced_unasked(do: Do, prepared: TaskFolder) -> N
 def test_wrong_decisions_are_all_named_and_none_is_recorded(prepared: TaskFolder, do: Do) -> None:
     rows = do("review").rows
     with pytest.raises(DataError) as refused:
-        do("review", by="Ann", examples=[
-            {"id": rows[0]["id"], "label": "complaint"}, {"id": "0000", "label": "praise"},
-            {"id": rows[1]["id"], "label": "complain"}, {"id": rows[2]["id"]}])
+        do(
+            "review",
+            by="Ann",
+            examples=[
+                {"id": rows[0]["id"], "label": "complaint"},
+                {"id": "0000", "label": "praise"},
+                {"id": rows[1]["id"], "label": "complain"},
+                {"id": rows[2]["id"]},
+            ],
+        )
 
     said = refused.value.problem.en
     assert "examples[1]" in said and "did you mean 'complaint'" in said and "examples[3]" in said
     assert "Nothing was recorded" in said and not log_file(prepared).exists()
 
 
-def test_the_rest_is_accepted_unseen_only_after_enough_was_seen(
-    prepared: TaskFolder, do: Do, job: RunningJob
-) -> None:
+def test_the_rest_is_accepted_unseen_only_after_enough_was_seen(prepared: TaskFolder, do: Do, job: RunningJob) -> None:
     do("propose", settings={"rules": RULES})
     with pytest.raises(DataError) as refused:
         do("accept", by="rules")
@@ -153,12 +171,19 @@ def test_a_line_torn_by_a_kill_is_dropped_and_the_next_decision_stands_on_its_ow
     assert [line["id"] for line in read_jsonl(log_file(prepared))] == [rows[0]["id"], rows[1]["id"]]
 
 
-@pytest.mark.parametrize(("pairs", "raw", "kappa"), [
-    ([], None, None), ([("a", "a")] * 5, 1.0, None),
-    ([("u", "u")] * 20 + [("n", "n")] * 60 + [("u", "n")] * 10 + [("n", "u")] * 10, 0.8, 0.524),
-    ([("a", "b"), ("b", "a")] * 15, 0.0, -1.0), ([("a", "b"), ("b", "b"), ("a", "a"), ("b", "a")], 0.5, None),
-])
-def test_kappa_is_what_chance_does_not_explain(pairs: list[tuple[str, str]], raw: float | None, kappa: float | None) -> None:
+@pytest.mark.parametrize(
+    ("pairs", "raw", "kappa"),
+    [
+        ([], None, None),
+        ([("a", "a")] * 5, 1.0, None),
+        ([("u", "u")] * 20 + [("n", "n")] * 60 + [("u", "n")] * 10 + [("n", "u")] * 10, 0.8, 0.524),
+        ([("a", "b"), ("b", "a")] * 15, 0.0, -1.0),
+        ([("a", "b"), ("b", "b"), ("a", "a"), ("b", "a")], 0.5, None),
+    ],
+)
+def test_kappa_is_what_chance_does_not_explain(
+    pairs: list[tuple[str, str]], raw: float | None, kappa: float | None
+) -> None:
     found = agreement(pairs)
     assert (found["agreement"], found["kappa"]) == (raw, kappa)
 

@@ -64,14 +64,23 @@ def test_an_id_that_a_spreadsheet_made_a_number_of_is_known_by_its_text(
     assert row["id"].startswith("r") and do("import", path=str(back), by="Ann").figures["open"] == len(rest)
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    (lambda rows: rows[3].update(id="ffff"), "row 4: the id 'ffff' is not on this sheet"),
-    (lambda rows: rows[1].update(decision="prase"), "row 2: 'prase' is no label of this task (did you mean 'praise'?)"),
-    (lambda rows: rows[0].update(id=rows[1]["id"]), "row 1: its text is not that of"),
-    (lambda rows: [row.update(sheet="0123456789") for row in rows], "is no sheet that was written for this task"),
-    (lambda rows: [row.update(decision="") for row in rows], "the column decision is empty"),
-    (lambda rows: [row.update(reviewer=f"R{place % 2}") for place, row in enumerate(rows)], "several reviewers: R0, R1"),
-])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda rows: rows[3].update(id="ffff"), "row 4: the id 'ffff' is not on this sheet"),
+        (
+            lambda rows: rows[1].update(decision="prase"),
+            "row 2: 'prase' is no label of this task (did you mean 'praise'?)",
+        ),
+        (lambda rows: rows[0].update(id=rows[1]["id"]), "row 1: its text is not that of"),
+        (lambda rows: [row.update(sheet="0123456789") for row in rows], "is no sheet that was written for this task"),
+        (lambda rows: [row.update(decision="") for row in rows], "the column decision is empty"),
+        (
+            lambda rows: [row.update(reviewer=f"R{place % 2}") for place, row in enumerate(rows)],
+            "several reviewers: R0, R1",
+        ),
+    ],
+)
 def test_what_was_spoilt_by_hand_is_named_by_its_row_and_nothing_is_recorded(
     prepared: TaskFolder, do: Do, change: Any, said: str
 ) -> None:
@@ -139,7 +148,7 @@ def test_a_blind_sheet_shows_no_proposal_and_has_nothing_to_say_yes_to(prepared:
 def test_texts_that_look_like_formulas_are_shown_by_a_spreadsheet_and_come_back_as_they_were(
     prepared: TaskFolder, do: Do, job: RunningJob
 ) -> None:
-    formulas = ["=HYPERLINK(\"http://evil\")", "+1 for you", "-2 stars", "@home", "'quoted'", "＝1+1"]
+    formulas = ['=HYPERLINK("http://evil")', "+1 for you", "-2 stars", "@home", "'quoted'", "＝1+1"]
     unlabelled(prepared, [{"text": text} for text in formulas])
     regenerate(prepared, job)
     back = filled(do, lambda row: "praise")
@@ -148,8 +157,11 @@ def test_texts_that_look_like_formulas_are_shown_by_a_spreadsheet_and_come_back_
     do("import", path=str(back), by="Ann")
     regenerate(prepared, job)
 
-    learnt = [json.loads(line)["text"] for name in ("train", "valid", "test")
-              for line in (prepared.data / f"{name}.jsonl").read_text("utf-8").splitlines()]
+    learnt = [
+        json.loads(line)["text"]
+        for name in ("train", "valid", "test")
+        for line in (prepared.data / f"{name}.jsonl").read_text("utf-8").splitlines()
+    ]
     assert sorted(learnt) == sorted(formulas)
 
 
@@ -161,9 +173,15 @@ def test_disputes_are_settled_on_a_sheet_where_texts_may_not_be_shown(
     back = filled(do, lambda row: "praise", settings={"which": "second"}, by="Ben")
     answer = do("import", path=str(back), by="Ben")
     assert answer.figures["disputed"] == 20 and answer.next_step.arguments == {
-        "task": "mails", "action": "sheet", "settings": {"which": "disputed"}}
-    do("import", path=str(filled(do, lambda row: kind_of(row["text"]), **{
-        "settings": {"which": "disputed"}})), by="Cho")
+        "task": "mails",
+        "action": "sheet",
+        "settings": {"which": "disputed"},
+    }
+    do(
+        "import",
+        path=str(filled(do, lambda row: kind_of(row["text"]), **{"settings": {"which": "disputed"}})),
+        by="Cho",
+    )
 
     assert do("status").figures["disputed"] == 0 and sum(regenerate(prepared, job)["counts"].values()) == 30
     assert read_json(back.parent / "sheet.json")["which"] == "second"

@@ -20,10 +20,18 @@ def task(tmp_path: Path) -> Callable[..., TaskFolder]:
     def make(**fields: Any) -> TaskFolder:
         folder = TaskFolder(tmp_path / "workspace" / "news")
         folder.root.mkdir(parents=True)
-        folder.save(Task(**{
-            "name": "news", "title": "Market news", "goal": "Know good news from bad",
-            "labels": ["positive", "neutral", "negative"], "success_criteria": SuccessCriteria(threshold=0.8), **fields,
-        }))
+        folder.save(
+            Task(
+                **{
+                    "name": "news",
+                    "title": "Market news",
+                    "goal": "Know good news from bad",
+                    "labels": ["positive", "neutral", "negative"],
+                    "success_criteria": SuccessCriteria(threshold=0.8),
+                    **fields,
+                }
+            )
+        )
         return folder
 
     return make

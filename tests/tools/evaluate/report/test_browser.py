@@ -11,15 +11,7 @@ import pytest
 
 from nlp_skills.resources.task import SuccessCriteria, Task, TaskFolder
 from tests.chromium import Page
-from tests.tools.evaluate.report.reporting import (
-    LABELS,
-    curves,
-    evaluated,
-    evaluated_as,
-    report,
-    rows_of,
-    trained,
-)
+from tests.tools.evaluate.report.reporting import LABELS, curves, evaluated, evaluated_as, report, rows_of, trained
 
 pytestmark = pytest.mark.worker
 ROWS = 5_000
@@ -52,8 +44,15 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two versions on 5,000 rows, hostile and long texts among them, with curves."""
     task = TaskFolder(tmp_path_factory.mktemp("workspace") / "news")
     task.root.mkdir()
-    task.save(Task(name="news", title="Market news", goal="Know good news from bad", labels=LABELS,
-                   success_criteria=SuccessCriteria(threshold=0.8)))
+    task.save(
+        Task(
+            name="news",
+            title="Market news",
+            goal="Know good news from bad",
+            labels=LABELS,
+            success_criteria=SuccessCriteria(threshold=0.8),
+        )
+    )
     texts = {0: HOSTILE, 3: "a very long one " * 300}
     rows = rows_of(LABELS, ROWS, lambda at: texts.get(at, f"row {at} about Ｃompany{at % 7}"), entity="Company1")
     first = trained(task)
@@ -64,8 +63,9 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return report(second, record)[0]
 
 
-@pytest.mark.parametrize(("language", "width", "dark"), [
-    *itertools.product(("en", "zh-TW"), (360, 1280), (False, True))])
+@pytest.mark.parametrize(
+    ("language", "width", "dark"), [*itertools.product(("en", "zh-TW"), (360, 1280), (False, True))]
+)
 def test_it_opens_without_a_complaint_or_a_request_and_fits_the_screen(
     browser: Page, large: Path, language: str, width: int, dark: bool
 ) -> None:
@@ -77,7 +77,8 @@ def test_it_opens_without_a_complaint_or_a_request_and_fits_the_screen(
     heading = "document.querySelector('#confusion h2').innerText"
     assert browser.run(heading) == ("Confusion matrix" if language == "en" else "混淆矩陣")
     assert browser.run("document.querySelector('#order option').textContent") == (
-        "as in the benchmark" if language == "en" else "依評估基準順序")
+        "as in the benchmark" if language == "en" else "依評估基準順序"
+    )
 
 
 def test_a_planted_script_does_not_run_and_is_shown_as_text(browser: Page, large: Path) -> None:
@@ -107,8 +108,10 @@ def test_thousands_of_answers_are_filtered_searched_sorted_and_paged_at_once(bro
     _choose(browser, "find", "")
     _choose(browser, "order", "long")
     assert str(browser.run("document.querySelector('.errors tbody td').innerText")).startswith("4a very long one")
-    took = browser.run("(() => { const start = performance.now(); const box = document.getElementById('find');"
-                       "box.value = 'row 4'; box.dispatchEvent(new Event('input')); return performance.now() - start })()")
+    took = browser.run(
+        "(() => { const start = performance.now(); const box = document.getElementById('find');"
+        "box.value = 'row 4'; box.dispatchEvent(new Event('input')); return performance.now() - start })()"
+    )
     assert took < 500, "milliseconds for one key"
 
 
@@ -123,12 +126,12 @@ def test_a_long_text_opens_when_asked(browser: Page, large: Path) -> None:
 
 def test_a_cell_of_the_matrix_shows_its_rows(browser: Page, large: Path) -> None:
     browser.open(large)
-    cell = "document.querySelector('.matrix [data-gold=\"0\"][data-said=\"1\"]')"
+    cell = 'document.querySelector(\'.matrix [data-gold="0"][data-said="1"]\')'
     count = int(browser.run(f"{cell}.querySelector('b').innerText"))
     browser.run(f"{cell}.click()")
     assert str(browser.run(COUNT)).endswith(f"of {count:,}")
     assert browser.run("document.getElementById('gold').value + document.getElementById('said').value") == "01"
-    browser.run("document.querySelector('.matrix [data-gold=\"2\"][data-said=\"2\"]').click()")
+    browser.run('document.querySelector(\'.matrix [data-gold="2"][data-said="2"]\').click()')
     assert browser.run("document.getElementById('shown').value") == "all"
 
 
@@ -157,9 +160,11 @@ def test_light_and_dark_follow_the_system_and_the_switch(browser: Page, large: P
 @pytest.mark.parametrize("dark", [False, True])
 def test_every_colour_of_text_can_be_read_on_the_page(browser: Page, large: Path, dark: bool) -> None:
     browser.open(large, dark=dark)
-    colours = browser.run("(() => { const style = getComputedStyle(document.documentElement); return Object.fromEntries("
-                          "['paper', 'wash', 'ink', 'soft', 'blue', 'orange', 'green', 'purple'].map((name) => "
-                          "[name, style.getPropertyValue('--' + name).trim()])) })()")
+    colours = browser.run(
+        "(() => { const style = getComputedStyle(document.documentElement); return Object.fromEntries("
+        "['paper', 'wash', 'ink', 'soft', 'blue', 'orange', 'green', 'purple'].map((name) => "
+        "[name, style.getPropertyValue('--' + name).trim()])) })()"
+    )
     for name in ("ink", "soft", "blue", "orange", "green", "purple"):
         assert _contrast(colours[name], colours["paper"]) >= 4.5, name
     cells = "[...document.querySelectorAll('.matrix td')].map((td) => getComputedStyle(td).backgroundColor)"
@@ -173,7 +178,8 @@ def test_the_keyboard_reaches_the_controls_and_reads_the_curves(browser: Page, l
     browser.run("document.querySelector('[data-chart=chart-loss] .area').focus()")
     browser.press("Home")
     assert browser.run("document.querySelector('[data-chart=chart-loss] .reading').innerText") == (
-        "step 1 · training loss 2.025")
+        "step 1 · training loss 2.025"
+    )
     browser.press("ArrowRight")
     assert str(browser.run("document.querySelector('[data-chart=chart-loss] .reading').innerText")).startswith("step 2")
     order = browser.run("[...document.querySelectorAll('h1, h2, h3')].map((one) => Number(one.tagName[1]))")
@@ -198,17 +204,23 @@ def test_without_scripts_the_report_is_still_there_to_read(browser: Page, large:
 
 def test_printing_leaves_out_the_controls_and_is_dark_on_light(browser: Page, large: Path) -> None:
     browser.open(large, dark=True)
-    browser.send("Emulation.setEmulatedMedia", {"media": "print", "features": [
-        {"name": "prefers-color-scheme", "value": "dark"}]})
+    browser.send(
+        "Emulation.setEmulatedMedia",
+        {"media": "print", "features": [{"name": "prefers-color-scheme", "value": "dark"}]},
+    )
     assert browser.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert browser.run("getComputedStyle(document.querySelector('.controls')).display") == "none"
     browser.send("Emulation.setEmulatedMedia", {"media": ""})
 
 
-@pytest.mark.parametrize(("labels", "title"), [
-    (["only"], "one"), ([f"label {place}" for place in range(60)], "many"),
-    (['"><img src=x onerror=alert(1)>', "標籤" * 100, "\u202e(invalid)", "x" * 300], "odd"),
-])
+@pytest.mark.parametrize(
+    ("labels", "title"),
+    [
+        (["only"], "one"),
+        ([f"label {place}" for place in range(60)], "many"),
+        (['"><img src=x onerror=alert(1)>', "標籤" * 100, "\u202e(invalid)", "x" * 300], "odd"),
+    ],
+)
 @pytest.mark.parametrize("width", [360, 1280])
 def test_odd_reports_fit_the_screen_too(
     browser: Page, task: Callable[..., TaskFolder], labels: list[str], title: str, width: int
@@ -222,14 +234,17 @@ def test_odd_reports_fit_the_screen_too(
 
 
 def _choose(browser: Page, name: str, value: str) -> None:
-    browser.run(f"(() => {{ const field = document.getElementById({name!r}); field.value = {value!r};"
-                "field.dispatchEvent(new Event('input')) })()")
+    browser.run(
+        f"(() => {{ const field = document.getElementById({name!r}); field.value = {value!r};"
+        "field.dispatchEvent(new Event('input')) })()"
+    )
 
 
 def _contrast(one: str, other: str) -> float:
     """WCAG 2.2's contrast ratio of two `#rrggbb` colours."""
+
     def luminance(colour: str) -> float:
-        shares = [int(colour[at:at + 2], 16) / 255 for at in (1, 3, 5)]
+        shares = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
         linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 

@@ -12,10 +12,26 @@ from nlp_skills.resources.language import Text
 from nlp_skills.tools.evaluate.report.markup import CONCEALED, Html, html, json_script, tag, visible
 
 # What breaks pages, more often than chance would bring it.
-HOSTILE = st.one_of(st.text(st.characters(codec=None, exclude_categories=())), st.sampled_from([
-    "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</script><!--", "' onclick='x", "a\u202eb\u2066c",
-    "\u2028\u2029", "\ud800", "\x00\x1b[0m", "&lt;&amp", "]]>", "<![CDATA[", "${x}`", "\r\n\t",
-]))
+HOSTILE = st.one_of(
+    st.text(st.characters(codec=None, exclude_categories=())),
+    st.sampled_from(
+        [
+            "<script>alert(1)</script>",
+            '"><img src=x onerror=alert(1)>',
+            "</script><!--",
+            "' onclick='x",
+            "a\u202eb\u2066c",
+            "\u2028\u2029",
+            "\ud800",
+            "\x00\x1b[0m",
+            "&lt;&amp",
+            "]]>",
+            "<![CDATA[",
+            "${x}`",
+            "\r\n\t",
+        ]
+    ),
+)
 
 
 class _Seen(HTMLParser):
@@ -57,8 +73,13 @@ def test_both_languages_are_escaped_as_text_and_as_attribute(en: str, zh: str) -
     assert seen.attributes["data-zh-aria-label"] == visible(zh)
 
 
-@given(st.recursive(HOSTILE | st.integers() | st.none() | st.booleans(),
-                    lambda inner: st.lists(inner) | st.dictionaries(HOSTILE, inner), max_leaves=8))
+@given(
+    st.recursive(
+        HOSTILE | st.integers() | st.none() | st.booleans(),
+        lambda inner: st.lists(inner) | st.dictionaries(HOSTILE, inner),
+        max_leaves=8,
+    )
+)
 def test_data_for_the_script_comes_back_whole_and_cannot_end_its_element(value: object) -> None:
     written = json_script("rows", value)
     content = re.fullmatch(r'<script type="application/json" id="rows">(.*)</script>', written, re.DOTALL)

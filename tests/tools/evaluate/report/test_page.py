@@ -29,8 +29,11 @@ def test_the_report_is_one_file_that_reaches_for_nothing(task: Make) -> None:
     folder = trained(task())
     curves(folder)
     path, page = report(folder, evaluated(folder, rows_of(LABELS, 30), third_wrong))
-    reaching = [(tag, attributes) for tag, attributes in page.tags
-                if attributes.keys() & {"src", "srcset", "data", "action"} or tag in ("link", "base", "iframe")]
+    reaching = [
+        (tag, attributes)
+        for tag, attributes in page.tags
+        if attributes.keys() & {"src", "srcset", "data", "action"} or tag in ("link", "base", "iframe")
+    ]
     assert reaching == [] and "http" not in path.read_text(encoding="utf-8")
     assert all(attributes["href"] and attributes["href"].startswith("#") for tag, attributes in page.tags if tag == "a")
     assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
@@ -51,7 +54,9 @@ def test_both_languages_are_there_and_it_opens_in_the_tasks(task: Make) -> None:
     _, page = report(folder, evaluated(folder, rows_of(LABELS, 9), third_wrong))
     assert ("html", {"lang": "zh-TW"}) in page.tags
     assert "混淆矩陣" in page.chinese and "混淆矩陣" not in page.english and "Confusion matrix" in page.english
-    english, chinese = (sum(attributes.get("class") == spoken for _, attributes in page.tags) for spoken in ("en", "zh"))
+    english, chinese = (
+        sum(attributes.get("class") == spoken for _, attributes in page.tags) for spoken in ("en", "zh")
+    )
     assert english == chinese > 50
 
 
@@ -94,10 +99,25 @@ def test_what_a_rented_training_cost_stands_beside_its_estimate_and_an_own_machi
     _, page = report(own, evaluated(own, rows_of(LABELS, 9), third_wrong))
     assert "Cost" not in page.english and "費用" not in page.chinese
     folder = trained(own.task)
-    write_json(folder.reservation_file, {"version": folder.name, "job": "job-1", "cost": {
-        "per_hour": 1.01, "low": 0.2, "high": 0.6, "currency": "USD"}})
-    append_jsonl(own.task.spending_file, {"time": "2026-01-01T00:00:00Z", "job": "job-1", "what": "cloud", "kind": "paid",
-                                          "amount": 0.45, "currency": "USD"})
+    write_json(
+        folder.reservation_file,
+        {
+            "version": folder.name,
+            "job": "job-1",
+            "cost": {"per_hour": 1.01, "low": 0.2, "high": 0.6, "currency": "USD"},
+        },
+    )
+    append_jsonl(
+        own.task.spending_file,
+        {
+            "time": "2026-01-01T00:00:00Z",
+            "job": "job-1",
+            "what": "cloud",
+            "kind": "paid",
+            "amount": 0.45,
+            "currency": "USD",
+        },
+    )
     track_version(folder)
     _, page = report(folder, evaluated(folder, rows_of(LABELS, 9), third_wrong))
     assert "Cost0.45 USD (estimated 0.20–0.60)" in page.english and "費用0.45 USD（預估 0.20–0.60）" in page.chinese
@@ -110,7 +130,7 @@ def test_the_likeliest_cause_and_its_change_are_told(task: Make) -> None:
     _, page = report(folder, evaluated(folder, rows_of(LABELS, 30), third_wrong))
     assert "The likeliest cause: not trained long enough. Train 12 epochs instead of 8." in page.english
     assert "最可能的原因：訓練不足。訓練輪數從 8 增為 12。" in page.chinese
-    assert "The training loss stopped at 0.9" in page.english[page.english.index("The likeliest first"):]
+    assert "The training loss stopped at 0.9" in page.english[page.english.index("The likeliest first") :]
 
 
 def test_an_on_premise_report_says_so_at_its_head(task: Make) -> None:
@@ -126,8 +146,10 @@ def test_what_an_old_evaluation_lacks_is_left_out(task: Make) -> None:
         record.pop(name)
     for name in ("simplest", "margins", "simplest_wins"):
         record["verdict"].pop(name)
-    record["per_class"] = {label: {name: value for name, value in figures.items() if name != "intervals"}
-                           for label, figures in record["per_class"].items()}
+    record["per_class"] = {
+        label: {name: value for name, value in figures.items() if name != "intervals"}
+        for label, figures in record["per_class"].items()
+    }
     for file in (folder.environment_file, folder.events_file):
         file.unlink(missing_ok=True)
     _, page = report(folder, record)
@@ -144,14 +166,20 @@ def test_answers_that_are_gone_are_said_to_be_gone(task: Make) -> None:
     assert "are missing or were changed" in page.text and "answers" not in page.scripts
 
 
-@pytest.mark.parametrize("labels", [
-    ["only"], ["(invalid)", "__proto__", "constructor"], ['"><img src=x onerror=alert(1)>', "' or 1=1", "\u202eevil"],
-    ["標籤" * 100, "🙂", " "],
-])
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["only"],
+        ["(invalid)", "__proto__", "constructor"],
+        ['"><img src=x onerror=alert(1)>', "' or 1=1", "\u202eevil"],
+        ["標籤" * 100, "🙂", " "],
+    ],
+)
 def test_odd_label_names_and_a_single_label_are_shown(task: Make, labels: list[str]) -> None:
     folder = trained(task(labels=labels))
-    _, page = report(folder, evaluated(folder, rows_of(labels, 12), lambda at, row: labels[0] if at % 4 else None,
-                                       labels=labels))
+    _, page = report(
+        folder, evaluated(folder, rows_of(labels, 12), lambda at, row: labels[0] if at % 4 else None, labels=labels)
+    )
     shown = [row["g"] for row in answers(page)]
     assert shown == [at % len(labels) for at in range(12)]
     assert "img" not in {tag for tag, _ in page.tags}
@@ -183,8 +211,12 @@ def test_very_long_texts_are_cut_and_a_file_has_a_limit(task: Make, monkeypatch:
 def test_curves_of_one_point_and_values_that_are_no_number_do_no_harm(task: Make) -> None:
     folder = trained(task())
     append_jsonl(folder.events_file, {"kind": "progress", "step": 1, "measures": {"loss": 1.5}})
-    folder.events_file.write_text(folder.events_file.read_text("utf-8") + json.dumps(
-        {"kind": "progress", "step": 2, "measures": {"loss": float("nan")}}) + "\n", encoding="utf-8")
+    folder.events_file.write_text(
+        folder.events_file.read_text("utf-8")
+        + json.dumps({"kind": "progress", "step": 2, "measures": {"loss": float("nan")}})
+        + "\n",
+        encoding="utf-8",
+    )
     _, page = report(folder, evaluated(folder, rows_of(LABELS, 9), third_wrong))
     assert json.loads(page.scripts["chart-loss"])["series"][0]["points"] == [[1, 1.5]]
 
@@ -193,28 +225,46 @@ def test_the_data_report_tells_rows_lengths_remarks_and_sources(make_task: Calla
     made = make_task()
     [root] = [path for path in made.snapshots.iterdir() if path.is_dir()]
     validation = read_json(root / "validation.json")
-    validation["warnings"] = [{"code": "duplicates_removed", "count": 7, "examples": [], "message": {
-        "en": "7 exact duplicates were removed.", "zh": "已移除 7 筆完全重複的資料。"}}]
-    validation["accepted"] = [{"code": "personal_card", "count": 2, "examples": [], "message": {
-        "en": "2 texts hold a credit card number.", "zh": "有 2 筆文字含有信用卡號。"}, "decision": {
-            "reason": "<b>test</b> cards", "by": "ann", "at": "2026-01-06T14:00:00Z"}}]
+    validation["warnings"] = [
+        {
+            "code": "duplicates_removed",
+            "count": 7,
+            "examples": [],
+            "message": {"en": "7 exact duplicates were removed.", "zh": "已移除 7 筆完全重複的資料。"},
+        }
+    ]
+    validation["accepted"] = [
+        {
+            "code": "personal_card",
+            "count": 2,
+            "examples": [],
+            "message": {"en": "2 texts hold a credit card number.", "zh": "有 2 筆文字含有信用卡號。"},
+            "decision": {"reason": "<b>test</b> cards", "by": "ann", "at": "2026-01-06T14:00:00Z"},
+        }
+    ]
     write_json(root / "validation.json", validation)
     write_json(root / "manifest.json", {**read_json(root / "manifest.json"), "raw": ["c" * 64]})
-    write_json(made.raw / ("c" * 12) / "source.json", {
-        "origin": "postgresql://ann:hunter22@db/news", "count": 130, "fetched": "2026-01-06T14:00:00Z",
-        "source": {"type": "database"}})
+    write_json(
+        made.raw / ("c" * 12) / "source.json",
+        {
+            "origin": "postgresql://ann:hunter22@db/news",
+            "count": 130,
+            "fetched": "2026-01-06T14:00:00Z",
+            "source": {"type": "database"},
+        },
+    )
     folder = trained(made)
-    write_json(folder.data_snapshot_file, {**read_json(folder.data_snapshot_file),
-                                           "hash": read_json(root / "manifest.json")["hash"]})
+    write_json(
+        folder.data_snapshot_file,
+        {**read_json(folder.data_snapshot_file), "hash": read_json(root / "manifest.json")["hash"]},
+    )
     _, page = report(folder, evaluated(folder, rows_of(LABELS, 9), third_wrong, benchmark="other"))
     assert "7 exact duplicates were removed." in page.text and "median" in page.text
     assert "2 texts hold a credit card number. Accepted by ann" in page.text and "<b>test</b> cards" in page.text
     assert "database" in page.text and "130" in page.text and "hunter22" not in page.text
 
 
-def test_a_report_can_be_written_again_by_hand(
-    task: Make, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_report_can_be_written_again_by_hand(task: Make, capsys: pytest.CaptureFixture[str]) -> None:
     folder = trained(task())
     assert main([str(folder.task.root), "v1"]) == 1
     assert "has not been evaluated yet" in capsys.readouterr().err
@@ -223,11 +273,14 @@ def test_a_report_can_be_written_again_by_hand(
     assert capsys.readouterr().out.strip() == str(folder.report_file) and folder.report_file.is_file()
 
 
-@pytest.mark.parametrize(("kind", "columns", "missing", "extra"), [
-    ("extraction", ("parts wanted", "應擷取的片段"), {"company: <Acme>\n"}, {"person: Bo\n"}),
-    ("generation", ("wanted", "標準答案"), {"big"}, {"small", "<", ">"}),
-    ("preference", ("preferred answer", "較佳的回答"), set(), set()),
-])
+@pytest.mark.parametrize(
+    ("kind", "columns", "missing", "extra"),
+    [
+        ("extraction", ("parts wanted", "應擷取的片段"), {"company: <Acme>\n"}, {"person: Bo\n"}),
+        ("generation", ("wanted", "標準答案"), {"big"}, {"small", "<", ">"}),
+        ("preference", ("preferred answer", "較佳的回答"), set(), set()),
+    ],
+)
 def test_answers_that_are_no_labels_stand_beside_what_was_wanted_with_their_differences_marked(
     task: Make, kind: Any, columns: tuple[str, str], missing: set[str], extra: set[str]
 ) -> None:

@@ -36,20 +36,36 @@ class ConfusedLabels(CauseKind):
             share *= 0.5  # before the training rows are learnt, what is confused says little
         a, b = case.shown(gold), case.shown(said)
         more = max(_MORE_AT_LEAST, case.train_counts.get(gold, 0) // 2)
-        reasons = [Text(f"{count} of {of_label} rows labelled “{a}” are answered “{b}”: {count / len(mistakes):.0%} of "
-                        "all wrong labels.",
-                        f"標為「{a}」的 {of_label} 筆裡有 {count} 筆答成「{b}」，占所有答錯標籤的 "
-                        f"{count / len(mistakes):.0%}。"),
-                   Text("Read them first: if people disagree about them too, the labels need a clearer line.",
-                        "先讀過這些句子：如果人也看法不一，就要先把標籤的界線說清楚。")]
+        reasons = [
+            Text(
+                f"{count} of {of_label} rows labelled “{a}” are answered “{b}”: {count / len(mistakes):.0%} of "
+                "all wrong labels.",
+                f"標為「{a}」的 {of_label} 筆裡有 {count} 筆答成「{b}」，占所有答錯標籤的 "
+                f"{count / len(mistakes):.0%}。",
+            ),
+            Text(
+                "Read them first: if people disagree about them too, the labels need a clearer line.",
+                "先讀過這些句子：如果人也看法不一，就要先把標籤的界線說清楚。",
+            ),
+        ]
         value = case.result.value if case.result else 0.0
         labels = max(1, len(case.train_counts))
-        remedy = Remedy(Text(f"Add about {more} rows of “{a}” that could be taken for “{b}”, and the other way round",
-                             f"補大約 {more} 筆容易被當成「{b}」的「{a}」，反過來也補一些"),
-                        call=case.more_rows(), expects=case.expects(
-                            value, value + count / of_label / labels, Text(
-                                "At most all of these mistakes go.", "最多是這些錯誤全部消失。")))
-        rows = [{"id": row["id"], "split": "test", "label": gold, "predicted": said} for row in mistakes
-                if (str(row["gold"]), str(row["predicted"])) == (gold, said)]
+        remedy = Remedy(
+            Text(
+                f"Add about {more} rows of “{a}” that could be taken for “{b}”, and the other way round",
+                f"補大約 {more} 筆容易被當成「{b}」的「{a}」，反過來也補一些",
+            ),
+            call=case.more_rows(),
+            expects=case.expects(
+                value,
+                value + count / of_label / labels,
+                Text("At most all of these mistakes go.", "最多是這些錯誤全部消失。"),
+            ),
+        )
+        rows = [
+            {"id": row["id"], "split": "test", "label": gold, "predicted": said}
+            for row in mistakes
+            if (str(row["gold"]), str(row["predicted"])) == (gold, said)
+        ]
         figures = {"label": gold, "answered": said, "rows": count, "of": of_label, "mistakes": len(mistakes)}
         return self.found(self.improvement(share, case), figures, reasons, remedy, rows[:5])

@@ -30,21 +30,47 @@ class DomainShift(CauseKind):
         words = told_apart.get("words") or {}
         shown = Text(*([", ".join(words.get("test") or []) or "–"] * 2))
         reasons = [
-            Text(f"Rows like the training rows are answered rightly to {gap.before:.0%}, test rows to {gap.after:.0%}.",
-                 f"和訓練資料同類的資料答對 {gap.before:.0%}，測試資料只答對 {gap.after:.0%}。"),
-            Text(f"A simple classifier tells training texts from test texts (AUC {auc:.2f}; alike would be 0.50). Words typical "
-                 f"of the test: {shown.en}.",
-                 f"簡單的分類器分得出哪些是訓練、哪些是測試的文字（AUC {auc:.2f}，相同時約 0.50）。測試資料特有的字詞：{shown.zh}。")]
+            Text(
+                f"Rows like the training rows are answered rightly to {gap.before:.0%}, test rows to {gap.after:.0%}.",
+                f"和訓練資料同類的資料答對 {gap.before:.0%}，測試資料只答對 {gap.after:.0%}。",
+            ),
+            Text(
+                f"A simple classifier tells training texts from test texts (AUC {auc:.2f}; alike would be 0.50). Words typical "
+                f"of the test: {shown.en}.",
+                f"簡單的分類器分得出哪些是訓練、哪些是測試的文字（AUC {auc:.2f}，相同時約 0.50）。測試資料特有的字詞：{shown.zh}。",
+            ),
+        ]
         value = case.result.value if case.result else 0.0
         remedy = Remedy(
-            Text("Add training rows from where the test rows come from, or let chance deal all of them anew; if the test is not "
-                 "what comes in daily, freeze one that is",
-                 "補上和測試資料同來源的訓練資料，或把全部資料重新隨機切分；如果測試資料不像日常會遇到的，就換一份像的評估基準"),
-            call=case.more_rows(), expects=case.expects(value + gap.apart * 0.3, value + gap.apart * 0.9, Text(
-                "What is lost between validation and test is what rows of that kind can bring back.",
-                "驗證和測試之間少掉的，就是補上這類資料可能救回來的。")))
-        wrong = [{"id": one["id"], "split": "test", "label": one["gold"], "predicted": one["predicted"]}
-                 for one in case.mistakes()]
-        return self.found(self.improvement(share, case), {
-            "validation_right": round(gap.before, 3), "test_right": round(gap.after, 3), "told_apart": auc,
-            "test_words": words.get("test") or [], "training_words": words.get("train") or []}, reasons, remedy, wrong[:3])
+            Text(
+                "Add training rows from where the test rows come from, or let chance deal all of them anew; if the test is not "
+                "what comes in daily, freeze one that is",
+                "補上和測試資料同來源的訓練資料，或把全部資料重新隨機切分；如果測試資料不像日常會遇到的，就換一份像的評估基準",
+            ),
+            call=case.more_rows(),
+            expects=case.expects(
+                value + gap.apart * 0.3,
+                value + gap.apart * 0.9,
+                Text(
+                    "What is lost between validation and test is what rows of that kind can bring back.",
+                    "驗證和測試之間少掉的，就是補上這類資料可能救回來的。",
+                ),
+            ),
+        )
+        wrong = [
+            {"id": one["id"], "split": "test", "label": one["gold"], "predicted": one["predicted"]}
+            for one in case.mistakes()
+        ]
+        return self.found(
+            self.improvement(share, case),
+            {
+                "validation_right": round(gap.before, 3),
+                "test_right": round(gap.after, 3),
+                "told_apart": auc,
+                "test_words": words.get("test") or [],
+                "training_words": words.get("train") or [],
+            },
+            reasons,
+            remedy,
+            wrong[:3],
+        )

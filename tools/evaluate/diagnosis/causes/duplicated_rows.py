@@ -33,22 +33,52 @@ class DuplicatedRows(CauseKind):
         figures = evaluation["per_class"].get(label) or {}
         recall, support = float(figures.get("recall") or 0.0), int(figures.get("support") or 0)
         behind = (case.learnt or 0.0) - recall if support else 0.0
-        share = ramp(rows / different, _TWICE, _OFTEN) * ramp(-different, -_FEW, -_ENOUGH) * ramp(behind, _BEHIND, _FAR_BEHIND)
+        share = (
+            ramp(rows / different, _TWICE, _OFTEN)
+            * ramp(-different, -_FEW, -_ENOUGH)
+            * ramp(behind, _BEHIND, _FAR_BEHIND)
+        )
         name, more = case.shown(label), max(_MORE_AT_LEAST, rows - different)
         reasons = [
-            Text(f"The {several(rows, 'training row')} of “{name}” are {several(different, 'different text')}, repeated.",
-                 f"「{name}」的 {rows} 筆訓練資料其實只有 {different} 種文字，一再重複。"),
-            Text(f"Training rows are answered rightly to {case.learnt or 0.0:.0%}, test rows of “{name}” to {recall:.0%}.",
-                 f"訓練資料答對 {case.learnt or 0.0:.0%}，測試資料的「{name}」只找到 {recall:.0%}。")]
+            Text(
+                f"The {several(rows, 'training row')} of “{name}” are {several(different, 'different text')}, repeated.",
+                f"「{name}」的 {rows} 筆訓練資料其實只有 {different} 種文字，一再重複。",
+            ),
+            Text(
+                f"Training rows are answered rightly to {case.learnt or 0.0:.0%}, test rows of “{name}” to {recall:.0%}.",
+                f"訓練資料答對 {case.learnt or 0.0:.0%}，測試資料的「{name}」只找到 {recall:.0%}。",
+            ),
+        ]
         value = case.result.value if case.result else 0.0
-        whole = behind * (1 / max(1, len(found)) if case.result and case.result.metric == "macro_f1" else
-                          support / max(1, case.result.rows if case.result else 1))
+        whole = behind * (
+            1 / max(1, len(found))
+            if case.result and case.result.metric == "macro_f1"
+            else support / max(1, case.result.rows if case.result else 1)
+        )
         remedy = Remedy(
-            Text(f"Take the copies out and add about {more} rows of “{name}” that differ",
-                 f"刪掉重複的，並補大約 {more} 筆內容不同的「{name}」"),
-            call=case.more_rows(), expects=case.expects(value + whole / 2, value + whole, Text(
-                f"At most “{name}” is found as surely as in training.", f"最多是「{name}」在測試時也和訓練時一樣好。")))
-        missed = [{"id": answer["id"], "split": "test", "label": label, "predicted": answer["predicted"]}
-                  for answer in case.mistakes() if answer["gold"] == label]
-        return self.found(self.improvement(share, case), {"label": label, "rows": rows, "different": different,
-                                                          "recall": round(recall, 3)}, reasons, remedy, missed[:5])
+            Text(
+                f"Take the copies out and add about {more} rows of “{name}” that differ",
+                f"刪掉重複的，並補大約 {more} 筆內容不同的「{name}」",
+            ),
+            call=case.more_rows(),
+            expects=case.expects(
+                value + whole / 2,
+                value + whole,
+                Text(
+                    f"At most “{name}” is found as surely as in training.",
+                    f"最多是「{name}」在測試時也和訓練時一樣好。",
+                ),
+            ),
+        )
+        missed = [
+            {"id": answer["id"], "split": "test", "label": label, "predicted": answer["predicted"]}
+            for answer in case.mistakes()
+            if answer["gold"] == label
+        ]
+        return self.found(
+            self.improvement(share, case),
+            {"label": label, "rows": rows, "different": different, "recall": round(recall, 3)},
+            reasons,
+            remedy,
+            missed[:5],
+        )

@@ -23,24 +23,49 @@ class Forgetting(CauseKind):
     def look(self, case: Case) -> Cause | None:
         evaluation, _ = case.measured()
         untuned, metric = baseline_title(BASE_MODEL), case.right_metric
-        others = [record for record in case.folder.evaluations()
-                  if record["benchmark"]["hash"] != evaluation["benchmark"]["hash"]
-                  and (record.get("baselines") or {}).get(BASE_MODEL)]
+        others = [
+            record
+            for record in case.folder.evaluations()
+            if record["benchmark"]["hash"] != evaluation["benchmark"]["hash"]
+            and (record.get("baselines") or {}).get(BASE_MODEL)
+        ]
         if not others:
-            raise NotKnown(Text("no benchmark of anything else was measured beside this task's own",
-                                "除了這個任務本身，沒有量過其他能力的評估基準"))
+            raise NotKnown(
+                Text(
+                    "no benchmark of anything else was measured beside this task's own",
+                    "除了這個任務本身，沒有量過其他能力的評估基準",
+                )
+            )
         record = others[-1]
         mine, base = headline(record, metric), record["baselines"][BASE_MODEL].get(metric)
         if mine is None or base is None or mine.get("high") is None or mine["high"] >= base:
             return None
         name, lost = record["benchmark"]["name"], float(base) - float(mine["value"])
-        reasons = [Text(f"On benchmark {name} it answers {mine['value']:.2f} rightly, {untuned.en} {base:.2f}.",
-                        f"在評估基準 {name} 上它答對 {mine['value']:.2f}，{untuned.zh}是 {base:.2f}。")]
+        reasons = [
+            Text(
+                f"On benchmark {name} it answers {mine['value']:.2f} rightly, {untuned.en} {base:.2f}.",
+                f"在評估基準 {name} 上它答對 {mine['value']:.2f}，{untuned.zh}是 {base:.2f}。",
+            )
+        ]
         rate = float(case.config.get("learning_rate") or 0.0)
         full = not case.config.get("lora_r")
-        remedy = Remedy(Text("Train LoRA matrices (lora_r: 16) instead of every weight", "改訓練 LoRA（lora_r: 16），不要動全部權重"),
-                        {"lora_r": 16}) if full else Remedy(
-            Text(f"Train with half the learning rate ({rate / 2:g})", f"學習率減半（{rate / 2:g}）"),
-            {"learning_rate": rate / 2})
-        return self.found(0.5 + 0.4 * ramp(lost, _LOST, _MUCH_LOST),
-                          {"benchmark": name, "version": mine["value"], "base_model": base}, reasons, remedy)
+        remedy = (
+            Remedy(
+                Text(
+                    "Train LoRA matrices (lora_r: 16) instead of every weight",
+                    "改訓練 LoRA（lora_r: 16），不要動全部權重",
+                ),
+                {"lora_r": 16},
+            )
+            if full
+            else Remedy(
+                Text(f"Train with half the learning rate ({rate / 2:g})", f"學習率減半（{rate / 2:g}）"),
+                {"learning_rate": rate / 2},
+            )
+        )
+        return self.found(
+            0.5 + 0.4 * ramp(lost, _LOST, _MUCH_LOST),
+            {"benchmark": name, "version": mine["value"], "base_model": base},
+            reasons,
+            remedy,
+        )

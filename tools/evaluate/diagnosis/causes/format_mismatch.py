@@ -18,7 +18,17 @@ class FormatMismatch(CauseKind):
 
     title: ClassVar[Text] = Text("texts written in another form than in training", "文字的寫法和訓練時不同")
     page: ClassVar[str] = "llm-knowledge/trouble-between-splits"
-    words: ClassVar[tuple[str, ...]] = ("upper", "lower case", "capital", "markup", "html", "大寫", "小寫", "全形", "格式不一")
+    words: ClassVar[tuple[str, ...]] = (
+        "upper",
+        "lower case",
+        "capital",
+        "markup",
+        "html",
+        "大寫",
+        "小寫",
+        "全形",
+        "格式不一",
+    )
 
     def look(self, case: Case) -> Cause | None:
         shares = {name: found for name, found in (case.between.get("forms") or {}).items() if name in FORMS}
@@ -30,21 +40,42 @@ class FormatMismatch(CauseKind):
         share = ramp(abs(trained - tested), _DIFFER, _DIFFER_MUCH) * ramp(gap.least, _BELOW, _FAR_BELOW)
         form = FORMS[name][0]
         reasons = [
-            Text(f"{trained:.0%} of the training texts are {form.en}, but {tested:.0%} of the test texts.",
-                 f"訓練文字有 {trained:.0%} {form.zh}，測試文字是 {tested:.0%}。"),
-            Text(f"Training rows are answered rightly to {gap.before:.0%}, test rows to {gap.after:.0%}.",
-                 f"訓練資料答對 {gap.before:.0%}，測試資料只答對 {gap.after:.0%}。")]
+            Text(
+                f"{trained:.0%} of the training texts are {form.en}, but {tested:.0%} of the test texts.",
+                f"訓練文字有 {trained:.0%} {form.zh}，測試文字是 {tested:.0%}。",
+            ),
+            Text(
+                f"Training rows are answered rightly to {gap.before:.0%}, test rows to {gap.after:.0%}.",
+                f"訓練資料答對 {gap.before:.0%}，測試資料只答對 {gap.after:.0%}。",
+            ),
+        ]
         value = case.result.value if case.result else 0.0
         simple = float((case.between.get("test_suspects") or {}).get("right") or 0.0)
         reach = max(simple, case.valid_right or 0.0, value)
         remedy = Remedy(
-            Text("Write both alike: take the texts from where their form was still as it comes in daily (no upper() in the query, "
-                 "no markup left in), then prepare the data again",
-                 "讓兩邊的寫法一致：從還沒改過寫法的來源取得文字（查詢不要用 upper()、不要留下標記），再重新準備資料"),
-            call=case.more_rows(), expects=case.expects(value + (reach - value) / 2, reach, Text(
-                "Read without regard to form, the same rows can be told apart so well.",
-                "不看寫法的話，同一批資料分得出這麼多。")))
-        wrong = [{"id": one["id"], "split": "test", "label": one["gold"], "predicted": one["predicted"]}
-                 for one in case.mistakes()]
-        return self.found(self.improvement(share, case), {"form": name, "training": trained, "test": tested},
-                          reasons, remedy, wrong[:3])
+            Text(
+                "Write both alike: take the texts from where their form was still as it comes in daily (no upper() in the query, "
+                "no markup left in), then prepare the data again",
+                "讓兩邊的寫法一致：從還沒改過寫法的來源取得文字（查詢不要用 upper()、不要留下標記），再重新準備資料",
+            ),
+            call=case.more_rows(),
+            expects=case.expects(
+                value + (reach - value) / 2,
+                reach,
+                Text(
+                    "Read without regard to form, the same rows can be told apart so well.",
+                    "不看寫法的話，同一批資料分得出這麼多。",
+                ),
+            ),
+        )
+        wrong = [
+            {"id": one["id"], "split": "test", "label": one["gold"], "predicted": one["predicted"]}
+            for one in case.mistakes()
+        ]
+        return self.found(
+            self.improvement(share, case),
+            {"form": name, "training": trained, "test": tested},
+            reasons,
+            remedy,
+            wrong[:3],
+        )

@@ -24,8 +24,9 @@ class Imbalance(CauseKind):
         if case.kind != "label":
             return None
         evaluation, _ = case.measured()
-        f1 = {label: float(figures["f1"]) for label, figures in evaluation["per_class"].items()
-              if figures.get("support")}
+        f1 = {
+            label: float(figures["f1"]) for label, figures in evaluation["per_class"].items() if figures.get("support")
+        }
         counts = {label: count for label, count in case.train_counts.items() if count and label in f1}
         if len(counts) < 2:
             return None
@@ -38,28 +39,55 @@ class Imbalance(CauseKind):
         behind = sum(others) / len(others) - f1[label]
         share = ramp(behind, _BEHIND, _FAR_BEHIND)
         ratio, name = counts[most] / counts[label], case.shown(label)
-        figures = {"label": label, "rows": counts[label], "largest": counts[most], "ratio": round(ratio, 1),
-                   "f1": round(f1[label], 3), "others_f1": round(sum(others) / len(others), 3)}
-        reasons = [Text(
-            f"“{name}” is weakest (F1 {f1[label]:.2f}) and has {several(counts[label], 'training row')}, {ratio:.1f} times "
-            "fewer than the largest.",
-            f"「{name}」最弱（F1 {f1[label]:.2f}），訓練資料只有 {counts[label]} 筆，是最多的標籤的 {ratio:.1f} 分之一。")]
-        missed = [{"id": answer["id"], "split": "test", "label": label, "predicted": answer["predicted"]}
-                  for answer in case.mistakes() if answer["gold"] == label]
+        figures = {
+            "label": label,
+            "rows": counts[label],
+            "largest": counts[most],
+            "ratio": round(ratio, 1),
+            "f1": round(f1[label], 3),
+            "others_f1": round(sum(others) / len(others), 3),
+        }
+        reasons = [
+            Text(
+                f"“{name}” is weakest (F1 {f1[label]:.2f}) and has {several(counts[label], 'training row')}, {ratio:.1f} times "
+                "fewer than the largest.",
+                f"「{name}」最弱（F1 {f1[label]:.2f}），訓練資料只有 {counts[label]} 筆，是最多的標籤的 {ratio:.1f} 分之一。",
+            )
+        ]
+        missed = [
+            {"id": answer["id"], "split": "test", "label": label, "predicted": answer["predicted"]}
+            for answer in case.mistakes()
+            if answer["gold"] == label
+        ]
         return self.found(share, figures, reasons, self._remedy(case, label, behind, len(f1), counts), missed[:5])
 
     def _remedy(self, case: Case, label: str, behind: float, labels: int, counts: dict[str, int]) -> Remedy:
         value, name = case.result.value if case.result else 0.0, case.shown(label)
         whole = behind / labels if case.result and case.result.metric == "macro_f1" else behind
-        expects = case.expects(value, value + whole, Text(
-            f"If “{name}” came up to the other labels, the score would rise by {whole:.2f}; repeated rows bring only "
-            "part of that.",
-            f"如果「{name}」追上其他標籤，分數會上升 {whole:.2f}；重複抽樣只能補回其中一部分。"))
+        expects = case.expects(
+            value,
+            value + whole,
+            Text(
+                f"If “{name}” came up to the other labels, the score would rise by {whole:.2f}; repeated rows bring only "
+                "part of that.",
+                f"如果「{name}」追上其他標籤，分數會上升 {whole:.2f}；重複抽樣只能補回其中一部分。",
+            ),
+        )
         if case.config.get("balance") != "oversample":
-            return Remedy(Text(f"Show rare labels more often (balance: oversample), “{name}” above all",
-                               f"讓少見的標籤多出現幾次（balance: oversample），尤其是「{name}」"),
-                          {"balance": "oversample"}, expects=expects)
+            return Remedy(
+                Text(
+                    f"Show rare labels more often (balance: oversample), “{name}” above all",
+                    f"讓少見的標籤多出現幾次（balance: oversample），尤其是「{name}」",
+                ),
+                {"balance": "oversample"},
+                expects=expects,
+            )
         more = max(counts[label], _MORE_AT_LEAST)
-        return Remedy(Text(f"Add about {more} rows of “{name}”; repeating the few there are has been tried",
-                           f"補大約 {more} 筆「{name}」的資料；重複現有的少數幾筆已經試過了"),
-                      call=case.more_rows(), expects=expects)
+        return Remedy(
+            Text(
+                f"Add about {more} rows of “{name}”; repeating the few there are has been tried",
+                f"補大約 {more} 筆「{name}」的資料；重複現有的少數幾筆已經試過了",
+            ),
+            call=case.more_rows(),
+            expects=expects,
+        )

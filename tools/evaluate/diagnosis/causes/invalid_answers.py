@@ -32,18 +32,31 @@ class InvalidAnswers(CauseKind):
         explained = case.same_prompt is False or "end_of_turn" in case.problems or (case.learnt or 1.0) < 0.9
         share = (0.55 + 0.3 * ramp(result.invalid_rate, few, _MANY)) * (0.5 if explained else 1.0)
         what = invalid_words(evaluation)
-        reasons = [Text(f"{result.invalid_rate:.1%} of the answers are {what.en} and count as wrong: the form is not "
-                        "learnt yet.",
-                        f"有 {result.invalid_rate:.1%} 的回答{what.zh}，全部算錯：回答的格式還沒學會。")]
-        rows = [{"id": answer["id"], "split": "test", "label": answer["gold"], "answer": answer["raw"]}
-                for answer in case.mistakes() if answer["predicted"] is None]
+        reasons = [
+            Text(
+                f"{result.invalid_rate:.1%} of the answers are {what.en} and count as wrong: the form is not "
+                "learnt yet.",
+                f"有 {result.invalid_rate:.1%} 的回答{what.zh}，全部算錯：回答的格式還沒學會。",
+            )
+        ]
+        rows = [
+            {"id": answer["id"], "split": "test", "label": answer["gold"], "answer": answer["raw"]}
+            for answer in case.mistakes()
+            if answer["predicted"] is None
+        ]
         remedy = self._remedy(case, result.value)
         if self._longer_was_tried(case) and (rewarded := by_rewards(case)):
             remedy, reasons = rewarded, [*reasons, *rewards(case)]
         # Whatever the remedy promises: limited to the labels, it shows what it knows.
         gain = max(0.0, case.constrained - result.value) if case.constrained is not None else None
-        return self.found(share, {"invalid_rate": result.invalid_rate, "limited_to_labels": case.constrained}, reasons,
-                          remedy, rows[:3], gain)
+        return self.found(
+            share,
+            {"invalid_rate": result.invalid_rate, "limited_to_labels": case.constrained},
+            reasons,
+            remedy,
+            rows[:3],
+            gain,
+        )
 
     def _longer_was_tried(self, case: Case) -> bool:
         """Whether the version it was made from had the same trouble after fewer epochs."""
@@ -58,8 +71,19 @@ class InvalidAnswers(CauseKind):
         epochs = int(case.config.get("epochs") or 1)
         more = min(_MOST_EPOCHS, epochs + max(1, epochs // 2))
         known = case.constrained
-        expects = case.expects(value + (known - value) / 2, known + 0.05, Text(
-            f"Limited to the labels it scores {known:.2f} already.",
-            f"限定只能回答標籤時已經有 {known:.2f}。")) if known is not None else None
-        return Remedy(Text(f"Train {more} epochs instead of {epochs}", f"訓練輪數從 {epochs} 增為 {more}"),
-                      {"epochs": more}, expects=expects)
+        expects = (
+            case.expects(
+                value + (known - value) / 2,
+                known + 0.05,
+                Text(
+                    f"Limited to the labels it scores {known:.2f} already.", f"限定只能回答標籤時已經有 {known:.2f}。"
+                ),
+            )
+            if known is not None
+            else None
+        )
+        return Remedy(
+            Text(f"Train {more} epochs instead of {epochs}", f"訓練輪數從 {epochs} 增為 {more}"),
+            {"epochs": more},
+            expects=expects,
+        )

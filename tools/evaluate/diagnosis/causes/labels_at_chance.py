@@ -31,17 +31,31 @@ class LabelsAtChance(CauseKind):
         if chance > 0.8:  # always answering the frequent label is hard to beat, whatever the labels are worth
             share *= 0.3
         reasons = [
-            Text(f"A simple model that learns some of the training rows names the label of {suspects['agreement']:.0%} of the "
-                 f"others; always answering the most frequent one would be right for {chance:.0%}.",
-                 f"簡單模型學了一部分訓練資料後，其餘只猜對 {suspects['agreement']:.0%}；永遠回答最常見的標籤也有 {chance:.0%}。"),
-            Text(f"The trained model answers {case.accuracy:.0%} of the test rows rightly.",
-                 f"訓練後的模型在測試資料上答對 {case.accuracy:.0%}。")]
+            Text(
+                f"A simple model that learns some of the training rows names the label of {suspects['agreement']:.0%} of the "
+                f"others; always answering the most frequent one would be right for {chance:.0%}.",
+                f"簡單模型學了一部分訓練資料後，其餘只猜對 {suspects['agreement']:.0%}；永遠回答最常見的標籤也有 {chance:.0%}。",
+            ),
+            Text(
+                f"The trained model answers {case.accuracy:.0%} of the test rows rightly.",
+                f"訓練後的模型在測試資料上答對 {case.accuracy:.0%}。",
+            ),
+        ]
         remedy = Remedy(
-            Text("Lay some rows beside their source: a column that slipped by one row, was sorted alone, or was mapped wrongly gives "
-                 "just this; then prepare the data again",
-                 "拿幾筆資料和來源對照：欄位差了一列、單獨排序過、或對應錯欄位，結果就會像這樣；更正後重新準備資料"),
-            call={"tool": "set_data_source", "arguments": {"task": case.folder.task.name}})
+            Text(
+                "Lay some rows beside their source: a column that slipped by one row, was sorted alone, or was mapped wrongly gives "
+                "just this; then prepare the data again",
+                "拿幾筆資料和來源對照：欄位差了一列、單獨排序過、或對應錯欄位，結果就會像這樣；更正後重新準備資料",
+            ),
+            call={"tool": "set_data_source", "arguments": {"task": case.folder.task.name}},
+        )
         rows = [{"id": row["id"], "split": "train", "label": row["label"]} for row in suspects["examples"]]
         value = case.result.value if case.result else 0.0
-        return self.found(share, {"agreement": suspects["agreement"], "chance": round(chance, 3),
-                                  "test_right": round(case.accuracy, 3)}, reasons, remedy, rows[:5], gain=1 - value)
+        return self.found(
+            share,
+            {"agreement": suspects["agreement"], "chance": round(chance, 3), "test_right": round(case.accuracy, 3)},
+            reasons,
+            remedy,
+            rows[:5],
+            gain=1 - value,
+        )

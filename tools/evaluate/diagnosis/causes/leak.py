@@ -29,20 +29,39 @@ class Leak(CauseKind):
         figures = {"trained_on": trained_on, "near_duplicates": seen.get("found"), "of": seen.get("rows")}
         reasons = []
         if trained_on:
-            reasons.append(Text(f"It was trained on {several(trained_on, 'row')} of the benchmark.",
-                                f"評估基準裡有 {trained_on} 列被拿去訓練過。"))
+            reasons.append(
+                Text(
+                    f"It was trained on {several(trained_on, 'row')} of the benchmark.",
+                    f"評估基準裡有 {trained_on} 列被拿去訓練過。",
+                )
+            )
         if seen.get("found"):
-            reasons.append(Text(f"Next to nothing tells {seen['found']} of {seen['rows']} test rows from a training "
-                                "row, so the score says little about new texts.",
-                                f"{seen['rows']} 筆測試資料裡有 {seen['found']} 筆和某筆訓練資料幾乎一樣，"
-                                "這個分數不太能代表對新文字的表現。"))
+            reasons.append(
+                Text(
+                    f"Next to nothing tells {seen['found']} of {seen['rows']} test rows from a training "
+                    "row, so the score says little about new texts.",
+                    f"{seen['rows']} 筆測試資料裡有 {seen['found']} 筆和某筆訓練資料幾乎一樣，"
+                    "這個分數不太能代表對新文字的表現。",
+                )
+            )
         remedy = Remedy(
-            Text("Keep rows of one pattern on one side (split group_by: skeleton), then prepare the data and measure "
-                 "again", "讓同一種句型只出現在一邊（split 的 group_by 設為 skeleton），重新準備資料再評估"),
-            call={"tool": "set_data_source", "arguments": {"task": case.folder.task.name,
-                                                           "split": {"group_by": "skeleton"}}},
-            expects=case.expects(result.value - 0.3, result.value, Text(
-                "An honest score is lower; how much nobody knows before it is measured.",
-                "老實的分數會比較低；低多少，要量了才知道。")))
+            Text(
+                "Keep rows of one pattern on one side (split group_by: skeleton), then prepare the data and measure "
+                "again",
+                "讓同一種句型只出現在一邊（split 的 group_by 設為 skeleton），重新準備資料再評估",
+            ),
+            call={
+                "tool": "set_data_source",
+                "arguments": {"task": case.folder.task.name, "split": {"group_by": "skeleton"}},
+            },
+            expects=case.expects(
+                result.value - 0.3,
+                result.value,
+                Text(
+                    "An honest score is lower; how much nobody knows before it is measured.",
+                    "老實的分數會比較低；低多少，要量了才知道。",
+                ),
+            ),
+        )
         rows = [{"id": one["id"], "split": "test", "train_row": one["train"]} for one in seen.get("examples", [])]
         return self.found(share, figures, reasons, remedy, rows[:3])

@@ -35,31 +35,61 @@ class LeakedFeature(CauseKind):
         else:
             share = self.improvement(share, case)
         signs = found["signs"]
-        listed = Text(", ".join(f"“{one['sign']}” → {case.shown(one['label'])}" for one in signs[:3]),
-                      "、".join(f"「{one['sign']}」→ {case.shown(one['label'])}" for one in signs[:3]))
-        reasons = [Text(f"{found['train']:.0%} of the training texts hold a sign that nearly always goes with one label: "
-                        f"{listed.en}.",
-                        f"{found['train']:.0%} 的訓練文字帶有幾乎只屬於某個標籤的記號：{listed.zh}。"),
-                   Text(f"In the test {found['test']:.0%} of the texts hold one, and of those it names the label of "
-                        f"{found['holds']:.0%}.",
-                        f"測試文字有 {found['test']:.0%} 帶有這種記號，其中 {found['holds']:.0%} 的標籤和記號相符。"),
-                   Text(f"Rows like the training rows are answered rightly to {gap.before:.0%}, test rows to {gap.after:.0%}.",
-                        f"和訓練資料同類的資料答對 {gap.before:.0%}，測試資料只答對 {gap.after:.0%}。")]
+        listed = Text(
+            ", ".join(f"“{one['sign']}” → {case.shown(one['label'])}" for one in signs[:3]),
+            "、".join(f"「{one['sign']}」→ {case.shown(one['label'])}" for one in signs[:3]),
+        )
+        reasons = [
+            Text(
+                f"{found['train']:.0%} of the training texts hold a sign that nearly always goes with one label: "
+                f"{listed.en}.",
+                f"{found['train']:.0%} 的訓練文字帶有幾乎只屬於某個標籤的記號：{listed.zh}。",
+            ),
+            Text(
+                f"In the test {found['test']:.0%} of the texts hold one, and of those it names the label of "
+                f"{found['holds']:.0%}.",
+                f"測試文字有 {found['test']:.0%} 帶有這種記號，其中 {found['holds']:.0%} 的標籤和記號相符。",
+            ),
+            Text(
+                f"Rows like the training rows are answered rightly to {gap.before:.0%}, test rows to {gap.after:.0%}.",
+                f"和訓練資料同類的資料答對 {gap.before:.0%}，測試資料只答對 {gap.after:.0%}。",
+            ),
+        ]
         value = case.result.value if case.result else 0.0
         simple = float((case.between.get("test_suspects") or {}).get("right") or value)
         reach = max(simple, value)
         if named >= _ALL:
-            expects = case.expects(value - 0.3, value, Text(
-                "An honest score is lower; how much nobody knows before it is measured.", "老實的分數會比較低；低多少，要量了才知道。"))
+            expects = case.expects(
+                value - 0.3,
+                value,
+                Text(
+                    "An honest score is lower; how much nobody knows before it is measured.",
+                    "老實的分數會比較低；低多少，要量了才知道。",
+                ),
+            )
         else:
-            expects = case.expects(value + (reach - value) / 2, max(reach, value + gap.apart * 0.6), Text(
-                f"A simple model that never saw the sign gets {simple:.2f} of the test rows right.",
-                f"沒看過這個記號的簡單模型，測試資料可以答對 {simple:.2f}。"))
+            expects = case.expects(
+                value + (reach - value) / 2,
+                max(reach, value + gap.apart * 0.6),
+                Text(
+                    f"A simple model that never saw the sign gets {simple:.2f} of the test rows right.",
+                    f"沒看過這個記號的簡單模型，測試資料可以答對 {simple:.2f}。",
+                ),
+            )
         remedy = Remedy(
-            Text("Take the sign out of the text (leave the column out of the mapping, or fetch the text without it), then prepare "
-                 "the data and train again",
-                 "把這個記號從文字裡拿掉（對應時不要放進那個欄位，或從來源取得不含它的文字），再重新準備資料並訓練"),
-            call=case.more_rows(), expects=expects)
+            Text(
+                "Take the sign out of the text (leave the column out of the mapping, or fetch the text without it), then prepare "
+                "the data and train again",
+                "把這個記號從文字裡拿掉（對應時不要放進那個欄位，或從來源取得不含它的文字），再重新準備資料並訓練",
+            ),
+            call=case.more_rows(),
+            expects=expects,
+        )
         rows = [{"id": row, "split": "train"} for row in found.get("rows") or []]
-        return self.found(share, {"signs": signs, "training": found["train"], "test": found["test"],
-                                  "holds_in_test": found["holds"]}, reasons, remedy, rows[:3])
+        return self.found(
+            share,
+            {"signs": signs, "training": found["train"], "test": found["test"], "holds_in_test": found["holds"]},
+            reasons,
+            remedy,
+            rows[:3],
+        )

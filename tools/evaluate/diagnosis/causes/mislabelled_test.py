@@ -39,26 +39,44 @@ class MislabelledTest(CauseKind):
         # Of texts of another kind a simple model is sure without reason.
         share *= 1 - ramp(float((case.between.get("told_apart") or {}).get("auc") or 0.5), _APART, _FAR_APART)
         reasons = [
-            Text(f"Of {several(found['sure'], 'test row')} that a simple model is sure of, the label denies {denied:.0%}; of "
-                 f"training rows it never saw, {usual:.0%}.",
-                 f"簡單模型很有把握的 {found['sure']} 筆測試資料裡，有 {denied:.0%} 和標註不同；沒看過的訓練資料只有 {usual:.0%}。"),
-            Text(f"The trained model says the same as the simple one on {len(both)} of these {found['denied']}.",
-                 f"這 {found['denied']} 筆裡，訓練後的模型有 {len(both)} 筆和簡單模型說法一致。")]
+            Text(
+                f"Of {several(found['sure'], 'test row')} that a simple model is sure of, the label denies {denied:.0%}; of "
+                f"training rows it never saw, {usual:.0%}.",
+                f"簡單模型很有把握的 {found['sure']} 筆測試資料裡，有 {denied:.0%} 和標註不同；沒看過的訓練資料只有 {usual:.0%}。",
+            ),
+            Text(
+                f"The trained model says the same as the simple one on {len(both)} of these {found['denied']}.",
+                f"這 {found['denied']} 筆裡，訓練後的模型有 {len(both)} 筆和簡單模型說法一致。",
+            ),
+        ]
         value = case.result.value if case.result else 0.0
         wrong = len(both) / max(1, len(case.answers))
         remedy = Remedy(
-            Text(f"Read these {several(len(both), 'test row')} and correct the labels that are wrong where they come from; "
-                 "then freeze a new benchmark, prepare_data(accept={'new_benchmark': 'why'}), and evaluate again; nothing needs "
-                 "to be trained",
-                 f"重讀這 {len(both)} 筆測試資料，在來源更正標錯的，再用 prepare_data(accept={{'new_benchmark': '理由'}}) 凍結新的評估基準，"
-                 "重新評估一次；不需要重新訓練"),
+            Text(
+                f"Read these {several(len(both), 'test row')} and correct the labels that are wrong where they come from; "
+                "then freeze a new benchmark, prepare_data(accept={'new_benchmark': 'why'}), and evaluate again; nothing needs "
+                "to be trained",
+                f"重讀這 {len(both)} 筆測試資料，在來源更正標錯的，再用 prepare_data(accept={{'new_benchmark': '理由'}}) 凍結新的評估基準，"
+                "重新評估一次；不需要重新訓練",
+            ),
             call={"tool": "evaluate", "arguments": {"task": case.folder.task.name, "version": case.folder.name}},
-            expects=case.expects(value + wrong / 2, value + wrong, Text(
-                "As many answers become right as labels were wrong.", "標錯幾筆，更正後就多對幾筆。")))
-        rows = [{"id": answer["id"], "split": "test", "label": answer["gold"], "predicted": answer["predicted"]}
-                for answer in both]
-        return self.found(share, {"sure": found["sure"], "denied": found["denied"], "denied_by_both": len(both),
-                                  "rows": found["rows"]}, reasons, remedy, rows)
+            expects=case.expects(
+                value + wrong / 2,
+                value + wrong,
+                Text("As many answers become right as labels were wrong.", "標錯幾筆，更正後就多對幾筆。"),
+            ),
+        )
+        rows = [
+            {"id": answer["id"], "split": "test", "label": answer["gold"], "predicted": answer["predicted"]}
+            for answer in both
+        ]
+        return self.found(
+            share,
+            {"sure": found["sure"], "denied": found["denied"], "denied_by_both": len(both), "rows": found["rows"]},
+            reasons,
+            remedy,
+            rows,
+        )
 
     def _usual(self, case: Case) -> float:
         """How often labels of training rows are denied by a model that is sure and never saw them."""

@@ -38,22 +38,44 @@ class NotBetter(CauseKind):
         sign = 1 if higher_is_better(result.metric) else -1
         share = 0.6 + 0.3 * ramp(-sign * decided.difference.value, 0.0, 0.1) if worse else 0.5
         changed = changes_between(parent, case.folder)
-        listed = Text("; ".join(change.text.en for change in changed[:3]) or "nothing",
-                      "、".join(change.text.zh for change in changed[:3]) or "沒有")
+        listed = Text(
+            "; ".join(change.text.en for change in changed[:3]) or "nothing",
+            "、".join(change.text.zh for change in changed[:3]) or "沒有",
+        )
         right = decided.right
         reasons = [
             decided.said(),
-            Text(f"Only {parent.name} is right on {several(right.only_a, 'row')}, only {case.folder.name} on {right.only_b}.",
-                 f"只有 {parent.name} 答對的有 {right.only_a} 筆，只有 {case.folder.name} 答對的有 {right.only_b} 筆。"),
+            Text(
+                f"Only {parent.name} is right on {several(right.only_a, 'row')}, only {case.folder.name} on {right.only_b}.",
+                f"只有 {parent.name} 答對的有 {right.only_a} 筆，只有 {case.folder.name} 答對的有 {right.only_b} 筆。",
+            ),
             Text(f"What was changed: {listed.en}.", f"改了什麼：{listed.zh}。"),
         ]
-        broken = [{"id": other["id"], "split": "test", "label": other["gold"], "predicted": other["predicted"]}
-                  for one, other in zip(*pair.answers, strict=True) if one["correct"] and not other["correct"]]
+        broken = [
+            {"id": other["id"], "split": "test", "label": other["gold"], "predicted": other["predicted"]}
+            for one, other in zip(*pair.answers, strict=True)
+            if one["correct"] and not other["correct"]
+        ]
         remedy = Remedy(
-            Text(f"Go back to {parent.name} and take its diagnosis; this change is answered",
-                 f"回到 {parent.name}，改看它的診斷；這個改動已經有答案了"),
-            call={"tool": "diagnose", "arguments": {"task": case.folder.task.name, "version": parent.name}})
-        return self.found(share, {"parent": parent.name, "before": decided.values[0], "after": decided.values[1],
-                                  "only_parent_right": right.only_a, "only_this_right": right.only_b, "worse": worse,
-                                  "p": round(decided.difference.p, 4)}, reasons, remedy, broken[:5],
-                          gain=abs(decided.difference.value))
+            Text(
+                f"Go back to {parent.name} and take its diagnosis; this change is answered",
+                f"回到 {parent.name}，改看它的診斷；這個改動已經有答案了",
+            ),
+            call={"tool": "diagnose", "arguments": {"task": case.folder.task.name, "version": parent.name}},
+        )
+        return self.found(
+            share,
+            {
+                "parent": parent.name,
+                "before": decided.values[0],
+                "after": decided.values[1],
+                "only_parent_right": right.only_a,
+                "only_this_right": right.only_b,
+                "worse": worse,
+                "p": round(decided.difference.p, 4),
+            },
+            reasons,
+            remedy,
+            broken[:5],
+            gain=abs(decided.difference.value),
+        )

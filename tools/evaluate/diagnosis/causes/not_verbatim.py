@@ -19,7 +19,16 @@ class NotVerbatim(CauseKind):
 
     title: ClassVar[Text] = Text("parts that are not in the text", "擷取的片段不在文字裡")
     page: ClassVar[str] = "llm-knowledge/ner-and-extraction"
-    words: ClassVar[tuple[str, ...]] = ("made up", "invent", "not in the text", "hallucinat", "憑空", "捏造", "不在文字", "幻覺")
+    words: ClassVar[tuple[str, ...]] = (
+        "made up",
+        "invent",
+        "not in the text",
+        "hallucinat",
+        "憑空",
+        "捏造",
+        "不在文字",
+        "幻覺",
+    )
 
     def look(self, case: Case) -> Cause | None:
         if case.kind != "spans":
@@ -33,17 +42,32 @@ class NotVerbatim(CauseKind):
         if not astray:
             return None
         share = 0.3 + 0.6 * ramp(len(astray) / named, _FEW, _MANY)
-        reasons = [Text(f"Not to be found in the text, and so not right: {len(astray)} of {several(named, 'part')} it "
-                        "named.",
-                        f"模型擷取的 {named} 個片段裡有 {len(astray)} 個不在原文中，一定是錯的。")]
+        reasons = [
+            Text(
+                f"Not to be found in the text, and so not right: {len(astray)} of {several(named, 'part')} it named.",
+                f"模型擷取的 {named} 個片段裡有 {len(astray)} 個不在原文中，一定是錯的。",
+            )
+        ]
         epochs = int(case.config.get("epochs") or 1)
         more = min(_MOST_EPOCHS, epochs + max(1, epochs // 2))
         value = case.result.value if case.result else 0.0
         remedy = Remedy(
-            Text(f"Train {more} epochs instead of {epochs}: copying is learnt late; if it stays so, take a larger base model",
-                 f"訓練輪數從 {epochs} 增為 {more}：照抄原文比較晚才學會；若仍如此，請換較大的基礎模型"),
-            {"epochs": more}, expects=case.expects(value, value + len(astray) / named, Text(
-                "At most all of these parts become right.", "最多是這些片段全部變對。")))
+            Text(
+                f"Train {more} epochs instead of {epochs}: copying is learnt late; if it stays so, take a larger base model",
+                f"訓練輪數從 {epochs} 增為 {more}：照抄原文比較晚才學會；若仍如此，請換較大的基礎模型",
+            ),
+            {"epochs": more},
+            expects=case.expects(
+                value,
+                value + len(astray) / named,
+                Text("At most all of these parts become right.", "最多是這些片段全部變對。"),
+            ),
+        )
         rows = {answer["id"]: {"id": answer["id"], "split": "test", "answer": part} for answer, part in astray}
-        return self.found(self.improvement(share, case), {"parts": named, "not_in_text": len(astray)}, reasons, remedy,
-                          list(rows.values())[:5])
+        return self.found(
+            self.improvement(share, case),
+            {"parts": named, "not_in_text": len(astray)},
+            reasons,
+            remedy,
+            list(rows.values())[:5],
+        )

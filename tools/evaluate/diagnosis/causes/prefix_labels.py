@@ -32,20 +32,39 @@ class PrefixLabels(CauseKind):
             share *= 0.8
         one, other = sorted(pairs)[0]
         reasons = [
-            Text(f"“{case.shown(one)}” is the beginning of “{case.shown(other)}”: when a model writes it, it must decide there "
-                 "whether to stop.",
-                 f"「{case.shown(one)}」是「{case.shown(other)}」的開頭：模型寫到這裡，就得決定要不要停。"),
-            Text(f"{len(alike)} of {len(mistakes)} mistakes are of two such labels.",
-                 f"{len(mistakes)} 個錯誤裡有 {len(alike)} 個發生在這樣的標籤之間。")]
+            Text(
+                f"“{case.shown(one)}” is the beginning of “{case.shown(other)}”: when a model writes it, it must decide there "
+                "whether to stop.",
+                f"「{case.shown(one)}」是「{case.shown(other)}」的開頭：模型寫到這裡，就得決定要不要停。",
+            ),
+            Text(
+                f"{len(alike)} of {len(mistakes)} mistakes are of two such labels.",
+                f"{len(mistakes)} 個錯誤裡有 {len(alike)} 個發生在這樣的標籤之間。",
+            ),
+        ]
         value = case.result.value if case.result else 0.0
         remedy = Remedy(
-            Text("Give the labels names that begin differently (update_task keeps the rows), then train again",
-                 "把標籤改成開頭不同的名稱（用 update_task 改名，資料會跟著改），再訓練一次"),
-            call={"tool": "update_task", "arguments": {"task": case.folder.task.name, "labels": "<labels that begin differently>"}},
-            expects=case.expects(value + len(alike) / max(1, len(case.answers)) / 2,
-                                 value + len(alike) / max(1, len(case.answers)), Text(
-                "At most all mistakes between such labels go.", "最多是這些標籤之間的錯誤全部消失。")))
-        rows = [{"id": row["id"], "split": "test", "label": row["gold"], "predicted": row["predicted"]} for row in alike]
-        return self.found(self.improvement(share, case), {
-            "pairs": [list(pair) for pair in sorted(pairs)], "mistakes": len(mistakes), "between_them": len(alike)},
-            reasons, remedy, rows[:5])
+            Text(
+                "Give the labels names that begin differently (update_task keeps the rows), then train again",
+                "把標籤改成開頭不同的名稱（用 update_task 改名，資料會跟著改），再訓練一次",
+            ),
+            call={
+                "tool": "update_task",
+                "arguments": {"task": case.folder.task.name, "labels": "<labels that begin differently>"},
+            },
+            expects=case.expects(
+                value + len(alike) / max(1, len(case.answers)) / 2,
+                value + len(alike) / max(1, len(case.answers)),
+                Text("At most all mistakes between such labels go.", "最多是這些標籤之間的錯誤全部消失。"),
+            ),
+        )
+        rows = [
+            {"id": row["id"], "split": "test", "label": row["gold"], "predicted": row["predicted"]} for row in alike
+        ]
+        return self.found(
+            self.improvement(share, case),
+            {"pairs": [list(pair) for pair in sorted(pairs)], "mistakes": len(mistakes), "between_them": len(alike)},
+            reasons,
+            remedy,
+            rows[:5],
+        )

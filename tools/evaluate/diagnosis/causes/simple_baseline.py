@@ -29,14 +29,22 @@ class SimpleBaseline(CauseKind):
         title, value = baseline_title(simplest["name"]), float(simplest["value"])
         behind = abs(value - result.value)
         fitted = fitted_title(simplest["name"], simplest)
-        reasons = [Text(f"On the same rows {fitted.en} scores {value:.3f}, this version {result.value:.3f}; it trains in "
-                        "seconds and needs no GPU.",
-                        f"{fitted.zh}在同一批資料上得到 {value:.3f}，這個版本是 {result.value:.3f}；"
-                        "它幾秒就訓練好，也不需要 GPU。")]
-        remedy = Remedy(Text(f"Use {title.en} unless the model brings something else, or mend the cause above first",
-                             f"除非模型另有好處，否則直接用{title.zh}；或先處理上面的原因"),
-                        call={"tool": "coach", "arguments": {"task": case.folder.task.name}},
-                        expects=case.expects(value, value, Text("It is measured already.", "已經量過了。")))
+        reasons = [
+            Text(
+                f"On the same rows {fitted.en} scores {value:.3f}, this version {result.value:.3f}; it trains in "
+                "seconds and needs no GPU.",
+                f"{fitted.zh}在同一批資料上得到 {value:.3f}，這個版本是 {result.value:.3f}；"
+                "它幾秒就訓練好，也不需要 GPU。",
+            )
+        ]
+        remedy = Remedy(
+            Text(
+                f"Use {title.en} unless the model brings something else, or mend the cause above first",
+                f"除非模型另有好處，否則直接用{title.zh}；或先處理上面的原因",
+            ),
+            call={"tool": "coach", "arguments": {"task": case.folder.task.name}},
+            expects=case.expects(value, value, Text("It is measured already.", "已經量過了。")),
+        )
         share = self.improvement(0.5 + 0.15 * ramp(behind, 0.0, 0.2), case)
         figures = {"method": simplest["name"], "value": value, "version": result.value}
         return self.found(share, figures, reasons, remedy)

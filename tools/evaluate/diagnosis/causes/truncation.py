@@ -29,14 +29,23 @@ class Truncation(CauseKind):
         share_cut = cut / audit["rows"] if audit.get("rows") else 1.0
         more = max(2 * limit, 16) if not longest else 64 * -(-longest // 64)
         figures = {"rows": cut, "of": audit.get("rows"), "max_length": limit, "longest": longest or None}
-        reasons = [Text(f"{several(cut, 'row is', 'rows are')} longer than max_length ({limit} tokens)"
-                        + (f", the longest has {longest}." if longest else ".") + " The answer is cut there.",
-                        f"有 {cut} 列超過 max_length（{limit} 個 token）"
-                        + (f"，最長 {longest} 個。" if longest else "。") + "它們的答案被截掉了。")]
+        reasons = [
+            Text(
+                f"{several(cut, 'row is', 'rows are')} longer than max_length ({limit} tokens)"
+                + (f", the longest has {longest}." if longest else ".")
+                + " The answer is cut there.",
+                f"有 {cut} 列超過 max_length（{limit} 個 token）"
+                + (f"，最長 {longest} 個。" if longest else "。")
+                + "它們的答案被截掉了。",
+            )
+        ]
         examples = audit.get("examples") or {}
         rows = [{"id": row, "split": "train"} for row in [*examples.get("truncated", []), *examples.get("masked", [])]]
-        remedy = Remedy(Text(f"Raise max_length from {limit} to {more}", f"max_length 從 {limit} 提高到 {more}"),
-                        {"max_length": more}, expects=case.learnable())
+        remedy = Remedy(
+            Text(f"Raise max_length from {limit} to {more}", f"max_length 從 {limit} 提高到 {more}"),
+            {"max_length": more},
+            expects=case.learnable(),
+        )
         return self.found(0.5 + 0.5 * ramp(share_cut, _FEW_CUT, _MANY_CUT), figures, reasons, remedy, rows[:3])
 
     def _at_the_source(self, case: Case) -> Cause | None:
@@ -44,11 +53,24 @@ class Truncation(CauseKind):
         if seen.get("found", 0) < _FEWEST:
             return None
         share = 0.8 * ramp(seen["found"] / seen["rows"], _FEW_ALIKE, _MANY_ALIKE)
-        reasons = [Text(f"{seen['found']} training texts end at exactly the longest length, {seen['characters']} "
-                        "characters: they were cut where they came from.",
-                        f"有 {seen['found']} 筆訓練文字剛好都停在最長的 {seen['characters']} 個字元：在來源就被截斷了。")]
-        remedy = Remedy(Text("Fetch the whole texts (a wider column, no LEFT() in the query), then prepare the data again",
-                             "從來源取得完整文字（加寬欄位、查詢不要用 LEFT()），再重新準備資料"),
-                        call=case.more_rows())
-        return self.found(share, {"rows": seen["found"], "characters": seen["characters"]}, reasons, remedy,
-                          [{"id": row, "split": "train"} for row in seen["examples"][:3]])
+        reasons = [
+            Text(
+                f"{seen['found']} training texts end at exactly the longest length, {seen['characters']} "
+                "characters: they were cut where they came from.",
+                f"有 {seen['found']} 筆訓練文字剛好都停在最長的 {seen['characters']} 個字元：在來源就被截斷了。",
+            )
+        ]
+        remedy = Remedy(
+            Text(
+                "Fetch the whole texts (a wider column, no LEFT() in the query), then prepare the data again",
+                "從來源取得完整文字（加寬欄位、查詢不要用 LEFT()），再重新準備資料",
+            ),
+            call=case.more_rows(),
+        )
+        return self.found(
+            share,
+            {"rows": seen["found"], "characters": seen["characters"]},
+            reasons,
+            remedy,
+            [{"id": row, "split": "train"} for row in seen["examples"][:3]],
+        )

@@ -35,19 +35,32 @@ class Underfitting(CauseKind):
         if fast:
             share *= 0.5  # more of the same steps would not help
         share *= 1 - 0.5 * case.noise  # rows that contradict each other cannot all be learnt
-        share *= 1 - 0.4 * ramp(case.begin_alike, 0.3, 0.7)  # labels that begin alike are not learnt by more of the same
+        share *= 1 - 0.4 * ramp(
+            case.begin_alike, 0.3, 0.7
+        )  # labels that begin alike are not learnt by more of the same
         if case.kept_epoch is not None and len(case.epochs) - case.kept_epoch >= _TRIED_LONGER and not fast:
             share *= 0.5  # longer was tried, and the validation rows preferred an earlier epoch
         last = case.epochs[-2:]
-        figures = {"training_rows_right": round(learnt, 3), "training_rows_asked": answers["rows"],
-                   "epochs": case.config.get("epochs"), "last_loss": last[-1]["train_loss"] if last else None}
-        reasons = [Text(f"Only {learnt:.0%} of {answers['rows']} rows it was trained on are answered rightly.",
-                        f"抽問 {answers['rows']} 筆訓練過的資料，只答對 {learnt:.0%}。")]
+        figures = {
+            "training_rows_right": round(learnt, 3),
+            "training_rows_asked": answers["rows"],
+            "epochs": case.config.get("epochs"),
+            "last_loss": last[-1]["train_loss"] if last else None,
+        }
+        reasons = [
+            Text(
+                f"Only {learnt:.0%} of {answers['rows']} rows it was trained on are answered rightly.",
+                f"抽問 {answers['rows']} 筆訓練過的資料，只答對 {learnt:.0%}。",
+            )
+        ]
         if len(last) == 2 and last[1]["train_loss"] < last[0]["train_loss"]:
-            reasons.append(Text(
-                f"The loss was still falling in the last epoch ({last[0]['train_loss']:.3g} → "
-                f"{last[1]['train_loss']:.3g}).",
-                f"最後一輪損失仍在下降（{last[0]['train_loss']:.3g} → {last[1]['train_loss']:.3g}）。"))
+            reasons.append(
+                Text(
+                    f"The loss was still falling in the last epoch ({last[0]['train_loss']:.3g} → "
+                    f"{last[1]['train_loss']:.3g}).",
+                    f"最後一輪損失仍在下降（{last[0]['train_loss']:.3g} → {last[1]['train_loss']:.3g}）。",
+                )
+            )
         rows = [{"id": row, "split": "train"} for row in answers["wrong"] if row not in case.doubted]
         return self.found(share, figures, reasons, self._remedy(case), rows[:5])
 
@@ -58,8 +71,10 @@ class Underfitting(CauseKind):
         loss = case.training.get("train_loss")
         if not loss or loss < figure("underfit_loss"):
             return None
-        reason = Text(f"The training loss stopped at {loss:.3g}: the rows it was shown are not learnt yet.",
-                      f"訓練損失停在 {loss:.3g}：連看過的資料都還沒學會。")
+        reason = Text(
+            f"The training loss stopped at {loss:.3g}: the rows it was shown are not learnt yet.",
+            f"訓練損失停在 {loss:.3g}：連看過的資料都還沒學會。",
+        )
         return self.found(0.7, {"train_loss": loss}, [reason], self._remedy(case))
 
     def _still_falling(self, case: Case) -> Cause | None:
@@ -67,17 +82,26 @@ class Underfitting(CauseKind):
         last = [float(epoch["train_loss"]) for epoch in case.epochs[-2:]]
         if self._guesses(case):
             unlearnt = figure("unlearnt_text_loss")
-            reason = Text(f"The training loss is still {last[-1]:.3g} a token, as if it guessed: next to nothing is learnt.",
-                          f"每個 token 的訓練損失還有 {last[-1]:.3g}，跟猜的差不多：幾乎什麼都還沒學會。")
-            return self.found(0.9 * ramp(last[-1], unlearnt, unlearnt + 1), {"last_loss": last[-1]}, [reason],
-                              self._remedy(case))
+            reason = Text(
+                f"The training loss is still {last[-1]:.3g} a token, as if it guessed: next to nothing is learnt.",
+                f"每個 token 的訓練損失還有 {last[-1]:.3g}，跟猜的差不多：幾乎什麼都還沒學會。",
+            )
+            return self.found(
+                0.9 * ramp(last[-1], unlearnt, unlearnt + 1), {"last_loss": last[-1]}, [reason], self._remedy(case)
+            )
         if len(last) < 2 or not last[0]:
             return None
         fall = 1 - last[1] / last[0]
-        reason = Text(f"The loss was still falling in the last epoch ({last[0]:.3g} → {last[1]:.3g}).",
-                      f"最後一輪損失仍在下降（{last[0]:.3g} → {last[1]:.3g}）。")
-        return self.found(self.improvement(0.7 * ramp(fall, _FALLING, _FALLING_FAST), case), {"last_loss": last[1]},
-                          [reason], self._remedy(case))
+        reason = Text(
+            f"The loss was still falling in the last epoch ({last[0]:.3g} → {last[1]:.3g}).",
+            f"最後一輪損失仍在下降（{last[0]:.3g} → {last[1]:.3g}）。",
+        )
+        return self.found(
+            self.improvement(0.7 * ramp(fall, _FALLING, _FALLING_FAST), case),
+            {"last_loss": last[1]},
+            [reason],
+            self._remedy(case),
+        )
 
     def _guesses(self, case: Case) -> bool:
         return bool(case.epochs) and float(case.epochs[-1]["train_loss"]) >= figure("unlearnt_text_loss")
@@ -85,14 +109,22 @@ class Underfitting(CauseKind):
     def _remedy(self, case: Case) -> Remedy:
         if case.rate_ratio is not None and case.rate_ratio <= _TOO_SLOW:
             rates = case.seen_in_training["learning_rate"]
-            return Remedy(Text(f"Train with the usual learning rate {rates['usual']:g} instead of {rates['peak']:g}",
-                               f"學習率從 {rates['peak']:g} 改為常用的 {rates['usual']:g}"),
-                          {"learning_rate": rates["usual"]}, expects=case.learnable())
+            return Remedy(
+                Text(
+                    f"Train with the usual learning rate {rates['usual']:g} instead of {rates['peak']:g}",
+                    f"學習率從 {rates['peak']:g} 改為常用的 {rates['usual']:g}",
+                ),
+                {"learning_rate": rates["usual"]},
+                expects=case.learnable(),
+            )
         epochs = int(case.config.get("epochs") or 1)
         # Far from learnt: several times as long; nearly there: half as long again.
         if case.learnt is None and self._guesses(case):
             more = min(_MOST_EPOCHS, max(3 * epochs, 8))
         else:
             more = min(_MOST_EPOCHS, max(epochs + max(1, epochs // 2), 8 if (case.learnt or 1.0) < 0.5 else 0))
-        return Remedy(Text(f"Train {more} epochs instead of {epochs}", f"訓練輪數從 {epochs} 增為 {more}"),
-                      {"epochs": more}, expects=case.learnable())
+        return Remedy(
+            Text(f"Train {more} epochs instead of {epochs}", f"訓練輪數從 {epochs} 增為 {more}"),
+            {"epochs": more},
+            expects=case.learnable(),
+        )
