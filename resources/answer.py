@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic.json_schema import SkipJsonSchema
 
 from .external import EXTERNAL
 from .job import JobState, Place, Progress
@@ -12,6 +13,10 @@ from .language import Text
 
 if TYPE_CHECKING:
     from .task import Task
+
+OPEN_ROWS = WithJsonSchema({"type": "array"})
+OPEN_GROUP = WithJsonSchema({"type": ["object", "null"]})
+"""Of a part of an answer that is for reading: what it holds may change, so no client is promised its fields."""
 
 Standing = Literal["met", "close", "gap", "no_goal"]
 """How a version stands against the person's own goal."""
@@ -30,20 +35,20 @@ class Answer(BaseModel):
 
     message: str
     next_step: NextStep
-    external_texts: str = Field(default_factory=lambda: str(EXTERNAL))
+    external_texts: SkipJsonSchema[str] = Field(default_factory=lambda: str(EXTERNAL))
 
 
 class JobView(BaseModel):
-    """A job as a client sees it; `place` is where it stands in line."""
+    """A job as a client sees it; `place` is where it stands in line. What a program acts on is promised in the schema."""
 
     id: str
-    kind: str
+    kind: SkipJsonSchema[str]
     state: JobState
     progress: Progress
-    place: Place | None = None
+    place: SkipJsonSchema[Place | None] = None
     result: dict[str, Any] = Field(default_factory=dict)
-    folder: str
-    warnings: list[str] = Field(default_factory=list)
+    folder: SkipJsonSchema[str]
+    warnings: SkipJsonSchema[list[str]] = Field(default_factory=list)
 
 
 class JobAnswer(Answer):

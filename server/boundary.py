@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import functools
 import logging
 import re
 import sys
 import traceback
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Any
 
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
@@ -27,7 +26,7 @@ from mcp_types import (
     TextContent,
     ToolAnnotations,
 )
-from pydantic import AnyUrl, BaseModel, ValidationError
+from pydantic import AnyUrl, ValidationError
 
 from ..resources.access import AccessError, offering_paths
 from ..resources.errors import NlpSkillsError, TaskError
@@ -39,6 +38,7 @@ from ..resources.paths import covered_by
 from ..resources.workspace import Workspace
 from . import asking
 from .arguments import invalid_arguments, oversized, unknown_argument, without_pasted_secrets
+from .schemas import answer_schema, answer_type, lean, without_empty_defaults
 from .stdio import checked_stdio
 
 logger = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ class GuardedServer(MCPServer[Any]):
         if self._read_only and not (annotations and annotations.read_only_hint):
             return
         # The SDK would make the answer's schema anew for each tool; many answer with the same type.
-        answer = _answer_type(fn) if structured_output else None
+        answer = answer_type(fn) if structured_output else None
         super().add_tool(
             fn,
             name,
@@ -104,10 +104,10 @@ class GuardedServer(MCPServer[Any]):
         )
         tool = self._tool_manager.get_tool(name or fn.__name__)
         assert tool is not None
-        tool.parameters = _without_empty_defaults(lean(tool.parameters))
+        tool.parameters = without_empty_defaults(lean(tool.parameters))
         if answer:
             tool.fn_metadata.output_model = answer
-        tool.fn_metadata.output_schema = _schema_of(answer) if answer else lean(tool.fn_metadata.output_schema)
+        tool.fn_metadata.output_schema = answer_schema(answer) if answer else lean(tool.fn_metadata.output_schema)
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
@@ -255,18 +255,6 @@ def _no_such_prompt(name: str, known: list[str]) -> str:
     )
 
 
-def _answer_type(fn: Callable[..., Any]) -> type[BaseModel] | None:
-    """The model a tool answers with, if it is one: what it returns, or what it says its `CallToolResult` holds."""
-    returned = get_type_hints(fn, include_extras=True)["return"]
-    answer = get_args(returned)[1] if get_origin(returned) is Annotated else returned
-    return answer if isinstance(answer, type) and issubclass(answer, BaseModel) else None
-
-
-@functools.cache
-def _schema_of(answer: type[BaseModel]) -> dict[str, Any]:
-    return dict(lean(answer.model_json_schema()))
-
-
 def without_secrets(result: CallToolResult | InputRequiredResult) -> CallToolResult | InputRequiredResult:
     """`result` with every secret this process knows replaced by `***`, whatever a file or a server put it into, and with
     every character that hides shown."""
@@ -287,38 +275,6 @@ def _shown(text: str) -> str:
     from ..resources.masking import redact
 
     return visible(redact(text))
-
-
-def lean(schema: Any) -> Any:
-    """A JSON schema without what only costs a client tokens: the titles pydantic makes out of every field's name, and that
-    an object may have more fields, which it may anyway."""
-    if isinstance(schema, list):
-        return [lean(part) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    return {
-        key: {name: lean(part) for name, part in value.items()}
-        if key in ("properties", "$defs")
-        else value
-        if key in ("default", "const", "enum", "examples")
-        else lean(value)
-        for key, value in schema.items()
-        if not (key == "title" and isinstance(value, str)) and (key, value) != ("additionalProperties", True)
-    }
-
-
-def _without_empty_defaults(schema: dict[str, Any]) -> dict[str, Any]:
-    """Arguments that may be left out, without saying that leaving them out means nothing, null or no."""
-
-    def plain(argument: dict[str, Any]) -> dict[str, Any]:
-        kept = {key: value for key, value in argument.items() if key != "default" or value not in (None, "", False)}
-        kinds = [kind for kind in kept.get("anyOf", ()) if kind != {"type": "null"}]
-        return (
-            {**kinds[0], **{key: value for key, value in kept.items() if key != "anyOf"}} if len(kinds) == 1 else kept
-        )
-
-    properties = {name: plain(argument) for name, argument in schema.get("properties", {}).items()}
-    return {**schema, "properties": properties}
 
 
 def said_language(arguments: Mapping[str, Any]) -> Language | None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from inline_snapshot import external_file
 from mcp.client import Client
+from mcp.client.stdio import StdioServerParameters
 from mcp_types import Tool
 
+import nlp_skills
 from nlp_skills.server.app import build_server
 from nlp_skills.server.settings import TOOLSETS, Settings
 
@@ -20,6 +24,7 @@ pytestmark = pytest.mark.anyio
 MOST_TOOLS, MOST_TOKENS = 20, 3800
 CUT_BY_CLIENTS_BYTES = 2048
 CHARACTERS_PER_TOKEN = 4
+MOST_BYTES = 32_000
 PROMPTS = [
     "coach",
     "data-source",
@@ -65,6 +70,32 @@ async def test_the_tools_fit_the_budget(settings: Settings) -> None:
     tools = await tools_of(settings)
     assert len(tools) <= MOST_TOOLS
     assert sum(map(cost, tools)) <= MOST_TOKENS, {tool.name: round(cost(tool)) for tool in tools}
+
+
+async def test_the_whole_list_as_it_travels_fits_the_budget(tmp_path: Path) -> None:
+    """Over standard input and output, as a client asks for it."""
+    server = StdioServerParameters(
+        command=sys.executable,
+        args=["-m", "nlp_skills.server.cli"],
+        env={
+            **os.environ,
+            "PYTHONPATH": str(Path(nlp_skills.__file__).parent.parent),
+            "NLP_SKILLS_WORKSPACE": str(tmp_path),
+        },
+    )
+    async with Client(server) as client:
+        answer = (await client.list_tools()).model_dump(mode="json", by_alias=True, exclude_none=True)
+    assert len(answer["tools"]) > 1
+    assert len(json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()) <= MOST_BYTES
+
+
+async def test_what_a_program_acts_on_is_promised_in_every_answer(settings: Settings) -> None:
+    for tool in await tools_of(settings):
+        promised = (tool.output_schema or {})["properties"]
+        assert set(promised["next_step"]["properties"]) == {"say", "tool", "arguments"}, tool.name
+        if "job" in promised:
+            assert {"id", "state", "progress", "result"} <= set(promised["job"]["properties"]), tool.name
+            assert "queued" in promised["job"]["properties"]["state"]["enum"], tool.name
 
 
 async def test_every_tool_is_annotated_titled_in_both_languages_and_answers_with_a_next_step(

@@ -12,7 +12,7 @@ from mcp_types import ToolAnnotations
 from pydantic import BaseModel, Field
 
 from ...resources import reading
-from ...resources.answer import Answer, NextStep
+from ...resources.answer import OPEN_GROUP, Answer, NextStep
 from ...resources.errors import UnknownResource
 from ...resources.job import ACTIVE_STATES, JobFolder
 from ...resources.language import Language, Text, several
@@ -52,7 +52,7 @@ class TaskList(Answer):
     """One page of tasks, or some side by side; `total` counts all tasks but the `archived` ones."""
 
     tasks: list[TaskRow] = Field(default_factory=list)
-    comparison: Comparison | None = None
+    comparison: Annotated[Comparison | None, OPEN_GROUP] = None
     total: int = 0
     archived: int = 0
     next_cursor: str | None = None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from ...resources.answer import Answer, Standing
+from ...resources.answer import OPEN_GROUP, OPEN_ROWS, Answer, Standing
 
 
 class BaseModelOption(BaseModel):
@@ -54,10 +54,10 @@ class PlanAnswer(Answer):
     settings: dict[str, Any]
     reasons: dict[str, str] = Field(default_factory=dict)
     changes: list[str] = Field(default_factory=list)
-    findings: list[dict[str, str]] = Field(default_factory=list)
-    estimate: Estimate | None = None
-    elsewhere: list[GpuOption] = Field(default_factory=list)
-    base_models: list[BaseModelOption] = Field(default_factory=list)
+    findings: Annotated[list[dict[str, str]], OPEN_ROWS] = Field(default_factory=list)
+    estimate: Annotated[Estimate | None, OPEN_GROUP] = None
+    elsewhere: Annotated[list[GpuOption], OPEN_ROWS] = Field(default_factory=list)
+    base_models: Annotated[list[BaseModelOption], OPEN_ROWS] = Field(default_factory=list)
 
 
 class CauseFound(BaseModel):
@@ -98,9 +98,11 @@ class DiagnosisAnswer(Answer):
     version: str
     standing: Standing | None = None
     best: str | None = None
-    causes: list[CauseFound] = Field(default_factory=list)
+    causes: Annotated[list[CauseFound], OPEN_ROWS] = Field(default_factory=list)
     weaker_signs: dict[str, float] = Field(default_factory=dict)
     not_known: dict[str, str] = Field(default_factory=dict)
-    predicted: Prediction | None = Field(None, description="for this version, beside what happened")
-    expected: Prediction | None = Field(None, description="of the change advised now")
-    plan: PlannedChange | None = None
+    predicted: Annotated[Prediction | None, OPEN_GROUP] = Field(
+        None, description="for this version, beside what happened"
+    )
+    expected: Annotated[Prediction | None, OPEN_GROUP] = Field(None, description="of the change advised now")
+    plan: Annotated[PlannedChange | None, OPEN_GROUP] = None
