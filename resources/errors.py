@@ -154,6 +154,12 @@ class PortTaken(DeploymentError):
     code = "port_taken"
 
 
+class PluginError(NlpSkillsError):
+    """A kind that a package adds cannot be used."""
+
+    code = "plugin"
+
+
 class Cancelled(NlpSkillsError):
     """The person asked for it to stop."""
 

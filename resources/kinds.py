@@ -1,12 +1,29 @@
-"""A folder as a registry: each file holds one kind, known by the file's name, and is loaded when kinds are asked for."""
+"""A folder as a registry: each file holds one kind, known by the file's name, and is loaded when kinds are asked for.
+
+Beside the folder's own stand those that installed packages add to its group (see `plugins`).
+"""
 
 from __future__ import annotations
 
 import importlib
+import inspect
+import os
 import pkgutil
-from typing import TypeVar
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from types import ModuleType
+from typing import Any, Generic, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from .errors import NlpSkillsError, PluginError
+from .language import Text
+from .plugins import Plugin, installed
+from .wording import misfit_of, suggest
 
 Kind = TypeVar("Kind")
+
+_FAMILY_VARIABLE = "NLP_SKILLS_JOB_FAMILY"  # see `job`: set in every process of a job
 
 
 def names_in(package: str) -> list[str]:
@@ -22,7 +39,217 @@ def kinds_in(package: str, base: type[Kind]) -> dict[str, type[Kind]]:
     found: dict[str, type[Kind]] = {}
     for name in names_in(package):
         loaded = importlib.import_module(f"{package}.{name}")
-        for value in vars(loaded).values():
-            if isinstance(value, type) and issubclass(value, base) and value.__module__ == loaded.__name__:
-                found[name] = value
+        if kind := kind_of_module(loaded, base):
+            found[name] = kind
     return found
+
+
+def kind_of_module(module: ModuleType, base: type[Kind]) -> type[Kind] | None:
+    """The last subclass of `base` that a module defines itself; None where it defines none."""
+    found = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, base) and value.__module__ == module.__name__
+    ]
+    return found[-1] if found else None
+
+
+class Registry(Generic[Kind]):
+    """The kinds of one folder and of the entry points of its group.
+
+    Arguments:
+        package: the folder, as it is imported.
+        base: what every kind is a subclass of.
+        noun: what one is called: `Text("metric", "個指標")`, the Chinese with its measure word.
+        error: raised where there is none of that name.
+        group: of entry points, without `nlp_skills.`; None where packages add none.
+        named: the class attribute that holds a kind's name.
+        hyphens: names are written with hyphens, as those of types of task.
+    """
+
+    def __init__(
+        self,
+        package: str,
+        base: type[Kind],
+        noun: Text,
+        error: type[NlpSkillsError],
+        *,
+        group: str | None = None,
+        named: str | None = None,
+        hyphens: bool = False,
+    ) -> None:
+        self.noun, self._base = noun, base
+        self._package, self._error, self._group, self._named, self._hyphens = package, error, group, named, hyphens
+        self._loaded: dict[str, type[Kind]] | None = None
+        self._instances: dict[str, Kind] | None = None
+        self._faults: dict[str, PluginError] = {}
+
+    def names(self) -> list[str]:
+        """The names of all kinds, in alphabetical order; none is loaded."""
+        return sorted({*self._own_names(), *(plugin.name for plugin in self._plugins())})
+
+    def classes(self) -> dict[str, type[Kind]]:
+        """Every kind that can be used, by name in alphabetical order; `faults` tells of the others."""
+        if self._loaded is None:
+            found = {self._written(name): kind for name, kind in kinds_in(self._package, self._base).items()}
+            for plugin in self._plugins():
+                try:
+                    found[plugin.name] = self._checked(plugin, found)
+                except PluginError as error:
+                    self._faults[plugin.name] = error
+            for name, kind in found.items():
+                if self._named:
+                    setattr(kind, self._named, name)
+            self._loaded = dict(sorted(found.items()))
+        return self._loaded
+
+    def instances(self) -> dict[str, Kind]:
+        """One of every kind, made without arguments."""
+        if self._instances is None:
+            self._instances = {name: kind() for name, kind in self.classes().items()}
+        return self._instances
+
+    def faults(self) -> dict[str, PluginError]:
+        """Why kinds that a package names cannot be used, by name."""
+        self.classes()
+        return self._faults
+
+    def get(self, name: str, field: str | None = None) -> type[Kind]:
+        """The kind of that name.
+
+        Arguments:
+            field: what an error calls the place of the name.
+
+        Raises:
+            NlpSkillsError: of the registry's own class: there is none; the nearest name is offered, and all there are.
+            PluginError: a package names it, and it cannot be used.
+        """
+        known = self.classes()
+        if name in known:
+            return known[name]
+        if name in self._faults:
+            raise self._faults[name]
+        raise self.unknown(name, field)
+
+    def unknown(self, name: str, field: str | None = None, among: Sequence[str] | None = None) -> NlpSkillsError:
+        """The error for a name that no kind has.
+
+        Arguments:
+            among: the names that would do here; all where none are given.
+        """
+        known = list(self.classes()) if among is None else list(among)
+        near = suggest(name, known, cutoff=0.5)
+        listed = Text(f" Available: {', '.join(known)}.", f"可用的有：{'、'.join(known)}。")
+        if near.en.startswith("Use"):
+            listed = Text("", "")
+        there = _install_there() if self._group else Text("", "")
+        return self._error(
+            Text(f"There is no {self.noun.en} {name[:40]!r}.", f"沒有「{name[:40]}」這{self.noun.zh}。"),
+            Text(f"{near.en}{listed.en}{there.en}", f"{near.zh}{listed.zh}{there.zh}"),
+            field=field,
+        )
+
+    def make(self, name: str, settings: Mapping[str, Any], place: str = "", field: str | None = None) -> Kind:
+        """The kind of that name with its settings, where kinds are models.
+
+        Arguments:
+            place: how errors name the settings, such as `sources[0]`.
+            field: how they name the place of the name itself.
+
+        Raises:
+            NlpSkillsError: see `get`; or a setting is unknown (the nearest is offered) or does not fit. The value is not
+                repeated: it may be a secret.
+        """
+        kind = self.get(name, field)
+        assert issubclass(kind, BaseModel)
+        try:
+            return kind.model_validate(dict(settings))
+        except ValidationError as error:
+            raise self.misfit(error, name, settings, place) from None  # it would carry the value
+
+    def misfit(self, error: ValidationError, name: str, settings: Mapping[str, Any], place: str = "") -> NlpSkillsError:
+        """What a `ValidationError` of that kind's settings means, as an error of the registry's class."""
+        kind: Any = self.classes()[name]
+        wrong = misfit_of(error, place)
+        within, group = _group(kind, error.errors()[0]["loc"])
+        fields, owner = list(group.model_fields), within or name
+        strangers = [one for one in settings if one not in kind.model_fields]
+        if wrong.cause == "extra_forbidden":
+            meant = suggest(wrong.field.rpartition(".")[2], fields, cutoff=0.5)
+            meant = Text(f"{meant.en} ", meant.zh) if meant.en.startswith("Did") else Text("", "")
+        elif strangers:  # one of them may be the one that is missing, by another name
+            shown = ", ".join(one[:40] for one in strangers)
+            meant = Text(f"It does not know {shown}. ", f"它沒有 {shown} 這個欄位。")
+        else:
+            meant = Text("", "")
+        listed = ", ".join(fields)
+        return self._error(
+            Text(f"{wrong.field}: {wrong.said.en}.", f"{wrong.field}：{wrong.said.zh}。"),
+            Text(
+                f"{meant.en}The fields of {owner} are: {listed}." if fields else f"{owner} takes no settings.",
+                f"{meant.zh}{owner} 的欄位有：{listed}。" if fields else f"{owner} 沒有設定。",
+            ),
+            field=wrong.field,
+        )
+
+    def forget(self) -> None:
+        """Read everything again when it is next asked for: packages were installed meanwhile."""
+        self._loaded, self._instances, self._faults = None, None, {}
+        installed.cache_clear()
+
+    def _own_names(self) -> list[str]:
+        return [self._written(name) for name in names_in(self._package)]
+
+    def _written(self, name: str) -> str:
+        return name.replace("_", "-") if self._hyphens else name
+
+    def _plugins(self) -> list[Plugin]:
+        return installed(self._group) if self._group else []
+
+    def _checked(self, plugin: Plugin, taken: Mapping[str, Any]) -> type[Kind]:
+        """The plugin's class, when it is whole and its name is free."""
+        if plugin.name in taken:
+            raise plugin.refused(Text("the name is taken", "這個名稱已經有了"))
+        loaded = plugin.load()
+        kind = kind_of_module(loaded, self._base) if isinstance(loaded, ModuleType) else loaded
+        if not (isinstance(kind, type) and issubclass(kind, self._base)):
+            wanted = f"{self._base.__module__}.{self._base.__name__}"
+            raise plugin.refused(Text(f"it is no subclass of {wanted}", f"它不是 {wanted} 的子類別"))
+        if lacking := [*sorted(getattr(kind, "__abstractmethods__", ())), *_unset(kind, self._named)]:
+            shown = ", ".join(lacking)
+            raise plugin.refused(Text(f"it does not define {shown}", f"它沒有定義 {shown}"))
+        return kind
+
+
+def _unset(kind: type, named: str | None) -> Iterator[str]:
+    """The class attributes that its bases declare and nobody gives a value."""
+    for base in reversed(kind.__mro__):
+        for name, annotation in inspect.get_annotations(base).items():
+            declared = str(annotation).removeprefix("typing.").startswith("ClassVar")
+            if declared and name != named and not name.startswith(("_", "model_")) and not hasattr(kind, name):
+                yield name
+
+
+def _install_there() -> Text:
+    """In a job: where a package has to stand for its kinds to be known."""
+    if _FAMILY_VARIABLE not in os.environ:
+        return Text("", "")
+    command = f"{sys.executable} -m pip install PACKAGE"
+    return Text(
+        f" If it comes from a package of yours, install it where jobs run, too: {command}",
+        f"如果它來自你安裝的套件，執行工作的環境也要安裝：{command}",
+    )
+
+
+def _group(kind: type[BaseModel], place: Sequence[int | str]) -> tuple[str, type[BaseModel]]:
+    """The innermost group of fields on the way to `place` with its dotted name, empty for the kind itself."""
+    names: list[str] = []
+    for part in place[:-1]:
+        field = kind.model_fields.get(str(part))
+        annotations = (field.annotation, *get_args(field.annotation)) if field else ()
+        inner = next((one for one in annotations if isinstance(one, type) and issubclass(one, BaseModel)), None)
+        if inner is None:
+            break
+        names.append(str(part))
+        kind = inner
+    return ".".join(names), kind

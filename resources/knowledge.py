@@ -6,7 +6,6 @@ hold `title`, `description`, `checked` (when its claims were last looked at) and
 
 from __future__ import annotations
 
-import difflib
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +16,7 @@ import yaml
 from .errors import UnknownResource
 from .files import parse_yaml
 from .language import LANGUAGES, Language, Text, spoken_language
+from .wording import suggest
 
 SKILLS = Path(__file__).parent / "skills"
 MAIN_PAGE = "SKILL"
@@ -137,16 +137,15 @@ def _described(skill: str) -> Skill:
 
 
 def _unknown(kind: str, wanted: str, known: list[str]) -> UnknownResource:
-    offered = ", ".join(difflib.get_close_matches(wanted, known, n=3) or known)
+    meant = suggest(wanted, known, most=3)
     words = {"skill": Text("skill", "技能"), "page": Text("page", "頁面")}[kind]
     search = f"read_resource(search={wanted[:40].replace('-', ' ')!r})"
     return UnknownResource(
         Text(f"There is no {words.en} {wanted[:60]!r}.", f"沒有「{wanted[:60]}」這個{words.zh}。"),
         Text(
-            (f"Read one of: {offered}." if offered else "This skill has one page only: leave the page out.")
+            (meant.en if known else "This skill has one page only: leave the page out.")
             + f" Or search all pages: {search}.",
-            (f"可讀的{words.zh}：{offered}。" if offered else "這個技能只有主頁，請省略頁面名稱。")
-            + f"也可以搜尋所有頁面：{search}。",
+            (meant.zh if known else "這個技能只有主頁，請省略頁面名稱。") + f"也可以搜尋所有頁面：{search}。",
         ),
         field=kind,
     )

@@ -7,20 +7,34 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from .errors import TaskError
 from .files import dump_yaml, lock, parse_yaml, read_json, read_yaml, sha256_bytes, write_atomic
 from .language import Language, Text, as_language
+from .plugins import installed
 from .secrets import redact
 from .unknown_fields import unknown_fields
-from .wording import place_of, problem_in_words, written_as
+from .wording import misfit_of, one_of, written_as
 
-TaskType = Literal["classification", "entity-classification", "extraction", "generation", "chat", "preference"]
-TASK_TYPES: tuple[TaskType, ...] = get_args(TaskType)
+TASK_TYPES = ("classification", "entity-classification", "extraction", "generation", "chat", "preference")
+
+
+def task_types() -> list[str]:
+    """Our types of task and those that installed packages add; none is loaded."""
+    return [*TASK_TYPES, *(plugin.name for plugin in installed("types"))]
+
+
+def _known_type(value: str) -> str:
+    if value not in TASK_TYPES and value not in (known := task_types()):
+        raise ValueError(one_of(value, known))
+    return value
+
+
+TaskType = Annotated[str, AfterValidator(_known_type), WithJsonSchema({"enum": [*TASK_TYPES], "type": "string"})]
 # What a goal is measured in where the person names no metric.
 USUAL_METRICS: dict[TaskType, str] = {
     "classification": "macro_f1",
@@ -316,7 +330,7 @@ def parse_task(content: Any, path: Path) -> Task:
 
 def field_of(error: ValidationError) -> str:
     """The first wrong field in the form `success_criteria.threshold` or `sources[0].query`."""
-    return place_of(error.errors()[0]["loc"])
+    return misfit_of(error).field
 
 
 def _shown(value: Any) -> str:
@@ -326,9 +340,8 @@ def _shown(value: Any) -> str:
 
 def describe_validation(error: ValidationError, path: Path) -> tuple[Text, Text]:
     """What a pydantic error means to the person who wrote the file, and what to do."""
-    first = error.errors()[0]
-    value = "" if first["type"] == "missing" else f" ({_shown(first.get('input'))})"
-    said, field = problem_in_words(first), field_of(error)
+    field, said, given, missing, _ = misfit_of(error)
+    value = "" if missing else f" ({_shown(given)})"
     return (
         Text(f"{path.name}: {field}{value}: {said.en}.", f"{path.name} 的 {field}{value}：{said.zh}。"),
         Text(f"Correct that field in {path} and try again.", f"請修正 {path} 的這個欄位後再試一次。"),

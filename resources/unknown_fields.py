@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel
 
 from .language import Text
+from .wording import nearest
 
 _NEAR = 0.75
 _SLIP = 0.85  # of a field that stands there already only a slip of the pen: `created_by` beside `created` is meant so
@@ -27,7 +27,7 @@ class Unknown(NamedTuple):
 
     def fix(self) -> Text:
         fields = ", ".join(self.known)
-        meant = Text(f"Did you mean {self.near!r}? ", f"你是不是要用「{self.near}」？") if self.near else Text("", "")
+        meant = Text(f"Did you mean {self.near}? ", f"你是不是要用 {self.near}？") if self.near else Text("", "")
         if self.given:
             meant = Text(
                 f"{meant.en}That stands there already: put what is meant into it, or call this one something else. ",
@@ -80,7 +80,7 @@ def unknown_fields(
 def _nearest(name: str, known: Sequence[str], cutoff: float) -> str | None:
     plain = name.casefold().replace("-", "_").replace(" ", "_")
     swapped = next((one for one in known if sorted(one) == sorted(plain)), None)  # `tset`, and `Test`
-    return swapped or next(iter(difflib.get_close_matches(plain, known, n=1, cutoff=cutoff)), None)
+    return swapped or next(iter(nearest(name, known, cutoff=cutoff)), None)
 
 
 def _group_of(model: type[BaseModel], name: str) -> type[BaseModel] | None:

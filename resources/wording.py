@@ -1,13 +1,13 @@
-"""What pydantic found wrong with a value, in both languages."""
+"""What is wrong with a value or a name, in both languages: pydantic's findings translated once, and "did you mean"."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, ValidationError
 
 from .language import Text
 from .reasons import reason_of
@@ -36,6 +36,70 @@ _LENGTHS = {
 }
 _BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 _QUOTED = re.compile(r"'([^']*)'")
+LIKE = 0.6  # difflib's own; a name less like than that is not what was meant
+
+
+def nearest(wanted: str, known: Iterable[str], most: int = 1, cutoff: float = LIKE) -> list[str]:
+    """The known names most like `wanted`, the likest first; case, hyphens and spaces make no difference.
+
+    Arguments:
+        cutoff: how like at least, 0–1, as difflib's ratio tells.
+    """
+    plain = {_plain(name): name for name in known}
+    return [plain[name] for name in difflib.get_close_matches(_plain(wanted), plain, n=most, cutoff=cutoff)]
+
+
+def suggest(wanted: str, known: Iterable[str], most: int = 1, cutoff: float = LIKE) -> Text:
+    """What to use instead of a name that nothing has: the nearest known ones, else all of them; empty without any."""
+    names = list(known)
+    near = nearest(wanted, names, most, cutoff)
+    if near:
+        return Text(f"Did you mean {' or '.join(near)}?", f"你是不是要用 {' 或 '.join(near)}？")
+    return Text(f"Use one of: {', '.join(names)}.", f"可以用的有：{'、'.join(names)}。") if names else Text("", "")
+
+
+def one_of(wanted: str, allowed: Sequence[str]) -> Text:
+    """Half a sentence: the values that there are, and the nearest one."""
+    near = nearest(wanted, allowed)
+    return Text(
+        f"it must be one of {', '.join(allowed)}" + (f" (did you mean {near[0]}?)" if near else ""),
+        f"必須是 {'、'.join(allowed)} 之一" + (f"（你是不是要用 {near[0]}？）" if near else ""),
+    )
+
+
+class Misfit(NamedTuple):
+    """The first thing that pydantic found wrong: the field, what its value must be, and the value.
+
+    Arguments:
+        value: what was given; whoever shows it sees to it that it is no secret. None where nothing was.
+        missing: nothing was given.
+        cause: pydantic's own name of the problem.
+    """
+
+    field: str
+    said: Text
+    value: Any
+    missing: bool
+    cause: str
+
+
+def misfit_of(error: ValidationError, place: str = "", *, in_yaml: bool = True) -> Misfit:
+    """The first problem of a `ValidationError`, in words.
+
+    Arguments:
+        place: what was validated, such as `sources[0]`; the field's name begins with it.
+        in_yaml: see `problem_in_words`.
+    """
+    first = error.errors()[0]
+    field = ".".join(filter(None, (place, place_of(first["loc"]))))
+    missing = first["type"] == "missing"
+    return Misfit(
+        field,
+        problem_in_words(first, in_yaml=in_yaml),
+        None if missing else first.get("input"),
+        missing,
+        str(first["type"]),
+    )
 
 
 def problem_in_words(problem: Mapping[str, Any], *, in_yaml: bool = True) -> Text:
@@ -55,12 +119,7 @@ def problem_in_words(problem: Mapping[str, Any], *, in_yaml: bool = True) -> Tex
         return Text(f"it must be {_EXPECTED[kind].en}", f"必須是{_EXPECTED[kind].zh}")
     if kind in ("literal_error", "enum"):
         allowed = _QUOTED.findall(str(context.get("expected", ""))) or [str(context.get("expected", ""))]
-        near = difflib.get_close_matches(str(problem.get("input")), allowed, n=1)
-        shown = ", ".join(allowed)
-        return Text(
-            f"it must be one of {shown}" + (f" (did you mean {near[0]}?)" if near else ""),
-            f"必須是 {'、'.join(allowed)} 之一" + (f"（你是不是要用 {near[0]}？）" if near else ""),
-        )
+        return one_of(str(problem.get("input")), allowed)
     if kind == "value_error":
         return reason_of(context["error"])
     if kind in _LENGTHS:
@@ -70,6 +129,10 @@ def problem_in_words(problem: Mapping[str, Any], *, in_yaml: bool = True) -> Tex
         if key in context:
             return Text(f"it must be {sign} {context[key]}", f"必須 {sign} {context[key]}")
     return Text("it does not fit what stands in its description", "值不符合說明中的規定")
+
+
+def _plain(name: str) -> str:
+    return name.casefold().replace("-", "_").replace(" ", "_")
 
 
 def _unquoted(problem: Mapping[str, Any]) -> Text | None:

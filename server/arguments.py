@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +9,7 @@ from pydantic import ValidationError
 
 from ..resources.errors import NlpSkillsError
 from ..resources.language import Text
-from ..resources.wording import problem_in_words
+from ..resources.wording import problem_in_words, suggest
 
 _MOST_VALUES, _MOST_CHARACTERS = 20_000, 2_000_000
 _SHOWN_PROBLEMS = 5
@@ -83,16 +82,11 @@ def invalid_arguments(error: ValidationError, name: str) -> str:
 
 def unknown_argument(name: str, given: str, known: list[str]) -> str:
     """What to say of an argument that the tool does not have."""
-    near = difflib.get_close_matches(given, known, n=1)
-    shown = ", ".join(known)
+    meant = suggest(given, known)
     return str(
         Text(
-            f"{name} has no argument {given[:60]!r} [{given[:60]}].\n→ "
-            + (f"Did you mean {near[0]}?" if near else f"It takes: {shown or 'none'}.")
-            + "\n(arguments)",
-            f"{name} 沒有「{given[:60]}」這個參數 [{given[:60]}]。\n→ "
-            + (f"是不是要用 {near[0]}？" if near else f"可用的參數：{shown or '無'}。")
-            + "\n(arguments)",
+            f"{name} has no argument {given[:60]!r} [{given[:60]}].\n→ {meant.en or 'It takes none.'}\n(arguments)",
+            f"{name} 沒有「{given[:60]}」這個參數 [{given[:60]}]。\n→ {meant.zh or '它不需要參數。'}\n(arguments)",
         )
     )
 

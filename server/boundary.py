@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import logging
 import re
 import sys
@@ -35,6 +34,7 @@ from ..resources.full_disk import full_disk
 from ..resources.job import ACTIVE_STATES, JobFolder, job_folder, noting_started_jobs
 from ..resources.language import Language, Text, as_language, detect_language, speaking
 from ..resources.paths import covered_by
+from ..resources.wording import suggest
 from ..resources.workspace import Workspace
 from . import asking
 from .arguments import invalid_arguments, oversized, unknown_argument, without_pasted_secrets
@@ -217,11 +217,11 @@ class GuardedServer(MCPServer[Any]):
 
     def _no_such_tool(self, name: str) -> str:
         offered = [tool.name for tool in self._tool_manager.list_tools()]
-        shown = ", ".join(difflib.get_close_matches(name, offered, n=3) or offered)
+        meant = suggest(name, offered, most=3)
         return str(
             Text(
-                f"There is no tool {name[:60]!r} here; it may be switched off.\n→ Use one of: {shown}.\n(unknown_tool)",
-                f"這裡沒有「{name[:60]}」這個工具，也可能是被關閉了。\n→ 可用的工具：{shown}。\n(unknown_tool)",
+                f"There is no tool {name[:60]!r} here; it may be switched off.\n→ {meant.en}\n(unknown_tool)",
+                f"這裡沒有「{name[:60]}」這個工具，也可能是被關閉了。\n→ {meant.zh}\n(unknown_tool)",
             )
         )
 
@@ -246,11 +246,11 @@ def _client_name(context: Context[Any, Any] | None) -> str:
 
 
 def _no_such_prompt(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name[:60], known, n=3) or known
+    meant = suggest(name[:60], known, most=3)
     return str(
         Text(
-            f"There is no prompt {name[:60]!r} here.\n→ Use one of: {', '.join(near)}.\n(unknown_prompt)",
-            f"這裡沒有「{name[:60]}」這個提示。\n→ 可用的提示：{'、'.join(near)}。\n(unknown_prompt)",
+            f"There is no prompt {name[:60]!r} here.\n→ {meant.en}\n(unknown_prompt)",
+            f"這裡沒有「{name[:60]}」這個提示。\n→ {meant.zh}\n(unknown_prompt)",
         )
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from ..resources.errors import NlpSkillsError
 from ..resources.language import Language, Text, as_language
+from ..resources.wording import suggest
 from ..resources.workspace import default_workspace
 
 TOOLSETS = ("tasks", "data", "train", "evaluate", "deploy", "compute", "coach")
@@ -97,13 +97,8 @@ def _listed(value: str | None) -> tuple[str, ...]:
 
 
 def _unknown(variable: str, value: str, known: tuple[str, ...]) -> SettingsError:
-    near = difflib.get_close_matches(value, known, n=1)
-    offered = ", ".join(near or known)
     return SettingsError(
         Text(f"{variable} does not know {value[:40]!r}.", f"{variable} 沒有「{value[:40]}」這個值。"),
-        Text(
-            f"Did you mean {offered}?" if near else f"Use one of: {offered}.",
-            f"你是不是要用 {offered}？" if near else f"可用的值：{offered}。",
-        ),
+        suggest(value, known),
         field=variable,
     )

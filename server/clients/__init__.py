@@ -5,7 +5,6 @@ Where a file stands is computed from a `Place` alone, so that the paths of all t
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from abc import ABC, abstractmethod
@@ -16,8 +15,9 @@ from pathlib import Path, PurePath
 from typing import Any, ClassVar, Literal
 
 from ...resources.errors import NlpSkillsError
-from ...resources.kinds import kinds_in
+from ...resources.kinds import Registry
 from ...resources.language import Text
+from ...resources.wording import suggest
 
 System = Literal["linux", "darwin", "windows"]
 SERVER_NAME = "nlp-skills"
@@ -112,10 +112,13 @@ class Client(ABC):
         return []
 
 
+CLIENTS = Registry(__name__, Client, Text("client", "個用戶端"), ClientError)
+
+
 @cache
 def clients() -> dict[str, Client]:
     """The known clients by name: each module of this package holds one."""
-    return {client.name: client for client in (kind() for kind in kinds_in(__name__, Client).values())}
+    return {client.name: client for client in CLIENTS.instances().values()}
 
 
 def client_named(name: str) -> Client:
@@ -127,12 +130,12 @@ def client_named(name: str) -> Client:
     known = clients()
     if name in known:
         return known[name]
-    offered = ", ".join(difflib.get_close_matches(name, known, n=2) or known)
+    meant = suggest(name, known, most=2)
     raise ClientError(
         Text(f"There is no client {name[:40]!r}.", f"沒有「{name[:40]}」這個用戶端。"),
         Text(
-            f"Use one of: {offered}. Any other client takes the JSON of: nlp-skills install --client cursor --print",
-            f"可用的名稱：{offered}。其他用戶端可以貼上這個指令印出的 JSON：nlp-skills install --client cursor --print",
+            f"{meant.en} Any other client takes the JSON of: nlp-skills install --client cursor --print",
+            f"{meant.zh}其他用戶端可以貼上這個指令印出的 JSON：nlp-skills install --client cursor --print",
         ),
         field="client",
     )

@@ -244,7 +244,7 @@ async def test_a_misspelt_argument_is_refused_with_the_right_name_instead_of_bei
     async with connected(tmp_path) as client:
         refused = await client.call_tool("speak", {"tsk": "reviews"})
         assert refused.is_error and "[tsk].\n→ Did you mean task?" in text_of(refused)
-        assert "可用的參數：job_id, language" in text_of(
+        assert "可以用的有：job_id、language" in text_of(
             await client.call_tool("speak", {"bogus_thing": 1, "message": "你好"})
         )
 
@@ -257,7 +257,7 @@ async def test_a_tool_without_a_language_argument_is_still_answered_in_the_one_a
 
 async def test_an_unknown_tool_offers_the_nearest_ones(tmp_path: Path) -> None:
     async with connected(tmp_path) as client:
-        assert "Use one of: speak" in text_of(await client.call_tool("speek", {}))
+        assert "Did you mean speak?" in text_of(await client.call_tool("speek", {}))
         assert "這裡沒有「speek」" in text_of(await client.call_tool("speek", {"language": "zh-TW"}))
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from ...resources.errors import TaskError
 from ...resources.language import Text
-from ...resources.task import Privacy, TaskType
+from ...resources.task import Privacy, task_types
+from ...resources.wording import suggest
 from ..data.types import task_kind
 from .intents import Said, answers_nothing, heard
 from .questions import CORE, EXAMPLE, FURTHER, LABELS, OPEN, PRIVACY, TOPICS, Topic, split_labels
-from .wording import listed
 
 ASKED = "asked"
 _FEWEST_LABELS = 2
@@ -64,7 +63,7 @@ def read_answers(answers: Mapping[str, Any], said: Said) -> Heard:
             known[key] = _tidy(key, value)
     if EXAMPLE.key in known and "type" not in known:
         known["type"] = "classification"
-    _check_choice(known, "type", get_args(TaskType))
+    _check_choice(known, "type", task_types())
     _check_choice(known, "privacy", get_args(Privacy))
     heard_so_far = Heard(known, asked)
     _who_cannot_answer(heard_so_far, unsure, said)
@@ -129,10 +128,9 @@ def _who_cannot_answer(told: Heard, unsure: list[Topic], said: Said) -> None:
 def _check_name(key: str) -> None:
     allowed = [*TOPICS, *FURTHER]
     if key not in allowed:
-        near = listed(difflib.get_close_matches(key, allowed, n=3) or allowed)
         raise TaskError(
             Text(f"There is no answer named {str(key)[:40]!r}.", f"沒有名為「{str(key)[:40]}」的回答。"),
-            Text(f"Use one of: {near}.", f"可用的名稱：{near}。"),
+            suggest(str(key), allowed, most=3),
             field=f"answers.{str(key)[:40]}",
         )
 
@@ -142,7 +140,7 @@ def _tidy(key: str, value: Any) -> Any:
         return split_labels(value)
     if key == PRIVACY.key and value not in get_args(Privacy):
         return "on-premise" if heard("inside", value) else "open" if heard("open", value) else value
-    if key == "type" and value not in get_args(TaskType) and "entity" in str(value).lower():
+    if key == "type" and value not in task_types() and "entity" in str(value).lower():
         return "entity-classification"
     return value.strip()[:LONGEST_ANSWER] if isinstance(value, str) else value
 
@@ -159,10 +157,10 @@ def _is_blank(value: Any) -> bool:
     return value is None or not str(value).strip() or bool(OPEN.fullmatch(str(value)))
 
 
-def _check_choice(known: Mapping[str, Any], key: str, allowed: tuple[str, ...]) -> None:
+def _check_choice(known: Mapping[str, Any], key: str, allowed: Sequence[str]) -> None:
     if key in known and known[key] not in allowed:
         raise TaskError(
             Text(f"{key} cannot be {str(known[key])[:40]!r}.", f"{key} 不能是「{str(known[key])[:40]}」。"),
-            Text(f"Use one of: {', '.join(allowed)}.", f"可用的值：{'、'.join(allowed)}。"),
+            suggest(str(known[key]), allowed),
             field=f"answers.{key}",
         )

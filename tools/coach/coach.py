@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from ...resources.external import quote
 from ...resources.language import Text, as_language, several, speaking
 from ...resources.masking import masked, throughout
 from ...resources.task import TaskFolder
+from ...resources.wording import nearest
 from ...resources.workspace import Workspace
 from ..compute.rented import left_rented
 from .advice import generation_decision, secret_warning, source_advice, source_example
@@ -308,7 +308,7 @@ def _title(path: Path) -> str:
 
 def _no_such_task(workspace: Workspace, names: list[str], said: Said, wanted: str) -> CoachAnswer:
     """A name that no task has: the nearest are offered."""
-    near = difflib.get_close_matches(wanted.lower(), names, n=3, cutoff=0.5)
+    near = nearest(wanted, names, 3, cutoff=0.5)
     answered = _which_task(workspace, names, said, near)
     note = Text(f"There is no task {quote(wanted, 60)} here.", f"這裡沒有{quote(wanted, 60)}這個任務。")
     return answered.model_copy(update={"message": joined(note, answered.message)})

@@ -22,7 +22,7 @@ from ...resources.lineage import track_version
 from ...resources.secrets import host_of, redact, resolve
 from ...resources.task import Task
 from ...resources.version import VersionFolder, version
-from ...resources.wording import problem_in_words, written_as
+from ...resources.wording import misfit_of, written_as
 from ..compute.download import endpoint
 from ..compute.running import RunningJob, run_job
 from ..data.reach import needs_to_leave
@@ -98,8 +98,7 @@ def _wanted(options: argparse.Namespace) -> Upload:
             pre_tokenizer=options.pre_tokenizer,
         )
     except ValidationError as error:
-        first = error.errors()[0]
-        field, said = str(first["loc"][0]), problem_in_words(first)
+        field, said, *_ = misfit_of(error)
         raise DeploymentError(
             Text(f"--{field}: {said.en}.", f"--{field}：{said.zh}。"),
             Text(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from ...resources.language import Text
 from ...resources.masking import redact, remember_pair
 from ...resources.reasons import reason_of
 from ...resources.secrets import OWN_PREFIX, references, resolve, resolve_address
+from ...resources.wording import nearest
 from ..compute.addresses import address_parts, check_host
 from ..compute.own_servers import is_own_server
 from ..data.reach import is_near
@@ -203,7 +203,7 @@ def knows(client: httpx.Client, model: str, listed: Sequence[str]) -> bool:
 def missing_model(known: Sequence[str], model: str) -> DeploymentError:
     """The error for a name that an endpoint does not list."""
     plain = {name.removesuffix(":latest"): name for name in known}  # a tag that nobody types would hide what is near
-    near = [plain[name] for name in difflib.get_close_matches(model.removesuffix(":latest"), plain, n=1)]
+    near = [plain[name] for name in nearest(model.removesuffix(":latest"), plain)]
     has, meant = all_as_data(list(known[:8])), as_data("".join(near))
     return DeploymentError(
         Text(f"The endpoint has no model {model[:80]!r}.", f"端點沒有「{model[:80]}」這個模型。"),

@@ -6,20 +6,19 @@ interval and its difference between two models follow from the sums and from how
 
 from __future__ import annotations
 
-import difflib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
 from ...resources.errors import EvaluationError
-from ...resources.kinds import kinds_in
+from ...resources.kinds import Registry
 from ...resources.language import Text
 from ...resources.task import TaskType
+from ...resources.wording import nearest
 from ..data.types import Answers, task_kind
 from .intervals import Counted, Counts, Interval, mean_bounds, share_bounds, weigh, wider_wilson, wilson
 
@@ -206,12 +205,12 @@ class ShareMetric(RatioMetric):
         return [Share({0: 1}, {1: 1})]
 
 
-@cache
-def known_metrics() -> dict[str, Metric]:
-    """Every metric with its default settings, by name (the name of its file)."""
-    from . import metrics as folder
+METRICS = Registry(f"{__package__}.metrics", Metric, Text("metric", "個指標"), EvaluationError, group="metrics")
 
-    return {name: kind() for name, kind in kinds_in(folder.__name__, Metric).items()}
+
+def known_metrics() -> dict[str, Metric]:
+    """Every metric with its default settings, by name (the name of its file, or what a package calls it)."""
+    return METRICS.instances()
 
 
 def metrics_for(answers: Answers, rows: Sequence[Answered] | None = None) -> dict[str, Metric]:
@@ -242,7 +241,7 @@ def offered(name: str, answers: Answers, labels: Sequence[str], most: int) -> li
     known = metrics_for(answers)
     every = [other for other, found in known.items() if not found.per_class]
     every += [f"{other}.{one}" for other, found in known.items() if found.per_class for one in labels]
-    return difflib.get_close_matches(name, every, n=most, cutoff=0.5) or every
+    return nearest(name, every, most, cutoff=0.5) or every
 
 
 def check_metric(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,8 +9,8 @@ from pydantic import BaseModel, ValidationError
 
 from ...resources.errors import TaskError
 from ...resources.language import Text
-from ...resources.task import Task, field_of
-from ...resources.wording import problem_in_words
+from ...resources.task import Task
+from ...resources.wording import misfit_of, nearest, suggest
 from ..data.types import task_kinds
 from ..evaluate.metric import answers_of, fits, known_metrics, offered
 from .naming import checked_labels
@@ -112,26 +111,19 @@ def _unknown(field: str, depth: int, offered: list[str]) -> TaskError:
             ),
             field=field,
         )
-    near = difflib.get_close_matches(name, offered, n=1)
+    near = nearest(name, offered)
     after = names[depth + 1 :] if near else []
-    shown = ", ".join(".".join([*names[:depth], known, *after]) for known in (near or offered))
+    wanted = [".".join([*names[:depth], known, *after]) for known in near or offered]
     return TaskError(
-        Text(f"A task has no field {field!r}.", f"任務沒有「{field}」這個欄位。"),
-        Text(
-            f"Did you mean {shown}?" if near else f"Use one of: {shown}.",
-            f"你是不是要用 {shown}？" if near else f"可用的欄位：{shown}。",
-        ),
-        field=field,
+        Text(f"A task has no field {field!r}.", f"任務沒有「{field}」這個欄位。"), suggest(field, wanted), field=field
     )
 
 
 def _misfit(error: ValidationError) -> TaskError:
-    first, field = error.errors()[0], field_of(error)
-    said = problem_in_words(first)
+    field, said, value, *_ = misfit_of(error)
     fix = Text(
         "Call again with a value that fits; nothing was changed.", "請改用合適的值再呼叫一次；沒有任何內容被修改。"
     )
-    value = first.get("input")
     if field.startswith("success_criteria.") and isinstance(value, (int, float)) and 1 < value <= 100:
         fix = Text(
             f"Scores run from 0 to 1: write {value:g} % as {value / 100:g}.",
@@ -145,9 +137,7 @@ def _check_metric(task: Task) -> None:
     name, answers = task.metric, answers_of(task.type)
     if fits(name, answers, task.labels or None):
         return
-    near = offered(name, answers, task.labels, 1)
-    shown = ", ".join(near)
-    what, one = Text(f"There is no metric {name[:40]!r}", f"沒有「{name[:40]}」這個指標"), len(near) == 1
+    what = Text(f"There is no metric {name[:40]!r}", f"沒有「{name[:40]}」這個指標")
     if name.partition(".")[0] in known_metrics():
         what = Text(
             f"{name[:40]!r} does not fit a task of the type {task.type}",
@@ -155,9 +145,6 @@ def _check_metric(task: Task) -> None:
         )
     raise TaskError(
         Text(f"{what.en}.", f"{what.zh}。"),
-        Text(
-            f"Did you mean {shown}?" if one else f"Use one of: {shown}.",
-            f"你是不是要用 {shown}？" if one else f"可用的指標：{shown}。",
-        ),
+        suggest(name, offered(name, answers, task.labels, 1), cutoff=0.5),
         field="success_criteria.metric",
     )

@@ -26,6 +26,7 @@ from ...resources.paths import expanded, readable
 from ...resources.removal import model_stands, record_removal, removal_file
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version_numbers
+from ...resources.wording import misfit_of
 from ...resources.workspace import Workspace, check_name
 from ..compute.running import RunningJob, run_job
 from ..compute.words import size
@@ -213,7 +214,7 @@ def _manifest(archive: zipfile.ZipFile, file: Path) -> Manifest:
     except KeyError as error:
         raise _no_export(file) from error
     except ValidationError as error:
-        where = ".".join(str(part) for part in error.errors()[0]["loc"])
+        where = misfit_of(error).field
         raise _refused(
             file, Text(f"its {MANIFEST} is not of format 1 [{where}]", f"{MANIFEST} 不是格式 1 [{where}]")
         ) from error

@@ -243,8 +243,8 @@ def test_an_unknown_type_or_field_offers_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(DataSourceError) as field:
         source_kind(Source.model_validate({"type": "file", "path": "x", "enconding": "big5"}), 0)
 
-    assert "'database'" in kind.value.fix.en and kind.value.field == "sources[1].type"
-    assert "Did you mean 'encoding'?" in field.value.fix.en
+    assert "Did you mean database?" in kind.value.fix.en and kind.value.field == "sources[1].type"
+    assert "Did you mean encoding?" in field.value.fix.en
     assert set(kinds()) >= {"file", "database", "api", "web_scrape", "llm_generated"}
     assert all(kind.__doc__ for kind in kinds().values())
 

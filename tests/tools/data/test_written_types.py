@@ -122,7 +122,7 @@ def _canonical(task: TaskFolder, given: Row) -> Row:
 async def test_an_unknown_field_is_told_with_the_fields_of_the_type(client: Client, kind: str, language: str) -> None:
     result = await client.call_tool("add_examples", {"task": NAME, "examples": [{**row(kind, 1, language), "more": 1}]})
     said = result.content[0].text  # type: ignore[union-attr]
-    assert result.is_error and "examples[0].more" in said and ", ".join(task_kind(kind).roles) in said  # type: ignore[arg-type]
+    assert result.is_error and "examples[0].more" in said and ", ".join(task_kind(kind).roles) in said
 
 
 class TypedWriter:
@@ -171,9 +171,9 @@ async def test_an_endpoint_writes_rows_of_any_type_and_is_held_to_their_shape(
     assert result["counts"]["train"] == 24 and sum(result["spent"][0]["rejected"].values()) >= 4
     body = json.loads(server.asked[0].body)
     items = body["response_format"]["json_schema"]["schema"]["properties"]["rows"]["items"]
-    assert set(items["properties"]) == set(task_kind(kind).roles) == set(items["required"])  # type: ignore[arg-type]
+    assert set(items["properties"]) == set(task_kind(kind).roles) == set(items["required"])
     system = body["messages"][0]["content"]
-    assert all(f'"{role}"' in system for role in task_kind(kind).roles)  # type: ignore[arg-type]
+    assert all(f'"{role}"' in system for role in task_kind(kind).roles)
     assert ("Write" in system) == (language == "en")
     assert {one["synthetic"] for one in read_jsonl(task.data / "train.jsonl")} == {True}
 

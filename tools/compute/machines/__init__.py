@@ -12,19 +12,17 @@
 
 from __future__ import annotations
 
-import difflib
 from abc import ABC, abstractmethod
-from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from ....resources.errors import MachineError
 from ....resources.files import lock, read_yaml, write_yaml
-from ....resources.kinds import kinds_in
+from ....resources.kinds import Registry
 from ....resources.language import Text
-from ....resources.wording import problem_in_words, written_as
+from ....resources.wording import nearest, written_as
 from ....resources.workspace import NAME_PATTERN, Workspace
 from ..machine import Machine
 
@@ -63,11 +61,6 @@ class MachineKind(BaseModel, ABC):
     price_per_hour: float | None = Field(
         None, ge=0, description="What an hour of it costs in US dollars; none: nothing."
     )
-
-    @classmethod
-    def __pydantic_init_subclass__(cls, **given: Any) -> None:
-        super().__pydantic_init_subclass__(**given)
-        cls.kind = cls.__module__.rpartition(".")[2]
 
     @abstractmethod
     def set_up(self, workspace: Workspace, name: str, confirm: bool, extra: dict[str, Any]) -> SetUp | JobFolder:
@@ -138,10 +131,14 @@ class LinkedMachine(MachineKind, ABC):
         """
 
 
-@cache
+MACHINES = Registry(
+    __name__, MachineKind, Text("kind of machine", "種機器"), MachineError, group="machines", named="kind"
+)
+
+
 def machine_kinds() -> dict[str, type[MachineKind]]:
-    """The installed kinds by name: modules of this package that hold one."""
-    return kinds_in(__name__, MachineKind)
+    """The known kinds by name."""
+    return MACHINES.classes()
 
 
 def named_machines(workspace: Workspace) -> dict[str, dict[str, Any]]:
@@ -176,12 +173,12 @@ def named_machine(workspace: Workspace, name: str) -> MachineKind:
     known = named_machines(workspace)
     if name in known:
         return make_machine(name, known[name])
-    near = difflib.get_close_matches(name, known, n=1)
+    near = nearest(name, known)
     offered = ", ".join(sorted(known))
     raise MachineError(
         Text(
-            f"There is no machine named {name[:60]!r}." + (f" Did you mean {near[0]!r}?" if near else ""),
-            f"沒有名為「{name[:60]}」的機器。" + (f"你是指「{near[0]}」嗎？" if near else ""),
+            f"There is no machine named {name[:60]!r}." + (f" Did you mean {near[0]}?" if near else ""),
+            f"沒有名為「{name[:60]}」的機器。" + (f"你是不是要用 {near[0]}？" if near else ""),
         ),
         Text(
             (f"Known: {offered}. " if offered else "") + f"Add it with set_up(what='machine', name={name[:60]!r}, "
@@ -229,24 +226,7 @@ def make_machine(name: str, settings: dict[str, Any]) -> MachineKind:
         )
     given = dict(settings)
     kind = str(given.pop("kind", "ssh"))
-    known = machine_kinds()
-    if kind not in known:
-        raise MachineError(
-            Text(f"There is no kind of machine {kind[:40]!r}.", f"沒有「{kind[:40]}」這種機器。"),
-            Text(f"Kinds: {', '.join(sorted(known))}.", f"可用的種類：{'、'.join(sorted(known))}。"),
-            field="settings.kind",
-        )
-    try:
-        return known[kind].model_validate(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place, said = ".".join(["settings", *(str(part) for part in first["loc"])]), problem_in_words(first)
-        fields = ", ".join(known[kind].model_fields)
-        raise MachineError(
-            Text(f"{name}: {place}: {said.en}.", f"{name}：{place}：{said.zh}。"),
-            Text(f"A machine of kind {kind} has the fields: {fields}.", f"{kind} 機器的欄位有：{fields}。"),
-            field=place,
-        ) from error
+    return MACHINES.make(kind, given, "settings", "settings.kind")
 
 
 def keep_machine(workspace: Workspace, name: str, machine: MachineKind) -> None:

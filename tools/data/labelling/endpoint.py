@@ -21,7 +21,7 @@ from ....resources.errors import DataError
 from ....resources.language import Text, several
 from ....resources.spending import amount
 from ....resources.task import Task, TaskFolder
-from ....resources.wording import problem_in_words
+from ....resources.wording import misfit_of
 from ...compute.running import RunningJob, run_job
 from ..expense import Expense, Prices, Purse, is_here, require_room, tokens_of
 from ..generation.asking import OPENAI_URL, Endpoint, Said, key_for, needed
@@ -78,8 +78,7 @@ def read_settings(given: dict[str, Any], task: Task) -> EndpointSettings:
     try:
         settings = EndpointSettings.model_validate(given)
     except ValidationError as error:
-        first = error.errors()[0]
-        place, said = ".".join(["settings", *map(str, first["loc"])]), problem_in_words(first)
+        place, said, *_ = misfit_of(error, "settings")
         raise DataError(
             Text(f"{place}: {said.en}.", f"{place}：{said.zh}。"),
             Text(

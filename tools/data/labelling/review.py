@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ....resources.errors import ConflictError, DataError
 from ....resources.language import Text
+from ....resources.wording import nearest
 from ..cells import as_text
 from ..rows import Row, normalised
 from ..types import Unfit
@@ -217,7 +217,7 @@ def _decision(here: Labelling, one: Mapping[str, Any], named: str, rows: Mapping
 
 def _unknown_label(here: Labelling, named: str, label: str) -> Text:
     labels = here.pool.task.labels
-    near = difflib.get_close_matches(label, labels, n=1, cutoff=0.5)
+    near = nearest(label, labels, cutoff=0.5)
     return Text(
         f"{named}: {label[:40]!r} is no label of this task" + (f" (did you mean {near[0]!r}?)" if near else ""),
         f"{named}：「{label[:40]}」不是這個任務的標籤" + (f"（是不是「{near[0]}」？）" if near else ""),

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ....resources.errors import DataError
 from ....resources.language import Text
 from ....resources.task import TaskFolder
-from ....resources.wording import problem_in_words
+from ....resources.wording import misfit_of
 from ..rows import Row, normalised
 from ..types import Answers
 from .patterns import LONGEST_PATTERN, LONGEST_TEXT, PatternProblem, Patterns, Span
@@ -82,9 +82,7 @@ def read_rules(given: Any, labels: Sequence[str], field: str) -> list[Rule]:
         try:
             rule = Rule.model_validate(content)
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join([f"{field}[{number}]", *map(str, first["loc"])])
-            said = problem_in_words(first)
+            place, said, *_ = misfit_of(error, f"{field}[{number}]")
             raise DataError(
                 Text(f"{place}: {said.en}.", f"{place}：{said.zh}。"),
                 Text(

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Mapping, Sequence
-from functools import cache
+from collections.abc import Generator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from ....resources.access import Need
 from ....resources.data_source import Source
 from ....resources.errors import DataSourceError
-from ....resources.kinds import kinds_in
+from ....resources.kinds import Registry
 from ....resources.language import Text
 from ....resources.unknown_fields import Unknown, unknown_fields
-from ....resources.wording import place_of, problem_in_words
+from ....resources.wording import nearest
 from ..expense import Expense
 from ..types import ROLE_TITLES
 from ..watching import Watch
@@ -91,10 +89,12 @@ class SourceKind(BaseModel, ABC):
         return []
 
 
-@cache
+SOURCES = Registry(__name__, SourceKind, Text("source type", "種資料來源"), DataSourceError, group="sources")
+
+
 def kinds() -> dict[str, type[SourceKind]]:
-    """The installed kinds by name: each module of this package holds one."""
-    return kinds_in(__name__, SourceKind)
+    """The known kinds by name: each module of this package holds one, and packages may add theirs."""
+    return SOURCES.classes()
 
 
 def source_kind(source: Source, number: int) -> SourceKind:
@@ -104,47 +104,17 @@ def source_kind(source: Source, number: int) -> SourceKind:
         DataSourceError: the kind is unknown (the nearest is offered), or a field is wrong.
     """
     field = f"sources[{number}]"
-    check_kind(source.type, field)
-    kind = kinds()[source.type]
+    kind = SOURCES.get(source.type, f"{field}.type")
     given = source.model_dump(exclude_none=True)
     for unknown in unknown_in_source(given, kind, field):
         if unknown.near:
             raise refuse(unknown, source.type)
-    try:
-        return kind.model_validate(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place, said = ".".join([field, place_of(first["loc"])]), problem_in_words(first)
-        within, group = _group(kind, first["loc"])
-        raise DataSourceError(
-            Text(f"{place}: {said.en}.", f"{place}：{said.zh}。"),
-            Text(
-                f"{_unknown(given, kind).en}The fields of {within or source.type} are: {_fields(group)}.",
-                f"{_unknown(given, kind).zh}{within or source.type} 的欄位有：{_fields(group)}。",
-            ),
-            field=place,
-        ) from None  # the validation error would carry the value, which may be a secret
+    return SOURCES.make(source.type, given, field)
 
 
 def check_kind(name: str, field: str) -> None:
-    """Raise `DataSourceError` with "did you mean" unless `name` is an installed kind."""
-    known = sorted(kinds())
-    if name in known:
-        return
-    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-    raise DataSourceError(
-        Text(f"There is no source type {name[:40]!r}.", f"沒有「{name[:40]}」這種資料來源。"),
-        _suggestion(near),
-        field=f"{field}.type",
-    )
-
-
-def _suggestion(near: list[str]) -> Text:
-    available = sorted(kinds())
-    return Text(
-        (f"Did you mean {near[0]!r}? " if near else "") + f"Available types: {', '.join(available)}.",
-        (f"你是指「{near[0]}」嗎？" if near else "") + f"可用的類型：{'、'.join(available)}。",
-    )
+    """Raise `DataSourceError` with "did you mean" unless `name` is a known kind."""
+    SOURCES.get(name, f"{field}.type")
 
 
 def unknown_in_source(given: Mapping[str, Any], kind: type[SourceKind], field: str) -> list[Unknown]:
@@ -156,9 +126,7 @@ def unknown_in_source(given: Mapping[str, Any], kind: type[SourceKind], field: s
     mapping = given.get("mapping")
     mapping = mapping if isinstance(mapping, Mapping) else {}
     for role in mapping:
-        near = difflib.get_close_matches(
-            str(role), [known for known in ROLE_TITLES if known not in mapping], n=1, cutoff=_NEAR
-        )
+        near = nearest(str(role), (known for known in ROLE_TITLES if known not in mapping), cutoff=_NEAR)
         if role not in ROLE_TITLES and near:
             found.append(Unknown(f"{field}.mapping.{role}", near[0], tuple(ROLE_TITLES)))
     return found
@@ -166,37 +134,3 @@ def unknown_in_source(given: Mapping[str, Any], kind: type[SourceKind], field: s
 
 def refuse(unknown: Unknown, where: str) -> DataSourceError:
     return DataSourceError(unknown.problem(where), unknown.fix(), field=unknown.field)
-
-
-def _group(kind: type[BaseModel], place: Sequence[int | str]) -> tuple[str, type[BaseModel]]:
-    """The innermost group of fields on the way to `place` with its dotted name, empty for the kind itself."""
-    names: list[str] = []
-    for part in place[:-1]:
-        field = kind.model_fields.get(str(part))
-        inner = (
-            next(
-                (
-                    one
-                    for one in (field.annotation, *get_args(field.annotation))
-                    if isinstance(one, type) and issubclass(one, BaseModel)
-                ),
-                None,
-            )
-            if field
-            else None
-        )
-        if inner is None:
-            break
-        names.append(str(part))
-        kind = inner
-    return ".".join(names), kind
-
-
-def _unknown(given: dict[str, Any], kind: type[SourceKind]) -> Text:
-    """The given fields that the kind does not know: one of them may be the one that is missing, by another name."""
-    names = ", ".join(name[:40] for name in given if name not in kind.model_fields)
-    return Text(f"It does not know {names}. ", f"它沒有 {names} 這個欄位。") if names else Text("", "")
-
-
-def _fields(kind: type[BaseModel]) -> str:
-    return ", ".join(kind.model_fields)

@@ -10,9 +10,10 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal
 
-from ....resources.kinds import kinds_in
+from ....resources.errors import TaskError
+from ....resources.kinds import Registry
 from ....resources.language import Language, Text, several
 from ....resources.task import Prompt, TaskType
 from ..cells import as_text
@@ -272,17 +273,23 @@ def filled(template: str, row: Mapping[str, Any], labels: Sequence[str]) -> str:
     return _PLACEHOLDER.sub(lambda found: str(values[found[1]]), template)
 
 
-@cache
+TYPES = Registry(
+    __name__, TaskKind, Text("type of task", "種任務類型"), TaskError, group="types", named="name", hyphens=True
+)
+
+
 def task_kinds() -> dict[TaskType, TaskKind]:
     """Every kind by the type's name."""
-    found: dict[TaskType, TaskKind] = {}
-    for name, kind in kinds_in(__name__, TaskKind).items():
-        kind.name = cast(TaskType, name.replace("_", "-"))
-        found[kind.name] = kind()
-    return found
+    return TYPES.instances()
 
 
 def task_kind(name: TaskType) -> TaskKind:
+    """The kind of that name.
+
+    Raises:
+        TaskError: there is none here: a package that a task was made with is missing.
+    """
+    TYPES.get(name, "type")
     return task_kinds()[name]
 
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from functools import cache
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from ....resources.errors import DeploymentError
-from ....resources.kinds import kinds_in, names_in
+from ....resources.kinds import Registry, names_in
 from ....resources.language import Text
-from ....resources.task import Task, field_of
+from ....resources.task import Task
 from ....resources.version import VersionFolder
-from ....resources.wording import problem_in_words
 from ....resources.workspace import Workspace
 from ...compute.running import RunningJob
 
@@ -107,18 +104,19 @@ class Target(BaseModel, ABC):
         return None
 
 
+TARGETS = Registry(
+    __name__, Target, Text("deployment target", "個部署目標"), DeploymentError, group="targets", named="kind"
+)
+
+
 def target_names() -> list[str]:
-    """Every target's name, without loading any."""
+    """Our own targets' names, without loading any."""
     return names_in(__name__)
 
 
-@cache
 def targets() -> dict[str, type[Target]]:
-    """Every target by name, found by looking into this folder."""
-    found = kinds_in(__name__, Target)
-    for name, kind in found.items():
-        kind.kind = name
-    return found
+    """Every target by name."""
+    return TARGETS.classes()
 
 
 def known_settings(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,24 +131,4 @@ def target(name: str, settings: Mapping[str, Any] | None = None) -> Target:
     Raises:
         DeploymentError: there is none, or a setting is unknown or does not fit; the nearest is offered.
     """
-    if name not in targets():
-        near = difflib.get_close_matches(name, targets(), n=1)
-        raise DeploymentError(
-            Text(f"There is no deployment target {name[:40]!r}.", f"沒有「{name[:40]}」這個部署目標。"),
-            Text(
-                (f"Did you mean {near[0]!r}? " if near else "") + f"Available: {', '.join(targets())}.",
-                (f"你是指「{near[0]}」嗎？" if near else "") + f"可用的目標：{'、'.join(targets())}。",
-            ),
-            field="target",
-        )
-    kind = targets()[name]
-    try:
-        return kind.model_validate(dict(settings or {}))
-    except ValidationError as error:
-        first, field = error.errors()[0], field_of(error)
-        said = problem_in_words(first)
-        raise DeploymentError(
-            Text(f"settings.{field} of target {name}: {said.en}.", f"目標 {name} 的 settings.{field}：{said.zh}。"),
-            Text(f"Its settings are: {', '.join(kind.model_fields)}.", f"可用的設定：{'、'.join(kind.model_fields)}。"),
-            field=f"settings.{field}",
-        ) from error
+    return TARGETS.make(name, settings or {}, "settings", "target")

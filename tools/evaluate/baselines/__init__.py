@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ....resources.errors import EvaluationError
 from ....resources.files import read_json, sha256_bytes, write_json
-from ....resources.kinds import kinds_in
+from ....resources.kinds import Registry
 from ....resources.language import Text, several
 from ...data.rows import Row
 from ...data.types import Answers, kind_of
@@ -39,10 +39,12 @@ class Baseline(ABC):
         """Its answer to every one of `rows`, learnt from the training and validation rows."""
 
 
-@cache
+BASELINES = Registry(__name__, Baseline, Text("simple method", "種簡單方法"), EvaluationError, group="baselines")
+
+
 def known_baselines() -> dict[str, Baseline]:
     """Every simple method by name."""
-    return {name: kind() for name, kind in kinds_in(__name__, Baseline).items()}
+    return BASELINES.instances()
 
 
 def baselines_for(answers: Answers, train: Sequence[Row]) -> dict[str, Baseline]:

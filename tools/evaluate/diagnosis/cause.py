@@ -9,10 +9,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ....resources.kinds import kinds_in
+from ....resources.errors import EvaluationError
+from ....resources.kinds import Registry
 from ....resources.language import Text
 
 if TYPE_CHECKING:
@@ -140,15 +140,14 @@ class CauseKind(ABC):
         )
 
 
-@cache
+CAUSES = Registry(
+    f"{__package__}.causes", CauseKind, Text("cause", "種原因"), EvaluationError, group="causes", named="name"
+)
+
+
 def known_causes() -> tuple[CauseKind, ...]:
     """Every cause, in alphabetical order."""
-    from . import causes as folder
-
-    found = kinds_in(folder.__name__, CauseKind)
-    for name, kind in found.items():
-        kind.name = name
-    return tuple(kind() for kind in found.values())
+    return tuple(CAUSES.instances().values())
 
 
 def ramp(value: float, low: float, high: float) -> float:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ....resources.errors import TrainingError
-from ....resources.kinds import kinds_in
+from ....resources.kinds import Registry
 from ....resources.language import Text
 from ....resources.task import Prompt, Task, TaskType
 from ....resources.version import VersionFolder
-from ....resources.wording import problem_in_words
+from ....resources.wording import misfit_of, suggest
 from ...compute.running import RunningJob
 from ...data.rows import Row
 from ...data.store import Snapshot, load_snapshot
@@ -200,13 +198,14 @@ class Method(BaseModel):
         """Train, resuming from the newest whole checkpoint if one stands."""
 
 
-@cache
+METHODS = Registry(
+    __name__, Method, Text("training method", "種訓練方法"), TrainingError, group="methods", named="kind"
+)
+
+
 def methods() -> dict[str, type[Method]]:
     """Every method by kind, in alphabetical order."""
-    found = kinds_in(__name__, Method)
-    for name, method in found.items():
-        method.kind = name
-    return found
+    return METHODS.classes()
 
 
 def usual_method(kind: TaskType) -> str:
@@ -221,15 +220,7 @@ def method_class(kind: str) -> type[Method]:
     Raises:
         TrainingError: there is none; the nearest name is offered.
     """
-    known = methods()
-    if kind in known:
-        return known[kind]
-    offered = ", ".join(difflib.get_close_matches(kind, known, n=1) or known)
-    raise TrainingError(
-        Text(f"There is no training method {kind[:40]!r}.", f"沒有「{kind[:40]}」這種訓練方法。"),
-        Text(f"Did you mean {offered}?", f"是不是要用 {offered}？"),
-        field="method",
-    )
+    return METHODS.get(kind, "method")
 
 
 def make_method(kind: str, settings: dict[str, Any]) -> Method:
@@ -241,26 +232,20 @@ def make_method(kind: str, settings: dict[str, Any]) -> Method:
     cls = method_class(kind)
     for name in settings:
         if name not in cls.model_fields:
-            near = difflib.get_close_matches(name, cls.model_fields, n=1, cutoff=0.5)
-            listed = ", ".join(near or sorted(cls.model_fields))
             raise TrainingError(
                 Text(f"{kind} has no setting {name[:40]!r}.", f"{kind} 沒有「{name[:40]}」這個設定。"),
-                Text(
-                    f"Did you mean {listed}?" if near else f"Its settings: {listed}.",
-                    f"是不是要用 {listed}？" if near else f"可用的設定：{listed}。",
-                ),
+                suggest(name, sorted(cls.model_fields), cutoff=0.5),
                 field=name[:40],
             )
     try:
         return cls.model_validate(settings)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(map(str, first["loc"]))
-        given = "" if first["type"] == "missing" else f" = {str(first.get('input'))[:60]!r}"
-        wanted = problem_in_words(first)
+        wrong = misfit_of(error)
+        name, given = wrong.field, "" if wrong.missing else f" = {str(wrong.value)[:60]!r}"
         raise TrainingError(
             Text(
-                f"The setting {name}{given} cannot be used: {wanted.en}.", f"設定 {name}{given} 不能用：{wanted.zh}。"
+                f"The setting {name}{given} cannot be used: {wrong.said.en}.",
+                f"設定 {name}{given} 不能用：{wrong.said.zh}。",
             ),
             Text(
                 f"Give {name} another value, or leave it out: the default suits the data.",

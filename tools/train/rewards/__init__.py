@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from ....resources.errors import TrainingError
-from ....resources.kinds import kinds_in
+from ....resources.kinds import Registry
 from ....resources.language import Text
 from ....resources.task import TaskType
 from ...data.types import Answers, task_kind
@@ -31,12 +30,12 @@ class Reward(ABC):
         return None
 
 
+REWARDS = Registry(__name__, Reward, Text("reward", "種獎勵"), TrainingError, group="rewards", named="name")
+
+
 def rewards() -> dict[str, Reward]:
     """Every reward by name."""
-    found = kinds_in(__name__, Reward)
-    for name, reward in found.items():
-        reward.name = name
-    return {name: reward() for name, reward in found.items()}
+    return REWARDS.instances()
 
 
 def usual_rewards(kind: TaskType) -> list[str]:
@@ -57,12 +56,8 @@ def chosen_rewards(names: Iterable[str], kind: TaskType) -> list[Reward]:
     found = []
     for name in names:
         if name not in known:
-            offered = ", ".join(difflib.get_close_matches(name, known, n=1) or fitting)
-            raise TrainingError(
-                Text(f"There is no reward {name[:40]!r}.", f"沒有「{name[:40]}」這種獎勵。"),
-                Text(f"Did you mean {offered}?", f"是不是要用 {offered}？"),
-                field="rewards",
-            )
+            REWARDS.get(name, "rewards")  # says why a package's cannot be used
+            raise REWARDS.unknown(name, "rewards", among=fitting)
         if name not in fitting:
             title = task_kind(kind).title
             raise TrainingError(

@@ -36,7 +36,7 @@ def kind(request: pytest.FixtureRequest, task: TaskFolder, language: str) -> str
 
 
 def waiting(task: TaskFolder, kind: str, language: str) -> None:
-    labels = LABELS[language] if task_kind(kind).needs_labels else []  # type: ignore[arg-type]
+    labels = LABELS[language] if task_kind(kind).needs_labels else []
     write_yaml(task.file, {"name": NAME, "type": kind, "language": language, "labels": labels})
     (task.root / "texts.jsonl").write_bytes(dump_jsonl([{"text": text} for text in known(kind, language)]))
     write_yaml(task.data_source_file, {"sources": [{"type": "file", "path": "texts.jsonl", "unlabelled": True}]})
@@ -70,7 +70,7 @@ async def shown(client: Client, **more: Any) -> list[Row]:
 
 async def proposed_in_chat(client: Client, kind: str, language: str) -> None:
     """The chat's model proposes what a careful person would, batch by batch."""
-    answers, key = known(kind, language), task_kind(kind).key  # type: ignore[arg-type]
+    answers, key = known(kind, language), task_kind(kind).key
     batch = await call(client, "add_examples", action="propose", by="chat", count=50)
     while batch["rows"]:
         assert key in batch["next_step"]["say"]
@@ -100,7 +100,7 @@ async def test_the_chat_proposes_a_person_decides_and_what_was_accepted_trains(
         if kind == "extraction"
         else ("", None, "   ")
     ):
-        key = task_kind(kind).key  # type: ignore[arg-type]
+        key = task_kind(kind).key
         answer = await call(
             client, "add_examples", action="propose", by="chat", examples=[{"id": first["id"], key: wrong}]
         )
