@@ -23,6 +23,19 @@ from .wording import misfit_of, suggest
 
 Kind = TypeVar("Kind")
 
+# Where each group's registry stands, by name: a noun may ask what a kind says of itself, and imports no verb to start.
+REGISTRIES = {
+    "sources": "tools.data.sources:SOURCES",
+    "types": "tools.data.types:TYPES",
+    "metrics": "tools.evaluate.metric:METRICS",
+    "baselines": "tools.evaluate.baselines:BASELINES",
+    "causes": "tools.evaluate.diagnosis.cause:CAUSES",
+    "methods": "tools.train.methods:METHODS",
+    "rewards": "tools.train.rewards:REWARDS",
+    "machines": "tools.compute.machines:MACHINES",
+    "targets": "tools.deploy.targets:TARGETS",
+}
+
 _FAMILY_VARIABLE = "NLP_SKILLS_JOB_FAMILY"  # see `job`: set in every process of a job
 
 
@@ -52,6 +65,13 @@ def kind_of_module(module: ModuleType, base: type[Kind]) -> type[Kind] | None:
         if isinstance(value, type) and issubclass(value, base) and value.__module__ == module.__name__
     ]
     return found[-1] if found else None
+
+
+def registry(group: str) -> Registry[Any]:
+    """The registry of a group (`metrics`), loaded when it is asked for."""
+    module, _, name = REGISTRIES[group].partition(":")
+    found: Registry[Any] = getattr(importlib.import_module(f"{__name__.partition('.resources')[0]}.{module}"), name)
+    return found
 
 
 class Registry(Generic[Kind]):
@@ -102,6 +122,10 @@ class Registry(Generic[Kind]):
                     setattr(kind, self._named, name)
             self._loaded = dict(sorted(found.items()))
         return self._loaded
+
+    def own(self) -> dict[str, type[Kind]]:
+        """The folder's own kinds, without those of packages: what is usual changes with no installation."""
+        return {name: self.classes()[name] for name in self._own_names() if name in self.classes()}
 
     def instances(self) -> dict[str, Kind]:
         """One of every kind, made without arguments."""

@@ -1,16 +1,13 @@
-"""What an evaluation's record says of one metric, and whether that reaches a goal. For lists; no library is loaded."""
+"""What an evaluation's record says of one metric, and whether that reaches a goal. For lists; no training library is loaded."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from .kinds import registry
 from .task import TaskFolder
 from .version import VersionFolder, version_numbers
-
-LOWER_IS_BETTER = {
-    "invalid_rate"
-}  # the others rise; tools/evaluate/metrics says the same, and a test holds them together
 
 
 class Best(NamedTuple):
@@ -19,6 +16,12 @@ class Best(NamedTuple):
     version: str
     score: float
     evaluation: dict[str, Any]
+
+
+def lower_is_better(metric: str) -> bool:
+    """Whether a metric falls as a model gets better, as its kind says; one that is not installed counts as rising."""
+    kind = registry("metrics").classes().get(metric.partition(".")[0])
+    return kind is not None and not kind.higher_is_better
 
 
 def score_of(evaluation: Mapping[str, Any], metric: str) -> float | None:
@@ -33,7 +36,7 @@ def score_of(evaluation: Mapping[str, Any], metric: str) -> float | None:
 
 def reaches(metric: str, score: float, threshold: float) -> bool:
     """Whether `score` is as good as `threshold` or better."""
-    return score <= threshold if metric in LOWER_IS_BETTER else score >= threshold
+    return score <= threshold if lower_is_better(metric) else score >= threshold
 
 
 def best_version(folder: TaskFolder, metric: str = "macro_f1") -> Best | None:
@@ -50,7 +53,7 @@ def best_version(folder: TaskFolder, metric: str = "macro_f1") -> Best | None:
         if (evaluation := _last_on(str(newest["benchmark"]["hash"]), evaluations)) is not None
         and (value := score_of(evaluation, metric)) is not None
     ]
-    sign = -1 if metric in LOWER_IS_BETTER else 1
+    sign = -1 if lower_is_better(metric) else 1
     return max(reversed(measured), key=lambda best: sign * best.score, default=None)
 
 

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from .errors import TaskError
 from .files import dump_yaml, lock, parse_yaml, read_json, read_yaml, sha256_bytes, write_atomic
+from .kinds import registry
 from .language import Language, Text, as_language
 from .plugins import installed
 from .secrets import redact
@@ -28,6 +29,11 @@ def task_types() -> list[str]:
     return [*TASK_TYPES, *(plugin.name for plugin in installed("types"))]
 
 
+def usual_metric(type: str) -> str:
+    """What a goal of a type of task is measured in where the person names no metric."""
+    return str(registry("types").get(type, "type").usual_metric)
+
+
 def _known_type(value: str) -> str:
     if value not in TASK_TYPES and value not in (known := task_types()):
         raise ValueError(one_of(value, known))
@@ -35,15 +41,6 @@ def _known_type(value: str) -> str:
 
 
 TaskType = Annotated[str, AfterValidator(_known_type), WithJsonSchema({"enum": [*TASK_TYPES], "type": "string"})]
-# What a goal is measured in where the person names no metric.
-USUAL_METRICS: dict[TaskType, str] = {
-    "classification": "macro_f1",
-    "entity-classification": "macro_f1",
-    "extraction": "entity_f1",
-    "generation": "chrf",
-    "chat": "chrf",
-    "preference": "preference_accuracy",
-}
 State = Literal["created", "configuring", "training", "evaluating", "deployed", "archived"]
 STATES: tuple[State, ...] = ("created", "configuring", "training", "evaluating", "deployed", "archived")
 Privacy = Literal["open", "on-premise"]
@@ -159,7 +156,7 @@ class Task(_Open):
     @property
     def metric(self) -> str:
         """What the goal is measured in."""
-        return self.success_criteria.metric or USUAL_METRICS[self.type]
+        return self.success_criteria.metric or usual_metric(self.type)
 
 
 _REVISIONS_REMEMBERED = 500

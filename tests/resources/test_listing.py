@@ -6,7 +6,7 @@ from collections.abc import Callable
 from nlp_skills.resources.files import write_json, write_yaml
 from nlp_skills.resources.listing import list_tasks, task_row
 from nlp_skills.resources.promotion import Current, save_current
-from nlp_skills.resources.score import LOWER_IS_BETTER, best_version
+from nlp_skills.resources.score import best_version, lower_is_better
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
@@ -102,8 +102,9 @@ def test_a_row_holds_the_best_score_in_the_tasks_own_metric_against_its_goal(
     assert (row.best_version, row.threshold, row.met, row.current) == ("v2", 0.8, True, "v1")
 
 
-def test_which_metrics_are_better_lower_is_known_here_as_where_they_are_measured() -> None:
-    assert {name for name, metric in known_metrics().items() if not metric.higher_is_better} == LOWER_IS_BETTER
+def test_which_metrics_are_better_lower_is_what_they_say_of_themselves() -> None:
+    assert [name for name in known_metrics() if lower_is_better(name)] == ["invalid_rate"]
+    assert not lower_is_better("of_a_package_that_is_gone") and not lower_is_better("recall.negative")
 
 
 def test_archived_tasks_are_left_out_unless_they_are_asked_for(workspace: Workspace, make_task: MakeTask) -> None:

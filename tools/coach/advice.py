@@ -11,7 +11,7 @@ from ...resources.language import Text
 from ...resources.task import Task
 from ..data.adding import file_to_add
 from ..data.sources import kinds
-from ..data.types import ROLE_TITLES, task_kind
+from ..data.types import role_title, task_kind
 from .answer import DecisionDue, Question
 from .intents import Said
 from .wording import listed
@@ -121,7 +121,7 @@ def source_decision(task: Task) -> DecisionDue:
 
 
 def _sources_here() -> list[Text]:
-    """The kinds of sources that are installed, in words."""
+    """The kinds of sources that are installed, in words; those of packages by their names."""
     words = {
         "file": Text("files", "檔案"),
         "database": Text("databases", "資料庫"),
@@ -130,7 +130,7 @@ def _sources_here() -> list[Text]:
         "huggingface": Text("Hugging Face data sets", "Hugging Face 資料集"),
         "llm_generated": Text("a model service", "模型服務"),
     }
-    return [words[kind] for kind in words if kind in kinds()]
+    return [words.get(kind, Text(kind, kind)) for kind in dict.fromkeys([*words, *kinds()]) if kind in kinds()]
 
 
 def reads(database: str) -> bool:
@@ -150,7 +150,7 @@ def secret_warning() -> Text:
 
 def source_question(said: Said, task: Task) -> Question:
     """The one question that leads to a filled `sources[]`."""
-    titles = [ROLE_TITLES[role] for role in task_kind(task.type).roles]
+    titles = [role_title(role) for role in task_kind(task.type).roles]
     columns = Text(
         " and ".join(filter(None, (", ".join(title.en for title in titles[:-1]), titles[-1].en))),
         "、".join(title.zh for title in titles),

@@ -8,7 +8,7 @@ from ...resources.answer import NextStep
 from ...resources.errors import DataError
 from ...resources.language import Text, several
 from ..data.labelling.standing import concerns, look, next_call
-from ..data.types import ROLE_TITLES
+from ..data.types import role_title
 from .answer import CoachAnswer
 from .intents import Said
 from .situation import Situation
@@ -43,7 +43,7 @@ def label_rows(situation: Situation, _said: Said) -> CoachAnswer | None:
         return None
     say, tool, arguments = next_call(here)
     kind = here.pool.kind
-    what = ROLE_TITLES[kind.key]
+    what = role_title(kind.key)
     todo = what.zh if what.zh.endswith("標註") else f"標註{what.zh}"
     by = (
         Text("a model or a version", "模型或某個版本")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from ...resources.language import Text
-from ..deploy.targets import target_names
+from ..deploy.targets import TARGETS
 from . import labelling, states
 from .advice import generation_decision, generation_question, source_advice, source_decision
 from .analysis import against_the_simplest, best_result, result_of, where_it_stands
@@ -181,7 +181,9 @@ def _deploy(situation: Situation, said: Said) -> CoachAnswer:
             "也可以改放到 Ollama、GGUF 檔、vLLM 或 Hugging Face（target）。",
         ),
     )
-    named = next((name for name in target_names() if re.search(rf"\b{name}\b", said.message, re.IGNORECASE)), None)
+    named = next(
+        (name for name in TARGETS.names() if re.search(rf"\b{re.escape(name)}\b", said.message, re.IGNORECASE)), None
+    )
     step = call(
         "deploy",
         Text("Deploy it when they agree.", "對方同意就部署。"),

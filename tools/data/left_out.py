@@ -16,7 +16,7 @@ from .mapping import shown_columns, unlabelled_way_out
 from .origins import Origin, key_column, records_at
 from .places import Place, PlacesOf
 from .rows_listed import PLACE, TO_MEND, cells_shown, write_sheet
-from .types import ROLE_TITLES, task_kind
+from .types import role_title, task_kind
 
 _RUNS_NAMED = 5
 _LOOKED_AT = 1000  # sound records by which a column that went missing is told
@@ -162,7 +162,7 @@ class LeftOut:
     def _why(self, reason: str) -> Text:
         if problem := task_kind(self.task.type).problems.get(reason):
             return problem
-        title = ROLE_TITLES.get(reason, Text(reason, reason))
+        title = role_title(reason)
         return Text(f"no {title.en}", f"沒有{title.zh}")
 
     def _mended(self, number: int, reason: str, records: Sequence[int]) -> Text:

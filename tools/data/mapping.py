@@ -21,7 +21,7 @@ from .layouts import Layout, layout_of, meant_for_another
 from .own_split import SPLIT, strictest
 from .rows import Row, plain_name, row_id
 from .sources import SourceKind
-from .types import ROLE_TITLES, Spelling, TaskKind, Unfit, task_kind, task_kinds
+from .types import Spelling, TaskKind, Unfit, role_title, task_kind, task_kinds
 
 Record = dict[str, Any]
 _TRACED = ("url", "file")  # columns that say where a record stood
@@ -161,7 +161,7 @@ def may_be_a_row(columns: Columns) -> Text:
 
 def unlabelled_way_out(missing: Sequence[str]) -> Text:
     """What else can be done where the answer is missing: some sources have none."""
-    answers = {kind.key: ROLE_TITLES[kind.key] for kind in task_kinds().values() if kind.no_proposals is None}
+    answers = {kind.key: role_title(kind.key) for kind in task_kinds().values() if kind.no_proposals is None}
     lacking = next((answers[role] for role in missing if role in answers), None)
     if lacking is None:
         return Text("", "")
@@ -336,7 +336,7 @@ class Conversion:
                     f"有 {count} 筆已略過：{problem.zh}。",
                 ),
             )
-        title = ROLE_TITLES.get(code, Text(code, code))
+        title = role_title(code)
         return finding(
             f"left_out_without_{code}",
             count,

@@ -20,7 +20,7 @@ from .rows_listed import FOLDER
 from .snapshot import working_file
 from .split import SPLITS
 from .store import Snapshot
-from .types import ROLE_TITLES, task_kind
+from .types import role_title, task_kind
 
 _WORTH_SAYING = (
     "no_test",
@@ -156,7 +156,7 @@ def _message(
         if not losses.left_out.count
         else Text("", "")
     )
-    lacking = ROLE_TITLES[task_kind(prepared.definition.type).key]
+    lacking = role_title(task_kind(prepared.definition.type).key)
     apart = len(prepared.unlabelled)
     waiting = Text(
         f" {several(apart, 'row carries', 'rows carry')} no {lacking.en} and {'is' if apart == 1 else 'are'} kept apart "

@@ -40,7 +40,7 @@ from .permission import check_permission
 from .places import PlacesOf
 from .rows import Row
 from .sources import Record, SourceKind, source_kind
-from .types import ROLE_TITLES, counted_labels, task_kind
+from .types import counted_labels, role_title, task_kind
 from .watching import Watch
 
 MODULE = "nlp_skills.tools.data.preview"
@@ -323,7 +323,7 @@ def _before_preparing(task: TaskFolder, look: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_labels(task: TaskFolder, definition: Task, looks: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    apart, lacking = sum(look["unlabelled"] for look in looks), ROLE_TITLES[task_kind(definition.type).key]
+    apart, lacking = sum(look["unlabelled"] for look in looks), role_title(task_kind(definition.type).key)
     return _say(
         Text(
             f"{several(len(looks), 'source')} can be read; of the rows looked at, {apart} with no {lacking.en} will be "

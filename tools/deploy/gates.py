@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...resources.answer import quoted
 from ...resources.errors import DeploymentError, EvaluationError
 from ...resources.language import Text
-from ...resources.score import LOWER_IS_BETTER, reaches
+from ...resources.score import lower_is_better, reaches
 from ...resources.task import Task
 from ...resources.version import VersionFolder
 from ..evaluate.metric import answers_of, check_metric, metric_title
@@ -57,7 +57,7 @@ def criteria_gate(task: Task, chosen: VersionFolder, override: Override | None =
         ) from error
     if reaches(task.metric, measured, criteria.threshold):
         return []
-    lower = task.metric in LOWER_IS_BETTER
+    lower = lower_is_better(task.metric)
     title, sign = metric_title(task.metric), ">" if lower else "<"
     found = f"{measured:.4f} {sign} {criteria.threshold}"
     figures = f"{task.metric} {found}"

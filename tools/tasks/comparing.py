@@ -10,7 +10,7 @@ from ...resources.errors import TaskError
 from ...resources.files import read_json
 from ...resources.language import Text
 from ...resources.promotion import current_version
-from ...resources.score import LOWER_IS_BETTER, Best, best_version, reaches
+from ...resources.score import Best, best_version, lower_is_better, reaches
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version_numbers
 from ...resources.workspace import Workspace
@@ -99,7 +99,7 @@ def _verdict(columns: list[Column], rankable: bool) -> Text:
     parts = [_against_goal(column) for column in columns]
     if rankable:
         best_first = sorted(
-            columns, key=lambda one: one.best_score or 0.0, reverse=columns[0].metric not in LOWER_IS_BETTER
+            columns, key=lambda one: one.best_score or 0.0, reverse=not lower_is_better(columns[0].metric)
         )
         ordered = ", ".join(f"{one.task} {one.best_score:.3f}" for one in best_first)
         parts.append(

@@ -28,7 +28,7 @@ from ..generation.asking import OPENAI_URL, Endpoint, Said, key_for, needed
 from ..prompting import task_prompt
 from ..reach import needs_to_leave
 from ..rows import Row
-from ..types import ROLE_TITLES, task_kind
+from ..types import role_title, task_kind
 from .pool import Pool
 from .proposals import Proposer
 from .standing import Labelling, look, next_call
@@ -288,7 +288,7 @@ def _no_labels(settings: EndpointSettings, raw: str, task: Task) -> DataError:
     return DataError(
         Text(
             f"{_USELESS_IN_A_ROW} answers of {settings.model} in a row were no {kind.key}{f', such as {shown!r}' if shown else ''}.",
-            f"{settings.model} 連續 {_USELESS_IN_A_ROW} 個回答都不是{ROLE_TITLES[kind.key].zh}{f'，例如「{shown}」' if shown else ''}。",
+            f"{settings.model} 連續 {_USELESS_IN_A_ROW} 個回答都不是{role_title(kind.key).zh}{f'，例如「{shown}」' if shown else ''}。",
         ),
         Text(
             "Use a larger model, or make the task's prompt clearer (update_task prompt.system).",

@@ -10,7 +10,7 @@ from ....resources.errors import DataError
 from ....resources.files import read_jsonl
 from ....resources.language import Text, several
 from ....resources.task import TaskFolder
-from ..types import ROLE_TITLES, task_kind
+from ..types import role_title, task_kind
 from .standing import look, next_call
 
 
@@ -28,7 +28,7 @@ def kept_apart(task: TaskFolder, files: Sequence[Path]) -> dict[str, Any]:
 
 def only_unlabelled(task: TaskFolder, fetched: int, files: Sequence[Path]) -> dict[str, Any]:
     """The whole answer where no row can train yet."""
-    apart, lacking = kept_apart(task, files), ROLE_TITLES[task_kind(task.load().type).key]
+    apart, lacking = kept_apart(task, files), role_title(task_kind(task.load().type).key)
     return {
         **apart,
         "message": Text(

@@ -9,7 +9,7 @@ from ....resources.figures import figure
 from ....resources.language import Text
 from ....resources.task import Task, TaskFolder
 from ....resources.version import VersionFolder, version_numbers
-from ..types import ROLE_TITLES, task_kind
+from ..types import role_title, task_kind
 from .agreement import agreements
 from .decisions import Decided, decided_rows
 from .pool import Pool, any_unlabelled, asked_id, load_pool, snapshot_rows
@@ -136,7 +136,7 @@ def first_call(folder: TaskFolder, task: Task) -> tuple[Text, str, dict[str, Any
     trained = [number for number in version_numbers(folder) if VersionFolder(folder, number).model_info_file.is_file()]
     arguments: dict[str, Any] = {"task": folder.name, "action": "propose"}
     kind = task_kind(task.type)
-    what, rules = ROLE_TITLES[kind.key], kind.answers != "text"
+    what, rules = role_title(kind.key), kind.answers != "text"
     if trained:
         return (
             Text(

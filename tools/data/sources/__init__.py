@@ -17,7 +17,7 @@ from ....resources.language import Text
 from ....resources.unknown_fields import Unknown, unknown_fields
 from ....resources.wording import nearest
 from ..expense import Expense
-from ..types import ROLE_TITLES
+from ..types import known_roles
 from ..watching import Watch
 
 Record = dict[str, Any]
@@ -124,11 +124,11 @@ def unknown_in_source(given: Mapping[str, Any], kind: type[SourceKind], field: s
     """
     found = list(unknown_fields(kind, given, field, leave=tuple(kind.model_fields)))
     mapping = given.get("mapping")
-    mapping = mapping if isinstance(mapping, Mapping) else {}
+    mapping, roles = mapping if isinstance(mapping, Mapping) else {}, known_roles()
     for role in mapping:
-        near = nearest(str(role), (known for known in ROLE_TITLES if known not in mapping), cutoff=_NEAR)
-        if role not in ROLE_TITLES and near:
-            found.append(Unknown(f"{field}.mapping.{role}", near[0], tuple(ROLE_TITLES)))
+        near = nearest(str(role), (known for known in roles if known not in mapping), cutoff=_NEAR)
+        if role not in roles and near:
+            found.append(Unknown(f"{field}.mapping.{role}", near[0], tuple(roles)))
     return found
 
 

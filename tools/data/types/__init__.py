@@ -95,7 +95,8 @@ class TaskKind(ABC):
     """A type of task. A subclass is one file here; its docstring is its documentation.
 
     `roles` are the columns a row needs and `inputs` those of them that are asked; `optional` ones are used where they
-    are there, and `context` ones go into the input. `key` is the field by which a canonical row is known to be of this kind. Where `one_answer` holds, the
+    are there, and `context` ones go into the input. `usual_metric` is what a goal is measured in where the person names none.
+    `key` is the field by which a canonical row is known to be of this kind; `titles` say what columns of its own are called. Where `one_answer` holds, the
     same input with two answers contradicts itself; else they are two rows. `sample` is a row as somebody writes it, its
     values left open, with `hints` about its fields and the tokens it takes.
     """
@@ -108,10 +109,12 @@ class TaskKind(ABC):
     context: ClassVar[tuple[str, ...]] = ()
     aliases: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     answers: ClassVar[Answers]
+    usual_metric: ClassVar[str]
     key: ClassVar[str]
     one_answer: ClassVar[bool] = True
     needs_labels: ClassVar[bool] = False
     prompts: ClassVar[Mapping[Language, Prompt]]
+    titles: ClassVar[Mapping[str, Text]] = {}
     problems: ClassVar[Mapping[str, Text]] = {}  # code of an `Unfit` → what is wrong with the record
     sample: ClassVar[Mapping[str, Any]]
     hints: ClassVar[tuple[Text, ...]] = ()
@@ -291,6 +294,17 @@ def task_kind(name: TaskType) -> TaskKind:
     """
     TYPES.get(name, "type")
     return task_kinds()[name]
+
+
+def role_title(role: str) -> Text:
+    """What a column is called where people read of it."""
+    own = (kind.titles[role] for kind in task_kinds().values() if role in kind.titles)
+    return ROLE_TITLES.get(role) or next(own, Text(role, role))
+
+
+def known_roles() -> list[str]:
+    """The columns that rows of any type have."""
+    return list(dict.fromkeys([*ROLE_TITLES, *(role for kind in task_kinds().values() for role in kind.roles)]))
 
 
 def kind_of(row: Mapping[str, Any]) -> TaskKind:

@@ -38,6 +38,7 @@ class Chat(TaskKind):
         "messages": ("conversation", "conversations", "dialog", "dialogue", "chat", "turns", "對話", "訊息")
     }
     answers: ClassVar[Answers] = "text"
+    usual_metric: ClassVar[str] = "chrf"
     key: ClassVar[str] = "messages"
     one_answer: ClassVar[bool] = False
     no_proposals: ClassVar[Text | None] = Text(

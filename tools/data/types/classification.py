@@ -18,6 +18,7 @@ class Classification(TaskKind):
     roles: ClassVar[tuple[str, ...]] = ("text", "label")
     optional: ClassVar[tuple[str, ...]] = ("entity",)
     answers: ClassVar[Answers] = "label"
+    usual_metric: ClassVar[str] = "macro_f1"
     key: ClassVar[str] = "label"
     needs_labels: ClassVar[bool] = True
     one_label: ClassVar[bool] = True

@@ -32,6 +32,7 @@ class Extraction(TaskKind):
         "spans": ("entities", "ner", "label", "labels", "annotations", "marks", "slots", "實體", "標註", "擷取", "欄位")
     }
     answers: ClassVar[Answers] = "spans"
+    usual_metric: ClassVar[str] = "entity_f1"
     key: ClassVar[str] = "spans"
     needs_labels: ClassVar[bool] = True
     sample: ClassVar[Mapping[str, Any]] = {"text": "…", "spans": [{"type": "…", "text": "…"}]}

@@ -40,6 +40,7 @@ class Generation(TaskKind):
         ),
     }
     answers: ClassVar[Answers] = "text"
+    usual_metric: ClassVar[str] = "chrf"
     key: ClassVar[str] = "output"
     one_answer: ClassVar[bool] = False
     sample: ClassVar[Mapping[str, Any]] = {"text": "…", "output": "…"}

@@ -29,6 +29,7 @@ class Preference(TaskKind):
         "rejected": ("dispreferred", "worse", "bad", "refused", "較差", "不偏好", "差的回答"),
     }
     answers: ClassVar[Answers] = "pair"
+    usual_metric: ClassVar[str] = "preference_accuracy"
     key: ClassVar[str] = "chosen"
     one_answer: ClassVar[bool] = False
     no_proposals: ClassVar[Text | None] = Text(

@@ -9,7 +9,7 @@ from typing import Any
 from ....resources.answer import Standing
 from ....resources.figures import figure
 from ....resources.language import Text, several
-from ....resources.task import USUAL_METRICS, Task
+from ....resources.task import Task, usual_metric
 from ....resources.version import VersionFolder
 from ..baselines import BASE_MODEL, fitted_title
 from ..metric import known_metrics, metric_title
@@ -54,7 +54,7 @@ def result_of(task: Task, version: VersionFolder) -> Result | None:
     if known is None:
         return None
     evaluation = known.record
-    usual = USUAL_METRICS[task.type]
+    usual = usual_metric(task.type)
     found = headline(evaluation, task.metric) or headline(evaluation, usual)
     if found is None:
         return None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ....resources.language import Text, several
-from ....resources.task import USUAL_METRICS
+from ....resources.task import usual_metric
 from ..baselines import fitted_title
 from ..metric import known_metrics, metric_title
 from .figures import interval, number
@@ -20,7 +20,7 @@ _DECODINGS = {
 
 
 def measures(material: Material) -> Html:
-    record, metric, usual = material.record, material.metric, USUAL_METRICS[material.task.type]
+    record, metric, usual = material.record, material.metric, usual_metric(material.task.type)
     names = list(dict.fromkeys([metric, *sorted(record["metrics"], key=lambda name: name != usual)]))
     head = [tag("th"), *(tag("th", metric_title(name), scope="col", class_="n") for name in names)]
     decoding = _DECODINGS.get(record["decoding"], Text(record["decoding"], record["decoding"]))

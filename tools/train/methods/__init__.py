@@ -211,7 +211,7 @@ def methods() -> dict[str, type[Method]]:
 def usual_method(kind: TaskType) -> str:
     """The method that a task of that type is trained with where nobody names one."""
     answers = task_kind(kind).answers
-    return next(name for name, method in methods().items() if answers in method.usual_for)
+    return next(name for name, method in METHODS.own().items() if answers in method.usual_for)
 
 
 def method_class(kind: str) -> type[Method]:

@@ -15,11 +15,12 @@ from ...data.types import Answers, task_kind
 
 class Reward(ABC):
     """A way of judging answers. A subclass is one file here; its docstring is its documentation, `answers` are those it
-    can judge (see `data/types`)."""
+    can judge (see `data/types`), and it is a usual reward for those of `usual_for`, where it is one of ours."""
 
     name: ClassVar[str]
     title: ClassVar[Text]
     answers: ClassVar[tuple[Answers, ...]]
+    usual_for: ClassVar[tuple[Answers, ...]] = ()
 
     @abstractmethod
     def score(self, row: Mapping[str, Any], answer: str, labels: Sequence[str]) -> float:
@@ -40,9 +41,8 @@ def rewards() -> dict[str, Reward]:
 
 def usual_rewards(kind: TaskType) -> list[str]:
     """The rewards of a task of that type where nobody names any."""
-    return {"label": ["label_match"], "spans": ["exact_match", "json_validity"]}.get(
-        task_kind(kind).answers, ["exact_match"]
-    )
+    answers = task_kind(kind).answers
+    return [name for name, reward in REWARDS.own().items() if answers in reward.usual_for]
 
 
 def chosen_rewards(names: Iterable[str], kind: TaskType) -> list[Reward]:

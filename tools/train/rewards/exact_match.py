@@ -14,6 +14,7 @@ class ExactMatch(Reward):
 
     title: ClassVar[Text] = Text("the answer is exactly the right one", "回答和正確答案完全相同")
     answers: ClassVar[tuple[Answers, ...]] = ("label", "spans", "text")
+    usual_for: ClassVar[tuple[Answers, ...]] = ("spans", "text")
 
     def score(self, row: Mapping[str, Any], answer: str, labels: Sequence[str]) -> float:
         kind = kind_of(row)

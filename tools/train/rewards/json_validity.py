@@ -18,6 +18,7 @@ class JsonValidity(Reward):
 
     title: ClassVar[Text] = Text("the answer is JSON of the right shape", "回答是格式正確的 JSON")
     answers: ClassVar[tuple[Answers, ...]] = ("spans", "text")
+    usual_for: ClassVar[tuple[Answers, ...]] = ("spans",)
 
     def score(self, row: Mapping[str, Any], answer: str, labels: Sequence[str]) -> float:
         kind = kind_of(row)

@@ -13,6 +13,7 @@ class LabelMatch(Reward):
 
     title: ClassVar[Text] = Text("the answer is the row's label", "回答就是這一列的標籤")
     answers: ClassVar[tuple[Answers, ...]] = ("label",)
+    usual_for: ClassVar[tuple[Answers, ...]] = ("label",)
 
     def score(self, row: Mapping[str, Any], answer: str, labels: Sequence[str]) -> float:
         kind = kind_of(row)
