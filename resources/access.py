@@ -316,6 +316,11 @@ def let_person_answer() -> None:
     _terminal = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
 
 
+def at_terminal() -> bool:
+    """Whether a person started this process by hand on a terminal."""
+    return _terminal
+
+
 def grants_file() -> Path:
     """Where the permissions stand, beside the secrets."""
     named = os.environ.get(FOLDER_VARIABLE)

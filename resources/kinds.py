@@ -1,6 +1,7 @@
 """A folder as a registry: each file holds one kind, known by the file's name, and is loaded when kinds are asked for.
 
-Beside the folder's own stand those that installed packages add to its group (see `plugins`).
+Beside the folder's own stand those that installed packages add to its group (see `plugins`), and those of the workspace's
+own files (see `plugin_files`).
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ import os
 import pkgutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from .errors import NlpSkillsError, PluginError
+from .errors import NlpSkillsError
 from .language import Text
+from .plugin_files import GROUPS, PluginFile, plugin_files
 from .plugins import Plugin, installed
 from .wording import misfit_of, suggest
 
@@ -36,6 +39,7 @@ REGISTRIES = {
     "targets": "tools.deploy.targets:TARGETS",
 }
 
+_workspace: Path | None = None
 _FAMILY_VARIABLE = "NLP_SKILLS_JOB_FAMILY"  # see `job`: set in every process of a job
 
 
@@ -74,6 +78,17 @@ def registry(group: str) -> Registry[Any]:
     return found
 
 
+def use_plugins_of(workspace: Path) -> None:
+    """Take the kinds of that workspace's files; without it those of the usual one count."""
+    global _workspace
+    _workspace = workspace
+
+
+def is_stand_in(kind: object) -> bool:
+    """Whether a kind only says what it is: the file that holds it is run in jobs alone."""
+    return bool(getattr(kind, "is_stand_in", False))
+
+
 class Registry(Generic[Kind]):
     """The kinds of one folder and of the entry points of its group.
 
@@ -102,25 +117,31 @@ class Registry(Generic[Kind]):
         self._package, self._error, self._group, self._named, self._hyphens = package, error, group, named, hyphens
         self._loaded: dict[str, type[Kind]] | None = None
         self._instances: dict[str, Kind] | None = None
-        self._faults: dict[str, PluginError] = {}
+        self._faults: dict[str, NlpSkillsError] = {}
+        self._origins: dict[str, Plugin | PluginFile] = {}
+        self._read: list[PluginFile] = []
 
     def names(self) -> list[str]:
         """The names of all kinds, in alphabetical order; none is loaded."""
-        return sorted({*self._own_names(), *(plugin.name for plugin in self._plugins())})
+        return sorted({*self._own_names(), *(plugin.name for plugin in self._added(self._files()))})
 
     def classes(self) -> dict[str, type[Kind]]:
         """Every kind that can be used, by name in alphabetical order; `faults` tells of the others."""
-        if self._loaded is None:
+        files = self._files() if self._loaded is None or not _in_a_job() else self._read
+        if self._loaded is None or files != self._read:
+            self._read, self._instances, self._faults = files, None, {}
+            origins: dict[str, Plugin | PluginFile] = {}
             found = {self._written(name): kind for name, kind in kinds_in(self._package, self._base).items()}
-            for plugin in self._plugins():
+            for plugin in self._added(files):
                 try:
                     found[plugin.name] = self._checked(plugin, found)
-                except PluginError as error:
+                    origins[plugin.name] = plugin
+                except NlpSkillsError as error:
                     self._faults[plugin.name] = error
             for name, kind in found.items():
                 if self._named:
                     setattr(kind, self._named, name)
-            self._loaded = dict(sorted(found.items()))
+            self._loaded, self._origins = dict(sorted(found.items())), origins
         return self._loaded
 
     def own(self) -> dict[str, type[Kind]]:
@@ -129,14 +150,20 @@ class Registry(Generic[Kind]):
 
     def instances(self) -> dict[str, Kind]:
         """One of every kind, made without arguments."""
+        known = self.classes()
         if self._instances is None:
-            self._instances = {name: kind() for name, kind in self.classes().items()}
+            self._instances = {name: kind() for name, kind in known.items()}
         return self._instances
 
-    def faults(self) -> dict[str, PluginError]:
-        """Why kinds that a package names cannot be used, by name."""
+    def faults(self) -> dict[str, NlpSkillsError]:
+        """Why kinds from outside cannot be used, by name."""
         self.classes()
         return self._faults
+
+    def origins(self) -> dict[str, Text]:
+        """Where the kinds that are not the folder's own come from, by name."""
+        self.classes()
+        return {name: plugin.origin for name, plugin in self._origins.items()}
 
     def get(self, name: str, field: str | None = None) -> type[Kind]:
         """The kind of that name.
@@ -146,10 +173,13 @@ class Registry(Generic[Kind]):
 
         Raises:
             NlpSkillsError: of the registry's own class: there is none; the nearest name is offered, and all there are.
-            PluginError: a package names it, and it cannot be used.
+            PluginError: a package or a file brings it, and it cannot be used.
+            AccessError: a file brings it, and the person has not agreed to its content.
         """
         known = self.classes()
         if name in known:
+            if isinstance(file := self._origins.get(name), PluginFile):
+                file.require_agreement()
             return known[name]
         if name in self._faults:
             raise self._faults[name]
@@ -230,11 +260,23 @@ class Registry(Generic[Kind]):
     def _plugins(self) -> list[Plugin]:
         return installed(self._group) if self._group else []
 
-    def _checked(self, plugin: Plugin, taken: Mapping[str, Any]) -> type[Kind]:
+    def _added(self, files: Sequence[PluginFile]) -> list[Plugin | PluginFile]:
+        """What stands beside the folder's own, those of packages first."""
+        return [*self._plugins(), *files]
+
+    def _files(self) -> list[PluginFile]:
+        """The workspace's files that hold a kind of this group, by what stands in them."""
+        if self._group not in GROUPS:
+            return []
+        from .workspace import default_workspace
+
+        return [file for file in plugin_files(_workspace or default_workspace()) if file.holds(self._base)]
+
+    def _checked(self, plugin: Plugin | PluginFile, taken: Mapping[str, Any]) -> type[Kind]:
         """The plugin's class, when it is whole and its name is free."""
         if plugin.name in taken:
             raise plugin.refused(Text("the name is taken", "這個名稱已經有了"))
-        loaded = plugin.load()
+        loaded = plugin.load(self._base, run=_in_a_job()) if isinstance(plugin, PluginFile) else plugin.load()
         kind = kind_of_module(loaded, self._base) if isinstance(loaded, ModuleType) else loaded
         if not (isinstance(kind, type) and issubclass(kind, self._base)):
             wanted = f"{self._base.__module__}.{self._base.__name__}"
@@ -254,9 +296,13 @@ def _unset(kind: type, named: str | None) -> Iterator[str]:
                 yield name
 
 
+def _in_a_job() -> bool:
+    return _FAMILY_VARIABLE in os.environ
+
+
 def _install_there() -> Text:
     """In a job: where a package has to stand for its kinds to be known."""
-    if _FAMILY_VARIABLE not in os.environ:
+    if not _in_a_job():
         return Text("", "")
     command = f"{sys.executable} -m pip install PACKAGE"
     return Text(

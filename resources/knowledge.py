@@ -20,6 +20,7 @@ from .wording import suggest
 
 SKILLS = Path(__file__).parent / "skills"
 MAIN_PAGE = "SKILL"
+KINDS_PAGE = ("llm-coach", "kinds")  # what follows its introduction is written from the code when it is read
 _HEADING = re.compile(r"^#\s+(.+?)\s*$", re.MULTILINE)
 _FRONT_MATTER = re.compile(r"\A---\r?\n(.*?)\r?\n---\r?\n", re.DOTALL)
 _PAGES_KEPT = 500
@@ -74,7 +75,13 @@ def read_page(skill: str, page: str = MAIN_PAGE, language: Language | None = Non
         raise _unknown("skill", skill, skill_names())
     if page != MAIN_PAGE and page not in page_names(skill):
         raise _unknown("page", page, page_names(skill))
-    return page_text(page_file(skill, page, language or spoken_language()))
+    language = language or spoken_language()
+    text = page_text(page_file(skill, page, language))
+    if (skill, page) == KINDS_PAGE:
+        from .kinds_reference import kinds_reference
+
+        text += f"\n{kinds_reference(language)}"
+    return text
 
 
 def page_file(skill: str, page: str, language: Language) -> Path:

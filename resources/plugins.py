@@ -49,6 +49,11 @@ class Plugin(NamedTuple):
     origin: Text
     entry: importlib.metadata.EntryPoint
 
+    @property
+    def package(self) -> str:
+        """The package's name, as an installer normalises it."""
+        return self.entry.dist.name.lower().replace("_", "-") if self.entry.dist else ""
+
     def load(self) -> Any:
         """What the package names.
 
@@ -56,10 +61,10 @@ class Plugin(NamedTuple):
             PluginError: it cannot be imported, or asks for a training library at its top.
         """
         try:
-            with _light_imports():
+            with light_imports():
                 return self.entry.load()
         except Exception as error:  # whatever a stranger's module raises when it is imported
-            raise self.refused(_why(error)) from error
+            raise self.refused(reason_in_words(error)) from error
 
     def refused(self, why: Text) -> PluginError:
         """The error that says why it cannot be used."""
@@ -89,7 +94,7 @@ def _package(entry: importlib.metadata.EntryPoint) -> Text:
     return Text(f"the package {package}", f"套件 {package} ")
 
 
-def _why(error: Exception) -> Text:
+def reason_in_words(error: Exception) -> Text:
     from .masking import redact
 
     heavy = next((one for one in _causes(error) if isinstance(one, _HeavyImport)), None)
@@ -127,7 +132,7 @@ class _Refuser(importlib.abc.MetaPathFinder):
 
 
 @contextmanager
-def _light_imports() -> Iterator[None]:
+def light_imports() -> Iterator[None]:
     refuser = _Refuser()
     sys.meta_path.insert(0, refuser)
     try:

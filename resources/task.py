@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from .errors import TaskError
 from .files import dump_yaml, lock, parse_yaml, read_json, read_yaml, sha256_bytes, write_atomic
@@ -40,7 +40,7 @@ def _known_type(value: str) -> str:
     return value
 
 
-TaskType = Annotated[str, AfterValidator(_known_type), WithJsonSchema({"enum": [*TASK_TYPES], "type": "string"})]
+TaskType = Annotated[str, AfterValidator(_known_type)]
 State = Literal["created", "configuring", "training", "evaluating", "deployed", "archived"]
 STATES: tuple[State, ...] = ("created", "configuring", "training", "evaluating", "deployed", "archived")
 Privacy = Literal["open", "on-premise"]

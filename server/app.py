@@ -10,6 +10,7 @@ from .. import __version__
 from ..prompts import flows
 from ..resources import published
 from ..resources.job import JobFolder
+from ..resources.kinds import use_plugins_of
 from ..resources.task import TaskFolder
 from ..resources.workspace import Workspace
 from ..tools.coach import tool as coach
@@ -53,6 +54,7 @@ def build_server(settings: Settings | None = None) -> GuardedServer:
     """
     settings = settings or Settings.from_environment()
     workspace = Workspace(settings.workspace)
+    use_plugins_of(workspace.root)
     server = GuardedServer(
         workspace=workspace,
         language=settings.language,

@@ -24,6 +24,7 @@ from ..tools.compute.machines import LOCAL, State, named_machine, named_machines
 from ..tools.compute.turns import before_me
 from ..tools.compute.worker import WORKER_VARIABLE
 from . import abilities
+from .added_kinds import added_kinds, added_packages
 from .install import standings
 from .settings import Settings
 
@@ -209,7 +210,7 @@ def _libraries(machine: Machine) -> dict[str, str | None] | None:
     if machine.worker is None:
         return None
     try:
-        asked = [*_NEEDED, *abilities.optional_packages()]
+        asked = [*_NEEDED, *abilities.optional_packages(), *added_packages()]
         told = subprocess.run(
             [machine.worker, "-P", "-c", _WORKER_PROBE, *asked],
             capture_output=True,
@@ -258,6 +259,7 @@ def _abilities(machine: Machine, libraries: dict[str, str | None]) -> Iterator[F
         *abilities.training("", machine, libraries),
         *abilities.roads(machine.worker or sys.executable, reads),
         *abilities.deployment(libraries),
+        *added_kinds(machine.worker, libraries),
     ):
         yield Finding(*standing[:3])
 

@@ -15,7 +15,7 @@ from typing import ClassVar, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from ...resources.errors import EvaluationError
-from ...resources.kinds import Registry
+from ...resources.kinds import Registry, is_stand_in
 from ...resources.language import Text
 from ...resources.task import TaskType
 from ...resources.wording import nearest
@@ -218,7 +218,7 @@ def metrics_for(answers: Answers, rows: Sequence[Answered] | None = None) -> dic
     return {
         name: metric
         for name, metric in known_metrics().items()
-        if answers in metric.answers and (rows is None or metric.applies(rows))
+        if answers in metric.answers and (rows is None or (metric.applies(rows) and not is_stand_in(metric)))
     }
 
 
@@ -258,8 +258,9 @@ def check_metric(
     Raises:
         EvaluationError: there is no such metric or label, or it does not fit such answers; others are offered.
     """
+    kind, _, label = name.partition(".")
+    METRICS.get(kind, field)  # says what brings one that is missing here, and asks where nobody has agreed to a file
     if fits(name, answers, labels):
-        kind, _, label = name.partition(".")
         return known_metrics()[kind], label or None
     near = offered(name, answers, labels, 3)
     raise EvaluationError(

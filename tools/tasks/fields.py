@@ -12,7 +12,7 @@ from ...resources.language import Text
 from ...resources.task import Task
 from ...resources.wording import misfit_of, nearest, suggest
 from ..data.types import task_kinds
-from ..evaluate.metric import answers_of, fits, known_metrics, offered
+from ..evaluate.metric import METRICS, answers_of, fits, known_metrics, offered
 from .naming import checked_labels
 
 _KEPT = ("format", "name", "created", "archived", "cloned_from")  # not the person's to set by field
@@ -136,6 +136,7 @@ def _check_metric(task: Task) -> None:
     """A goal is one metric over all labels (`macro_f1`) or one label's (`recall.negative`), and fits the type."""
     name, answers = task.metric, answers_of(task.type)
     if fits(name, answers, task.labels or None):
+        METRICS.get(name.partition(".")[0], "success_criteria.metric")  # asks where nobody has agreed to a file
         return
     what = Text(f"There is no metric {name[:40]!r}", f"沒有「{name[:40]}」這個指標")
     if name.partition(".")[0] in known_metrics():

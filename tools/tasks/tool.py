@@ -9,7 +9,7 @@ import anyio
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp_types import ToolAnnotations
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 
 from ...resources import reading
 from ...resources.answer import OPEN_GROUP, Answer, NextStep
@@ -17,7 +17,7 @@ from ...resources.errors import UnknownResource
 from ...resources.job import ACTIVE_STATES, JobFolder
 from ...resources.language import Language, Text, several
 from ...resources.listing import Page, TaskRow
-from ...resources.task import State, Task, TaskFolder, TaskType
+from ...resources.task import TASK_TYPES, State, Task, TaskFolder, TaskType
 from ...resources.unknown_fields import kept, unknown_fields
 from ...resources.workspace import Workspace
 from ..compute.view import follow
@@ -99,6 +99,7 @@ def register(server: MCPServer[Any], workspace: Workspace) -> None:
         title: str,
         type: Annotated[
             TaskType,
+            WithJsonSchema({"enum": [*TASK_TYPES], "type": "string"}),  # others, of packages, are not known yet
             Field(
                 description="entity-classification: text + entity → label; extraction: text → spans; generation: text → output; preference: text → chosen, rejected"
             ),

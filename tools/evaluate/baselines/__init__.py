@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from ....resources.errors import EvaluationError
 from ....resources.files import read_json, sha256_bytes, write_json
-from ....resources.kinds import Registry
+from ....resources.kinds import Registry, is_stand_in
 from ....resources.language import Text, several
 from ...data.rows import Row
 from ...data.types import Answers, kind_of
@@ -50,7 +50,9 @@ def known_baselines() -> dict[str, Baseline]:
 def baselines_for(answers: Answers, train: Sequence[Row]) -> dict[str, Baseline]:
     """The simple methods that fit answers of a kind, and such rows."""
     return {
-        name: one for name, one in known_baselines().items() if answers in one.fits and train and one.makes_sense(train)
+        name: one
+        for name, one in known_baselines().items()
+        if answers in one.fits and train and not is_stand_in(one) and one.makes_sense(train)
     }
 
 

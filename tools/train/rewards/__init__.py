@@ -55,9 +55,9 @@ def chosen_rewards(names: Iterable[str], kind: TaskType) -> list[Reward]:
     fitting = [name for name, reward in known.items() if task_kind(kind).answers in reward.answers]
     found = []
     for name in names:
-        if name not in known:
-            REWARDS.get(name, "rewards")  # says why a package's cannot be used
+        if name not in known and name not in REWARDS.faults():
             raise REWARDS.unknown(name, "rewards", among=fitting)
+        REWARDS.get(name, "rewards")  # says why one from outside cannot be used, and asks where nobody has agreed to it
         if name not in fitting:
             title = task_kind(kind).title
             raise TrainingError(

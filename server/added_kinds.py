@@ -1,0 +1,44 @@
+"""What installed packages add, for `nlp-skills doctor`: which kinds, which cannot be used, and where jobs lack them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..resources.kinds import REGISTRIES, registry
+from ..resources.language import Text
+from ..resources.plugins import Plugin, installed
+from ..tools.compute.machines import Standing
+
+
+def added_packages() -> list[str]:
+    """The packages that add a kind, as they are looked for in the worker environment."""
+    return sorted({plugin.package for group in REGISTRIES for plugin in installed(group) if plugin.package})
+
+
+def added_kinds(worker: str | None, libraries: Mapping[str, Any]) -> Iterator[Standing]:
+    """One finding for all kinds that can be used, one for each that cannot, one for each package that jobs lack.
+
+    Arguments:
+        worker: the interpreter that jobs run with; None where there is none yet.
+        libraries: what it holds of `added_packages`; empty where it cannot be asked.
+    """
+    usable: list[Plugin] = []
+    for group in REGISTRIES:
+        faults = registry(group).faults() if installed(group) else {}
+        usable += [plugin for plugin in installed(group) if plugin.name not in faults]
+        for fault in faults.values():
+            yield Standing("broken", fault.problem, fault.fix)
+    if usable:
+        shown = ", ".join(f"{one.name} ({one.package})" for one in usable)
+        yield Standing("ok", Text(f"Added by packages: {shown}", f"由套件加入：{shown}"))
+    for package in added_packages() if worker and libraries else ():
+        if not libraries.get(package):
+            yield Standing(
+                "warning",
+                Text(
+                    f"The worker environment lacks {package}: jobs cannot use what it adds.",
+                    f"工作環境沒有 {package}：工作無法使用它加入的項目。",
+                ),
+                Text(f"Run: {worker} -m pip install {package}", f"請執行：{worker} -m pip install {package}"),
+            )

@@ -1,0 +1,264 @@
+"""The worked example of every kind in docs/extending.md, as an installed package: in schema, errors, docs and at work."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp import Client
+
+import nlp_skills
+from nlp_skills.resources.errors import MachineError, NlpSkillsError
+from nlp_skills.resources.files import read_json
+from nlp_skills.resources.job import job_folders
+from nlp_skills.resources.kinds import REGISTRIES, registry
+from nlp_skills.resources.knowledge import read_page
+from nlp_skills.resources.language import LANGUAGES, Language
+from nlp_skills.resources.workspace import Workspace
+from nlp_skills.server.app import build_server
+from nlp_skills.server.settings import Settings
+from nlp_skills.tools.compute.machines import local, make_machine
+from nlp_skills.tools.data.types import _told_apart
+from tests.docs.extending import files_of, install_example
+
+pytestmark = [pytest.mark.anyio, pytest.mark.minutes]
+
+ADDED = {
+    "sources": "tagged_log",
+    "types": "headline",
+    "metrics": "same_start",
+    "baselines": "named_label",
+    "causes": "favourite_answer",
+    "methods": "quick_sft",
+    "rewards": "brevity",
+    "machines": "lab",
+    "targets": "drop_folder",
+}
+PACKAGE = Path(nlp_skills.__path__[0]).parent
+MOODS = {"praise": ("works well", "arrived early", "love it"), "complaint": ("broke at once", "came late", "no answer")}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return install_example(tmp_path_factory.mktemp("acme"))
+
+
+def forget() -> None:
+    for group in REGISTRIES:
+        registry(group).forget()
+    _told_apart.cache_clear()
+
+
+@pytest.fixture
+def installed(site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The package stands where the server and its jobs import from."""
+    monkeypatch.syspath_prepend(site)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (PACKAGE, site))))
+    forget()
+    yield
+    monkeypatch.undo()
+    forget()
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: None) -> Iterator[Workspace]:
+    workspace = Workspace(tmp_path / "workspace")
+    workspace.root.mkdir()
+    monkeypatch.setenv("NLP_SKILLS_WORKSPACE", str(workspace.root))
+    yield workspace
+    for job in job_folders(workspace):
+        local.stop(job)
+
+
+async def call(client: Any, tool: str, **arguments: Any) -> dict[str, Any]:
+    """The answer, once the job that it started has ended well."""
+    result = await client.call_tool(tool, arguments)
+    assert not result.is_error, result.content[0].text
+    answer = dict(result.structured_content)
+    while (answer.get("job") or {}).get("state") in ("queued", "running"):
+        answer = await call(client, "job_status", job_id=answer["job"]["id"], wait_seconds=20)
+    assert (answer.get("job") or {}).get("state", "succeeded") == "succeeded", answer
+    return answer
+
+
+async def refused(client: Any, tool: str, **arguments: Any) -> str:
+    result = await client.call_tool(tool, arguments)
+    assert result.is_error, result.structured_content
+    return str(result.content[0].text)
+
+
+def write_log(workspace: Workspace) -> Path:
+    log = workspace.root / "inbox" / "mails.log"
+    log.parent.mkdir(exist_ok=True)
+    lines = [f"{mood} | order {n}: {said}" for n in range(20) for mood in MOODS for said in MOODS[mood]]
+    log.write_text("\n".join(lines), encoding="utf-8")
+    return log
+
+
+async def make_task(client: Any, name: str, **more: Any) -> None:
+    await call(client, "create_task", title=name, name=name, type="classification", language="en", **more)
+
+
+def test_both_pages_show_the_same_package_with_one_of_each_kind() -> None:
+    assert files_of("extending.md") == files_of("extending.zh-TW.md")
+    assert set(ADDED) == set(REGISTRIES)
+    stated = files_of("extending.md")["pyproject.toml"]
+    for group, name in ADDED.items():
+        assert f'entry-points."nlp_skills.{group}"]\n{name} = ' in stated
+
+
+def test_nothing_of_a_package_is_read_before_the_tools_are_listed(site: Path) -> None:
+    code = (
+        "import anyio, sys\n"
+        "from mcp import Client\n"
+        "from nlp_skills.server.app import build_server\n"
+        "from nlp_skills.resources.plugins import installed\n"
+        "async def main():\n"
+        "    async with Client(build_server()) as client:\n"
+        "        await client.list_tools()\n"
+        "anyio.run(main)\n"
+        "print(installed.cache_info().misses, 'acme_nlp' in sys.modules)\n"
+    )
+    environment = {"PYTHONPATH": os.pathsep.join(map(str, (PACKAGE, site))), "HOME": "/"}
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        stdin=subprocess.DEVNULL,
+    )
+    assert told.stdout.split() == ["0", "False"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_kind_of_a_package_stands_in_the_reference(language: Language, installed: None) -> None:
+    page = read_page("llm-coach", "kinds", language)
+    for group, name in ADDED.items():
+        kinds = registry(group)
+        heading = next(line for line in page.splitlines() if line.startswith(f"### `{name}`"))
+        assert "acme-nlp 1.0" in heading and (kinds.classes()[name].__doc__ or "").splitlines()[0] in page
+        assert all(f"### `{own}`" in page for own in kinds.own())
+    assert "| `separator` | `|`" in page.replace("\\|", "|") or "`separator`" in page
+    assert "同" in page if language == "zh-TW" else "same first character" in page
+
+
+@pytest.mark.parametrize("group", REGISTRIES)
+def test_a_slip_in_the_name_of_a_packages_kind_is_answered_with_it(group: str, installed: None) -> None:
+    name = ADDED[group]
+    with pytest.raises(NlpSkillsError) as wrong:
+        registry(group).get(name[:-1])
+    assert f"Did you mean {name}?" in wrong.value.fix.en and f"你是不是要用 {name}？" in wrong.value.fix.zh
+
+
+async def test_a_packages_source_metric_and_reward_train_and_measure_a_model_that_its_target_takes(
+    workspace: Workspace, worker: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NLP_SKILLS_WORKER", str(worker))
+    log = write_log(workspace)
+    async with Client(build_server(Settings(workspace=workspace.root, language="en"))) as client:
+        await make_task(client, "mails", labels=list(MOODS))
+        goal = {"success_criteria.metric": "same_star"}
+        assert "Did you mean same_start?" in await refused(client, "update_task", task="mails", changes=goal)
+        await call(client, "update_task", task="mails", changes={"success_criteria.metric": "same_start"})
+
+        source = {"type": "tagged_log", "path": str(log)}
+        said = await refused(client, "set_data_source", task="mails", sources=[{**source, "type": "taged_log"}])
+        assert "Did you mean tagged_log?" in said
+        said = await refused(client, "set_data_source", task="mails", sources=[{"type": "tagged_log"}])
+        assert "sources[0].path: it is missing." in said and "separator" in said
+        said = await refused(client, "set_data_source", task="mails", sources=[{**source, "seperator": ";"}])
+        assert "Did you mean separator?" in said
+        await call(client, "set_data_source", task="mails", sources=[source])
+        await call(client, "prepare_data", task="mails")
+
+        quick = {"method": "quick_sft", "base_model": str(tiny_model), "threads": 1}
+        said = await refused(client, "plan_training", task="mails", settings={**quick, "epochs": 9})
+        assert "epochs = '9'" in said and "≤ 3" in said
+        await train(client, quick)
+        rewarded = {
+            "method": "grpo",
+            "base_model": "mails/v1",
+            "rewards": ["label_match", "brevity"],
+            "num_generations": 4,
+            "batch_size": 8,
+            "max_completion_length": 24,
+            "epochs": 1,
+            "threads": 1,
+        }
+        said = await refused(client, "plan_training", task="mails", settings={**rewarded, "rewards": ["brevty"]})
+        assert "Did you mean brevity?" in said
+        await train(client, rewarded)
+        await call(client, "evaluate", task="mails", version="v2")
+        diagnosed = await call(client, "diagnose", task="mails", version="v2")
+        await call(
+            client,
+            "deploy",
+            task="mails",
+            version="v2",
+            target="drop_folder",
+            settings={"folder": str(workspace.root / "handed-over")},
+            override_reason="a test",
+        )
+
+    versions = workspace.task("mails").root / "versions"
+    assert read_json(versions / "v1" / "model_info.json")["method"] == "quick_sft"
+    assert read_json(versions / "v2" / "model_info.json")["method"] == "grpo"
+    [record] = read_json(versions / "v2" / "results.json")["evaluations"]
+    assert 0 <= record["metrics"]["same_start"]["value"] <= 1 and "named_label" in record["baselines"]
+    assert "favourite_answer" in str(diagnosed), diagnosed
+    assert (workspace.root / "handed-over" / "mails-v2" / "config.json").is_file()
+
+
+async def train(client: Any, settings: dict[str, Any]) -> None:
+    planned = await call(client, "plan_training", task="mails", settings=settings)
+    await call(client, "train", **{**planned["next_step"]["arguments"], "confirm": True})
+
+
+async def test_a_packages_type_of_task_is_prepared_and_planned(workspace: Workspace) -> None:
+    rows = workspace.root / "inbox" / "news.csv"
+    rows.parent.mkdir()
+    rows.write_text("text,headline\n" + "".join(f"Story {n} at length,Story {n}\n" for n in range(60)), "utf-8")
+    async with Client(build_server(Settings(workspace=workspace.root, language="en"))) as client:
+        await make_task(client, "news")
+        said = await refused(client, "update_task", task="news", changes={"type": "headlin"})
+        assert "did you mean headline?" in said
+        await call(client, "update_task", task="news", changes={"type": "headline"})
+        await call(client, "set_data_source", task="news", sources=[{"type": "file", "path": str(rows)}])
+        await call(client, "prepare_data", task="news")
+        listed = await call(client, "list_tasks")
+    task = workspace.task("news")
+    assert '"headline": "Story' in (task.data / "train.jsonl").read_text(encoding="utf-8")
+    assert task.load().metric == "chrf" and "headline" in str(listed)
+
+
+def test_a_packages_kind_of_machine_is_described_as_it_says(installed: None) -> None:
+    assert make_machine("gpu3", {"kind": "lab", "host": "gpu3"}).model_dump()["folder"] == "/scratch/nlp-skills"
+    with pytest.raises(MachineError) as wrong:
+        make_machine("gpu3", {"kind": "lab", "host": "gpu3", "foldr": "/x"})
+    assert wrong.value.field == "settings.foldr" and "Did you mean folder?" in wrong.value.fix.en
+    with pytest.raises(MachineError, match="no kind of machine 'labb'"):
+        make_machine("gpu3", {"kind": "labb"})
+
+
+async def test_a_job_whose_environment_lacks_the_package_says_so(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, site: Path
+) -> None:
+    log = write_log(workspace)
+    async with Client(build_server(Settings(workspace=workspace.root, language="en"))) as client:
+        await make_task(client, "mails", labels=list(MOODS))
+        source = {"type": "tagged_log", "path": str(log)}
+        await call(client, "set_data_source", task="mails", sources=[source])
+        monkeypatch.setenv("PYTHONPATH", str(PACKAGE))
+        answer = await client.call_tool("prepare_data", {"task": "mails"})
+        job = (answer.structured_content or {}).get("job")
+        while job and job["state"] in ("queued", "running"):
+            answer = await client.call_tool("job_status", {"job_id": job["id"], "wait_seconds": 20})
+            job = (answer.structured_content or {})["job"]
+    said = str(answer.content)
+    assert "There is no source type 'tagged_log'" in said and "-m pip install PACKAGE" in said

@@ -1,0 +1,115 @@
+"""Kinds that packages add: found by their metadata, checked when they are loaded, and never a reason that others fail."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from nlp_skills.resources.errors import EvaluationError, PluginError, TrainingError
+from nlp_skills.resources.kinds import registry
+from nlp_skills.resources.language import speaking
+from nlp_skills.resources.plugins import installed
+from nlp_skills.server.added_kinds import added_kinds, added_packages
+
+METRIC = """
+from nlp_skills.resources.language import Text
+from nlp_skills.tools.evaluate.metric import ShareMetric
+class Mine(ShareMetric):
+    '''Mine.'''
+    title = Text("mine", "我的")
+    def holds(self, row): return True
+"""
+Install = Callable[..., None]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Put a package with one module and its entry points on the path, as an installer leaves it."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def put(module: str, content: str, *entries: str, group: str = "metrics") -> None:
+        info = tmp_path / f"{module}-2.1.dist-info"
+        info.mkdir()
+        (tmp_path / f"{module}.py").write_text(content, encoding="utf-8")
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 2.1\n")
+        (info / "entry_points.txt").write_text(f"[nlp_skills.{group}]\n" + "\n".join(entries))
+        registry(group).forget()
+
+    yield put
+    for module in [name for name in sys.modules if name.startswith("acme_")]:
+        del sys.modules[module]
+    monkeypatch.undo()
+    for group in ("metrics", "rewards", "types"):
+        registry(group).forget()
+
+
+def test_a_class_and_a_module_that_holds_one_are_found_by_the_names_the_package_gives(install: Install) -> None:
+    install("acme_a", METRIC, "mine = acme_a:Mine", "also_mine = acme_a")
+    metrics = registry("metrics")
+    assert {"mine", "also_mine"} <= set(metrics.names()) and metrics.get("mine") is metrics.get("also_mine")
+    assert metrics.origins()["mine"].en == "the package acme_a 2.1" and "mine" not in metrics.own()
+    assert list(metrics.classes()) == sorted(metrics.classes())
+    assert [standing.says.en for standing in added_kinds(None, {})] == [
+        "Added by packages: also_mine (acme-a), mine (acme-a)"
+    ]
+
+
+@pytest.mark.parametrize(
+    "content, why, warum",
+    [
+        ("import torch\n", "imports torch at the top of its module", "在模組開頭就匯入 torch"),
+        ("import gone_for_good\n", "No module named 'gone_for_good'", "gone_for_good"),
+        ("1 / 0\n", "ZeroDivisionError", "ZeroDivisionError"),
+        ("class Mine: pass\n", "no subclass of nlp_skills.tools.evaluate.metric.Metric", "子類別"),
+        (METRIC.replace("def holds", "def helps"), "does not define holds", "沒有定義 holds"),
+        (METRIC.replace("title = Text(", "print("), "does not define title", "沒有定義 title"),
+    ],
+)
+def test_what_cannot_be_used_is_told_by_name_and_the_others_work(
+    install: Install, content: str, why: str, warum: str
+) -> None:
+    install("acme_b", content, "broken = acme_b:Mine")
+    metrics = registry("metrics")
+    assert "accuracy" in metrics.classes() and "broken" not in metrics.classes()
+    with pytest.raises(PluginError) as refused:
+        metrics.get("broken")
+    assert why in refused.value.problem.en and warum in refused.value.problem.zh
+    assert "the package acme_b 2.1" in refused.value.problem.en and "Traceback" not in str(refused.value)
+    [standing] = added_kinds(None, {})
+    assert standing.state == "broken" and why in standing.says.en
+
+
+def test_a_name_of_ours_stays_ours(install: Install) -> None:
+    ours = registry("metrics").get("accuracy")
+    install("acme_c", METRIC, "accuracy = acme_c:Mine")
+    assert registry("metrics").get("accuracy") is ours
+    assert "the name is taken" in registry("metrics").faults()["accuracy"].problem.en
+
+
+def test_a_package_that_jobs_lack_is_told_with_the_command_that_brings_it(install: Install) -> None:
+    install("acme_d", METRIC, "mine = acme_d:Mine")
+    assert added_packages() == ["acme-d"]
+    lacking = list(added_kinds("/worker/python", {"torch": "2", "acme-d": None}))[-1]
+    assert lacking.mends and lacking.mends.en == "Run: /worker/python -m pip install acme-d"
+
+
+def test_an_unknown_name_is_answered_with_the_nearest_and_with_all_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(EvaluationError) as wrong:
+        registry("metrics").get("Macro F1", "metric")
+    assert wrong.value.field == "metric" and wrong.value.problem.en == "There is no metric 'Macro F1'."
+    assert wrong.value.fix.en.startswith("Did you mean macro_f1? Available: accuracy, ")
+    with speaking("zh-TW"):
+        assert str(wrong.value).startswith("沒有「Macro F1」這個指標。 [metric]\n→ 你是不是要用 macro_f1？可用的有：")
+    with pytest.raises(TrainingError) as other:
+        registry("rewards").get("zzzz")
+    assert other.value.fix.en == "Use one of: exact_match, json_validity, label_match."
+    monkeypatch.setenv("NLP_SKILLS_JOB_FAMILY", "/jobs/1")
+    assert "-m pip install PACKAGE" in registry("rewards").unknown("zzzz").fix.en
+
+
+def test_names_are_told_without_loading_what_bears_them(install: Install) -> None:
+    install("acme_e", "raise RuntimeError('loaded')", "lazy = acme_e:Mine", group="types")
+    assert "lazy" in registry("types").names() and [plugin.name for plugin in installed("types")] == ["lazy"]
