@@ -48,6 +48,11 @@ def names_in(package: str) -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(importlib.import_module(package).__path__))
 
 
+def names_below(folder: Path) -> list[str]:
+    """The same of a folder of ours, without importing what stands above its files."""
+    return sorted(module.name for module in pkgutil.iter_modules([str(folder)]))
+
+
 def kinds_in(package: str, base: type[Kind]) -> dict[str, type[Kind]]:
     """The subclass of `base` in each file of a package, by the file's name, in alphabetical order.
 

@@ -14,14 +14,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from .errors import TaskError
 from .files import dump_yaml, lock, parse_yaml, read_json, read_yaml, sha256_bytes, write_atomic
-from .kinds import registry
+from .kinds import names_below, registry
 from .language import Language, Text, as_language
 from .plugins import installed
 from .secrets import redact
 from .unknown_fields import unknown_fields
 from .wording import misfit_of, one_of, written_as
 
-TASK_TYPES = ("classification", "entity-classification", "extraction", "generation", "chat", "preference")
+_TYPES = Path(__file__).parents[1] / "tools" / "data" / "types"
+TASK_TYPES = tuple(name.replace("_", "-") for name in names_below(_TYPES))  # ours, one file each
 
 
 def task_types() -> list[str]:

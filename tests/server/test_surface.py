@@ -16,8 +16,10 @@ from mcp.client.stdio import StdioServerParameters
 from mcp_types import Tool
 
 import nlp_skills
+from nlp_skills.resources.task import TASK_TYPES
 from nlp_skills.server.app import build_server
 from nlp_skills.server.settings import TOOLSETS, Settings
+from nlp_skills.tools.deploy.targets import target_names
 
 pytestmark = pytest.mark.anyio
 
@@ -51,13 +53,24 @@ def cost(tool: Tool) -> float:
     return (len(tool.name) + len(tool.description or "") + len(schema)) / CHARACTERS_PER_TOKEN
 
 
+def without_kinds(schema: Any) -> Any:
+    """The schema with the kinds that are one file each left open: a new one changes no snapshot."""
+    if isinstance(schema, dict):
+        return {name: without_kinds(value) for name, value in schema.items()}
+    return (
+        {", ".join(target_names()): "<targets>"}.get(schema, schema)
+        if isinstance(schema, str)
+        else (["<types of task>"] if schema == [*TASK_TYPES] else schema)
+    )
+
+
 async def test_names_descriptions_and_schemas_are_as_pinned(settings: Settings) -> None:
     """After a change made on purpose: pytest tests/server/test_surface.py --inline-snapshot=fix"""
     seen: dict[str, Any] = {
         tool.name: {
             "title": tool.title,
             "description": tool.description,
-            "input": tool.input_schema,
+            "input": without_kinds(tool.input_schema),
             "output": sorted((tool.output_schema or {}).get("properties", {})),
             "annotations": tool.annotations.model_dump(exclude_none=True) if tool.annotations else None,
         }

@@ -8,6 +8,7 @@ from ...resources.files import read_yaml
 from ...resources.language import Text, several
 from ..compute.words import duration
 from ..data.types import task_kind
+from ..evaluate.metric import METRICS
 from .answer import DecisionDue
 from .choosing import decision
 from .closing import precision_of
@@ -16,7 +17,6 @@ from .questions import SUCCESS, Topic
 from .situation import Situation
 
 _USUAL_THRESHOLD = 0.8
-_CHECKED = ("exact_match", "json_validity", "entity_f1")  # metrics of what is written freely and a program can check
 
 
 def first_plan_decision(situation: Situation) -> DecisionDue:
@@ -53,7 +53,8 @@ def first_plan_decision(situation: Situation) -> DecisionDue:
             "最簡單的方法和未微調的模型無論如何都會一起量，所以先做模型也不會漏掉更簡單的答案。",
         )
     )
-    if not labels and situation.task.metric in _CHECKED:
+    metric = METRICS.classes().get(situation.task.metric.partition(".")[0])
+    if not labels and metric and metric.verifiable:
         reasons.append(
             Text(
                 "Rewards (grpo) are not where to begin: they sharpen what sft has taught. Where its answers then are right in "

@@ -58,6 +58,7 @@ class Metric(BaseModel, ABC):
     family: ClassVar[str] = ""
     per_class: ClassVar[bool] = False
     higher_is_better: ClassVar[bool] = True
+    verifiable: ClassVar[bool] = False  # a program can tell whether a written answer is right, so a reward can
 
     def applies(self, answers: Sequence[Answered]) -> bool:
         """Whether these answers can be measured by it."""

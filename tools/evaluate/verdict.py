@@ -7,11 +7,12 @@ from typing import Any
 
 from ...resources.language import Text, several
 from ...resources.lineage import prediction_of
+from ...resources.score import reaches
 from ...resources.task import SuccessCriteria, Task
 from ...resources.version import VersionFolder
 from .baselines import BASE_MODEL, fitted_title
 from .deciding import Chosen
-from .metric import known_metrics, metric_title
+from .metric import metric_title
 from .significance import Difference
 
 _MOST_LABELS, _LONGEST = 5, 40
@@ -57,7 +58,7 @@ def verdict(
     """
     metric, criteria = task.metric, task.success_criteria
     found = headline(record, metric)
-    met = None if criteria.threshold is None else _reaches(metric, found["value"], criteria.threshold)
+    met = None if criteria.threshold is None else reaches(metric, found["value"], criteria.threshold)
     simplest = _simplest(record, metric, margins)
     parts = [
         _figure(record, metric, found),
@@ -82,11 +83,6 @@ def verdict(
         "margins": {name: {**margin.to_dict(), "outcome": margin.verdict} for name, margin in margins.items()},
         "text": Text(" ".join(part.en for part in said), "".join(part.zh for part in said))._asdict(),
     }
-
-
-def _reaches(metric: str, value: float, threshold: float) -> bool:
-    known = known_metrics()[metric.partition(".")[0]]
-    return value >= threshold if known.higher_is_better else value <= threshold
 
 
 def _simplest(record: Mapping[str, Any], metric: str, margins: Mapping[str, Difference]) -> dict[str, Any] | None:

@@ -196,7 +196,7 @@ def test_every_reward_says_what_it_judges_and_fits_some_type() -> None:
         assert type(reward).__doc__ and reward.title.en and reward.title.zh
         fitting = [kind for kind, known in task_kinds().items() if known.answers in reward.answers]
         assert [chosen.name for chosen in chosen_rewards([name], fitting[0])] == [name]
-    assert {"dpo", "grpo", "sft"} == set(methods())
+    assert {"dpo", "grpo", "sft"} <= set(methods())
 
 
 def test_validity_alone_is_warned_of_for_it_can_be_cheated() -> None:

@@ -19,6 +19,7 @@ class EntityF1(ClassMetric, F1Metric):
         "實體 F1：模型擷取的片段和應該擷取的片段，種類與文字都完全相同的比例。",
     )
     answers: ClassVar[tuple[Answers, ...]] = ("spans",)
+    verifiable: ClassVar[bool] = True
 
     def shares(self, columns: int) -> list[Share]:
         return [Share(dict.fromkeys(range(0, columns, 3), 1), {at: -1 if at % 3 == 0 else 1 for at in range(columns)})]

@@ -16,6 +16,7 @@ class ExactMatch(ShareMetric):
         "Exact match: the share of rows answered exactly as wanted.", "完全相符率：回答和標準答案完全相同的比例。"
     )
     answers: ClassVar[tuple[Answers, ...]] = ("spans", "text")
+    verifiable: ClassVar[bool] = True
 
     def holds(self, row: Answered) -> bool:
         return row.answer is not None and normalised(row.answer) == normalised(row.gold)

@@ -18,6 +18,7 @@ class JsonValidity(ShareMetric):
         "JSON 有效率：程式讀得懂的回答比例，不論內容對錯。",
     )
     answers: ClassVar[tuple[Answers, ...]] = ("spans", "text")
+    verifiable: ClassVar[bool] = True
 
     def applies(self, answers: Sequence[Answered]) -> bool:
         return all(parse_json(row.gold) is not None for row in answers)

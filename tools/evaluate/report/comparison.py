@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ....resources.language import Text, several
-from ..metric import known_metrics, metric_title
+from ....resources.score import lower_is_better
+from ..metric import metric_title
 from .figures import number, paragraphs, signed
 from .markup import Content, Html, html, table, tag
 from .material import Compared, Material
@@ -52,8 +53,7 @@ def _beside(compared: Compared, material: Material) -> Html:
 
 
 def _metrics(a: str, b: str, result: dict[str, Any]) -> Html:
-    known = known_metrics()
-    rows = [_row(metric_title(name), found, known[name].higher_is_better) for name, found in result["metrics"].items()]
+    rows = [_row(metric_title(name), found, not lower_is_better(name)) for name, found in result["metrics"].items()]
     return table(_head(Text("metric", "指標"), a, b), rows, Text("Differences", "差異"), "compared")
 
 

@@ -67,7 +67,9 @@ class Grpo(FineTuning):
     validated: ClassVar[dict[str, str]] = {"eval_reward": "valid_reward", "eval_ended": "valid_ended"}
 
     rewards: list[str] | None = Field(
-        None, min_length=1, description="label_match, exact_match, json_validity; the task's usual ones where left out."
+        None,
+        min_length=1,
+        description="Names of rewards (llm-coach/kinds lists them); the task's usual ones where left out.",
     )
     reward_weights: list[float] | None = Field(None, description="A weight for each reward, all 1 where left out.")
     num_generations: int | None = Field(None, ge=2, le=64, description="Answers written to each question.")
