@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from ...resources.errors import TrainingError
 from ...resources.language import Text, several
@@ -23,6 +23,7 @@ from .fitting import Fitted, LongRows, fit_rows
 from .four_bit import in_four_bits
 from .methods import Method, Outcome, Situation, TrainingRun
 from .tokenise import TokenisedRow, end_ids_of, load_tokenizer, read_tokenised, tokenised
+from .trl_names import explaining_options
 
 TINY = 50_000_000
 LARGE = 1_000_000_000
@@ -95,15 +96,19 @@ class FineTuning(Method):
     )
     warmup: float = Field(0.05, ge=0, description="Share of the steps (below 1) or number of steps to warm up.")
     weight_decay: float = Field(0.0, ge=0, le=1, description="AdamW's weight decay.")
-    scheduler: Literal["linear", "cosine", "constant_with_warmup"] = Field(
-        "linear", description="How the learning rate falls after warm-up."
-    )
+    scheduler: Literal[
+        "linear", "cosine", "cosine_with_restarts", "polynomial", "inverse_sqrt", "constant", "constant_with_warmup"
+    ] = Field("linear", description="How the learning rate falls after warm-up.")
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients longer than this are scaled down.")
     seed: int = Field(42, ge=0, le=2**31 - 1, description="Seed of initial LoRA weights, dropout and row order.")
     early_stopping: int = Field(0, ge=0, le=100, description="Stop after so many epochs without a better one; 0 never.")
     save_every: int | None = Field(None, ge=1, description="Steps between checkpoints.")
     activation_checkpointing: bool | None = Field(None, description="Recompute activations: less memory, slower.")
     threads: int | None = Field(None, ge=1, le=256, description="CPU threads; chosen by free cores where left out.")
+    trl: dict[str, JsonValue] | None = Field(
+        None,
+        description="Further options of TRL's configuration, such as neftune_noise_alpha or optim, as TRL names them.",
+    )
 
     # ---- what a method chooses ----------------------------------------------------------------------------------
 
@@ -461,9 +466,9 @@ class FineTuning(Method):
             "batch": self.batch_size or 1,
             "keep": lambda history: {step} if (step := self.best_step(history)) else set(),
         }
-        trainer = self.trainer(
-            run, shown, valid, end_ids, common, self._arguments(run, steps * (self.epochs or 1), half)
-        )
+        arguments = self._arguments(run, steps * (self.epochs or 1), half)
+        with explaining_options(self.trl):
+            trainer = self.trainer(run, shown, valid, end_ids, common, arguments)
         for callback in (PrinterCallback, ProgressCallback):
             trainer.remove_callback(callback)
         trainer.add_callback(Reporter(self, run.running, trainer, steps, clock))
@@ -509,6 +514,7 @@ class FineTuning(Method):
             "report_to": "none",
             "disable_tqdm": True,
             "dataloader_pin_memory": torch.cuda.is_available(),
+            **(self.trl or {}),
         }
 
     def _model(self, folder: Path, dtype: Any) -> Any:

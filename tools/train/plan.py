@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain, count
 from pathlib import Path
@@ -16,9 +17,10 @@ from ...resources.clock import now
 from ...resources.errors import TrainingError
 from ...resources.files import lock, read_yaml, write_yaml
 from ...resources.language import Text
-from ...resources.task import TaskFolder
+from ...resources.task import TaskFolder, TaskType
 from ...resources.version import VersionFolder, version, version_numbers
 from .methods import Method, Situation, make_method, method_class, usual_method
+from .trl_names import written_as_ours
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 _HEAD = ("format", "name", "method", "parent", "created", "changes", "expects")
@@ -29,7 +31,8 @@ NO_PARENT = "none"
 class Plan:
     """What to train: a method with its settings, on which version it builds, and the person's own words on why.
 
-    `expects` is a diagnosis's prediction: `{metric, low, high, because}`.
+    `expects` is a diagnosis's prediction: `{metric, low, high, because}`; `renamed` says which settings were given under
+    a name of TRL's.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Plan:
     changes: list[str] = field(default_factory=list)
     created: str = field(default_factory=now)
     expects: dict[str, Any] | None = None
+    renamed: list[Text] = field(default_factory=list)
 
     def content(self) -> dict[str, Any]:
         """What the file holds."""
@@ -152,7 +156,10 @@ def read_plan(task: TaskFolder, name: str) -> Plan:
             field="plan",
         )
     kind = str(content.get("method", "sft"))
-    settings = make_method(kind, {key: value for key, value in content.items() if key not in _HEAD})
+    given, renamed = written_as_ours(
+        {key: value for key, value in content.items() if key not in _HEAD}, kind, method_class(kind).model_fields
+    )
+    settings = make_method(kind, given)
     return Plan(
         name=path.stem,
         method=kind,
@@ -161,6 +168,7 @@ def read_plan(task: TaskFolder, name: str) -> Plan:
         changes=[str(words) for words in content.get("changes") or []],
         created=str(content.get("created") or now()),
         expects=content.get("expects"),
+        renamed=renamed,
     )
 
 
@@ -169,6 +177,22 @@ def method_of(config: dict[str, Any]) -> Method:
     kind = str(config["method"])
     known = method_class(kind).model_fields
     return make_method(kind, {key: value for key, value in config.items() if key in known})
+
+
+def under_our_names(
+    settings: Mapping[str, Any], parent: VersionFolder | None, kind: TaskType
+) -> tuple[dict[str, Any], list[Text]]:
+    """Settings that a person gave, under our names, and a word on each that had another.
+
+    Raises:
+        TrainingError: there is no such method, or one setting is given twice and differently.
+    """
+    before = parent.config() if parent else {}
+    method = str(settings.get("method") or before.get("method") or usual_method(kind))
+    given = {name: value for name, value in settings.items() if name != "method"}
+    inherited = before if before.get("method") == method else {}
+    ours, renamed = written_as_ours(given, method, method_class(method).model_fields, inherited)
+    return {**({"method": settings["method"]} if "method" in settings else {}), **ours}, renamed
 
 
 def choose_parent(task: TaskFolder, parent: str | None) -> VersionFolder | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,16 +26,31 @@ from ..evaluate.diagnosis import diagnose
 from .answers import Estimate, PlanAnswer
 from .choosing import base_model_options, usual_base_model, why_base_model
 from .elsewhere import START_SECONDS, said_of
-from .plan import Plan, choose_parent, find_plan, make_plan, plan_file, read_plan, write_new_plan, write_plan
-from .preflight import Finding, Preflight, check, count_rows, first_blocking, survey
+from .plan import (
+    Plan,
+    choose_parent,
+    find_plan,
+    make_plan,
+    plan_file,
+    read_plan,
+    under_our_names,
+    write_new_plan,
+    write_plan,
+)
+from .preflight import Finding, Preflight, check, check_trl, count_rows, first_blocking, survey
 from .starting_point import whole_name
 
 _COUNTING_SECONDS = 12.0
+_CHECKING_SECONDS = 18.0  # a tool answers within 25
 _STILL_COUNTING = (
     Text(
         "The tokens of the rows are still being counted: only then is it known that no row stops the training.",
         "還在計算每一列的 token 數：算完才知道有沒有哪一列會讓訓練停下來。",
     ),
+    Text("Make the same call again in a minute.", "請過一分鐘再用同樣的參數呼叫一次。"),
+)
+_STILL_CHECKING = (
+    Text("Whether TRL takes the options of trl is still being checked.", "還在檢查 TRL 是否接受 trl 裡的選項。"),
     Text("Make the same call again in a minute.", "請過一分鐘再用同樣的參數呼叫一次。"),
 )
 _SET_UP = {"worker": "environment", "base_model": "base_model"}
@@ -62,7 +79,8 @@ def plan_training(
     building_on = choose_parent(task, parent)
     if name:
         plan_file(task, name)
-    given = _with_whole_name(workspace, task, settings)
+    ours, renamed = under_our_names(settings, building_on, task.load().type)
+    given = _with_whole_name(workspace, task, ours)
     goes_on = building_on is not None and "base_model" not in given and _another_method(building_on, given)
     if building_on and goes_on:  # what the parent learnt is where another method begins
         given["base_model"] = f"{task.name}/{building_on.name}"
@@ -94,10 +112,12 @@ def plan_training(
         write_plan(task, plan)
     else:
         plan = write_new_plan(task, plan, began)
-    at_it = count_rows(workspace, task, plan.settings.base_model, _COUNTING_SECONDS)
-    checked = check(workspace, task, plan)
-    if at_it:
+    still = _prepared(workspace, task, plan)
+    checked = check(workspace, task, replace(plan, renamed=renamed))
+    if "counting" in still:
         checked.findings.append(Finding("warning", "counting", *_STILL_COUNTING))
+    if "trl" in still and not any(finding.code == "trl" for finding in checked.findings):
+        checked.findings.append(Finding("warning", "trl", *_STILL_CHECKING))
     found = _changes(plan, building_on, checked)
     message, next_step = _told(task, plan, checked, found)
     if building_on and not found and next_step.tool == "train":
@@ -120,6 +140,15 @@ def plan_training(
         elsewhere=checked.elsewhere,
         base_models=[] if building_on or "base_model" in given else base_model_options(workspace, base_model, checked),
     )
+
+
+def _prepared(workspace: Workspace, task: TaskFolder, plan: Plan) -> set[str]:
+    """Have the worker find out what only it can: the tokens of the rows, and whether TRL takes the plan's options. What
+    it is still at."""
+    with ThreadPoolExecutor(1) as beside:
+        checking = beside.submit(check_trl, workspace, task, plan.settings, _CHECKING_SECONDS)
+        counting = count_rows(workspace, task, plan.settings.base_model, _COUNTING_SECONDS)
+        return {name for name, at_it in (("counting", counting), ("trl", checking.result())) if at_it}
 
 
 class Away(NamedTuple):
@@ -156,9 +185,13 @@ def _ready(
     workspace: Workspace, task: TaskFolder, plan: str | None, confirm: bool, away: Away | None
 ) -> tuple[str, Cost | None]:
     name = find_plan(task, plan)
-    if count_rows(workspace, task, read_plan(task, name).settings.base_model, _COUNTING_SECONDS):
+    chosen = read_plan(task, name)
+    still = _prepared(workspace, task, chosen)
+    if "counting" in still:
         raise TrainingError(*_STILL_COUNTING, field="plan")
-    checked = check(workspace, task, read_plan(task, name), away=away.prospect.machine if away else None)
+    if "trl" in still:
+        raise TrainingError(*_STILL_CHECKING, field="trl")
+    checked = check(workspace, task, chosen, away=away.prospect.machine if away else None)
     if blocking := first_blocking(checked.findings):
         raise blocking
     to_confirm = [finding for finding in checked.findings if finding.level == "confirm"]
@@ -346,6 +379,12 @@ def _next(task: TaskFolder, plan: Plan, blocking: Finding | None, confirm: bool)
                 "name": plan.name,
                 "settings": {"base_model": plan.settings.base_model, "long_rows": "<drop or cut>"},
             },
+        )
+    if blocking.code == "trl":
+        return NextStep(
+            say=str(blocking.fix),
+            tool="plan_training",
+            arguments={"task": task.name, "name": plan.name, "settings": {"trl": "<without it, or another value>"}},
         )
     if blocking.code == "memory":
         return NextStep(

@@ -6,6 +6,7 @@ Light: it reads files and asks the machine, and imports no training library.
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from math import inf
@@ -44,6 +45,7 @@ from .plan import Plan
 from .prompt_checks import clock_in_template, control_in_rows, rows_with_control
 from .starting_point import outward_folder
 from .tokenise import without_template
+from .trl_check import request_for
 
 _T = TypeVar("_T")
 Level = Literal["blocking", "confirm", "warning"]
@@ -162,6 +164,8 @@ def check(
     ):
         lacking = missing(machine.worker)
         findings.append(Finding("blocking", "load_in_4bit", lacking.problem, lacking.fix, lacking))
+    findings += _names(plan)
+    findings += _options(workspace, task, plan.settings, here=job is not None and away is None)
     base = seen.base or outline(plan.settings.base_model)
     if not snapshot or not base or any(finding.code == "method" for finding in findings):
         return Preflight(findings, seen.situation, snapshot, seen.base)
@@ -367,6 +371,44 @@ def count_rows(workspace: Workspace, task: TaskFolder, base_model: str, seconds:
     except NlpSkillsError:  # what lacks is a finding of its own
         return False
     return request is not None and python is not None and count_in_worker(request, python, seconds)
+
+
+def check_trl(workspace: Workspace, task: TaskFolder, method: Method, seconds: float) -> bool:
+    """Have the worker check the plan's options for TRL, where it stands here. Whether it is still at it after so many
+    seconds."""
+    options, python = getattr(method, "trl", None), find_worker(workspace)
+    if not options or not method.configuration or python is None:
+        return False
+    return request_for(task, method.configuration, options, python).check_in_worker(python, seconds)
+
+
+def _names(plan: Plan) -> list[Finding]:
+    """That settings were given under a name of TRL's."""
+    if not plan.renamed:
+        return []
+    return [
+        Finding(
+            "warning",
+            "names",
+            Text(f"{', '.join(text.en for text in plan.renamed)}.", f"{'、'.join(text.zh for text in plan.renamed)}。"),
+            Text("Nothing to do: both names are understood.", "不需要處理：兩種名稱都看得懂。"),
+        )
+    ]
+
+
+def _options(workspace: Workspace, task: TaskFolder, method: Method, here: bool) -> list[Finding]:
+    """Whether TRL refuses the plan's options: the one of this process (`here`), else the worker's, where it was asked."""
+    options = getattr(method, "trl", None)
+    python = Path(sys.executable) if here else find_worker(workspace)
+    if not options or not method.configuration or python is None:
+        return []
+    request = request_for(task, method.configuration, options, python)
+    if here:
+        request.check_here()
+    found = request.outcome()
+    if not isinstance(found, NlpSkillsError):
+        return []
+    return [Finding("blocking", "trl", found.problem, found.fix, found)]
 
 
 def _request(task: TaskFolder, snapshot: Snapshot, base: BaseModel | None) -> Request | None:

@@ -86,10 +86,13 @@ def test_with_lora_it_comes_to_prefer_the_chosen_answers_and_a_killed_run_ends_w
 def test_every_weight_is_trained_against_log_probabilities_computed_before_the_first_step(
     tone: TaskFolder, trainings: Trainings, tiny_model: Path
 ) -> None:
-    version = trainings.done(tone, {"base_model": str(tiny_model), **SETTINGS, "lora_r": 0, "sft_weight": 0.5})
+    options = {"optim": "adafactor", "label_smoothing_factor": 0.0, "ld_alpha": 0.9}
+    settings = {"base_model": str(tiny_model), **SETTINGS, "lora_r": 0, "rpo_alpha": 0.5, "trl": options}
+    version = trainings.done(tone, settings)
     info = version.model_info()
     assert info["model"] and not info["adapter"] and info["parameters"]["trainable"] == info["parameters"]["total"]
     arguments = read_json(version.environment_file)["trainer_arguments"]
+    assert {name: arguments[name] for name in options} == options == version.config()["trl"]
     assert arguments["precompute_ref_log_probs"] is True and arguments["loss_type"] == ["sigmoid", "sft"]
     assert measures(version, "eval_rewards/accuracies")[-1] >= 0.9
     assert measures(version, "rewards/margins")[0] == pytest.approx(0, abs=1e-6)

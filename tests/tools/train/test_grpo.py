@@ -125,7 +125,11 @@ def test_from_a_version_that_is_sometimes_right_the_reward_rises_and_a_killed_ru
     assert [entry["epoch"] for entry in seen["validations"]] == [1, 2, 3, 4, 5, 6]
     assert diagnose(killed).causes is not None
 
-    full = trainings.done(good, {**GRPO, "lora_r": 0, "epochs": 1, "num_iterations": 2, "beta": 0.02}, 3)
+    options = {"top_k": 20, "mask_truncated_completions": True, "epsilon_high": 0.28}
+    settings = {**GRPO, "lora_r": 0, "epochs": 1, "num_iterations": 2, "beta": 0.02, "trl": options}
+    full = trainings.done(good, settings, 3)
+    used = read_json(full.environment_file)["trainer_arguments"]
+    assert {name: used[name] for name in options} == options == full.config()["trl"]
     assert full.model_info()["model"] and len(measures(full, "kl")) == 6 and len(measures(full, "reward")) == 3
     assert full.model_info()["parameters"]["trainable"] == full.model_info()["parameters"]["total"]
 

@@ -16,13 +16,21 @@ from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute import jobs
 from nlp_skills.tools.train import reproduce
-from nlp_skills.tools.train.planning import plan_training, ready_to_train
+from nlp_skills.tools.train.planning import plan_training
 from tests.permissions import agreed
+from tests.tools.train.trained import ready
 
 pytestmark = pytest.mark.minutes
 
 SECONDS = 120.0
-SETTINGS = {"epochs": 2, "batch_size": 8, "gradient_accumulation": 1, "lora_dropout": 0.1, "threads": 1}
+SETTINGS = {
+    "num_train_epochs": 2,
+    "per_device_train_batch_size": 8,
+    "gradient_accumulation_steps": 1,
+    "lora_dropout": 0.1,
+    "threads": 1,
+    "trl": {"neftune_noise_alpha": 5.0, "adam_beta2": 0.95, "loss_type": "dft"},
+}
 _EVALUATE = """import sys
 from nlp_skills.resources.version import task_of_script
 from nlp_skills.tools.evaluate.run import main
@@ -48,7 +56,7 @@ def replayed(workspace: Workspace, task: TaskFolder, worker: Path) -> dict[str, 
 def version(workspace: Workspace, task: TaskFolder, tiny_model: Path, worker: Path) -> VersionFolder:
     """v1, trained and evaluated as jobs."""
     plan_training(workspace, task, {"base_model": str(tiny_model), **SETTINGS}, "none", [], "first")
-    name = ready_to_train(workspace, task, "first", confirm=False)
+    name = ready(workspace, task, "first")
     ended(jobs.submit(workspace, "train", ["scripts/04_train.py"], ["--plan", name], python=worker, task=task))
     write_atomic(task.scripts / "05_evaluate.py", _EVALUATE)
     agreed(task.scripts / "05_evaluate.py")
@@ -61,6 +69,9 @@ def version(workspace: Workspace, task: TaskFolder, tiny_model: Path, worker: Pa
 def test_a_version_is_reproduced_and_a_difference_is_found(
     workspace: Workspace, task: TaskFolder, worker: Path, version: VersionFolder
 ) -> None:
+    config, used = version.config(), read_json(version.environment_file)["trainer_arguments"]
+    assert config["epochs"] == 2 and config["batch_size"] == 8 and config["trl"] == SETTINGS["trl"]
+    assert {name: used[name] for name in config["trl"]} == config["trl"]
     before = {path: path.read_bytes() for path in version.root.rglob("*") if path.is_file()}
     (task.data / "train.jsonl").write_text("", encoding="utf-8")  # the data of today is of no concern
     result = replayed(workspace, task, worker)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from nlp_skills.resources.errors import TrainingError
 from nlp_skills.resources.files import read_jsonl, sha256_file
 from nlp_skills.resources.job import JobFolder
 from nlp_skills.resources.task import TaskFolder
@@ -24,7 +25,7 @@ class Trainings:
 
     def start(self, task: TaskFolder, settings: dict[str, Any]) -> JobFolder:
         plan = plan_training(self.workspace, task, {"threads": 1, **settings}, "none", [], None).plan
-        name = ready_to_train(self.workspace, task, plan, confirm=False)
+        name = ready(self.workspace, task, plan)
         return jobs.submit(
             self.workspace,
             "train",
@@ -53,6 +54,16 @@ class Trainings:
     def resumed(self, job: JobFolder) -> None:
         jobs.resume(job, self.workspace)
         assert self.ended(job) == "succeeded", (jobs.failure(job), job.output_file.read_text(encoding="utf-8"))
+
+
+def ready(workspace: Workspace, task: TaskFolder, plan: str) -> str:
+    """The plan's name, once the worker has checked it: under load that takes longer than a call."""
+    while True:
+        try:
+            return ready_to_train(workspace, task, plan, confirm=False)
+        except TrainingError as error:
+            if "still being" not in error.problem.en:
+                raise
 
 
 def weights(version: VersionFolder) -> str:

@@ -16,11 +16,12 @@ from ....resources.kinds import Registry
 from ....resources.language import Text
 from ....resources.task import Prompt, Task, TaskType
 from ....resources.version import VersionFolder
-from ....resources.wording import misfit_of, suggest
+from ....resources.wording import misfit_of, nearest, suggest
 from ...compute.running import RunningJob
 from ...data.rows import Row
 from ...data.store import Snapshot, load_snapshot
 from ...data.types import Answers, task_kind, task_kinds
+from ..trl_names import OURS, owner_of, refuse_owned
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,7 @@ class Method(BaseModel):
     accepts: ClassVar[tuple[Answers, ...]]
     usual_for: ClassVar[tuple[Answers, ...]] = ()
     wants: ClassVar[Text]  # the rows it needs, in words
+    configuration: ClassVar[str] = ""  # TRL's class that takes its options, such as SFTConfig
 
     base_model: str
 
@@ -230,13 +232,10 @@ def make_method(kind: str, settings: dict[str, Any]) -> Method:
         TrainingError: a setting is unknown (the nearest is offered) or out of range.
     """
     cls = method_class(kind)
+    refuse_owned(settings.get("trl"))
     for name in settings:
         if name not in cls.model_fields:
-            raise TrainingError(
-                Text(f"{kind} has no setting {name[:40]!r}.", f"{kind} 沒有「{name[:40]}」這個設定。"),
-                suggest(name, sorted(cls.model_fields), cutoff=0.5),
-                field=name[:40],
-            )
+            raise _unknown_setting(cls, name)
     try:
         return cls.model_validate(settings)
     except ValidationError as error:
@@ -253,3 +252,24 @@ def make_method(kind: str, settings: dict[str, Any]) -> Method:
             ),
             field=name,
         ) from error
+
+
+def _unknown_setting(method: type[Method], name: str) -> TrainingError:
+    """What to say of a setting that the method does not have: perhaps TRL's name of one, or an option of TRL's."""
+    kind, shown = method.kind, name[:40]
+    problem = Text(f"{kind} has no setting {shown!r}.", f"{kind} 沒有「{shown}」這個設定。")
+    known = [*sorted(method.model_fields), *(trl for trl, ours in OURS.items() if ours in method.model_fields)]
+    if owned := owner_of(name):
+        why = Text(f"{shown} is not to be set: {owned.why.en}.", f"不能設定 {shown}：{owned.why.zh}。")
+        return TrainingError(why, owned.instead, field=shown)
+    if nearest(name, known):
+        return TrainingError(problem, suggest(name, known), field=shown)
+    listed = sorted(method.model_fields)
+    return TrainingError(
+        problem,
+        Text(
+            f"If it is an option of TRL's, give it as trl: {{{shown}: …}}. Settings of {kind}: {', '.join(listed)}.",
+            f"如果是 TRL 的選項，請寫成 trl: {{{shown}: …}}。{kind} 的設定：{'、'.join(listed)}。",
+        ),
+        field=shown,
+    )

@@ -40,6 +40,7 @@ class Dpo(FineTuning):
     accepts: ClassVar[tuple[Answers, ...]] = ("pair",)
     usual_for: ClassVar[tuple[Answers, ...]] = ("pair",)
     wants: ClassVar[Text] = Text("preference pairs (text, chosen, rejected)", "偏好配對（text、chosen、rejected）")
+    configuration: ClassVar[str] = "DPOConfig"
     pages: ClassVar[dict[str, str]] = {
         **FineTuning.pages,
         "beta": "preference-methods",

@@ -44,6 +44,7 @@ class Grpo(FineTuning):
 
     accepts: ClassVar[tuple[Answers, ...]] = ("label", "spans", "text")
     wants: ClassVar[Text] = Text("rows whose answers a program can check", "程式可以檢查答案的資料")
+    configuration: ClassVar[str] = "GRPOConfig"
     pages: ClassVar[dict[str, str]] = {
         **FineTuning.pages,
         "rewards": "reward-methods",

@@ -56,6 +56,7 @@ class Sft(FineTuning):
     accepts: ClassVar[tuple[Answers, ...]] = ("label", "spans", "text")
     usual_for: ClassVar[tuple[Answers, ...]] = ("label", "spans", "text")
     wants: ClassVar[Text] = Text("rows with one right answer each", "每列有一個正確答案的資料")
+    configuration: ClassVar[str] = "SFTConfig"
     pages: ClassVar[dict[str, str]] = {**FineTuning.pages, "balance": "imbalance"}
     judged_by: ClassVar[str] = "eval_loss"
     validated: ClassVar[dict[str, str]] = {

@@ -1,0 +1,164 @@
+"""Whether the installed TRL takes the options of a plan's `trl`: asked of its configuration class, before a training.
+
+    python -m nlp_skills.tools.train.trl_check < request.json
+
+TRL stands in the worker environment alone; the server reads what this leaves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import difflib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
+
+from ...resources.errors import NlpSkillsError, TrainingError
+from ...resources.files import read_json, sha256_bytes, write_json
+from ...resources.language import Text
+from ...resources.task import TaskFolder
+from ...resources.wording import problem_in_words
+from ..compute.jobs import error_of
+from ..compute.libraries import settle_libraries
+from .trl_names import OURS, owner_of
+
+MODULE = "nlp_skills.tools.train.trl_check"
+_OFFERED = 3
+
+
+def check_options(configuration: str, options: Mapping[str, Any]) -> None:
+    """Check options against TRL's configuration class. In the worker environment.
+
+    Arguments:
+        configuration: the class's name, such as `SFTConfig`.
+
+    Raises:
+        TrainingError: TRL has no such option (the nearest is offered), or refuses its value.
+    """
+    import trl
+
+    cls = getattr(trl, configuration)
+    kinds = get_type_hints(cls)
+    known = [field.name for field in dataclasses.fields(cls) if not owner_of(field.name)] + list(OURS)
+    for name, value in options.items():
+        if name not in kinds:
+            near = difflib.get_close_matches(name, known, n=_OFFERED, cutoff=0.5)
+            raise TrainingError(
+                Text(
+                    f"{configuration} of trl {trl.__version__} has no option {name[:40]!r}.",
+                    f"trl {trl.__version__} 的 {configuration} 沒有「{name[:40]}」這個選項。",
+                ),
+                Text(
+                    f"Did you mean {', '.join(near)}?" if near else "Leave it out.",
+                    f"是不是要用 {'、'.join(near)}？" if near else "請省略。",
+                ),
+                field=f"trl.{name[:40]}",
+            )
+        if wanted := _unlike(kinds[name], value):
+            raise _refused(name, value, wanted)
+    with tempfile.TemporaryDirectory() as folder:
+        plain = {"output_dir": folder, "report_to": "none", "use_cpu": True, "bf16": False, "disable_tqdm": True}
+        try:
+            cls(**plain, **options)
+        except (ValueError, TypeError, ImportError, NotImplementedError, AttributeError) as error:
+            name = next((name for name in options if name in str(error)), next(iter(options)))
+            said = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
+            raise _refused(name, options[name], Text(f"TRL says: {said}", f"TRL 的說明：{said}")) from error
+
+
+def _unlike(kind: Any, value: Any) -> Text | None:
+    """What a value must be, where it is not of the kind that the class declares."""
+    try:
+        TypeAdapter(kind, config=ConfigDict(arbitrary_types_allowed=True)).validate_json(json.dumps(value), strict=True)
+    except ValidationError as error:
+        return problem_in_words(error.errors()[0], in_yaml=False)
+    except PydanticSchemaGenerationError:
+        return None
+    return None
+
+
+def _refused(name: str, value: Any, wanted: Text) -> TrainingError:
+    end = "" if wanted.en.endswith((".", "!")) else "."
+    return TrainingError(
+        Text(
+            f"trl.{name} = {str(value)[:60]} cannot be used: {wanted.en}{end}",
+            f"trl.{name} = {str(value)[:60]} 不能用：{wanted.zh}{'' if end == '' else '。'}",
+        ),
+        Text("Give it another value, or leave it out.", "請改成別的值，或省略它。"),
+        field=f"trl.{name}",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """Options to be checked against a configuration class, and the file that says what came of it."""
+
+    file: Path
+    configuration: str
+    options: dict[str, Any]
+
+    def outcome(self) -> NlpSkillsError | bool:
+        """What was found: the refusal, True where nothing is wrong, False where it is not known yet. Light."""
+        if not self.file.is_file():
+            return False
+        refusal = read_json(self.file).get("error")
+        return error_of(refusal) if refusal else True
+
+    def check_here(self) -> None:
+        """Check in this process, which has TRL."""
+        content: dict[str, Any] = {"format": 1}
+        try:
+            check_options(self.configuration, self.options)
+        except TrainingError as error:
+            content["error"] = error.to_dict()
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        write_json(self.file, content)
+
+    def check_in_worker(self, python: Path, seconds: float) -> bool:
+        """Have the worker check, and wait for it at most so many seconds. Whether it is still at it."""
+        if self.outcome():
+            return False
+        process = subprocess.Popen(
+            [str(python), "-m", MODULE],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONSAFEPATH": "1"},
+            start_new_session=True,
+        )
+        content = {"file": str(self.file), "configuration": self.configuration, "options": self.options}
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):  # one that ended before it had heard what to do
+            process.communicate(json.dumps(content).encode(), timeout=seconds)
+        if process.poll() is not None:
+            return False
+        threading.Thread(target=process.wait, daemon=True).start()  # it leaves no zombie when it ends
+        return True
+
+
+def request_for(task: TaskFolder, configuration: str, options: Mapping[str, Any], python: Path) -> Request:
+    """The request for the TRL of that interpreter, as its environment is now: what is installed anew is asked anew."""
+    packages = next(iter(python.parent.parent.glob("lib/python3*/site-packages")), python)
+    key = json.dumps(
+        [configuration, dict(options), str(python), packages.stat().st_mtime_ns], sort_keys=True, ensure_ascii=False
+    )
+    return Request(task.cache / "trl" / f"{sha256_bytes(key.encode())[:12]}.json", configuration, dict(options))
+
+
+def main() -> int:
+    content = json.loads(sys.stdin.read())
+    settle_libraries()
+    Request(Path(content["file"]), content["configuration"], content["options"]).check_here()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
