@@ -41,7 +41,7 @@ def run(*command: str, environment: dict[str, str], folder: Path) -> str:
         text=True,
         encoding="utf-8",
         capture_output=True,
-        timeout=300,
+        timeout=600,
         stdin=subprocess.DEVNULL,
         check=False,
     )
@@ -67,6 +67,29 @@ def test_the_example_goes_from_a_wish_to_an_evaluated_version(
     assert ("macro-F1 {'value':" in said) == bool(worker)
 
 
-def test_the_nouns_are_read_without_a_server(tmp_path: Path, environment: dict[str, str]) -> None:
-    said = run(sys.executable, "-c", blocks("programmatic.md")[1], environment=environment, folder=tmp_path)
-    assert '"tasks": []' in said and str(tmp_path / "workspace") in said
+def test_the_notebook_goes_the_same_road_without_a_server(
+    tmp_path: Path, environment: dict[str, str], request: pytest.FixtureRequest
+) -> None:
+    worker = find_worker(Workspace(tmp_path / "workspace"))
+    if worker:
+        environment["BASE_MODEL"] = str(request.getfixturevalue("tiny_model"))
+    example = tmp_path / "example.py"
+    example.write_text(blocks("programmatic.md")[1], encoding="utf-8")
+    said = run(sys.executable, str(example), environment=environment, folder=tmp_path)
+    assert "rows {'train': 56, 'valid': 12, 'test': 12}" in said
+    assert "refused: comments has no version yet." in said
+    assert ("comments evaluating" if worker else "comments configuring") in said
+    if worker:
+        assert "plan 2 epochs {'neftune_noise_alpha': 5}" in said
+        assert "'macro_f1'" in said and "answers 12" in said and "Order 91: it arrived broken." in said
+        assert "compared " in said and "merged" in said
+        assert (tmp_path / "workspace" / "comments" / "versions" / "v2" / "results.json").is_file()
+
+
+def test_the_package_is_light_until_the_notebook_is_asked_for(tmp_path: Path, environment: dict[str, str]) -> None:
+    code = "from nlp_skills import Workspace; print(Workspace)"
+    light = "import sys, nlp_skills; print([name for name in sys.modules if name.startswith('nlp_skills.')])"
+    assert "notebook.workspace.Workspace" in run(sys.executable, "-c", code, environment=environment, folder=tmp_path)
+    assert run(sys.executable, "-c", light, environment=environment, folder=tmp_path).strip() == "[]"
+    heavy = "import sys; from nlp_skills import Workspace; print({'mcp', 'torch', 'trl', 'pandas'} & set(sys.modules))"
+    assert run(sys.executable, "-c", heavy, environment=environment, folder=tmp_path).strip() == "set()"

@@ -12,14 +12,11 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from ...resources.answer import Answer, JobAnswer, JobView
-from ...resources.data_source import load_data_source
 from ...resources.job import JobFolder
 from ...resources.language import Text
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
-from ..compute.jobs import submit
 from ..compute.view import follow
-from ..compute.worker import light_python
 from .labelling.answer import Action, ByModel, LabellingAnswer, Wish
 
 
@@ -64,9 +61,9 @@ def register(server: MCPServer, workspace: Workspace, by_model: ByModel) -> None
         deduplicate_on: list[str] | None = None,
         confirm: Annotated[bool, Field(description="the person agreed to the price")] = False,
     ) -> DataSourceAnswer:
-        from . import preview
         from .definition import change_definition, rotate_notice
         from .permission import check_permission
+        from .starting import start_preview
 
         folder = workspace.task(task)
         folder.load()
@@ -87,18 +84,7 @@ def register(server: MCPServer, workspace: Workspace, by_model: ByModel) -> None
             return await anyio.to_thread.run_sync(partial(_show, folder))
         if not sources:
             await anyio.to_thread.run_sync(check_permission, folder, data_source)
-        given = [*(["--moved", *moved] if moved else []), *(["--agreed"] if confirm else [])]
-        job = await anyio.to_thread.run_sync(
-            partial(
-                submit,
-                workspace,
-                "preview",
-                ["-m", preview.MODULE],
-                [str(folder.root), *given],
-                python=light_python(workspace),
-                task=folder,
-            )
-        )
+        job = await anyio.to_thread.run_sync(start_preview, workspace, folder, moved, confirm)
         followed = await follow(job, workspace, report=context.report_progress)
         return DataSourceAnswer(
             message=_with_notice(followed.message, rotate_notice(moved)),
@@ -128,31 +114,19 @@ def register(server: MCPServer, workspace: Workspace, by_model: ByModel) -> None
         ] = None,
         confirm: Annotated[bool, Field(description="the person agreed to the price")] = False,
     ) -> JobAnswer:
-        from .agreeing import confirmed
-        from .decisions import decisions_of
-        from .permission import check_permission
+        from .starting import start_preparing
 
         folder = workspace.task(task)
         folder.load()
-        decisions_of(accept or {})
-        definition = load_data_source(folder)
-        await anyio.to_thread.run_sync(check_permission, folder, definition, source)
-        agreed = await anyio.to_thread.run_sync(confirmed, folder, source, confirm)
-        given = [
-            *(["--replace-manual-edits"] if replace_manual_edits else []),
-            *(part for code, reason in (accept or {}).items() for part in ("--accept", f"{code}={reason}")),
-            *([] if source is None else ["--source", str(source)]),
-            *agreed,
-        ]
         job = await anyio.to_thread.run_sync(
             partial(
-                submit,
+                start_preparing,
                 workspace,
-                "regenerate",
-                [definition.regeneration.script],
-                given,
-                python=light_python(workspace),
-                task=folder,
+                folder,
+                replace_manual_edits=replace_manual_edits,
+                source=source,
+                accept=accept,
+                confirm=confirm,
             )
         )
         return await follow(job, workspace, report=context.report_progress)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,13 +12,10 @@ from mcp_types import ToolAnnotations
 from pydantic import BaseModel, Field
 
 from ...resources.answer import Answer, JobView, NextStep
-from ...resources.job import JobFolder
 from ...resources.language import Text
 from ...resources.task import TaskFolder
 from ...resources.workspace import Workspace
-from ..compute import jobs
 from ..compute.view import follow
-from ..compute.worker import worker_python
 from .targets import target_names
 
 if TYPE_CHECKING:
@@ -77,14 +73,11 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         ] = None,
     ) -> Deploying:
         from ...resources import secrets
-        from ...resources.removal import require_model
         from ...resources.version import version as find_version
         from ..data.definition import rotate_notice, telling
-        from . import deployments, run
-        from .gates import criteria_gate
-        from .overrides import Override, opened_gate
+        from . import deployments
+        from .starting import start_deployment
         from .targets import known_settings
-        from .targets import target as find_target
 
         folder = workspace.task(task)
         if action == "list":
@@ -98,26 +91,11 @@ def register(server: MCPServer, workspace: Workspace) -> None:
             settings = known_settings(target, earlier.settings)
         chosen = find_version(folder, version)
 
-        def start() -> JobFolder:
-            find_target(target, given)
-            require_model(chosen)
-            arguments = [str(folder.root), "--version", chosen.name, "--target", target]
-            if not restores:  # gates that need no machine are asked before anything is started
-                opens = opened_gate(chosen, target)
-                criteria_gate(folder.load(), chosen, Override(chosen, target, override_reason, opens))
-            if given:
-                arguments += ["--settings", json.dumps(given, ensure_ascii=False)]
-            if override_reason and not restores:
-                arguments += ["--override", override_reason, "--opens", opens]
-            if restores:
-                arguments += ["--restores", restores]
-            return jobs.submit(
-                workspace, "deploy", run.ENTRY, arguments, python=worker_python(workspace), task=folder, resumable=True
-            )
-
         given, moved = await anyio.to_thread.run_sync(partial(secrets.move_inline, settings or {}, prefix="deploy_"))
         with telling(moved):
-            job = await anyio.to_thread.run_sync(start)
+            job = await anyio.to_thread.run_sync(
+                lambda: start_deployment(workspace, folder, chosen.name, target, given, override_reason, restores)
+            )
             answer = await follow(job, workspace, report=context.report_progress)
         notice = rotate_notice(moved)
         message = f"{answer.message} {notice}" if notice else answer.message

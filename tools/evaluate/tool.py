@@ -14,9 +14,7 @@ from pydantic import Field
 from ...resources.answer import JobAnswer
 from ...resources.job import JobFolder
 from ...resources.workspace import Workspace
-from ..compute import jobs
 from ..compute.view import follow
-from ..compute.worker import light_python, worker_python
 
 
 def register(server: MCPServer, workspace: Workspace) -> None:
@@ -37,31 +35,11 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         version: Annotated[str, Field(description="v1, v2, … or latest")] = "latest",
         benchmark: Annotated[str, Field(description="its name; empty: main")] = "",
     ) -> JobAnswer:
-        from ...resources.removal import require_model
-        from ..data.benchmark import frozen_benchmark
-        from . import run
-        from .measurable import check_labels, check_version
-        from .model import trained_version
+        from .starting import start_evaluation
 
-        def start() -> JobFolder:
-            folder = workspace.task(task)
-            chosen = trained_version(folder, version)
-            require_model(chosen)
-            asked, definition = frozen_benchmark(folder, benchmark or None), folder.load()
-            check_labels(folder, asked)  # what cannot be measured is told before a job is started
-            check_version(chosen, asked, definition)
-            arguments = ["--version", chosen.name, *(["--benchmark", benchmark] if benchmark else [])]
-            return jobs.submit(
-                workspace,
-                "evaluate",
-                run.ENTRY,
-                arguments,
-                python=worker_python(workspace),
-                task=folder,
-                resumable=True,
-            )
-
-        job = await anyio.to_thread.run_sync(start)
+        job = await anyio.to_thread.run_sync(
+            lambda: start_evaluation(workspace, workspace.task(task), version, benchmark)
+        )
         return await follow(job, workspace, report=context.report_progress)
 
     @server.tool(
@@ -79,23 +57,9 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         a: Annotated[str, Field(description="the earlier version, e.g. v1, or a tried model, e.g. ollama:qwen3")],
         b: Annotated[str, Field(description="the later version, e.g. v2")],
     ) -> JobAnswer:
-        from . import compare, deciding
-        from .tried import predictor
+        from .starting import start_comparison
 
-        def start() -> JobFolder:
-            folder = workspace.task(task)
-            one, other = predictor(folder, a), predictor(folder, b)
-            deciding.common_records(one, other)  # what cannot be compared is told before a job is started
-            return jobs.submit(
-                workspace,
-                "compare",
-                compare.ENTRY,
-                [str(folder.root), one.name, other.name],
-                python=worker_python(workspace),
-                task=folder,
-            )
-
-        job = await anyio.to_thread.run_sync(start)
+        job = await anyio.to_thread.run_sync(lambda: start_comparison(workspace, workspace.task(task), a, b))
         return await follow(job, workspace, report=context.report_progress)
 
     @server.tool(
@@ -126,46 +90,20 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         confirm: bool = False,
     ) -> JobAnswer:
         from ...resources import secrets
-        from ..data.benchmark import frozen_benchmark
         from ..data.definition import rotate_notice, telling
-        from . import trying
-        from .charging import require_yes
-        from .measurable import check_labels
-        from .tried import named_model, not_for_versions
+        from .starting import start_trying
 
         def start() -> JobFolder:
-            folder = workspace.task(task)
-            if len(beside or []) > trying.MOST_BESIDE:
-                raise trying.too_many(len(beside or []))
-            models = [
-                named_model(workspace, folder, name, moved["url"], moved["api_key"])
-                for name in [model, *(beside or [])]
-            ]
-            if action == "evaluate":
-                if models[0].kind == "version":
-                    raise not_for_versions(models[0].name)
-                frozen = frozen_benchmark(folder, benchmark or None)
-                check_labels(folder, frozen)
-                asked = frozen.count
-            else:
-                asked = 1 if text else min(max(rows, 1), trying.MOST_ROWS)
-            require_yes(models[:1] if action == "evaluate" else models, asked, confirm)
-            arguments = [str(folder.root), "--rows", str(rows)]
-            for name in [model, *(beside or [])]:
-                arguments += ["--model", name]
-            for option, value in (
-                ("--url", moved["url"]),
-                ("--api-key", moved["api_key"]),
-                ("--text", text),
-                ("--entity", entity),
-                ("--benchmark", benchmark),
-            ):
-                if value:
-                    arguments += [option, value]
-            arguments += ["--evaluate"] if action == "evaluate" else []
-            heavy = action == "evaluate" or any(one.url is None for one in models)
-            python = worker_python(workspace) if heavy else light_python(workspace)
-            return jobs.submit(workspace, "try", trying.ENTRY, arguments, python=python, task=folder, resumable=True)
+            options = {
+                "url": moved["url"],
+                "api-key": moved["api_key"],
+                "text": text,
+                "entity": entity,
+                "benchmark": benchmark,
+            }
+            return start_trying(
+                workspace, workspace.task(task), [model, *(beside or [])], action, options, rows, confirm
+            )
 
         moved, names = await anyio.to_thread.run_sync(
             partial(secrets.move_inline, {"api_key": api_key, "url": url}, prefix="endpoint_")

@@ -17,7 +17,7 @@ from typing import Any
 
 from ...resources.answer import quoted
 from ...resources.errors import DataError, EvaluationError
-from ...resources.files import sha256_bytes
+from ...resources.files import dump_jsonl, read_jsonl, sha256_bytes, write_atomic
 from ...resources.language import Text, several
 from ...resources.task import Task, TaskFolder
 from ...resources.version import VersionFolder
@@ -81,6 +81,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--text", default="")
     parser.add_argument("--entity", default="")
     parser.add_argument("--rows", type=int, default=3, help="validation rows to ask where no text is given")
+    parser.add_argument(
+        "--asked", type=Path, help="a file of rows {text, entity?} to answer whole, into the job's folder"
+    )
     parser.add_argument("--evaluate", action="store_true", help="ask the frozen benchmark and keep the result")
     parser.add_argument("--benchmark", default=None)
     given = parser.parse_args(arguments)
@@ -92,6 +95,8 @@ def main(arguments: list[str]) -> int:
         with gpu_turn(job) if any(model.loaded_here for model in models) else contextlib.nullcontext():
             if given.evaluate:
                 return evaluate_model(job, task, models[0], given.benchmark)
+            if given.asked:
+                return answer_file(job, task, models[0], given.asked)
             return ask_models(job, task, models, _rows(task, given.text, given.entity, given.rows))
 
     return run_job("try", work, entry=ENTRY, arguments=arguments, task=given.task, resumable=True)
@@ -157,6 +162,32 @@ def ask_models(job: RunningJob, task: TaskFolder, models: Sequence[Model], rows:
         if measurable.kind == "gguf":
             step["arguments"]["model"] = measurable.source
     return {"rows": answers, "message": message._asdict(), "next_step": step}
+
+
+def answer_file(job: RunningJob, task: TaskFolder, model: Model, asked: Path) -> dict[str, Any]:
+    """Every row of a file answered, in `answers.jsonl` of the job's folder: `{text, entity?, predicted, raw}` a line."""
+    definition = task.load()
+    kind = task_kind(definition.type)
+    rows = [kind.question(str(row["text"]), str(row.get("entity") or "")) for row in read_jsonl(asked)]
+
+    def report(done: int, total: int) -> None:
+        job.progress(done, total, Text(f"asking {model.name}", f"詢問 {model.name}"))
+
+    with answering(task, model, task_prompt(definition), definition.labels) as ask:
+        found = ask(rows, None, report)
+    answers = job.folder.root / "answers.jsonl"
+    lines = (
+        {
+            "text": row["text"],
+            **({"entity": row["entity"]} if row.get("entity") else {}),
+            "predicted": one.answer,
+            "raw": one.raw,
+        }
+        for row, one in zip(rows, found, strict=True)
+    )
+    write_atomic(answers, dump_jsonl(lines))
+    message = Text(f"{model.name} answered {several(len(rows), 'text')}.", f"{model.name} 回答了 {len(rows)} 則。")
+    return {"file": answers.relative_to(task.root).as_posix(), "rows": len(rows), "message": message._asdict()}
 
 
 def evaluate_model(job: RunningJob, task: TaskFolder, model: Model, name: str | None = None) -> dict[str, Any]:

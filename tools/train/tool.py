@@ -11,11 +11,8 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from ...resources.answer import JobAnswer
-from ...resources.job import JobFolder
 from ...resources.workspace import Workspace
-from ..compute import jobs
 from ..compute.view import follow
-from ..compute.worker import worker_python
 from .answers import DiagnosisAnswer, PlanAnswer
 
 
@@ -57,29 +54,11 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         confirm: Annotated[bool, Field(description="the person agreed to time, memory and price")] = False,
         machine: Annotated[str | None, Field(description="a machine of set_up; default this one")] = None,
     ) -> JobAnswer:
-        from ..compute.machines import LOCAL
-        from . import planning
-        from .away import submit_away
-        from .run import ENTRY
+        from .starting import start_training
 
-        folder = workspace.task(task)
-        if machine not in (None, LOCAL):
-            sent = await anyio.to_thread.run_sync(submit_away, workspace, folder, plan, machine, confirm)
-            return await follow(sent, workspace, report=context.report_progress)
-
-        def start() -> JobFolder:
-            name = planning.ready_to_train(workspace, folder, plan, confirm)
-            return jobs.submit(
-                workspace,
-                "train",
-                ENTRY,
-                ["--plan", name],
-                python=worker_python(workspace),
-                task=folder,
-                resumable=True,
-            )
-
-        job = await anyio.to_thread.run_sync(start)
+        job = await anyio.to_thread.run_sync(
+            lambda: start_training(workspace, workspace.task(task), plan, machine, confirm)
+        )
         return await follow(job, workspace, report=context.report_progress)
 
     @server.tool(
@@ -115,21 +94,7 @@ def register(server: MCPServer, workspace: Workspace) -> None:
         task: str,
         version: Annotated[str, Field(description="v1, v2, … or latest")] = "latest",
     ) -> JobAnswer:
-        from ..evaluate.model import trained_version
-        from .reproduce import ENTRY
+        from .starting import start_reproduction
 
-        def start() -> JobFolder:
-            folder = workspace.task(task)
-            chosen = trained_version(folder, version)
-            return jobs.submit(
-                workspace,
-                "reproduce",
-                ENTRY,
-                [str(folder.root), chosen.name],
-                python=worker_python(workspace),
-                task=folder,
-                resumable=True,
-            )
-
-        job = await anyio.to_thread.run_sync(start)
+        job = await anyio.to_thread.run_sync(lambda: start_reproduction(workspace, workspace.task(task), version))
         return await follow(job, workspace, report=context.report_progress)

@@ -1,0 +1,48 @@
+"""Waiting for a job in a notebook: where it stands is written as it goes, a failure is raised."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from ...resources.errors import JobError
+from ...resources.job import ACTIVE_STATES, JobFolder
+from ...resources.language import Text
+from ..compute import jobs
+from ..compute.view import job_view
+from ..compute.words import STATE_WORDS, progress_line
+
+_SECONDS_BETWEEN_LINES = 1.0
+_LINE_CHARACTERS = 110
+
+
+def result_of(job: JobFolder, progress: bool) -> dict[str, Any]:
+    """What came of a job, once it has ended. Interrupting the wait leaves the job at work.
+
+    Arguments:
+        progress: write to standard error where it stands, on one line.
+
+    Raises:
+        NlpSkillsError: the job failed (its own error), was cancelled or interrupted.
+    """
+    written = False
+    while (state := jobs.wait(job, _SECONDS_BETWEEN_LINES)) in ACTIVE_STATES:
+        if progress:
+            line = f"{job.spec().kind} · {STATE_WORDS[state]} · {progress_line(jobs.progress(job))}"
+            sys.stderr.write(f"\r{line[:_LINE_CHARACTERS]:<{_LINE_CHARACTERS}}")
+            sys.stderr.flush()
+            written = True
+    if written:
+        sys.stderr.write("\n")
+    if state == "succeeded":
+        return job_view(job).result
+    if error := jobs.failure(job):
+        raise error
+    raise JobError(
+        Text(f"Job {job.id} is {STATE_WORDS[state].en}.", f"工作 {job.id} {STATE_WORDS[state].zh}。"),
+        Text(
+            f"workspace.resume({job.id!r}) carries on; calling again begins anew.",
+            f"workspace.resume({job.id!r}) 可以接續；再呼叫一次則重新開始。",
+        ),
+        details={"job_id": job.id},
+    )
