@@ -78,7 +78,7 @@ def test_the_notebook_goes_the_same_road_without_a_server(
     said = run(sys.executable, str(example), environment=environment, folder=tmp_path)
     assert "rows {'train': 56, 'valid': 12, 'test': 12}" in said
     assert "refused: comments has no version yet." in said
-    assert ("comments evaluating" if worker else "comments configuring") in said
+    assert ("comments deployed" if worker else "comments configuring") in said
     if worker:
         assert "plan 2 epochs {'neftune_noise_alpha': 5}" in said
         assert "'macro_f1'" in said and "answers 12" in said and "Order 91: it arrived broken." in said

@@ -126,11 +126,24 @@ OWNED = (
         Text("Use epochs and batch_size.", "請用 epochs 與 batch_size。"),
     ),
     _owned(
-        r"loss_weights|precompute_ref_.*|disable_dropout|sync_ref_model|ref_model_.*",
+        r"loss_weights|precompute_ref_.*|disable_dropout|lora_dropout|sync_ref_model|ref_model_.*",
         Text("the method sets it, as it decides what the model is compared with", "模型和什麼比較由訓練方法決定"),
         Text(
             "Use the settings of the method, such as beta and sft_weight.",
             "請用訓練方法的設定，例如 beta、sft_weight。",
+        ),
+    ),
+    _owned(
+        r"use_peft|peft_config|use_dora|use_rslora|init_lora_weights|modules_to_save|lora_modules_to_save|bias|lora_bias|"
+        r"task_type|rank_pattern|alpha_pattern|exclude_modules|layers_.*|target_parameters|inference_mode",
+        Text(
+            "of PEFT's LoRA the rank, the scale, the dropout and the layers are settings here; adapters of another form are "
+            "not merged and served everywhere",
+            "PEFT 的 LoRA 在這裡可以設定 rank、縮放、dropout 與套用的層；其他形式的 adapter 不是到處都能合併與服務",
+        ),
+        Text(
+            "Use lora_r (0 trains every weight), lora_alpha, lora_dropout and target_modules.",
+            "請用 lora_r（0 表示訓練全部權重）、lora_alpha、lora_dropout、target_modules。",
         ),
     ),
     _owned(
@@ -169,7 +182,7 @@ def written_as_ours(
     everything += [(f"trl.{name}", str(name), value) for name, value in inside.items()]
     for shown, name, value in everything:
         target = _ours(name, fields)
-        if target is None or (shown.startswith("trl.") and owner_of(name)):
+        if target is None or shown == "trl.seed":
             (rest if shown.startswith("trl.") else ours)[name] = value
             continue
         meant = _converted(shown, name, value, _answers_of(settings, inherited, method)) if target != name else value

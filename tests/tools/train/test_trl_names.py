@@ -119,6 +119,10 @@ def test_what_a_parent_holds_is_changed_under_a_name_of_trl(workspace: Workspace
     given, words = under_our_names({"trl": {"num_train_epochs": 2, "adam_beta2": 0.95}}, folder, "classification")
     assert given == {"epochs": 2, "trl": {"adam_beta2": 0.95}}
     assert [str(word) for word in words] == ["trl.num_train_epochs is written as epochs"]
+    assert under_our_names({"trl": {"seed": 1}}, folder, "classification")[0] == {
+        "trl": {"seed": 1}
+    }  # refused after that
+    assert under_our_names({"trl": {"save_steps": 9}}, folder, "classification")[0] == {"save_every": 9}
     assert under_our_names({"trl": None}, folder, "classification")[0] == {"trl": None}
 
 
@@ -138,6 +142,7 @@ def test_what_a_parent_holds_is_changed_under_a_name_of_trl(workspace: Workspace
         ("vllm_server_host", "Leave it out"),
         ("chat_template_path", "long_rows"),
         ("trust_remote_code", "Leave it out"),
+        ("use_dora", "target_modules"),
     ],
 )
 def test_what_is_owned_here_is_refused_with_the_reason_and_the_way(option: str, instead: str) -> None:
