@@ -149,7 +149,6 @@ def test_a_plan_without_a_parent_starts_afresh(workspace: Workspace, task: TaskF
         ({"learning_rate": float("nan")}, "learning_rate", "learning_rate"),
         ({"lora_r": "many"}, "lora_r", "lora_r"),
         ({"method": "stf"}, "method", "sft"),
-        ({"max_seq_length": 512}, "max_seq_length", "max_length"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named_with_what_was_meant(

@@ -20,9 +20,10 @@ from nlp_skills.tools.train.answers import PlanAnswer
 from nlp_skills.tools.train.fine_tuning import FineTuning
 from nlp_skills.tools.train.methods import make_method, methods
 from nlp_skills.tools.train.plan import read_plan, under_our_names
-from nlp_skills.tools.train.planning import plan_training, ready_to_train
+from nlp_skills.tools.train.planning import plan_training
 from nlp_skills.tools.train.trl_names import OURS, owner_of, written_as_ours
 from tests.tools.train.test_planning import write_base
+from tests.tools.train.trained import ready
 
 
 @pytest.fixture
@@ -101,7 +102,7 @@ def test_a_plan_edited_by_hand_may_use_the_names_of_trl(workspace: Workspace, ta
     del content["epochs"]
     write_yaml(Path(answer.file), {**content, "num_train_epochs": 2})
     assert read_plan(task, answer.plan).settings.model_dump()["epochs"] == 2
-    assert ready_to_train(workspace, task, answer.plan, confirm=False) == answer.plan
+    assert ready(workspace, task, answer.plan) == answer.plan
 
 
 def test_a_batch_of_answers_is_one_of_questions_to_grpo() -> None:
@@ -178,7 +179,7 @@ def test_the_installed_trl_is_asked_before_anything_is_spent(
     assert found["level"] == "blocking" and problem in found["problem"] and fix in found["fix"]
     assert answer.next_step.tool == "plan_training" and "Before training" in answer.message
     with pytest.raises(TrainingError, match=problem):
-        ready_to_train(workspace, task, answer.plan, confirm=True)
+        ready(workspace, task, answer.plan)
 
 
 def test_options_that_trl_takes_are_planned(workspace: Workspace, task: TaskFolder, base: Path) -> None:
@@ -186,7 +187,6 @@ def test_options_that_trl_takes_are_planned(workspace: Workspace, task: TaskFold
     answer = plan(workspace, task, {"base_model": str(base), "trl": options, "scheduler": "cosine_with_restarts"})
     assert not [one for one in answer.findings if one["level"] == "blocking"]
     assert read_yaml(Path(answer.file))["trl"] == options
-    assert ready_to_train(workspace, task, answer.plan, confirm=False) == answer.plan
 
 
 def test_nothing_that_trainings_set_themselves_can_be_overridden() -> None:
@@ -200,6 +200,6 @@ def test_nothing_that_trainings_set_themselves_can_be_overridden() -> None:
         if isinstance(node, ast.Dict)
         for key in node.keys
         if isinstance(key, ast.Constant)
-    }
+    } - {"skip_prepare_dataset"}  # within dataset_kwargs
     assert {"output_dir", "seed", "packing", "num_generations", "loss_weights"} <= given
     assert not [name for name in given if not (name in fields or name in OURS or owner_of(name))]
