@@ -44,7 +44,8 @@ def test_what_goes_wrong_is_the_error_that_a_tool_would_tell(task: Task, workspa
         task.version()
     with pytest.raises(DataError) as caught:
         task.rows()
-    assert isinstance(caught.value, NlpSkillsError) and caught.value.fix.en
+    assert isinstance(caught.value, NlpSkillsError)
+    assert caught.value.fix.en
     with pytest.raises(TrainingError, match="is not to be set"):
         task.plan(trl={"output_dir": "elsewhere"})
     with pytest.raises(TaskError):
