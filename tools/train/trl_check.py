@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import difflib
 import json
 import os
 import subprocess
@@ -26,7 +25,7 @@ from ...resources.errors import NlpSkillsError, TrainingError
 from ...resources.files import read_json, sha256_bytes, write_json
 from ...resources.language import Text
 from ...resources.task import TaskFolder
-from ...resources.wording import problem_in_words
+from ...resources.wording import nearest, problem_in_words
 from ..compute.jobs import error_of
 from ..compute.libraries import settle_libraries
 from .trl_names import OURS, owner_of
@@ -51,7 +50,7 @@ def check_options(configuration: str, options: Mapping[str, Any]) -> None:
     known = [field.name for field in dataclasses.fields(cls) if not owner_of(field.name)] + list(OURS)
     for name, value in options.items():
         if name not in kinds:
-            near = difflib.get_close_matches(name, known, n=_OFFERED, cutoff=0.5)
+            near = nearest(name, known, _OFFERED, cutoff=0.5)
             raise TrainingError(
                 Text(
                     f"{configuration} of trl {trl.__version__} has no option {name[:40]!r}.",
