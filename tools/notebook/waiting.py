@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from ...resources.errors import JobError
-from ...resources.job import ACTIVE_STATES, JobFolder
+from ...resources.job import ACTIVE_STATES, JobFolder, JobState
 from ...resources.language import Text
 from ..compute import jobs
 from ..compute.view import job_view
@@ -25,15 +25,11 @@ def result_of(job: JobFolder, progress: bool) -> dict[str, Any]:
     Raises:
         NlpSkillsError: the job failed (its own error), was cancelled or interrupted.
     """
-    written = False
     while (state := jobs.wait(job, _SECONDS_BETWEEN_LINES)) in ACTIVE_STATES:
         if progress:
-            line = f"{job.spec().kind} · {STATE_WORDS[state]} · {progress_line(jobs.progress(job))}"
-            sys.stderr.write(f"\r{line[:_LINE_CHARACTERS]:<{_LINE_CHARACTERS}}")
-            sys.stderr.flush()
-            written = True
-    if written:
-        sys.stderr.write("\n")
+            _write(job, state)
+    if progress:
+        _write(job, state, end="\n")
     if state == "succeeded":
         return job_view(job).result
     if error := jobs.failure(job):
@@ -46,3 +42,10 @@ def result_of(job: JobFolder, progress: bool) -> dict[str, Any]:
         ),
         details={"job_id": job.id},
     )
+
+
+def _write(job: JobFolder, state: JobState, end: str = "") -> None:
+    parts = (job.spec().kind, str(STATE_WORDS[state]), progress_line(jobs.progress(job)))
+    line = " · ".join(filter(None, parts))
+    sys.stderr.write(f"\r{line[:_LINE_CHARACTERS]:<{_LINE_CHARACTERS}}{end}")
+    sys.stderr.flush()

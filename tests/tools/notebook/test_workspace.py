@@ -71,4 +71,5 @@ def test_a_job_that_fails_raises_its_own_error_and_progress_is_written(
     with pytest.raises(NlpSkillsError) as caught:
         task.prepare()
     assert caught.value.details["job_id"] and "comments.csv" in caught.value.problem.en
-    assert "preview · running" in capfd.readouterr().err
+    said = capfd.readouterr().err
+    assert "preview · done" in said and "regenerate · failed" in said
