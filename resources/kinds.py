@@ -83,6 +83,11 @@ def registry(group: str) -> Registry[Any]:
     return found
 
 
+def added_packages() -> list[str]:
+    """The installed packages that add kinds, by their normalised names; nothing of them is loaded."""
+    return sorted({plugin.package for group in REGISTRIES for plugin in installed(group) if plugin.package})
+
+
 def use_plugins_of(workspace: Path) -> None:
     """Take the kinds of that workspace's files; without it those of the usual one count."""
     global _workspace

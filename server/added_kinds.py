@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..resources.kinds import REGISTRIES, registry
+from ..resources.kinds import REGISTRIES, added_packages, registry
 from ..resources.language import Text
 from ..resources.plugins import Plugin, installed
 from ..tools.compute.machines import Standing
-
-
-def added_packages() -> list[str]:
-    """The packages that add a kind, as they are looked for in the worker environment."""
-    return sorted({plugin.package for group in REGISTRIES for plugin in installed(group) if plugin.package})
 
 
 def added_kinds(worker: str | None, libraries: Mapping[str, Any]) -> Iterator[Standing]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from .. import __version__
 from ..resources import secrets
 from ..resources.errors import MachineError, NlpSkillsError
+from ..resources.kinds import added_packages
 from ..resources.language import Text, several
 from ..resources.reasons import reason_of
 from ..resources.workspace import Workspace
@@ -24,7 +25,7 @@ from ..tools.compute.machines import LOCAL, State, named_machine, named_machines
 from ..tools.compute.turns import before_me
 from ..tools.compute.worker import WORKER_VARIABLE
 from . import abilities
-from .added_kinds import added_kinds, added_packages
+from .added_kinds import added_kinds
 from .install import standings
 from .settings import Settings
 

@@ -14,12 +14,13 @@ from mcp import Client
 
 import nlp_skills
 from nlp_skills.resources.errors import MachineError, NlpSkillsError
-from nlp_skills.resources.files import read_json
+from nlp_skills.resources.files import read_json, read_jsonl, sha256_bytes
 from nlp_skills.resources.job import job_folders
 from nlp_skills.resources.kinds import REGISTRIES, registry
 from nlp_skills.resources.knowledge import read_page
 from nlp_skills.resources.language import LANGUAGES, Language
 from nlp_skills.resources.workspace import Workspace
+from nlp_skills.server.access_command import allow_script
 from nlp_skills.server.app import build_server
 from nlp_skills.server.settings import Settings
 from nlp_skills.tools.compute.machines import local, make_machine
@@ -208,6 +209,7 @@ async def test_a_packages_source_metric_and_reward_train_and_measure_a_model_tha
 
     versions = workspace.task("mails").root / "versions"
     assert read_json(versions / "v1" / "model_info.json")["method"] == "quick_sft"
+    assert read_json(versions / "v2" / "environment.json")["packages"]["acme-nlp"] == "1.0"
     assert read_json(versions / "v2" / "model_info.json")["method"] == "grpo"
     [record] = read_json(versions / "v2" / "results.json")["evaluations"]
     assert 0 <= record["metrics"]["same_start"]["value"] <= 1 and "named_label" in record["baselines"]
@@ -262,3 +264,34 @@ async def test_a_job_whose_environment_lacks_the_package_says_so(
             job = (answer.structured_content or {})["job"]
     said = str(answer.content)
     assert "There is no source type 'tagged_log'" in said and "-m pip install PACKAGE" in said
+
+
+async def test_a_source_of_one_file_is_asked_for_once_and_then_read_by_jobs(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NLP_SKILLS_SECRETS_DIR", str(tmp_path / "secrets"))
+    monkeypatch.setenv("PYTHONPATH", str(PACKAGE))
+    file = workspace.root / "plugins" / "our_log.py"
+    file.parent.mkdir()
+    file.write_text(files_of("extending.md")["acme_nlp/tagged_log.py"], encoding="utf-8")
+    log = write_log(workspace)
+    async with Client(build_server(Settings(workspace=workspace.root, language="en"))) as client:
+        await make_task(client, "mails", labels=list(MOODS))
+        sources = [{"type": "our_log", "path": str(log)}]
+        asked = await refused(client, "set_data_source", task="mails", sources=sources)
+        assert str(file) in asked and sha256_bytes(file.read_bytes())[:12] in asked and "allow --script" in asked
+        assert not (workspace.task("mails").root / "plugins").exists()
+        assert allow_script(file) == 0
+        answer = await call(client, "set_data_source", task="mails", sources=sources)
+        assert "works well" in str(answer)
+        await call(client, "prepare_data", task="mails")
+    assert '"label": "praise"' in (workspace.task("mails").data / "train.jsonl").read_text(encoding="utf-8")
+    ran = [
+        event
+        for job in job_folders(workspace)
+        for event in read_jsonl(job.events_file)
+        if event["kind"] == "own_script"
+    ]
+    assert {(event["file"], event["sha256"]) for event in ran} == {
+        ("plugins/our_log.py", sha256_bytes(file.read_bytes()))
+    }

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from nlp_skills.resources.errors import EvaluationError, PluginError, TrainingError
-from nlp_skills.resources.kinds import registry
+from nlp_skills.resources.kinds import added_packages, registry
 from nlp_skills.resources.language import speaking
 from nlp_skills.resources.plugins import installed
-from nlp_skills.server.added_kinds import added_kinds, added_packages
+from nlp_skills.server.added_kinds import added_kinds
 
 METRIC = """
 from nlp_skills.resources.language import Text

@@ -8,6 +8,7 @@ import platform
 from typing import Any
 
 from ...resources.job import MACHINE_VARIABLE
+from ...resources.kinds import added_packages
 from ..compute.machine import Machine, cpu_model
 from .methods import Method
 
@@ -32,7 +33,7 @@ def environment_of(machine: Machine) -> dict[str, Any]:
     from ... import __version__
 
     packages: dict[str, str | None] = {}
-    for name in _PACKAGES:
+    for name in (*_PACKAGES, *added_packages()):
         try:
             packages[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
