@@ -175,6 +175,11 @@ class Registry(Generic[Kind]):
         self.classes()
         return {name: plugin.origin for name, plugin in self._origins.items()}
 
+    def is_of_a_file(self, name: str) -> bool:
+        """Whether the kind stands in a file of the workspace, which does not travel to other machines."""
+        self.classes()
+        return isinstance(self._origins.get(name), PluginFile)
+
     def get(self, name: str, field: str | None = None) -> type[Kind]:
         """The kind of that name.
 

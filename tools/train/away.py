@@ -35,7 +35,9 @@ from ..data.snapshot import load_snapshot
 from ..evaluate.merge import merged_place
 from . import there
 from .checkpoints import SEAL, is_sealed, sealed_checkpoints
+from .plan import Plan, read_plan
 from .planning import Away, ready_to_send
+from .rewards import REWARDS
 from .run import forget_plan, record_failure, reserve, trained_result
 from .starting_point import named_version
 
@@ -53,6 +55,7 @@ def submit_away(workspace: Workspace, task: TaskFolder, plan: str | None, machin
     linked = linked_machine(workspace, machine)
     away = Away(machine, linked.prospect(workspace, machine), linked.place(machine))
     name, cost = ready_to_send(workspace, task, plan, confirm, away)
+    _check_travels(read_plan(task, name))
     return jobs.submit(
         workspace,
         "train",
@@ -63,6 +66,23 @@ def submit_away(workspace: Workspace, task: TaskFolder, plan: str | None, machin
         resumable=True,
         machine=machine,
     )
+
+
+def _check_travels(plan: Plan) -> None:
+    """Refuse a reward that only a file of this workspace holds."""
+    for reward in getattr(plan.settings, "rewards", None) or ():
+        if REWARDS.is_of_a_file(reward):
+            raise TrainingError(
+                Text(
+                    f"The reward {reward} stands in plugins/{reward}.py of this workspace, which is not sent to other machines.",
+                    f"獎勵 {reward} 寫在這個工作區的 plugins/{reward}.py，不會送到其他機器。",
+                ),
+                Text(
+                    "Train here, or make it a package and install it on that machine (docs/extending.md).",
+                    "請在這台機器訓練，或做成套件並安裝到那台機器（見 docs/extending.zh-TW.md）。",
+                ),
+                field="rewards",
+            )
 
 
 def main(arguments: list[str]) -> int:
