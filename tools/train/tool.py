@@ -30,7 +30,10 @@ def register(server: MCPServer, workspace: Workspace) -> None:
     )
     def plan_training(
         task: str,
-        settings: Annotated[dict[str, Any] | None, Field(description="only what differs from the default")] = None,
+        settings: Annotated[
+            dict[str, Any] | None,
+            Field(description="only what differs from the default; TRL's names too, its further options as trl: {…}"),
+        ] = None,
         parent: Annotated[str | None, Field(description="version to build on; default the newest, or none")] = None,
         changes: Annotated[list[str] | None, Field(description="why, in the person's words")] = None,
         name: str | None = None,
