@@ -1,4 +1,4 @@
-"""Where this account keeps what belongs to it and to no workspace."""
+"""Where this account keeps what belongs to it and to no workspace, and where its workspace is."""
 
 from __future__ import annotations
 
@@ -14,3 +14,8 @@ def configuration_folder() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Application Support" / "nlp-skills"
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "nlp-skills"
+
+
+def default_workspace() -> Path:
+    """`NLP_SKILLS_WORKSPACE`, else `~/nlp-skills`."""
+    return Path(os.environ.get("NLP_SKILLS_WORKSPACE") or Path.home() / "nlp-skills").expanduser().resolve()

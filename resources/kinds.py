@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import os
 import pkgutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,10 +17,11 @@ from typing import Any, Generic, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from .account import default_workspace
 from .errors import NlpSkillsError
 from .language import Text
 from .plugin_files import GROUPS, PluginFile, plugin_files
-from .plugins import Plugin, installed
+from .plugins import Plugin, installed, job_of_this_process
 from .wording import misfit_of, suggest
 
 Kind = TypeVar("Kind")
@@ -40,7 +40,6 @@ REGISTRIES = {
 }
 
 _workspace: Path | None = None
-_FAMILY_VARIABLE = "NLP_SKILLS_JOB_FAMILY"  # see `job`: set in every process of a job
 
 
 def names_in(package: str) -> list[str]:
@@ -283,8 +282,6 @@ class Registry(Generic[Kind]):
         """The workspace's files that hold a kind of this group, by what stands in them."""
         if self._group not in GROUPS:
             return []
-        from .workspace import default_workspace
-
         return [file for file in plugin_files(_workspace or default_workspace()) if file.holds(self._base)]
 
     def _checked(self, plugin: Plugin | PluginFile, taken: Mapping[str, Any]) -> type[Kind]:
@@ -312,7 +309,7 @@ def _unset(kind: type, named: str | None) -> Iterator[str]:
 
 
 def _in_a_job() -> bool:
-    return _FAMILY_VARIABLE in os.environ
+    return job_of_this_process() is not None
 
 
 def _install_there() -> Text:

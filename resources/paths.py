@@ -14,11 +14,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from .access import AccessError, Need, grants_file, read_grants, refusal
-from .account import configuration_folder
+from .account import configuration_folder, default_workspace
 from .errors import NlpSkillsError
 from .language import Text
 from .task import TaskFolder
-from .workspace import cache_folder, default_workspace
+from .workspace import cache_folder
 
 DATA_SUFFIXES = (
     ".csv",

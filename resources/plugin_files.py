@@ -23,10 +23,9 @@ from .access import AccessError, Need, at_terminal, grant, require
 from .errors import PluginError
 from .files import append_jsonl, sha256_bytes
 from .language import Text
-from .plugins import light_imports, reason_in_words
+from .plugins import job_of_this_process, light_imports, reason_in_words
 
 GROUPS = ("sources", "metrics", "rewards", "baselines")  # what is only worked with in jobs; others need a package
-_FAMILY_VARIABLE = "NLP_SKILLS_JOB_FAMILY"  # see `job`: set in every process of a job
 _PACKAGE = __name__.partition(".")[0]
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _MOST_BYTES = 1024**2  # a file is read whole before anybody agrees to it
@@ -74,9 +73,9 @@ class PluginFile(NamedTuple):
                 exec(compile(self.content, str(self.path), "exec"), module.__dict__)
         except Exception as error:  # whatever a person's file raises when it is loaded
             raise self.refused(reason_in_words(error)) from error
-        if job := os.environ.get(_FAMILY_VARIABLE):
+        if job := job_of_this_process():
             event = {"kind": "own_script", "file": f"plugins/{self.path.name}", "sha256": sha256_bytes(self.content)}
-            append_jsonl(Path(job) / "events.jsonl", event)
+            append_jsonl(job / "events.jsonl", event)
         return module
 
     def holds(self, base: type) -> bool:

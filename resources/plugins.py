@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import importlib.abc
 import importlib.metadata
+import os
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -21,6 +23,7 @@ from .errors import PluginError
 from .language import Text
 
 PREFIX = "nlp_skills."
+_FAMILY_VARIABLE = "NLP_SKILLS_JOB_FAMILY"  # as `job` sets it in every process of a job
 # What no module of a kind may import at its top: the server reads every kind and stays light.
 HEAVY = frozenset(
     [
@@ -40,6 +43,12 @@ HEAVY = frozenset(
         "jax",
     ]
 )
+
+
+def job_of_this_process() -> Path | None:
+    """The folder of the job that this process works for; None in the server and wherever else no job is."""
+    folder = os.environ.get(_FAMILY_VARIABLE)
+    return Path(folder) if folder else None
 
 
 class Plugin(NamedTuple):

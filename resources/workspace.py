@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .access import read_grants
+from .account import default_workspace
 from .errors import TaskError
 from .language import Text
 from .task import TaskFolder
@@ -18,11 +19,6 @@ from .task import TaskFolder
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _LONGEST_COMPARED = 80
 _RESERVED = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(1, 10)), *(f"lpt{n}" for n in range(1, 10))}
-
-
-def default_workspace() -> Path:
-    """`NLP_SKILLS_WORKSPACE`, else `~/nlp-skills`."""
-    return Path(os.environ.get("NLP_SKILLS_WORKSPACE") or Path.home() / "nlp-skills").expanduser().resolve()
 
 
 def cache_folder() -> Path:

@@ -17,13 +17,13 @@ from typing import Any, Literal
 
 import yaml
 
+from ..resources.account import default_workspace
 from ..resources.errors import NlpSkillsError
 from ..resources.files import read_yaml
 from ..resources.language import Text, speaking
 from ..resources.lineage import parse_lineage, track_version
 from ..resources.task import TaskFolder
 from ..resources.version import VersionFolder
-from ..resources.workspace import default_workspace
 
 Event = Literal["data-validation", "version-tracking"]
 _QUIET, _TELL_PERSON, _TELL_MODEL = 0, 1, 2

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..resources.account import default_workspace
 from ..resources.errors import NlpSkillsError
 from ..resources.language import Language, Text, as_language
 from ..resources.wording import suggest
-from ..resources.workspace import default_workspace
 
 TOOLSETS = ("tasks", "data", "train", "evaluate", "deploy", "compute", "coach")
 _YES = {"1", "true", "yes", "on"}

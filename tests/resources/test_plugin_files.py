@@ -10,7 +10,7 @@ import pytest
 
 from nlp_skills.resources import access
 from nlp_skills.resources.access import AccessError, grant, read_grants
-from nlp_skills.resources.errors import DataSourceError, NlpSkillsError, PluginError
+from nlp_skills.resources.errors import DataSourceError, NlpSkillsError, PluginError, TrainingError
 from nlp_skills.resources.files import read_jsonl, sha256_bytes
 from nlp_skills.resources.kinds import is_stand_in, registry, use_plugins_of
 from nlp_skills.tools.evaluate.metric import Answered, check_metric, metrics_for
@@ -152,3 +152,16 @@ def test_what_a_file_raises_is_told_in_words(plugins: Path, job: Path, monkeypat
     with pytest.raises(NlpSkillsError) as wrong:
         registry("metrics").get("same_start")
     assert "imports torch at the top" in wrong.value.problem.en and str(plugins) in wrong.value.problem.en
+
+
+def test_a_reward_of_a_file_is_refused_for_other_machines_before_anything_is_sent(plugins: Path) -> None:
+    from nlp_skills.tools.train.away import _check_travels
+    from nlp_skills.tools.train.methods import make_method
+    from nlp_skills.tools.train.plan import Plan
+
+    put(plugins, "brevity")
+    settings = {"base_model": "m", "rewards": ["label_match", "brevity"]}
+    with pytest.raises(TrainingError) as refused:
+        _check_travels(Plan("p", "grpo", make_method("grpo", settings)))
+    assert refused.value.field == "rewards" and "plugins/brevity.py" in refused.value.problem.en
+    _check_travels(Plan("p", "grpo", make_method("grpo", {**settings, "rewards": ["label_match"]})))

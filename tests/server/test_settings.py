@@ -44,4 +44,4 @@ def test_an_unknown_value_is_refused_with_the_right_ones(variable: str, value: s
         Settings.from_environment({variable: value})
     assert refused.value.field == variable and offered in refused.value.fix.en
     with speaking("zh-TW"):
-        assert offered in str(refused.value) and "沒有「" in str(refused.value)
+        assert offered.replace(", ", "、") in str(refused.value) and "沒有「" in str(refused.value)
