@@ -95,4 +95,4 @@ def test_an_on_premise_task_is_not_measured_at_an_address_outside(version: Versi
 def test_a_wrong_setting_is_named_with_those_there_are(name: str, settings: dict[str, str], field: str) -> None:
     with pytest.raises(DeploymentError) as refused:
         target(name, settings)
-    assert refused.value.field == field and "The fields of vllm are" in refused.value.fix.en
+    assert refused.value.field == field and f"The fields of {name} are" in refused.value.fix.en
