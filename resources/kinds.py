@@ -21,7 +21,7 @@ from .account import default_workspace
 from .errors import NlpSkillsError
 from .language import Text
 from .plugin_files import GROUPS, PluginFile, plugin_files
-from .plugins import Plugin, installed, job_of_this_process
+from .plugins import Plugin, installed, job_of_this_process, reason_in_words
 from .wording import misfit_of, suggest
 
 Kind = TypeVar("Kind")
@@ -161,7 +161,15 @@ class Registry(Generic[Kind]):
         """One of every kind, made without arguments."""
         known = self.classes()
         if self._instances is None:
-            self._instances = {name: kind() for name, kind in known.items()}
+            self._instances = {}
+            for name, kind in list(known.items()):
+                try:
+                    self._instances[name] = kind()
+                except Exception as error:
+                    if name not in self._origins:
+                        raise
+                    self._faults[name] = self._origins.pop(name).refused(reason_in_words(error))
+                    del known[name]
         return self._instances
 
     def faults(self) -> dict[str, NlpSkillsError]:
@@ -293,6 +301,8 @@ class Registry(Generic[Kind]):
         if not (isinstance(kind, type) and issubclass(kind, self._base)):
             wanted = f"{self._base.__module__}.{self._base.__name__}"
             raise plugin.refused(Text(f"it is no subclass of {wanted}", f"它不是 {wanted} 的子類別"))
+        if not isinstance(getattr(kind, "title", Text("", "")), Text):
+            raise plugin.refused(Text("its title is no Text(en, zh)", "它的 title 不是 Text(en, zh)"))
         if lacking := [*sorted(getattr(kind, "__abstractmethods__", ())), *_unset(kind, self._named)]:
             shown = ", ".join(lacking)
             raise plugin.refused(Text(f"it does not define {shown}", f"它沒有定義 {shown}"))

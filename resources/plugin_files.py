@@ -93,7 +93,11 @@ class PluginFile(NamedTuple):
         """
         if run:
             return self.run()
-        return next(self._described(node, found) for node, found in _classes(self.content) if issubclass(found, base))
+        node, found = next((node, found) for node, found in _classes(self.content) if issubclass(found, base))
+        try:
+            return self._described(node, found)
+        except Exception as error:  # a file may say anything of itself
+            raise self.refused(reason_in_words(error)) from error
 
     def refused(self, why: Text) -> PluginError:
         """The error that says why it cannot be used."""
@@ -178,7 +182,7 @@ def _classes(content: bytes) -> list[tuple[ast.ClassDef, type]]:
     """The classes that a file defines as subclasses of ours, the last first, each with ours."""
     try:
         tree = ast.parse(content)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     known = dict(_imported(tree))
     defined = [node for node in reversed(tree.body) if isinstance(node, ast.ClassDef)]
@@ -207,10 +211,15 @@ def _imported(tree: ast.Module) -> Iterator[tuple[str, type]]:
 def _attributes(node: ast.ClassDef) -> Iterator[tuple[str, ast.expr | None, ast.expr | None]]:
     """The name, annotation and value of each attribute of the class."""
     for part in node.body:
-        if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name):
+        if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name) and _is_own(part.target.id):
             yield part.target.id, part.annotation, part.value
-        elif isinstance(part, ast.Assign) and isinstance(part.targets[0], ast.Name):
+        elif isinstance(part, ast.Assign) and isinstance(part.targets[0], ast.Name) and _is_own(part.targets[0].id):
             yield part.targets[0].id, None, part.value
+
+
+def _is_own(name: str) -> bool:
+    """Whether a class may say that of itself: Python's and pydantic's own workings it may not."""
+    return not name.startswith(("_", "model_"))
 
 
 _UNKNOWN = object()

@@ -127,6 +127,7 @@ def test_from_the_persons_own_terminal_nothing_is_asked(
     [
         ("def broken(:\n", "metrics"),
         ("x = 1\n", "metrics"),
+        (f"x = {'-' * 100_000}1\n", "metrics"),
         ("from os import PathLike\nclass Mine(PathLike): ...\n", "metrics"),
         (EXAMPLES["acme_nlp/lab.py"], "machines"),
         (EXAMPLES["acme_nlp/quick_sft.py"], "methods"),
@@ -135,6 +136,24 @@ def test_from_the_persons_own_terminal_nothing_is_asked(
 def test_a_file_that_holds_no_such_kind_is_none(content: str, group: str, plugins: Path) -> None:
     (plugins / "mine.py").write_text(content, encoding="utf-8")
     assert "mine" not in registry(group).names() and "mine" not in registry(group).classes()
+
+
+@pytest.mark.parametrize(
+    "body, why",
+    [
+        ("    title = 'mine'\n", "its title is no Text"),
+        ("    title: ClassVar[Text] = Text('a', 'b')\n    needed: int\n", "ValidationError"),
+        ("    title: ClassVar[Text] = Text('a', 'b')\n    odd: int = Field(gt='x', default={})\n", "cannot be used"),
+        (f"    title: ClassVar[Text] = {'(' * 90}1{')' * 90}\n", "its title is no Text"),
+        ("    def holds(self, row): return True\n", "it does not define title"),
+    ],
+)
+def test_whatever_a_file_says_of_itself_the_others_can_be_used(body: str, why: str, plugins: Path) -> None:
+    head = "from nlp_skills.tools.evaluate.metric import ShareMetric\nclass Mine(ShareMetric):\n"
+    (plugins / "mine.py").write_text(head + body, encoding="utf-8")
+    metrics = registry("metrics")
+    assert "accuracy" in metrics.instances() and "mine" not in metrics.instances()
+    assert why in str(metrics.faults()["mine"])
 
 
 def test_a_link_a_hidden_file_and_a_name_with_other_signs_are_left_alone(plugins: Path, tmp_path: Path) -> None:

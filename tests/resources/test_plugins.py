@@ -113,3 +113,11 @@ def test_an_unknown_name_is_answered_with_the_nearest_and_with_all_there_are(mon
 def test_names_are_told_without_loading_what_bears_them(install: Install) -> None:
     install("acme_e", "raise RuntimeError('loaded')", "lazy = acme_e:Mine", group="types")
     assert "lazy" in registry("types").names() and [plugin.name for plugin in installed("types")] == ["lazy"]
+
+
+def test_a_metric_that_needs_settings_is_left_out_of_what_is_measured(install: Install) -> None:
+    install("acme_f", METRIC + "    needed: int\n", "greedy = acme_f:Mine")
+    metrics = registry("metrics")
+    assert "accuracy" in metrics.instances() and "greedy" not in metrics.instances()
+    with pytest.raises(PluginError, match="ValidationError"):
+        metrics.get("greedy")
