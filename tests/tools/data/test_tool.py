@@ -164,7 +164,7 @@ async def test_a_wrong_password_still_says_that_it_was_moved(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"sources": [{"type": "databse", "connection": "x", "query": "y"}]}, "「database」嗎"),
+        ({"sources": [{"type": "databse", "connection": "x", "query": "y"}]}, "要用 database"),
         ({"sources": [{"type": "file"}]}, "path"),
         ({"sources": [{"type": "file", "path": "/absent/news.csv"}]}, "/absent/news.csv"),
         ({"sources": [{"path": "news.csv"}]}, "type"),
