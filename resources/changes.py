@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from .language import Text, several
+from .snapshot import DataSnapshot
 from .version import VersionFolder
 
-# What a plan holds beside the settings that shape the run.
-_NOT_SETTINGS = {"format", "name", "parent", "changes", "created", "reasons", "estimate", "version", "expects"}
 # Settings that shape how a run is done and not what comes of it; they follow from the data and the machine.
 _OPERATIONAL = {"save_every", "threads", "num_processes", "activation_checkpointing"}
 
@@ -73,7 +72,10 @@ class Change:
 
 def changes_between(parent: VersionFolder, child: VersionFolder) -> list[Change]:
     """Settings first, then data; empty when the two were made alike."""
-    return [*setting_changes(_settings(parent), _settings(child)), *data_changes(_data(parent), _data(child))]
+    return [
+        *setting_changes(_settings(parent), _settings(child)),
+        *data_changes(parent.data_snapshot(), child.data_snapshot()),
+    ]
 
 
 def setting_changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
@@ -89,11 +91,11 @@ def setting_changes(before: dict[str, Any], after: dict[str, Any]) -> list[Chang
     return found
 
 
-def data_changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
-    """What changed in the rows, from two `data_snapshot.json` contents: per label in training, else per split."""
+def data_changes(before: DataSnapshot, after: DataSnapshot) -> list[Change]:
+    """What changed in the rows, from what two versions record of their data: per label in training, else per split."""
     found: list[Change] = []
     for split in _SPLITS:
-        old, new = (content.get("label_counts", {}).get(split, {}) for content in (before, after))
+        old, new = (content.label_counts.get(split, {}) for content in (before, after))
         if split == "train" and old and new:
             for label in dict.fromkeys([*old, *new]):
                 before_rows, after_rows = old.get(label, 0), new.get(label, 0)
@@ -101,13 +103,13 @@ def data_changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
                     text = _rows_text(label, before_rows, after_rows)
                     found.append(Change(before_rows, after_rows, text, label=label, split=split))
             continue
-        counts = [content.get("counts", {}).get(split) for content in (before, after)]
-        if None not in counts and counts[0] != counts[1]:
-            found.append(Change(counts[0], counts[1], _split_text(split, counts[0], counts[1]), split=split))
+        old_count, new_count = (content.counts.get(split) for content in (before, after))
+        if old_count is not None and new_count is not None and old_count != new_count:
+            found.append(Change(old_count, new_count, _split_text(split, old_count, new_count), split=split))
     if found:
         return found
     for split, words in _SPLITS.items():
-        hashes = [content.get("file_hashes", {}) for content in (before, after)]
+        hashes = [content.file_hashes for content in (before, after)]
         old_hash, new_hash = (h.get(split) or h.get(f"{split}.jsonl") for h in hashes)
         if old_hash and new_hash and old_hash != new_hash:
             text = Text(f"Other rows in the {words.en} split, as many as before", f"{words.zh}集換過內容，筆數不變")
@@ -115,19 +117,9 @@ def data_changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
     return found
 
 
-def settings_of(config: dict[str, Any]) -> dict[str, Any]:
-    """What of a `config.yaml` shapes the run: without names, parents, reasons and dates."""
-    return {key: value for key, value in config.items() if key not in _NOT_SETTINGS}
-
-
 def _settings(folder: VersionFolder) -> dict[str, Any]:
-    config = folder.config() if folder.config_file.is_file() else {}
-    model = folder.model_info() if folder.model_info_file.is_file() else {}
-    return {**{key: model[key] for key in ("prompt", "labels") if key in model}, **settings_of(config)}
-
-
-def _data(folder: VersionFolder) -> dict[str, Any]:
-    return folder.data_snapshot() if folder.data_snapshot_file.is_file() else {}
+    model = folder.model_info().to_dict()
+    return {**{key: model[key] for key in ("prompt", "labels") if key in model}, **folder.config().settings()}
 
 
 def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -15,14 +15,16 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .changes import changes_between, settings_of
+from .changes import changes_between
 from .clock import now
 from .errors import TaskError
 from .files import read_json, read_yaml, sha256_bytes, write_yaml
 from .language import Language, Text
+from .model_info import ModelInfo
 from .spending import amount, spent
 from .task import TaskFolder, describe_validation, field_of
 from .version import VersionFolder, version_numbers
+from .version_config import VersionConfig
 
 _SUMMARISED = ("machine", "nlp_skills", "python", "platform", "packages", "threads", "processes", "code")
 
@@ -213,32 +215,30 @@ def _empty(folder: VersionFolder) -> TaskError:
 
 def _derived(folder: VersionFolder, existing: dict[str, Any]) -> dict[str, Any]:
     config = folder.config()
-    data = folder.data_snapshot() if folder.data_snapshot_file.is_file() else {}
-    model = folder.model_info() if folder.model_info_file.is_file() else {}
-    environment = dict(read_json(folder.environment_file)) if folder.environment_file.is_file() else {}
+    data, model = folder.data_snapshot(), folder.model_info()
+    environment = folder.environment().to_dict()
     evaluation = folder.latest_evaluation()
-    counts = data.get("counts", {})
     sentences, details = _changes(folder, config, existing)
-    origin = None if config.get("parent") else folder.task.load().cloned_from  # a clone's first versions have it
+    origin = None if config.parent else folder.task.load().cloned_from  # a clone's first versions have it
     return {
         "format": 1,
         "version": folder.name,
-        "created": model.get("created") or config.get("created") or existing.get("created") or now(),
-        "parent": config.get("parent"),
+        "created": model.created or config.created or existing.get("created") or now(),
+        "parent": config.parent,
         **({"cloned_from": origin} if origin else {}),
         "status": folder.status(),
         "data": {
-            "source_hash": data.get("source_hash"),
-            "snapshot": data.get("hash"),
-            **{f"{split}_count": counts.get(split) for split in ("train", "valid", "test")},
-            **({"accepted": data["accepted"]} if data.get("accepted") else {}),
+            "source_hash": data.source_hash or None,
+            "snapshot": data.hash or None,
+            **{f"{split}_count": data.counts.get(split) for split in ("train", "valid", "test")},
+            **({"accepted": data.accepted} if data.accepted else {}),
         },
-        "config": settings_of(config),
+        "config": config.settings(),
         "results": _results(evaluation),
         **({"prediction": predicted} if (predicted := prediction_of(folder)) else {}),
         "changes": sentences,
         "change_details": details,
-        "seed": config.get("seed"),
+        "seed": config.seed,
         "hashes": _hashes(folder, model, evaluation),
         "environment": {key: environment[key] for key in _SUMMARISED if key in environment},
         "hardware": environment.get("hardware"),
@@ -284,8 +284,8 @@ def prediction_of(folder: VersionFolder) -> dict[str, Any] | None:
     Returns:
         `{metric, low, high, because, value, outcome}`; `outcome` is `within`, `above`, `below` or `not_measured`.
     """
-    expects = folder.config().get("expects") if folder.config_file.is_file() else None
-    if not isinstance(expects, dict) or not {"metric", "low", "high"} <= expects.keys():
+    expects = folder.config().expects
+    if expects is None or not {"metric", "low", "high"} <= expects.keys():
         return None
     value = _measured(folder.latest_evaluation(), str(expects["metric"]))
     low, high = float(expects["low"]), float(expects["high"])
@@ -320,11 +320,11 @@ def _results(evaluation: dict[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def _hashes(folder: VersionFolder, model: dict[str, Any], evaluation: dict[str, Any] | None) -> dict[str, Any]:
-    files = model.get("files")
+def _hashes(folder: VersionFolder, model: ModelInfo, evaluation: dict[str, Any] | None) -> dict[str, str]:
+    files = model.files
     found = {
         "config": sha256_bytes(folder.config_file.read_bytes()),
-        "base_model": (model.get("base_model") or {}).get("hash"),
+        "base_model": model.base_model.hash,
         "model": sha256_bytes(json.dumps(files, sort_keys=True).encode()) if files else None,
         "predictions": evaluation.get("predictions_hash") if evaluation else None,
     }
@@ -332,7 +332,7 @@ def _hashes(folder: VersionFolder, model: dict[str, Any], evaluation: dict[str, 
 
 
 def _changes(
-    folder: VersionFolder, config: dict[str, Any], existing: dict[str, Any]
+    folder: VersionFolder, config: VersionConfig, existing: dict[str, Any]
 ) -> tuple[list[str], list[dict[str, Any]]]:
     """The sentences in the task's language (found ones, then the person's own) and the structure of the found ones.
 
@@ -344,14 +344,14 @@ def _changes(
     details = [change.to_dict() for change in changes_between(parent, folder)] if parent else before
     found = [str(Text(**detail["text"]).to(language)) for detail in details if "text" in detail]
     rendered_before = {sentence for detail in before for sentence in detail.get("text", {}).values()}
-    own = [str(words) for words in config.get("changes") or []]
+    own = [str(words) for words in config.changes or []]
     by_hand = [words for words in existing.get("changes") or [] if words not in rendered_before]
     return list(dict.fromkeys([*found, *own, *by_hand])), details
 
 
 def parent_of(folder: VersionFolder) -> VersionFolder | None:
     """The version this one was made from, where it still stands."""
-    name = str(folder.config().get("parent") or "") if folder.config_file.is_file() else ""
+    name = folder.config().parent or ""
     number = int(name[1:]) if name[:1] == "v" and name[1:].isdigit() else None
     if number is None or number == folder.number:
         return None

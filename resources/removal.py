@@ -25,7 +25,7 @@ def model_stands(version: VersionFolder) -> bool:
     """Whether the files the version was committed with are in their place (their hashes are not checked)."""
     if not version.model_info_file.is_file():
         return False
-    files = version.model_info().get("files") or {}
+    files = version.model_info().files
     return all((version.task.root / name).is_file() for name in files)
 
 
@@ -37,13 +37,7 @@ def record_removal(version: VersionFolder, why: Text, size: int) -> None:
     """
     write_json(
         removal_file(version),
-        {
-            "format": 1,
-            "date": now(),
-            "why": why._asdict(),
-            "bytes": size,
-            "files": version.model_info().get("files") or {},
-        },
+        {"format": 1, "date": now(), "why": why._asdict(), "bytes": size, "files": version.model_info().files},
     )
 
 

@@ -20,11 +20,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
+from .environment import Environment
 from .errors import TaskError
-from .files import describing_disk_errors, read_json, read_yaml
+from .files import describing_disk_errors, read_json
 from .language import Text
+from .model_info import ModelInfo
 from .promotion import current_version
+from .snapshot import DataSnapshot
 from .task import TaskFolder
+from .version_config import VersionConfig
 
 VersionStatus = Literal["reserved", "failed", "cancelled", "trained", "evaluated"]
 _NUMBERED = re.compile(r"v([1-9][0-9]*)")
@@ -53,14 +57,19 @@ class VersionFolder:
         self.reservation_file = self.root / "reservation.json"
         self.models = task.models / self.name
 
-    def config(self) -> dict[str, Any]:
-        return dict(read_yaml(self.config_file))
+    # Each record is without any field where its file is not there.
 
-    def data_snapshot(self) -> dict[str, Any]:
-        return dict(read_json(self.data_snapshot_file))
+    def config(self) -> VersionConfig:
+        return VersionConfig.read_if_there(self.config_file)
 
-    def model_info(self) -> dict[str, Any]:
-        return dict(read_json(self.model_info_file))
+    def data_snapshot(self) -> DataSnapshot:
+        return DataSnapshot.read_if_there(self.data_snapshot_file)
+
+    def model_info(self) -> ModelInfo:
+        return ModelInfo.read_if_there(self.model_info_file)
+
+    def environment(self) -> Environment:
+        return Environment.read_if_there(self.environment_file)
 
     def evidence(self) -> dict[str, Any]:
         """What training and evaluation left for a diagnosis; empty where a version is older than that."""

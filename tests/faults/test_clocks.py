@@ -91,10 +91,10 @@ def test_a_training_that_stood_in_line_counts_from_its_own_first_step(
     released = time.monotonic()
     assert trainings.ended(second) == "succeeded", jobs.failure(second)
     at_work, steps = time.monotonic() - released, told(second)
-    training = VersionFolder(task, 2).model_info()["training"]
+    training = VersionFolder(task, 2).model_info().training
     assert not overstated(steps)
-    assert span(steps) - 1 <= training["seconds"] <= at_work + 2, (training, span(steps), at_work)
-    assert training["tokens_per_second"] > training["tokens"] / (at_work + 2), training
+    assert span(steps) - 1 <= (training.seconds or 0) <= at_work + 2, (training, span(steps), at_work)
+    assert (training.tokens_per_second or 0) > (training.tokens or 0) / (at_work + 2), training
 
 
 def test_a_training_killed_and_resumed_records_the_seconds_of_both_runs_and_tells_the_time_left_of_the_second(
@@ -112,12 +112,12 @@ def test_a_training_killed_and_resumed_records_the_seconds_of_both_runs_and_tell
     began = time.monotonic()
     trainings.resumed(job)
     resumed, after = time.monotonic() - began, told(job, lines)
-    training = VersionFolder(task, 1).model_info()["training"]
+    training = VersionFolder(task, 1).model_info().training
     assert span(before) > 5, "the first run took its time"
     assert not overstated(after)
     # A checkpoint was taken at step 10 of 14: what was done before it counts, what was lost may.
     kept = span([one for one in before if one[1]["step"] <= 10])
-    assert kept + span(after) - 1 <= training["seconds"] <= killed + resumed, (
+    assert kept + span(after) - 1 <= (training.seconds or 0) <= killed + resumed, (
         training,
         kept,
         span(after),

@@ -75,7 +75,7 @@ def two(
         target = second.root / path.name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
-    write_json(second.data_snapshot_file, other.summary())
+    other.summary().write(second.data_snapshot_file)
     return first, second
 
 

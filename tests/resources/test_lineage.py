@@ -10,6 +10,7 @@ from nlp_skills.resources.changes import changes_between, data_changes, setting_
 from nlp_skills.resources.errors import TaskError
 from nlp_skills.resources.files import read_yaml, write_json, write_yaml
 from nlp_skills.resources.lineage import ancestors, lineage_chain, lineage_mermaid, load_lineage, parse_lineage
+from nlp_skills.resources.snapshot import DataSnapshot
 from nlp_skills.resources.task import Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder, reserve_version
 
@@ -253,6 +254,9 @@ def test_nested_settings_lists_and_prompts_are_compared() -> None:
 
 
 def test_rows_swapped_without_a_change_of_counts_are_noticed() -> None:
-    same = {"counts": {"train": 5}, "label_counts": {"train": {"a": 5}}}
-    changes = data_changes({**same, "file_hashes": {"train": "aaaa"}}, {**same, "file_hashes": {"train": "bbbb"}})
+    before, after = (
+        DataSnapshot(counts={"train": 5}, label_counts={"train": {"a": 5}}, file_hashes={"train": digest})
+        for digest in ("aaaa", "bbbb")
+    )
+    changes = data_changes(before, after)
     assert [change.text.zh for change in changes] == ["訓練集換過內容，筆數不變"]

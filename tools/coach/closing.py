@@ -36,11 +36,11 @@ def cost_of_data(situation: Situation) -> Text:
 
 def cost_of_version(version: VersionFolder, evaluated: bool) -> Text:
     """What a version took: training (time, tokens), evaluation where it is `evaluated`, disk."""
-    training = version.model_info().get("training") or {}
+    training = version.model_info().training
     parts = []
-    if seconds := training.get("seconds"):
+    if seconds := training.seconds:
         parts.append(str(Text(f"{duration(seconds)} of training", f"訓練 {duration(seconds)}")))
-    if tokens := training.get("tokens"):
+    if tokens := training.tokens:
         parts.append(str(Text(f"{tokens:,} tokens", f"{tokens:,} 個 token")))
     evaluation = version.latest_evaluation() if evaluated else None
     if evaluation and evaluation.get("seconds"):

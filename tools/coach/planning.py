@@ -181,7 +181,7 @@ def start_decision(situation: Situation) -> DecisionDue:
     reasons = [Text(f"The plan: {shown}.", f"計畫內容：{shown}。")]
     if situation.trained:
         before = situation.trained[-1]
-        seconds = (before.model_info().get("training") or {}).get("seconds")
+        seconds = before.model_info().training.seconds
         if seconds:
             reasons.append(
                 Text(

@@ -12,6 +12,7 @@ from ...resources.errors import NlpSkillsError
 from ...resources.files import read_json
 from ...resources.job import ACTIVE_STATES, JobFolder, JobState
 from ...resources.language import Text
+from ...resources.snapshot import SnapshotManifest
 from ...resources.task import Task, TaskFolder
 from ...resources.version import VersionFolder, version_numbers
 from ...resources.workspace import Workspace
@@ -73,7 +74,7 @@ class Situation:
     task: Task
     sources: DataSource
     source_problem: str = ""
-    data: dict[str, Any] | None = None
+    data: SnapshotManifest | None = None
     warnings: list[str] = field(default_factory=list)
     plan: str | None = None
     versions: list[VersionFolder] = field(default_factory=list)
@@ -96,12 +97,12 @@ class Situation:
     @property
     def counts(self) -> dict[str, int]:
         """Rows of train, valid and test; empty before there is data."""
-        return dict((self.data or {}).get("counts") or {})
+        return self.data.counts if self.data else {}
 
     @property
     def train_labels(self) -> dict[str, int]:
         """Training rows of each of the task's labels."""
-        counts = ((self.data or {}).get("label_counts") or {}).get("train") or {}
+        counts = (self.data.label_counts.get("train") if self.data else None) or {}
         shown = self.task.labels or (() if self.task.constraints.privacy == "on-premise" else counts)
         return {label: count for label, count in counts.items() if label in shown}
 
@@ -126,12 +127,10 @@ class Situation:
             return False
         before = self.trained[-1].data_snapshot()
         learnt_from = [
-            {split: (seen.get("file_hashes") or {}).get(split) for split in ("train", "valid")}
-            for seen in (before, self.data)
+            {split: hashes.get(split) for split in ("train", "valid")}
+            for hashes in (before.file_hashes, self.data.file_hashes)
         ]
-        return before.get("hash") != self.data.get("hash") and (
-            learnt_from[0] != learnt_from[1] or None in learnt_from[0].values()
-        )
+        return before.hash != self.data.hash and (learnt_from[0] != learnt_from[1] or None in learnt_from[0].values())
 
 
 def look(workspace: Workspace, folder: TaskFolder) -> Situation:
@@ -163,7 +162,7 @@ def look(workspace: Workspace, folder: TaskFolder) -> Situation:
     )
 
 
-def _data(folder: TaskFolder) -> tuple[dict[str, Any] | None, list[str]]:
+def _data(folder: TaskFolder) -> tuple[SnapshotManifest | None, list[str]]:
     current = folder.data / "current.json"
     if not current.is_file():
         return None, []
@@ -171,7 +170,9 @@ def _data(folder: TaskFolder) -> tuple[dict[str, Any] | None, list[str]]:
     if not (root / "manifest.json").is_file() or not (root / "validation.json").is_file():
         return None, []
     findings = read_json(root / "validation.json").get("warnings") or []
-    return read_json(root / "manifest.json"), [str(Text(**found["message"])) for found in findings[:_WARNINGS_KEPT]]
+    return SnapshotManifest.read(root / "manifest.json"), [
+        str(Text(**found["message"])) for found in findings[:_WARNINGS_KEPT]
+    ]
 
 
 def _newest_plan(folder: TaskFolder, versions: list[VersionFolder]) -> str | None:

@@ -328,14 +328,14 @@ def _evaluate(situation: Situation, _said: Said) -> CoachAnswer | None:
     if _all_evaluated(situation):
         return None
     newest = situation.trained[-1]
-    training = newest.model_info().get("training") or {}
-    losses = [training.get("train_loss"), training.get("valid_loss")]
+    training = newest.model_info().training
+    seen, unseen = training.train_loss, training.valid_loss
     learned = (
         Text(
-            f" Its loss ended at {losses[0]:.3g} on rows it saw and {losses[1]:.3g} on rows it did not.",
-            f"損失在看過的資料上是 {losses[0]:.3g}，沒看過的是 {losses[1]:.3g}。",
+            f" Its loss ended at {seen:.3g} on rows it saw and {unseen:.3g} on rows it did not.",
+            f"損失在看過的資料上是 {seen:.3g}，沒看過的是 {unseen:.3g}。",
         )
-        if all(losses)
+        if seen and unseen
         else Text("", "")
     )
     message = joined(

@@ -27,6 +27,7 @@ from ...resources.files import (
     write_json,
 )
 from ...resources.language import Text
+from ...resources.snapshot import BenchmarkName
 from ...resources.task import TaskFolder
 from .rows import Row
 from .types import counted_labels
@@ -56,8 +57,8 @@ class Benchmark:
     def rows(self) -> list[Row]:
         return list(read_jsonl(self.path / _ROWS))
 
-    def reference(self) -> dict[str, str]:
-        return {"name": self.name, "hash": self.hash}
+    def reference(self) -> BenchmarkName:
+        return BenchmarkName(name=self.name, hash=self.hash)
 
 
 def benchmark_names(task: TaskFolder) -> list[str]:
@@ -104,9 +105,9 @@ def frozen_benchmark(task: TaskFolder, name: str | None = None) -> Benchmark:
     return _read(task.benchmarks / wanted)
 
 
-def form_measured(task: TaskFolder, reference: Mapping[str, Any]) -> Benchmark | None:
+def form_measured(task: TaskFolder, reference: BenchmarkName) -> Benchmark | None:
     """The form of a benchmark that a record was measured on, by its name and hash; None where it does not stand here."""
-    name, digest = str(reference["name"]), str(reference["hash"])
+    name, digest = reference.name, reference.hash
     if name not in benchmark_names(task):
         return None
     current = frozen_benchmark(task, name)

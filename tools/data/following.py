@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from ...resources.files import dump_jsonl, sha256_bytes
 from ...resources.language import Text, several
+from ...resources.snapshot import BenchmarkName
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version_numbers
 from .benchmark import MAIN, Benchmark, benchmark_names, change_form, freeze, frozen_benchmark, lost_labels, name_in_use
@@ -48,16 +49,15 @@ class Following:
     errors: Sequence[Finding] = ()
     notes: Sequence[Finding] = ()
 
-    def reference(self, task: TaskFolder, tested: Sequence[Row]) -> dict[str, str] | None:
+    def reference(self, task: TaskFolder, tested: Sequence[Row]) -> BenchmarkName | None:
         """The name and hash of the benchmark in use once that is done; None where the first is to be frozen."""
         if self.benchmark is None:
             return None
         if self.beside:
-            return {"name": _free_name(task), "hash": sha256_bytes(dump_jsonl(tested))}
-        return {
-            "name": self.benchmark.name,
-            "hash": sha256_bytes(dump_jsonl(self.rows)) if self.rows else self.benchmark.hash,
-        }
+            return BenchmarkName(name=_free_name(task), hash=sha256_bytes(dump_jsonl(tested)))
+        return BenchmarkName(
+            name=self.benchmark.name, hash=sha256_bytes(dump_jsonl(self.rows)) if self.rows else self.benchmark.hash
+        )
 
     def commit(self, task: TaskFolder, snapshot: Snapshot) -> None:
         """Let it be so, now that the snapshot of the rows stands; what was done before a kill is not done twice."""

@@ -24,8 +24,8 @@ def overview(task: TaskFolder) -> dict[str, Any] | None:
         edited = edited_splits(task, snapshot)
     return {
         "snapshot": snapshot.hash,
-        "kind": snapshot.manifest["kind"],
-        "created": snapshot.manifest["created"],
+        "kind": snapshot.manifest.kind,
+        "created": snapshot.manifest.created,
         "counts": snapshot.counts,
         "label_counts": snapshot.label_counts,
         "edited_by_hand": edited,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...resources.model_info import ModelInfo
 from ...resources.task import Prompt, Task
 from .types import Message, filled, kind_of, task_kind
 
@@ -17,6 +18,11 @@ def default_prompt(task: Task) -> Prompt:
 def task_prompt(task: Task) -> Prompt:
     """The task's own prompt where `task.yaml` has one, else the default."""
     return task.prompt or default_prompt(task)
+
+
+def trained_prompt(info: ModelInfo, task: Task) -> Prompt:
+    """The prompt a version was trained with; of one that does not say, the task's."""
+    return info.prompt or task_prompt(task)
 
 
 def chat_messages(row: Mapping[str, Any], prompt: Prompt, labels: Sequence[str]) -> list[Message]:

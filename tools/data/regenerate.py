@@ -153,7 +153,7 @@ def _regenerate(
     raws = [
         _fetch(task, kind, number, steps)
         if number in fetched_now
-        else latest_raw(task, kind, parent.manifest["raw"] if parent else ())
+        else latest_raw(task, kind, parent.manifest.raw if parent else ())
         for number, kind in enumerate(kinds)
     ]
     decided = {**standing(parent.validation if parent else None), **decisions}
@@ -304,7 +304,7 @@ def _stop_for(task: TaskFolder, lost: Sequence[Finding], decided: Mapping[str, D
 
 def _previous(parent: Snapshot | None, policy: SplitPolicy) -> dict[str, str] | None:
     """Where rows stood before; None where the policy changed since, so that everything is dealt anew."""
-    if parent is None or SplitPolicy.model_validate(parent.manifest["split"]) != policy:
+    if parent is None or parent.manifest.split != policy:
         return None
     return parent.assignment
 
@@ -331,7 +331,7 @@ def _guard_edits(task: TaskFolder, parent: Snapshot | None, replace: bool) -> Pa
         if parent
         else [name for name in SPLITS if working_file(task, name).is_file() and working_file(task, name).stat().st_size]
     )
-    manual = parent is not None and parent.manifest["kind"] == "manual"
+    manual = parent is not None and parent.manifest.kind == "manual"
     if not edited and not manual:
         return None
     if replace:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...resources.data_source import SplitPolicy, load_data_source
+from ...resources.data_source import load_data_source
 from ...resources.errors import DataError
 from ...resources.external import as_data
 from ...resources.files import commit_folder, lock, read_json, sha256_bytes, sha256_file, write_atomic, write_json
@@ -258,7 +258,7 @@ def _check_out(task: TaskFolder, snapshot: Snapshot, replaces: dict[str, str]) -
 
 def _commit_edits(task: TaskFolder, parent: Snapshot | None, decisions: Mapping[str, Decision]) -> Snapshot:
     definition, data_source = task.load(), load_data_source(task)
-    policy = SplitPolicy.model_validate(parent.manifest["split"]) if parent else data_source.split
+    policy = parent.manifest.split if parent else data_source.split
     splits: dict[str, list[Row]] = {name: read_split(working_file(task, name)) for name in SPLITS}
     following = follow(task, splits["test"], definition.labels, decisions)
     report = validation_report(
@@ -283,7 +283,7 @@ def _commit_edits(task: TaskFolder, parent: Snapshot | None, decisions: Mapping[
         report,
         kind="manual",
         parent=parent.hash if parent else None,
-        raw=parent.manifest["raw"] if parent else [],
+        raw=parent.manifest.raw if parent else [],
         policy=policy,
         source_hash=parent.source_hash if parent else sha256_bytes(b""),
         benchmark=following.reference(task, clean["test"]),
@@ -302,7 +302,7 @@ def _list_rows(task: TaskFolder, made_from: Snapshot | None, report: Report) -> 
         task,
         definition,
         report,
-        recorded_sources(task, definition, made_from.manifest["raw"] if made_from else ()),
+        recorded_sources(task, definition, made_from.manifest.raw if made_from else ()),
         load_data_source(task).quality.masked,
     )
 
@@ -323,7 +323,7 @@ def keep_report(snapshot: Snapshot, report: Report) -> None:
 
 def _checked(task: TaskFolder, snapshot: Snapshot, decisions: Mapping[str, Decision]) -> Snapshot:
     """`snapshot`, validated again where the task's labels or the quality gates changed since its report."""
-    rules = rules_of(task.load(), load_data_source(task), snapshot.manifest["split"].get("group_by"))
+    rules = rules_of(task.load(), load_data_source(task), snapshot.manifest.split.group_by)
     report: dict[str, Any] = snapshot.validation
     if report["rules"] != rules.hash:
         found = validation_report({name: snapshot.rows(name) for name in SPLITS}, rules, held_out_rows(task))

@@ -28,7 +28,7 @@ def shrunk(
         most: the share of the records that may be gone without asking.
     """
     before: dict[str, RawSnapshot] = {}
-    for digest in parent.manifest["raw"] if parent else ():
+    for digest in parent.manifest.raw if parent else ():
         if (task.raw / digest[:12] / "source.json").is_file():
             raw = load_raw(task.raw / digest[:12])
             before[repr(raw.source)] = raw

@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
 
 from ...resources.clock import now
 from ...resources.data_source import SplitPolicy
 from ...resources.errors import DataError
 from ...resources.files import commit_folder, dump_jsonl, read_json, read_jsonl, sha256_bytes, sha256_file, write_json
 from ...resources.language import Text
+from ...resources.snapshot import BenchmarkName, DataSnapshot, SnapshotKind, SnapshotManifest
 from ...resources.task import TaskFolder
 from .benchmark import MAIN
 from .checks import Report
@@ -21,7 +21,6 @@ from .rows import Row
 from .split import SPLITS
 from .types import counted_labels
 
-Kind = Literal["generated", "manual"]
 _SHORT = 12
 
 
@@ -30,25 +29,25 @@ class Snapshot:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.manifest: dict[str, Any] = read_json(root / "manifest.json")
-        self.hash: str = self.manifest["hash"]
+        self.manifest = SnapshotManifest.read(root / "manifest.json")
+        self.hash = self.manifest.hash
 
     @property
     def counts(self) -> dict[str, int]:
-        return dict(self.manifest["counts"])
+        return self.manifest.counts
 
     @property
     def label_counts(self) -> dict[str, dict[str, int]]:
-        return dict(self.manifest["label_counts"])
+        return self.manifest.label_counts
 
     @property
     def file_hashes(self) -> dict[str, str]:
         """SHA-256 of each split's file."""
-        return dict(self.manifest["file_hashes"])
+        return self.manifest.file_hashes
 
     @property
     def source_hash(self) -> str:
-        return str(self.manifest["source_hash"])
+        return self.manifest.source_hash
 
     @property
     def validation(self) -> Report:
@@ -66,22 +65,11 @@ class Snapshot:
         """Row id → split."""
         return {row["id"]: name for name in SPLITS for row in self.rows(name)}
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> DataSnapshot:
         """What a version records of the data it was trained on."""
-        names = (
-            "format",
-            "hash",
-            "source_hash",
-            "counts",
-            "label_counts",
-            "file_hashes",
-            "benchmark",
-            "kind",
-            "parent",
-            "created",
-        )
+        recorded = {name: value for name, value in self.manifest.to_dict().items() if name in DataSnapshot.model_fields}
         accepted = summary(self.validation)
-        return {name: self.manifest[name] for name in names} | ({"accepted": accepted} if accepted else {})
+        return DataSnapshot.model_validate(recorded | ({"accepted": accepted} if accepted else {}))
 
 
 def snapshot_hash(file_hashes: Mapping[str, str], source_hash: str) -> str:
@@ -95,12 +83,12 @@ def commit_snapshot(
     splits: Mapping[str, Sequence[Row]],
     report: Report,
     *,
-    kind: Kind,
+    kind: SnapshotKind,
     parent: str | None,
     raw: Sequence[str],
     source_hash: str,
     policy: SplitPolicy,
-    benchmark: Mapping[str, str] | None = None,
+    benchmark: BenchmarkName | None = None,
 ) -> Snapshot:
     """Write a snapshot whole and return it; the same content is the same snapshot.
 
@@ -111,29 +99,25 @@ def commit_snapshot(
     file_hashes = {name: sha256_bytes(content) for name, content in contents.items()}
     digest = snapshot_hash(file_hashes, source_hash)
     if benchmark is None and splits.get("test"):
-        benchmark = {"name": MAIN, "hash": file_hashes["test"]}
+        benchmark = BenchmarkName(name=MAIN, hash=file_hashes["test"])
 
     def fill(folder: Path) -> None:
         for name, content in contents.items():
             (folder / f"{name}.jsonl").write_bytes(content)
         write_json(folder / "validation.json", report)
-        write_json(
-            folder / "manifest.json",
-            {
-                "format": 1,
-                "hash": digest,
-                "created": now(),
-                "kind": kind,
-                "parent": parent,
-                "raw": list(raw),
-                "source_hash": source_hash,
-                "counts": {name: len(splits.get(name, ())) for name in SPLITS},
-                "label_counts": {name: counted_labels(splits.get(name, ())) for name in SPLITS},
-                "split": policy.model_dump(mode="json"),
-                "file_hashes": file_hashes,
-                "benchmark": benchmark,
-            },
-        )
+        SnapshotManifest(
+            hash=digest,
+            source_hash=source_hash,
+            counts={name: len(splits.get(name, ())) for name in SPLITS},
+            label_counts={name: counted_labels(splits.get(name, ())) for name in SPLITS},
+            file_hashes=file_hashes,
+            benchmark=benchmark,
+            kind=kind,
+            parent=parent,
+            created=now(),
+            raw=list(raw),
+            split=SplitPolicy.model_validate(policy.model_dump(mode="json")),  # every field, as it was decided
+        ).write(folder / "manifest.json")
 
     final = task.snapshots / digest[:_SHORT]
     commit_folder(final, fill)

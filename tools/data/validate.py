@@ -52,7 +52,7 @@ def validated(task: TaskFolder, snapshot: Snapshot) -> dict[str, Any]:
     )
     return {
         "snapshot": snapshot.hash,
-        "kind": snapshot.manifest["kind"],
+        "kind": snapshot.manifest.kind,
         **report,
         "message": message._asdict(),
         "next_step": {

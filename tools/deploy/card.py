@@ -8,6 +8,7 @@ from typing import Any
 from ...resources.files import dump_yaml, read_yaml
 from ...resources.task import Task
 from ...resources.version import VersionFolder
+from ..data.prompting import trained_prompt
 from ..evaluate.asked import asking_limit
 from ..evaluate.baselines import fitted_title
 from ..evaluate.metric import answers_of, metric_title
@@ -31,24 +32,19 @@ def model_card(task: Task, version: VersionFolder, content: str) -> str:
     info, known = version.model_info(), latest_results(version)
     evaluation = known.record if known else None
     lineage: dict[str, Any] = read_yaml(version.lineage_file)
-    base = info["base_model"]["name"]
+    base, prompt = info.base_model.name, trained_prompt(info, task)
     head = {
         "base_model": base,
         "library_name": {"adapter": "peft", "gguf": "gguf"}.get(content, "transformers"),
         "pipeline_tag": "text-generation",
         "language": [task.language],
-        "tags": ["nlp-skills", task.type, info["method"]],
+        "tags": ["nlp-skills", task.type, info.method],
         **({"model-index": _index(task, version, evaluation)} if evaluation else {}),
     }
     lines = [f"# {task.title or task.name} {version.name}", ""]
     if task.goal:
         lines += [task.goal, ""]
-    lines += [
-        _about(task, info["labels"]),
-        f"- Base model: {base}",
-        f"- Method: {info['method']}",
-        f"- Content: {content}",
-    ]
+    lines += [_about(task, info.labels), f"- Base model: {base}", f"- Method: {info.method}", f"- Content: {content}"]
     if limit := asking_limit(version):
         lines.append(
             f"- Longer inputs: cut from the middle, so that prompt and answer have {limit:,} tokens, in training and "
@@ -63,11 +59,11 @@ def model_card(task: Task, version: VersionFolder, content: str) -> str:
         "",
         "System:",
         "",
-        *_quoted(info["prompt"]["system"]),
+        *_quoted(prompt.system),
         "",
         "User:",
         "",
-        *_quoted(info["prompt"]["user"]),
+        *_quoted(prompt.user),
         "",
         "## Lineage",
         "",
@@ -91,22 +87,23 @@ def dataset_card(task: Task, version: VersionFolder) -> str:
         "tags": ["nlp-skills", task.type],
         "configs": [{"config_name": "default", "data_files": [one for parts in splits.values() for one in parts]}],
     }
-    counts = data.get("counts") or {}
     lines = [f"# {task.title or task.name}: data of {version.name}", ""]
     if task.goal:
         lines += [task.goal, ""]
     lines += [
         _about(task, task.labels),
-        f"- Rows: {', '.join(f'{name} {count}' for name, count in counts.items())}" if counts else "- Rows: see below",
-        f"- Snapshot: sha256 {data.get('hash', '?')}",
-        f"- Source: sha256 {data.get('source_hash', '?')}",
+        f"- Rows: {', '.join(f'{name} {count}' for name, count in data.counts.items())}"
+        if data.counts
+        else "- Rows: see below",
+        f"- Snapshot: sha256 {data.hash or '?'}",
+        f"- Source: sha256 {data.source_hash or '?'}",
         "",
         "Check who owns these rows, and whether they name people, before anybody else may read them.",
         "",
         "## Data snapshot",
         "",
         "```yaml",
-        dump_yaml(data).rstrip(),
+        dump_yaml(data.to_dict()).rstrip(),
         "```",
         "",
     ]

@@ -14,9 +14,8 @@ from typing import Any
 from ...resources.errors import DeploymentError
 from ...resources.files import read_json
 from ...resources.language import Text
-from ...resources.task import Prompt
 from ...resources.version import VersionFolder
-from ..data.prompting import fixed_system
+from ..data.prompting import fixed_system, trained_prompt
 from ..data.types import task_kind
 
 _SYSTEM, _USER, _ANSWER = "\u2402SYSTEM\u2403", "\u2402USER\u2403", "\u2402ANSWER\u2403"
@@ -53,7 +52,7 @@ def ollama_model(version: VersionFolder, merged: Path) -> OllamaModel:
 
     tokenizer: Any = AutoTokenizer.from_pretrained(str(merged))
     info = version.model_info()
-    prompt, labels = Prompt.model_validate(info["prompt"]), [str(label) for label in info["labels"]]
+    prompt, labels = trained_prompt(info, version.task.load()), info.labels
     generation = read_json(merged / "generation_config.json")
     ends = generation["eos_token_id"]
     stops = tokenizer.convert_ids_to_tokens(ends if isinstance(ends, list) else [ends])

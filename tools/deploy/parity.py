@@ -9,10 +9,11 @@ from pydantic import BaseModel, Field
 
 from ...resources.errors import DeploymentError
 from ...resources.language import Text
-from ...resources.task import Prompt, TaskType
+from ...resources.snapshot import BenchmarkName
+from ...resources.task import TaskType
 from ...resources.version import VersionFolder
 from ..data.benchmark import form_measured, frozen_benchmark
-from ..data.prompting import chat_messages, fixed_system, read_answer
+from ..data.prompting import chat_messages, fixed_system, read_answer, trained_prompt
 from ..data.types import kind_of, task_kind
 from ..evaluate.asked import cut_again
 from ..evaluate.endpoint import Endpoint, ask
@@ -89,8 +90,8 @@ def measure_parity(
             field="version",
         )
     evaluation, info = results.record, version.model_info()
-    prompt, labels = Prompt.model_validate(info["prompt"]), list(info["labels"])
-    benchmark = form_measured(version.task, evaluation["benchmark"]) or frozen_benchmark(
+    prompt, labels = trained_prompt(info, version.task.load()), info.labels
+    benchmark = form_measured(version.task, BenchmarkName.model_validate(evaluation["benchmark"])) or frozen_benchmark(
         version.task, evaluation["benchmark"]["name"]
     )
     rows = {row["id"]: row for row in benchmark.rows()}

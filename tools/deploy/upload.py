@@ -194,16 +194,16 @@ def _weights(job: RunningJob, chosen: VersionFolder, wanted: Upload, folder: Pat
         _link_or_copy(str(file), str(folder / file.name))
         return
     info = chosen.model_info()
-    if wanted.content == "merged" or info["adapter"] is None:
+    if wanted.content == "merged" or info.adapter is None:
         source = merged_model(chosen, "afresh")
     else:
-        source = version_paths(chosen, "afresh").adapter or chosen.task.root / info["adapter"]
+        source = version_paths(chosen, "afresh").adapter or chosen.task.root / info.adapter
     shutil.copytree(source, folder, copy_function=_link_or_copy)
 
 
 def _rows(chosen: VersionFolder, folder: Path) -> None:
     """The splits the version was trained on, with the manifest that says where they came from."""
-    snapshot = load_snapshot(chosen.task, str(chosen.data_snapshot()["hash"]))
+    snapshot = load_snapshot(chosen.task, chosen.data_snapshot().hash)
     folder.mkdir(parents=True)
     for path in snapshot.root.iterdir():
         if path.suffix == ".jsonl" or path.name in ("manifest.json", "validation.json"):

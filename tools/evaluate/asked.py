@@ -27,8 +27,8 @@ class Asked:
 
 def asking_limit(folder: VersionFolder) -> int | None:
     """Tokens to which a version's inputs are cut, answer included; None where its plan cuts none."""
-    config = folder.config() if folder.config_file.is_file() else {}
-    return int(config["max_length"]) if config.get("long_rows") == "cut" and config.get("max_length") else None
+    config = folder.config()
+    return config.max_length if config.long_rows == "cut" and config.max_length else None
 
 
 def as_asked(

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...resources.errors import EvaluationError
 from ...resources.language import Text, several
+from ...resources.snapshot import BenchmarkName
 from ...resources.task import Task
 from ...resources.version import VersionFolder, version_numbers
 from ..data.benchmark import MAIN, benchmark_names, form_measured, frozen_benchmark, name_in_use
@@ -341,6 +342,6 @@ def _evaluated_on(folder: VersionFolder, name: str) -> bool:
 def _groups(folder: VersionFolder, record: Mapping[str, Any], answers: Sequence[Mapping[str, Any]]) -> list[str]:
     """Which rows belong together, as in the evaluation; by the benchmark's own rows where it still stands."""
     by = (record.get("clusters") or {}).get("by")
-    measured_on = form_measured(folder.task, record["benchmark"])
+    measured_on = form_measured(folder.task, BenchmarkName.model_validate(record["benchmark"]))
     rows: Sequence[Row] = measured_on.rows() if measured_on else [dict(line) for line in answers]
     return row_groups(rows, None if by == "text" else by)

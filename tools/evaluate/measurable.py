@@ -71,7 +71,7 @@ def check_version(version: VersionFolder, benchmark: Benchmark, definition: Task
 
 def renamed_labels(version: VersionFolder, benchmark: Benchmark, definition: Task) -> dict[str, list[str]]:
     """The labels that the version answers with and that are called otherwise in the benchmark now."""
-    known = version.model_info().get("labels") or () if version.number else ()
+    known = version.model_info().labels if version.number else ()
     changes = {label: list(names) for change in benchmark.changes for label, names in change.get("labels", {}).items()}
     return {label: changes[label] for label in known if changes.get(label) and label not in definition.labels}
 

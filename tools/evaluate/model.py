@@ -9,6 +9,7 @@ from typing import Any
 
 from ...resources.errors import EvaluationError
 from ...resources.language import Text
+from ...resources.model_info import ModelInfo
 from ...resources.removal import require_model
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version_numbers, version_status
@@ -83,8 +84,8 @@ def version_paths(folder: VersionFolder, care: Care = "kept") -> ModelPaths:
     """
     require_model(folder)
     info = folder.model_info()
-    root, recorded = folder.task.root, dict(info.get("files") or {})
-    place = root / str(info.get("adapter") or info["model"])
+    root, recorded = folder.task.root, info.files
+    place = root / info.place
     now = {relative: file_hash(root / relative, care) for relative in recorded if (root / relative).is_file()}
     if recorded:
         now |= {
@@ -110,7 +111,7 @@ def version_paths(folder: VersionFolder, care: Care = "kept") -> ModelPaths:
             else Text("Move it out of that folder.", "請把它移出這個資料夾。"),
             field="version",
         )
-    if not info.get("adapter"):
+    if not info.adapter:
         return ModelPaths(place, None)
     return ModelPaths(verified_base(folder, care), place)
 
@@ -123,12 +124,12 @@ def verified_base(folder: VersionFolder, care: Care = "kept") -> Path:
         TrainingError, MissingRequirement: it is not on this machine.
     """
     info = folder.model_info()
-    base, recorded = base_path(info), info["base_model"]
+    base, recorded = base_path(info), info.base_model
     changed: list[str] = []
-    if files := recorded.get("files"):
+    if files := recorded.files:
         now = model_files(base, care)
         changed = [name for name in differing(files, now) if _matters(name, files, now)]
-    elif digest := recorded.get("hash"):  # as versions were recorded before each file was
+    elif digest := recorded.hash:  # as versions were recorded before each file was
         changed = [] if model_hash(base, care) == digest else ["config.json"]
     if not changed:
         return base
@@ -141,9 +142,9 @@ def verified_base(folder: VersionFolder, care: Care = "kept") -> Path:
             f"{base} 的基礎模型已經不是 {folder.name} 訓練時用的那一個{named.zh}。",
         ),
         Text(
-            f"Bring its files back as they were (copy or download {recorded['name']} again), then call again; on another "
+            f"Bring its files back as they were (copy or download {recorded.name} again), then call again; on another "
             "base the adapter answers differently. Or train a new version on the base as it is now.",
-            f"請把檔案還原成原來的樣子（重新複製或下載 {recorded['name']}）再試一次；換了基礎模型，轉接器的回答就不同。"
+            f"請把檔案還原成原來的樣子（重新複製或下載 {recorded.name}）再試一次；換了基礎模型，轉接器的回答就不同。"
             "也可以用現在的基礎模型訓練新版本。",
         ),
         field="base_model",
@@ -165,8 +166,8 @@ def unverified(folder: VersionFolder) -> Text | None:
     lacking = [
         text
         for text, known in (
-            (Text("its own model files", "自己的模型檔"), info.get("files")),
-            (Text("its base model", "基礎模型"), (info.get("base_model") or {}).get("hash")),
+            (Text("its own model files", "自己的模型檔"), info.files),
+            (Text("its base model", "基礎模型"), info.base_model.hash),
         )
         if not known
     ]
@@ -179,17 +180,17 @@ def unverified(folder: VersionFolder) -> Text | None:
     )
 
 
-def base_path(info: dict[str, Any]) -> Path:
+def base_path(info: ModelInfo) -> Path:
     """The folder of the base model a version was trained on.
 
     Raises:
         TrainingError, MissingRequirement: it is not on this machine.
     """
-    recorded = Path(info["base_model"]["path"])
+    recorded = Path(info.base_model.path)
     if recorded.is_dir():
         return recorded
-    if origin := info["base_model"].get("version"):
-        task, name = origin["task"], origin["version"]
+    if origin := info.base_model.version:
+        task, name = origin.task, origin.version
         raise EvaluationError(
             Text(
                 f"The merged model of {task}/{name}, which this version was trained on, is not at {recorded}.",
@@ -201,7 +202,7 @@ def base_path(info: dict[str, Any]) -> Path:
             ),
             field="version",
         )
-    return resolve_base_model(Workspace(), info["base_model"]["name"])
+    return resolve_base_model(Workspace(), info.base_model.name)
 
 
 def load_for_inference(

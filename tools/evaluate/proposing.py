@@ -91,7 +91,7 @@ def propose(task: TaskFolder, job: RunningJob, model: Model) -> dict[str, Any]:
     definition, kind, prompt = here.pool.task, here.pool.kind, task_prompt(here.pool.task)
     asked = {**identity(model), "labels": list(definition.labels), "prompt": prompt.model_dump(mode="json")}
     if model.kind == "version":
-        asked["files"] = trained_version(task, model.source).model_info().get("files")
+        asked["files"] = trained_version(task, model.source).model_info().files
     proposer = Proposer(task, model.name, asked)
     known = proposer.answered()
     rows = [

@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from ...resources.errors import EvaluationError, MissingRequirement, TrainingError
-from ...resources.files import read_json, sha256_bytes, write_json
+from ...resources.files import sha256_bytes, write_json
 from ...resources.language import Text
 from ...resources.lineage import parent_of, track_version
-from ...resources.task import Prompt, Task, TaskFolder
+from ...resources.task import Task, TaskFolder
 from ...resources.version import VersionFolder
 from ..compute.libraries import settle_libraries
 from ..compute.running import RunningJob, run_job
 from ..compute.stopwatch import Stopwatch
 from ..compute.turns import gpu_turn
 from ..data.benchmark import Benchmark, frozen_benchmark
-from ..data.prompting import gold_of, task_prompt
+from ..data.prompting import gold_of, trained_prompt
 from ..data.rows import Row
 from ..data.store import Snapshot, load_snapshot
 from ..data.types import Answers
@@ -128,14 +128,14 @@ class _Evaluation:
         self.rows: list[Row] = self.benchmark.rows()
         info = folder.model_info()
         self.info = info
-        self.prompt = Prompt.model_validate(info["prompt"]) if info.get("prompt") else task_prompt(self.task)
-        self.labels = [str(label) for label in info.get("labels") or self.task.labels]
+        self.prompt = trained_prompt(info, self.task)
+        self.labels = info.labels or self.task.labels
         self.measured_labels = measured_labels(self.labels, self.rows)
         self.answers = answers_of(self.task.type)
         check_metric(self.task.metric, self.measured_labels, self.answers)
         self.constrained = self.task.constrained_decoding and self.answers == "label"
         self.snapshot = _snapshot(folder)
-        group_by = self.snapshot.manifest["split"].get("group_by") if self.snapshot else None
+        group_by = self.snapshot.manifest.split.group_by if self.snapshot else None
         self.groups = row_groups(self.rows, group_by)
         self.limit = asking_limit(folder)
         self.asked = Asked(self.rows)
@@ -221,7 +221,7 @@ class _Evaluation:
     def _base_answers(self) -> list[Answered] | None:
         """The untuned base model's answers, decoded as the headline is."""
         key = {
-            "base": self.info["base_model"].get("hash") or self.info["base_model"]["name"],
+            "base": self.info.base_model.hash or self.info.base_model.name,
             "benchmark": self.benchmark.hash,
             "prompt": self.prompt.model_dump(mode="json"),
             "labels": self.labels,
@@ -230,7 +230,7 @@ class _Evaluation:
         }
 
         def ask() -> list[Answered]:
-            loaded = self._load(verified_base(self.folder, "kept" if self.info.get("adapter") else "afresh"), None)
+            loaded = self._load(verified_base(self.folder, "kept" if self.info.adapter else "afresh"), None)
             doing = Text("asking the untuned base model", "詢問未微調的基礎模型")
             return [answer.answered for answer in self._ask(loaded, self.constrained, "base", doing)]
 
@@ -258,7 +258,7 @@ class _Evaluation:
             "decoding": "constrained" if self.constrained else "free",
             **measured(self.answers, answers, self.measured_labels, self.groups),
             "clusters": {
-                "by": (self.snapshot.manifest["split"].get("group_by") if self.snapshot else None) or "text",
+                "by": (self.snapshot.manifest.split.group_by if self.snapshot else None) or "text",
                 "count": len(set(self.groups)),
             },
             **({"other_decoding": self._other_decoding(other)} if other is not None else {}),
@@ -309,8 +309,7 @@ class _Evaluation:
 
     def _load(self, base: Path, adapter: Path | None) -> LoadedModel:
         self._say(Text("loading the model", "載入模型"))
-        environment = read_json(self.folder.environment_file) if self.folder.environment_file.is_file() else {}
-        return load_for_inference(base, adapter, environment.get("threads"))  # as it was trained
+        return load_for_inference(base, adapter, self.folder.environment().threads)  # as it was trained
 
     def _ask(self, loaded: LoadedModel, constrained: bool, name: str, doing: Text) -> list[Prediction]:
         before = self.done
@@ -344,8 +343,8 @@ class _Evaluation:
         """Names what the answers depend on, so that a killed evaluation finds its own answers and no others."""
         key = {
             "version": self.folder.name,
-            "files": self.info.get("files"),
-            "base": self.info["base_model"],
+            "files": self.info.files,
+            "base": self.info.base_model.to_dict(),
             "benchmark": self.benchmark.hash,
             "prompt": self.prompt.model_dump(mode="json"),
             "labels": self.labels,
@@ -412,7 +411,7 @@ def paired_difference(
 
 def _snapshot(folder: VersionFolder) -> Snapshot | None:
     """The snapshot the version was trained on; None where it is not on this machine."""
-    digest = str(folder.data_snapshot().get("hash") or "") if folder.data_snapshot_file.is_file() else ""
+    digest = folder.data_snapshot().hash
     return load_snapshot(folder.task, digest) if digest and (folder.task.snapshots / digest[:12]).is_dir() else None
 
 

@@ -223,7 +223,7 @@ def evaluate_model(job: RunningJob, task: TaskFolder, model: Model, name: str | 
         found = ask(rows, kept / "answers.jsonl", report)
     answers = [one.answered for one in found]
     snapshot = _snapshot_of(task, benchmark)
-    group_by = snapshot.manifest["split"].get("group_by") if snapshot else None
+    group_by = snapshot.manifest.split.group_by if snapshot else None
     groups = row_groups(rows, group_by)
     beside = simple_answers(task.cache, kind, snapshot, benchmark, rows, definition.language) if snapshot else {}
     record: dict[str, Any] = {

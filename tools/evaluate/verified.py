@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ...resources.errors import EvaluationError
 from ...resources.language import Text
+from ...resources.snapshot import BenchmarkName
 from ...resources.version import VersionFolder
 from ..data.benchmark import EARLIER, form_measured
 from ..data.prompting import gold_of
@@ -103,7 +104,7 @@ def _computed(lines: Sequence[Mapping[str, Any]], kind: Answers, labels: Sequenc
 
 def _check_golds(folder: VersionFolder, record: Mapping[str, Any], lines: list[dict[str, Any]]) -> None:
     """The answers must be to the benchmark's own rows, where that stands here as it was."""
-    benchmark = form_measured(folder.task, record["benchmark"])
+    benchmark = form_measured(folder.task, BenchmarkName.model_validate(record["benchmark"]))
     if benchmark is None:
         return
     wanted = {str(row["id"]): gold_of(row) for row in benchmark.rows()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from ...resources.answer import NextStep
 from ...resources.errors import TaskError
@@ -11,6 +10,7 @@ from ...resources.files import read_json
 from ...resources.language import Text
 from ...resources.promotion import current_version
 from ...resources.score import Best, best_version, lower_is_better, reaches
+from ...resources.snapshot import SnapshotManifest
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version_numbers
 from ...resources.workspace import Workspace
@@ -50,11 +50,7 @@ def _column(folder: TaskFolder) -> Column:
     task = folder.load()
     criteria = task.success_criteria
     versions = [VersionFolder(folder, number) for number in version_numbers(folder)]
-    seconds = sum(
-        float((info.get("training") or {}).get("seconds") or 0.0)
-        for version in versions
-        if version.model_info_file.is_file() and (info := version.model_info())
-    )
+    seconds = sum(float(version.model_info().training.seconds or 0.0) for version in versions)
     column = Column(
         task=folder.name,
         title=task.title,
@@ -78,13 +74,13 @@ def _column(folder: TaskFolder) -> Column:
 
 def _fill_best(folder: TaskFolder, column: Column, best: Best) -> None:
     benchmark, figures = best.evaluation["benchmark"], (best.evaluation.get("metrics") or {}).get(column.metric) or {}
-    config: dict[str, Any] = VersionFolder(folder, int(best.version[1:])).config()
+    config = VersionFolder(folder, int(best.version[1:])).config()
     column.best_version, column.best_score = best.version, round(best.score, 4)
     column.interval = [figures["low"], figures["high"]] if figures.get("low") is not None else None
     column.met = None if column.threshold is None else reaches(column.metric, best.score, column.threshold)
     column.benchmark, column.benchmark_hash = str(benchmark["name"]), str(benchmark["hash"])[:12]
     column.benchmark_rows = benchmark.get("count")
-    column.base_model = config.get("base_model")
+    column.base_model = config.base_model or None
 
 
 def _rows(folder: TaskFolder) -> dict[str, int]:
@@ -92,7 +88,7 @@ def _rows(folder: TaskFolder) -> dict[str, int]:
     if not current.is_file():
         return {}
     manifest = folder.snapshots / str(read_json(current)["hash"])[:12] / "manifest.json"
-    return dict(read_json(manifest)["counts"]) if manifest.is_file() else {}
+    return SnapshotManifest.read_if_there(manifest).counts
 
 
 def _verdict(columns: list[Column], rankable: bool) -> Text:

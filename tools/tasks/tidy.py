@@ -140,9 +140,7 @@ def _built_on(folder: TaskFolder, trained: dict[str, VersionFolder], name: str) 
 
 
 def _bases(folder: TaskFolder, version: VersionFolder) -> Iterator[str]:
-    config = version.config() if version.config_file.is_file() else {}
-    base = (version.model_info().get("base_model") or {}) if version.model_info_file.is_file() else {}
-    for path in (*_texts(config), *_texts(base)):
+    for path in (*_texts(version.config().to_dict()), *_texts(version.model_info().base_model.to_dict())):
         place = Path(path) if Path(path).is_absolute() else folder.root / path
         if place.is_relative_to(folder.models) and place != folder.models:
             yield place.relative_to(folder.models).parts[0]
@@ -196,8 +194,7 @@ def _spare_parts(folder: TaskFolder, version: VersionFolder) -> Iterator[Removed
     for name, what in parts.items():
         path = version.models / name
         committed = any(
-            file.startswith(f"{path.relative_to(folder.root).as_posix()}/")
-            for file in version.model_info().get("files") or {}
+            file.startswith(f"{path.relative_to(folder.root).as_posix()}/") for file in version.model_info().files
         )
         if path.is_dir() and not committed and not (deployed and name == "merged"):
             yield _removed(folder, path, Text(f"{what.en} of {version.name}", f"{version.name} 的{what.zh}"))

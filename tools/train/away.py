@@ -181,7 +181,7 @@ def _errand(folder: VersionFolder) -> Errand:
     """What the training needs: the task's description, its snapshot, the reserved version, and a base model that is a
     folder here (a hub model is downloaded there)."""
     task = folder.task
-    snapshot = load_snapshot(task, str(folder.data_snapshot()["hash"]))
+    snapshot = load_snapshot(task, folder.data_snapshot().hash)
     needed = [
         task.file,
         *(file for file in sorted(snapshot.root.iterdir()) if file.is_file()),
@@ -190,7 +190,7 @@ def _errand(folder: VersionFolder) -> Errand:
         folder.reservation_file,
     ]
     files = {f"{task.name}/{file.relative_to(task.root).as_posix()}": file for file in needed}
-    name = str(folder.config()["base_model"])
+    name = folder.config().base_model
     checkpoints = folder.models / "checkpoints"
     files |= {
         f"{task.name}/{file.relative_to(task.root).as_posix()}": file  # kept from a machine that was given back

@@ -86,7 +86,7 @@ def _plan(workspace: Workspace, task: TaskFolder, found: Diagnosis, advice: Caus
         if folder.status() not in _DONE:  # nothing can build on it, but its settings can be taken up
             config = folder.config()
             settings = {**method_of(config).model_dump(mode="json", exclude_none=True), **settings}
-            parent = str(config.get("parent") or NO_PARENT)
+            parent = config.parent or NO_PARENT
         plan_training(workspace, task, settings, parent, [str(advice.say)], name, expects)
     return read_plan(task, name)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-from typing import Any
 
+from ...resources.environment import Environment, Hardware
 from ...resources.job import MACHINE_VARIABLE
 from ...resources.kinds import added_packages
 from ..compute.machine import Machine, cpu_model
@@ -28,7 +28,7 @@ _SMALL_MODEL = 50_000_000
 _THREADS_FOR_SMALL = 4
 
 
-def environment_of(machine: Machine) -> dict[str, Any]:
+def environment_of(machine: Machine) -> Environment:
     """Versions of this process and hardware of its machine."""
     from ... import __version__
 
@@ -39,23 +39,24 @@ def environment_of(machine: Machine) -> dict[str, Any]:
         except importlib.metadata.PackageNotFoundError:
             packages[name] = None
     away = os.environ.get(MACHINE_VARIABLE)
-    return {
-        "format": 1,
-        **({"machine": away} if away else {}),
-        "nlp_skills": __version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "packages": packages,
-        "hardware": {
-            "system": machine.system,
-            "processor": platform.processor() or platform.machine(),
-            "cpu": cpu_model(),
-            "cores": machine.cores,
-            "memory_bytes": machine.memory,
-            "gpus": [gpu.name for gpu in machine.gpus],
-            "device": machine.device,
-        },
-    }
+    environment = Environment(
+        nlp_skills=__version__,
+        python=platform.python_version(),
+        platform=platform.platform(),
+        packages=packages,
+        hardware=Hardware(
+            system=machine.system,
+            processor=platform.processor() or platform.machine(),
+            cpu=cpu_model(),
+            cores=machine.cores,
+            memory_bytes=machine.memory,
+            gpus=[gpu.name for gpu in machine.gpus],
+            device=machine.device,
+        ),
+    )
+    if away:
+        environment.machine = away
+    return environment
 
 
 def choose_processes(method: Method, parameters: int, gpus: int) -> int:

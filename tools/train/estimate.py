@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...resources.catalogue import gpu_of
-from ...resources.files import read_json
 from ...resources.language import Text
 from ...resources.version import VersionFolder
 from .answers import Estimate
@@ -155,8 +154,7 @@ def shared(needed: Estimate, processes: int, gpu: bool, measured: VersionFolder 
     Arguments:
         measured: the version whose speed was taken, with the processes that it had.
     """
-    recorded = measured.environment_file if measured else None
-    before = read_json(recorded).get("processes", 1) if recorded and recorded.is_file() else 1
+    before = (measured.environment().processes if measured else None) or 1
     if processes == before == 1:
         return needed
     low, high = needed.seconds
@@ -170,7 +168,7 @@ def shared(needed: Estimate, processes: int, gpu: bool, measured: VersionFolder 
 def _seconds(
     work: Work, cores: int, gpu: str | None, measured: VersionFolder | None
 ) -> tuple[tuple[float, float], Text]:
-    speed = (measured.model_info().get("training") or {}).get("tokens_per_second") if measured else None
+    speed = measured.model_info().training.tokens_per_second if measured else None
     if measured and speed:
         low, high = (work.tokens[0] / speed * 0.7 + _START_SECONDS[0], work.tokens[1] / speed * 1.8 + _START_SECONDS[1])
         return (low, high), Text(

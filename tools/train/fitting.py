@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ...resources.language import Text, several
+from ...resources.model_info import FittedRows
 from ...resources.task import Prompt
 from ..data.rows import Row
 from ..data.shortening import fitted
@@ -92,11 +93,11 @@ def fit_rows(
     return Fitted(kept, sorted(long - set(again)), sorted(again), shortened)
 
 
-def said_of_fitted(summary: Mapping[str, Any] | None) -> Text:
+def said_of_fitted(summary: FittedRows | None) -> Text:
     """What a training says of the rows that were too long; empty where none was."""
     if not summary:
         return Text("", "")
-    limit, out, cut = summary["max_length"], summary.get("left_out_count", 0), summary.get("cut_count", 0)
+    limit, out, cut = summary.max_length, summary.left_out_count, summary.cut_count
     parts = [
         Text(
             f"{several(out, 'row', 'rows')} longer than {limit:,} tokens {'was' if out == 1 else 'were'} left out.",

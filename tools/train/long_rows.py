@@ -214,11 +214,11 @@ def _named(definition: Task, rows: Sequence[CountedRow], origins: Mapping[str, O
 def _origins(task: TaskFolder, definition: Task, snapshot: Snapshot, ids: Sequence[str]) -> dict[str, Origin]:
     """The record that each of these rows was made of, as far as its source's snapshot is still there."""
     made_from = snapshot
-    while not made_from.manifest["raw"] and (parent := made_from.manifest.get("parent")):
+    while not made_from.manifest.raw and (parent := made_from.manifest.parent):
         if not (task.snapshots / str(parent)[:12]).is_dir():
             break
         made_from = load_snapshot(task, str(parent))
     wanted = set(ids)
-    known = Origins(definition, recorded_sources(task, definition, made_from.manifest["raw"]), wanted)
+    known = Origins(definition, recorded_sources(task, definition, made_from.manifest.raw), wanted)
     rows = [row for split in ("train", "valid") for row in snapshot.rows(split) if row["id"] in wanted]
     return {str(row["id"]): origin for row in rows if (origin := known.of(row))}

@@ -19,6 +19,7 @@ from ...resources.files import lock, read_yaml, write_yaml
 from ...resources.language import Text
 from ...resources.task import TaskFolder, TaskType
 from ...resources.version import VersionFolder, version, version_numbers
+from ...resources.version_config import VersionConfig
 from .methods import Method, Situation, make_method, method_class, usual_method
 from .trl_names import written_as_ours
 
@@ -172,11 +173,10 @@ def read_plan(task: TaskFolder, name: str) -> Plan:
     )
 
 
-def method_of(config: dict[str, Any]) -> Method:
+def method_of(config: VersionConfig) -> Method:
     """The method of a version's `config.yaml`, exactly as it was reserved."""
-    kind = str(config["method"])
-    known = method_class(kind).model_fields
-    return make_method(kind, {key: value for key, value in config.items() if key in known})
+    known = method_class(config.method).model_fields
+    return make_method(config.method, {key: value for key, value in config.to_dict().items() if key in known})
 
 
 def under_our_names(
@@ -241,7 +241,7 @@ def make_plan(
         TrainingError: a setting is unknown or out of range, or the method does not train on such rows.
     """
     changed = dict(settings)
-    inherited: dict[str, Any] = dict(parent.config()) if parent else {}
+    inherited: dict[str, Any] = parent.config().to_dict() if parent else {}
     kind = str(changed.pop("method", None) or inherited.get("method") or usual_method(situation.type))
     cls = method_class(kind)
     make_method(kind, {"base_model": default_base_model, **changed})

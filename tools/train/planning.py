@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 
 from ...resources.access import refusal, require
 from ...resources.answer import NextStep
-from ...resources.changes import data_changes, setting_changes, settings_of
+from ...resources.changes import data_changes, setting_changes
 from ...resources.data_source import load_data_source
 from ...resources.errors import TrainingError
 from ...resources.language import Text
 from ...resources.spending import Cost, amount, require_room
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder
+from ...resources.version_config import settings_of
 from ...resources.workspace import Workspace
 from ..compute.machines import Prospect
 from ..compute.words import duration
@@ -86,7 +87,7 @@ def plan_training(
         given["base_model"] = f"{task.name}/{building_on.name}"
     base_model = str(
         given.get("base_model")
-        or (building_on.config()["base_model"] if building_on else "")
+        or (building_on.config().base_model if building_on else "")
         or usual_base_model(workspace)
     )
     seen = survey(workspace, task, base_model)
@@ -260,7 +261,7 @@ def _expected(parent: VersionFolder | None, given: dict[str, Any], seen: Preflig
     advice = diagnose(parent, texts=False).advice if parent else None
     if parent is None or advice is None or advice.expects is None:
         return None
-    other_rows = seen.has_data and seen.snapshot.hash != parent.data_snapshot().get("hash")
+    other_rows = seen.has_data and seen.snapshot.hash != parent.data_snapshot().hash
     advised = advice.change == given if given else advice.change is None and other_rows
     return advice.expects.to_dict() if advised else None
 
@@ -272,14 +273,14 @@ def _with_whole_name(workspace: Workspace, task: TaskFolder, settings: dict[str,
 
 
 def _another_method(parent: VersionFolder, given: dict[str, Any]) -> bool:
-    return given.get("method") not in (None, parent.config().get("method"))
+    return given.get("method") not in (None, parent.config().method)
 
 
 def _changes(plan: Plan, parent: VersionFolder | None, checked: Preflight) -> list[Text]:
     if parent is None:
         return []
     content = plan.content()
-    before = {key: value for key, value in settings_of(parent.config()).items() if key not in ("prompt", "labels")}
+    before = {key: value for key, value in parent.config().settings().items() if key not in ("prompt", "labels")}
     found = setting_changes(before, settings_of(content))
     if checked.has_data:
         found += data_changes(parent.data_snapshot(), checked.snapshot.summary())

@@ -489,7 +489,7 @@ def _measured(task: TaskFolder, base: BaseModel | None, method: str) -> VersionF
         if folder.status() not in ("trained", "evaluated"):
             continue
         info = folder.model_info()
-        if info["base_model"]["hash"] == base.hash and info["method"] == method:
+        if info.base_model.hash == base.hash and info.method == method:
             return folder
     return None
 

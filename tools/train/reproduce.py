@@ -18,7 +18,8 @@ from typing import Any
 from ...resources.files import commit_folder, dump_jsonl, lock, read_json, sha256_bytes, sha256_file, write_json
 from ...resources.language import Text, several
 from ...resources.removal import removal
-from ...resources.task import Prompt, TaskFolder
+from ...resources.snapshot import BenchmarkName
+from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder
 from ...resources.workspace import Workspace
 from ..compute.libraries import settle_libraries
@@ -26,6 +27,7 @@ from ..compute.machine import describe_machine
 from ..compute.running import RunningJob, run_job
 from ..compute.turns import my_turn
 from ..data.benchmark import form_measured, frozen_benchmark
+from ..data.prompting import trained_prompt
 from ..data.rows import Row
 from ..data.snapshot import load_snapshot
 from ..data.split import SPLITS
@@ -104,7 +106,7 @@ def _prepared(job: RunningJob, folder: VersionFolder, scratch: Path) -> VersionF
     owner = scratch / "job.json"
     if not owner.is_file() or read_json(owner)["job"] != job.folder.id:
         shutil.rmtree(scratch, ignore_errors=True)
-        snapshot = load_snapshot(folder.task, str(folder.data_snapshot()["hash"]))
+        snapshot = load_snapshot(folder.task, folder.data_snapshot().hash)
 
         def fill(draft: Path) -> None:
             write_json(draft / "job.json", {"format": 1, "job": job.folder.id})
@@ -124,8 +126,7 @@ def _bring_back(folder: VersionFolder, replayed: VersionFolder) -> bool:
     """Put the model that came out the same where the version's own was removed; True where one was."""
     if removal(folder) is None:
         return False
-    info = folder.model_info()
-    place = str(info["adapter"] or info["model"])
+    place = folder.model_info().place
     home = folder.task.root / place
     home.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(home, ignore_errors=True)  # what a copy made by hand left incomplete
@@ -136,21 +137,21 @@ def _bring_back(folder: VersionFolder, replayed: VersionFolder) -> bool:
 def _data_checks(folder: VersionFolder, replayed: VersionFolder) -> list[dict[str, Any]]:
     """The rows it was trained on: each split's file as the version recorded it and as the replay read it."""
     recorded = folder.data_snapshot()
-    snapshot = load_snapshot(replayed.task, str(recorded["hash"]))
+    snapshot = load_snapshot(replayed.task, recorded.hash)
     return [
         _check("config", sha256_file(folder.config_file), sha256_file(replayed.config_file)),
-        _check("snapshot", recorded["hash"], snapshot.hash),
-        *(_check(f"split {name}", recorded["file_hashes"][name], sha256_file(snapshot.file(name))) for name in SPLITS),
+        _check("snapshot", recorded.hash, snapshot.hash),
+        *(_check(f"split {name}", recorded.file_hashes[name], sha256_file(snapshot.file(name))) for name in SPLITS),
     ]
 
 
 def _model_checks(folder: VersionFolder, replayed: VersionFolder) -> list[dict[str, Any]]:
     recorded, again = folder.model_info(), replayed.model_info()
     return [
-        _check("base model", recorded["base_model"].get("hash"), again["base_model"]["hash"]),
+        _check("base model", recorded.base_model.hash, again.base_model.hash),
         *(
-            _check(file, recorded["files"].get(file), again["files"].get(file))
-            for file in sorted({*recorded["files"], *again["files"]})
+            _check(file, recorded.files.get(file), again.files.get(file))
+            for file in sorted({*recorded.files, *again.files})
         ),
     ]
 
@@ -161,9 +162,9 @@ def _answer_checks(folder: VersionFolder, replayed: VersionFolder) -> list[dict[
     record = known.record if known else None
     if record is None and removal(folder):  # there is nothing left that answered before
         return [{**_check("answers", None, None), "rows": 0, "different": 0, "ids": []}]
-    benchmark = (form_measured(folder.task, record["benchmark"]) if record else None) or frozen_benchmark(
-        folder.task, record["benchmark"]["name"] if record else None
-    )
+    benchmark = (
+        form_measured(folder.task, BenchmarkName.model_validate(record["benchmark"])) if record else None
+    ) or frozen_benchmark(folder.task, record["benchmark"]["name"] if record else None)
     rows, constrained = benchmark.rows(), bool(record and record["decoding"] == "constrained")
     again = _answers(replayed, rows, constrained)
     before = evaluated_answers(folder, record) if record else _answers(folder, rows, constrained)
@@ -176,7 +177,7 @@ def _answers(folder: VersionFolder, rows: list[Row], constrained: bool) -> list[
     info = folder.model_info()
     paths = version_paths(folder)
     loaded = load_for_inference(paths.base, paths.adapter)
-    prompt, labels = Prompt.model_validate(info["prompt"]), [str(label) for label in info["labels"]]
+    prompt, labels = trained_prompt(info, folder.task.load()), info.labels
     asked = as_asked(loaded, rows, prompt, labels, asking_limit(folder)).rows
     return answer_rows(rows, predict(loaded, asked, prompt, labels, constrained))
 
@@ -187,9 +188,9 @@ def _check(what: str, recorded: Any, replayed: Any) -> dict[str, Any]:
 
 def _environment_differences(folder: VersionFolder) -> dict[str, Any]:
     """What this machine has otherwise than the one the version was trained on."""
-    recorded = read_json(folder.environment_file) if folder.environment_file.is_file() else {}
+    recorded = folder.environment().to_dict()
     here = environment_of(describe_machine(Workspace()))
-    old, new = _flat(recorded), _flat(here)
+    old, new = _flat(recorded), _flat(here.to_dict())
     return {
         name: {"then": old.get(name), "now": new[name]}
         for name in new

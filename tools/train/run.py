@@ -26,8 +26,9 @@ from ...resources.files import (
 )
 from ...resources.language import Text, several
 from ...resources.lineage import track_version
+from ...resources.model_info import BaseModelInfo, LabelAudit, ModelInfo, ParameterCount, TrainingFigures
 from ...resources.spending import Cost
-from ...resources.task import Prompt, Task, TaskFolder
+from ...resources.task import Task, TaskFolder
 from ...resources.version import VersionFolder, reserve_version, version, version_numbers
 from ...resources.workspace import Workspace
 from ..compute.fingerprint import model_files as model_hashes
@@ -123,7 +124,7 @@ def reserve(
 
     def fill(draft: Path) -> None:
         write_yaml(draft / "config.yaml", config)
-        write_json(draft / "data_snapshot.json", snapshot.summary())
+        snapshot.summary().write(draft / "data_snapshot.json")
         write_json(
             draft / "reservation.json",
             {
@@ -156,7 +157,7 @@ def train_version(
             with my_turn(job, machine := describe_machine(Workspace()), _wish(folder, base, machine)) as devices:
                 run = _prepared(job, task, folder, base, devices)
                 outcome = train_together(run) if run.processes > 1 else method_of(folder.config()).train(run)
-                _commit(job, folder, base, run, outcome, str(folder.config()["base_model"]) if base_folder else None)
+                _commit(job, folder, base, run, outcome, folder.config().base_model if base_folder else None)
         except BaseException as error:
             try:
                 record_failure(job, folder, error)
@@ -172,18 +173,16 @@ def train_version(
 def _base_model(job: RunningJob, folder: VersionFolder, base_folder: Path | None) -> BaseModel:
     """The base model on this machine, if it is the one the version began with."""
     job.progress(0, None, Text("Checking the base model's files", "檢查基礎模型檔案"))
-    base = read_base_model(base_folder or base_folder_of(Workspace(), str(folder.config()["base_model"])))
-    if folder.environment_file.is_file():
-        environment = read_json(folder.environment_file)
-        if environment["base_model_hash"] != base.content_hash:
-            raise TrainingError(
-                Text(
-                    f"{base.folder} is no longer the base model {folder.name} began with.",
-                    f"{base.folder} 已經不是 {folder.name} 開始訓練時的基礎模型。",
-                ),
-                Text("Restore its files, or train a new version.", "請還原它的檔案，或訓練新的版本。"),
-                field="base_model",
-            )
+    base = read_base_model(base_folder or base_folder_of(Workspace(), folder.config().base_model))
+    if folder.environment_file.is_file() and folder.environment().base_model_hash != base.content_hash:
+        raise TrainingError(
+            Text(
+                f"{base.folder} is no longer the base model {folder.name} began with.",
+                f"{base.folder} 已經不是 {folder.name} 開始訓練時的基礎模型。",
+            ),
+            Text("Restore its files, or train a new version.", "請還原它的檔案，或訓練新的版本。"),
+            field="base_model",
+        )
     return base
 
 
@@ -192,7 +191,7 @@ def _wish(folder: VersionFolder, base: BaseModel, machine: Machine) -> Wish:
     method, devices = method_of(folder.config()), len(devices_of(machine))
     if machine.device != "cuda":
         return Wish()
-    begun = read_json(folder.environment_file).get("processes") if folder.environment_file.is_file() else None
+    begun = folder.environment().processes
     if begun and begun <= devices:
         return Wish(begun, begun)
     if asked := getattr(method, "num_processes", None):
@@ -202,19 +201,21 @@ def _wish(folder: VersionFolder, base: BaseModel, machine: Machine) -> Wish:
 
 def _prepared(job: RunningJob, task: Task, folder: VersionFolder, base: BaseModel, devices: list[str]) -> TrainingRun:
     """Everything the method works with, the environment written down first and unchanged since."""
-    config, method = folder.config(), method_of(folder.config())
+    config = folder.config()
+    method = method_of(config)
     machine = describe_machine(Workspace())
     gpu = machine.device == "cuda"
     if folder.environment_file.is_file():
-        environment = read_json(folder.environment_file)
+        environment = folder.environment()
     else:
-        threads = config.get("threads") or choose_threads(machine, base.parameters)
-        environment = {**environment_of(machine), "threads": int(threads), "base_model_hash": base.content_hash}
-    processes = choose_processes(method, base.parameters, len(devices)) if gpu else config.get("num_processes") or 1
-    environment["processes"] = processes
-    write_json(folder.environment_file, environment)
-    prompt, labels = Prompt(**config["prompt"]), [str(label) for label in config["labels"]]
-    snapshot = load_snapshot(folder.task, str(folder.data_snapshot()["hash"]))
+        environment = environment_of(machine)
+        environment.threads = config.threads or choose_threads(machine, base.parameters)
+        environment.base_model_hash = base.content_hash
+    processes = choose_processes(method, base.parameters, len(devices)) if gpu else config.num_processes or 1
+    environment.processes = processes
+    environment.write(folder.environment_file)
+    prompt, labels = config.prompt or task_prompt(task), [str(label) for label in config.labels]
+    snapshot = load_snapshot(folder.task, folder.data_snapshot().hash)
     return TrainingRun(
         task=task,
         version=folder,
@@ -223,8 +224,8 @@ def _prepared(job: RunningJob, task: Task, folder: VersionFolder, base: BaseMode
         rendered=rendered(folder.task, snapshot, prompt, labels),
         labels=labels,
         prompt=prompt,
-        threads=int(environment["threads"]),
-        processes=int(processes),
+        threads=environment.threads or 1,
+        processes=processes,
         gpu=gpu,
     )
 
@@ -244,7 +245,7 @@ def _commit(
     def fill(draft: Path) -> None:
         for file in model_files(outcome.checkpoint):
             if file.name == "adapter_config.json":
-                named = {"base_model_name_or_path": str(folder.config()["base_model"])}
+                named = {"base_model_name_or_path": folder.config().base_model}
                 write_json(draft / file.name, _in_order({**read_json(file), **named}))
             else:
                 _link(file, draft / file.name)
@@ -252,35 +253,30 @@ def _commit(
     commit_folder(place, fill)
     root = folder.task.root
     files = {file.relative_to(root).as_posix(): sha256_file(file) for file in sorted(place.iterdir())}
-    write_json(folder.environment_file, {**read_json(folder.environment_file), **outcome.environment})
+    folder.environment().model_copy(update=outcome.environment).write(folder.environment_file)
     write_atomic(folder.events_file, dump_jsonl(_event(entry) for entry in outcome.history))
     write_json(folder.evidence_file, {"format": 1, **folder.evidence(), "training": outcome.evidence})
     relative = place.relative_to(root).as_posix()
     config = folder.config()
-    write_json(
-        folder.model_info_file,
-        {
-            "format": 1,
-            "created": now(),
-            "base_model": {
-                "name": config["base_model"],
-                "path": base_name,
-                "hash": base.content_hash,
-                "files": model_hashes(base.folder),
-                **origin(Workspace(), str(config["base_model"])),
-            },
-            "method": config["method"],
-            "adapter": relative if outcome.kind == "adapter" else None,
-            "model": relative if outcome.kind == "model" else None,
-            "files": files,
-            "parameters": outcome.parameters,
-            "training": outcome.training,
-            "label_audit": outcome.audit,
-            "prompt": {"system": run.prompt.system, "user": run.prompt.user},
-            "labels": run.labels,
-            "job": job.folder.id,
-        },
+    base_model = BaseModelInfo(
+        name=config.base_model, path=base_name, hash=base.content_hash, files=model_hashes(base.folder)
     )
+    if earlier := origin(Workspace(), config.base_model):
+        base_model.version = earlier
+    ModelInfo(
+        created=now(),
+        base_model=base_model,
+        method=config.method,
+        adapter=relative if outcome.kind == "adapter" else None,
+        model=relative if outcome.kind == "model" else None,
+        files=files,
+        parameters=ParameterCount(**outcome.parameters),
+        training=TrainingFigures(**outcome.training),
+        label_audit=LabelAudit(**outcome.audit),
+        prompt=run.prompt,
+        labels=run.labels,
+        job=job.folder.id,
+    ).write(folder.model_info_file)
 
 
 def _in_order(adapter: dict[str, Any]) -> dict[str, Any]:
@@ -323,11 +319,11 @@ def forget_plan(folder: VersionFolder) -> None:
 
 def trained_result(folder: VersionFolder) -> dict[str, Any]:
     info = folder.model_info()
-    training, audit = info["training"], info["label_audit"]
+    training, audit = info.training, info.label_audit
     scored = method_of(folder.config()).scored(training)
-    speed = training.get("tokens_per_second")
+    steps, seconds, speed = training.steps or 0, training.seconds or 0, training.tokens_per_second
     fast = Text(f", {speed:,.0f} tokens a second", f"，每秒 {speed:,.0f} 個 token") if speed else Text("", "")
-    plainly = len(audit.get("neutralised") or [])
+    plainly = len(audit.neutralised)
     neutral = (
         Text(
             f" In {several(plainly, 'row')} control tokens in the text were read as plain letters.",
@@ -336,20 +332,20 @@ def trained_result(folder: VersionFolder) -> dict[str, Any]:
         if plainly
         else Text("", "")
     )
-    long = said_of_fitted(audit.get("long_rows"))
+    long = said_of_fitted(audit.long_rows)
     message = Text(
-        f"{folder.name} is trained: {several(training['steps'], 'step')} in {training['seconds']:.0f} s{fast.en}. The label "
-        f"audit passed on all {audit['rows']} rows.{neutral.en} {' '.join(filter(None, [long.en, scored.en]))}".rstrip(),
-        f"{folder.name} 訓練完成：{training['steps']} 步，{training['seconds']:.0f} 秒{fast.zh}。"
-        f"{audit['rows']} 列全部通過標籤稽核。{neutral.zh}{long.zh}{scored.zh}",
+        f"{folder.name} is trained: {several(steps, 'step')} in {seconds:.0f} s{fast.en}. The label "
+        f"audit passed on all {audit.rows} rows.{neutral.en} {' '.join(filter(None, [long.en, scored.en]))}".rstrip(),
+        f"{folder.name} 訓練完成：{steps} 步，{seconds:.0f} 秒{fast.zh}。"
+        f"{audit.rows} 列全部通過標籤稽核。{neutral.zh}{long.zh}{scored.zh}",
     )
     say = Text(f"Evaluate {folder.name} on the frozen benchmark.", f"接著在凍結的評測集上評估 {folder.name}。")
     return {
         "version": folder.name,
-        "parameters": info["parameters"],
-        "training": training,
+        "parameters": info.parameters.to_dict(),
+        "training": training.to_dict(),
         "folder": str(folder.root),
-        "model": str(folder.task.root / (info["adapter"] or info["model"])),
+        "model": str(folder.task.root / info.place),
         "message": message._asdict(),
         "next_step": {
             "tool": "evaluate",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import re
 from pathlib import Path
-from typing import Any
 
 from ...resources.errors import TrainingError
 from ...resources.language import Text
+from ...resources.model_info import BaseVersion
 from ...resources.paths import expanded
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder, version
@@ -85,11 +85,9 @@ def base_folder_of(workspace: Workspace, name: str) -> Path:
     return merged_model(chosen) if chosen else resolve_base_model(workspace, name)
 
 
-def origin(workspace: Workspace, name: str) -> dict[str, Any]:
-    """What a version's record says of the version it went on from; empty for another base model."""
+def origin(workspace: Workspace, name: str) -> BaseVersion | None:
+    """What a version's record says of the version it went on from; None for another base model."""
     chosen = named_version(workspace, name)
-    return (
-        {"version": {"task": chosen.task.name, "version": chosen.name, "files": chosen.model_info()["files"]}}
-        if chosen
-        else {}
-    )
+    if chosen is None:
+        return None
+    return BaseVersion(task=chosen.task.name, version=chosen.name, files=chosen.model_info().files)

@@ -10,6 +10,7 @@ import pytest
 
 from nlp_skills.resources.errors import DataError
 from nlp_skills.resources.files import read_json, write_json, write_yaml
+from nlp_skills.resources.snapshot import BenchmarkName
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.tools.data import benchmark as frozen
 from nlp_skills.tools.data.benchmark import benchmark_names, form_measured, frozen_benchmark, name_in_use
@@ -54,8 +55,8 @@ def test_the_form_before_can_still_be_looked_up(task: TaskFolder, prepare: Prepa
     assert change["before"] == before.hash and change["labels"] == {"負面": ["反對"]} and change["by"] and change["at"]
     earlier = form_measured(task, before.reference())
     assert earlier and earlier.name == "main" and {row["text"]: row["label"] for row in earlier.rows()} == texts
-    assert form_measured(task, {"name": "main", "hash": "0" * 64}) is None
-    assert current_snapshot(task).manifest["benchmark"] == after.reference()
+    assert form_measured(task, BenchmarkName(name="main", hash="0" * 64)) is None
+    assert current_snapshot(task).manifest.benchmark == after.reference()
     assert prepare()["unchanged"] and frozen_benchmark(task).changes == after.changes
 
 
@@ -139,7 +140,7 @@ def test_other_answers_stop_until_a_person_chose_to_keep(task: TaskFolder, prepa
     assert error.field == "accept" and "3" in error.problem.en and "new_benchmark" in error.problem.en
     result = prepare(accept={"benchmark_changed": WHY})
     assert on_the_benchmark(task) == before and result["accepted"][0]["changed"] == 3
-    assert current_snapshot(task).summary()["accepted"][0]["reason"] == WHY
+    assert current_snapshot(task).summary().accepted[0]["reason"] == WHY
 
 
 def test_a_new_benchmark_stands_beside_the_old_one_and_is_used(task: TaskFolder, prepare: Prepare) -> None:

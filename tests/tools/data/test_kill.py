@@ -89,7 +89,7 @@ def test_a_checkout_killed_half_way_is_finished_and_not_taken_for_an_edit(
     kill_at(task, "snapshot", function, nth)
     healed = current_snapshot(task)
 
-    assert healed.manifest["kind"] == "generated" and sum(healed.counts.values()) == 50
+    assert healed.manifest.kind == "generated" and sum(healed.counts.values()) == 50
     assert [(task.data / f"{name}.jsonl").read_bytes() for name in SPLITS] == [
         healed.file(name).read_bytes() for name in SPLITS
     ]
@@ -105,7 +105,7 @@ def test_an_edit_made_after_the_kill_survives_the_healing(task: TaskFolder, prep
     (task.data / "train.jsonl").write_bytes(rows)
     healed = current_snapshot(task)
 
-    assert healed.manifest["kind"] == "manual"
+    assert healed.manifest.kind == "manual"
     assert [row["text"] for row in healed.rows("train")] == ["自己寫的"]
 
 
@@ -116,4 +116,4 @@ def test_killed_before_the_first_benchmark_is_frozen_it_is_frozen_later(task: Ta
     snapshot = current_snapshot(task)
 
     assert frozen_benchmark(task).rows() == snapshot.rows("test")
-    assert frozen_benchmark(task).reference() == snapshot.manifest["benchmark"]
+    assert frozen_benchmark(task).reference() == snapshot.manifest.benchmark

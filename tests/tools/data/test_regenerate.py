@@ -57,14 +57,14 @@ def test_a_file_becomes_a_validated_snapshot_and_three_splits(task: TaskFolder, 
 
     assert result["counts"] == {"train": 140, "valid": 30, "test": 30}
     snapshot = current_snapshot(task)
-    assert snapshot.hash == result["snapshot"] and snapshot.manifest["kind"] == "generated"
+    assert snapshot.hash == result["snapshot"] and snapshot.manifest.kind == "generated"
     assert snapshot.validation["errors"] == []
     row = snapshot.rows("train")[0]
     assert list(row) == ["id", "text", "entity", "label", "source"]
     for name in SPLITS:
         assert (task.data / f"{name}.jsonl").read_bytes() == snapshot.file(name).read_bytes()
     assert frozen_benchmark(task).rows() == snapshot.rows("test")
-    assert snapshot.manifest["benchmark"] == frozen_benchmark(task).reference()
+    assert snapshot.manifest.benchmark == frozen_benchmark(task).reference()
 
 
 def test_the_same_source_gives_the_same_snapshot(task: TaskFolder, prepare: Prepare) -> None:
@@ -99,7 +99,7 @@ def test_growing_data_keeps_every_row_where_it_was(task: TaskFolder, prepare: Pr
 
     assert all(after[text] == name for text, name in before.items())
     assert second["counts"]["train"] == 112
-    assert current_snapshot(task).manifest["parent"] == first["snapshot"]
+    assert current_snapshot(task).manifest.parent == first["snapshot"]
     assert frozen_benchmark(task) == frozen
 
 
@@ -318,7 +318,7 @@ def test_a_full_disk_at_any_write_loses_nothing(
             break
         full, full_at = full_at, 0
         now_current = current_snapshot(task)
-        assert now_current.manifest["kind"] == "generated", f"write {full} was mistaken for a hand edit"
+        assert now_current.manifest.kind == "generated", f"write {full} was mistaken for a hand edit"
         if now_current.hash != kept.hash:
             assert full > 8  # the switch is one of the last writes
         assert not list(task.data.rglob("*.tmp"))
@@ -367,7 +367,7 @@ def test_two_sources_are_merged_and_each_row_names_its_own(task: TaskFolder, pre
     rows = [row for name in SPLITS for row in read_jsonl(task.data / f"{name}.jsonl")]
     assert {row["source"] for row in rows} == {"old", "file-2"}
     origins = [
-        read_json(task.raw / digest[:12] / "source.json")["origin"] for digest in current_snapshot(task).manifest["raw"]
+        read_json(task.raw / digest[:12] / "source.json")["origin"] for digest in current_snapshot(task).manifest.raw
     ]
     assert origins == [str(task.root / "a.jsonl"), str(task.root / "b.csv")]
 

@@ -132,7 +132,7 @@ def test_a_token_in_a_row_blocks_is_never_quoted_and_can_be_accepted(task: TaskF
 
     assert "accept={'secret_token'" in error.fix.en and token not in str(error.to_dict())
     prepare(accept={"secret_token": "示範用的假金鑰"})
-    [kept] = current_snapshot(task).summary()["accepted"]
+    [kept] = current_snapshot(task).summary().accepted
     assert kept["finding"] == "secret_token" and kept["count"] == 1
 
 

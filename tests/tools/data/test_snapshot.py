@@ -55,10 +55,10 @@ def test_an_edit_by_hand_becomes_a_manual_child_of_what_was_edited(task: TaskFol
     edit(task, "train", [*rows, {"text": "手寫的新句子", "entity": "新句子", "label": "負面"}])
     manual = current_snapshot(task)
 
-    assert manual.manifest["kind"] == "manual" and manual.manifest["parent"] == snapshot.hash
+    assert manual.manifest.kind == "manual" and manual.manifest.parent == snapshot.hash
     assert manual.counts["train"] == snapshot.counts["train"] + 1
     assert manual.validation["errors"] == []
-    assert manual.manifest["raw"] == snapshot.manifest["raw"]
+    assert manual.manifest.raw == snapshot.manifest.raw
     assert current_snapshot(task).hash == manual.hash == current(task)
     assert row_id("手寫的新句子", "新句子") in {row["id"] for row in split(task, "train")}
     assert load_snapshot(task, snapshot.hash[:12]).rows("train") == snapshot.rows("train")
@@ -194,7 +194,7 @@ def test_files_a_person_brought_along_become_the_first_snapshot(task: TaskFolder
         edit(task, name, [{key: row[key] for key in ("text", "entity", "label")} for row in part])
     first = current_snapshot(task)
 
-    assert first.manifest["kind"] == "manual" and first.manifest["parent"] is None
+    assert first.manifest.kind == "manual" and first.manifest.parent is None
     assert frozen_benchmark(task).count == 5
 
 

@@ -151,7 +151,7 @@ def _version(task: TaskFolder, snapshot: Snapshot, base: Path) -> VersionFolder:
         folder.config_file,
         {"format": 1, "parent": None, "base_model": str(base), "method": "sft", "seed": 1, "lora_r": 16},
     )
-    write_json(folder.data_snapshot_file, snapshot.summary())
+    snapshot.summary().write(folder.data_snapshot_file)
     adapter = adapter_on(base, folder.models / "adapter")
     write_json(folder.environment_file, {"threads": 1})
     write_json(

@@ -52,7 +52,7 @@ def resized(folder: VersionFolder, size: int) -> None:
 
 
 def test_a_disk_without_room_is_told_before_and_one_that_fills_up_while_it_is_written(version: VersionFolder) -> None:
-    weights = (Path(version.model_info()["model"]) / "model.safetensors").stat().st_size
+    weights = (Path(version.model_info().place) / "model.safetensors").stat().st_size
     with pytest.raises(WorkspaceError) as small:
         merged_model(version)
     assert "merged model needs up to" in small.value.problem.en and "tidy" in small.value.fix.en
@@ -72,7 +72,7 @@ def test_merging_leaves_the_gpu_to_the_job_that_has_it(roomy: VersionFolder, mon
         pytest.skip("here a GPU would be used without a word")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     with pytest.raises(Exception, match=r"(?i)cuda|nvidia"):
-        load_for_inference(Path(roomy.model_info()["model"]))
+        load_for_inference(Path(roomy.model_info().place))
     assert (merged_model(roomy) / "model.safetensors").is_file()
 
 

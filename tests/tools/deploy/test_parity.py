@@ -80,7 +80,7 @@ def evaluated(
     benchmark = freeze(task, rows, snapshot.hash)
     version = reserve_version(task)
     write_yaml(version.config_file, {"format": 1, "parent": None, "base_model": "b", "method": "sft", "seed": 1})
-    write_json(version.data_snapshot_file, snapshot.summary())
+    snapshot.summary().write(version.data_snapshot_file)
     write_json(version.environment_file, {})
     write_json(
         version.model_info_file,

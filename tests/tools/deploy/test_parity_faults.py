@@ -114,7 +114,7 @@ def test_a_missing_end_of_turn_is_caught(version: VersionFolder, workspace: Work
 def test_an_adapter_that_was_not_merged_is_caught(
     version: VersionFolder, workspace: Workspace, job: RunningJob, sound: Path, tmp_path: Path
 ) -> None:
-    base = Path(version.model_info()["base_model"]["path"])
+    base = Path(version.model_info().base_model.path)
     with llama_server(converted(version, job, base, tmp_path)) as url:
         assert refused(version, parity_at(version, url))
 
@@ -125,7 +125,7 @@ def test_another_base_under_the_same_adapter_is_caught(
     from nlp_skills.tools.evaluate.model import load_for_inference
 
     other = small_version.trained_base(tmp_path / "other", seed=7)
-    loaded = load_for_inference(other, version.task.root / version.model_info()["adapter"])
+    loaded = load_for_inference(other, version.task.root / version.model_info().place)
     loaded.model.save_pretrained(tmp_path / "mixed")
     loaded.tokenizer.save_pretrained(tmp_path / "mixed")
     with llama_server(converted(version, job, tmp_path / "mixed", tmp_path / "models")) as url:

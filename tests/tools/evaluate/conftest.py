@@ -111,7 +111,7 @@ def make_version(task: TaskFolder, base: Path, parent: str | None = None, **conf
         folder.config_file,
         {"format": 1, "parent": parent, "base_model": str(base), "method": "sft", "seed": 42, **config},
     )
-    write_json(folder.data_snapshot_file, snapshot.summary())
+    snapshot.summary().write(folder.data_snapshot_file)
     model = folder.models / "model"
     model.mkdir(parents=True)
     for path in base.iterdir():

@@ -341,7 +341,7 @@ def test_a_base_model_with_noise_in_it_is_no_baseline_any_more_and_one_never_rec
         "no longer the one v1 was trained on" in said for said in JobEvents(job_for(folder.task).folder).warnings()
     )
 
-    info = folder.model_info()
+    info = json.loads(folder.model_info_file.read_text(encoding="utf-8"))
     write_json(folder.model_info_file, {**info, "base_model": {"name": str(base), "path": str(base)}})
     evaluate(folder, "again")
     assert any("could not be verified" in said for said in JobEvents(job_for(folder.task, "again").folder).warnings())

@@ -91,15 +91,15 @@ def whole(task: TaskFolder, number: int, job: JobFolder, far_folder: Path) -> st
     version = VersionFolder(task, number)
     assert len(list(task.versions.glob("v*"))) == number and version.status() == "trained"
     info = version.model_info()
-    assert all(sha256_file(task.root / name) == digest for name, digest in info["files"].items())
-    assert info["job"] == job.id and info["base_model"]["path"] == str(version.config()["base_model"])
+    assert all(sha256_file(task.root / name) == digest for name, digest in info.files.items())
+    assert info.job == job.id and info.base_model.path == str(version.config().base_model)
     assert read_json(version.environment_file)["machine"] == "gpubox"
     lineage = read_yaml(version.lineage_file)
     assert lineage["environment"]["machine"] == "gpubox" and lineage["hashes"]["model"]
     assert not version.failure_file.exists() and not list(task.configs.glob("*.yaml"))
     assert not list((far_folder / "runs").iterdir()) and not left_running(far_folder)
     points = JobEvents(job).points()["loss"]
-    assert points[-1][0] == info["training"]["steps"] == STEPS and points[0][0] == 1
+    assert points[-1][0] == info.training.steps == STEPS and points[0][0] == 1
     return sha256_file(version.models / "adapter" / "adapter_model.safetensors")
 
 

@@ -148,7 +148,7 @@ def test_a_job_that_passes_its_budget_is_stopped_its_checkpoint_kept_and_goes_on
     limit(task, per_task=5.0)
     jobs.resume(job, workspace)
     ends(job, "succeeded")
-    assert VersionFolder(task, 1).model_info()["training"]["steps"] == 40
+    assert VersionFolder(task, 1).model_info().training.steps == 40
     first = next(event for event in reversed(_events(job)) if event["kind"] == "resumed")
     steps = [event["step"] for event in _events(job)[_events(job).index(first) :] if event.get("total") == 40]
     assert min(step for step in steps if step) > 5, "it went on from the checkpoint"

@@ -78,7 +78,7 @@ class Planted:
 
         def fill(draft: Path) -> None:
             write_yaml(draft / "config.yaml", read_yaml(file))
-            write_json(draft / "data_snapshot.json", self.snapshot.summary())
+            self.snapshot.summary().write(draft / "data_snapshot.json")
 
         folder = reserve_version(self.task, fill)
         file.unlink()
@@ -415,8 +415,8 @@ async def test_each_cause_is_seen_in_its_evidence(
 async def test_rare_labels_are_blamed_only_where_they_lag(planted: Planted) -> None:
     folder = planted.trained()
     counts = planted.snapshot.summary()
-    counts["label_counts"]["train"] = {"正面": 60, "中性": 55, "負面": 5}
-    write_json(folder.data_snapshot_file, counts)
+    counts.label_counts["train"] = {"正面": 60, "中性": 55, "負面": 5}
+    counts.write(folder.data_snapshot_file)
     planted.evaluated(folder)
     assert (await ask(planted))["causes"] == []
     planted.evaluated(folder, lambda number, gold: "正面" if gold == "負面" and number % 5 else gold)

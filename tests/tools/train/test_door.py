@@ -42,8 +42,8 @@ async def test_a_client_plans_a_full_fine_tuning_trains_and_is_led_to_evaluation
     assert "75" in answer["message"]  # rows audited
     version = VersionFolder(task, 1)
     info = version.model_info()
-    assert info["adapter"] is None and info["parameters"]["trainable"] == info["parameters"]["total"]
-    assert {"models/v1/model/model.safetensors", "models/v1/model/config.json"} <= info["files"].keys()
+    assert info.adapter is None and info.parameters.trainable == info.parameters.total
+    assert {"models/v1/model/model.safetensors", "models/v1/model/config.json"} <= info.files.keys()
     assert version.lineage_file.is_file() and not (version.models / "checkpoints").exists()
 
 

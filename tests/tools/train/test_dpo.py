@@ -54,14 +54,14 @@ def test_with_lora_it_comes_to_prefer_the_chosen_answers_and_a_killed_run_ends_w
     settings = {"base_model": str(tiny_model), **SETTINGS}
     whole = trainings.done(tone, settings)
     info = whole.model_info()
-    assert info["method"] == "dpo" and whole.config()["beta"] == 0.1 and whole.config()["lora_r"] == 16
+    assert info.method == "dpo" and whole.config().settings()["beta"] == 0.1 and whole.config().lora_r == 16
     validated = measures(whole, "eval_rewards/accuracies")
-    assert validated[-1] >= 0.9 and info["training"]["valid_accuracy"] == max(validated), validated
+    assert validated[-1] >= 0.9 and info.training.valid_accuracy == max(validated), validated
     margins = measures(whole, "rewards/margins")
     assert margins[0] == 0 and margins[-1] > 0.05  # it begins as its own reference
-    assert info["label_audit"]["rows"] == 60 and info["label_audit"]["problems"] == 0
-    assert any(text.endswith("謝謝您。<|im_end|>") for text in info["label_audit"]["trained_texts"])
-    assert any(text.startswith("自己查") for text in info["label_audit"]["trained_texts"])
+    assert info.label_audit.rows == 60 and info.label_audit.problems == 0
+    assert any(text.endswith("謝謝您。<|im_end|>") for text in info.label_audit.trained_texts)
+    assert any(text.startswith("自己查") for text in info.label_audit.trained_texts)
 
     monkeypatch.setenv("KILL_AT", "step7")
     job = trainings.start(tone, settings)
@@ -90,7 +90,7 @@ def test_every_weight_is_trained_against_log_probabilities_computed_before_the_f
     settings = {"base_model": str(tiny_model), **SETTINGS, "lora_r": 0, "rpo_alpha": 0.5, "trl": options}
     version = trainings.done(tone, settings)
     info = version.model_info()
-    assert info["model"] and not info["adapter"] and info["parameters"]["trainable"] == info["parameters"]["total"]
+    assert info.model and not info.adapter and info.parameters.trainable == info.parameters.total
     arguments = read_json(version.environment_file)["trainer_arguments"]
     assert {name: arguments[name] for name in options} == options == version.config()["trl"]
     assert arguments["precompute_ref_log_probs"] is True and arguments["loss_type"] == ["sigmoid", "sft"]

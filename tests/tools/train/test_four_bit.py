@@ -87,7 +87,7 @@ def test_lora_is_trained_beside_weights_in_four_bits_and_merges_into_the_whole_b
     losses = measures(version, "loss")
     assert losses[-1] < losses[0] * 0.8, losses
     info = version.model_info()
-    assert info["adapter"] and version.config()["load_in_4bit"] is True
+    assert info.adapter and version.config().settings()["load_in_4bit"] is True
     assert "adapter_model.safetensors" in {path.name for path in version_paths(version).adapter.iterdir()}  # type: ignore[union-attr]
     quantised = read_json(version.models / "adapter" / "adapter_config.json")
     assert quantised["r"] == 16

@@ -93,22 +93,26 @@ def good(workspace: Workspace) -> TaskFolder:
 def test_from_a_version_that_is_sometimes_right_the_reward_rises_and_a_killed_run_ends_with_the_same_weights(
     words: VersionFolder, good: TaskFolder, trainings: Trainings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    free = words.model_info()["training"]
-    assert words.config()["keep_best"] == "loss" and free["valid_loss"] is not None and "valid_recall" not in free
+    free = words.model_info().training
+    assert words.config().keep_best == "loss" and free.valid_loss is not None and free.valid_recall is None
     assert diagnose(words).causes is not None
 
     whole = trainings.done(good, GRPO)
     info = whole.model_info()
     earned = measures(whole, "reward")
     assert 0.1 < earned[0] < 0.7, earned  # sometimes right to begin with
-    assert sum(earned[-3:]) > sum(earned[:3]) + 0.75 and info["training"]["valid_reward"] == 1.0, earned
-    before = info["training"]["valid_reward_before"]
-    assert 0 <= before < 1 and f"{before:.2f} before the first step" in Grpo.scored(info["training"]).en
+    assert sum(earned[-3:]) > sum(earned[:3]) + 0.75 and info.training.valid_reward == 1.0, earned
+    before = info.training.valid_reward_before
+    assert (
+        before is not None
+        and 0 <= before < 1
+        and f"{before:.2f} before the first step" in Grpo.scored(info.training).en
+    )
     assert len(earned) == 18  # 22 questions in steps of 8, six times: the last step of an epoch is made up
-    assert info["method"] == "grpo" and info["adapter"] and whole.config()["rewards"] == ["exact_match"]
-    base = info["base_model"]
-    assert base["name"] == "words/v1" and base["version"]["files"] == words.model_info()["files"]
-    assert Path(base["path"]) == words.models / "merged"
+    assert info.method == "grpo" and info.adapter and whole.config().settings()["rewards"] == ["exact_match"]
+    base = info.base_model
+    assert base.name == "words/v1" and base.version and base.version.files == words.model_info().files
+    assert Path(base.path) == words.models / "merged"
 
     monkeypatch.setenv("KILL_AT", "step9")
     job = trainings.start(good, GRPO)
@@ -129,9 +133,9 @@ def test_from_a_version_that_is_sometimes_right_the_reward_rises_and_a_killed_ru
     settings = {**GRPO, "lora_r": 0, "epochs": 1, "num_iterations": 2, "beta": 0.02, "trl": options}
     full = trainings.done(good, settings, 3)
     used = read_json(full.environment_file)["trainer_arguments"]
-    assert {name: used[name] for name in options} == options == full.config()["trl"]
-    assert full.model_info()["model"] and len(measures(full, "kl")) == 6 and len(measures(full, "reward")) == 3
-    assert full.model_info()["parameters"]["trainable"] == full.model_info()["parameters"]["total"]
+    assert {name: used[name] for name in options} == options == full.config().settings()["trl"]
+    assert full.model_info().model and len(measures(full, "kl")) == 6 and len(measures(full, "reward")) == 3
+    assert full.model_info().parameters.trainable == full.model_info().parameters.total
 
 
 def test_what_could_never_be_rewarded_is_refused_before_anybody_agrees(

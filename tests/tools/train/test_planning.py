@@ -73,7 +73,7 @@ def trained_version(task: TaskFolder, answer: PlanAnswer) -> VersionFolder:
 
     def fill(draft: Path) -> None:
         write_yaml(draft / "config.yaml", read_yaml(Path(answer.file)))
-        write_json(draft / "data_snapshot.json", current_snapshot(task).summary())
+        current_snapshot(task).summary().write(draft / "data_snapshot.json")
 
     folder = reserve_version(task, fill)
     base = read_base_model(Path(answer.settings["base_model"]))
@@ -81,7 +81,7 @@ def trained_version(task: TaskFolder, answer: PlanAnswer) -> VersionFolder:
         folder.model_info_file,
         {
             "base_model": {"hash": base.hash, "path": str(base.folder)},
-            "method": folder.config()["method"],
+            "method": folder.config().method,
             "files": {},
             "training": {"tokens_per_second": 1000.0},
         },

@@ -90,7 +90,7 @@ def test_a_training_killed_three_times_ends_with_the_weights_of_one_never_stoppe
     assert weights(task, 2) == weights(task, 1)
     assert sorted((task.cache / "tokenised").iterdir()) == tokenised and len(tokenised) == 2  # train and valid, once
     exact = plan_training(workspace, task, {}, "v2", [], "next").estimate
-    assert exact and exact.tokens[0] == exact.tokens[1] == VersionFolder(task, 2).model_info()["training"]["tokens"]
+    assert exact and exact.tokens[0] == exact.tokens[1] == VersionFolder(task, 2).model_info().training.tokens
     assert not (version.models / "checkpoints").exists()
     uninterrupted, resumed = (
         [
@@ -109,14 +109,14 @@ def _check_commit(task: TaskFolder, job: JobFolder) -> None:
     """What a trained version holds."""
     version = VersionFolder(task, 1)
     config, info = version.config(), version.model_info()
-    assert config["labels"] == ["正面", "中性", "負面"] and "{text}" in config["prompt"]["user"]
-    assert config["learning_rate"] == 2e-3 and config["lora_r"] == 16 and config["seed"] == 42
-    assert version.data_snapshot()["counts"] == {"train": 60, "valid": 15, "test": 15}
-    assert info["label_audit"]["rows"] == 75 and info["label_audit"]["problems"] == 0
-    assert set(info["label_audit"]["trained_texts"]) == {f"{label}<|im_end|>" for label in config["labels"]}
-    assert info["training"]["steps"] == 24 and info["training"]["tokens_per_second"] > 0
-    assert all(sha256_file(task.root / name) == digest for name, digest in info["files"].items())
-    assert {Path(name).name for name in info["files"]} >= {"adapter_config.json", "tokenizer.json"}
+    assert config.labels == ["正面", "中性", "負面"] and "{text}" in str(config.prompt)
+    assert config.learning_rate == 2e-3 and config.lora_r == 16 and config.seed == 42
+    assert version.data_snapshot().counts == {"train": 60, "valid": 15, "test": 15}
+    assert info.label_audit.rows == 75 and info.label_audit.problems == 0
+    assert set(info.label_audit.trained_texts) == {f"{label}<|im_end|>" for label in config.labels}
+    assert info.training.steps == 24 and (info.training.tokens_per_second or 0) > 0
+    assert all(sha256_file(task.root / name) == digest for name, digest in info.files.items())
+    assert {Path(name).name for name in info.files} >= {"adapter_config.json", "tokenizer.json"}
     environment = read_json(version.environment_file)
     assert environment["packages"]["trl"] and environment["threads"] == environment["torch_threads"] == 1
     assert environment["trainer_arguments"]["learning_rate"] == 2e-3
@@ -205,7 +205,7 @@ def test_a_second_training_of_the_task_is_queued_with_its_version_and_its_data_a
     second = submit("second")
     eventually(lambda: second.state() == "queued" and second.place(), SECONDS)
     version = VersionFolder(task, 2)
-    assert version.status() == "reserved" and version.data_snapshot()["counts"]["train"] == 60
+    assert version.status() == "reserved" and version.data_snapshot().counts["train"] == 60
     again = plan_training(workspace, task, {"base_model": str(tiny_model), **SETTINGS}, "none", [], "third")
     assert not [finding for finding in again.findings if finding["code"] == "interrupted"], (
         "it waits, and was not stopped"

@@ -211,8 +211,8 @@ def test_a_training_on_slurm_is_launched_fetched_verified_committed_and_given_ba
     ends(job, "succeeded")
     version = VersionFolder(task, 1)
     info, lineage = version.model_info(), read_yaml(version.lineage_file)
-    assert all(sha256_file(task.root / name) == digest for name, digest in info["files"].items())
-    assert info["job"] == job.id and info["training"]["steps"] == 40 == JobEvents(job).points()["loss"][-1][0]
+    assert all(sha256_file(task.root / name) == digest for name, digest in info.files.items())
+    assert info.job == job.id and info.training.steps == 40 == JobEvents(job).points()["loss"][-1][0]
     assert read_json(version.environment_file)["machine"] == "batch" == lineage["environment"]["machine"]
     assert 0 < lineage["cost"]["spent"] == spending.spent(task) < 2.0 * SECONDS / 3600
     record = Record.read(job)

@@ -65,9 +65,9 @@ def test_two_processes_learn_what_one_learns(
     succeeds(job)
     alone, together = VersionFolder(task, 1), VersionFolder(task, 2)
     assert (read_json(alone.environment_file)["processes"], read_json(together.environment_file)["processes"]) == (1, 2)
-    one, two = alone.model_info()["training"], together.model_info()["training"]
-    assert (one["steps"], one["tokens"], one["best_step"]) == (two["steps"], two["tokens"], two["best_step"])
-    assert one["steps"] == 8
+    one, two = alone.model_info().training, together.model_info().training
+    assert (one.steps, one.tokens, one.best_step) == (two.steps, two.tokens, two.best_step)
+    assert one.steps == 8
     for measure in ("loss", "eval_loss"):
         assert losses(together, measure) == pytest.approx(losses(alone, measure), rel=1e-4), measure
     assert losses(together, "eval_recall") == losses(alone, "eval_recall")
@@ -131,7 +131,7 @@ def test_killed_and_cancelled_in_the_middle_all_of_them_end_and_it_is_resumed(
 
     jobs.resume(job, workspace)
     succeeds(job)
-    assert version.model_info()["training"]["steps"] == 24
+    assert version.model_info().training.steps == 24
     steps = [event["step"] for event in read_jsonl(version.events_file) if "loss" in event["measures"]]
     assert steps == list(range(1, 25)), "each step once"
 

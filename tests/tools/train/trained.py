@@ -68,7 +68,7 @@ def ready(workspace: Workspace, task: TaskFolder, plan: str) -> str:
 
 def weights(version: VersionFolder) -> str:
     info = version.model_info()
-    name = "adapter/adapter_model.safetensors" if info["adapter"] else "model/model.safetensors"
+    name = "adapter/adapter_model.safetensors" if info.adapter else "model/model.safetensors"
     return sha256_file(version.models / name)
 
 

@@ -10,12 +10,12 @@ from pydantic import Field
 
 from ....resources.files import dump_yaml, read_json, write_atomic, write_json
 from ....resources.language import Text
-from ....resources.task import Prompt, Task
+from ....resources.task import Task
 from ....resources.version import VersionFolder
 from ....resources.workspace import Workspace
 from ...compute.running import RunningJob
 from ...data.chat_template import template_of, without_clock
-from ...data.prompting import chat_messages
+from ...data.prompting import chat_messages, trained_prompt
 from ...data.reach import require_reach
 from ...evaluate.endpoint import Endpoint, base_url, check_listed
 from ...evaluate.merge import merged_model
@@ -111,7 +111,7 @@ class Vllm(Target):
                 }
             ),
         )
-        prompt, labels = Prompt.model_validate(info["prompt"]), list(info["labels"])
+        prompt, labels = trained_prompt(info, version.task.load()), info.labels
         row = {"text": "{text}", "entity": "{entity}"}
         messages = [one for one in chat_messages(row, prompt, labels) if one["content"]]
         write_json(folder / "request.json", {"model": name, "messages": messages})

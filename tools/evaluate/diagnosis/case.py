@@ -12,8 +12,10 @@ from ....resources.data_source import load_data_source
 from ....resources.errors import EvaluationError, NlpSkillsError
 from ....resources.files import read_json, read_jsonl
 from ....resources.language import Text
+from ....resources.model_info import TrainingFigures
 from ....resources.task import Task
 from ....resources.version import VersionFolder
+from ....resources.version_config import VersionConfig
 from ...data.adding import arguments_with, file_to_add
 from ...data.types import Answers
 from ..baselines import fitted_title
@@ -58,14 +60,13 @@ class Case:
     # ---- what was trained ---------------------------------------------------------------------------------------
 
     @cached_property
-    def config(self) -> dict[str, Any]:
-        return self.folder.config() if self.folder.config_file.is_file() else {}
+    def config(self) -> VersionConfig:
+        return self.folder.config()
 
     @cached_property
-    def training(self) -> dict[str, Any]:
+    def training(self) -> TrainingFigures:
         """The figures of `model_info.json`."""
-        found = self.folder.model_info() if self.folder.model_info_file.is_file() else {}
-        return dict(found.get("training") or {})
+        return self.folder.model_info().training
 
     @cached_property
     def seen_in_training(self) -> dict[str, Any]:
@@ -90,8 +91,7 @@ class Case:
 
     @cached_property
     def _counts(self) -> dict[str, int]:
-        recorded = self.folder.data_snapshot() if self.folder.data_snapshot_file.is_file() else {}
-        return dict(recorded.get("counts") or {})
+        return self.folder.data_snapshot().counts
 
     @property
     def train_rows(self) -> int:
@@ -117,7 +117,7 @@ class Case:
     @property
     def kept_epoch(self) -> int | None:
         """The epoch (from 1) whose model was kept."""
-        steps, epochs, best = (self.training.get(name) for name in ("steps", "epochs", "best_step"))
+        steps, epochs, best = self.training.steps, self.training.epochs, self.training.best_step
         return max(1, round(best / (steps / epochs))) if steps and epochs and best else None
 
     @property
@@ -137,7 +137,7 @@ class Case:
     @property
     def parent(self) -> VersionFolder | None:
         """The version it was made from, where that is one of this task."""
-        name = str(self.config.get("parent") or "")
+        name = self.config.parent or ""
         return VersionFolder(self.folder.task, int(name[1:])) if re.fullmatch(r"v\d+", name) else None
 
     # ---- what was measured --------------------------------------------------------------------------------------
@@ -310,9 +310,8 @@ class Case:
 
     def train_texts(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """The training rows of those ids that are on this machine."""
-        wanted, digest = set(ids), ""
-        if wanted and self.folder.data_snapshot_file.is_file():
-            digest = str(self.folder.data_snapshot().get("hash") or "")
+        wanted = set(ids)
+        digest = self.folder.data_snapshot().hash if wanted else ""
         file = self.folder.task.snapshots / digest[:12] / "train.jsonl"
         if not digest or not file.is_file():
             return {}

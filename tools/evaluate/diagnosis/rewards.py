@@ -45,7 +45,7 @@ def by_rewards(case: Case) -> Remedy | None:
 
 def reasons(case: Case) -> list[Text]:
     """What speaks for it, and what it costs."""
-    seconds, name, right = case.training.get("seconds"), case.folder.name, _right(case) or 0.0
+    seconds, name, right = case.training.seconds, case.folder.name, _right(case) or 0.0
     took = Text(f" {name} took {duration(seconds)}.", f"{name} 花了 {duration(seconds)}。") if seconds else Text("", "")
     return [
         Text(
@@ -79,7 +79,7 @@ def _metric(case: Case) -> str:
 
 
 def _method(folder: VersionFolder) -> str:
-    return str(folder.config().get("method") or "sft") if folder.config_file.is_file() else "sft"
+    return folder.config().method
 
 
 def _tried(case: Case) -> bool:

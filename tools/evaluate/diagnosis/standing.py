@@ -65,8 +65,7 @@ def result_of(task: Task, version: VersionFolder) -> Result | None:
         if figures.get("support") and not figures.get("too_few")
     }
     weakest = min(per_class, key=lambda label: per_class[label]) if len(per_class) > 1 else None
-    config = version.config() if version.config_file.is_file() else {}
-    parent = config.get("parent")
+    parent = version.config().parent
     return Result(
         version=version,
         metric=metric,
@@ -82,8 +81,8 @@ def result_of(task: Task, version: VersionFolder) -> Result | None:
         weakest_rows=train_counts(version).get(weakest) if weakest else None,
         invalid_rate=float(((evaluation.get("metrics") or {}).get("invalid_rate") or {}).get("value") or 0.0),
         simplest=_simplest(evaluation, metric, float(found["value"])),
-        parent=str(parent) if parent else None,
-        before=_value_on(version, str(parent), metric, evaluation) if parent else None,
+        parent=parent or None,
+        before=_value_on(version, parent, metric, evaluation) if parent else None,
     )
 
 
@@ -140,9 +139,7 @@ def headline(evaluation: Mapping[str, Any], metric: str) -> dict[str, Any] | Non
 
 def train_counts(version: VersionFolder) -> dict[str, int]:
     """Training rows of each label."""
-    if not version.data_snapshot_file.is_file():
-        return {}
-    return dict((version.data_snapshot().get("label_counts") or {}).get("train") or {})
+    return version.data_snapshot().label_counts.get("train") or {}
 
 
 def higher_is_better(metric: str) -> bool:

@@ -13,7 +13,7 @@ from ....resources.language import Text
 from ...compute.chart import Panel, measure_name, panel_of, tick_label
 from ...compute.events import JobEvents
 from .markup import Html, html, json_script, table, tag
-from .material import Material, json_or_empty
+from .material import Material
 
 Points = list[tuple[int, float]]
 _SMOOTHED = 40  # from this many points on, a mean is drawn through the noise
@@ -40,7 +40,7 @@ def curves(material: Material) -> Html:
     steps = [step for values in points.values() for step, _ in values]
     if not losses and not scores:
         return tag("p", Text("The training left no curves here.", "這裡沒有訓練曲線的紀錄。"))
-    kept = (json_or_empty(folder.model_info_file).get("training") or {}).get("best_step")
+    kept = folder.model_info().training.best_step
     drawn = [
         *(
             [_chart("loss", panel_of(Text("Loss (less is better)", "損失（越低越好）"), losses, steps), kept)]

@@ -214,7 +214,7 @@ def _sources(material: Material) -> Html | None:
     if material.snapshot is None:
         return None
     rows = []
-    for digest in material.snapshot.manifest.get("raw") or []:
+    for digest in material.snapshot.manifest.raw:
         path = material.folder.task.raw / str(digest)[:12] / "source.json"
         source = read_json(path) if path.is_file() else {}
         rows.append(

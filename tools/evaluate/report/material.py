@@ -141,7 +141,7 @@ def _diagnosis(folder: VersionFolder, record: Mapping[str, Any]) -> Diagnosis | 
 
 def _snapshot(folder: VersionFolder) -> Snapshot | None:
     """The snapshot the version was trained on; None where it is not on this machine."""
-    digest = str(folder.data_snapshot().get("hash") or "") if folder.data_snapshot_file.is_file() else ""
+    digest = folder.data_snapshot().hash
     root = folder.task.snapshots / digest[:12]
     return Snapshot(root) if digest and (root / "manifest.json").is_file() else None
 

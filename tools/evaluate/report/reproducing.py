@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ....resources.changes import settings_of
+from ....resources.environment import Environment, Hardware
 from ....resources.language import Text, several, speaking
+from ....resources.model_info import ModelInfo
 from ....resources.spending import amount
+from ....resources.task import Prompt
+from ....resources.version_config import VersionConfig
 from ...compute.words import duration
 from .markup import Content, Html, both, definitions, html, table, tag
-from .material import Material, json_or_empty
+from .material import Material
 
 _GIB = 2**30
 
@@ -18,8 +21,7 @@ _GIB = 2**30
 def reproducing(material: Material) -> Html:
     folder, record = material.folder, material.record
     task = folder.task.name
-    environment = json_or_empty(folder.environment_file)
-    model = json_or_empty(folder.model_info_file)
+    environment, model = folder.environment(), folder.model_info()
     return html(
         tag(
             "p",
@@ -35,8 +37,8 @@ def reproducing(material: Material) -> Html:
         ),
         _training(model, material.lineage.get("cost")),
         definitions(_facts(material, environment)),
-        _folded(Text("Settings", "設定"), _settings(folder.config() if folder.config_file.is_file() else {})),
-        _folded(Text("Prompt", "提示詞"), _prompt(model.get("prompt") or {})),
+        _folded(Text("Settings", "設定"), _settings(folder.config())),
+        _folded(Text("Prompt", "提示詞"), _prompt(model.prompt)),
         _folded(
             Text("Hashes", "雜湊"),
             _pairs(
@@ -50,29 +52,23 @@ def reproducing(material: Material) -> Html:
         ),
         _folded(
             Text("Packages", "套件版本"),
-            _pairs(
-                {
-                    "nlp-skills": environment.get("nlp_skills"),
-                    "python": environment.get("python"),
-                    **(environment.get("packages") or {}),
-                }
-            ),
+            _pairs({"nlp-skills": environment.nlp_skills, "python": environment.python, **environment.packages}),
         ),
     )
 
 
-def _training(model: Mapping[str, Any], cost: Mapping[str, Any] | None) -> Html | None:
-    training, parameters = model.get("training") or {}, model.get("parameters") or {}
-    if not training:
+def _training(model: ModelInfo, cost: Mapping[str, Any] | None) -> Html | None:
+    training, parameters = model.training, model.parameters
+    if not training.model_fields_set:
         return None
-    seconds = training.get("seconds")
+    seconds = training.seconds
     facts: dict[Text, Content] = {
-        Text("Steps", "訓練步數"): f"{training['steps']:,}" if "steps" in training else None,
+        Text("Steps", "訓練步數"): f"{training.steps:,}" if training.steps is not None else None,
         Text("Time", "訓練時間"): both(*_times(seconds)) if seconds else None,
         Text("Cost", "費用"): _cost(cost) if cost else None,
-        Text("Tokens", "token 數"): f"{training['tokens']:,}" if "tokens" in training else None,
-        Text("Trained parameters", "訓練的參數"): f"{parameters['trainable']:,} / {parameters['total']:,}"
-        if "trainable" in parameters
+        Text("Tokens", "token 數"): f"{training.tokens:,}" if training.tokens is not None else None,
+        Text("Trained parameters", "訓練的參數"): f"{parameters.trainable:,} / {parameters.total:,}"
+        if parameters.trainable is not None
         else None,
     }
     return definitions(facts)
@@ -93,19 +89,17 @@ def _times(seconds: float) -> tuple[str, str]:
         return english, duration(seconds)
 
 
-def _facts(material: Material, environment: Mapping[str, Any]) -> dict[Text, Content]:
-    hardware = environment.get("hardware") or {}
-    memory = hardware.get("memory_bytes")
-    gpus = ", ".join(
-        str(gpu.get("name", gpu)) if isinstance(gpu, dict) else str(gpu) for gpu in hardware.get("gpus") or []
-    )
+def _facts(material: Material, environment: Environment) -> dict[Text, Content]:
+    hardware = environment.hardware or Hardware()
+    memory = hardware.memory_bytes
+    gpus = ", ".join(str(gpu.get("name", gpu)) if isinstance(gpu, dict) else str(gpu) for gpu in hardware.gpus)
     machine = " · ".join(
         str(one)
         for one in (
-            hardware.get("system"),
-            several(hardware["cores"], "core") if hardware.get("cores") else None,
+            hardware.system,
+            several(hardware.cores, "core") if hardware.cores else None,
             f"{memory / _GIB:.0f} GiB" if memory else None,
-            gpus or hardware.get("device"),
+            gpus or hardware.device,
         )
         if one
     )
@@ -119,15 +113,16 @@ def _facts(material: Material, environment: Mapping[str, Any]) -> dict[Text, Con
     }
 
 
-def _settings(config: dict[str, Any]) -> Html | None:
-    shown = {name: value for name, value in settings_of(config).items() if name not in ("prompt", "expects")}
+def _settings(config: VersionConfig) -> Html | None:
+    shown = {name: value for name, value in config.settings().items() if name not in ("prompt", "expects")}
     return _pairs(
         {name: ", ".join(map(str, value)) if isinstance(value, list) else value for name, value in shown.items()}
     )
 
 
-def _prompt(prompt: Mapping[str, Any]) -> Html | None:
-    return html([html(tag("p", tag("code", name)), tag("pre", str(said))) for name, said in prompt.items()]) or None
+def _prompt(prompt: Prompt | None) -> Html | None:
+    parts = prompt.model_dump() if prompt else {}
+    return html([html(tag("p", tag("code", name)), tag("pre", str(said))) for name, said in parts.items()]) or None
 
 
 def _pairs(values: Mapping[str, Any]) -> Html | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ....resources.errors import TrainingError
 from ....resources.kinds import Registry
 from ....resources.language import Text
+from ....resources.model_info import TrainingFigures
 from ....resources.task import Prompt, Task, TaskType
 from ....resources.version import VersionFolder
 from ....resources.wording import misfit_of, nearest, suggest
@@ -91,7 +92,7 @@ class TrainingRun:
     @property
     def snapshot(self) -> Snapshot:
         """The canonical rows that the rendered ones were made of."""
-        return load_snapshot(self.version.task, str(self.version.data_snapshot()["hash"]))
+        return load_snapshot(self.version.task, self.version.data_snapshot().hash)
 
     @property
     def checkpoints(self) -> Path:
@@ -173,7 +174,7 @@ class Method(BaseModel):
 
     @classmethod
     @abstractmethod
-    def scored(cls, training: Mapping[str, Any]) -> Text:
+    def scored(cls, training: TrainingFigures) -> Text:
         """What the figures of a done training (`Outcome.training`) say of the validation rows; empty without any."""
 
     @abstractmethod

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from ....resources.language import Text
+from ....resources.model_info import TrainingFigures
 from ...data.types import Answers
 from ..evidence import validations_of
 from ..fine_tuning import LARGE, Choice, FineTuning, Log, kept_by, tail_mean
@@ -105,14 +106,14 @@ class Dpo(FineTuning):
         )
 
     @classmethod
-    def scored(cls, training: Mapping[str, Any]) -> Text:
-        accuracy = training.get("valid_accuracy")
+    def scored(cls, training: TrainingFigures) -> Text:
+        accuracy = training.valid_accuracy
         if accuracy is None:
             return Text("", "")
         return Text(
             f"Measured against the model it began as, it prefers the chosen answer in {accuracy:.0%} of the validation "
-            f"pairs (step {training['best_step']}); evaluation says whether it prefers it outright.",
-            f"和訓練前相比，驗證配對中有 {accuracy:.0%} 變得更偏好 chosen 的回答（第 {training['best_step']} 步）；"
+            f"pairs (step {training.best_step}); evaluation says whether it prefers it outright.",
+            f"和訓練前相比，驗證配對中有 {accuracy:.0%} 變得更偏好 chosen 的回答（第 {training.best_step} 步）；"
             "是否真的偏好，要看評估結果。",
         )
 

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from ....resources.errors import TrainingError
 from ....resources.language import Text, several
+from ....resources.model_info import TrainingFigures
 from ....resources.task import Task, TaskType
 from ...data.rows import Row
 from ...data.types import Answers
@@ -164,14 +165,14 @@ class Grpo(FineTuning):
         )
 
     @classmethod
-    def scored(cls, training: Mapping[str, Any]) -> Text:
-        reward, before = training.get("valid_reward"), training.get("valid_reward_before")
+    def scored(cls, training: TrainingFigures) -> Text:
+        reward, before = training.valid_reward, training.valid_reward_before
         if reward is None or before is None:
             return Text("", "")
         figures = Text(
-            f"Mean reward on the validation rows: {reward:.2f} (step {training['best_step']}), {before:.2f} "
+            f"Mean reward on the validation rows: {reward:.2f} (step {training.best_step}), {before:.2f} "
             "before the first step",
-            f"驗證資料的平均獎勵：{reward:.2f}（第 {training['best_step']} 步），訓練前是 {before:.2f}",
+            f"驗證資料的平均獎勵：{reward:.2f}（第 {training.best_step} 步），訓練前是 {before:.2f}",
         )
         if reward > before:
             return Text(f"{figures.en}.", f"{figures.zh}。")

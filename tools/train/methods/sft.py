@@ -12,6 +12,7 @@ from pydantic import Field
 
 from ....resources.errors import TrainingError
 from ....resources.language import Text, several
+from ....resources.model_info import TrainingFigures
 from ...data.types import Answers, task_kind
 from ..evidence import answers_given, epochs_of
 from ..fine_tuning import LARGE, Choice, FineTuning, Log, kept_by, tail_mean
@@ -126,11 +127,11 @@ class Sft(FineTuning):
         )
 
     @classmethod
-    def scored(cls, training: Mapping[str, Any]) -> Text:
-        loss, step = training.get("valid_loss"), training.get("best_step")
+    def scored(cls, training: TrainingFigures) -> Text:
+        loss, step = training.valid_loss, training.best_step
         if loss is None:
             return Text("", "")
-        recall, exact = training.get("valid_recall"), training.get("valid_exact")
+        recall, exact = training.valid_recall, training.valid_exact
         share = (
             Text(f"mean recall {recall:.2f}", f"平均召回率 {recall:.2f}")
             if recall is not None

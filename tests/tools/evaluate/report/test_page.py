@@ -125,7 +125,7 @@ def test_what_a_rented_training_cost_stands_beside_its_estimate_and_an_own_machi
 
 def test_the_likeliest_cause_and_its_change_are_told(task: Make) -> None:
     folder = trained(task(), epochs=8)
-    model = folder.model_info()
+    model = read_json(folder.model_info_file)
     write_json(folder.model_info_file, {**model, "training": {**model["training"], "train_loss": 0.9, "epochs": 8.0}})
     _, page = report(folder, evaluated(folder, rows_of(LABELS, 30), third_wrong))
     assert "The likeliest cause: not trained long enough. Train 12 epochs instead of 8." in page.english

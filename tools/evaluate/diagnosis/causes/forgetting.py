@@ -47,8 +47,8 @@ class Forgetting(CauseKind):
                 f"在評估基準 {name} 上它答對 {mine['value']:.2f}，{untuned.zh}是 {base:.2f}。",
             )
         ]
-        rate = float(case.config.get("learning_rate") or 0.0)
-        full = not case.config.get("lora_r")
+        rate = float(case.config.learning_rate or 0.0)
+        full = not case.config.lora_r
         remedy = (
             Remedy(
                 Text(

@@ -73,7 +73,7 @@ class Imbalance(CauseKind):
                 f"如果「{name}」追上其他標籤，分數會上升 {whole:.2f}；重複抽樣只能補回其中一部分。",
             ),
         )
-        if case.config.get("balance") != "oversample":
+        if case.config.balance != "oversample":
             return Remedy(
                 Text(
                     f"Show rare labels more often (balance: oversample), “{name}” above all",

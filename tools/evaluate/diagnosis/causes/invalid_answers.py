@@ -64,11 +64,11 @@ class InvalidAnswers(CauseKind):
         before = result_of(case.task, parent) if parent else None
         if parent is None or before is None or not parent.config_file.is_file():
             return False
-        shorter = int(parent.config().get("epochs") or 1) < int(case.config.get("epochs") or 1)
+        shorter = int(parent.config().epochs or 1) < int(case.config.epochs or 1)
         return shorter and before.invalid_rate > figure("invalid_rate")
 
     def _remedy(self, case: Case, value: float) -> Remedy:
-        epochs = int(case.config.get("epochs") or 1)
+        epochs = int(case.config.epochs or 1)
         more = min(_MOST_EPOCHS, epochs + max(1, epochs // 2))
         known = case.constrained
         expects = (

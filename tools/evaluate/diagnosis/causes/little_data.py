@@ -74,7 +74,7 @@ class LittleData(CauseKind):
 
     def _by_losses(self, case: Case, rows: int, enough: float) -> Cause | None:
         """For free texts: by how far the validation loss stays above the training loss."""
-        learnt, held_out = case.training.get("train_loss"), case.training.get("valid_loss")
+        learnt, held_out = case.training.train_loss, case.training.valid_loss
         if not learnt or not held_out:
             return None
         share = (

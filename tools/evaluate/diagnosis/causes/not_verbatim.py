@@ -48,7 +48,7 @@ class NotVerbatim(CauseKind):
                 f"模型擷取的 {named} 個片段裡有 {len(astray)} 個不在原文中，一定是錯的。",
             )
         ]
-        epochs = int(case.config.get("epochs") or 1)
+        epochs = int(case.config.epochs or 1)
         more = min(_MOST_EPOCHS, epochs + max(1, epochs // 2))
         value = case.result.value if case.result else 0.0
         remedy = Remedy(

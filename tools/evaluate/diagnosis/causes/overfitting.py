@@ -67,7 +67,7 @@ class Overfitting(CauseKind):
                 "較早的輪次信心比較合理；分數本身變動不大。",
             ),
         )
-        if case.config.get("keep_best") == "last":
+        if case.config.keep_best == "last":
             return Remedy(
                 Text(
                     "Keep the epoch with the lowest validation loss (keep_best: loss) instead of the last",
@@ -98,8 +98,8 @@ class Overfitting(CauseKind):
 
     def _by_losses(self, case: Case) -> Cause | None:
         """For versions that left no epochs: by the two losses at the end."""
-        learnt, held_out = case.training.get("train_loss"), case.training.get("valid_loss")
-        epochs = int(case.config.get("epochs") or 0)
+        learnt, held_out = case.training.train_loss, case.training.valid_loss
+        epochs = int(case.config.epochs or 0)
         if not learnt or not held_out:
             raise NotKnown(Text("there were no validation rows to see it by", "沒有驗證資料可以判斷"))
         if held_out < figure("overfit_loss") or held_out / learnt < figure("overfit_ratio") or epochs < 2:

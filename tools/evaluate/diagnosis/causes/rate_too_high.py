@@ -63,7 +63,7 @@ class RateTooHigh(CauseKind):
 
     def _broken_down(self, case: Case) -> Cause | None:
         """The training stopped on a loss that is no number."""
-        rate = float(case.config.get("learning_rate") or 0.0)
+        rate = float(case.config.learning_rate or 0.0)
         smaller = float(f"{rate / _CALMER:.1g}")
         why = Text(
             "The training broke down: its loss became infinite or no number.", "訓練失控：損失變成無限大或不是數字。"

@@ -21,7 +21,7 @@ class Truncation(CauseKind):
 
     def look(self, case: Case) -> Cause | None:
         audit = case.seen_in_training.get("audit") or {}
-        limit, longest = int(case.config.get("max_length") or 0), int(audit.get("longest") or 0)
+        limit, longest = int(case.config.max_length or 0), int(audit.get("longest") or 0)
         masked = case.problems.get("masked", 0) if longest > limit or case.failure else 0
         cut = case.problems.get("truncated", 0) + masked
         if not cut:

@@ -44,7 +44,7 @@ class Underfitting(CauseKind):
         figures = {
             "training_rows_right": round(learnt, 3),
             "training_rows_asked": answers["rows"],
-            "epochs": case.config.get("epochs"),
+            "epochs": case.config.epochs,
             "last_loss": last[-1]["train_loss"] if last else None,
         }
         reasons = [
@@ -68,7 +68,7 @@ class Underfitting(CauseKind):
         """For versions that left no answers: by the training loss alone."""
         if not case.word_for_word:
             return self._still_falling(case)
-        loss = case.training.get("train_loss")
+        loss = case.training.train_loss
         if not loss or loss < figure("underfit_loss"):
             return None
         reason = Text(
@@ -117,7 +117,7 @@ class Underfitting(CauseKind):
                 {"learning_rate": rates["usual"]},
                 expects=case.learnable(),
             )
-        epochs = int(case.config.get("epochs") or 1)
+        epochs = int(case.config.epochs or 1)
         # Far from learnt: several times as long; nearly there: half as long again.
         if case.learnt is None and self._guesses(case):
             more = min(_MOST_EPOCHS, max(3 * epochs, 8))
