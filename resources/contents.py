@@ -77,7 +77,7 @@ def task(workspace: Workspace, task: str) -> str:
             "path": str(folder.root),
             "versions": [_version_row(VersionFolder(folder, number)) for number in version_numbers(folder)],
             "current": current_version(folder),
-            "deployment": folder.current_deployment(),
+            "deployment": standing.to_dict() if (standing := folder.current_deployment()) else None,
             "more": [f"{address}/{part}" for part in parts],
         }
     )
@@ -152,11 +152,11 @@ def one_version(workspace: Workspace, task: str, version: str) -> str:
                 "status": folder.status(),
                 "path": str(folder.root),
                 "current": folder.name == current_version(folder.task),
-                "model_removed": removal(folder),
+                "model_removed": removed.to_dict() if (removed := removal(folder)) else None,
                 "config": folder.config().to_dict() if folder.config_file.is_file() else None,
                 "data": folder.data_snapshot().to_dict() if folder.data_snapshot_file.is_file() else None,
                 "model": folder.model_info().to_dict() if folder.model_info_file.is_file() else None,
-                "failure": read_json(folder.failure_file) if folder.failure_file.is_file() else None,
+                "failure": failed.to_dict() if (failed := folder.failure()) else None,
                 "evaluations": len(evaluations),
                 "results": evaluations[-1] if evaluations else None,
                 "report": str(folder.report_file) if folder.report_file.is_file() else None,

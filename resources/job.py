@@ -25,12 +25,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import psutil
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
-from .errors import JobError
+from .errors import JobError, TaskError
 from .files import read_json
 from .language import Language, Text
 from .process import environment_value, living
+from .record import Record
 from .task import TaskFolder
 from .workspace import Workspace
 
@@ -48,7 +49,7 @@ _ORPHAN_START_SECONDS = 5.0  # nor does one that was killed in between leave its
 _SEARCH_SECONDS = 180.0  # by then a child whose starter was killed has written its own pid
 
 
-class JobSpec(BaseModel):
+class JobSpec(Record):
     """What a job runs: `python` with `entry` (a task's script such as `scripts/04_train.py`, or `-m module`)."""
 
     id: str
@@ -73,7 +74,7 @@ class Progress(BaseModel):
     measures: dict[str, float | None] = Field(default_factory=dict)
 
 
-class JobExit(BaseModel):
+class JobExit(Record):
     """How a job ended; `error` is `NlpSkillsError.to_dict()`."""
 
     state: JobState
@@ -82,7 +83,7 @@ class JobExit(BaseModel):
     error: dict[str, Any] | None = None
 
 
-class Place(BaseModel):
+class Place(Record):
     """Where a job stands in line: 1 is next; `ahead` are the folders of the jobs before it, those at work first."""
 
     position: int
@@ -91,7 +92,7 @@ class Place(BaseModel):
     since: str
 
 
-class Cut(BaseModel):
+class Cut(Record):
     """The machine whose link is cut: what is known of the job there is from before `since`; tried again until `until`."""
 
     machine: str
@@ -124,8 +125,8 @@ class JobFolder:
             JobError: `spec.json` was changed by hand into something else.
         """
         try:
-            return JobSpec.model_validate(read_json(self.spec_file))
-        except (ValidationError, ValueError) as error:
+            return JobSpec.read(self.spec_file)
+        except TaskError as error:
             raise JobError(
                 Text(
                     f"{self.spec_file} is not a job's description any more.", f"{self.spec_file} 已不是有效的工作描述。"
@@ -143,19 +144,19 @@ class JobFolder:
 
     def exit(self) -> JobExit | None:
         with contextlib.suppress(FileNotFoundError):
-            return JobExit.model_validate(read_json(self.exit_file))
+            return JobExit.read(self.exit_file)
         return None
 
     def place(self) -> Place | None:
         """Its place in line; None where it does not wait."""
         with contextlib.suppress(FileNotFoundError):
-            return Place.model_validate(read_json(self.queued_file))
+            return Place.read(self.queued_file)
         return None
 
     def cut(self) -> Cut | None:
         """The machine it cannot reach now; None where it can, or works here."""
         with contextlib.suppress(FileNotFoundError):
-            return Cut.model_validate(read_json(self.cut_file))
+            return Cut.read(self.cut_file)
         return None
 
     def process(self) -> psutil.Process | None:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .changes import changes_between
 from .clock import now
 from .errors import TaskError
-from .files import read_json, read_yaml, sha256_bytes, write_yaml
+from .files import read_yaml, sha256_bytes, write_yaml
 from .language import Language, Text
 from .model_info import ModelInfo
 from .spending import amount, spent
@@ -252,17 +252,15 @@ def cost_of(folder: VersionFolder) -> dict[str, Any] | None:
     Returns:
         `{spent, estimate: [low, high], per_hour, currency}`.
     """
-    if not folder.reservation_file.is_file():
-        return None
-    reservation = read_json(folder.reservation_file)
-    agreed = reservation.get("cost")
-    if not agreed:
+    reservation = folder.reservation()
+    agreed = reservation.cost
+    if agreed is None:
         return None
     return {
-        "spent": spent(folder.task, str(reservation["job"])),
-        "estimate": [agreed["low"], agreed["high"]],
-        "per_hour": agreed["per_hour"],
-        "currency": agreed["currency"],
+        "spent": spent(folder.task, reservation.job),
+        "estimate": [agreed.low, agreed.high],
+        "per_hour": agreed.per_hour,
+        "currency": agreed.currency,
     }
 
 

@@ -106,7 +106,7 @@ def task_row(folder: TaskFolder) -> TaskRow:
         row.best_version, row.best_score = best.version, round(best.score, 4)
         row.met = None if row.threshold is None else reaches(row.metric, best.score, row.threshold)
     row.current = current_version(folder)
-    row.deployed = (folder.current_deployment() or {}).get("version")
+    row.deployed = folder.deployed_version()
     row.job = _at_work(folder)
     return row
 

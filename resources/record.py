@@ -72,7 +72,7 @@ class Record(Part):
 
     newest_format: ClassVar[int] = 1
     migrations: ClassVar[Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {}
-    error: ClassVar[type[NlpSkillsError]] = TaskError
+    error_type: ClassVar[type[NlpSkillsError]] = TaskError
 
     format: int = 1
 
@@ -94,14 +94,14 @@ class Record(Part):
         from .task import describe_validation, field_of  # task.yaml is read with this file
 
         if not isinstance(content, Mapping):
-            raise cls.error(
+            raise cls.error_type(
                 Text(f"{path} holds no fields.", f"{path} 沒有任何欄位。"),
                 Text("Restore it from a copy.", "請從備份還原這個檔案。"),
                 field=path.name,
             )
         found = content.get("format", 1)
         if not isinstance(found, int) or not 1 <= found <= cls.newest_format:
-            raise cls.error(
+            raise cls.error_type(
                 Text(
                     f"{path} has format {found}; this version reads formats up to {cls.newest_format}.",
                     f"{path} 的格式是 {found}，這個版本最多只能讀格式 {cls.newest_format}。",
@@ -112,7 +112,7 @@ class Record(Part):
         try:
             return cls.model_validate(cls.migrate(content))
         except ValidationError as error:
-            raise cls.error(*describe_validation(error, path), field=field_of(error)) from error
+            raise cls.error_type(*describe_validation(error, path), field=field_of(error)) from error
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -127,7 +127,7 @@ class Record(Part):
             content = read_yaml(path) if is_yaml else read_json(path)
         except (UnicodeDecodeError, yaml.YAMLError, json.JSONDecodeError) as error:
             kind = "YAML" if is_yaml else "JSON"
-            raise cls.error(
+            raise cls.error_type(
                 Text(f"{path} cannot be read as {kind}.", f"{path} 不是有效的 {kind}。"),
                 Text("Restore it from a copy.", "請從備份還原這個檔案。"),
                 field=path.name,

@@ -8,13 +8,30 @@ The record is written before the files go, so that a kill in between leaves a mo
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+
+from pydantic import Field
 
 from .clock import now
 from .errors import EvaluationError
-from .files import read_json, write_json
 from .language import Text
+from .record import Part, Record
 from .version import VersionFolder
+
+
+class Reason(Part):
+    """Why it went, in both languages."""
+
+    en: str = ""
+    zh: str = ""
+
+
+class Removal(Record):
+    """The content of `model_removed.json`; `bytes` became free, `files` are the hashes of what went."""
+
+    date: str = ""
+    why: Reason = Field(default_factory=Reason)
+    bytes: int = 0
+    files: dict[str, str] = Field(default_factory=dict)
 
 
 def removal_file(version: VersionFolder) -> Path:
@@ -35,16 +52,14 @@ def record_removal(version: VersionFolder, why: Text, size: int) -> None:
     Arguments:
         size: bytes that become free.
     """
-    write_json(
-        removal_file(version),
-        {"format": 1, "date": now(), "why": why._asdict(), "bytes": size, "files": version.model_info().files},
-    )
+    record = Removal(date=now(), why=Reason(**why._asdict()), bytes=size, files=version.model_info().files)
+    record.write(removal_file(version))
 
 
-def removal(version: VersionFolder) -> dict[str, Any] | None:
+def removal(version: VersionFolder) -> Removal | None:
     """The record of a model that is gone; None where the model stands or went some other way."""
     file = removal_file(version)
-    return dict(read_json(file)) if file.is_file() and not model_stands(version) else None
+    return Removal.read(file) if file.is_file() and not model_stands(version) else None
 
 
 def require_model(version: VersionFolder) -> None:
@@ -56,7 +71,7 @@ def require_model(version: VersionFolder) -> None:
     record = removal(version)
     if record is None:
         return
-    why, day = Text(**record["why"]), str(record["date"])[:10]
+    why, day = Text(record.why.en, record.why.zh), record.date[:10]
     call = f"reproduce(task={version.task.name!r}, version={version.name!r})"
     raise EvaluationError(
         Text(
@@ -69,5 +84,5 @@ def require_model(version: VersionFolder) -> None:
             f"請用 {call} 依快照重新訓練；結果相同時，模型會放回原處。也可以改用其他版本。",
         ),
         field="version",
-        details={"removed": record["date"], "bytes": record["bytes"]},
+        details={"removed": record.date, "bytes": record.bytes},
     )

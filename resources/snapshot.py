@@ -42,7 +42,7 @@ class DataSnapshot(Record):
 class SnapshotManifest(DataSnapshot):
     """The content of a snapshot's `manifest.json`: also the raw snapshots it was made of, and how it was split."""
 
-    error: ClassVar[type[NlpSkillsError]] = DataError
+    error_type: ClassVar[type[NlpSkillsError]] = DataError
 
     raw: list[str] = Field(default_factory=list)
     split: SplitPolicy = Field(default_factory=SplitPolicy)

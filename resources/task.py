@@ -12,9 +12,10 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from .deployment import Deployment
 from .errors import TaskError
-from .files import dump_yaml, lock, parse_yaml, read_json, read_yaml, sha256_bytes, write_atomic
 from .kinds import names_below, registry
+from .files import dump_yaml, lock, parse_yaml, read_yaml, sha256_bytes, write_atomic
 from .language import Language, Text, as_language
 from .plugins import installed
 from .secrets import redact
@@ -291,9 +292,15 @@ class TaskFolder:
             return True
         return bool(isinstance(content, dict) and content.get("sources"))
 
-    def current_deployment(self) -> dict[str, Any] | None:
+    def current_deployment(self) -> Deployment | None:
+        """What stands now."""
         path = self.deployments / "current.json"
-        return read_json(path) if path.is_file() else None
+        return Deployment.read(path) if path.is_file() else None
+
+    def deployed_version(self) -> str | None:
+        """The name of the version that is deployed."""
+        deployment = self.current_deployment()
+        return deployment.version or None if deployment else None
 
 
 def parse_task(content: Any, path: Path) -> Task:

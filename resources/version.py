@@ -26,6 +26,7 @@ from .files import describing_disk_errors, read_json
 from .language import Text
 from .model_info import ModelInfo
 from .promotion import current_version
+from .reservation import Failure, Reservation
 from .snapshot import DataSnapshot
 from .task import TaskFolder
 from .version_config import VersionConfig
@@ -71,6 +72,13 @@ class VersionFolder:
     def environment(self) -> Environment:
         return Environment.read_if_there(self.environment_file)
 
+    def reservation(self) -> Reservation:
+        return Reservation.read_if_there(self.reservation_file)
+
+    def failure(self) -> Failure | None:
+        """Why it was not trained; None where it was, or is being."""
+        return Failure.read(self.failure_file) if self.failure_file.is_file() else None
+
     def evidence(self) -> dict[str, Any]:
         """What training and evaluation left for a diagnosis; empty where a version is older than that."""
         return dict(read_json(self.evidence_file)) if self.evidence_file.is_file() else {}
@@ -103,8 +111,8 @@ def version_status(task: TaskFolder, number: int) -> VersionStatus:
         return "evaluated"
     if folder.model_info_file.is_file():
         return "trained"
-    if folder.failure_file.is_file():
-        return "cancelled" if read_json(folder.failure_file).get("cancelled") else "failed"
+    if failure := folder.failure():
+        return "cancelled" if failure.cancelled else "failed"
     return "reserved"
 
 

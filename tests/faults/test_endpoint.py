@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from nlp_skills.resources.deployment import Deployment
 from nlp_skills.tools.deploy import deployments
 from tests.faults.conftest import Standing
 from tests.faults.test_tampering import add_noise
@@ -22,7 +23,7 @@ def _no_hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, str(tmp_path / "never" / name))
 
 
-async def deployed(standing: Standing, version: str, **settings: Any) -> deployments.Deployment:
+async def deployed(standing: Standing, version: str, **settings: Any) -> Deployment:
     """Put it behind the local endpoint; a version that misses the goal for a reason."""
     answer = await standing.call("deploy", version=version, target="local", settings=settings)
     if "override_reason" in str(answer.get("error")):

@@ -53,7 +53,7 @@ def deciding(situation: Situation) -> CoachAnswer:
     )
     if best.standing == "no_goal":
         return ask(situation, SUCCESS, message, "deciding")
-    if best.standing == "met" and (situation.deployment or {}).get("version") != best.version.name:
+    if best.standing == "met" and situation.deployed_version != best.version.name:
         return _ready_to_deploy(situation, best, message)
     return improving(situation, newest, message)
 

@@ -67,8 +67,8 @@ def stop(situation: Situation, _said: Said) -> CoachAnswer:
     live = situation.deployment if situation.serving else None
     serving = (
         Text(
-            f"{live.get('version')} goes on answering at {live.get('url')}; deploy with action='undeploy' stops it.",
-            f"{live.get('version')} 會繼續在 {live.get('url')} 服務；要停掉用 deploy 的 action='undeploy'。",
+            f"{live.version} goes on answering at {live.url}; deploy with action='undeploy' stops it.",
+            f"{live.version} 會繼續在 {live.url} 服務；要停掉用 deploy 的 action='undeploy'。",
         )
         if live
         else None

@@ -160,7 +160,7 @@ def _deploy(situation: Situation, said: Said) -> CoachAnswer:
             ),
         )
     elsewhere = heard("elsewhere", said.message)
-    if situation.serving and (situation.deployment or {}).get("version") == chosen.name and not elsewhere:
+    if situation.serving and situation.deployed_version == chosen.name and not elsewhere:
         return states.answer(situation, opening=Text(f"{chosen.name} is live already.", f"{chosen.name} 已經上線了。"))
     if result.standing in ("gap", "close"):
         below = Text(
@@ -198,8 +198,8 @@ def _undeploy(situation: Situation, _said: Said) -> CoachAnswer:
     if situation.deployment is None:
         return states.answer(situation, opening=Text("Nothing is live.", "目前沒有任何部署。"))
     message = Text(
-        f"{situation.deployment.get('version')} is live; stopping it keeps its record and its model.",
-        f"{situation.deployment.get('version')} 正在服務；停止後紀錄與模型都會保留。",
+        f"{situation.deployed_version} is live; stopping it keeps its record and its model.",
+        f"{situation.deployed_version} 正在服務；停止後紀錄與模型都會保留。",
     )
     return told(
         situation,

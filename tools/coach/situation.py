@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ...resources.data_source import DataSource, load_data_source
+from ...resources.deployment import Deployment
 from ...resources.errors import NlpSkillsError
 from ...resources.files import read_json
 from ...resources.job import ACTIVE_STATES, JobFolder, JobState
@@ -79,7 +79,7 @@ class Situation:
     plan: str | None = None
     versions: list[VersionFolder] = field(default_factory=list)
     job: JobNow | None = None
-    deployment: dict[str, Any] | None = None
+    deployment: Deployment | None = None
     serving: bool = False
 
     @property
@@ -119,6 +119,10 @@ class Situation:
         """Whether `task.yaml` was changed after the data was prepared: then the data was spoken of already."""
         current = self.folder.data / "current.json"
         return current.is_file() and self.folder.file.stat().st_mtime > current.stat().st_mtime
+
+    @property
+    def deployed_version(self) -> str | None:
+        return self.deployment.version if self.deployment else None
 
     @property
     def data_is_newer(self) -> bool:
@@ -233,8 +237,8 @@ def _files(place: Path, pattern: str) -> list[Path]:
     return list(place.glob(pattern)) if place.is_dir() else []
 
 
-def _serving(workspace: Workspace, deployment: dict[str, Any] | None) -> bool:
-    job = (deployment or {}).get("job")
+def _serving(workspace: Workspace, deployment: Deployment | None) -> bool:
+    job = deployment.job if deployment else None
     if not job:
         return bool(deployment)
     return JobFolder(workspace.jobs / str(job)).state() in ACTIVE_STATES

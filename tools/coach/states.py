@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...resources.answer import NextStep
+from ...resources.deployment import Deployment
 from ...resources.figures import figure
 from ...resources.language import Text, several
 from ..data.types import task_kind
@@ -230,29 +231,29 @@ def _live(situation: Situation, _said: Said) -> CoachAnswer | None:
     if deployed is None:
         return None
     best = best_result(situation)
-    if best and best.version.name != deployed.get("version") and best.standing == "met":
+    if best and best.version.name != deployed.version and best.standing == "met":
         return None  # a better version stands ready: deciding says so
-    if best and best.standing in ("gap", "close") and not deployed.get("overrides"):
+    if best and best.standing in ("gap", "close") and not deployed.overrides:
         return None  # what is live falls short of the goal, and nobody said that this is good enough
     if situation.plan or situation.data_is_newer or not _all_evaluated(situation):
         return None
     if not situation.serving:
         return _not_serving(situation, deployed)
     more = figure("new_rows_for_version")
-    files = ", ".join(deployed.get("files") or [])
+    files = ", ".join(deployed.files)
     message = joined(
         benefit(situation.task),
         Text(
-            f"{deployed.get('version')} stands ready as {files}; where it runs, prove it with "
+            f"{deployed.version} stands ready as {files}; where it runs, prove it with "
             "deploy(target='endpoint', settings={url, model}).",
-            f"{deployed.get('version')} 已備妥：{files}；在哪裡執行，就用 deploy(target='endpoint', settings={{url, model}}) "
+            f"{deployed.version} 已備妥：{files}；在哪裡執行，就用 deploy(target='endpoint', settings={{url, model}}) "
             "在那裡驗證。",
         )
-        if not deployed.get("url") and files
+        if not deployed.url and files
         else Text(
-            f"{deployed.get('version')} is live at {deployed.get('url')} and answered the benchmark there as it did when it "
+            f"{deployed.version} is live at {deployed.url} and answered the benchmark there as it did when it "
             "was evaluated.",
-            f"{deployed.get('version')} 已在 {deployed.get('url')} 上線，在那裡回答評估基準的結果與評估時一致。",
+            f"{deployed.version} 已在 {deployed.url} 上線，在那裡回答評估基準的結果與評估時一致。",
         ),
         cost_of_deployment(situation),
         where_it_stands(best) if best else None,
@@ -289,21 +290,21 @@ def _live(situation: Situation, _said: Said) -> CoachAnswer | None:
     return told(situation, "live", message, step, question=question)
 
 
-def _not_serving(situation: Situation, deployed: dict[str, object]) -> CoachAnswer:
+def _not_serving(situation: Situation, deployed: Deployment) -> CoachAnswer:
     say = str(Text("Start it again.", "重新啟動它。"))
     step = (
-        NextStep(say=say, tool="manage_job", arguments={"job_id": deployed["job"], "action": "resume"})
-        if deployed.get("job")
+        NextStep(say=say, tool="manage_job", arguments={"job_id": deployed.job, "action": "resume"})
+        if deployed.job
         else NextStep(
-            say=say, tool="deploy", arguments={"task": situation.name, "version": deployed.get("version", "latest")}
+            say=say, tool="deploy", arguments={"task": situation.name, "version": deployed.version or "latest"}
         )
     )
     message = joined(
         benefit(situation.task),
         Text(
-            f"{deployed.get('version')} is deployed, but its process is not running at the moment (the machine may have been "
+            f"{deployed.version} is deployed, but its process is not running at the moment (the machine may have been "
             "restarted).",
-            f"{deployed.get('version')} 已經部署，但目前服務的程序沒有在執行（可能是機器重新開機過）。",
+            f"{deployed.version} 已經部署，但目前服務的程序沒有在執行（可能是機器重新開機過）。",
         ),
     )
     question = consent(

@@ -56,7 +56,7 @@ def known_facts(situation: Situation) -> dict[str, Any]:
         "versions": [f"{version.name}: {version.status()}" for version in situation.versions[-6:]],
         "plan": situation.plan,
         "best": {"version": best.version.name, best.metric: best.value} if best else None,
-        "deployed": (situation.deployment or {}).get("version"),
+        "deployed": situation.deployed_version,
     }
     return {key: _cut(value) for key, value in facts.items() if value not in (None, "", [], {})}
 

@@ -67,7 +67,7 @@ def performance(situation: Situation, said: Said) -> CoachAnswer:
 
 def bad_after_deployment(situation: Situation, said: Said) -> CoachAnswer:
     """Good in the test, bad in use: the one question that tells the causes apart, then the diagnosis."""
-    live = str((situation.deployment or {}).get("version") or "")
+    live = situation.deployed_version or ""
     running = [one for one in situation.evaluated if one.name == live and not said.versions]
     version = running[0] if running else chosen_version(said, situation.evaluated)
     result = result_of(situation.task, version) if version else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ...resources.deployment import Deployment
 from ...resources.files import dump_yaml, read_yaml
 from ...resources.task import Task
 from ...resources.version import VersionFolder
@@ -13,7 +14,7 @@ from ..evaluate.asked import asking_limit
 from ..evaluate.baselines import fitted_title
 from ..evaluate.metric import answers_of, metric_title
 from ..evaluate.verified import latest_results
-from .deployments import Deployment, history
+from .deployments import history
 
 _HUB_TASKS = {
     "label": "text-classification",

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from pydantic import BaseModel, ConfigDict, Field
-
 from ...resources.clock import now
+from ...resources.deployment import Deployment
 from ...resources.errors import DeploymentError
-from ...resources.files import read_json, write_json
+from ...resources.files import write_json
 from ...resources.job import ACTIVE_STATES, JobFolder, job_folder
 from ...resources.language import Text
 from ...resources.task import TaskFolder
@@ -17,39 +14,9 @@ from ..compute import jobs
 from .targets import Live, target
 
 
-class Deployment(BaseModel):
-    """One deployment: what answers, where, and how well it agrees with what was evaluated.
-
-    Arguments:
-        parity: shares of rows, `{raw, label, count}`; None where nothing answers yet.
-        ended: when it was replaced or taken down.
-        restores: the deployment a roll-back brought back.
-    """
-
-    model_config = ConfigDict(extra="allow")
-
-    format: int = 1
-    id: str
-    task: str
-    version: str
-    target: str
-    settings: dict[str, Any] = Field(default_factory=dict)
-    url: str | None = None
-    model: str
-    job: str | None = None
-    api_key: str | None = None
-    files: list[str] = Field(default_factory=list)
-    digest: str | None = None
-    system_is_baked: bool = False
-    rows_only: bool = False
-    parity: dict[str, float | int] | None = None
-    overrides: list[dict[str, str]] = Field(default_factory=list)
-    created: str
-    ended: str | None = None
-    restores: str | None = None
-
-    def live(self) -> Live:
-        return Live.model_validate(self.model_dump(include=set(Live.model_fields)))
+def live_of(deployment: Deployment) -> Live:
+    """What its target knows it by."""
+    return Live.model_validate(deployment.model_dump(include=set(Live.model_fields)))
 
 
 def record(task: TaskFolder, deployment: Deployment) -> None:
@@ -63,14 +30,13 @@ def record(task: TaskFolder, deployment: Deployment) -> None:
 
 
 def current(task: TaskFolder) -> Deployment | None:
-    content = task.current_deployment()
-    return Deployment.model_validate(content) if content else None
+    return task.current_deployment()
 
 
 def history(task: TaskFolder) -> list[Deployment]:
     """All deployments, newest first."""
     files = [path for path in task.deployments.glob("*.json") if path.name != "current.json"]
-    found = [Deployment.model_validate(read_json(path)) for path in files]
+    found = [Deployment.read(path) for path in files]
     return sorted(found, key=lambda deployment: deployment.id, reverse=True)
 
 
@@ -81,12 +47,12 @@ def trouble(workspace: Workspace, deployment: Deployment) -> Text | None:
             "Its process is not running (the machine may have been restarted).",
             "服務的程序沒有在執行（可能是機器重新開機過）。",
         )
-    return target(deployment.target, deployment.settings).healthy(deployment.live())
+    return target(deployment.target, deployment.settings).healthy(live_of(deployment))
 
 
 def answers(deployment: Deployment) -> bool:
     """Whether its endpoint is alive at this moment."""
-    healthy = target(deployment.target, deployment.settings).healthy(deployment.live())
+    healthy = target(deployment.target, deployment.settings).healthy(live_of(deployment))
     return deployment.url is not None and healthy is None
 
 
@@ -146,7 +112,7 @@ def undeploy(workspace: Workspace, task: TaskFolder) -> Deployment | None:
     """
     deployment = current(task)
     if deployment is not None:
-        target(deployment.target, deployment.settings).take_down(workspace, deployment.live())
+        target(deployment.target, deployment.settings).take_down(workspace, live_of(deployment))
         (task.deployments / "current.json").unlink(missing_ok=True)
         _end(task, deployment)
     stop_unused(workspace, task, keep=None)

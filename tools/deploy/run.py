@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...resources.clock import now
+from ...resources.deployment import Deployment
 from ...resources.errors import Cancelled, NlpSkillsError
 from ...resources.job import ACTIVE_STATES, JobFolder
 from ...resources.language import Text
@@ -27,6 +28,7 @@ from ..evaluate.endpoint import Endpoint
 from ..evaluate.model import unverified
 from ..evaluate.verified import latest_results
 from . import deployments
+from .deployments import live_of
 from .gates import PARITY_THRESHOLD, criteria_gate, parity_gate
 from .overrides import CRITERIA, PARITY, Override
 from .parity import Parity, measure_parity, shares
@@ -90,7 +92,7 @@ def _brought_up(
     destination: Target,
     override: Override,
     overrides: list[dict[str, Any]],
-) -> deployments.Deployment:
+) -> Deployment:
     """The deployment, recorded once the gates are passed; where one is not, what was brought up is taken down."""
     previous, switched = deployments.current(task), False
     deployments.stop_unused(workspace, task, keep=previous.job if previous else None)
@@ -108,7 +110,7 @@ def _brought_up(
         job.check_cancelled()
         live = destination.switch_over(workspace, live)
         switched = True
-        deployment = deployments.Deployment(
+        deployment = Deployment(
             id=job.folder.id,
             task=task.name,
             version=chosen.name,
@@ -130,7 +132,7 @@ def _brought_up(
 
 def _rolled_back(
     job: RunningJob, restores: str, workspace: Workspace, task: TaskFolder, chosen: VersionFolder, destination: Target
-) -> deployments.Deployment:
+) -> Deployment:
     """An earlier deployment, back at its address. An emergency road: it passed its gates then and passes none again,
     and it waits for no GPU. What is live now is stopped only once this is recorded; where it fails, nothing changed."""
     earlier = next(one for one in deployments.history(task) if one.id == restores)
@@ -140,12 +142,12 @@ def _rolled_back(
     try:
         destination.needs(task.load())
         deployments.stop_unused(workspace, task, keep=standing.job if standing else None)
-        live = destination.bring_back(workspace, chosen, earlier.live(), standing.live() if standing else None, job)
+        live = destination.bring_back(workspace, chosen, live_of(earlier), live_of(standing) if standing else None, job)
     except Cancelled:
         raise
     except NlpSkillsError as error:
         raise _still_answers(error, standing) from error
-    deployment = deployments.Deployment(
+    deployment = Deployment(
         id=job.folder.id,
         task=task.name,
         version=chosen.name,
@@ -172,7 +174,7 @@ def _rolled_back(
     return deployment
 
 
-def _still_answers(error: NlpSkillsError, standing: deployments.Deployment | None) -> NlpSkillsError:
+def _still_answers(error: NlpSkillsError, standing: Deployment | None) -> NlpSkillsError:
     """Why it could not be brought back, and that what is live goes on."""
     if standing is None or not deployments.answers(standing):
         return error
@@ -193,7 +195,7 @@ def _asked(job: RunningJob, done: int, total: int) -> None:
         job.progress(done, total, Text("Asking the benchmark again over HTTP", "透過 HTTP 重新詢問評估基準"))
 
 
-def _told(task: TaskFolder, deployment: deployments.Deployment) -> dict[str, Any]:
+def _told(task: TaskFolder, deployment: Deployment) -> dict[str, Any]:
     place, parity = deployment.url, deployment.parity
     files = ", ".join(deployment.files)
     if place:

@@ -19,7 +19,7 @@ from ..compute.view import follow
 from .targets import target_names
 
 if TYPE_CHECKING:
-    from .deployments import Deployment
+    from ...resources.deployment import Deployment
 
 _SHOWN = 10
 _KNOWN = ", ".join(target_names())

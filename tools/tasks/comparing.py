@@ -64,7 +64,7 @@ def _column(folder: TaskFolder) -> Column:
         rows=_rows(folder),
         versions=len(versions),
         current=current_version(folder),
-        deployed=(folder.current_deployment() or {}).get("version"),
+        deployed=folder.deployed_version(),
         training_seconds=round(seconds, 1),
     )
     if best := best_version(folder, task.metric):

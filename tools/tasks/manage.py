@@ -180,7 +180,7 @@ def _tidy(_workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed:
 def _archive(_workspace: Workspace, folder: TaskFolder, wish: Wish) -> Managed:
     decision = _ARCHIVED.to(folder.load().language) if wish.reason else None
     update_task(folder, archived=True, decision=decision, reason=wish.reason)
-    live = (folder.current_deployment() or {}).get("version")
+    live = folder.deployed_version()
     said = Text(
         f"{folder.name} is put away: lists leave it out, nothing was removed.",
         f"{folder.name} 已封存：清單不再列出，內容都還在。",

@@ -108,7 +108,7 @@ def _step(chosen: VersionFolder, reason: str) -> Promotion:
 
 
 def _told(folder: TaskFolder, chosen: VersionFolder, before: str | None, changed: bool = True) -> Promoted:
-    deployed = (folder.current_deployment() or {}).get("version")
+    deployed = folder.deployed_version()
     warnings = []
     if removal(chosen):
         warnings.append(

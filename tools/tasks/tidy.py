@@ -107,7 +107,7 @@ def needed_versions(folder: TaskFolder, keep: int = RECENT) -> dict[str, list[Te
     trained = {version.name: version for version in versions if version.status() in _TRAINED}
     why: dict[str, list[Text]] = {name: [] for name in trained}
     best = best_version(folder, folder.load().metric)
-    deployed = (folder.current_deployment() or {}).get("version")
+    deployed = folder.deployed_version()
     chosen = [
         *((name, _RECENT) for name in list(trained)[:keep]),
         (best.version if best else None, _BEST),
@@ -186,7 +186,7 @@ def _going(folder: TaskFolder, needed: Iterable[str]) -> Iterator[Removed]:
 
 def _spare_parts(folder: TaskFolder, version: VersionFolder) -> Iterator[Removed]:
     """What a version that stays can do without: checkpoints, and its merged model where that is not answering now."""
-    deployed = (folder.current_deployment() or {}).get("version") == version.name
+    deployed = folder.deployed_version() == version.name
     parts = {
         "checkpoints": Text("checkpoints", "檢查點"),
         "merged": Text("merged model", "合併後的模型（部署時會重做）"),

@@ -172,7 +172,7 @@ def _reserved(task: TaskFolder, job: str) -> VersionFolder | None:
     """The version this job reserved before it was killed."""
     for number in reversed(version_numbers(task)):
         folder = VersionFolder(task, number)
-        if folder.reservation_file.is_file() and read_json(folder.reservation_file)["job"] == job:
+        if folder.reservation().job == job:
             return folder
     return None
 

@@ -202,7 +202,7 @@ def _next_step(
             f"{advice.say.zh}；完成後呼叫這個工具，<…> 的部分請填好。",
         )
         return NextStep(say=str(say), tool=advice.call["tool"], arguments=dict(advice.call["arguments"]))
-    live = (task.current_deployment() or {}).get("version")
+    live = task.deployed_version()
     if found.standing == "met" and live == found.version.name:
         say = Text(
             f"The goal is met and {live} is live: nothing to change. The coach says what keeps it good.",

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from ...resources.errors import MissingRequirement, NlpSkillsError, TrainingError
-from ...resources.files import read_json
 from ...resources.job import JobFolder, active_jobs
 from ...resources.language import Text
 from ...resources.task import TaskFolder
@@ -341,7 +340,7 @@ def interrupted(task: TaskFolder) -> list[tuple[VersionFolder, str]]:
     for number in version_numbers(task):
         folder = VersionFolder(task, number)
         if folder.status() == "reserved" and folder.reservation_file.is_file():
-            owner = str(read_json(folder.reservation_file)["job"])
+            owner = folder.reservation().job
             if owner not in at_work:
                 found.append((folder, owner))
     return found

@@ -27,6 +27,7 @@ from ...resources.files import (
 from ...resources.language import Text, several
 from ...resources.lineage import track_version
 from ...resources.model_info import BaseModelInfo, LabelAudit, ModelInfo, ParameterCount, TrainingFigures
+from ...resources.reservation import AgreedCost, Failure, Reservation
 from ...resources.spending import Cost
 from ...resources.task import Task, TaskFolder
 from ...resources.version import VersionFolder, reserve_version, version, version_numbers
@@ -91,7 +92,7 @@ def _version_of(job: RunningJob, task: TaskFolder, plan: str | None, resume: str
         return version(task, resume)
     for number in reversed(version_numbers(task)):
         folder = VersionFolder(task, number)
-        if folder.reservation_file.is_file() and read_json(folder.reservation_file)["job"] == job.folder.id:
+        if folder.reservation().job == job.folder.id:
             return folder
     if plan is None and (left := interrupted(task)):
         return left[-1][0]
@@ -125,17 +126,12 @@ def reserve(
     def fill(draft: Path) -> None:
         write_yaml(draft / "config.yaml", config)
         snapshot.summary().write(draft / "data_snapshot.json")
-        write_json(
-            draft / "reservation.json",
-            {
-                "format": 1,
-                "job": job.folder.id,
-                "plan": plan.name,
-                "plan_hash": sha256_file(plan_file(task, plan.name)),
-                "created": now(),
-                **({"cost": cost._asdict()} if cost else {}),
-            },
+        reservation = Reservation(
+            job=job.folder.id, plan=plan.name, plan_hash=sha256_file(plan_file(task, plan.name)), created=now()
         )
+        if cost:
+            reservation.cost = AgreedCost(**cost._asdict())
+        reservation.write(draft / "reservation.json")
 
     folder = reserve_version(task, fill)
     job.event("version", version=folder.name)
@@ -302,18 +298,16 @@ def record_failure(job: RunningJob, folder: VersionFolder, error: BaseException)
         return
     told = error.to_dict() if isinstance(error, NlpSkillsError) else {"code": type(error).__name__}
     stopped = isinstance(error, Cancelled) or job.folder.cancel_file.exists()
-    write_json(
-        folder.failure_file, {"format": 1, "cancelled": stopped, "ended": now(), "job": job.folder.id, "error": told}
-    )
+    Failure(cancelled=stopped, ended=now(), job=job.folder.id, error=told).write(folder.failure_file)
 
 
 def forget_plan(folder: VersionFolder) -> None:
     """`configs/` holds plans for versions not yet trained: this one is in config.yaml now, unless edited since."""
     if not folder.reservation_file.is_file():
         return
-    reservation = read_json(folder.reservation_file)
-    path = plan_file(folder.task, reservation["plan"])
-    if path.is_file() and sha256_file(path) == reservation["plan_hash"]:
+    reservation = folder.reservation()
+    path = plan_file(folder.task, reservation.plan)
+    if path.is_file() and sha256_file(path) == reservation.plan_hash:
         path.unlink()
 
 

@@ -159,7 +159,7 @@ def test_a_removed_model_is_told_by_name_with_the_call_that_brings_it_back(
     make_version(0.5)
     tidy(task, 1, confirm=True)
     record = removal(first)
-    assert record is not None and record["bytes"] == 1000
+    assert record is not None and record.bytes == 1000
     with pytest.raises(EvaluationError) as caught:
         version_paths(first)
     assert "tidied away" in caught.value.problem.en and "已清理" in caught.value.problem.zh

@@ -145,7 +145,7 @@ def test_without_its_model_a_version_says_so(
     made = import_task(other, export(with_data, tmp_path / "r.zip").path)
     assert made.without_model == ["v1"]
     record = removal(VersionFolder(made.folder, 1))
-    assert record is not None and "left out of the export" in record["why"]["en"]
+    assert record is not None and "left out of the export" in record.why.en
     with pytest.raises(NlpSkillsError, match="left out of the export"):
         version_paths(VersionFolder(made.folder, 1))
 

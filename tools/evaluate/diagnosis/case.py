@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ....resources.data_source import load_data_source
 from ....resources.errors import EvaluationError, NlpSkillsError
-from ....resources.files import read_json, read_jsonl
+from ....resources.files import read_jsonl
 from ....resources.language import Text
 from ....resources.model_info import TrainingFigures
 from ....resources.task import Task
@@ -82,8 +82,8 @@ class Case:
     @cached_property
     def failure(self) -> dict[str, Any]:
         """The error a training ended with, empty where it did not fail."""
-        failed = self.folder.failure_file.is_file() and not self.folder.model_info_file.is_file()
-        return dict(read_json(self.folder.failure_file).get("error") or {}) if failed else {}
+        failed = None if self.folder.model_info_file.is_file() else self.folder.failure()
+        return (failed.error if failed else None) or {}
 
     @cached_property
     def train_counts(self) -> dict[str, int]:
