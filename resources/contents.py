@@ -158,7 +158,7 @@ def one_version(workspace: Workspace, task: str, version: str) -> str:
                 "model": folder.model_info().to_dict() if folder.model_info_file.is_file() else None,
                 "failure": failed.to_dict() if (failed := folder.failure()) else None,
                 "evaluations": len(evaluations),
-                "results": evaluations[-1] if evaluations else None,
+                "results": evaluations[-1].to_dict() if evaluations else None,
                 "report": str(folder.report_file) if folder.report_file.is_file() else None,
                 "lineage": _lineage_or_none(folder),
             },

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .changes import changes_between
 from .clock import now
 from .errors import TaskError
+from .evaluation import Evaluation
 from .files import read_yaml, sha256_bytes, write_yaml
 from .language import Language, Text
 from .model_info import ModelInfo
@@ -291,40 +292,34 @@ def prediction_of(folder: VersionFolder) -> dict[str, Any] | None:
     return {**expects, "value": value, "outcome": outcome}
 
 
-def _measured(evaluation: dict[str, Any] | None, metric: str) -> float | None:
+def _measured(evaluation: Evaluation | None, metric: str) -> float | None:
     """A metric's value in an evaluation, `recall.negative` among them."""
-    kind, _, label = metric.partition(".")
-    if evaluation is None:
-        return None
-    figures = (evaluation.get("per_class") or {}).get(label) if label else (evaluation.get("metrics") or {}).get(kind)
-    value = (figures or {}).get(kind if label else "value")
-    return float(value) if isinstance(value, int | float) else None
+    found = evaluation.measured(metric) if evaluation else None
+    return None if found is None else float(found.value)
 
 
-def _results(evaluation: dict[str, Any] | None) -> dict[str, Any]:
+def _results(evaluation: Evaluation | None) -> dict[str, Any]:
     """The newest evaluation's figures in the seed's flat shape, with their 95 % intervals beside them."""
     if evaluation is None:
         return {}
-    measured = evaluation["metrics"]
-    intervals = {
-        name: [figures["low"], figures["high"]] for name, figures in measured.items() if figures.get("low") is not None
-    }
     return {
-        **{name: figures["value"] for name, figures in measured.items()},
-        "intervals": intervals,
-        "benchmark": evaluation["benchmark"]["name"],
-        "benchmark_hash": evaluation["benchmark"]["hash"],
-        "evaluated": evaluation["created"],
+        **{name: figures.value for name, figures in evaluation.metrics.items()},
+        "intervals": {
+            name: [figures.low, figures.high] for name, figures in evaluation.metrics.items() if figures.low is not None
+        },
+        "benchmark": evaluation.benchmark.name,
+        "benchmark_hash": evaluation.benchmark.hash,
+        "evaluated": evaluation.created,
     }
 
 
-def _hashes(folder: VersionFolder, model: ModelInfo, evaluation: dict[str, Any] | None) -> dict[str, str]:
+def _hashes(folder: VersionFolder, model: ModelInfo, evaluation: Evaluation | None) -> dict[str, str]:
     files = model.files
     found = {
         "config": sha256_bytes(folder.config_file.read_bytes()),
         "base_model": model.base_model.hash,
         "model": sha256_bytes(json.dumps(files, sort_keys=True).encode()) if files else None,
-        "predictions": evaluation.get("predictions_hash") if evaluation else None,
+        "predictions": evaluation.predictions_hash if evaluation else None,
     }
     return {name: value for name, value in found.items() if value}
 

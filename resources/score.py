@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from .evaluation import Evaluation
 from .kinds import registry
 from .task import TaskFolder
 from .version import VersionFolder, version_numbers
@@ -15,7 +15,7 @@ class Best(NamedTuple):
 
     version: str
     score: float
-    evaluation: dict[str, Any]
+    evaluation: Evaluation
 
 
 def lower_is_better(metric: str) -> bool:
@@ -24,14 +24,10 @@ def lower_is_better(metric: str) -> bool:
     return kind is not None and not kind.higher_is_better
 
 
-def score_of(evaluation: Mapping[str, Any], metric: str) -> float | None:
+def score_of(evaluation: Evaluation, metric: str) -> float | None:
     """The value of `macro_f1`, or of a per-class metric such as `recall.negative`; None where it was not measured."""
-    kind, _, label = metric.partition(".")
-    if label:
-        value = ((evaluation.get("per_class") or {}).get(label) or {}).get(kind)
-    else:
-        value = ((evaluation.get("metrics") or {}).get(kind) or {}).get("value")
-    return None if value is None else float(value)
+    found = evaluation.measured(metric)
+    return None if found is None else float(found.value)
 
 
 def reaches(metric: str, score: float, threshold: float) -> bool:
@@ -50,16 +46,16 @@ def best_version(folder: TaskFolder, metric: str = "macro_f1") -> Best | None:
     measured = [
         Best(name, value, evaluation)
         for name, evaluations in recorded.items()
-        if (evaluation := _last_on(str(newest["benchmark"]["hash"]), evaluations)) is not None
+        if (evaluation := _last_on(newest.benchmark.hash, evaluations)) is not None
         and (value := score_of(evaluation, metric)) is not None
     ]
     sign = -1 if lower_is_better(metric) else 1
     return max(reversed(measured), key=lambda best: sign * best.score, default=None)
 
 
-def _created(evaluation: Mapping[str, Any]) -> str:
-    return str(evaluation.get("created", ""))
+def _created(evaluation: Evaluation) -> str:
+    return evaluation.created
 
 
-def _last_on(benchmark_hash: str, evaluations: list[dict[str, Any]]) -> dict[str, Any] | None:
-    return next((one for one in reversed(evaluations) if one["benchmark"]["hash"] == benchmark_hash), None)
+def _last_on(benchmark_hash: str, evaluations: list[Evaluation]) -> Evaluation | None:
+    return next((one for one in reversed(evaluations) if one.benchmark.hash == benchmark_hash), None)

@@ -14,8 +14,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from .deployment import Deployment
 from .errors import TaskError
-from .kinds import names_below, registry
 from .files import dump_yaml, lock, parse_yaml, read_yaml, sha256_bytes, write_atomic
+from .kinds import names_below, registry
 from .language import Language, Text, as_language
 from .plugins import installed
 from .secrets import redact

@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 from .environment import Environment
 from .errors import TaskError
+from .evaluation import Evaluation, Results
 from .files import describing_disk_errors, read_json
 from .language import Text
 from .model_info import ModelInfo
@@ -83,15 +84,15 @@ class VersionFolder:
         """What training and evaluation left for a diagnosis; empty where a version is older than that."""
         return dict(read_json(self.evidence_file)) if self.evidence_file.is_file() else {}
 
-    def evaluations(self) -> list[dict[str, Any]]:
+    def evaluations(self) -> list[Evaluation]:
         """Every evaluation of this version, oldest first; empty when it has none."""
-        return list(read_json(self.results_file)["evaluations"]) if self.results_file.is_file() else []
+        return Results.read_if_there(self.results_file).evaluations
 
-    def latest_evaluation(self, benchmark_hash: str | None = None) -> dict[str, Any] | None:
+    def latest_evaluation(self, benchmark_hash: str | None = None) -> Evaluation | None:
         """The newest evaluation (on that benchmark, where one is named)."""
         for evaluation in reversed(self.evaluations()):
-            if benchmark_hash in (None, evaluation["benchmark"]["hash"]):
-                return dict(evaluation)
+            if benchmark_hash in (None, evaluation.benchmark.hash):
+                return evaluation
         return None
 
     def status(self) -> VersionStatus:

@@ -85,7 +85,7 @@ def test_a_baseline_says_on_how_many_rows_it_was_fitted_wherever_it_is_told(
     for folder, rows in zip(two, (FIRST, LATER), strict=True):
         answer = evaluate(folder, f"evaluate-{folder.name}")
         record = folder.evaluations()[-1]
-        assert str(rows) in re.findall(r"\d+", json.dumps(record["baselines"]["tfidf"])), record["baselines"]["tfidf"]
+        assert str(rows) in re.findall(r"\d+", json.dumps(record.baselines["tfidf"].to_dict())), record
         page = Page(folder.report_file.read_text("utf-8"))
         for words, said in (
             (FITTED_EN, page.english),

@@ -24,6 +24,7 @@ from nlp_skills.resources.version import VersionFolder
 from nlp_skills.resources.workspace import Workspace
 from nlp_skills.tools.compute import jobs
 from nlp_skills.tools.data.store import load_snapshot
+from nlp_skills.tools.evaluate.verified import latest_results
 from nlp_skills.tools.train import reproduce
 
 OLDER = Path(__file__).parents[1] / "older"
@@ -104,6 +105,15 @@ def records(version: VersionFolder) -> Iterator[tuple[Record, dict[str, Any]]]:
     yield version.model_info(), read_json(version.model_info_file)
     yield version.data_snapshot(), read_json(version.data_snapshot_file)
     yield version.environment(), read_json(version.environment_file)
+
+
+def test_its_evaluation_says_what_it_said(task: TaskFolder) -> None:
+    version = VersionFolder(task, 2)
+    evaluation = version.latest_evaluation()
+    assert evaluation is not None and evaluation.to_dict() == read_json(version.results_file)["evaluations"][-1]
+    assert evaluation.verdict.simplest and evaluation.verdict.simplest.name == "tfidf"
+    assert evaluation.other_decoding and evaluation.measured("recall.good") == (0.0, 0.0, 0.390334)
+    assert latest_results(version) == (evaluation, None), "its figures follow from its answers"
 
 
 def test_a_record_holds_every_field_of_its_file_in_its_order(task: TaskFolder) -> None:

@@ -213,12 +213,12 @@ def _method(name: str) -> Text:
 
 def _measured(result: Result) -> DecisionDue:
     assert result.simplest is not None
-    name, value, outcome = result.simplest["name"], float(result.simplest["value"]), result.simplest["outcome"]
+    name, value, outcome = result.simplest.name, result.simplest.value, result.simplest.outcome
     simple = {"tfidf": _TF_IDF, "majority": Text("Always give the most frequent answer", "一律回答最常見的標籤")}.get(
         name
     ) or _method(name)
     tuned = Text(f"Keep {result.version.name}", f"沿用 {result.version.name}")
-    fitted = fitted_title(name, result.simplest)
+    fitted = fitted_title(name, result.simplest.fitted_on)
     figures = Text(
         f"Measured on the same {several(result.rows, 'row')}: {result.version.name} {result.value:.3f}, {fitted.en} "
         f"{value:.3f} (baselines in versions/{result.version.name}/results.json).",
@@ -235,7 +235,7 @@ def _measured(result: Result) -> DecisionDue:
             "看不出差別，選便宜的比較合理（llm-knowledge/statistics）。",
         ),
         "loses": Text("The model is ahead by more than these rows could show by chance.", "模型領先，而且不像是碰巧。")
-        if result.simplest.get("ahead")
+        if result.simplest.ahead
         else Text("The model is ahead on these rows.", "在這批資料上模型領先。"),
     }[outcome]
     return decision(

@@ -43,8 +43,8 @@ def cost_of_version(version: VersionFolder, evaluated: bool) -> Text:
     if tokens := training.tokens:
         parts.append(str(Text(f"{tokens:,} tokens", f"{tokens:,} 個 token")))
     evaluation = version.latest_evaluation() if evaluated else None
-    if evaluation and evaluation.get("seconds"):
-        taken = duration(float(evaluation["seconds"]))
+    if evaluation and evaluation.seconds:
+        taken = duration(float(evaluation.seconds))
         parts.append(str(Text(f"{taken} of evaluation", f"評估 {taken}")))
     if used := _disk(version.models / "adapter") + _disk(version.models / "model"):
         parts.append(str(Text(f"{size(used)} on disk", f"磁碟 {size(used)}")))

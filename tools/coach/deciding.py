@@ -59,7 +59,7 @@ def deciding(situation: Situation) -> CoachAnswer:
 
 
 def _ready_to_deploy(situation: Situation, best: Result, message: str) -> CoachAnswer:
-    simple_wins = bool(best.simplest) and best.simplest is not None and best.simplest["outcome"] == "wins"
+    simple_wins = bool(best.simplest) and best.simplest is not None and best.simplest.outcome == "wins"
     doubtful = best.low is not None and best.threshold is not None and best.low < best.threshold
     deploy_it = Text(f"Deploy {best.version.name}", f"部署 {best.version.name}")
     simple = Text("Use the simple method instead", "改用簡單的方法")
@@ -179,7 +179,7 @@ def _other_ways(situation: Situation, result: Result) -> list[Text]:
     best = best_result(situation)
     keep = best.version.name if best else result.version.name
     ways = [Text(f"Stop here and use {keep}, the best so far", f"先到這裡，用目前最好的 {keep}")]
-    if result.simplest and result.simplest["outcome"] == "wins":
+    if result.simplest and result.simplest.outcome == "wins":
         ways.insert(0, Text("Take the simple method", "改用簡單的方法"))
     return ways
 

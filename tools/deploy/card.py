@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...resources.deployment import Deployment
+from ...resources.evaluation import Evaluation
 from ...resources.files import dump_yaml, read_yaml
 from ...resources.task import Task
 from ...resources.version import VersionFolder
@@ -115,12 +116,10 @@ def _about(task: Task, labels: Sequence[str]) -> str:
     return f"- Task: {task.type}" + (f"; labels: {', '.join(labels)}" if labels else "")
 
 
-def _index(task: Task, version: VersionFolder, evaluation: dict[str, Any]) -> list[dict[str, Any]]:
+def _index(task: Task, version: VersionFolder, evaluation: Evaluation) -> list[dict[str, Any]]:
     """The results as the Hub's `model-index` has them."""
-    benchmark = evaluation["benchmark"]
-    metrics = [
-        {"type": name, "name": name, "value": measured["value"]} for name, measured in evaluation["metrics"].items()
-    ]
+    benchmark = evaluation.benchmark
+    metrics = [{"type": name, "name": name, "value": measured.value} for name, measured in evaluation.metrics.items()]
     return [
         {
             "name": f"{task.name}-{version.name}",
@@ -128,11 +127,7 @@ def _index(task: Task, version: VersionFolder, evaluation: dict[str, Any]) -> li
                 {
                     "task": {"type": _HUB_TASKS[answers_of(task.type)]},
                     "metrics": metrics,
-                    "dataset": {
-                        "name": f"{task.name} {benchmark['name']}",
-                        "type": task.name,
-                        "revision": benchmark["hash"],
-                    },
+                    "dataset": {"name": f"{task.name} {benchmark.name}", "type": task.name, "revision": benchmark.hash},
                 }
             ],
         }
@@ -162,31 +157,31 @@ def _parity(version: VersionFolder) -> list[str]:
     return [*lines, ""]
 
 
-def _results(metric: str, evaluation: dict[str, Any]) -> list[str]:
-    benchmark = evaluation["benchmark"]
+def _results(metric: str, evaluation: Evaluation) -> list[str]:
+    benchmark = evaluation.benchmark
     lines = [
         "## Results",
         "",
-        f"Benchmark `{benchmark['name']}` ({benchmark['count']} rows, sha256 {benchmark['hash'][:12]}), "
-        f"{evaluation['decoding']} decoding; 95 % intervals.",
+        f"Benchmark `{benchmark.name}` ({benchmark.count} rows, sha256 {benchmark.hash[:12]}), "
+        f"{evaluation.decoding} decoding; 95 % intervals.",
         "",
         "| metric | value | 95 % interval |",
         "| --- | ---: | --- |",
     ]
-    for name, measured in evaluation["metrics"].items():
-        interval = f"{measured['low']:.3f} – {measured['high']:.3f}" if measured.get("low") is not None else ""
-        lines.append(f"| {name} | {measured['value']:.3f} | {interval} |")
-    if evaluation["per_class"]:
+    for name, measured in evaluation.metrics.items():
+        interval = f"{measured.low:.3f} – {measured.high:.3f}" if measured.low is not None else ""
+        lines.append(f"| {name} | {measured.value:.3f} | {interval} |")
+    if evaluation.per_class:
         lines += ["", "| class | precision | recall | F1 | rows |", "| --- | ---: | ---: | ---: | ---: |"]
-    for label, row in evaluation["per_class"].items():
-        figures = " | ".join(f"{row[name]:.3f}" for name in ("precision", "recall", "f1"))
-        if row.get("too_few"):
-            figures = f"{row['right']} of {row['support']} right, too few to say | |"
-        lines.append(f"| {label} | {figures} | {row['support']} |")
+    for label, row in evaluation.per_class.items():
+        shown = " | ".join(f"{row.value(name):.3f}" for name in ("precision", "recall", "f1"))
+        if row.too_few:
+            shown = f"{row.right} of {row.support} right, too few to say | |"
+        lines.append(f"| {label} | {shown} | {row.support} |")
     beside = {
-        fitted_title(name, row).en: row[metric]
-        for name, row in evaluation.get("baselines", {}).items()
-        if row.get(metric) is not None
+        fitted_title(name, figures.fitted_on).en: value
+        for name, figures in evaluation.baselines.items()
+        if (value := figures.value(metric)) is not None
     }
     if beside:
         lines += ["", f"| baseline | {metric_title(metric).en} |", "| --- | ---: |"]

@@ -41,8 +41,8 @@ def criteria_gate(task: Task, chosen: VersionFolder, override: Override | None =
     if criteria.threshold is None:
         return []
     try:
-        check_metric(task.metric, list(evaluation["per_class"]), answers_of(task.type))
-        measured = float(headline(evaluation, task.metric)["value"])
+        check_metric(task.metric, list(evaluation.per_class), answers_of(task.type))
+        measured = float(headline(evaluation, task.metric).value)
     except (EvaluationError, KeyError) as error:
         raise DeploymentError(
             Text(

@@ -9,7 +9,6 @@ from pydantic import BaseModel, Field
 
 from ...resources.errors import DeploymentError
 from ...resources.language import Text
-from ...resources.snapshot import BenchmarkName
 from ...resources.task import TaskType
 from ...resources.version import VersionFolder
 from ..data.benchmark import form_measured, frozen_benchmark
@@ -91,8 +90,8 @@ def measure_parity(
         )
     evaluation, info = results.record, version.model_info()
     prompt, labels = trained_prompt(info, version.task.load()), info.labels
-    benchmark = form_measured(version.task, BenchmarkName.model_validate(evaluation["benchmark"])) or frozen_benchmark(
-        version.task, evaluation["benchmark"]["name"]
+    benchmark = form_measured(version.task, evaluation.benchmark) or frozen_benchmark(
+        version.task, evaluation.benchmark.name
     )
     rows = {row["id"]: row for row in benchmark.rows()}
     predictions = evaluated_answers(version, evaluation)
@@ -101,7 +100,7 @@ def measure_parity(
     disagreements = []
     with endpoint.client() as client:
         for done, prediction in enumerate(predictions, start=1):
-            row = cut_again(rows[prediction["id"]], (evaluation.get("cut") or {}).get("characters") or {})
+            row = cut_again(rows[prediction["id"]], evaluation.cut.characters if evaluation.cut else {})
             messages = chat_messages(row, prompt, labels)
             answer = ask(client, endpoint.model, messages[1:] if messages[0] == baked else messages)
             raw_agrees = same_text(answer, prediction)

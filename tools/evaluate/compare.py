@@ -13,6 +13,7 @@ from typing import Any
 
 from ...resources.answer import quoted
 from ...resources.changes import Change, changes_between
+from ...resources.evaluation import Evaluation
 from ...resources.language import Text, several
 from ...resources.lineage import prediction_of
 from ...resources.task import Task, TaskFolder
@@ -65,7 +66,7 @@ def compare(a: VersionFolder, b: VersionFolder) -> dict[str, Any]:
     return {
         "a": a.name,
         "b": b.name,
-        "benchmark": pair.record_b["benchmark"],
+        "benchmark": pair.record_b.benchmark.to_dict(),
         "decoding": pair.decoding,
         "metric": decided.metric,
         "verdict": {
@@ -124,20 +125,20 @@ def _per_class(
     ]
 
 
-def _form_said(version: VersionFolder, record: Mapping[str, Any]) -> Text | None:
+def _form_said(version: VersionFolder, record: Evaluation) -> Text | None:
     """That the figures are of a form which its benchmark no longer has."""
-    task, measured_on = version.task, record["benchmark"]
+    task, measured_on = version.task, record.benchmark
     names = benchmark_names(task)
-    if measured_on["name"] not in names or measured_on["hash"] == frozen_benchmark(task, measured_on["name"]).hash:
+    if measured_on.name not in names or measured_on.hash == frozen_benchmark(task, measured_on.name).hash:
         return None
     return Text(
-        f"Both were measured on the form that benchmark {measured_on['name']} had before its labels changed "
-        f"({measured_on['hash'][:12]}).",
-        f"兩者都是在評估基準 {measured_on['name']} 的標籤調整之前量的（{measured_on['hash'][:12]}）。",
+        f"Both were measured on the form that benchmark {measured_on.name} had before its labels changed "
+        f"({measured_on.hash[:12]}).",
+        f"兩者都是在評估基準 {measured_on.name} 的標籤調整之前量的（{measured_on.hash[:12]}）。",
     )
 
 
-def _message(a: VersionFolder, b: VersionFolder, decided: Decision, record: Mapping[str, Any]) -> Text:
+def _message(a: VersionFolder, b: VersionFolder, decided: Decision, record: Evaluation) -> Text:
     said, right = decided.said(), decided.right
     changes = _changes(a, b)
     listed = Text(
@@ -190,7 +191,7 @@ def _next_step(pair: Pair, decided: Decision) -> dict[str, Any]:
     later = decided.outcome == "better" or (not decided.shown and ahead)
     chosen, record = (pair.b, pair.record_b) if later else (pair.a, pair.record_a)
     task = pair.a.task.name
-    if record["verdict"]["met"] and not record["verdict"]["simplest_wins"] and not tried(chosen):
+    if record.verdict.met and not record.verdict.simplest_wins and not tried(chosen):
         say = Text(f"{chosen.name} meets the goal. Deploy it?", f"{chosen.name} 已達標。要部署嗎？")
         return {"tool": "deploy", "arguments": {"task": task, "version": chosen.name}, "say": say._asdict()}
     say = Text("Ask the coach what would help most.", "問教練怎麼改進最有效。")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...resources.errors import EvaluationError
+from ...resources.evaluation import Evaluation
 from ...resources.language import Text, several
-from ...resources.snapshot import BenchmarkName
 from ...resources.task import Task
 from ...resources.version import VersionFolder, version_numbers
 from ..data.benchmark import MAIN, benchmark_names, form_measured, frozen_benchmark, name_in_use
@@ -147,14 +147,14 @@ class Pair:
         self.task: Task = a.task.load()
         self.record_a, self.record_b = common_records(a, b)
         # A model that was tried answers freely; so is a version taken that it stands beside.
-        self.decoding: str = self.record_a["decoding"] if tried(a) else self.record_b["decoding"]
+        self.decoding: str = self.record_a.decoding if tried(a) else self.record_b.decoding
         self.answers = [
             evaluated_answers(folder, record, self.decoding)
             for folder, record in ((a, self.record_a), (b, self.record_b))
         ]
-        self.others = other_versions(b, (a, b), self.record_b["benchmark"]["hash"], self.decoding, self.answers[1])
+        self.others = other_versions(b, (a, b), self.record_b.benchmark.hash, self.decoding, self.answers[1])
         self.kind = answers_of(self.task.type)
-        self.labels = measured_classes(self.kind, [*self.task.labels, *self.record_b["per_class"]])
+        self.labels = measured_classes(self.kind, [*self.task.labels, *self.record_b.per_class])
         self.metric, self.label = check_metric(self.task.metric, self.labels, self.kind)
         self.models: list[list[Answered]] = [
             as_answered(lines) for lines in [*self.answers, *(lines for _, lines in self.others)]
@@ -212,18 +212,18 @@ def chosen(version: VersionFolder) -> Chosen | None:
         return None
 
 
-def chosen_by(version: VersionFolder, record: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> Chosen | None:
+def chosen_by(version: VersionFolder, record: Evaluation, lines: Sequence[Mapping[str, Any]]) -> Chosen | None:
     """The same of an evaluation that may not be committed yet.
 
     Arguments:
         lines: the answers behind it.
     """
     task = version.task.load()
-    others = other_versions(version, (version,), record["benchmark"]["hash"], record["decoding"], lines)
+    others = other_versions(version, (version,), record.benchmark.hash, record.decoding, lines)
     if not others:
         return None
     kind = answers_of(task.type)
-    labels = measured_classes(kind, [*task.labels, *record["per_class"]])
+    labels = measured_classes(kind, [*task.labels, *record.per_class])
     metric, label = check_metric(task.metric, labels, kind)
     scores = Scores(
         [as_answered(one) for one in (lines, *(given for _, given in others))], labels, _groups(version, record, lines)
@@ -273,7 +273,7 @@ def tried(folder: VersionFolder) -> bool:
     return folder.number == 0
 
 
-def common_records(a: VersionFolder, b: VersionFolder) -> tuple[dict[str, Any], dict[str, Any]]:
+def common_records(a: VersionFolder, b: VersionFolder) -> tuple[Evaluation, Evaluation]:
     """The newest evaluation of each on one common benchmark (the main one where both have it).
 
     Raises:
@@ -288,9 +288,7 @@ def common_records(a: VersionFolder, b: VersionFolder) -> tuple[dict[str, Any], 
     names = benchmark_names(a.task)
     current = frozen_benchmark(a.task).hash if MAIN in names else None
     shared = [
-        record["benchmark"]["hash"]
-        for record in reversed(b.evaluations())
-        if a.latest_evaluation(record["benchmark"]["hash"])
+        record.benchmark.hash for record in reversed(b.evaluations()) if a.latest_evaluation(record.benchmark.hash)
     ]
     if shared:
         digest = current if current in shared else shared[0]
@@ -299,10 +297,10 @@ def common_records(a: VersionFolder, b: VersionFolder) -> tuple[dict[str, Any], 
             return verified(a, found[0]).record, verified(b, found[1]).record
     benchmark = next(
         (
-            record["benchmark"]["name"]
+            record.benchmark.name
             for folder in (b, a)
             for record in reversed(folder.evaluations())
-            if record["benchmark"]["name"] in names
+            if record.benchmark.name in names
         ),
         name_in_use(a.task),
     )
@@ -339,9 +337,9 @@ def _evaluated_on(folder: VersionFolder, name: str) -> bool:
     return folder.latest_evaluation(frozen_benchmark(folder.task, name).hash) is not None
 
 
-def _groups(folder: VersionFolder, record: Mapping[str, Any], answers: Sequence[Mapping[str, Any]]) -> list[str]:
+def _groups(folder: VersionFolder, record: Evaluation, answers: Sequence[Mapping[str, Any]]) -> list[str]:
     """Which rows belong together, as in the evaluation; by the benchmark's own rows where it still stands."""
-    by = (record.get("clusters") or {}).get("by")
-    measured_on = form_measured(folder.task, BenchmarkName.model_validate(record["benchmark"]))
+    by = record.clusters.by if record.clusters else None
+    measured_on = form_measured(folder.task, record.benchmark)
     rows: Sequence[Row] = measured_on.rows() if measured_on else [dict(line) for line in answers]
     return row_groups(rows, None if by == "text" else by)

@@ -14,6 +14,7 @@ from typing import Any
 
 from ...resources.clock import now
 from ...resources.errors import EvaluationError
+from ...resources.evaluation import BenchmarkReference, Evaluation
 from ...resources.files import (
     dump_jsonl,
     lock,
@@ -139,7 +140,7 @@ def keep_answers(folder: VersionFolder, lines: Sequence[dict[str, Any]]) -> str:
     return digest
 
 
-def commit_evaluation(folder: VersionFolder, record: dict[str, Any]) -> dict[str, Any]:
+def commit_evaluation(folder: VersionFolder, record: Evaluation) -> Evaluation:
     """Append `record` to `results.json`: that is the commit. Its answers are written before it.
 
     Arguments:
@@ -148,15 +149,13 @@ def commit_evaluation(folder: VersionFolder, record: dict[str, Any]) -> dict[str
     with lock(folder.results_file):
         content = dict(read_json(folder.results_file)) if folder.results_file.is_file() else {}
         earlier = list(content.get("evaluations", []))
-        record = {"id": f"e{len(earlier) + 1}", "created": now(), **record}
-        write_atomic(folder.predictions_file, answers_file(folder, record["predictions_hash"]).read_bytes())
-        write_json(folder.results_file, {"format": 1, **content, "evaluations": [*earlier, record]})
+        record = Evaluation.model_validate({"id": f"e{len(earlier) + 1}", "created": now(), **record.to_dict()})
+        write_atomic(folder.predictions_file, answers_file(folder, record.predictions_hash).read_bytes())
+        write_json(folder.results_file, {"format": 1, **content, "evaluations": [*earlier, record.to_dict()]})
     return record
 
 
-def evaluated_answers(
-    folder: VersionFolder, record: Mapping[str, Any], decoding: str | None = None
-) -> list[dict[str, Any]]:
+def evaluated_answers(folder: VersionFolder, record: Evaluation, decoding: str | None = None) -> list[dict[str, Any]]:
     """The answers behind a record, by default those of its headline; checked against the hash it names.
 
     A `predictions.jsonl` that a kill left older or newer than the newest record is put right on the way.
@@ -165,22 +164,22 @@ def evaluated_answers(
         EvaluationError: the file is gone or was changed.
     """
     settle(folder)
-    other = record.get("other_decoding") or {}
-    chosen = record if decoding in (None, record["decoding"]) else other if other.get("decoding") == decoding else {}
-    digest = str(chosen.get("predictions_hash") or "")
+    other = record.other_decoding
+    chosen = record if decoding in (None, record.decoding) else other if other and other.decoding == decoding else None
+    digest = chosen.predictions_hash if chosen else ""
     path = answers_file(folder, digest)
     if digest and path.is_file() and sha256_file(path) == digest:
         return list(read_jsonl(path))
     raise EvaluationError(
         Text(
-            f"The answers behind evaluation {record['id']} of {folder.name} are missing or were changed.",
-            f"{folder.name} 評估 {record['id']} 的逐列回答不見了，或被改過。",
+            f"The answers behind evaluation {record.id} of {folder.name} are missing or were changed.",
+            f"{folder.name} 評估 {record.id} 的逐列回答不見了，或被改過。",
         ),
         Text(
             f"Evaluate it again: evaluate(task={folder.task.name!r}, version={folder.name!r}, "
-            f"benchmark={record['benchmark']['name']!r}).",
+            f"benchmark={record.benchmark.name!r}).",
             f"請重新評估：evaluate(task={folder.task.name!r}, version={folder.name!r}, "
-            f"benchmark={record['benchmark']['name']!r})。",
+            f"benchmark={record.benchmark.name!r})。",
         ),
         field="version",
     )
@@ -189,16 +188,16 @@ def evaluated_answers(
 def settle(folder: VersionFolder) -> None:
     """Make `predictions.jsonl` the newest record's answers, where a kill left it otherwise."""
     record = folder.latest_evaluation()
-    kept = answers_file(folder, record["predictions_hash"]) if record else None
+    kept = answers_file(folder, record.predictions_hash) if record else None
     if record is None or kept is None or not kept.is_file():
         return
     file = folder.predictions_file
-    if not file.is_file() or sha256_file(file) != record["predictions_hash"]:
+    if not file.is_file() or sha256_file(file) != record.predictions_hash:
         write_atomic(file, kept.read_bytes())
 
 
-def benchmark_reference(benchmark: Benchmark) -> dict[str, Any]:
-    return {"name": benchmark.name, "hash": benchmark.hash, "count": benchmark.count}
+def benchmark_reference(benchmark: Benchmark) -> BenchmarkReference:
+    return BenchmarkReference(name=benchmark.name, hash=benchmark.hash, count=benchmark.count)
 
 
 def answers_file(folder: VersionFolder, digest: str) -> Path:

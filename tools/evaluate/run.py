@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...resources.errors import EvaluationError, MissingRequirement, TrainingError
+from ...resources.evaluation import Evaluation
 from ...resources.files import sha256_bytes, write_json
 from ...resources.language import Text
 from ...resources.lineage import parent_of, track_version
@@ -102,7 +103,7 @@ def evaluate_version(
         with clock.running():
             evaluation.keep_evidence(head, other)
             draft = evaluation.record(head, other, beside)
-        record = commit_evaluation(folder, {**draft, "seconds": round(clock.seconds, 2)})
+        record = commit_evaluation(folder, draft.model_copy(update={"seconds": round(clock.seconds, 2)}))
     settle(folder)
     track_version(folder)
     from .report import write_report  # the server imports this file for its entry point alone
@@ -153,10 +154,10 @@ class _Evaluation:
                 field="benchmark",
             )
 
-    def committed(self) -> dict[str, Any] | None:
+    def committed(self) -> Evaluation | None:
         """The record this very job has committed before it was killed, if it has."""
         records = reversed(self.folder.evaluations())
-        return next((record for record in records if record.get("job") == self.job.folder.id), None)
+        return next((record for record in records if record.job == self.job.folder.id), None)
 
     def ask_version(self) -> tuple[list[Prediction], list[Prediction] | None]:
         """The version's answers, decoded as it will be deployed, and the other way where there is one."""
@@ -247,12 +248,12 @@ class _Evaluation:
 
     def record(
         self, head: list[Prediction], other: list[Prediction] | None, beside: dict[str, list[Answered]]
-    ) -> dict[str, Any]:
+    ) -> Evaluation:
         """Everything `results.json` says of this evaluation, but its id and date."""
         self._say(Text("measuring", "計算指標"))
         answers, lines = [answer.answered for answer in head], answer_rows(self.rows, head)
-        record: dict[str, Any] = {
-            "benchmark": benchmark_reference(self.benchmark),
+        content: dict[str, Any] = {
+            "benchmark": benchmark_reference(self.benchmark).to_dict(),
             "answers": self.answers,
             "formula": FORMULA,
             "decoding": "constrained" if self.constrained else "free",
@@ -282,14 +283,15 @@ class _Evaluation:
             },
             "predictions_hash": keep_answers(self.folder, lines),
         }
+        record = Evaluation.model_validate(content)
         leaked = self._leaked()
         ahead = {
             name: paired_difference(self.task.metric, self.answers, given, answers, self.measured_labels, self.groups)
             for name, given in beside.items()
         }
-        record["verdict"] = verdict(record, self.task, ahead, leaked, chosen_by(self.folder, record, lines))
+        record.verdict = verdict(record, self.task, ahead, leaked, chosen_by(self.folder, record, lines))
         if leaked:
-            record["trained_on"] = leaked
+            record.trained_on = leaked
         return record
 
     def _other_decoding(self, other: list[Prediction]) -> dict[str, Any]:
@@ -381,7 +383,7 @@ def baseline_figures(
     figures = measured(kind, answers, labels, groups)
     return {
         **{name: found["value"] for name, found in figures["metrics"].items()},
-        metric: headline(figures, metric)["value"],
+        metric: headline(Evaluation.model_validate(figures), metric).value,
         "intervals": {name: [found["low"], found["high"]] for name, found in figures["metrics"].items()},
         **({"fitted_on": {"rows": snapshot.counts["train"], "snapshot": snapshot.hash}} if snapshot else {}),
     }
@@ -415,45 +417,46 @@ def _snapshot(folder: VersionFolder) -> Snapshot | None:
     return load_snapshot(folder.task, digest) if digest and (folder.task.snapshots / digest[:12]).is_dir() else None
 
 
-def _result(evaluation: _Evaluation, record: dict[str, Any], report: Path) -> dict[str, Any]:
-    folder, found = evaluation.folder, record["verdict"]
-    asked = record.get("cut")
-    cut = said_of_cut(len(asked["characters"]), asked["max_length"]) if asked else Text("", "")
+def _result(evaluation: _Evaluation, record: Evaluation, report: Path) -> dict[str, Any]:
+    folder, found = evaluation.folder, record.verdict
+    asked = record.cut
+    cut = said_of_cut(len(asked.characters), asked.max_length) if asked else Text("", "")
     return {
         "version": folder.name,
-        "evaluation": record["id"],
-        "benchmark": record["benchmark"],
-        "decoding": record["decoding"],
-        "metrics": record["metrics"],
+        "evaluation": record.id,
+        "benchmark": record.benchmark.to_dict(),
+        "decoding": record.decoding,
+        "metrics": {name: figure.to_dict() for name, figure in record.metrics.items()},
         "per_class": {
-            label: {name: value for name, value in figures.items() if name != "intervals"}
-            for label, figures in record["per_class"].items()
+            label: {name: value for name, value in figures.to_dict().items() if name != "intervals"}
+            for label, figures in record.per_class.items()
         },
         "other_decoding": {
-            name: figures["value"] for name, figures in (record.get("other_decoding") or {}).get("metrics", {}).items()
+            name: figure.value
+            for name, figure in (record.other_decoding.metrics if record.other_decoding else {}).items()
         },
         "baselines": {
-            name: {kind: value for kind, value in figures.items() if kind != "intervals"}
-            for name, figures in record["baselines"].items()
+            name: {kind: value for kind, value in figures.to_dict().items() if kind != "intervals"}
+            for name, figures in record.baselines.items()
         },
-        "met": found["met"],
-        "threshold": found["threshold"],
-        "simplest_wins": found["simplest_wins"],
+        "met": found.met,
+        "threshold": found.threshold,
+        "simplest_wins": found.simplest_wins,
         "report": str(report),
         "results": str(folder.results_file),
         "message": {
-            "en": f"{folder.name}: {' '.join(filter(None, [found['text']['en'], cut.en]))}",
-            "zh": f"{folder.name}：{found['text']['zh']}{cut.zh}",
+            "en": f"{folder.name}: {' '.join(filter(None, [found.text.en, cut.en]))}",
+            "zh": f"{folder.name}：{found.text.zh}{cut.zh}",
         },
         "next_step": _next_step(folder, record),
     }
 
 
-def _next_step(folder: VersionFolder, record: dict[str, Any]) -> dict[str, Any]:
+def _next_step(folder: VersionFolder, record: Evaluation) -> dict[str, Any]:
     """Compare with the parent where it can be compared, else deploy what is good enough, else ask the coach."""
-    found, task = record["verdict"], folder.task.name
+    found, task = record.verdict, folder.task.name
     parent = parent_of(folder)
-    if parent and parent.latest_evaluation(record["benchmark"]["hash"]):
+    if parent and parent.latest_evaluation(record.benchmark.hash):
         say = Text(
             f"Compare it with {parent.name}: is the difference more than chance?",
             f"和 {parent.name} 比較：差異是不是真的，而不只是運氣？",
@@ -463,7 +466,7 @@ def _next_step(folder: VersionFolder, record: dict[str, Any]) -> dict[str, Any]:
             "arguments": {"task": task, "a": parent.name, "b": folder.name},
             "say": say._asdict(),
         }
-    if found["met"] and not found["simplest_wins"]:
+    if found.met and not found.simplest_wins:
         say = Text(f"It meets the goal. Deploy {folder.name}?", f"已達標。要部署 {folder.name} 嗎？")
         return {"tool": "deploy", "arguments": {"task": task, "version": folder.name}, "say": say._asdict()}
     say = Text("Ask the coach what would help most.", "問教練怎麼改進最有效。")

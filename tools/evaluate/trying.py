@@ -17,6 +17,7 @@ from typing import Any
 
 from ...resources.answer import quoted
 from ...resources.errors import DataError, EvaluationError
+from ...resources.evaluation import Evaluation
 from ...resources.files import dump_jsonl, read_jsonl, sha256_bytes, write_atomic
 from ...resources.language import Text, several
 from ...resources.task import Task, TaskFolder
@@ -226,8 +227,8 @@ def evaluate_model(job: RunningJob, task: TaskFolder, model: Model, name: str | 
     group_by = snapshot.manifest.split.group_by if snapshot else None
     groups = row_groups(rows, group_by)
     beside = simple_answers(task.cache, kind, snapshot, benchmark, rows, definition.language) if snapshot else {}
-    record: dict[str, Any] = {
-        "benchmark": benchmark_reference(benchmark),
+    content: dict[str, Any] = {
+        "benchmark": benchmark_reference(benchmark).to_dict(),
         "answers": kind,
         "formula": FORMULA,
         "decoding": "free",
@@ -243,11 +244,12 @@ def evaluate_model(job: RunningJob, task: TaskFolder, model: Model, name: str | 
             name: baseline_figures(metric, kind, given, labels, groups, snapshot) for name, given in beside.items()
         },
     }
+    record = Evaluation.model_validate(content)
     ahead = {name: paired_difference(metric, kind, given, answers, labels, groups) for name, given in beside.items()}
-    record["verdict"] = verdict(record, definition, ahead)
+    record.verdict = verdict(record, definition, ahead)
     folder = TriedModel(task, model.name)
     folder.root.mkdir(parents=True, exist_ok=True)
-    record["predictions_hash"] = keep_answers(folder, answer_rows(rows, found))
+    record.predictions_hash = keep_answers(folder, answer_rows(rows, found))
     record = commit_evaluation(folder, record)
     shutil.rmtree(kept, ignore_errors=True)
     return _told(task, folder, record)
@@ -278,15 +280,15 @@ def _shown(task: Task, answer: str | None) -> str | None:
     return answer if answer is None or answers_of(task.type) == "label" else quoted(task, answer)
 
 
-def _told(task: TaskFolder, folder: VersionFolder, record: dict[str, Any]) -> dict[str, Any]:
-    found = record["verdict"]
-    if found["met"] and not found["simplest_wins"]:
+def _told(task: TaskFolder, folder: VersionFolder, record: Evaluation) -> dict[str, Any]:
+    found = record.verdict
+    if found.met and not found.simplest_wins:
         say = Text(
             f"{folder.name} meets the goal as it is: training may not be needed. Decide with the coach.",
             f"{folder.name} 不用訓練就已達標，也許不需要微調。請和教練一起決定。",
         )
-    elif found["simplest_wins"]:
-        simple = baseline_title(found["simplest"]["name"])
+    elif found.simplest_wins:
+        simple = baseline_title(found.simplest.name if found.simplest else "")
         say = Text(
             f"A simple method ({simple.en}) is ahead of it; ask the coach what that means.",
             f"簡單的方法（{simple.zh}）比它好，請問教練這代表什麼。",
@@ -298,14 +300,14 @@ def _told(task: TaskFolder, folder: VersionFolder, record: dict[str, Any]) -> di
         )
     return {
         "model": folder.name,
-        "evaluation": record["id"],
-        "benchmark": record["benchmark"],
-        "metrics": record["metrics"],
-        "met": found["met"],
-        "threshold": found["threshold"],
-        "simplest_wins": found["simplest_wins"],
+        "evaluation": record.id,
+        "benchmark": record.benchmark.to_dict(),
+        "metrics": {name: figure.to_dict() for name, figure in record.metrics.items()},
+        "met": found.met,
+        "threshold": found.threshold,
+        "simplest_wins": found.simplest_wins,
         "results": str(folder.results_file),
-        "message": {"en": f"{folder.name}: {found['text']['en']}", "zh": f"{folder.name}：{found['text']['zh']}"},
+        "message": {"en": f"{folder.name}: {found.text.en}", "zh": f"{folder.name}：{found.text.zh}"},
         "next_step": {"tool": "coach", "arguments": {"task": task.name}, "say": say._asdict()},
     }
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from ...resources.evaluation import ClassFigures, Evaluation, Figure, Margin, Measured, Simplest, Verdict, Words
 from ...resources.language import Text, several
 from ...resources.lineage import prediction_of
 from ...resources.score import reaches
@@ -24,25 +24,21 @@ _INVALID = {
 }
 
 
-def headline(record: Mapping[str, Any], metric: str) -> dict[str, Any]:
-    """`{value, low, high}` of the task's metric in a record, `recall.negative` among them; without edges where the label
-    has too few rows to say.
+def headline(record: Evaluation, metric: str) -> Measured:
+    """The task's metric in a record, `recall.negative` among them; without edges where the label has too few rows to say.
+
+    Raises:
+        KeyError: it was not measured.
     """
-    kind, _, label = metric.partition(".")
-    if not label:
-        return dict(record["metrics"][kind])
-    figures = record["per_class"][label]
-    low, high = figures["intervals"].get(kind) or (None, None)
-    return {"value": figures[kind], "low": low, "high": high}
+    found = record.measured(metric)
+    if found is None:
+        raise KeyError(metric)
+    return found
 
 
 def verdict(
-    record: Mapping[str, Any],
-    task: Task,
-    margins: Mapping[str, Difference],
-    leaked: int = 0,
-    chosen: Chosen | None = None,
-) -> dict[str, Any]:
+    record: Evaluation, task: Task, margins: Mapping[str, Difference], leaked: int = 0, chosen: Chosen | None = None
+) -> Verdict:
     """Whether the goal is met and whether the effort was worth it.
 
     Arguments:
@@ -51,14 +47,10 @@ def verdict(
         margins: for each baseline how far the version is ahead of it in the task's metric (paired, above 0: better).
         leaked: benchmark rows this version was trained on.
         chosen: what choosing it as the best of several versions did to its score.
-
-    Returns:
-        `{met, threshold, metric, value, simplest_wins, simplest: {name, outcome, value, ahead, fitted_on?}, margins, text}`; every
-        margin is `{value, low, high, outcome}`.
     """
     metric, criteria = task.metric, task.success_criteria
     found = headline(record, metric)
-    met = None if criteria.threshold is None else reaches(metric, found["value"], criteria.threshold)
+    met = None if criteria.threshold is None else reaches(metric, found.value, criteria.threshold)
     simplest = _simplest(record, metric, margins)
     parts = [
         _figure(record, metric, found),
@@ -72,20 +64,22 @@ def verdict(
         _leak(leaked),
     ]
     said = [part for part in parts if part is not None]
-    return {
-        "met": met,
-        "threshold": criteria.threshold,
-        "metric": metric,
-        "value": found["value"],
-        "simplest_wins": simplest is not None and simplest["outcome"] == "wins",
-        "simplest": simplest,
-        **({"chosen": chosen.to_dict()} if chosen else {}),
-        "margins": {name: {**margin.to_dict(), "outcome": margin.verdict} for name, margin in margins.items()},
-        "text": Text(" ".join(part.en for part in said), "".join(part.zh for part in said))._asdict(),
-    }
+    result = Verdict(
+        met=met,
+        threshold=criteria.threshold,
+        metric=metric,
+        value=found.value,
+        simplest_wins=simplest is not None and simplest.outcome == "wins",
+        simplest=simplest,
+        margins={name: Margin(**margin.to_dict(), outcome=margin.verdict) for name, margin in margins.items()},
+        text=Words(en=" ".join(part.en for part in said), zh="".join(part.zh for part in said)),
+    )
+    if chosen:
+        result.chosen = chosen.to_dict()
+    return result
 
 
-def _simplest(record: Mapping[str, Any], metric: str, margins: Mapping[str, Difference]) -> dict[str, Any] | None:
+def _simplest(record: Evaluation, metric: str, margins: Mapping[str, Difference]) -> Simplest | None:
     """The best of the simple baselines, and whether it wins, ties (no difference shown) or loses."""
     stand = [name for name in margins if name != BASE_MODEL]
     if not stand:
@@ -93,46 +87,47 @@ def _simplest(record: Mapping[str, Any], metric: str, margins: Mapping[str, Diff
     name = min(stand, key=lambda one: margins[one].value)
     margin = margins[name]
     outcome = "wins" if margin.value <= 0 else "ties" if margin.verdict == "not_shown" else "loses"
-    return {
-        "name": name,
-        "outcome": outcome,
-        "value": record["baselines"][name][metric],
-        "ahead": margin.to_dict(),
-        **({"fitted_on": fitted} if (fitted := record["baselines"][name].get("fitted_on")) else {}),
-    }
+    figures = record.baselines[name]
+    simplest = Simplest(
+        name=name, outcome=outcome, value=figures.value(metric) or 0.0, ahead=Margin(**margin.to_dict())
+    )
+    if figures.fitted_on:
+        simplest.fitted_on = figures.fitted_on
+    return simplest
 
 
-def _figure(record: Mapping[str, Any], metric: str, found: Mapping[str, Any]) -> Text:
-    title, benchmark = metric_title(metric), record["benchmark"]
-    rows, groups = benchmark["count"], record.get("clusters", {}).get("count", benchmark["count"])
+def _figure(record: Evaluation, metric: str, found: Measured) -> Text:
+    title, benchmark = metric_title(metric), record.benchmark
+    rows = benchmark.count
+    groups = record.clusters.count if record.clusters and record.clusters.count is not None else rows
     alike = (
         Text(f" in {several(groups, 'group')} of like sentences", f"、{groups} 組句型")
         if groups < rows
         else Text("", "")
     )
     interval = Text("too few rows to say how sure that is", "筆數太少，無法判斷有多可靠")
-    if found["low"] is not None:
-        edges = f"{found['low']:.3f}–{found['high']:.3f}"
+    if found.low is not None:
+        edges = f"{found.low:.3f}–{found.high:.3f}"
         interval = Text(f"95 % interval {edges}", f"95% 信賴區間 {edges}")
     return Text(
-        f"{title.en} {found['value']:.3f} ({interval.en}) on {several(rows, 'row')}{alike.en} of benchmark "
-        f"{benchmark['name']}.",
-        f"{title.zh} {found['value']:.3f}（{interval.zh}），評估基準 {benchmark['name']}（{rows} 列{alike.zh}）。",
+        f"{title.en} {found.value:.3f} ({interval.en}) on {several(rows, 'row')}{alike.en} of benchmark "
+        f"{benchmark.name}.",
+        f"{title.zh} {found.value:.3f}（{interval.zh}），評估基準 {benchmark.name}（{rows} 列{alike.zh}）。",
     )
 
 
-def too_few_said(record: Mapping[str, Any], metric: str) -> Text | None:
+def too_few_said(record: Evaluation, metric: str) -> Text | None:
     """Which labels have too few rows to say, and what the metric made of them; None where all have enough."""
     kind, _, label = metric.partition(".")
     if label:
-        figures = (record.get("per_class") or {}).get(label) or {}
+        figures = record.per_class.get(label) or ClassFigures()
         return (
             Text(f"“{label}”: {counts_said(figures).en}.", f"「{label}」：{counts_said(figures).zh}。")
-            if figures.get("too_few")
+            if figures.too_few
             else None
         )
-    found = (record.get("metrics") or {}).get(kind) or {}
-    listed = dict(found.get("left_out") or found.get("too_few") or {})
+    found = record.metrics.get(kind) or Figure()
+    listed = found.left_out or found.too_few
     if not listed:
         return None
     shown = list(listed.items())[:_MOST_LABELS]
@@ -143,27 +138,27 @@ def too_few_said(record: Mapping[str, Any], metric: str) -> Text | None:
     )
     en = ", ".join(f"{name[:_LONGEST]} ({several(rows, 'row')})" for name, rows in shown) + more.en
     zh = "、".join(f"{name[:_LONGEST]}（{rows} 列）" for name, rows in shown) + more.zh
-    if found.get("left_out"):
+    if found.left_out:
         return Text(
             f"macro-F1 leaves out {en}: too few test rows to say.", f"測試資料太少、無法判斷，macro-F1 不列入：{zh}。"
         )
     return Text(f"Too few test rows to say much: {en}.", f"測試資料太少，分數參考就好：{zh}。")
 
 
-def counts_said(figures: Mapping[str, Any]) -> Text:
+def counts_said(figures: ClassFigures) -> Text:
     """Of a label with few rows what was counted, in place of figures."""
-    right, rows = int(figures.get("right") or 0), int(figures.get("support") or 0)
+    right, rows = figures.right, figures.support
     return Text(f"{right} of {several(rows, 'row')} right, too few to say", f"{rows} 列答對 {right} 列，太少，無法判斷")
 
 
-def _goal(criteria: SuccessCriteria, found: Mapping[str, Any], met: bool | None) -> Text | None:
+def _goal(criteria: SuccessCriteria, found: Measured, met: bool | None) -> Text | None:
     if met is None:
         return Text(
             "The task has no threshold yet, so nothing says whether this is enough.",
             "這個任務還沒有設定門檻，無法判斷是否足夠。",
         )
     threshold = f"{criteria.threshold:.3f}"
-    sure = found["low"] is None or not found["low"] <= (criteria.threshold or 0) <= found["high"]
+    sure = found.low is None or found.high is None or not found.low <= (criteria.threshold or 0) <= found.high
     doubt = Text(
         "" if sure else " The interval reaches across it, so another set of rows might say otherwise.",
         "" if sure else "不過信賴區間跨過門檻，換一批資料結論可能不同。",
@@ -173,23 +168,23 @@ def _goal(criteria: SuccessCriteria, found: Mapping[str, Any], met: bool | None)
     return Text(f"The goal of {threshold} is not met.{doubt.en}", f"尚未達成目標 {threshold}。{doubt.zh}")
 
 
-def _beside(simplest: Mapping[str, Any] | None, metric: str) -> Text | None:
+def _beside(simplest: Simplest | None, metric: str) -> Text | None:
     if simplest is None:
         return None
-    title, value = fitted_title(simplest["name"], simplest), f"{simplest['value']:.3f}"
-    if simplest["outcome"] == "wins" and simplest["ahead"]["value"] == 0:
+    title, value = fitted_title(simplest.name, simplest.fitted_on), f"{simplest.value:.3f}"
+    if simplest.outcome == "wins" and simplest.ahead and simplest.ahead.value == 0:
         return Text(
             f"The simplest method does as well: {title.en} scores {value} too, takes seconds and needs no GPU. "
             "Use it unless the model brings you something else.",
             f"最簡單的方法一樣好：{title.zh}也得到 {value}，只要幾秒、不需要 GPU。除非模型另有好處，否則直接用它就好。",
         )
-    if simplest["outcome"] == "wins":
+    if simplest.outcome == "wins":
         return Text(
             f"The simplest method wins: {title.en} scores {value}, takes seconds and needs no GPU. "
             "Use it unless the model brings you something else.",
             f"最簡單的方法勝出：{title.zh}得到 {value}，只要幾秒、不需要 GPU。除非模型另有好處，否則直接用它就好。",
         )
-    if simplest["outcome"] == "ties":
+    if simplest.outcome == "ties":
         return Text(
             f"It is not shown to beat the simplest method: {title.en} scores {value}.",
             f"未能證明它優於最簡單的方法：{title.zh}得到 {value}。",
@@ -199,38 +194,38 @@ def _beside(simplest: Mapping[str, Any] | None, metric: str) -> Text | None:
     )
 
 
-def _untuned(record: Mapping[str, Any], metric: str, margins: Mapping[str, Difference]) -> Text | None:
+def _untuned(record: Evaluation, metric: str, margins: Mapping[str, Difference]) -> Text | None:
     margin = margins.get(BASE_MODEL)
     if margin is None or margin.verdict == "better":
         return None
-    value = f"{record['baselines'][BASE_MODEL][metric]:.3f}"
+    value = f"{record.baselines[BASE_MODEL].value(metric) or 0.0:.3f}"
     return Text(
         f"The model it was trained from scores {value}: this training is not shown to help.",
         f"訓練前的模型得到 {value}：未能證明這次訓練有幫助。",
     )
 
 
-def _invalid(record: Mapping[str, Any]) -> Text | None:
-    rate = record["metrics"]["invalid_rate"]["value"]
+def _invalid(record: Evaluation) -> Text | None:
+    rate = found.value if (found := record.measured("invalid_rate")) else 0
     if rate == 0:
         return None
     what = invalid_words(record)
-    wrong = Text("", "") if record.get("answers") == "pair" else Text(" and count as wrong", "，都算錯")
+    wrong = Text("", "") if record.answers == "pair" else Text(" and count as wrong", "，都算錯")
     return Text(f"{rate:.1%} of the answers are {what.en}{wrong.en}.", f"有 {rate:.1%} 的回答{what.zh}{wrong.zh}。")
 
 
-def invalid_words(record: Mapping[str, Any]) -> Text:
+def invalid_words(record: Evaluation) -> Text:
     """What an invalid answer is in this record, after `answers that are`."""
-    return _INVALID[record.get("answers", "label")]
+    return _INVALID[record.answers or "label"]
 
 
-def _simplified(record: Mapping[str, Any]) -> Text | None:
-    found = record.get("simplified")
-    if not found or not found["answers"]:
+def _simplified(record: Evaluation) -> Text | None:
+    found = record.simplified
+    if not found or not found.answers:
         return None
     return Text(
-        f"{found['rate']:.1%} of the answers contain Simplified characters ({found['characters']}).",
-        f"有 {found['rate']:.1%} 的回答混入簡體字（{found['characters']}）。",
+        f"{found.rate:.1%} of the answers contain Simplified characters ({found.characters}).",
+        f"有 {found.rate:.1%} 的回答混入簡體字（{found.characters}）。",
     )
 
 

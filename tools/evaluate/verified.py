@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...resources.errors import EvaluationError
+from ...resources.evaluation import Evaluation
 from ...resources.language import Text
-from ...resources.snapshot import BenchmarkName
+from ...resources.record import Number
 from ...resources.version import VersionFolder
 from ..data.benchmark import EARLIER, form_measured
 from ..data.prompting import gold_of
@@ -23,7 +24,7 @@ _checked: dict[tuple[Any, ...], Results] = {}
 class Results(NamedTuple):
     """A record of an evaluation; `unverified` says what of it could not be checked, None: it was."""
 
-    record: dict[str, Any]
+    record: Evaluation
     unverified: Text | None = None
 
 
@@ -37,7 +38,7 @@ def latest_results(folder: VersionFolder, benchmark_hash: str | None = None) -> 
     return verified(folder, record) if record else None
 
 
-def verified(folder: VersionFolder, record: Mapping[str, Any]) -> Results:
+def verified(folder: VersionFolder, record: Evaluation) -> Results:
     """The record, its figures computed again from its answers, and these checked against their hash and against the
     benchmark's rows. A record of an older commit, whose formulas were others or are not known, is returned with the
     figures as they are computed now.
@@ -45,9 +46,9 @@ def verified(folder: VersionFolder, record: Mapping[str, Any]) -> Results:
     Raises:
         EvaluationError: the answers were changed or are gone, or the recorded figures do not follow from them.
     """
-    if not record.get("predictions_hash"):
-        return Results(dict(record), _without_answers(folder, record))
-    key = (str(folder.root), record["id"], repr(record), *_stamp(folder, record))
+    if not record.predictions_hash:
+        return Results(record, _without_answers(folder, record))
+    key = (str(folder.root), record.id, repr(record), *_stamp(folder, record))
     if key not in _checked:
         if len(_checked) > 256:
             _checked.clear()
@@ -55,40 +56,54 @@ def verified(folder: VersionFolder, record: Mapping[str, Any]) -> Results:
     return _checked[key]
 
 
-def _verified(folder: VersionFolder, record: Mapping[str, Any]) -> Results:
+def _verified(folder: VersionFolder, record: Evaluation) -> Results:
     try:
-        lines = evaluated_answers(folder, {"decoding": "free", **record})
+        lines = evaluated_answers(folder, record)
         _check_golds(folder, record, lines)
     except EvaluationError as error:
-        if "formula" in record:
+        if record.formula is not None:
             raise
-        return Results(dict(record), error.problem)  # of an older commit: said where it is looked at
-    kind = record.get("answers") or answers_of(folder.task.load().type)
-    labels = list(record.get("per_class") or {})
+        return Results(record, error.problem)  # of an older commit: said where it is looked at
+    kind: Answers = record.answers or answers_of(folder.task.load().type)
+    labels = list(record.per_class)
     computed = _computed(lines, kind, labels)
     wrong: list[tuple[str, float, float]] = []
-    metrics, per_class = dict(record["metrics"]), dict(record.get("per_class") or {})
     for name, value in computed.items():
         known, _, label = name.partition(".")
-        figures = per_class.get(label) if label else metrics.get(known)
-        told = (figures or {}).get(known if label else "value")
+        told = _recorded(record, known, label)
         if not isinstance(told, int | float) or value != value or abs(told - value) <= _CLOSE:
             continue
         wrong.append((name, float(told), value))
     if not wrong:
-        return Results(dict(record))
-    if record.get("formula") == FORMULA:
+        return Results(record)
+    if record.formula == FORMULA:
         raise _not_what_was_measured(folder, record, wrong)
     names = ", ".join(name for name, _, _ in wrong[:4])
+    content = record.to_dict()
     now = measured(kind, as_answered(lines), labels, None)  # an interval of the old value would not hold the new one
     return Results(
-        {**record, "metrics": {**metrics, **now["metrics"]}, "per_class": {**per_class, **now["per_class"]}},
+        Evaluation.model_validate(
+            {
+                **content,
+                "metrics": {**content.get("metrics", {}), **now["metrics"]},
+                "per_class": {**content.get("per_class", {}), **now["per_class"]},
+            }
+        ),
         Text(
             f"The figures of {folder.name} ({names}) were recorded by an older version of nlp-skills and could not be verified; "
             "they are given as its answers give them now.",
             f"{folder.name} 的數字（{names}）是舊版 nlp-skills 記錄的，無法驗證；這裡改用依逐列回答重新計算的結果。",
         ),
     )
+
+
+def _recorded(record: Evaluation, name: str, label: str) -> Number | None:
+    """A figure as the record has it."""
+    if label:
+        figures = record.per_class.get(label)
+        return figures.value(name) if figures else None
+    figure = record.metrics.get(name)
+    return figure.value if figure else None
 
 
 def _computed(lines: Sequence[Mapping[str, Any]], kind: Answers, labels: Sequence[str]) -> dict[str, float]:
@@ -102,9 +117,9 @@ def _computed(lines: Sequence[Mapping[str, Any]], kind: Answers, labels: Sequenc
     }
 
 
-def _check_golds(folder: VersionFolder, record: Mapping[str, Any], lines: list[dict[str, Any]]) -> None:
+def _check_golds(folder: VersionFolder, record: Evaluation, lines: list[dict[str, Any]]) -> None:
     """The answers must be to the benchmark's own rows, where that stands here as it was."""
-    benchmark = form_measured(folder.task, BenchmarkName.model_validate(record["benchmark"]))
+    benchmark = form_measured(folder.task, record.benchmark)
     if benchmark is None:
         return
     wanted = {str(row["id"]): gold_of(row) for row in benchmark.rows()}
@@ -112,8 +127,8 @@ def _check_golds(folder: VersionFolder, record: Mapping[str, Any], lines: list[d
         return
     raise EvaluationError(
         Text(
-            f"The answers behind evaluation {record['id']} of {folder.name} are not to the rows of benchmark {benchmark.name}.",
-            f"{folder.name} 評估 {record['id']} 的逐列回答，和評估基準 {benchmark.name} 的資料對不起來。",
+            f"The answers behind evaluation {record.id} of {folder.name} are not to the rows of benchmark {benchmark.name}.",
+            f"{folder.name} 評估 {record.id} 的逐列回答，和評估基準 {benchmark.name} 的資料對不起來。",
         ),
         _again(folder, record),
         field="version",
@@ -121,7 +136,7 @@ def _check_golds(folder: VersionFolder, record: Mapping[str, Any], lines: list[d
 
 
 def _not_what_was_measured(
-    folder: VersionFolder, record: Mapping[str, Any], wrong: list[tuple[str, float, float]]
+    folder: VersionFolder, record: Evaluation, wrong: list[tuple[str, float, float]]
 ) -> EvaluationError:
     name, told, now = wrong[0]
     return EvaluationError(
@@ -141,30 +156,30 @@ def _not_what_was_measured(
     )
 
 
-def _again(folder: VersionFolder, record: Mapping[str, Any]) -> Text:
-    call = f"evaluate(task={folder.task.name!r}, version={folder.name!r}, benchmark={record['benchmark']['name']!r})"
+def _again(folder: VersionFolder, record: Evaluation) -> Text:
+    call = f"evaluate(task={folder.task.name!r}, version={folder.name!r}, benchmark={record.benchmark.name!r})"
     return Text(
         f"Restore results.json from a backup, or evaluate it again: {call}.",
         f"請從備份還原 results.json，或重新評估：{call}。",
     )
 
 
-def _without_answers(folder: VersionFolder, record: Mapping[str, Any]) -> Text:
+def _without_answers(folder: VersionFolder, record: Evaluation) -> Text:
     return Text(
-        f"Evaluation {record.get('id', '')} of {folder.name} was recorded without its answers' hash, so its figures "
+        f"Evaluation {record.id} of {folder.name} was recorded without its answers' hash, so its figures "
         "could not be verified.",
-        f"{folder.name} 的評估 {record.get('id', '')} 沒有記錄逐列回答的雜湊值，無法驗證其數字。",
+        f"{folder.name} 的評估 {record.id} 沒有記錄逐列回答的雜湊值，無法驗證其數字。",
     )
 
 
-def _stamp(folder: VersionFolder, record: Mapping[str, Any]) -> tuple[int, ...]:
+def _stamp(folder: VersionFolder, record: Evaluation) -> tuple[int, ...]:
     """What changes when the answers' or the benchmark's file does; zeros where one is gone."""
     found: list[int] = []
-    benchmark = folder.task.benchmarks / str(record["benchmark"]["name"])
+    benchmark = folder.task.benchmarks / record.benchmark.name
     for file in (
-        answers_file(folder, str(record["predictions_hash"])),
+        answers_file(folder, record.predictions_hash),
         benchmark / "rows.jsonl",
-        benchmark / EARLIER / str(record["benchmark"]["hash"])[:12] / "rows.jsonl",
+        benchmark / EARLIER / record.benchmark.hash[:12] / "rows.jsonl",
     ):
         try:
             seen = file.stat()

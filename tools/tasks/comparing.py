@@ -73,13 +73,13 @@ def _column(folder: TaskFolder) -> Column:
 
 
 def _fill_best(folder: TaskFolder, column: Column, best: Best) -> None:
-    benchmark, figures = best.evaluation["benchmark"], (best.evaluation.get("metrics") or {}).get(column.metric) or {}
+    benchmark, found = best.evaluation.benchmark, best.evaluation.metrics.get(column.metric)
     config = VersionFolder(folder, int(best.version[1:])).config()
     column.best_version, column.best_score = best.version, round(best.score, 4)
-    column.interval = [figures["low"], figures["high"]] if figures.get("low") is not None else None
+    column.interval = [found.low, found.high] if found and found.low is not None and found.high is not None else None
     column.met = None if column.threshold is None else reaches(column.metric, best.score, column.threshold)
-    column.benchmark, column.benchmark_hash = str(benchmark["name"]), str(benchmark["hash"])[:12]
-    column.benchmark_rows = benchmark.get("count")
+    column.benchmark, column.benchmark_hash = benchmark.name, benchmark.hash[:12]
+    column.benchmark_rows = benchmark.count
     column.base_model = config.base_model or None
 
 

@@ -18,7 +18,6 @@ from typing import Any
 from ...resources.files import commit_folder, dump_jsonl, lock, read_json, sha256_bytes, sha256_file, write_json
 from ...resources.language import Text, several
 from ...resources.removal import removal
-from ...resources.snapshot import BenchmarkName
 from ...resources.task import TaskFolder
 from ...resources.version import VersionFolder
 from ...resources.workspace import Workspace
@@ -162,10 +161,10 @@ def _answer_checks(folder: VersionFolder, replayed: VersionFolder) -> list[dict[
     record = known.record if known else None
     if record is None and removal(folder):  # there is nothing left that answered before
         return [{**_check("answers", None, None), "rows": 0, "different": 0, "ids": []}]
-    benchmark = (
-        form_measured(folder.task, BenchmarkName.model_validate(record["benchmark"])) if record else None
-    ) or frozen_benchmark(folder.task, record["benchmark"]["name"] if record else None)
-    rows, constrained = benchmark.rows(), bool(record and record["decoding"] == "constrained")
+    benchmark = (form_measured(folder.task, record.benchmark) if record else None) or frozen_benchmark(
+        folder.task, record.benchmark.name if record else None
+    )
+    rows, constrained = benchmark.rows(), bool(record and record.decoding == "constrained")
     again = _answers(replayed, rows, constrained)
     before = evaluated_answers(folder, record) if record else _answers(folder, rows, constrained)
     different = [one["id"] for one, other in zip(before, again, strict=True) if one != other]

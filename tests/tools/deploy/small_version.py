@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nlp_skills.resources.data_source import SplitPolicy
+from nlp_skills.resources.evaluation import Evaluation
 from nlp_skills.resources.files import sha256_file, write_json, write_yaml
 from nlp_skills.resources.task import Prompt, SuccessCriteria, Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder, reserve_version
@@ -178,13 +179,15 @@ def _evaluate(folder: VersionFolder) -> None:
     figures = measured("label", [one.answered for one in found], LABELS, None)
     commit_evaluation(
         folder,
-        {
-            "benchmark": benchmark_reference(benchmark),
-            "decoding": "free",
-            **figures,
-            "baselines": {},
-            "predictions_hash": keep_answers(folder, answer_rows(rows, found)),
-        },
+        Evaluation.model_validate(
+            {
+                "benchmark": benchmark_reference(benchmark),
+                "decoding": "free",
+                **figures,
+                "baselines": {},
+                "predictions_hash": keep_answers(folder, answer_rows(rows, found)),
+            }
+        ),
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from nlp_skills.resources.evaluation import Evaluation
 from nlp_skills.resources.job import active_job
 from nlp_skills.resources.language import speaking
 from nlp_skills.resources.task import TaskFolder
@@ -71,9 +72,9 @@ async def test_a_deployed_version_answers_as_evaluated_and_a_different_one_never
         for row in evaluated_answers(version, evaluation)
     ]
     older = {
-        name: value for name, value in evaluation.items() if name != "formula"
+        name: value for name, value in evaluation.to_dict().items() if name != "formula"
     }  # else its figures would be refused first
-    commit_evaluation(version, {**older, "predictions_hash": keep_answers(version, swapped)})
+    commit_evaluation(version, Evaluation.model_validate({**older, "predictions_hash": keep_answers(version, swapped)}))
     refused = await conversation.call("deploy", task="mood", version="v1")
     assert "does not answer as v1 did" in refused["error"]
     assert deployments.current(task) == live and deployments.answers(live)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nlp_skills.resources.data_source import SplitPolicy
+from nlp_skills.resources.evaluation import Evaluation
 from nlp_skills.resources.files import write_json, write_yaml
 from nlp_skills.resources.lineage import track_version
 from nlp_skills.resources.task import Prompt, Task, TaskFolder
@@ -102,14 +103,16 @@ def evaluated(
     ]
     commit_evaluation(
         version,
-        {
-            "benchmark": {"name": "main", "hash": benchmark.hash, "count": len(rows)},
-            "decoding": "free",
-            "metrics": {"chrf": {"value": 0.5, "low": 0.4, "high": 0.6}},
-            "per_class": {},
-            "baselines": baselines or {},
-            "predictions_hash": keep_answers(version, lines),
-        },
+        Evaluation.model_validate(
+            {
+                "benchmark": {"name": "main", "hash": benchmark.hash, "count": len(rows)},
+                "decoding": "free",
+                "metrics": {"chrf": {"value": 0.5, "low": 0.4, "high": 0.6}},
+                "per_class": {},
+                "baselines": baselines or {},
+                "predictions_hash": keep_answers(version, lines),
+            }
+        ),
     )
     return version
 

@@ -41,13 +41,13 @@ async def test_a_gguf_file_and_an_ollama_model_answer_beside_a_version_and_are_m
     for name, said in (("gguf:found.gguf", str(file)), ("ollama:found", "ollama:found")):
         done = await conversation.call("try_model", task="mood", model=said, action="evaluate")
         record = TriedModel(task, name).latest_evaluation()
-        assert record and record["metrics"]["macro_f1"] == own["metrics"]["macro_f1"], done
-        assert {"majority", "tfidf"} == set(record["baselines"])
+        assert record and record.metrics["macro_f1"] == own.metrics["macro_f1"], done
+        assert {"majority", "tfidf"} == set(record.baselines)
         compared = await conversation.call("compare_versions", task="mood", a=said, b="v1")
         assert compared["job"]["result"]["verdict"]["outcome"] == "not_shown", compared
-    known = TriedModel(task, "gguf:found.gguf").latest_evaluation() or {}
-    assert known["model"]["sha256"] == sha256_file(file)
-    assert (TriedModel(task, "ollama:found").latest_evaluation() or {})["model"]["digest"]
+    known, served = (TriedModel(task, name).latest_evaluation() for name in ("gguf:found.gguf", "ollama:found"))
+    assert known and known.model and known.model["sha256"] == sha256_file(file)
+    assert served and served.model and served.model["digest"]
 
     gone = await conversation.call("try_model", task="mood", model="ollama:fond")
     assert "Did you mean “found:latest”?" in gone["error"]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from nlp_skills.resources.errors import EvaluationError
+from nlp_skills.resources.evaluation import Evaluation
 from nlp_skills.resources.task import Constraints, TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.tools.data.benchmark import frozen_benchmark
@@ -58,17 +59,19 @@ def answered(
     beside = lines(other or answer)
     commit_evaluation(
         folder,
-        {
-            "benchmark": benchmark_reference(frozen),
-            "decoding": decoding,
-            "predictions_hash": keep_answers(folder, kept),
-            **measured("label", as_answered(kept), LABELS, None),
-            "other_decoding": {
-                "decoding": "constrained" if decoding == "free" else "free",
-                "predictions_hash": keep_answers(folder, beside),
-            },
-            "verdict": {"met": met, "simplest_wins": False},
-        },
+        Evaluation.model_validate(
+            {
+                "benchmark": benchmark_reference(frozen),
+                "decoding": decoding,
+                "predictions_hash": keep_answers(folder, kept),
+                **measured("label", as_answered(kept), LABELS, None),
+                "other_decoding": {
+                    "decoding": "constrained" if decoding == "free" else "free",
+                    "predictions_hash": keep_answers(folder, beside),
+                },
+                "verdict": {"met": met, "simplest_wins": False},
+            }
+        ),
     )
 
 

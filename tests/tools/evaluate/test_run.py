@@ -83,24 +83,24 @@ def test_a_random_model_is_measured_for_what_it_is(make_task: MakeTask, versions
     result = evaluate(folder)
     record = folder.latest_evaluation()
     assert record is not None
-    assert set(record["metrics"]) >= {"macro_f1", "accuracy", "invalid_rate"}
-    assert record["metrics"]["invalid_rate"]["value"] == 1.0 and record["decoding"] == "free"
-    assert record["other_decoding"]["decoding"] == "constrained"
-    assert record["other_decoding"]["metrics"]["invalid_rate"]["value"] == 0.0
-    assert record["baselines"]["tfidf"]["macro_f1"] > 0.9  # the verbs give the label away
-    assert record["baselines"]["base_model"] == {**record["baselines"]["base_model"], "accuracy": 0.0}
-    assert record["verdict"]["met"] is False and record["verdict"]["simplest_wins"] is True
+    assert set(record.metrics) >= {"macro_f1", "accuracy", "invalid_rate"}
+    assert record.metrics["invalid_rate"].value == 1.0 and record.decoding == "free"
+    assert record.other_decoding and record.other_decoding.decoding == "constrained"
+    assert record.other_decoding.metrics["invalid_rate"].value == 0.0
+    assert (record.baselines["tfidf"].value("macro_f1") or 0) > 0.9  # the verbs give the label away
+    assert record.baselines["base_model"].value("accuracy") == 0.0
+    assert record.verdict.met is False and record.verdict.simplest_wins is True
     assert "TF-IDF" in result["message"]["en"] and "最簡單的方法勝出" in result["message"]["zh"]
     assert result["next_step"]["tool"] == "coach"
-    assert record["predictions_hash"] == sha256_file(folder.predictions_file)
+    assert record.predictions_hash == sha256_file(folder.predictions_file)
     rows = list(read_jsonl(folder.predictions_file))
     assert len(rows) == 12
     assert rows[0].keys() - {"ended"} == {"id", "text", "entity", "gold", "predicted", "raw", "correct"}
     assert any(row.get("ended") is False for row in rows), "a random model does not know when to stop"
     lineage = read_yaml(folder.lineage_file)
-    assert lineage["results"]["macro_f1"] == record["metrics"]["macro_f1"]["value"]
+    assert lineage["results"]["macro_f1"] == record.metrics["macro_f1"].value
     assert lineage["status"] == "evaluated"
-    json.dumps(record, allow_nan=False)
+    json.dumps(record.to_dict(), allow_nan=False)
     progress = JobEvents(JobFolder(task.jobs / "by-test")).progress()
     assert (progress.step, progress.total) == (36, 36)
 
@@ -114,10 +114,10 @@ def test_evaluating_again_appends_a_dated_record_and_reuses_the_baselines(
     answering(lambda _, gold: gold, lambda *_: pytest.fail("the base model was asked again"))
     evaluate(folder, job="another")
     first, second = folder.evaluations()
-    assert (first["id"], second["id"]) == ("e1", "e2")
-    assert first["predictions_hash"] == second["predictions_hash"] and first["created"] <= second["created"]
-    assert first["baselines"] == second["baselines"]
-    assert first["baselines"]["base_model"]["invalid_rate"] == 1.0
+    assert (first.id, second.id) == ("e1", "e2")
+    assert first.predictions_hash == second.predictions_hash and first.created <= second.created
+    assert first.baselines == second.baselines
+    assert first.baselines["base_model"].value("invalid_rate") == 1.0
 
 
 def test_a_good_model_meets_its_goal_and_is_offered_for_deployment(
@@ -151,8 +151,8 @@ def test_a_tie_with_the_simplest_method_is_said(
     for kind in (Tfidf, Majority):
         monkeypatch.setattr(kind, "answers", but_for_the_first)
     record = evaluate(folder)
-    verdict = folder.evaluations()[0]["verdict"]
-    assert verdict["simplest"]["outcome"] == "ties" and verdict["simplest_wins"] is False
+    verdict = folder.evaluations()[0].verdict
+    assert verdict.simplest and verdict.simplest.outcome == "ties" and verdict.simplest_wins is False
     assert "not shown to beat the simplest method" in record["message"]["en"]
     assert "未能證明它優於最簡單的方法" in record["message"]["zh"]
 
@@ -171,8 +171,8 @@ def test_the_headline_is_constrained_where_the_task_is_deployed_so(
     folder = versions(make_task(test=8, constrained_decoding=True), tiny)
     evaluate(folder, baselines=False)
     record = folder.evaluations()[0]
-    assert record["decoding"] == "constrained" and record["metrics"]["invalid_rate"]["value"] == 0.0
-    assert record["other_decoding"]["decoding"] == "free"
+    assert record.decoding == "constrained" and record.metrics["invalid_rate"].value == 0.0
+    assert record.other_decoding and record.other_decoding.decoding == "free"
     free = evaluated_answers(folder, record, "free")
     assert all(row["predicted"] is None for row in free)
 
@@ -268,7 +268,7 @@ def test_answers_without_a_record_are_not_an_evaluation(
             evaluate(folder)
     assert folder.status() == "trained" and folder.evaluations() == []
     evaluate(folder)
-    assert [found["id"] for found in folder.evaluations()] == ["e1"]
+    assert [found.id for found in folder.evaluations()] == ["e1"]
 
 
 def test_predictions_left_torn_by_a_kill_are_put_right(
@@ -336,7 +336,8 @@ def test_a_base_model_with_noise_in_it_is_no_baseline_any_more_and_one_never_rec
     with pytest.raises(EvaluationError, match="no longer the one v1 was trained on"):
         verified_base(folder)
     evaluate(folder)
-    assert "base_model" not in (folder.latest_evaluation() or {})["baselines"]
+    evaluation = folder.latest_evaluation()
+    assert evaluation and "base_model" not in evaluation.baselines
     assert any(
         "no longer the one v1 was trained on" in said for said in JobEvents(job_for(folder.task).folder).warnings()
     )

@@ -66,15 +66,15 @@ async def test_an_evaluation_killed_at_every_point_ends_as_one_that_was_not(
     answer = await call(task, "manage_job", job_id=job, action="resume")
     assert answer["job"]["state"] == "succeeded" and "macro-F1" in answer["message"]
     [record] = folder.evaluations()
-    assert read_yaml(folder.lineage_file)["results"]["macro_f1"] == record["metrics"]["macro_f1"]["value"]
+    assert read_yaml(folder.lineage_file)["results"]["macro_f1"] == record.metrics["macro_f1"].value
     assert folder.report_file.is_file() and not kept.exists()
-    assert record["predictions_hash"] == sha256_file(folder.predictions_file)
+    assert record.predictions_hash == sha256_file(folder.predictions_file)
 
     again = await call(task, "evaluate", task="news", version="v1")
     assert again["job"]["result"]["evaluation"] == "e2"
     _, second = folder.evaluations()
     same = ("predictions_hash", "metrics", "per_class", "confusion", "other_decoding", "baselines", "verdict")
-    assert {name: second[name] for name in same} == {name: record[name] for name in same}
+    assert [getattr(second, name) for name in same] == [getattr(record, name) for name in same]
     assert not list(task.root.rglob("*.tmp"))
 
 

@@ -125,7 +125,9 @@ async def test_an_endpoint_is_asked_measured_and_compared_with_a_version(
     result = done["job"]["result"]
     assert result["met"] is True and result["metrics"]["macro_f1"]["value"] == 1.0
     record = TriedModel(folder, "endpoint:wise").latest_evaluation()
-    assert record and record["model"]["source"] == "wise" and set(record["baselines"]) == {"majority", "tfidf"}
+    assert (
+        record and record.model and record.model["source"] == "wise" and set(record.baselines) == {"majority", "tfidf"}
+    )
     assert not [
         path
         for path in folder.root.rglob("*")

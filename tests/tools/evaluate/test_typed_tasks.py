@@ -84,9 +84,10 @@ def values(record: dict[str, Any], metric: str) -> tuple[float, dict[str, float]
 def evaluation(version: VersionFolder) -> dict[str, Any]:
     found = version.latest_evaluation()
     assert found is not None
-    json.dumps(found, allow_nan=False)
-    assert "confusion" not in found and "other_decoding" not in found
-    return found
+    record = found.to_dict()
+    json.dumps(record, allow_nan=False)
+    assert "confusion" not in record and "other_decoding" not in record
+    return record
 
 
 def test_extraction_tells_types_apart_where_a_dictionary_and_the_untuned_model_cannot(measured: Measured) -> None:

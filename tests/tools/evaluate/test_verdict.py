@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from nlp_skills.resources.evaluation import Evaluation
 from nlp_skills.resources.task import Task
 from nlp_skills.tools.evaluate.significance import Difference
 from nlp_skills.tools.evaluate.verdict import verdict
@@ -24,6 +25,6 @@ def test_a_method_as_good_is_told_from_a_better_and_a_worse_one(ahead: Differenc
         "benchmark": {"name": "main", "count": 40},
         "baselines": {"tfidf": {"macro_f1": 0.9 - ahead.value}},
     }
-    found = verdict(record, Task(name="mails", labels=["a", "b"]), {"tfidf": ahead})
-    assert en in found["text"]["en"] and zh in found["text"]["zh"]
-    assert found["simplest_wins"] is (ahead.value <= 0)
+    found = verdict(Evaluation.model_validate(record), Task(name="mails", labels=["a", "b"]), {"tfidf": ahead})
+    assert en in found.text.en and zh in found.text.zh
+    assert found.simplest_wins is (ahead.value <= 0)

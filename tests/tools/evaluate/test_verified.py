@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from nlp_skills.resources.errors import EvaluationError
+from nlp_skills.resources.evaluation import Evaluation
 from nlp_skills.resources.files import read_json, write_json
 from nlp_skills.resources.task import Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder
@@ -54,14 +55,16 @@ def version(tmp_path: Path) -> VersionFolder:
     ]
     commit_evaluation(
         folder,
-        {
-            "benchmark": benchmark_reference(benchmark),
-            "answers": "label",
-            "formula": FORMULA,
-            "decoding": "free",
-            **measured("label", as_answered(lines), LABELS, None),
-            "predictions_hash": keep_answers(folder, lines),
-        },
+        Evaluation.model_validate(
+            {
+                "benchmark": benchmark_reference(benchmark),
+                "answers": "label",
+                "formula": FORMULA,
+                "decoding": "free",
+                **measured("label", as_answered(lines), LABELS, None),
+                "predictions_hash": keep_answers(folder, lines),
+            }
+        ),
     )
     return folder
 
@@ -106,8 +109,10 @@ def test_answers_that_were_changed_and_answers_to_other_rows_are_refused(version
     assert latest_results(version)
 
     fewer = [line for line in map(dict, _lines(file)) if line["correct"]]  # the wrong ones left out
-    record = {**(version.latest_evaluation() or {}), **measured("label", as_answered(fewer), LABELS, None)}
-    commit_evaluation(version, {**record, "predictions_hash": keep_answers(version, fewer)})
+    before = version.latest_evaluation()
+    assert before
+    record = {**before.to_dict(), **measured("label", as_answered(fewer), LABELS, None)}
+    commit_evaluation(version, Evaluation.model_validate({**record, "predictions_hash": keep_answers(version, fewer)}))
     with pytest.raises(EvaluationError, match="not to the rows of benchmark main"):
         latest_results(version)
 
@@ -117,7 +122,7 @@ def test_a_record_of_an_older_commit_opens_with_the_figures_of_its_answers(versi
     edit(version, score=0.99, formula=None)
     known = latest_results(version)
     assert before and known and known.unverified and "could not be verified" in known.unverified.en
-    assert known.record["metrics"]["macro_f1"]["value"] == pytest.approx(before.record["metrics"]["macro_f1"]["value"])
+    assert known.record.metrics["macro_f1"].value == pytest.approx(before.record.metrics["macro_f1"].value)
     edit(version, predictions_hash=None)
     known = latest_results(version)
     assert known and known.unverified and "無法驗證" in known.unverified.zh

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from mcp import Client
 
+from nlp_skills.resources.evaluation import Evaluation
 from nlp_skills.resources.figures import figure
 from nlp_skills.resources.files import dump_jsonl, read_yaml, sha256_file, write_atomic, write_json, write_yaml
 from nlp_skills.resources.language import Language
@@ -133,24 +134,26 @@ class Planted:
         invalid = said.count(None) / len(said)
         commit_evaluation(
             folder,
-            {
-                "benchmark": {"name": "main", "hash": "be" * 32, "count": len(rows)},
-                "decoding": "free",
-                "metrics": {
-                    "macro_f1": {"value": hits, "low": hits - 0.1, "high": hits + 0.02},
-                    "accuracy": {"value": hits, "low": hits - 0.1, "high": hits + 0.02},
-                    "invalid_rate": {"value": invalid, "low": 0.0, "high": 1.0},
-                },
-                "per_class": {
-                    label: {"f1": value, "precision": value, "recall": value, "support": 5, "intervals": {}}
-                    for label, value in f1.items()
-                },
-                "other_decoding": {"decoding": "constrained", "metrics": {"macro_f1": {"value": 0.95}}},
-                "baselines": {},
-                "verdict": {"met": hits >= 0.9, "simplest_wins": False, "simplest": None},
-                "predictions_hash": keep_answers(folder, lines),
-                **record,
-            },
+            Evaluation.model_validate(
+                {
+                    "benchmark": {"name": "main", "hash": "be" * 32, "count": len(rows)},
+                    "decoding": "free",
+                    "metrics": {
+                        "macro_f1": {"value": hits, "low": hits - 0.1, "high": hits + 0.02},
+                        "accuracy": {"value": hits, "low": hits - 0.1, "high": hits + 0.02},
+                        "invalid_rate": {"value": invalid, "low": 0.0, "high": 1.0},
+                    },
+                    "per_class": {
+                        label: {"f1": value, "precision": value, "recall": value, "support": 5, "intervals": {}}
+                        for label, value in f1.items()
+                    },
+                    "other_decoding": {"decoding": "constrained", "metrics": {"macro_f1": {"value": 0.95}}},
+                    "baselines": {},
+                    "verdict": {"met": hits >= 0.9, "simplest_wins": False, "simplest": None},
+                    "predictions_hash": keep_answers(folder, lines),
+                    **record,
+                }
+            ),
         )
         return folder
 
@@ -431,7 +434,7 @@ async def test_what_a_deployment_and_another_benchmark_showed_counts_too(planted
         planted.task.deployments / "d1.json",
         {"version": "v1", "target": "local", "parity": {"raw": 0.8, "label": 14 / 15, "count": 15}},
     )
-    evaluations = folder.evaluations()
+    evaluations = [one.to_dict() for one in folder.evaluations()]
     other = {
         **evaluations[0],
         "benchmark": {"name": "general", "hash": "00" * 32, "count": 50},
@@ -530,7 +533,7 @@ async def test_the_advised_change_keeps_its_prediction_whoever_plans_it(planted:
 async def test_row_text_is_quoted_as_data_and_hidden_on_premise(planted: Planted) -> None:
     folder = planted.trained()
     planted.evaluated(folder, lambda _, gold: "中性" if gold == "負面" else gold)
-    record = folder.evaluations()[0]
+    record = folder.evaluations()[0].to_dict()
     lines = [json.loads(line) for line in folder.predictions_file.read_text(encoding="utf-8").splitlines()]
     record["predictions_hash"] = keep_answers(folder, [{**line, "text": INJECTION * 9} for line in lines])
     write_json(folder.results_file, {"format": 1, "evaluations": [record]})

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ....resources.errors import EvaluationError
+from ....resources.evaluation import FittedOn
 from ....resources.files import read_json, sha256_bytes, write_json
 from ....resources.kinds import Registry, is_stand_in
 from ....resources.language import Text, several
@@ -64,13 +65,13 @@ def baseline_title(name: str) -> Text:
     return known.title if known else Text(name, name)
 
 
-def fitted_title(name: str, figures: Mapping[str, Any]) -> Text:
+def fitted_title(name: str, fitted_on: FittedOn | None) -> Text:
     """The method's name with the rows it was fitted on, without which its score is no figure.
 
     Arguments:
-        figures: a record's of the method, or the simplest one of its verdict; older ones do not say the rows.
+        fitted_on: as its evaluation recorded it; older ones do not say the rows.
     """
-    title, rows = baseline_title(name), (figures.get("fitted_on") or {}).get("rows")
+    title, rows = baseline_title(name), fitted_on.rows if fitted_on else None
     if rows is None:
         return title
     return Text(

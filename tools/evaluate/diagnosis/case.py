@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from ....resources.data_source import load_data_source
 from ....resources.errors import EvaluationError, NlpSkillsError
+from ....resources.evaluation import Evaluation, Simplest
 from ....resources.files import read_jsonl
 from ....resources.language import Text
 from ....resources.model_info import TrainingFigures
@@ -76,7 +77,7 @@ class Case:
     def seen_in_evaluation(self) -> dict[str, Any]:
         """What the evaluation looked at, where it was of the benchmark of the newest result."""
         found = dict(self.folder.evidence().get("evaluation") or {})
-        mine = self.evaluation is not None and found.get("benchmark") == self.evaluation["benchmark"]["hash"]
+        mine = self.evaluation is not None and found.get("benchmark") == self.evaluation.benchmark.hash
         return found if mine else {}
 
     @cached_property
@@ -142,7 +143,7 @@ class Case:
 
     # ---- what was measured --------------------------------------------------------------------------------------
 
-    def measured(self) -> tuple[dict[str, Any], Result]:
+    def measured(self) -> tuple[Evaluation, Result]:
         """The newest evaluation and its headline.
 
         Raises:
@@ -165,16 +166,16 @@ class Case:
     @property
     def accuracy(self) -> float | None:
         found = headline(self.evaluation, self.right_metric) if self.evaluation else None
-        return float(found["value"]) if found else None
+        return float(found.value) if found else None
 
     @property
     def constrained(self) -> float | None:
         """The headline metric where the model may answer with labels only: what its knowledge is worth."""
-        other = (self.evaluation or {}).get("other_decoding") or {}
-        if self.result is None or other.get("decoding") != "constrained":
+        other = self.evaluation.other_decoding if self.evaluation else None
+        if self.result is None or other is None or other.decoding != "constrained":
             return None
-        found = (other.get("metrics") or {}).get(self.result.metric) or {}
-        return float(found["value"]) if found.get("value") is not None else None
+        found = other.metrics.get(self.result.metric)
+        return None if found is None or found.value is None else float(found.value)
 
     @property
     def not_ended(self) -> float | None:
@@ -298,10 +299,10 @@ class Case:
         """
         if self.result is None or not higher_is_better(self.result.metric) or self.kind == "text":
             return None
-        simple = float(self.result.simplest["value"]) if self.result.simplest else self.result.value
+        simple = float(self.result.simplest.value) if self.result.simplest else self.result.value
         value, ceiling = self.result.value, max(simple, self.result.value)
-        simplest = self.result.simplest or {"name": "tfidf"}
-        name = fitted_title(str(simplest["name"]), simplest)
+        simplest = self.result.simplest or Simplest(name="tfidf")
+        name = fitted_title(simplest.name, simplest.fitted_on)
         said = because or Text(
             f"On the same rows {name.en} reaches {simple:.2f}, so that much can be learnt from them.",
             f"在同一批資料上，{name.zh}可以到 {simple:.2f}，至少這些是學得到的。",

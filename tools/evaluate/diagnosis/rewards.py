@@ -71,7 +71,7 @@ def _right(case: Case) -> float | None:
     if case.kind == "pair" or (case.kind == "text" and _metric(case) not in _CHECKED):
         return None
     found = headline(case.evaluation, "json_validity") if case.evaluation and _metric(case) == "json_validity" else None
-    return float(found["value"]) if found else case.accuracy
+    return found.value if found else case.accuracy
 
 
 def _metric(case: Case) -> str:

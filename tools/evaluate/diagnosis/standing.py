@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ....resources.answer import Standing
+from ....resources.evaluation import Evaluation, Measured, Simplest
 from ....resources.figures import figure
 from ....resources.language import Text, several
 from ....resources.task import Task, usual_metric
@@ -39,7 +39,7 @@ class Result:
     weakest_f1: float
     weakest_rows: int | None
     invalid_rate: float
-    simplest: Mapping[str, Any] | None
+    simplest: Simplest | None
     parent: str | None
     before: float | None
 
@@ -60,27 +60,27 @@ def result_of(task: Task, version: VersionFolder) -> Result | None:
         return None
     metric = task.metric if headline(evaluation, task.metric) else usual
     per_class = {
-        label: figures["f1"]
-        for label, figures in (evaluation.get("per_class") or {}).items()
-        if figures.get("support") and not figures.get("too_few")
+        label: float(figures.f1 or 0.0)
+        for label, figures in evaluation.per_class.items()
+        if figures.support and not figures.too_few
     }
     weakest = min(per_class, key=lambda label: per_class[label]) if len(per_class) > 1 else None
     parent = version.config().parent
     return Result(
         version=version,
         metric=metric,
-        value=float(found["value"]),
-        low=found.get("low"),
-        high=found.get("high"),
-        rows=int(evaluation["benchmark"].get("count") or 0),
-        benchmark=str(evaluation["benchmark"]["hash"]),
+        value=float(found.value),
+        low=found.low,
+        high=found.high,
+        rows=evaluation.benchmark.count,
+        benchmark=evaluation.benchmark.hash,
         standing=_standing(metric, found, task.success_criteria.threshold),
         threshold=task.success_criteria.threshold,
         weakest=weakest,
         weakest_f1=per_class[weakest] if weakest else 0.0,
         weakest_rows=train_counts(version).get(weakest) if weakest else None,
-        invalid_rate=float(((evaluation.get("metrics") or {}).get("invalid_rate") or {}).get("value") or 0.0),
-        simplest=_simplest(evaluation, metric, float(found["value"])),
+        invalid_rate=float(rate.value) if (rate := evaluation.measured("invalid_rate")) else 0.0,
+        simplest=_simplest(evaluation, metric, found.value),
         parent=parent or None,
         before=_value_on(version, parent, metric, evaluation) if parent else None,
     )
@@ -124,17 +124,9 @@ def best_of(results: Sequence[Result]) -> Result | None:
     return max(comparable, key=lambda result: (sign * result.value, result.version.number))
 
 
-def headline(evaluation: Mapping[str, Any], metric: str) -> dict[str, Any] | None:
-    """`{value, low, high}` of a metric, `recall.negative` among them; None where it was not measured."""
-    kind, _, label = metric.partition(".")
-    if not label:
-        found = (evaluation.get("metrics") or {}).get(kind)
-        return dict(found) if found and found.get("value") is not None else None
-    figures = (evaluation.get("per_class") or {}).get(label) or {}
-    if figures.get(kind) is None:
-        return None
-    low, high = (figures.get("intervals") or {}).get(kind) or (None, None)
-    return {"value": figures[kind], "low": low, "high": high}
+def headline(evaluation: Evaluation, metric: str) -> Measured | None:
+    """A metric with its interval, `recall.negative` among them; None where it was not measured."""
+    return evaluation.measured(metric)
 
 
 def train_counts(version: VersionFolder) -> dict[str, int]:
@@ -147,24 +139,24 @@ def higher_is_better(metric: str) -> bool:
     return known is None or known.higher_is_better
 
 
-def _standing(metric: str, found: Mapping[str, Any], threshold: float | None) -> Standing:
+def _standing(metric: str, found: Measured, threshold: float | None) -> Standing:
     if threshold is None:
         return "no_goal"
     sign = 1 if higher_is_better(metric) else -1
-    short_by = sign * (threshold - float(found["value"]))
+    short_by = sign * (threshold - found.value)
     if short_by <= 0:
         return "met"
-    far_edge = found.get("high" if sign > 0 else "low")
+    far_edge = found.high if sign > 0 else found.low
     reaches = far_edge is not None and sign * (float(far_edge) - threshold) >= 0
     return "close" if reaches or short_by <= figure("close_gap") else "gap"
 
 
 def against_the_simplest(result: Result) -> Text | None:
     """The words for a simple baseline that wins or ties; None where the model is ahead."""
-    if not result.simplest or result.simplest["outcome"] == "loses":
+    if not result.simplest or result.simplest.outcome == "loses":
         return None
-    title, value = fitted_title(result.simplest["name"], result.simplest), f"{result.simplest['value']:.3f}"
-    if result.simplest["outcome"] == "wins":
+    title, value = fitted_title(result.simplest.name, result.simplest.fitted_on), f"{result.simplest.value:.3f}"
+    if result.simplest.outcome == "wins":
         return Text(
             f"Honestly: {title.en} scores {value} on the same rows, trains in seconds and needs no GPU. As it "
             "stands, the simple method is the better choice.",
@@ -175,31 +167,26 @@ def against_the_simplest(result: Result) -> Text | None:
     )
 
 
-def _simplest(evaluation: Mapping[str, Any], metric: str, value: float) -> Mapping[str, Any] | None:
+def _simplest(evaluation: Evaluation, metric: str, value: float) -> Simplest | None:
     """What the evaluation itself found, else by the plain values of the baselines it recorded."""
-    verdict = evaluation.get("verdict") or {}
-    if verdict.get("simplest") and verdict.get("metric", metric) == metric:
-        return dict(verdict["simplest"])
+    verdict = evaluation.verdict
+    if verdict.simplest and (verdict.metric or metric) == metric:
+        return verdict.simplest
     known = {
-        name: float(figures[metric])
-        for name, figures in (evaluation.get("baselines") or {}).items()
-        if name != BASE_MODEL and isinstance(figures.get(metric), int | float)
+        name: found
+        for name, figures in evaluation.baselines.items()
+        if name != BASE_MODEL and (found := figures.value(metric)) is not None
     }
     if not known:
         return None
     name = max(known, key=lambda one: known[one])
-    fitted = evaluation["baselines"][name].get("fitted_on")
-    return {
-        "name": name,
-        "value": known[name],
-        "outcome": "wins" if known[name] >= value else "loses",
-        **({"fitted_on": fitted} if fitted else {}),
-    }
+    outcome = "wins" if known[name] >= value else "loses"
+    return Simplest(name=name, value=known[name], outcome=outcome, fitted_on=evaluation.baselines[name].fitted_on)
 
 
-def _value_on(version: VersionFolder, parent: str, metric: str, evaluation: Mapping[str, Any]) -> float | None:
+def _value_on(version: VersionFolder, parent: str, metric: str, evaluation: Evaluation) -> float | None:
     if not parent.startswith("v") or not parent[1:].isdigit():
         return None
-    earlier = VersionFolder(version.task, int(parent[1:])).latest_evaluation(evaluation["benchmark"]["hash"])
+    earlier = VersionFolder(version.task, int(parent[1:])).latest_evaluation(evaluation.benchmark.hash)
     found = headline(earlier, metric) if earlier else None
-    return float(found["value"]) if found else None
+    return float(found.value) if found else None

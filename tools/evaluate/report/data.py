@@ -9,11 +9,12 @@ from typing import Any
 
 from ....resources.files import read_json
 from ....resources.language import Text, several
+from ....resources.snapshot import DataSnapshot
 from ...compute.chart import tick_label, ticks
 from ...compute.redaction import without_secrets
 from .figures import day
 from .markup import Content, Html, definitions, html, table, tag
-from .material import Material, json_or_empty
+from .material import Material
 
 _SPLITS = {"train": Text("training", "訓練"), "valid": Text("validation", "驗證"), "test": Text("test", "測試")}
 _KINDS = {
@@ -25,14 +26,14 @@ _BINS = 30
 
 
 def data(material: Material) -> Html:
-    recorded = json_or_empty(material.folder.data_snapshot_file)
-    benchmark = material.record["benchmark"]
-    kind = str(recorded.get("kind") or "")
+    recorded = material.folder.data_snapshot()
+    benchmark = material.record.benchmark
+    kind = recorded.kind or ""
     facts: dict[Text, Content] = {
-        Text("Data snapshot", "資料快照"): _hash(recorded.get("hash")),
+        Text("Data snapshot", "資料快照"): _hash(recorded.hash),
         Text("Made", "產生方式"): _KINDS.get(kind, Text(kind, kind)) if kind else None,
-        Text("Benchmark", "評估基準"): html(f"{benchmark['name']} ", _hash(benchmark["hash"])),
-        Text("Rows of the benchmark", "評估基準列數"): f"{benchmark['count']:,}",
+        Text("Benchmark", "評估基準"): html(f"{benchmark.name} ", _hash(benchmark.hash)),
+        Text("Rows of the benchmark", "評估基準列數"): f"{benchmark.count:,}",
     }
     return html(
         _rows_by_label(recorded),
@@ -57,15 +58,15 @@ def _hash(value: Any) -> Html | None:
     return tag("code", str(value)) if value else None
 
 
-def _rows_by_label(recorded: dict[str, Any]) -> Html | None:
-    counted = recorded.get("label_counts") or {}
+def _rows_by_label(recorded: DataSnapshot) -> Html | None:
+    counted = recorded.label_counts
     splits = [name for name in _SPLITS if name in counted]
     labels = list(dict.fromkeys(label for name in splits for label in counted[name]))
     if not labels:
-        counts = recorded.get("counts") or {}
+        counts = recorded.counts
         return definitions({_SPLITS[name]: f"{counts[name]:,}" for name in _SPLITS if counts.get(name)})
     labels.sort(key=lambda label: -counted.get("train", {}).get(label, 0))
-    counts = recorded.get("counts") or {}
+    counts = recorded.counts
     totals = {name: int(counts.get(name) or sum(counted[name].values())) for name in splits}
     head = [
         tag("th", Text("label", "標籤"), scope="col"),

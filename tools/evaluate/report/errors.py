@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ....resources.evaluation import Confusion
 from ....resources.language import Text, several
 from ..record import INVALID
 from .labels import said
@@ -50,9 +51,7 @@ def errors(material: Material) -> Html:
             f"沒有：這個評估基準的 {len(answers):,} 列全部答對。",
         )
     embedded, left = (
-        _embedded(material)
-        if material.record.get("confusion")
-        else written(material, _PAGE, _MOST_CHARACTERS, _LONGEST_TEXT)
+        _embedded(material) if material.record.confusion else written(material, _PAGE, _MOST_CHARACTERS, _LONGEST_TEXT)
     )
     cut = (
         tag(
@@ -67,7 +66,7 @@ def errors(material: Material) -> Html:
         if left
         else None
     )
-    wanted, answered = COLUMNS[material.record.get("answers", "label")]
+    wanted, answered = COLUMNS[material.record.answers or "label"]
     head = [
         tag("th", Text("text", "文字"), scope="col"),
         tag("th", wanted, scope="col"),
@@ -80,7 +79,7 @@ def errors(material: Material) -> Html:
     shown = tag(
         "table", tag("thead", tag("tr", head)), tag("tbody", body), class_="errors", aria_label=Text("Answers", "回答")
     )
-    marks = MARKS.get(str(material.record.get("answers")))
+    marks = MARKS.get(str(material.record.answers))
     return html(
         tag("p", told),
         tag("p", marks, class_="note") if marks else None,
@@ -94,10 +93,10 @@ def errors(material: Material) -> Html:
 
 def _embedded(material: Material) -> tuple[dict[str, Any], int]:
     """The rows for the script, wrong ones first where not all fit; and how many did not."""
-    found = material.record["confusion"]
-    golds = {name: place for place, name in enumerate(found["labels"])}
-    answers = {name: place for place, name in enumerate(found["predicted"])}
-    none = len(found["predicted"]) - 1
+    found = material.record.confusion or Confusion()
+    golds = {name: place for place, name in enumerate(found.labels)}
+    answers = {name: place for place, name in enumerate(found.predicted)}
+    none = len(found.predicted) - 1
     earlier = next((one.answers for one in material.compared if one.answers), None)
     rows, characters, left = [], 0, 0
     for number, answer in sorted(enumerate(material.answers), key=lambda one: (one[1]["correct"], one[0])):
@@ -124,11 +123,11 @@ def _embedded(material: Material) -> tuple[dict[str, Any], int]:
             row["b"] = answers.get(str(before), none) if before else none
         rows.append(row)
     rows.sort(key=lambda row: int(row["n"]))
-    return {"labels": found["labels"], "none": none, "page": _PAGE, "rows": rows}, left
+    return {"labels": found.labels, "none": none, "page": _PAGE, "rows": rows}, left
 
 
 def _filters(material: Material, earlier: str | None) -> Html:
-    found = material.record.get("confusion") or {"labels": [], "predicted": []}
+    found = material.record.confusion or Confusion()
     shown = [
         ("wrong", Text("wrong answers", "答錯的")),
         ("right", Text("right answers", "答對的")),
@@ -144,7 +143,7 @@ def _filters(material: Material, earlier: str | None) -> Html:
         ("short", Text("shortest first", "由短到長")),
         ("long", Text("longest first", "由長到短")),
     ]
-    numbered = list(enumerate(found["labels"]))
+    numbered = list(enumerate(found.labels))
     by_label = (
         [
             _choice(
@@ -153,7 +152,7 @@ def _filters(material: Material, earlier: str | None) -> Html:
             _choice(
                 "said",
                 Text("Answer", "回答"),
-                [("", Text("any", "不限")), *((str(n), said(name)) for n, name in enumerate(found["predicted"]))],
+                [("", Text("any", "不限")), *((str(n), said(name)) for n, name in enumerate(found.predicted))],
             ),
         ]
         if numbered
@@ -202,7 +201,7 @@ def _pager() -> Html:
 def _row(material: Material, answer: dict[str, Any], earlier: Compared | None) -> Html:
     """One answer for a reader without scripts."""
     name = str(answer["id"])
-    if material.record.get("confusion"):
+    if material.record.confusion:
         wanted: Content = str(answer["gold"])
         answered = _answered(answer)
         before: Content = ((earlier.answers or {}).get(name) if earlier else None) or said(INVALID)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from ....resources.evaluation import ClassFigures, Confusion
 from ....resources.language import Text, several
 from ..metric import metric_title
 from ..record import INVALID
@@ -38,10 +37,10 @@ def per_label(material: Material) -> Html:
         tag("th", _sorter(Text("rows", "筆數"), "support"), scope="col", class_="n"),
     ]
     rows = [
-        _label_row(place, label, figures) for place, (label, figures) in enumerate(material.record["per_class"].items())
+        _label_row(place, label, figures) for place, (label, figures) in enumerate(material.record.per_class.items())
     ]
     body = table(head, rows, Text("Figures by label", "各標籤表現"), "labels")
-    how = _HOW_PARTS if material.record.get("answers") == "spans" else _HOW_LABELS
+    how = _HOW_PARTS if material.record.answers == "spans" else _HOW_LABELS
     return html(tag("div", body, class_="long") if len(rows) > _MANY else body, tag("p", how, class_="note"))
 
 
@@ -49,27 +48,28 @@ def _sorter(title: Content, key: str) -> Html:
     return tag("button", title, type="button", class_="sorter", data_key=key)
 
 
-def _label_row(place: int, label: str, figures: dict[str, Any]) -> Html:
-    values = {f"data_{name}": figures[name] for name in _NAMES}
+def _label_row(place: int, label: str, figures: ClassFigures) -> Html:
+    measured = {name: figures.value(name) or 0.0 for name in _NAMES}
+    values = {f"data_{name}": value for name, value in measured.items()}
     cells = []
     for name in _NAMES:
-        low, high = (figures.get("intervals") or {}).get(name) or (None, None)
+        low, high = figures.intervals.get(name) or (None, None)
         title = (
             None if low is None else Text(f"95 % interval {low:.3f}–{high:.3f}", f"95% 信賴區間 {low:.3f}–{high:.3f}")
         )
-        drawn: Content = (tag("span", number(figures[name]), class_="value"), bar(figures[name], low, high))
-        if figures.get("too_few"):
+        drawn: Content = (tag("span", number(measured[name]), class_="value"), bar(measured[name], low, high))
+        if figures.too_few:
             drawn = tag("span", _counted(name, figures), class_="value few")
-        if not figures["support"] and name == "recall":
+        if not figures.support and name == "recall":
             drawn = tag("span", "–", class_="value")
         cells.append(tag("td", tag("span", metric_title(name), class_="name"), drawn, title=title, class_="measure"))
     return tag(
         "tr",
         tag("th", label, scope="row"),
         cells,
-        tag("td", tag("span", Text("rows", "筆數"), class_="name"), figures["support"], class_="n support"),
+        tag("td", tag("span", Text("rows", "筆數"), class_="name"), figures.support, class_="n support"),
         data_label=place,
-        data_support=figures["support"],
+        data_support=figures.support,
         **values,
     )
 
@@ -77,31 +77,28 @@ def _label_row(place: int, label: str, figures: dict[str, Any]) -> Html:
 _TOO_FEW = Text("too few to say", "太少，無法判斷")
 
 
-def _counted(name: str, figures: dict[str, Any]) -> Text:
+def _counted(name: str, figures: ClassFigures) -> Text:
     """What was counted of a label with few rows, in place of a share of them."""
-    right, of = (
-        figures.get("right", 0),
-        {"precision": figures.get("answered", 0), "recall": figures["support"]}.get(name),
-    )
+    right, of = (figures.right, {"precision": figures.answered, "recall": figures.support}.get(name))
     return _TOO_FEW if of is None else Text(f"{right} of {of}", f"{of} 列中 {right} 列")
 
 
 def confusion(material: Material) -> Html:
-    found = material.record["confusion"]
-    if len(found["labels"]) > _WIDEST_MATRIX:
+    found = material.record.confusion or Confusion()
+    if len(found.labels) > _WIDEST_MATRIX:
         return _list_of_mistakes(material)
-    predicted = found["predicted"]
-    if not any(counts[-1] for counts in found["matrix"]):
+    predicted = found.predicted
+    if not any(counts[-1] for counts in found.matrix):
         predicted = [name for name in predicted if name != INVALID]
     head = [
         tag("th", Text("label ↓ answer →", "正解 ↓ 回答 →"), class_="corner"),
         *(tag("th", _short(name), scope="col") for name in predicted),
     ]
     rows = []
-    for gold, counts in enumerate(found["matrix"]):
+    for gold, counts in enumerate(found.matrix):
         total = sum(counts)
         cells = [_cell(found, gold, place, count, total) for place, count in enumerate(counts[: len(predicted)])]
-        rows.append(tag("tr", tag("th", _short(found["labels"][gold]), scope="row"), cells))
+        rows.append(tag("tr", tag("th", _short(found.labels[gold]), scope="row"), cells))
     how = Text(
         "Each row of the matrix is one label: how many of its rows got which answer, and what share that is. "
         "Choose a cell to read its rows.",
@@ -122,10 +119,10 @@ def _short(name: str) -> Content:
     return tag("span", f"{name[:_LONGEST_HEAD]}…", title=name)
 
 
-def _cell(found: dict[str, Any], gold: int, place: int, count: int, total: int) -> Html:
+def _cell(found: Confusion, gold: int, place: int, count: int, total: int) -> Html:
     right = gold == place
     share = count / total if total else 0.0
-    label, answer = found["labels"][gold], said(found["predicted"][place])
+    label, answer = found.labels[gold], said(found.predicted[place])
     answered = answer if isinstance(answer, Text) else Text(str(answer), str(answer))
     inside: Content = tag("span", "0", class_="none")
     if count:
@@ -147,7 +144,7 @@ def _cell(found: dict[str, Any], gold: int, place: int, count: int, total: int) 
 
 def _list_of_mistakes(material: Material) -> Html:
     """The most frequent mistakes, where a matrix would be too wide to read."""
-    found = material.record["confusion"]
+    found = material.record.confusion or Confusion()
     every = mistakes(material.record)
     if not every:
         return tag("p", Text("No label was taken for another.", "沒有任何標籤被混淆。"))
@@ -157,8 +154,8 @@ def _list_of_mistakes(material: Material) -> Html:
         tag("th", Text("rows", "列數"), scope="col", class_="n"),
         tag("th", Text("share of the label", "占該標籤"), scope="col", class_="n"),
     ]
-    golds = {name: place for place, name in enumerate(found["labels"])}
-    answers = {name: place for place, name in enumerate(found["predicted"])}
+    golds = {name: place for place, name in enumerate(found.labels)}
+    answers = {name: place for place, name in enumerate(found.predicted)}
     rows = [
         tag(
             "tr",
@@ -180,9 +177,8 @@ def _list_of_mistakes(material: Material) -> Html:
         else Text("", "")
     )
     how = Text(
-        f"With {len(found['labels'])} labels a matrix cannot be read, so these are the most frequent "
-        f"mistakes.{more.en}",
-        f"標籤有 {len(found['labels'])} 個，矩陣難以閱讀，這裡列出最常見的混淆。{more.zh}",
+        f"With {len(found.labels)} labels a matrix cannot be read, so these are the most frequent mistakes.{more.en}",
+        f"標籤有 {len(found.labels)} 個，矩陣難以閱讀，這裡列出最常見的混淆。{more.zh}",
     )
     return html(
         tag("div", table(head, rows, Text("Most frequent mistakes", "最常見的混淆")), class_="long"),

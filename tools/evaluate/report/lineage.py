@@ -158,15 +158,15 @@ def _outcome(material: Material, folder: VersionFolder, one: dict[str, Any]) -> 
     record = (
         material.record
         if folder.number == material.folder.number
-        else folder.latest_evaluation(material.record["benchmark"]["hash"])
+        else folder.latest_evaluation(material.record.benchmark.hash)
     )
     if found := score(record, material.metric):
         return html(
             metric_title(material.metric),
             " ",
-            tag("b", number(found["value"])),
+            tag("b", number(found.value)),
             " ",
-            tag("span", interval(found["low"], found["high"]), class_="soft"),
+            tag("span", interval(found.low, found.high), class_="soft"),
         )
     if folder.latest_evaluation():
         return Text("evaluated on another benchmark only", "只在其他評估基準上評估過")

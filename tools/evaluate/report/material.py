@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ....resources.errors import NlpSkillsError
+from ....resources.evaluation import Evaluation, Margin, Measured
 from ....resources.files import read_json
 from ....resources.language import Text
 from ....resources.lineage import lineage_chain, load_lineage, parent_of
@@ -18,7 +18,6 @@ from ..compare import compare
 from ..diagnosis import Diagnosis, diagnose
 from ..metric import known_metrics, metric_title
 from ..record import evaluated_answers
-from ..verdict import headline
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Material:
 
     folder: VersionFolder
     task: Task
-    record: Mapping[str, Any]
+    record: Evaluation
     answers: list[dict[str, Any]]
     answers_problem: NlpSkillsError | None
     lineage: dict[str, Any]
@@ -50,7 +49,7 @@ class Material:
     @property
     def metric(self) -> str:
         """The metric of the goal as it was when this was evaluated."""
-        return str(self.record["verdict"]["metric"])
+        return self.record.verdict.metric
 
     @property
     def higher_is_better(self) -> bool:
@@ -59,22 +58,22 @@ class Material:
 
     @property
     def threshold(self) -> float | None:
-        found = self.record["verdict"]["threshold"]
+        found = self.record.verdict.threshold
         return None if found is None else float(found)
 
     @property
-    def margins(self) -> dict[str, Any]:
+    def margins(self) -> dict[str, Margin]:
         """For each baseline how far this version is ahead of it, with its interval; of older records only one."""
-        found = self.record["verdict"]
-        simplest = found.get("simplest") or {}
-        known = {simplest["name"]: simplest["ahead"]} if simplest.get("ahead") else {}
-        return {**known, **(found.get("margins") or {})}
+        found = self.record.verdict
+        simplest = found.simplest
+        known = {simplest.name: simplest.ahead} if simplest and simplest.ahead else {}
+        return {**known, **found.margins}
 
     def metric_title(self) -> Text:
         return metric_title(self.metric)
 
 
-def gather(folder: VersionFolder, record: Mapping[str, Any]) -> Material:
+def gather(folder: VersionFolder, record: Evaluation) -> Material:
     """Everything that stands on disk about this evaluation; what is missing is left out, and its section says so."""
     answers, problem = [], None
     try:
@@ -95,16 +94,12 @@ def gather(folder: VersionFolder, record: Mapping[str, Any]) -> Material:
     )
 
 
-def score(record: Mapping[str, Any] | None, metric: str) -> dict[str, Any] | None:
-    """`{value, low, high}` of `metric` in a record; None where it was not measured."""
-    if record is None:
-        return None
-    kind, _, label = metric.partition(".")
-    known = kind in (record["per_class"].get(label) or {}) if label else kind in record["metrics"]
-    return headline(record, metric) if known else None
+def score(record: Evaluation | None, metric: str) -> Measured | None:
+    """`metric` in a record; None where it was not measured."""
+    return record.measured(metric) if record else None
 
 
-def _earlier(folder: VersionFolder, record: Mapping[str, Any]) -> list[VersionFolder]:
+def _earlier(folder: VersionFolder, record: Evaluation) -> list[VersionFolder]:
     """The parent, and the newest version before this one that was evaluated on the same benchmark."""
     parent = parent_of(folder)
     found = [parent] if parent and parent.evaluations() else []
@@ -113,14 +108,14 @@ def _earlier(folder: VersionFolder, record: Mapping[str, Any]) -> list[VersionFo
         for number in reversed(version_numbers(folder.task))
         if number < folder.number
     )
-    previous = next((one for one in before if one.latest_evaluation(record["benchmark"]["hash"])), None)
+    previous = next((one for one in before if one.latest_evaluation(record.benchmark.hash)), None)
     return [*found, *([previous] if previous and all(previous.number != one.number for one in found) else [])]
 
 
-def _compared(earlier: VersionFolder, folder: VersionFolder, record: Mapping[str, Any]) -> Compared:
-    other = earlier.latest_evaluation(record["benchmark"]["hash"])
+def _compared(earlier: VersionFolder, folder: VersionFolder, record: Evaluation) -> Compared:
+    other = earlier.latest_evaluation(record.benchmark.hash)
     try:
-        answers = evaluated_answers(earlier, other, record["decoding"]) if other else []
+        answers = evaluated_answers(earlier, other, record.decoding) if other else []
         said = {str(answer["id"]): answer["predicted"] for answer in answers} or None
         right = frozenset(str(answer["id"]) for answer in answers if answer["correct"])
         return Compared(earlier.name, compare(earlier, folder), None, said, right)
@@ -128,10 +123,10 @@ def _compared(earlier: VersionFolder, folder: VersionFolder, record: Mapping[str
         return Compared(earlier.name, problem=error)
 
 
-def _diagnosis(folder: VersionFolder, record: Mapping[str, Any]) -> Diagnosis | NlpSkillsError | None:
+def _diagnosis(folder: VersionFolder, record: Evaluation) -> Diagnosis | NlpSkillsError | None:
     """Of the newest evaluation, which is the one a diagnosis looks at."""
     newest = folder.latest_evaluation()
-    if newest is None or newest.get("id") != record.get("id"):
+    if newest is None or newest.id != record.id:
         return None
     try:
         return diagnose(folder, texts=False)

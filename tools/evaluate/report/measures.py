@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from ....resources.evaluation import BaselineFigures, Figure, Measured, SimplifiedLeak
 from ....resources.language import Text, several
 from ....resources.task import usual_metric
 from ..baselines import fitted_title
@@ -21,52 +21,43 @@ _DECODINGS = {
 
 def measures(material: Material) -> Html:
     record, metric, usual = material.record, material.metric, usual_metric(material.task.type)
-    names = list(dict.fromkeys([metric, *sorted(record["metrics"], key=lambda name: name != usual)]))
+    names = list(dict.fromkeys([metric, *sorted(record.metrics, key=lambda name: name != usual)]))
     head = [tag("th"), *(tag("th", metric_title(name), scope="col", class_="n") for name in names)]
-    decoding = _DECODINGS.get(record["decoding"], Text(record["decoding"], record["decoding"]))
+    decoding = _DECODINGS.get(record.decoding, Text(record.decoding, record.decoding))
     version = material.folder.name
     own: Content = Text(f"{version}, {decoding.en} (as deployed)", f"{version}，{decoding.zh}（與部署相同）")
     rows = [_row(own, {name: score(record, name) for name in names}, own=True)]
-    if other := record.get("other_decoding"):
-        said = _DECODINGS.get(other["decoding"], Text(other["decoding"], other["decoding"]))
+    if other := record.other_decoding:
+        said = _DECODINGS.get(other.decoding, Text(other.decoding, other.decoding))
         rows.append(
             _row(
                 Text(f"{version}, {said.en}", f"{version}，{said.zh}"),
-                {name: other["metrics"].get(name) for name in names},
+                {name: _measured(other.metrics.get(name)) for name in names},
             )
         )
-    for name, figures in (record.get("baselines") or {}).items():
-        intervals = figures.get("intervals") or {}
-        rows.append(
-            _row(
-                fitted_title(name, figures),
-                {
-                    kind: {"value": figures[kind], **_bounds(intervals.get(kind))} if kind in figures else None
-                    for kind in names
-                },
-            )
-        )
+    for name, figures in record.baselines.items():
+        rows.append(_row(fitted_title(name, figures.fitted_on), {kind: _beside(figures, kind) for kind in names}))
     known = known_metrics()
     explained = [words for name in names if name in known and (words := known[name].explained)]
     return html(
         table(head, rows, Text("Metrics", "各項指標"), "measures"),
         tag("ul", (tag("li", one) for one in explained), class_="note"),
-        _fitted(record.get("baselines") or {}),
-        _simplified(record.get("simplified")),
+        _fitted(record.baselines),
+        _simplified(record.simplified),
         None
-        if record.get("baselines")
+        if record.baselines
         else tag(
             "p", Text("No other method was measured with this evaluation.", "這次評估沒有測量其他方法。"), class_="note"
         ),
     )
 
 
-def _fitted(baselines: Mapping[str, Mapping[str, Any]]) -> Html | None:
+def _fitted(baselines: Mapping[str, BaselineFigures]) -> Html | None:
     """On which rows the simple methods were fitted: on others they are other figures."""
-    fitted = next((figures["fitted_on"] for figures in baselines.values() if figures.get("fitted_on")), None)
+    fitted = next((figures.fitted_on for figures in baselines.values() if figures.fitted_on), None)
     if fitted is None:
         return None
-    rows, data = fitted["rows"], str(fitted["snapshot"])[:8]
+    rows, data = fitted.rows or 0, fitted.snapshot[:8]
     return tag(
         "p",
         Text(
@@ -78,29 +69,32 @@ def _fitted(baselines: Mapping[str, Mapping[str, Any]]) -> Html | None:
     )
 
 
-def _simplified(found: Mapping[str, Any] | None) -> Html | None:
+def _simplified(found: SimplifiedLeak | None) -> Html | None:
     """How many answers of a Traditional Chinese task hold Simplified characters."""
     if not found:
         return None
     said = Text(
-        f"Answers with Simplified characters: {found['rate']:.1%} ({found['answers']}",
-        f"含有簡體字的回答：{found['rate']:.1%}（{found['answers']} 列",
+        f"Answers with Simplified characters: {found.rate:.1%} ({found.answers}",
+        f"含有簡體字的回答：{found.rate:.1%}（{found.answers} 列",
     )
-    shown = str(found["characters"])
+    shown = found.characters
     return tag(
         "p", Text(f"{said.en}{f': {shown}' if shown else ''}).", f"{said.zh}{f'：{shown}' if shown else ''}）。")
     )
 
 
-def _bounds(bounds: list[float] | None) -> dict[str, float]:
-    return {"low": bounds[0], "high": bounds[1]} if bounds else {}
+def _measured(figure: Figure | None) -> Measured | None:
+    return Measured(figure.value, figure.low, figure.high) if figure and figure.value is not None else None
 
 
-def _row(title: Content, figures: Mapping[str, Any], own: bool = False) -> Html:
+def _beside(figures: BaselineFigures, metric: str) -> Measured | None:
+    value, (low, high) = figures.value(metric), figures.intervals.get(metric) or (None, None)
+    return None if value is None else Measured(value, low, high)
+
+
+def _row(title: Content, figures: Mapping[str, Measured | None], own: bool = False) -> Html:
     cells = []
     for found in figures.values():
-        low, high = (found.get("low"), found.get("high")) if found else (None, None)
-        cells.append(
-            tag("td", number(found["value"] if found else None), tag("small", interval(low, high)), class_="n")
-        )
+        low, high = (found.low, found.high) if found else (None, None)
+        cells.append(tag("td", number(found.value if found else None), tag("small", interval(low, high)), class_="n"))
     return tag("tr", tag("th", title, scope="row"), cells, class_="own" if own else None)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from ....resources.clock import now
+from ....resources.evaluation import Evaluation
 from ....resources.files import write_atomic
 from ....resources.language import Text, several, speaking
 from ....resources.version import VersionFolder
@@ -43,12 +43,14 @@ _SECTIONS: dict[str, tuple[Text, Callable[[Material], Html]]] = {
 def _sections(material: Material) -> dict[str, tuple[Text, Callable[[Material], Html]]]:
     """Those that have something to show for answers of this kind."""
     left_out = {
-        name for name, part in (("labels", "per_class"), ("confusion", "confusion")) if not material.record.get(part)
+        name
+        for name, part in (("labels", "per_class"), ("confusion", "confusion"))
+        if not getattr(material.record, part)
     }
     return {name: section for name, section in _SECTIONS.items() if name not in left_out}
 
 
-def write_report(folder: VersionFolder, record: Mapping[str, Any]) -> Path:
+def write_report(folder: VersionFolder, record: Evaluation) -> Path:
     """Write the version's `report.html` for that evaluation and return its path.
 
     It opens in the task's language and holds both. Row text is escaped; nothing in it reaches for a network.
@@ -95,11 +97,11 @@ def _page(material: Material) -> str:
 
 
 def _head(material: Material) -> Html:
-    benchmark = material.record["benchmark"]
+    benchmark = material.record.benchmark
     about = Text(
-        f"Evaluation report of {material.folder.name} on {several(benchmark['count'], 'row', form=',')} of "
-        f"benchmark {benchmark['name']}",
-        f"{material.folder.name} 的評估報告，評估基準 {benchmark['name']}，共 {benchmark['count']:,} 列",
+        f"Evaluation report of {material.folder.name} on {several(benchmark.count, 'row', form=',')} of "
+        f"benchmark {benchmark.name}",
+        f"{material.folder.name} 的評估報告，評估基準 {benchmark.name}，共 {benchmark.count:,} 列",
     )
     private = (
         tag(

@@ -45,8 +45,8 @@ def reproducing(material: Material) -> Html:
                 {
                     **{str(name): value for name, value in (material.lineage.get("hashes") or {}).items()},
                     "snapshot": (material.lineage.get("data") or {}).get("snapshot"),
-                    "benchmark": record["benchmark"]["hash"],
-                    "predictions": record.get("predictions_hash"),
+                    "benchmark": record.benchmark.hash,
+                    "predictions": record.predictions_hash,
                 }
             ),
         ),
@@ -109,7 +109,7 @@ def _facts(material: Material, environment: Environment) -> dict[Text, Content]:
         Text("Base model", "基礎模型"): str(lineage_config.get("base_model") or ""),
         Text("Seed", "隨機種子"): None if seed is None else str(seed),
         Text("Machine", "機器"): machine,
-        Text("Evaluation", "評估"): str(material.record.get("id") or ""),
+        Text("Evaluation", "評估"): str(material.record.id),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ....resources.evaluation import Confusion, Evaluation, Measured
 from ....resources.language import Text, several
 from ..baselines import BASE_MODEL, baseline_title, fitted_title
 from ..deciding import chosen
@@ -40,7 +41,7 @@ def summary(material: Material) -> Html:
         _better(material),
         tag("h3", Text("What to do next", "接下來做什麼")),
         _next(material),
-        tag("p", Text(f"Evaluated {day(record['created'])}.", f"評估時間：{day(record['created'])}。"), class_="soft"),
+        tag("p", Text(f"Evaluated {day(record.created)}.", f"評估時間：{day(record.created)}。"), class_="soft"),
     )
 
 
@@ -54,13 +55,15 @@ def standing(material: Material) -> str:
         and (found.result.metric, found.result.threshold) == (material.metric, material.threshold)
     ):
         return found.standing
-    met, threshold = material.record["verdict"]["met"], material.threshold
+    met, threshold = material.record.verdict.met, material.threshold
     if met is None or threshold is None:
         return "no_goal"
     if met:
         return "met"
     own = score(material.record, material.metric)
-    return "close" if own and own["low"] is not None and own["low"] <= threshold <= own["high"] else "gap"
+    return (
+        "close" if own and own.low is not None and own.high is not None and own.low <= threshold <= own.high else "gap"
+    )
 
 
 _STANDINGS = {
@@ -73,7 +76,7 @@ _STANDINGS = {
 
 def _standing(material: Material) -> Content:
     stands, version = standing(material), material.folder.name
-    value, title = number(material.record["verdict"]["value"]), material.metric_title()
+    value, title = number(material.record.verdict.value), material.metric_title()
     verdict = tag("strong", _STANDINGS[stands], class_=f"standing {stands}")
     if material.threshold is None:
         return html(
@@ -87,7 +90,12 @@ def _standing(material: Material) -> Content:
     wanted = f"{material.threshold:.3f}"
     at_least = Text("at least", "至少") if material.higher_is_better else Text("at most", "最多")
     found = score(material.record, material.metric)
-    across = found is not None and found["low"] is not None and found["low"] <= material.threshold <= found["high"]
+    across = (
+        found is not None
+        and found.low is not None
+        and found.high is not None
+        and found.low <= material.threshold <= found.high
+    )
     doubt = (
         Text(
             " The interval reaches across the goal, so another set of rows might say otherwise.",
@@ -114,18 +122,18 @@ def _joined(title: str) -> str:
 def _points(material: Material) -> Iterator[Point]:
     """This version, the earlier ones and the baselines, in the goal's metric."""
     metric, record = material.metric, material.record
-    own = score(record, metric) or {"value": record["verdict"]["value"]}
-    yield Point(material.folder.name, own["value"], own.get("low"), own.get("high"), own=True)
+    own = score(record, metric) or Measured(record.verdict.value)
+    yield Point(material.folder.name, own.value, own.low, own.high, own=True)
     for compared in material.compared:
         earlier = next((one for one in material.chain if one["version"] == compared.name), {})
         results = earlier.get("results") or {}
         if compared.result and compared.result["metric"] == metric and metric in results:
             low, high = (results.get("intervals") or {}).get(metric) or (None, None)
             yield Point(compared.name, results[metric], low, high)
-    for name, figures in (record.get("baselines") or {}).items():
-        if (value := figures.get(metric)) is not None:
-            low, high = (figures.get("intervals") or {}).get(metric) or (None, None)
-            yield Point(fitted_title(name, figures), value, low, high)
+    for name, figures in record.baselines.items():
+        if (value := figures.value(metric)) is not None:
+            low, high = figures.intervals.get(metric) or (None, None)
+            yield Point(fitted_title(name, figures.fitted_on), value, low, high)
 
 
 def _legend(material: Material) -> Html:
@@ -167,8 +175,8 @@ def _meaning(material: Material) -> Content:
     record = material.record
     said: list[Content] = []
     for name, (before, after) in _OF_A_HUNDRED.items():
-        if share := record["metrics"].get(name):
-            value, low, high = (round(100 * share[edge]) for edge in ("value", "low", "high"))
+        if share := record.measured(name):
+            value, low, high = (round(100 * (edge or 0.0)) for edge in share)
             said.append(
                 Text(
                     f"{before.en} {value} {after.en} (between {low} and {high}). ",
@@ -176,27 +184,27 @@ def _meaning(material: Material) -> Content:
                 )
             )
     measured = {
-        label: figures
-        for label, figures in record["per_class"].items()
-        if figures["support"] and not figures.get("too_few")
+        label: figures.f1 or 0.0
+        for label, figures in record.per_class.items()
+        if figures.support and not figures.too_few
     }
     if len(measured) > 1:
-        best, worst = (choose(measured, key=lambda one: measured[one]["f1"]) for choose in (max, min))
-        if measured[best]["f1"] != measured[worst]["f1"]:
+        best, worst = (choose(measured, key=lambda one: measured[one]) for choose in (max, min))
+        if measured[best] != measured[worst]:
             said.append(
                 Text(
-                    f"It is surest on {best} (F1 {number(measured[best]['f1'])}) and weakest on {worst} "
-                    f"({number(measured[worst]['f1'])}). ",
-                    f"表現最好的是「{best}」（F1 {number(measured[best]['f1'])}），"
-                    f"最弱的是「{worst}」（{number(measured[worst]['f1'])}）。",
+                    f"It is surest on {best} (F1 {number(measured[best])}) and weakest on {worst} "
+                    f"({number(measured[worst])}). ",
+                    f"表現最好的是「{best}」（F1 {number(measured[best])}），"
+                    f"最弱的是「{worst}」（{number(measured[worst])}）。",
                 )
             )
     said += [_mistake(*found) for found in mistakes(record)[:_MOST_MISTAKES]]
     if few := too_few_said(record, material.metric):
         said.append(Text(f"{few.en} ", few.zh))
-    if best := chosen(material.folder):
-        said.append(Text(f"{told.en} ", told.zh) if (told := best.said()) else "")
-    leaked = record.get("trained_on")
+    if taken := chosen(material.folder):
+        said.append(Text(f"{told.en} ", told.zh) if (told := taken.said()) else "")
+    leaked = record.trained_on
     if leaked:
         said.append(
             Text(
@@ -207,13 +215,13 @@ def _meaning(material: Material) -> Content:
     return html(said)
 
 
-def mistakes(record: Any) -> list[tuple[str, str, int, int]]:
+def mistakes(record: Evaluation) -> list[tuple[str, str, int, int]]:
     """(label, answer, rows, rows of the label) wherever they differ, the most frequent first."""
-    confusion = record.get("confusion") or {"labels": [], "matrix": [], "predicted": []}
+    confusion = record.confusion or Confusion()
     found = [
         (label, answer, count, sum(counts))
-        for label, counts in zip(confusion["labels"], confusion["matrix"], strict=True)
-        for answer, count in zip(confusion["predicted"], counts, strict=True)
+        for label, counts in zip(confusion.labels, confusion.matrix, strict=True)
+        for answer, count in zip(confusion.predicted, counts, strict=True)
         if count and answer != label
     ]
     return sorted(found, key=lambda one: -one[2])
@@ -240,15 +248,15 @@ _ANSWERS = {
 
 def _better(material: Material) -> Html:
     rows = []
-    baselines = material.record.get("baselines") or {}
-    simplest = (material.record["verdict"].get("simplest") or {}).get("name")
+    baselines = material.record.baselines
+    simplest = material.record.verdict.simplest.name if material.record.verdict.simplest else None
     for name in [*([simplest] if simplest else []), BASE_MODEL]:
-        title = fitted_title(name, baselines.get(name) or {})
+        title = fitted_title(name, baselines[name].fitted_on if name in baselines else None)
         asked = Text(f"the simplest method ({title.en})", f"最簡單的方法（{title.zh}）") if name == simplest else title
         if name in material.margins:
-            rows.append(_row(asked, material.margins[name], True))
+            rows.append(_row(asked, material.margins[name].to_dict(), True))
         elif name in baselines:
-            value = baselines[name].get(material.metric)
+            value = baselines[name].value(material.metric)
             rows.append(
                 tag(
                     "div",
@@ -294,9 +302,9 @@ def outcome_of(found: dict[str, float], higher_is_better: bool = True) -> str:
 
 
 def _next(material: Material) -> Html:
-    name, verdict = material.folder.name, material.record["verdict"]
-    if verdict.get("simplest_wins"):
-        title = baseline_title(verdict["simplest"]["name"])
+    name, verdict = material.folder.name, material.record.verdict
+    if verdict.simplest_wins and verdict.simplest:
+        title = baseline_title(verdict.simplest.name)
         return tag(
             "p",
             Text(

@@ -74,7 +74,7 @@ def cells(material: Material, answer: Mapping[str, Any]) -> tuple[Content, Conte
 
 def sides(material: Material, answer: Mapping[str, Any]) -> tuple[Segments, Segments]:
     """What was wanted, and what was written, in pieces of which those that differ are marked."""
-    kind = material.record.get("answers")
+    kind = material.record.answers
     if kind == "pair":
         margin = answer.get("margin")
         shown = "" if margin is None else f"\n({margin:+.3f})"

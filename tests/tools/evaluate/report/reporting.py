@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+from nlp_skills.resources.evaluation import Evaluation
 from nlp_skills.resources.files import append_jsonl, write_json, write_yaml
 from nlp_skills.resources.task import TaskFolder, TaskType
 from nlp_skills.resources.version import VersionFolder, reserve_version
@@ -136,7 +137,7 @@ def evaluated(
     labels: Sequence[str] = LABELS,
     benchmark: str = "main",
     **more: Any,
-) -> dict[str, Any]:
+) -> Evaluation:
     """Commit an evaluation in which `answer` says what the model answered; returns its record."""
     if not (folder.task.benchmarks / benchmark).is_dir():
         freeze(folder.task, list(rows), name=benchmark)
@@ -154,37 +155,39 @@ def evaluated(
     baseline = {"intervals": {"macro_f1": [0.1, 0.3], "accuracy": [0.2, 0.5]}, "macro_f1": 0.2, "accuracy": 0.4}
     return commit_evaluation(
         folder,
-        {
-            "benchmark": benchmark_reference(frozen),
-            "decoding": "free",
-            "predictions_hash": keep_answers(folder, lines),
-            **figures,
-            "other_decoding": {"decoding": "constrained", "metrics": figures["metrics"]},
-            "baselines": {"majority": baseline, "base_model": baseline},
-            "verdict": {
-                "met": goal["value"] >= 0.8,
-                "threshold": 0.8,
-                "metric": "macro_f1",
-                "value": goal["value"],
-                "simplest_wins": False,
-                "simplest": {
-                    "name": "majority",
-                    "outcome": "loses",
-                    "value": 0.2,
-                    "ahead": {"value": 0.5, "low": 0.4, "high": 0.6},
+        Evaluation.model_validate(
+            {
+                "benchmark": benchmark_reference(frozen),
+                "decoding": "free",
+                "predictions_hash": keep_answers(folder, lines),
+                **figures,
+                "other_decoding": {"decoding": "constrained", "metrics": figures["metrics"]},
+                "baselines": {"majority": baseline, "base_model": baseline},
+                "verdict": {
+                    "met": goal["value"] >= 0.8,
+                    "threshold": 0.8,
+                    "metric": "macro_f1",
+                    "value": goal["value"],
+                    "simplest_wins": False,
+                    "simplest": {
+                        "name": "majority",
+                        "outcome": "loses",
+                        "value": 0.2,
+                        "ahead": {"value": 0.5, "low": 0.4, "high": 0.6},
+                    },
+                    "margins": {
+                        name: {"value": 0.5, "low": 0.4, "high": 0.6, "outcome": "better"}
+                        for name in ("majority", "base_model")
+                    },
+                    "text": {"en": "In <words>.", "zh": "用<話>說。"},
                 },
-                "margins": {
-                    name: {"value": 0.5, "low": 0.4, "high": 0.6, "outcome": "better"}
-                    for name in ("majority", "base_model")
-                },
-                "text": {"en": "In <words>.", "zh": "用<話>說。"},
-            },
-            **more,
-        },
+                **more,
+            }
+        ),
     )
 
 
-def report(folder: VersionFolder, record: dict[str, Any]) -> tuple[Path, Page]:
+def report(folder: VersionFolder, record: Evaluation) -> tuple[Path, Page]:
     """Write the report; its path, and what it holds."""
     path = write_report(folder, record)
     return path, Page(path.read_text(encoding="utf-8"))
@@ -204,7 +207,7 @@ WRITTEN: dict[str, tuple[Row, str, Row]] = {  # a row, what was answered to it, 
 }
 
 
-def evaluated_as(kind: TaskType, folder: VersionFolder, right: int = 1) -> dict[str, Any]:
+def evaluated_as(kind: TaskType, folder: VersionFolder, right: int = 1) -> Evaluation:
     """Commit an evaluation of the first row of `WRITTEN`, and of `right` more that were answered as wanted."""
     row, said, more = WRITTEN[kind]
     reads = task_kind(kind)
@@ -226,22 +229,24 @@ def evaluated_as(kind: TaskType, folder: VersionFolder, right: int = 1) -> dict[
     value = figures["metrics"][metric]["value"]
     return commit_evaluation(
         folder,
-        {
-            "benchmark": benchmark_reference(frozen_benchmark(folder.task)),
-            "answers": reads.answers,
-            "decoding": "free",
-            "predictions_hash": keep_answers(folder, lines),
-            **figures,
-            "baselines": {"base_model": {metric: 0.1}},
-            "verdict": {
-                "met": None,
-                "threshold": None,
-                "metric": metric,
-                "value": value,
-                "simplest_wins": False,
-                "simplest": None,
-                "margins": {},
-                "text": {"en": "Said.", "zh": "說了。"},
-            },
-        },
+        Evaluation.model_validate(
+            {
+                "benchmark": benchmark_reference(frozen_benchmark(folder.task)),
+                "answers": reads.answers,
+                "decoding": "free",
+                "predictions_hash": keep_answers(folder, lines),
+                **figures,
+                "baselines": {"base_model": {metric: 0.1}},
+                "verdict": {
+                    "met": None,
+                    "threshold": None,
+                    "metric": metric,
+                    "value": value,
+                    "simplest_wins": False,
+                    "simplest": None,
+                    "margins": {},
+                    "text": {"en": "Said.", "zh": "說了。"},
+                },
+            }
+        ),
     )

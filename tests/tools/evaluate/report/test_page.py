@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from nlp_skills.resources.evaluation import Evaluation
 from nlp_skills.resources.files import append_jsonl, read_json, write_json
 from nlp_skills.resources.lineage import track_version
 from nlp_skills.resources.task import Constraints, TaskFolder
@@ -141,7 +142,7 @@ def test_an_on_premise_report_says_so_at_its_head(task: Make) -> None:
 
 def test_what_an_old_evaluation_lacks_is_left_out(task: Make) -> None:
     folder = trained(task())
-    record = evaluated(folder, rows_of(LABELS, 9), third_wrong)
+    record = evaluated(folder, rows_of(LABELS, 9), third_wrong).to_dict()
     for name in ("other_decoding", "baselines"):
         record.pop(name)
     for name in ("simplest", "margins", "simplest_wins"):
@@ -152,7 +153,7 @@ def test_what_an_old_evaluation_lacks_is_left_out(task: Make) -> None:
     }
     for file in (folder.environment_file, folder.events_file):
         file.unlink(missing_ok=True)
-    _, page = report(folder, record)
+    _, page = report(folder, Evaluation.model_validate(record))
     assert "There is nothing to compare it with yet." in page.text
     assert "The training left no curves here." in page.text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from .....resources.evaluation import ClassFigures
 from .....resources.language import Text, several
 from ..case import Case
 from ..cause import Cause, CauseKind, Remedy, ramp
@@ -30,8 +31,8 @@ class DuplicatedRows(CauseKind):
             return None
         label = max(found, key=lambda one: found[one]["rows"] / found[one]["different"])
         rows, different = found[label]["rows"], found[label]["different"]
-        figures = evaluation["per_class"].get(label) or {}
-        recall, support = float(figures.get("recall") or 0.0), int(figures.get("support") or 0)
+        figures = evaluation.per_class.get(label) or ClassFigures()
+        recall, support = float(figures.recall or 0.0), figures.support
         behind = (case.learnt or 0.0) - recall if support else 0.0
         share = (
             ramp(rows / different, _TWICE, _OFTEN)

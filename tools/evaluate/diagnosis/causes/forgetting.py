@@ -26,8 +26,7 @@ class Forgetting(CauseKind):
         others = [
             record
             for record in case.folder.evaluations()
-            if record["benchmark"]["hash"] != evaluation["benchmark"]["hash"]
-            and (record.get("baselines") or {}).get(BASE_MODEL)
+            if record.benchmark.hash != evaluation.benchmark.hash and record.baselines.get(BASE_MODEL)
         ]
         if not others:
             raise NotKnown(
@@ -37,14 +36,14 @@ class Forgetting(CauseKind):
                 )
             )
         record = others[-1]
-        mine, base = headline(record, metric), record["baselines"][BASE_MODEL].get(metric)
-        if mine is None or base is None or mine.get("high") is None or mine["high"] >= base:
+        mine, base = headline(record, metric), record.baselines[BASE_MODEL].value(metric)
+        if mine is None or base is None or mine.high is None or mine.high >= base:
             return None
-        name, lost = record["benchmark"]["name"], float(base) - float(mine["value"])
+        name, lost = record.benchmark.name, base - mine.value
         reasons = [
             Text(
-                f"On benchmark {name} it answers {mine['value']:.2f} rightly, {untuned.en} {base:.2f}.",
-                f"在評估基準 {name} 上它答對 {mine['value']:.2f}，{untuned.zh}是 {base:.2f}。",
+                f"On benchmark {name} it answers {mine.value:.2f} rightly, {untuned.en} {base:.2f}.",
+                f"在評估基準 {name} 上它答對 {mine.value:.2f}，{untuned.zh}是 {base:.2f}。",
             )
         ]
         rate = float(case.config.learning_rate or 0.0)
@@ -65,7 +64,7 @@ class Forgetting(CauseKind):
         )
         return self.found(
             0.5 + 0.4 * ramp(lost, _LOST, _MUCH_LOST),
-            {"benchmark": name, "version": mine["value"], "base_model": base},
+            {"benchmark": name, "version": mine.value, "base_model": base},
             reasons,
             remedy,
         )

@@ -24,9 +24,7 @@ class Imbalance(CauseKind):
         if case.kind != "label":
             return None
         evaluation, _ = case.measured()
-        f1 = {
-            label: float(figures["f1"]) for label, figures in evaluation["per_class"].items() if figures.get("support")
-        }
+        f1 = {label: float(figures.f1 or 0.0) for label, figures in evaluation.per_class.items() if figures.support}
         counts = {label: count for label, count in case.train_counts.items() if count and label in f1}
         if len(counts) < 2:
             return None

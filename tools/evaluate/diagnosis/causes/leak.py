@@ -20,7 +20,7 @@ class Leak(CauseKind):
 
     def look(self, case: Case) -> Cause | None:
         evaluation, result = case.measured()
-        trained_on = int(evaluation.get("trained_on") or 0)
+        trained_on = int(evaluation.trained_on or 0)
         seen = case.seen_in_evaluation.get("near_duplicates") or {}
         if not seen and not trained_on:
             return None

@@ -24,7 +24,7 @@ class NotBetter(CauseKind):
     def look(self, case: Case) -> Cause | None:
         evaluation, result = case.measured()
         parent = parent_of(case.folder)
-        before = parent.latest_evaluation(evaluation["benchmark"]["hash"]) if parent else None
+        before = parent.latest_evaluation(evaluation.benchmark.hash) if parent else None
         if parent is None or before is None or result.before is None or result.standing == "met":
             return None
         try:

@@ -21,14 +21,13 @@ class SimpleBaseline(CauseKind):
     def look(self, case: Case) -> Cause | None:
         _, result = case.measured()
         simplest = result.simplest
-        if not simplest or simplest["outcome"] != "wins":
+        if not simplest or simplest.outcome != "wins":
             return None
-        ahead = simplest.get("ahead") or {}
-        if ahead and ahead.get("high", 0.0) >= 0:  # the better figure may be chance
+        if simplest.ahead and simplest.ahead.high >= 0:  # the better figure may be chance
             return None
-        title, value = baseline_title(simplest["name"]), float(simplest["value"])
+        title, value = baseline_title(simplest.name), float(simplest.value)
         behind = abs(value - result.value)
-        fitted = fitted_title(simplest["name"], simplest)
+        fitted = fitted_title(simplest.name, simplest.fitted_on)
         reasons = [
             Text(
                 f"On the same rows {fitted.en} scores {value:.3f}, this version {result.value:.3f}; it trains in "
@@ -46,5 +45,5 @@ class SimpleBaseline(CauseKind):
             expects=case.expects(value, value, Text("It is measured already.", "已經量過了。")),
         )
         share = self.improvement(0.5 + 0.15 * ramp(behind, 0.0, 0.2), case)
-        figures = {"method": simplest["name"], "value": value, "version": result.value}
+        figures = {"method": simplest.name, "value": value, "version": result.value}
         return self.found(share, figures, reasons, remedy)

@@ -78,7 +78,7 @@ class WrongTemplate(CauseKind):
                 "arguments": {
                     "task": case.folder.task.name,
                     "version": case.folder.name,
-                    "benchmark": evaluation["benchmark"]["name"],
+                    "benchmark": evaluation.benchmark.name,
                 },
             },
             expects=expects,
