@@ -11,7 +11,7 @@ from ...resources.version import VersionFolder
 from .waiting import result_of
 
 if TYPE_CHECKING:
-    from ..deploy.deployments import Deployment
+    from ...resources.deployment import Deployment
     from .workspace import Workspace
 
 
@@ -49,7 +49,7 @@ class Version:
         Raises:
             NlpSkillsError: it has none yet, or the answers were changed since.
         """
-        return dict(self._measured().record)
+        return dict(self._measured().record.to_dict())
 
     def metrics(self) -> list[dict[str, Any]]:
         """One row for each metric of the newest evaluation: `metric`, `value`, and its interval, for `pandas.DataFrame`.

@@ -187,7 +187,7 @@ def under_our_names(
     Raises:
         TrainingError: there is no such method, or one setting is given twice and differently.
     """
-    before = parent.config() if parent else {}
+    before = parent.config().to_dict() if parent else {}
     method = str(settings.get("method") or before.get("method") or usual_method(kind))
     given = {name: value for name, value in settings.items() if name != "method"}
     inherited = before if before.get("method") == method else {}

@@ -92,7 +92,7 @@ def test_every_weight_is_trained_against_log_probabilities_computed_before_the_f
     info = version.model_info()
     assert info.model and not info.adapter and info.parameters.trainable == info.parameters.total
     arguments = read_json(version.environment_file)["trainer_arguments"]
-    assert {name: arguments[name] for name in options} == options == version.config()["trl"]
+    assert {name: arguments[name] for name in options} == options == version.config().settings()["trl"]
     assert arguments["precompute_ref_log_probs"] is True and arguments["loss_type"] == ["sigmoid", "sft"]
     assert measures(version, "eval_rewards/accuracies")[-1] >= 0.9
     assert measures(version, "rewards/margins")[0] == pytest.approx(0, abs=1e-6)

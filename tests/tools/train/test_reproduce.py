@@ -69,7 +69,7 @@ def version(workspace: Workspace, task: TaskFolder, tiny_model: Path, worker: Pa
 def test_a_version_is_reproduced_and_a_difference_is_found(
     workspace: Workspace, task: TaskFolder, worker: Path, version: VersionFolder
 ) -> None:
-    config, used = version.config(), read_json(version.environment_file)["trainer_arguments"]
+    config, used = version.config().settings(), read_json(version.environment_file)["trainer_arguments"]
     assert config["epochs"] == 2 and config["batch_size"] == 8 and config["trl"] == SETTINGS["trl"]
     assert {name: used[name] for name in config["trl"]} == config["trl"]
     before = {path: path.read_bytes() for path in version.root.rglob("*") if path.is_file()}
