@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .errors import DataSourceError
 from .files import read_yaml, write_yaml
 from .language import Text
+from .schemas import schema_line
 from .task import TaskFolder, describe_validation, field_of
 from .unknown_fields import Unknown, unknown_fields
 
@@ -112,4 +113,5 @@ def unknown_in(content: Any) -> list[Unknown]:
 
 def save_data_source(task: TaskFolder, data_source: DataSource) -> None:
     """Write `data_source.yaml` atomically. Secrets must already be references (see `secrets.py`)."""
-    write_yaml(task.data_source_file, data_source.model_dump(mode="json", exclude_none=True))
+    content = data_source.model_dump(mode="json", exclude_none=True)
+    write_yaml(task.data_source_file, content, schema_line(task.data_source_file, task.schema("data_source")))

@@ -178,8 +178,13 @@ def _check_measure(text: str) -> None:
             raise yaml.YAMLError(f"it holds more than {_MOST_NODES:,} values; rows belong into a data file")
 
 
-def write_yaml(path: Path, value: Any) -> None:
-    write_atomic(path, dump_yaml(value))
+def write_yaml(path: Path, value: Any, head: str = "") -> None:
+    """Write YAML atomically.
+
+    Arguments:
+        head: comment lines above it.
+    """
+    write_atomic(path, head + dump_yaml(value))
 
 
 def dump_yaml(value: Any) -> str:

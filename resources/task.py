@@ -18,6 +18,7 @@ from .files import dump_yaml, lock, parse_yaml, read_yaml, sha256_bytes, write_a
 from .kinds import names_below, registry
 from .language import Language, Text, as_language
 from .plugins import installed
+from .schemas import SCHEMA_FOLDER, schema_line
 from .secrets import redact
 from .unknown_fields import unknown_fields
 from .wording import misfit_of, one_of, written_as
@@ -231,6 +232,10 @@ class TaskFolder:
             return None
         return as_language(found[1]) if found else "en"
 
+    def schema(self, name: str) -> Path:
+        """The task's own copy of the JSON Schema of a file that people write."""
+        return self.root / SCHEMA_FOLDER / f"{name}.json"
+
     def title(self) -> str:
         try:
             return self.load().title
@@ -252,7 +257,8 @@ class TaskFolder:
     def save(self, task: Task) -> str:
         """Write `task.yaml` atomically; groups that say nothing are left out. Returns its revision."""
         fields = task.model_dump(mode="json", exclude_none=True)
-        content = dump_yaml({field: value for field, value in fields.items() if value != {}}).encode("utf-8")
+        text = dump_yaml({field: value for field, value in fields.items() if value != {}})
+        content = (schema_line(self.file, self.schema("task")) + text).encode("utf-8")
         write_atomic(self.file, content)
         revision = sha256_bytes(content)[:12]
         _remember(revision, content)

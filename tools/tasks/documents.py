@@ -66,6 +66,7 @@ _COLUMNS = {
 }
 _DATA_SOURCE = Text(
     """\
+# yaml-language-server: $schema=.schemas/data_source.json
 # Where this task's rows come from. Fill in by hand, or let set_data_source do it.
 # Besides the two shown: api, web_scrape, huggingface and llm_generated.
 # Secrets never stand here: write ${NAME} and store the value with `nlp-skills secret set NAME`.
@@ -88,6 +89,7 @@ regeneration:
   script: scripts/01_regenerate_data.py
 """,
     """\
+# yaml-language-server: $schema=.schemas/data_source.json
 # 這個任務的資料從哪裡來。可以自己填，也可以交給 set_data_source。
 # 除了下面兩種，還有 api、web_scrape、huggingface 與 llm_generated。
 # 這裡不寫密碼：請寫 ${NAME}，再用 `nlp-skills secret set NAME` 存入內容。

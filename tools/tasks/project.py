@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from ... import __version__
 from ...resources.files import lock, read_json, sha256_bytes, sha256_file, write_atomic, write_json
+from ...resources.schemas import OF_A_TASK, SCHEMA_FOLDER, shipped_schema
 from ...resources.task import Task, TaskFolder
 from ..compute.scripts import SCRIPTS, script_texts
 from ..compute.wheel import WHEEL_NAME, package_wheel
@@ -41,6 +42,7 @@ def project_files(task: Task) -> dict[str, bytes]:
         "README.md": documents.readme(task, listed, WHEEL_NAME).encode(),
         DECISIONS: documents.decisions(task).encode(),
         **{f"scripts/{file}": text.encode() for file, text in scripts.items()},
+        **{f"{SCHEMA_FOLDER}/{name}.json": shipped_schema(name).read_bytes() for name in OF_A_TASK},
         f"wheels/{WHEEL_NAME}": package_wheel(),
     }
 

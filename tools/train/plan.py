@@ -17,6 +17,7 @@ from ...resources.clock import now
 from ...resources.errors import TrainingError
 from ...resources.files import lock, read_yaml, write_yaml
 from ...resources.language import Text
+from ...resources.schemas import schema_line
 from ...resources.task import TaskFolder, TaskType
 from ...resources.version import VersionFolder, version, version_numbers
 from ...resources.version_config import VersionConfig
@@ -77,7 +78,7 @@ def plan_file(task: TaskFolder, name: str) -> Path:
 
 def write_plan(task: TaskFolder, plan: Plan) -> Path:
     path = plan_file(task, plan.name)
-    write_yaml(path, plan.content())
+    write_yaml(path, plan.content(), schema_line(path, task.schema("plan")))
     return path
 
 

@@ -19,9 +19,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from ....resources.errors import MachineError
-from ....resources.files import lock, read_yaml, write_yaml
+from ....resources.files import lock, read_yaml, write_atomic, write_yaml
 from ....resources.kinds import Registry
 from ....resources.language import Text
+from ....resources.schemas import SCHEMA_FOLDER, schema_line, shipped_schema
 from ....resources.wording import nearest, written_as
 from ....resources.workspace import NAME_PATTERN, Workspace
 from ..machine import Machine
@@ -236,4 +237,7 @@ def keep_machine(workspace: Workspace, name: str, machine: MachineKind) -> None:
         known = named_machines(workspace)
         settings = machine.model_dump(mode="json", exclude_defaults=True)
         if known.get(name) != {"kind": machine.kind, **settings}:
-            write_yaml(path, {"format": 1, "machines": {**known, name: {"kind": machine.kind, **settings}}})
+            schema = workspace.root / ".nlp-skills" / SCHEMA_FOLDER.lstrip(".") / "machines.json"
+            write_atomic(schema, shipped_schema("machines").read_bytes())
+            content = {"format": 1, "machines": {**known, name: {"kind": machine.kind, **settings}}}
+            write_yaml(path, content, schema_line(path, schema))

@@ -1,0 +1,26 @@
+"""JSON Schemas of the files that people write. A task and a workspace hold copies, so that an editor finds them offline.
+
+They are made by `python -m nlp_skills.tools.tasks.schemas`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+SCHEMAS = ("task", "data_source", "plan", "machines")
+OF_A_TASK = ("task", "data_source", "plan")
+SCHEMA_FOLDER = ".schemas"  # below the task, and below the workspace's `.nlp-skills`
+
+
+def shipped_schema(name: str) -> Path:
+    """The schema as the package has it."""
+    return Path(__file__).with_name(f"{name}.json")
+
+
+def schema_line(file: Path, schema: Path) -> str:
+    """The first line of a YAML file by which editors find its schema, relative to the file; empty where no schema
+    stands there."""
+    if not schema.is_file():
+        return ""
+    return f"# yaml-language-server: $schema={Path(os.path.relpath(schema, file.parent)).as_posix()}\n"
