@@ -67,6 +67,7 @@ async def test_clients_that_plan_at_once_each_get_a_plan_of_their_own(
 _TURNED = """
 import sys
 from pathlib import Path
+from nlp_skills.resources.evaluation import Evaluation
 from nlp_skills.resources.task import TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.tools.evaluate.record import as_answered, commit_evaluation, evaluated_answers, keep_answers, measured
@@ -74,8 +75,9 @@ version = VersionFolder(TaskFolder(Path(sys.argv[1])), 2)
 record = version.latest_evaluation()
 rows = [{**row, "raw": (said := "good" if row["predicted"] == "bad" else "bad"), "predicted": said,
          "correct": said == row["gold"]} for row in evaluated_answers(version, record)]
-commit_evaluation(version, {**record, **measured("label", as_answered(rows), ["good", "bad"], None),
-                            "predictions_hash": keep_answers(version, rows)})
+commit_evaluation(version, Evaluation.model_validate(
+    {**record.to_dict(), **measured("label", as_answered(rows), ["good", "bad"], None),
+     "predictions_hash": keep_answers(version, rows)}))
 """
 
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from nlp_skills.resources.errors import DeploymentError
+from nlp_skills.resources.evaluation import Evaluation
 from nlp_skills.resources.task import SuccessCriteria, Task, TaskFolder
 from nlp_skills.resources.version import VersionFolder
 from nlp_skills.tools.deploy.gates import criteria_gate, parity_gate
@@ -28,7 +29,8 @@ EVALUATION: dict[str, Any] = {
 
 
 def version(evaluation: dict[str, Any] | None = EVALUATION) -> VersionFolder:
-    return cast(VersionFolder, SimpleNamespace(name="v1", latest_evaluation=lambda *_: evaluation))
+    measured = Evaluation.model_validate(evaluation) if evaluation else None
+    return cast(VersionFolder, SimpleNamespace(name="v1", latest_evaluation=lambda *_: measured))
 
 
 def task(metric: str, threshold: float, **more: Any) -> Task:
