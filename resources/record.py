@@ -60,7 +60,7 @@ class Part(BaseModel):
 
     def to_dict(self) -> dict[str, Any]:
         """The fields that the file holds, in its order, as plain values: nothing is added."""
-        return self.model_dump(mode="json", exclude_unset=True)
+        return self.model_dump(mode="json", exclude_unset=True, fallback=str)
 
 
 class Record(Part):

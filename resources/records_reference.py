@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from .deployment import Deployment
 from .environment import Environment
 from .evaluation import Results
+from .evidence import Evidence
 from .job import Cut, JobExit, JobSpec, Place
 from .language import Language, Text
 from .model_info import ModelInfo
@@ -33,6 +34,7 @@ RECORDS: dict[str, type[Record]] = {
     "versions/vN/environment.json": Environment,
     "versions/vN/model_info.json": ModelInfo,
     "versions/vN/results.json": Results,
+    "versions/vN/evidence.json": Evidence,
     "versions/vN/reservation.json": Reservation,
     "versions/vN/failure.json": Failure,
     "versions/vN/model_removed.json": Removal,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from .evaluation import Evaluation
 from .kinds import registry
 from .task import TaskFolder
 from .version import VersionFolder, version_numbers
+
+if TYPE_CHECKING:
+    from .evaluation import Evaluation
 
 
 class Best(NamedTuple):

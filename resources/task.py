@@ -7,21 +7,22 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from .deployment import Deployment
 from .errors import TaskError
 from .files import dump_yaml, lock, parse_yaml, read_yaml, sha256_bytes, write_atomic
 from .kinds import names_below, registry
 from .language import Language, Text, as_language
 from .plugins import installed
-from .schemas import SCHEMA_FOLDER, schema_line
 from .secrets import redact
 from .unknown_fields import unknown_fields
 from .wording import misfit_of, one_of, written_as
+
+if TYPE_CHECKING:
+    from .deployment import Deployment
 
 _TYPES = Path(__file__).parents[1] / "tools" / "data" / "types"
 TASK_TYPES = tuple(name.replace("_", "-") for name in names_below(_TYPES))  # ours, one file each
@@ -234,7 +235,7 @@ class TaskFolder:
 
     def schema(self, name: str) -> Path:
         """The task's own copy of the JSON Schema of a file that people write."""
-        return self.root / SCHEMA_FOLDER / f"{name}.json"
+        return self.root / ".schemas" / f"{name}.json"
 
     def title(self) -> str:
         try:
@@ -257,6 +258,8 @@ class TaskFolder:
     def save(self, task: Task) -> str:
         """Write `task.yaml` atomically; groups that say nothing are left out. Returns its revision."""
         fields = task.model_dump(mode="json", exclude_none=True)
+        from .schemas import schema_line  # what is written, a server that starts has no need of
+
         text = dump_yaml({field: value for field, value in fields.items() if value != {}})
         content = (schema_line(self.file, self.schema("task")) + text).encode("utf-8")
         write_atomic(self.file, content)
@@ -300,6 +303,8 @@ class TaskFolder:
 
     def current_deployment(self) -> Deployment | None:
         """What stands now."""
+        from .deployment import Deployment  # loaded when one is read
+
         path = self.deployments / "current.json"
         return Deployment.read(path) if path.is_file() else None
 

@@ -18,19 +18,22 @@ import shutil
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from .environment import Environment
 from .errors import TaskError
-from .evaluation import Evaluation, Results
-from .files import describing_disk_errors, read_json
+from .files import describing_disk_errors
 from .language import Text
-from .model_info import ModelInfo
 from .promotion import current_version
-from .reservation import Failure, Reservation
-from .snapshot import DataSnapshot
 from .task import TaskFolder
-from .version_config import VersionConfig
+
+if TYPE_CHECKING:
+    from .environment import Environment
+    from .evaluation import Evaluation
+    from .evidence import Evidence
+    from .model_info import ModelInfo
+    from .reservation import Failure, Reservation
+    from .snapshot import DataSnapshot
+    from .version_config import VersionConfig
 
 VersionStatus = Literal["reserved", "failed", "cancelled", "trained", "evaluated"]
 _NUMBERED = re.compile(r"v([1-9][0-9]*)")
@@ -59,33 +62,50 @@ class VersionFolder:
         self.reservation_file = self.root / "reservation.json"
         self.models = task.models / self.name
 
-    # Each record is without any field where its file is not there.
+    # Each record is without any field where its file is not there. Their models load when one is read: a server that
+    # starts reads none.
 
     def config(self) -> VersionConfig:
+        from .version_config import VersionConfig
+
         return VersionConfig.read_if_there(self.config_file)
 
     def data_snapshot(self) -> DataSnapshot:
+        from .snapshot import DataSnapshot
+
         return DataSnapshot.read_if_there(self.data_snapshot_file)
 
     def model_info(self) -> ModelInfo:
+        from .model_info import ModelInfo
+
         return ModelInfo.read_if_there(self.model_info_file)
 
     def environment(self) -> Environment:
+        from .environment import Environment
+
         return Environment.read_if_there(self.environment_file)
 
     def reservation(self) -> Reservation:
+        from .reservation import Reservation
+
         return Reservation.read_if_there(self.reservation_file)
 
     def failure(self) -> Failure | None:
         """Why it was not trained; None where it was, or is being."""
+        from .reservation import Failure
+
         return Failure.read(self.failure_file) if self.failure_file.is_file() else None
 
-    def evidence(self) -> dict[str, Any]:
+    def evidence(self) -> Evidence:
         """What training and evaluation left for a diagnosis; empty where a version is older than that."""
-        return dict(read_json(self.evidence_file)) if self.evidence_file.is_file() else {}
+        from .evidence import Evidence
+
+        return Evidence.read_if_there(self.evidence_file)
 
     def evaluations(self) -> list[Evaluation]:
         """Every evaluation of this version, oldest first; empty when it has none."""
+        from .evaluation import Results
+
         return Results.read_if_there(self.results_file).evaluations
 
     def latest_evaluation(self, benchmark_hash: str | None = None) -> Evaluation | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 SCHEMAS = ("task", "data_source", "plan", "machines")
 OF_A_TASK = ("task", "data_source", "plan")
-SCHEMA_FOLDER = ".schemas"  # below the task, and below the workspace's `.nlp-skills`
+SCHEMA_FOLDER = ".schemas"  # below the task
 
 
 def shipped_schema(name: str) -> Path:

@@ -104,6 +104,7 @@ def records(version: VersionFolder) -> Iterator[tuple[Record, dict[str, Any]]]:
     yield version.config(), read_yaml(version.config_file)
     yield version.model_info(), read_json(version.model_info_file)
     yield version.data_snapshot(), read_json(version.data_snapshot_file)
+    yield version.evidence(), read_json(version.evidence_file)
     yield version.environment(), read_json(version.environment_file)
 
 

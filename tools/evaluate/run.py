@@ -13,7 +13,7 @@ from typing import Any
 
 from ...resources.errors import EvaluationError, MissingRequirement, TrainingError
 from ...resources.evaluation import Evaluation
-from ...resources.files import sha256_bytes, write_json
+from ...resources.files import sha256_bytes
 from ...resources.language import Text
 from ...resources.lineage import parent_of, track_version
 from ...resources.task import Task, TaskFolder
@@ -192,11 +192,13 @@ class _Evaluation:
             **answer_evidence(other if other is not None and self.constrained else head),
             **found,
         }
-        write_json(self.folder.evidence_file, {"format": 1, **self.folder.evidence(), "evaluation": seen})
+        evidence = self.folder.evidence()
+        evidence.evaluation = seen
+        evidence.write(self.folder.evidence_file)
 
     def _trained_prompt(self, loaded: LoadedModel) -> bool | None:
         train = self.snapshot.rows("train") if self.snapshot else []
-        mark = (self.folder.evidence().get("training") or {}).get("prompt")
+        mark = self.folder.evidence().training.get("prompt")
         return same_prompt(loaded, mark, train, self.prompt, self.labels)
 
     def baseline_answers(self) -> dict[str, list[Answered]]:

@@ -251,7 +251,9 @@ def _commit(
     files = {file.relative_to(root).as_posix(): sha256_file(file) for file in sorted(place.iterdir())}
     folder.environment().model_copy(update=outcome.environment).write(folder.environment_file)
     write_atomic(folder.events_file, dump_jsonl(_event(entry) for entry in outcome.history))
-    write_json(folder.evidence_file, {"format": 1, **folder.evidence(), "training": outcome.evidence})
+    evidence = folder.evidence()
+    evidence.training = outcome.evidence
+    evidence.write(folder.evidence_file)
     relative = place.relative_to(root).as_posix()
     config = folder.config()
     base_model = BaseModelInfo(

@@ -129,7 +129,8 @@ class Planted:
             for label in LABELS
         }
         write_json(
-            folder.evidence_file, {**folder.evidence(), "evaluation": seen_in_evaluation(rows) | (evidence or {})}
+            folder.evidence_file,
+            {**folder.evidence().to_dict(), "evaluation": seen_in_evaluation(rows) | (evidence or {})},
         )
         invalid = said.count(None) / len(said)
         commit_evaluation(
@@ -633,7 +634,7 @@ async def test_what_lies_between_the_splits_is_accused_first(
     assert causes[0] == name
     write_json(
         folder.evidence_file,
-        {**folder.evidence(), "evaluation": {**folder.evidence()["evaluation"], "between": between()}},
+        {**folder.evidence().to_dict(), "evaluation": {**folder.evidence().evaluation, "between": between()}},
     )
     assert name not in [cause["name"] for cause in (await ask(planted))["causes"]]
 

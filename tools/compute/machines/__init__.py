@@ -22,7 +22,6 @@ from ....resources.errors import MachineError
 from ....resources.files import lock, read_yaml, write_atomic, write_yaml
 from ....resources.kinds import Registry
 from ....resources.language import Text
-from ....resources.schemas import SCHEMA_FOLDER, schema_line, shipped_schema
 from ....resources.wording import nearest, written_as
 from ....resources.workspace import NAME_PATTERN, Workspace
 from ..machine import Machine
@@ -232,12 +231,14 @@ def make_machine(name: str, settings: dict[str, Any]) -> MachineKind:
 
 def keep_machine(workspace: Workspace, name: str, machine: MachineKind) -> None:
     """Write the machine into `machines.yaml`; other entries stay as they are."""
+    from ....resources.schemas import schema_line, shipped_schema
+
     path = workspace.root / "machines.yaml"
     with lock(path):
         known = named_machines(workspace)
         settings = machine.model_dump(mode="json", exclude_defaults=True)
         if known.get(name) != {"kind": machine.kind, **settings}:
-            schema = workspace.root / ".nlp-skills" / SCHEMA_FOLDER.lstrip(".") / "machines.json"
+            schema = workspace.root / ".nlp-skills" / "schemas" / "machines.json"
             write_atomic(schema, shipped_schema("machines").read_bytes())
             content = {"format": 1, "machines": {**known, name: {"kind": machine.kind, **settings}}}
             write_yaml(path, content, schema_line(path, schema))

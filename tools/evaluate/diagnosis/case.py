@@ -71,12 +71,12 @@ class Case:
 
     @cached_property
     def seen_in_training(self) -> dict[str, Any]:
-        return dict(self.folder.evidence().get("training") or {})
+        return self.folder.evidence().training
 
     @cached_property
     def seen_in_evaluation(self) -> dict[str, Any]:
         """What the evaluation looked at, where it was of the benchmark of the newest result."""
-        found = dict(self.folder.evidence().get("evaluation") or {})
+        found = self.folder.evidence().evaluation
         mine = self.evaluation is not None and found.get("benchmark") == self.evaluation.benchmark.hash
         return found if mine else {}
 
