@@ -15,6 +15,7 @@ from ...resources.data_source import DataSource, Quality, SplitPolicy, load_data
 from ...resources.errors import DataSourceError, NlpSkillsError
 from ...resources.files import dump_yaml, lock, parse_yaml, read_yaml, write_atomic
 from ...resources.language import Text
+from ...resources.schemas import schema_line
 from ...resources.secrets import move_inline
 from ...resources.task import Task, TaskFolder, describe_validation, field_of
 from ...resources.unknown_fields import kept, unknown_fields
@@ -216,4 +217,5 @@ def _write_edited(task: TaskFolder, text: str, wanted: Mapping[str, Any]) -> Non
         as_wanted = parse_yaml(text) == wanted
     except yaml.YAMLError:
         as_wanted = False
-    write_atomic(task.data_source_file, text if as_wanted else dump_yaml(dict(wanted)))
+    head = schema_line(task.data_source_file, task.schema("data_source"))
+    write_atomic(task.data_source_file, text if as_wanted else head + dump_yaml(dict(wanted)))
