@@ -12,13 +12,15 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ...resources.schemas import OF_A_TASK, SCHEMA_FOLDER
+
 MANIFEST = "manifest.json"
 JOB_BYTES = 64 * 1024**2  # more than that takes more than a few seconds, so it is a job
 CHUNK_BYTES = 1024**2
 Tell = Callable[[int, int], None]  # bytes done, bytes in all
 
 _STAY = {"jobs", "deployments/current.json"}
-_HIDDEN_THAT_TRAVEL = {".gitignore", ".generated.json"}
+_HIDDEN_THAT_TRAVEL = {".gitignore", ".generated.json", *(f"{SCHEMA_FOLDER}/{name}.json" for name in OF_A_TASK)}
 
 
 class Entry(BaseModel):
