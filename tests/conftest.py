@@ -9,12 +9,17 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
 
+from nlp_skills.tools.compute import jobs
+from nlp_skills.tools.compute.machines import local
 from tests.permissions import allow_for_tests
+from tests.warm_jobs import WarmProcess, starts_warm
 
 _WORKER_ONLY = re.compile(r"^pytestmark = .*pytest\.mark\.worker", re.MULTILINE)
 _HAS_TRAINING_LIBRARIES = importlib.util.find_spec("torch") is not None
@@ -40,6 +45,26 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("minutes") is None)
+
+
+@pytest.fixture(autouse=True)
+def _warm_jobs(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Jobs that this process starts are forked from a warm one, unless the test is about how a process starts and ends."""
+    if sys.platform == "win32" or request.node.get_closest_marker("cold"):
+        yield
+        return
+    pythons = {sys.executable, os.environ.get("NLP_SKILLS_WORKER", sys.executable)}
+    start = local._detached
+
+    def detached(command: list[str], *, cwd: Path, env: dict[str, str], stdout: Any, **more: Any) -> Any:
+        if starts_warm(command, env, pythons):
+            return WarmProcess(command[0], command[1:], cwd, env, stdout.name)
+        return start(command, cwd=cwd, env=env, stdout=stdout, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local, "_detached", detached)
+        patch.setattr(jobs, "POLL_SECONDS", 0.02)
+        yield
 
 
 @pytest.fixture

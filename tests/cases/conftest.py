@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,6 @@ from mcp import Client
 import nlp_skills
 from nlp_skills.server.app import build_server
 from nlp_skills.server.settings import Settings
-from nlp_skills.tools.compute import jobs
-from nlp_skills.tools.compute.machines import local
-from tests.cases.warm import WarmProcess
 from tests.permissions import allow_for_tests
 from tests.tools.data.misbehaving import Peer, peer
 
@@ -181,21 +177,6 @@ def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([package, os.environ.get("PYTHONPATH", "")]))
     monkeypatch.setenv("NLP_SKILLS_SECRETS_DIR", str(tmp_path / "secrets"))
     allow_for_tests(tmp_path / "secrets")
-
-
-@pytest.fixture(autouse=True)
-def _jobs_from_a_warm_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    cold = getattr(local, "_detached", None)
-    if sys.platform == "win32" or cold is None:
-        return
-
-    def detached(command: list[str], *, cwd: Path, env: dict[str, str], stdout: Any, **more: Any) -> Any:
-        if command[0] != sys.executable:
-            return cold(command, cwd=cwd, env=env, stdout=stdout, **more)
-        return WarmProcess(command[1:], cwd, env, stdout.name)
-
-    monkeypatch.setattr(local, "_detached", detached)
-    monkeypatch.setattr(jobs, "POLL_SECONDS", 0.02)
 
 
 @pytest.fixture
