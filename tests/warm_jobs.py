@@ -51,6 +51,9 @@ def starts_warm(command: list[str], environment: dict[str, str], pythons: set[st
     return command[0] in pythons and not any(name in environment for name in _COLD)
 
 
+_running: list[subprocess.Popen[str]] = []
+
+
 @cache
 def _server(python: str) -> str:
     """Where the warm process of this interpreter listens; it is started at the first need and ends with the tests."""
@@ -68,5 +71,6 @@ def _server(python: str) -> str:
     assert process.stdin and process.stdout
     with process.stdout:
         assert process.stdout.readline() == "ready\n"
-    atexit.register(process.stdin.close)
+    atexit.register(process.communicate)  # closes its input, and waits until it has ended
+    _running.append(process)
     return address
