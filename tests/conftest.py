@@ -47,24 +47,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("minutes") is None)
 
 
-@pytest.fixture(autouse=True)
-def _warm_jobs(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Jobs that this process starts are forked from a warm one, unless the test is about how a process starts and ends."""
-    if sys.platform == "win32" or request.node.get_closest_marker("cold"):
-        yield
-        return
-    pythons = {sys.executable, os.environ.get("NLP_SKILLS_WORKER", sys.executable)}
-    start = local._detached
+_start_cold = local._detached
+_PYTHONS = {sys.executable, os.environ.get("NLP_SKILLS_WORKER", sys.executable)}
 
-    def detached(command: list[str], *, cwd: Path, env: dict[str, str], stdout: Any, **more: Any) -> Any:
-        if starts_warm(command, env, pythons):
-            return WarmProcess(command[0], command[1:], cwd, env, stdout.name)
-        return start(command, cwd=cwd, env=env, stdout=stdout, **more)
 
+def _start_warm(command: list[str], *, cwd: Path, env: dict[str, str], stdout: Any, **more: Any) -> Any:
+    if starts_warm(command, env, _PYTHONS):
+        return WarmProcess(command[0], command[1:], cwd, env, stdout.name)
+    return _start_cold(command, cwd=cwd, env=env, stdout=stdout, **more)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _warm_jobs() -> Iterator[None]:
+    """Jobs that this process starts are forked from one that has read the libraries."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(local, "_detached", detached)
+        if sys.platform != "win32":
+            patch.setattr(local, "_detached", _start_warm)
         patch.setattr(jobs, "POLL_SECONDS", 0.02)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _cold_jobs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But where a test is about how a process starts and ends."""
+    if request.node.get_closest_marker("cold"):
+        monkeypatch.setattr(local, "_detached", _start_cold)
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ from nlp_skills.tools.compute.machines import local
 from tests.permissions import agreed
 from tests.tools.compute.working import eventually, kill_hard, write_work
 
+pytestmark = pytest.mark.cold  # how a process begins and ends is what these are about
 Start = Callable[..., JobFolder]
 FIVE_STEPS = """
     done = TASK / "done.txt"
