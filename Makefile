@@ -63,10 +63,10 @@ lint: .venv/.installed ## Style, types and import rules
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-# Side by side, four processes, as they mostly wait for the jobs they started; the tests of a file stay together, as they
+# Side by side, five processes on two processors, as they often wait for the jobs they started; the tests of a file stay together, as they
 # share what is costly to make, and those that take minutes begin first. Threads that spin while they wait take the
 # others' time.
-SIDE_BY_SIDE = -n 4 --dist loadfile --no-loadscope-reorder
+SIDE_BY_SIDE = -n 5 --dist loadfile --no-loadscope-reorder
 test: export OMP_WAIT_POLICY := PASSIVE
 
 test: setup lint ## Everything: lint, the light tests, the worker tests
