@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 from pydantic import BaseModel
 
-from .errors import TaskError
+from .errors import NlpSkillsError, TaskError
 from .job import ACTIVE_STATES, JobFolder, JobState
 from .language import Language
 from .promotion import current_file, current_version
 from .score import best_version, reaches
-from .task import State, TaskFolder, TaskType
+from .task import State, Task, TaskFolder, TaskType
 from .version import VersionFolder, version_numbers
 from .workspace import Workspace
 
@@ -24,7 +24,7 @@ _PUT_AWAY = re.compile(rb"^archived:[ \t]*(?!null|~|$|#)\S", re.MULTILINE)
 
 
 class TaskRow(BaseModel):
-    """One task in a list; `problem` says what is wrong with a `task.yaml` that cannot be read.
+    """One task in a list; `problem` says what is wrong with a file of it that cannot be read.
 
     `best_score` is the best value of the task's own `metric` among the versions measured on the benchmark of the newest
     evaluation: figures of different test sets are never ranked against each other. `threshold` is the person's goal;
@@ -100,6 +100,14 @@ def task_row(folder: TaskFolder) -> TaskRow:
     except TaskError as error:
         row.problem = str(error)
         return row
+    try:
+        _fill(row, folder, task)
+    except NlpSkillsError as error:  # a record that was changed into something else: the other tasks are listed
+        row.problem = str(error)
+    return row
+
+
+def _fill(row: TaskRow, folder: TaskFolder, task: Task) -> None:
     row.title, row.type, row.language, row.state = task.title, task.type, task.language, folder.state()
     row.metric, row.threshold = task.metric, task.success_criteria.threshold
     if best := best_version(folder, row.metric):
@@ -108,7 +116,6 @@ def task_row(folder: TaskFolder) -> TaskRow:
     row.current = current_version(folder)
     row.deployed = folder.deployed_version()
     row.job = _at_work(folder)
-    return row
 
 
 def _at_work(folder: TaskFolder) -> JobState | None:

@@ -170,6 +170,16 @@ def test_a_wrong_field_is_named(task: TaskFolder) -> None:
     assert refused.value.field == "files" and "model_info.json" in refused.value.problem.en
 
 
+def test_a_record_changed_into_something_else_is_told_of_its_task_and_the_others_are_listed(
+    workspace: Workspace, task: TaskFolder
+) -> None:
+    shutil.copytree(task.root, workspace.root / "other")
+    write_json(VersionFolder(task, 1).results_file, {"format": 1, "evaluations": "none"})
+    rows = {row.name: row for row in list_tasks(workspace).rows}
+    assert "results.json" in str(rows["market"].problem) and "evaluations" in str(rows["market"].problem)
+    assert rows["other"].problem is None and rows["other"].best_score is not None
+
+
 def test_the_first_description_s_files_are_valid_as_they_stand(tmp_path: Path) -> None:
     task = TaskFolder(tmp_path / "finance")
     task.root.mkdir()

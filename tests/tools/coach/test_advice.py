@@ -115,7 +115,10 @@ def test_what_is_live_below_the_goal_is_improved_unless_they_took_it_as_it_is(
     task = a_task().source().data().version().evaluation(value=0.7).deployed()
     assert coach(workspace, "What now?", task="mail").stage == "deciding"
     record = read_json(task.folder.deployments / "current.json")
-    write_json(task.folder.deployments / "current.json", {**record, "overrides": ["good enough for a trial"]})
+    write_json(
+        task.folder.deployments / "current.json",
+        {**record, "overrides": [{"gate": "criteria", "reason": "good enough for a trial"}]},
+    )
     assert coach(workspace, "What now?", task="mail").stage == "live"
 
 
