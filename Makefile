@@ -75,7 +75,7 @@ test: setup lint ## Everything: lint, the light tests, the worker tests
 	.worker/bin/python -m pytest -m worker $(SIDE_BY_SIDE)
 
 quick: .venv/.installed lint ## What trains nothing and measures nothing: lint and the light tests, in about three minutes
-	env -u NLP_SKILLS_WORKER .venv/bin/python -m pytest -m 'not worker and not alone and not minutes' -q -n 2 --dist worksteal tests/resources tests/prompts tests/server tests/tools tests/test_chinese.py tests/test_packaging.py
+	env -u NLP_SKILLS_WORKER .venv/bin/python -m pytest -m 'not worker and not alone and not minutes' -q -n 3 --dist loadfile tests/resources tests/prompts tests/server tests/tools tests/test_chinese.py tests/test_packaging.py
 
 .sky/.installed:
 	@echo '== .sky: SkyPilot, and what stands in for AWS'

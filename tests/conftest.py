@@ -74,6 +74,13 @@ def _cold_jobs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setattr(local, "_detached", _start_cold)
 
 
+@pytest.fixture(autouse=True)
+def _no_secret_left_behind() -> Iterator[None]:
+    """What a test stored is not looked for in the files of the next."""
+    yield
+    (Path(_away.name) / "secrets" / "secrets.json").unlink(missing_ok=True)
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
