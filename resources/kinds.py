@@ -165,7 +165,7 @@ class Registry(Generic[Kind]):
             for name, kind in list(known.items()):
                 try:
                     self._instances[name] = kind()
-                except Exception as error:
+                except (Exception, SystemExit) as error:
                     if name not in self._origins:
                         raise
                     self._faults[name] = self._origins.pop(name).refused(reason_in_words(error))

@@ -71,7 +71,7 @@ class PluginFile(NamedTuple):
         try:
             with light_imports():
                 exec(compile(self.content, str(self.path), "exec"), module.__dict__)
-        except Exception as error:  # whatever a person's file raises when it is loaded
+        except (Exception, SystemExit) as error:  # whatever a person's file raises when it is loaded
             raise self.refused(reason_in_words(error)) from error
         if job := job_of_this_process():
             event = {"kind": "own_script", "file": f"plugins/{self.path.name}", "sha256": sha256_bytes(self.content)}

@@ -72,7 +72,7 @@ class Plugin(NamedTuple):
         try:
             with light_imports():
                 return self.entry.load()
-        except Exception as error:  # whatever a stranger's module raises when it is imported
+        except (Exception, SystemExit) as error:  # whatever a stranger's module raises when it is imported
             raise self.refused(reason_in_words(error)) from error
 
     def refused(self, why: Text) -> PluginError:
@@ -103,7 +103,7 @@ def _package(entry: importlib.metadata.EntryPoint) -> Text:
     return Text(f"the package {package}", f"套件 {package} ")
 
 
-def reason_in_words(error: Exception) -> Text:
+def reason_in_words(error: BaseException) -> Text:
     from .masking import redact
 
     heavy = next((one for one in _causes(error) if isinstance(one, _HeavyImport)), None)
@@ -112,6 +112,8 @@ def reason_in_words(error: Exception) -> Text:
             f"it imports {heavy.name} at the top of its module; import it inside the function that uses it",
             f"它在模組開頭就匯入 {heavy.name}；請改在用到的函式裡匯入",
         )
+    if isinstance(error, SystemExit):
+        return Text("it ends the program when it is loaded (sys.exit)", "它在載入時就會結束整個程式（sys.exit）")
     shown = redact(f"{type(error).__name__}: {error}")[:300].rstrip(".")
     return Text(shown, shown)
 

@@ -63,6 +63,7 @@ def test_a_class_and_a_module_that_holds_one_are_found_by_the_names_the_package_
         ("import torch\n", "imports torch at the top of its module", "在模組開頭就匯入 torch"),
         ("import gone_for_good\n", "No module named 'gone_for_good'", "gone_for_good"),
         ("1 / 0\n", "ZeroDivisionError", "ZeroDivisionError"),
+        ("import sys; sys.exit(3)\n", "ends the program", "結束整個程式"),
         ("class Mine: pass\n", "no subclass of nlp_skills.tools.evaluate.metric.Metric", "子類別"),
         (METRIC.replace("def holds", "def helps"), "does not define holds", "沒有定義 holds"),
         (METRIC.replace("title = Text(", "print("), "does not define title", "沒有定義 title"),
