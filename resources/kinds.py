@@ -172,6 +172,14 @@ class Registry(Generic[Kind]):
                     del known[name]
         return self._instances
 
+    def failed(self, kind: type[Kind], error: Exception) -> NlpSkillsError | None:
+        """The error that names the package or the file of a kind that failed at work; None for a kind of ours."""
+        known = self.classes()
+        name = next((name for name in self._origins if known.get(name) is kind), None)
+        if name is None or isinstance(error, NlpSkillsError):
+            return None
+        return self._origins[name].refused(reason_in_words(error))
+
     def faults(self) -> dict[str, NlpSkillsError]:
         """Why kinds from outside cannot be used, by name."""
         self.classes()

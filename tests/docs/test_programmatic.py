@@ -30,6 +30,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
         "PYTHONUTF8": "1",
         "NLP_SKILLS_WORKSPACE": str(tmp_path / "workspace"),
         "TMPDIR": str(tmp_path),
+        "NLP_SKILLS_SECRETS_DIR": str(tmp_path / "nothing-allowed"),
     }
 
 

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from nlp_skills import Workspace
 from nlp_skills.resources.errors import EvaluationError, PluginError, TrainingError
 from nlp_skills.resources.kinds import added_packages, registry
 from nlp_skills.resources.language import speaking
 from nlp_skills.resources.plugins import installed
 from nlp_skills.server.added_kinds import added_kinds
+from nlp_skills.tools.evaluate.metric import Answered, known_metrics
+from nlp_skills.tools.evaluate.significance import Scores
+from nlp_skills.tools.tasks.fields import with_changes
 
 METRIC = """
 from nlp_skills.resources.language import Text
@@ -21,6 +25,15 @@ class Mine(ShareMetric):
     '''Mine.'''
     title = Text("mine", "我的")
     def holds(self, row): return True
+"""
+REWARD = """
+from nlp_skills.resources.language import Text
+from nlp_skills.tools.train.rewards import Reward
+class Mine(Reward):
+    '''Mine.'''
+    title = Text("mine", "我的")
+    answers = ("label",)
+    def score(self, row, answer, labels): return 1.0
 """
 Install = Callable[..., None]
 
@@ -122,3 +135,41 @@ def test_a_metric_that_needs_settings_is_left_out_of_what_is_measured(install: I
     assert "accuracy" in metrics.instances() and "greedy" not in metrics.instances()
     with pytest.raises(PluginError, match="ValidationError"):
         metrics.get("greedy")
+
+
+def test_a_metric_that_fails_at_work_is_named_with_its_package(install: Install) -> None:
+    install("acme_f", METRIC.replace("return True", "return row.gold_answer"), "mine = acme_f:Mine")
+    with pytest.raises(PluginError) as failed:
+        Scores([[Answered("a", "a", "a")]], ["a"]).values({"mine": known_metrics()["mine"]})
+    assert "mine of the package acme_f 2.1 cannot be used: AttributeError" in failed.value.problem.en
+
+
+def test_metrics_of_two_packages_whose_classes_have_one_name_are_counted_apart(install: Install) -> None:
+    install("acme_g", METRIC, "always = acme_g:Mine")
+    install("acme_h", METRIC.replace("return True", "return False"), "never = acme_h:Mine")
+    metrics = {name: known_metrics()[name] for name in ("always", "never")}
+    assert Scores([[Answered("a", "a", "a")]], ["a"]).values(metrics) == {"always": [1.0], "never": [0.0]}
+
+
+def test_a_goal_whose_metric_cannot_be_loaded_is_told_why(install: Install, tmp_path: Path) -> None:
+    install("acme_i", "import pandas\n", "mine = acme_i:Mine")
+    task = Workspace(tmp_path / "ws").create("A", type="classification", language="en", labels=["a", "b"])
+    with pytest.raises(PluginError) as refused:
+        with_changes(task.definition, {"success_criteria": {"metric": "mine"}})
+    assert "imports pandas at the top" in refused.value.problem.en
+
+
+@pytest.mark.worker
+@pytest.mark.parametrize(
+    "given, why",
+    [("float('nan')", "score gave nan"), ("'high'", "ValueError"), ("None", "TypeError"), ("row['x']", "'x'")],
+)
+def test_a_reward_that_gives_no_number_is_named_with_its_package(install: Install, given: str, why: str) -> None:
+    from nlp_skills.tools.train.reward_trainer import Judge
+
+    install("acme_j", REWARD.replace("1.0", given), "mine = acme_j:Mine", group="rewards")
+    judge = Judge([registry("rewards").get("mine")()], None, {"1": {"label": "a"}}, ["a"], [7])
+    assert judge.score(judge.rewards[0], "1", "cut off", [1]) == 0.0
+    with pytest.raises(PluginError) as failed:
+        judge.score(judge.rewards[0], "1", "a", [7])
+    assert "mine of the package acme_j 2.1 cannot be used" in failed.value.problem.en and why in failed.value.problem.en

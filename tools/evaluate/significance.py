@@ -24,7 +24,7 @@ from statistics import NormalDist
 from typing import Any
 
 from .intervals import Counted, Counts, Interval, Z, by_group, cells_of, counted, gradient, weigh
-from .metric import Answered, Metric
+from .metric import METRICS, Answered, Metric
 
 LEVEL = 0.05
 _POWER = 0.842  # of 80 %
@@ -90,7 +90,7 @@ class Scores:
         self.models = models
         self.labels = list(labels)
         self.groups = groups if groups is not None and len(set(groups)) < len(groups) else None
-        self._tallies: dict[tuple[str, int], list[Counts]] = {}
+        self._tallies: dict[tuple[str | type[Metric], int], list[Counts]] = {}
 
     def values(self, metrics: Mapping[str, Metric], model: int = 0) -> dict[str, list[float]]:
         """Each metric's figure; one for each label where it is `per_class`."""
@@ -129,9 +129,14 @@ class Scores:
         return max(0.0, gained / _DRAWS)
 
     def _tally(self, metric: Metric, model: int) -> list[Counts]:
-        key = (metric.family or metric.__class__.__name__, model)
+        key = (metric.family or type(metric), model)  # not the class's name: two packages may use the same
         if key not in self._tallies:
-            self._tallies[key] = metric.tally(self.models[model], self.labels)
+            try:
+                self._tallies[key] = metric.tally(self.models[model], self.labels)
+            except Exception as error:  # whatever a stranger's metric raises
+                if refused := METRICS.failed(type(metric), error):
+                    raise refused from error
+                raise
         return self._tallies[key]
 
     def _grouped(self, metric: Metric, model: int) -> list[Counts]:

@@ -34,7 +34,7 @@ class Task:
 
     def set_data_source(
         self,
-        sources: Sequence[Mapping[str, Any]],
+        sources: Mapping[str, Any] | Sequence[Mapping[str, Any]],
         *,
         split: Mapping[str, Any] | None = None,
         quality: Mapping[str, Any] | None = None,
@@ -44,7 +44,7 @@ class Task:
         """Say where the rows come from, test it and read the first ones.
 
         Arguments:
-            sources: each `{type: file, path, mapping: {text, label, …}}` or another type; see docs/format.md. Secrets are
+            sources: one or several, each `{type: file, path, mapping: {text, label, …}}` or another type; see docs/format.md. Secrets are
                 `${NAME}` of the store, and move there where they are not.
             split: shares of train, valid and test; seed; group_by.
             quality: min_characters, max_characters, max_imbalance.
@@ -63,7 +63,7 @@ class Task:
         with speaking(self.workspace.language):
             _, moved = change_definition(
                 self.folder,
-                sources=[dict(source) for source in sources],
+                sources=[dict(source) for source in ([sources] if isinstance(sources, Mapping) else sources)],
                 split=dict(split) if split else None,
                 quality=dict(quality) if quality else None,
                 deduplicate_on=list(deduplicate_on) if deduplicate_on else None,

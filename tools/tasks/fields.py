@@ -138,6 +138,8 @@ def _check_metric(task: Task) -> None:
     if fits(name, answers, task.labels or None):
         METRICS.get(name.partition(".")[0], "success_criteria.metric")  # asks where nobody has agreed to a file
         return
+    if name in METRICS.faults():
+        METRICS.get(name)  # says why it cannot be used
     what = Text(f"There is no metric {name[:40]!r}", f"沒有「{name[:40]}」這個指標")
     if name.partition(".")[0] in known_metrics():
         what = Text(

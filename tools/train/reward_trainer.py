@@ -3,13 +3,14 @@ Imported by training jobs alone."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from trl import GRPOTrainer
 
-from .rewards import Reward
+from .rewards import REWARDS, Reward
 from .tokenise import TokenisedRow
 from .trainer import SealedTrainer
 
@@ -54,7 +55,17 @@ class Judge:
 
     def score(self, reward: Reward, row: str, said: str, tokens: Sequence[int]) -> float:
         ended = bool(tokens) and tokens[-1] in self.end_ids
-        return reward.score(self.rows[row], said, self.labels) if ended else 0.0
+        if not ended:
+            return 0.0
+        try:
+            value = float(reward.score(self.rows[row], said, self.labels))
+            if not math.isfinite(value):
+                raise ValueError(f"score gave {value}")
+        except Exception as error:  # whatever a stranger's reward raises
+            if refused := REWARDS.failed(type(reward), error):
+                raise refused from error
+            raise
+        return value
 
     def total(self, row: str, said: str, tokens: Sequence[int]) -> float:
         return sum(

@@ -29,8 +29,8 @@ def task(workspace: Workspace) -> Task:
 
 def test_rows_are_prepared_and_come_back_as_plain_dicts(workspace: Workspace, task: Task) -> None:
     (task.folder.root / "comments.csv").write_text("text,label\n" + ROWS, encoding="utf-8")
-    read = task.set_data_source([{"type": "file", "path": "comments.csv"}])
-    assert read
+    assert task.set_data_source([{"type": "file", "path": "comments.csv"}])
+    assert task.set_data_source({"type": "file", "path": "comments.csv"})  # one, without a list around it
     snapshot = task.prepare()
     rows = task.rows("train")
     assert 70 < sum(snapshot.counts.values()) <= 80 and len(rows) == snapshot.counts["train"]
