@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ...resources.language import speaking
+from ...resources.errors import DataError
+from ...resources.language import Text, speaking
 from ...resources.task import Task as Definition
 from ...resources.task import TaskFolder
 from ...resources.version import version, version_numbers
+from ...resources.wording import suggest
 from .version import Version
 from .waiting import result_of
 
@@ -115,12 +117,20 @@ class Task:
         """The rows of `train`, `valid` or `test` as they stand, for `pandas.DataFrame`.
 
         Raises:
-            NlpSkillsError: there is no data yet.
+            NlpSkillsError: there is no data yet, or no such split.
         """
+        from ..data.rows import SPLITS
         from ..data.snapshot import current_snapshot
 
         with speaking(self.workspace.language):
-            return [dict(row) for row in current_snapshot(self.folder).rows(split)]
+            snapshot = current_snapshot(self.folder)
+            if split not in SPLITS:
+                raise DataError(
+                    Text(f"There is no split {split!r}.", f"沒有「{split}」這個分割。"),
+                    suggest(split, SPLITS),
+                    field="split",
+                )
+            return [dict(row) for row in snapshot.rows(split)]
 
     def plan(
         self, *, parent: str | None = None, changes: Sequence[str] = (), name: str | None = None, **settings: Any

@@ -70,10 +70,11 @@ class Version:
         with speaking(self.workspace.language):
             return evaluated_answers(self.folder, self._measured().record)
 
-    def predict(self, texts: Sequence[str], entities: Sequence[str] = ()) -> list[dict[str, Any]]:
+    def predict(self, texts: str | Sequence[str], entities: str | Sequence[str] = ()) -> list[dict[str, Any]]:
         """Its answers to texts: one row each (`text`, `predicted`, `raw`), in their order, for `pandas.DataFrame`.
 
         Arguments:
+            texts: several, or one.
             entities: what each text is asked about, where the task is entity-classification.
 
         Raises:
@@ -81,6 +82,8 @@ class Version:
         """
         from ..evaluate.starting import start_predicting
 
+        texts = [texts] if isinstance(texts, str) else texts
+        entities = [entities] if isinstance(entities, str) else entities
         rows = [
             {"text": str(text), **({"entity": entities[at]} if at < len(entities) else {})}
             for at, text in enumerate(texts)

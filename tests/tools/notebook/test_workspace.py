@@ -35,6 +35,9 @@ def test_rows_are_prepared_and_come_back_as_plain_dicts(workspace: Workspace, ta
     rows = task.rows("train")
     assert 70 < sum(snapshot.counts.values()) <= 80 and len(rows) == snapshot.counts["train"]
     assert {"text", "label"} <= set(rows[0]) and {row["label"] for row in rows} == {"good", "bad"}
+    with pytest.raises(DataError, match="no split 'validation'") as wrong:
+        task.rows("validation")
+    assert "valid" in wrong.value.fix.en
     assert [row["name"] for row in workspace.tasks()] == ["comments"]
     assert workspace.task("comments").definition.labels == ["good", "bad"] and not task.versions()
 
