@@ -146,7 +146,7 @@ async def test_each_choice_is_recorded_and_the_training_that_follows_ends_well(r
     version = VersionFolder(road.task, 1)
     config = read_yaml(version.config_file)
     assert all(config[name] == value for name, value in CHOICES[choice].items())
-    kept = json.dumps([read_yaml(version.lineage_file), version.model_info(), config])
+    kept = json.dumps([read_yaml(version.lineage_file), version.model_info().to_dict(), config])
     if choice == "drop":
         assert re.search("drop|left out", kept) and KEY in road.everything()
 

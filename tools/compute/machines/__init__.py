@@ -233,6 +233,7 @@ def keep_machine(workspace: Workspace, name: str, machine: MachineKind) -> None:
     """Write the machine into `machines.yaml`; other entries stay as they are."""
     from ....resources.schemas import schema_line, shipped_schema
 
+    machine_kinds()  # a kind has its name once the registry was read
     path = workspace.root / "machines.yaml"
     with lock(path):
         known = named_machines(workspace)
